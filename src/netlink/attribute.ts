@@ -1,0 +1,88 @@
+/** Attributes (struct nlattr, linux/netlink.h): type and length in front, padded to 4. */
+import { align4, readS32, readU16, readU32, readU64 } from './bytes.ts';
+
+/** A message that does not hold what its lengths say; the only thing that decoders throw. */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+}
+
+/** NLA_F_NESTED and NLA_F_NET_BYTEORDER are marks, not part of the type. */
+const NLA_TYPE_MASK = 0x3fff;
+const HEADER = 4;
+
+/** One level of attributes, by type; of a repeated type the last one counts, as in the kernel's nla_parse. */
+export class Attributes {
+  readonly #values = new Map<number, Buffer>();
+
+  constructor(bytes: Buffer) {
+    for (const [type, value] of eachAttribute(bytes)) this.#values.set(type, value);
+  }
+
+  has(type: number): boolean {
+    return this.#values.has(type);
+  }
+
+  /** The value's bytes, at least `least` of them. */
+  bytes(type: number, least = 0): Buffer | undefined {
+    const value = this.#values.get(type);
+    if (value !== undefined && value.length < least)
+      throw new DecodeError(`attribute ${type} has ${value.length} bytes, not ${least}`);
+    return value;
+  }
+
+  u8(type: number): number | undefined {
+    return this.bytes(type, 1)?.readUInt8(0);
+  }
+
+  u16(type: number): number | undefined {
+    const value = this.bytes(type, 2);
+    return value && readU16(value, 0);
+  }
+
+  /** Big-endian, as ports on the wire are. */
+  be16(type: number): number | undefined {
+    return this.bytes(type, 2)?.readUInt16BE(0);
+  }
+
+  u32(type: number): number | undefined {
+    const value = this.bytes(type, 4);
+    return value && readU32(value, 0);
+  }
+
+  s32(type: number): number | undefined {
+    const value = this.bytes(type, 4);
+    return value && readS32(value, 0);
+  }
+
+  u64(type: number): bigint | undefined {
+    const value = this.bytes(type, 8);
+    return value && readU64(value, 0);
+  }
+
+  /** Up to the first NUL. An interface's name may hold any byte; what is no UTF-8 becomes U+FFFD. */
+  string(type: number): string | undefined {
+    const value = this.#values.get(type);
+    if (value === undefined) return undefined;
+    const end = value.indexOf(0);
+    return value.toString('utf8', 0, end === -1 ? value.length : end);
+  }
+
+  nested(type: number): Attributes | undefined {
+    const value = this.#values.get(type);
+    return value && new Attributes(value);
+  }
+}
+
+/** In the order of the message, repeated types too (lists such as IFLA_PROP_LIST repeat one). */
+export function eachAttribute(bytes: Buffer): [type: number, value: Buffer][] {
+  const found: [number, Buffer][] = [];
+  let at = 0;
+  while (at + HEADER <= bytes.length) {
+    const length = readU16(bytes, at);
+    if (length < HEADER || at + length > bytes.length)
+      throw new DecodeError(`attribute at ${at} claims ${length} of ${bytes.length - at} bytes`);
+    found.push([readU16(bytes, at + 2) & NLA_TYPE_MASK, bytes.subarray(at + HEADER, at + length)]);
+    at += align4(length);
+  }
+  return found;
+}

@@ -1,0 +1,103 @@
+/** Integers in host order, as netlink(7) carries them, and a buffer that grows while a message is written. */
+import { endianness } from 'node:os';
+
+const LITTLE = endianness() === 'LE';
+
+export const readU16 = (from: Buffer, at: number): number =>
+  LITTLE ? from.readUInt16LE(at) : from.readUInt16BE(at);
+export const readU32 = (from: Buffer, at: number): number =>
+  LITTLE ? from.readUInt32LE(at) : from.readUInt32BE(at);
+export const readS32 = (from: Buffer, at: number): number =>
+  LITTLE ? from.readInt32LE(at) : from.readInt32BE(at);
+export const readU64 = (from: Buffer, at: number): bigint =>
+  LITTLE ? from.readBigUInt64LE(at) : from.readBigUInt64BE(at);
+
+const writeU16 = (into: Buffer, at: number, value: number): number =>
+  LITTLE ? into.writeUInt16LE(value, at) : into.writeUInt16BE(value, at);
+const writeU32 = (into: Buffer, at: number, value: number): number =>
+  LITTLE ? into.writeUInt32LE(value, at) : into.writeUInt32BE(value, at);
+const writeS32 = (into: Buffer, at: number, value: number): number =>
+  LITTLE ? into.writeInt32LE(value, at) : into.writeInt32BE(value, at);
+
+/** NLMSG_ALIGN and NLA_ALIGN: both are 4. */
+export const align4 = (length: number): number => (length + 3) & ~3;
+
+const NLA_F_NESTED = 0x8000;
+
+export class Writer {
+  #buffer = Buffer.alloc(256);
+  #length = 0;
+
+  #room(size: number): number {
+    const at = this.#length;
+    if (at + size > this.#buffer.length) {
+      const larger = Buffer.alloc(Math.max(this.#buffer.length * 2, at + size));
+      this.#buffer.copy(larger, 0, 0, at);
+      this.#buffer = larger;
+    }
+    this.#length += size;
+    return at;
+  }
+
+  u8(value: number): this {
+    const at = this.#room(1);
+    this.#buffer.writeUInt8(value, at);
+    return this;
+  }
+
+  u16(value: number): this {
+    const at = this.#room(2);
+    writeU16(this.#buffer, at, value);
+    return this;
+  }
+
+  u32(value: number): this {
+    const at = this.#room(4);
+    writeU32(this.#buffer, at, value);
+    return this;
+  }
+
+  s32(value: number): this {
+    const at = this.#room(4);
+    writeS32(this.#buffer, at, value);
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    const at = this.#room(value.length);
+    this.#buffer.set(value, at);
+    return this;
+  }
+
+  /** Writes one attribute (struct nlattr) whose value `fill` writes, and pads to 4. */
+  attribute(type: number, fill: (value: this) => void): this {
+    const start = this.#room(4);
+    fill(this);
+    writeU16(this.#buffer, start, this.#length - start);
+    writeU16(this.#buffer, start + 2, type);
+    this.#room(align4(this.#length) - this.#length);
+    return this;
+  }
+
+  /** NLA_F_NESTED always: MPTCP's family on 6.1 answers EINVAL "NLA_F_NESTED is missing" without it. */
+  nest(type: number, fill: (value: this) => void): this {
+    return this.attribute(type | NLA_F_NESTED, fill);
+  }
+
+  attributeU32(type: number, value: number): this {
+    return this.attribute(type, (w) => w.u32(value));
+  }
+
+  attributeBytes(type: number, value: Uint8Array): this {
+    return this.attribute(type, (w) => w.bytes(value));
+  }
+
+  /** NUL-terminated, as NLA_NUL_STRING wants it. */
+  attributeString(type: number, value: string): this {
+    return this.attribute(type, (w) => w.bytes(Buffer.from(`${value}\0`)));
+  }
+
+  done(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * Requests and their answers over one netlink socket. Requests made in one turn of the event loop leave in one
+ * sendmsg, and their acknowledgements come back in the order of the kernel; dumps go one after the other, since the
+ * kernel keeps one dump for a socket.
+ */
+import { openNetlink, SystemError, type NetlinkSocket } from '../system/addon.ts';
+import type { Clock } from '../system/clock.ts';
+import { DecodeError } from './attribute.ts';
+import { decodeError, NetlinkError } from './error.ts';
+import {
+  decodeMessages,
+  encodeMessage,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_MULTI,
+  NLM_F_REQUEST,
+  type Message,
+} from './message.ts';
+
+const ETIMEDOUT = 110;
+const ENOBUFS = 105;
+const EBADMSG = 74;
+const ECANCELED = 125;
+
+/** netlink_rcv_skb takes any number of messages; this many bytes keep one skb small. */
+const BATCH_BYTES = 16 * 1024;
+/** Replies wait in the socket's buffer; networkd keeps as many in flight. */
+const IN_FLIGHT = 128;
+/** rtnl may be held for seconds while namespaces are torn down; longer means that an answer was lost. */
+const TIMEOUT = 30_000;
+const DUMP_TRIES = 5;
+
+export interface Request {
+  /** In words, for errors and the debug log. */
+  readonly operation: string;
+  /** nlmsg_type */
+  readonly type: number;
+  /** Beside NLM_F_REQUEST and NLM_F_ACK. */
+  readonly flags?: number;
+  readonly payload: Buffer;
+}
+
+/** What stands between requests and the kernel; a model kernel in tests has the same face. */
+export interface Requester {
+  /** Resolves with the messages that came before the acknowledgement; rejects with NetlinkError. */
+  request(request: Request): Promise<Message[]>;
+  /** A dump that was interrupted is asked again, at most DUMP_TRIES times, and then taken as it is. */
+  dump(request: Request): Promise<Message[]>;
+}
+
+interface Pending {
+  readonly request: Request;
+  readonly sequence: number;
+  readonly bytes: Buffer;
+  readonly dump: boolean;
+  readonly replies: Message[];
+  interrupted: boolean;
+  stopTimer: () => void;
+  readonly settle: (error: Error | null, pending: Pending) => void;
+}
+
+export interface ConnectionOptions {
+  readonly protocol: number;
+  readonly clock: Clock;
+  readonly netns?: string | undefined;
+  /** Called with each message sent and received, for the debug log. */
+  readonly trace?: ((direction: 'sent' | 'received', message: Message, operation: string) => void) | undefined;
+}
+
+export class Connection implements Requester {
+  readonly socket: NetlinkSocket;
+  readonly #clock: Clock;
+  readonly #trace: ConnectionOptions['trace'];
+  readonly #waiting: Pending[] = [];
+  readonly #inFlight = new Map<number, Pending>();
+  #sequence = 0;
+  #flushing = false;
+  #dumps: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#clock = options.clock;
+    this.#trace = options.trace;
+    this.socket = openNetlink({
+      protocol: options.protocol,
+      ...(options.netns === undefined ? {} : { netns: options.netns }),
+      receiveBuffer: 4 << 20,
+      onBatch: (buffer, spans) => this.#receive(buffer, spans),
+      onOverrun: () => this.#failAll(ENOBUFS, 'answers were lost'),
+      onError: (error) => this.#failAll(error.errno, error.message),
+    });
+    // An idle connection keeps nothing alive; one that waits for an answer does.
+    this.socket.unref();
+  }
+
+  request(request: Request): Promise<Message[]> {
+    return this.#ask(request, false).then((pending) => pending.replies);
+  }
+
+  dump(request: Request): Promise<Message[]> {
+    const result = this.#dumps.then(() => this.#dumpUntilWhole(request));
+    this.#dumps = result.catch(() => undefined);
+    return result;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#failAll(ECANCELED, 'the connection was closed');
+    this.socket.close();
+  }
+
+  async #dumpUntilWhole(request: Request): Promise<Message[]> {
+    for (let attempt = 1; ; attempt++) {
+      const pending = await this.#ask(request, true);
+      // What interrupted it also sent an event, so the last try's answer is good enough to go on from.
+      if (!pending.interrupted || attempt === DUMP_TRIES) return pending.replies;
+      await new Promise<void>((resume) => this.#clock.after(attempt * 2, resume));
+    }
+  }
+
+  #ask(request: Request, dump: boolean): Promise<Pending> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed)
+        return reject(new NetlinkError({ operation: request.operation, errno: ECANCELED }));
+      this.#sequence = (this.#sequence + 1) >>> 0 || 1;
+      const flags = (request.flags ?? 0) | NLM_F_REQUEST | (dump ? NLM_F_DUMP : NLM_F_ACK);
+      this.#waiting.push({
+        request,
+        sequence: this.#sequence,
+        bytes: encodeMessage(request.type, flags, this.#sequence, request.payload),
+        dump,
+        replies: [],
+        interrupted: false,
+        stopTimer: () => undefined,
+        settle: (error, pending) => (error ? reject(error) : resolve(pending)),
+      });
+      if (this.#flushing) return;
+      this.#flushing = true;
+      queueMicrotask(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    while (this.#waiting.length > 0 && this.#inFlight.size < IN_FLIGHT) {
+      const batch = this.#takeBatch();
+      for (const pending of batch) {
+        this.#inFlight.set(pending.sequence, pending);
+        pending.stopTimer = this.#clock.after(TIMEOUT, () =>
+          this.#finish(pending, new NetlinkError({ operation: pending.request.operation, errno: ETIMEDOUT })),
+        );
+        this.#traceSent(pending);
+      }
+      this.socket.ref();
+      this.socket.send(Buffer.concat(batch.map((pending) => pending.bytes))).catch((error: unknown) => {
+        const errno = error instanceof SystemError ? error.errno : EBADMSG;
+        for (const pending of batch)
+          this.#finish(pending, new NetlinkError({ operation: pending.request.operation, errno }));
+      });
+    }
+  }
+
+  /** Plain requests share a datagram; a dump gets one of its own. */
+  #takeBatch(): Pending[] {
+    const batch: Pending[] = [];
+    let size = 0;
+    while (this.#waiting.length > 0 && this.#inFlight.size + batch.length < IN_FLIGHT) {
+      const next = this.#waiting[0]!;
+      if (batch.length > 0 && (next.dump || size + next.bytes.length > BATCH_BYTES)) break;
+      batch.push(this.#waiting.shift()!);
+      size += next.bytes.length;
+      if (next.dump) break;
+    }
+    return batch;
+  }
+
+  #receive(buffer: Buffer, spans: Uint32Array): void {
+    for (let i = 0; i + 1 < spans.length; i += 2) {
+      const start = spans[i]!;
+      try {
+        for (const message of decodeMessages(buffer.subarray(start, start + spans[i + 1]!)))
+          this.#answer(message);
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        this.#failAll(EBADMSG, error.message);
+      }
+    }
+    if (this.#waiting.length > 0) this.#flush();
+  }
+
+  #answer(message: Message): void {
+    const pending = this.#inFlight.get(message.sequence);
+    if (!pending) return;
+    this.#trace?.('received', message, pending.request.operation);
+    if (message.flags & NLM_F_DUMP_INTR) pending.interrupted = true;
+    if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+      const failed =
+        message.type === NLMSG_DONE && message.payload.length < 4
+          ? null
+          : decodeError(message, pending.request.operation, pending.bytes);
+      this.#finish(pending, failed);
+      return;
+    }
+    pending.replies.push(message);
+    // Generic netlink's get answers of old kernels come without NLM_F_MULTI and are ended by the acknowledgement.
+    if (pending.dump && !(message.flags & NLM_F_MULTI)) this.#finish(pending, null);
+  }
+
+  #finish(pending: Pending, error: Error | null): void {
+    if (!this.#inFlight.delete(pending.sequence)) return;
+    pending.stopTimer();
+    if (this.#inFlight.size === 0 && !this.#closed) this.socket.unref();
+    pending.settle(error, pending);
+  }
+
+  #failAll(errno: number, kernelText: string): void {
+    for (const pending of [...this.#inFlight.values()])
+      this.#finish(
+        pending,
+        new NetlinkError({ operation: pending.request.operation, errno, kernelText }),
+      );
+    if (!this.#closed) return;
+    for (const pending of this.#waiting.splice(0))
+      pending.settle(new NetlinkError({ operation: pending.request.operation, errno, kernelText }), pending);
+  }
+
+  #traceSent(pending: Pending): void {
+    if (!this.#trace) return;
+    const [message] = decodeMessages(pending.bytes);
+    if (message) this.#trace('sent', message, pending.request.operation);
+  }
+}

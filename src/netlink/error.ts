@@ -1,0 +1,70 @@
+/** The one error of everything that is asked of the kernel over netlink. */
+import { getSystemErrorName } from 'node:util';
+import { Attributes, DecodeError } from './attribute.ts';
+import { readS32, readU16 } from './bytes.ts';
+import { ackAttributesOffset, HEADER_LENGTH, type Message } from './message.ts';
+
+const NLMSGERR_ATTR_MSG = 1;
+const NLMSGERR_ATTR_OFFS = 2;
+const NLA_TYPE_MASK = 0x3fff;
+
+export interface NetlinkFailure {
+  /** What was tried, in words: `route add default via 192.0.2.1 dev wwan0 table 86840003`. */
+  readonly operation: string;
+  /** Positive, as in errno(3). */
+  readonly errno: number;
+  /** The kernel's own sentence from the extended acknowledgement. */
+  readonly kernelText?: string | undefined;
+  /** Type of the attribute that the kernel points at. */
+  readonly attribute?: number | undefined;
+}
+
+export class NetlinkError extends Error {
+  override readonly name = 'NetlinkError';
+  readonly operation: string;
+  readonly errno: number;
+  /** errno's name: `EEXIST`. */
+  readonly code: string;
+  readonly kernelText: string | undefined;
+  readonly attribute: number | undefined;
+
+  constructor(failure: NetlinkFailure) {
+    const code = errnoName(failure.errno);
+    const text = failure.kernelText === undefined ? '' : `: ${failure.kernelText}`;
+    const attribute = failure.attribute === undefined ? '' : ` (attribute ${failure.attribute})`;
+    super(`${failure.operation}: ${code}${text}${attribute}`);
+    this.operation = failure.operation;
+    this.errno = failure.errno;
+    this.code = code;
+    this.kernelText = failure.kernelText;
+    this.attribute = failure.attribute;
+  }
+}
+
+export function errnoName(errno: number): string {
+  // ENOTSUPP leaks from the kernel to user space and errno(3) has no name for it.
+  if (errno === 524) return 'ENOTSUPP';
+  return errno > 0 && errno < 4096 ? getSystemErrorName(-errno) : `errno ${errno}`;
+}
+
+/**
+ * Reads an NLMSG_ERROR, or an NLMSG_DONE that carries an error.
+ * @returns null for a plain acknowledgement.
+ * @throws DecodeError
+ */
+export function decodeError(message: Message, operation: string, request?: Buffer): NetlinkError | null {
+  if (message.payload.length < 4) throw new DecodeError('acknowledgement without its error number');
+  const errno = -readS32(message.payload, 0);
+  if (errno === 0) return null;
+  let kernelText: string | undefined;
+  let attribute: number | undefined;
+  const offset = ackAttributesOffset(message);
+  if (offset !== null && offset <= message.payload.length) {
+    const acknowledged = new Attributes(message.payload.subarray(offset));
+    kernelText = acknowledged.string(NLMSGERR_ATTR_MSG);
+    const at = acknowledged.u32(NLMSGERR_ATTR_OFFS);
+    if (at !== undefined && request && at >= HEADER_LENGTH && at + 4 <= request.length)
+      attribute = readU16(request, at + 2) & NLA_TYPE_MASK;
+  }
+  return new NetlinkError({ operation, errno, kernelText, attribute });
+}

@@ -1,0 +1,71 @@
+/** Messages (struct nlmsghdr, netlink(7)): header, payload, padding. */
+import { align4, readU16, readU32, Writer } from './bytes.ts';
+import { DecodeError } from './attribute.ts';
+
+export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
+export const NLMSG_OVERRUN = 4;
+
+export const NLM_F_REQUEST = 0x1;
+export const NLM_F_MULTI = 0x2;
+export const NLM_F_ACK = 0x4;
+export const NLM_F_DUMP_INTR = 0x10;
+export const NLM_F_DUMP = 0x300;
+export const NLM_F_REPLACE = 0x100;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+export const NLM_F_APPEND = 0x800;
+/** On NLMSG_ERROR: the request is not echoed, and attributes follow. */
+const NLM_F_CAPPED = 0x100;
+const NLM_F_ACK_TLVS = 0x200;
+
+export const HEADER_LENGTH = 16;
+
+export interface Message {
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  /** Of the socket whose request caused it; 0 when nobody's did. */
+  readonly portId: number;
+  readonly payload: Buffer;
+}
+
+export function encodeMessage(type: number, flags: number, sequence: number, payload: Buffer): Buffer {
+  return new Writer()
+    .u32(HEADER_LENGTH + payload.length)
+    .u16(type)
+    .u16(flags)
+    .u32(sequence)
+    .u32(0)
+    .bytes(payload)
+    .bytes(Buffer.alloc(align4(payload.length) - payload.length))
+    .done();
+}
+
+/** @throws DecodeError when a length points outside the datagram. */
+export function decodeMessages(datagram: Buffer): Message[] {
+  const messages: Message[] = [];
+  let at = 0;
+  while (at + HEADER_LENGTH <= datagram.length) {
+    const length = readU32(datagram, at);
+    if (length < HEADER_LENGTH || at + length > datagram.length)
+      throw new DecodeError(`message at ${at} claims ${length} of ${datagram.length - at} bytes`);
+    messages.push({
+      type: readU16(datagram, at + 4),
+      flags: readU16(datagram, at + 6),
+      sequence: readU32(datagram, at + 8),
+      portId: readU32(datagram, at + 12),
+      payload: datagram.subarray(at + HEADER_LENGTH, at + length),
+    });
+    at += align4(length);
+  }
+  return messages;
+}
+
+/** Where the extended acknowledgement's attributes start in an NLMSG_ERROR's payload; null: there are none. */
+export function ackAttributesOffset(message: Message): number | null {
+  if (!(message.flags & NLM_F_ACK_TLVS)) return null;
+  if (message.flags & NLM_F_CAPPED) return 4 + HEADER_LENGTH;
+  if (message.payload.length < 8) throw new DecodeError('error message without the header it answers');
+  return 4 + align4(readU32(message.payload, 4));
+}

@@ -1,0 +1,88 @@
+/** What the kernel tells of MPTCP connections: group mptcp_pm_events (linux/mptcp.h). Joining needs CAP_NET_ADMIN. */
+import { decodeGeneric } from '../generic/family.ts';
+import { familyOf, readAddress } from '../ip.ts';
+import type { Message } from '../message.ts';
+
+export const MPTCP_PM_EVENTS = 'mptcp_pm_events';
+
+const KINDS: ReadonlyMap<number, MptcpEventKind> = new Map([
+  [1, 'created'],
+  [2, 'established'],
+  [3, 'closed'],
+  [6, 'announced'],
+  [7, 'removed'],
+  [10, 'subflow-established'],
+  [11, 'subflow-closed'],
+  [13, 'subflow-priority'],
+  [15, 'listener-created'],
+  [16, 'listener-closed'],
+]);
+
+export type MptcpEventKind =
+  | 'created'
+  | 'established'
+  | 'closed'
+  | 'announced'
+  | 'removed'
+  | 'subflow-established'
+  | 'subflow-closed'
+  | 'subflow-priority'
+  | 'listener-created'
+  | 'listener-closed';
+
+const MPTCP_ATTR_TOKEN = 1;
+const MPTCP_ATTR_FAMILY = 2;
+const MPTCP_ATTR_LOC_ID = 3;
+const MPTCP_ATTR_REM_ID = 4;
+const MPTCP_ATTR_SADDR4 = 5;
+const MPTCP_ATTR_SADDR6 = 6;
+const MPTCP_ATTR_DADDR4 = 7;
+const MPTCP_ATTR_DADDR6 = 8;
+const MPTCP_ATTR_SPORT = 9;
+const MPTCP_ATTR_DPORT = 10;
+const MPTCP_ATTR_BACKUP = 11;
+const MPTCP_ATTR_ERROR = 12;
+const MPTCP_ATTR_IF_IDX = 15;
+const MPTCP_ATTR_SERVER_SIDE = 18;
+
+export interface MptcpEvent {
+  readonly kind: MptcpEventKind;
+  /** Names the connection; null for listeners. */
+  readonly token: number | null;
+  readonly localId: number | null;
+  readonly remoteId: number | null;
+  readonly local: { readonly address: string; readonly port: number } | null;
+  readonly remote: { readonly address: string; readonly port: number } | null;
+  /** The peer's wish. */
+  readonly backup: boolean | null;
+  /** errno that ended a subflow; null: none. */
+  readonly error: number | null;
+  /** Only for a subflow that is bound to a device. */
+  readonly ifindex: number | null;
+  readonly serverSide: boolean;
+}
+
+/** null for events that this program does not know. */
+export function decodeMptcpEvent(message: Message): MptcpEvent | null {
+  const { command, attributes } = decodeGeneric(message);
+  const kind = KINDS.get(command);
+  if (!kind) return null;
+  const family = familyOf(attributes.u16(MPTCP_ATTR_FAMILY) ?? 0);
+  const side = (four: number, six: number, portType: number) => {
+    const bytes = family && attributes.bytes(family === 'ipv4' ? four : six);
+    return bytes ? { address: readAddress(family, bytes), port: attributes.be16(portType) ?? 0 } : null;
+  };
+  const backup = attributes.u8(MPTCP_ATTR_BACKUP);
+  return {
+    kind,
+    token: attributes.u32(MPTCP_ATTR_TOKEN) ?? null,
+    localId: attributes.u8(MPTCP_ATTR_LOC_ID) ?? null,
+    remoteId: attributes.u8(MPTCP_ATTR_REM_ID) ?? null,
+    local: side(MPTCP_ATTR_SADDR4, MPTCP_ATTR_SADDR6, MPTCP_ATTR_SPORT),
+    remote: side(MPTCP_ATTR_DADDR4, MPTCP_ATTR_DADDR6, MPTCP_ATTR_DPORT),
+    backup: backup === undefined ? null : backup !== 0,
+    error: attributes.u8(MPTCP_ATTR_ERROR) || null,
+    ifindex: attributes.s32(MPTCP_ATTR_IF_IDX) ?? null,
+    serverSide: attributes.u8(MPTCP_ATTR_SERVER_SIDE) === 1,
+  };
+}

@@ -1,0 +1,50 @@
+/** What the kernel answers when it is asked for one way: RTM_GETROUTE for a destination. */
+import { Writer } from '../bytes.ts';
+import type { Requester } from '../connection.ts';
+import { NetlinkError } from '../error.ts';
+import { addressBytes, familyNumber, hostBits, type Family } from '../ip.ts';
+import { decodeRoute, RTA_DST, RTA_OIF, RTA_SRC, RTM_GETROUTE, RTM_NEWROUTE, type Route } from './route.ts';
+
+/** The entry that matched, rather than the result; without it IPv4 with RTA_OIF succeeds with no route at all. */
+const RTM_F_FIB_MATCH = 0x2000;
+/** IPv4 reports table 254 for every table without it. */
+const RTM_F_LOOKUP_TABLE = 0x1000;
+
+export interface FibQuery {
+  readonly family: Family;
+  readonly destination: string;
+  readonly source?: string | undefined;
+  readonly ifindex?: number | undefined;
+  /** Ask for the route as used, with the source that the kernel would take, instead of the entry that matched. */
+  readonly resolved?: boolean;
+}
+
+export type FibAnswer = { readonly route: Route } | { readonly error: NetlinkError };
+
+/** Errors that are the kernel's answer "no" are values; anything else is thrown. */
+const NO = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'ESRCH', 'EACCES', 'EINVAL', 'ENODEV', 'ENETDOWN', 'EADDRNOTAVAIL', 'EAGAIN']);
+
+export async function askFib(requester: Requester, query: FibQuery): Promise<FibAnswer> {
+  const bits = hostBits(query.family);
+  const writer = new Writer()
+    .u8(familyNumber(query.family))
+    .u8(bits)
+    .u8(query.source ? bits : 0)
+    .bytes(Buffer.alloc(5))
+    .u32(RTM_F_LOOKUP_TABLE | (query.resolved ? 0 : RTM_F_FIB_MATCH))
+    .attributeBytes(RTA_DST, addressBytes(query.destination));
+  if (query.source) writer.attributeBytes(RTA_SRC, addressBytes(query.source));
+  if (query.ifindex !== undefined) writer.attributeU32(RTA_OIF, query.ifindex);
+  const from = query.source ? ` from ${query.source}` : '';
+  const through = query.ifindex === undefined ? '' : ` oif ${query.ifindex}`;
+  const operation = `route get ${query.destination}${from}${through}`;
+  try {
+    const messages = await requester.request({ operation, type: RTM_GETROUTE, payload: writer.done() });
+    const message = messages.find((reply) => reply.type === RTM_NEWROUTE);
+    const route = message && decodeRoute(message, query.resolved);
+    return route ? { route } : { error: new NetlinkError({ operation, errno: 113 }) };
+  } catch (error) {
+    if (error instanceof NetlinkError && NO.has(error.code)) return { error };
+    throw error;
+  }
+}

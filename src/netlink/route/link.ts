@@ -1,0 +1,109 @@
+/** Links: RTM_GETLINK, struct ifinfomsg (linux/rtnetlink.h, linux/if_link.h). */
+import { Attributes, DecodeError, eachAttribute } from '../attribute.ts';
+import { readS32, readU32, readU64, Writer } from '../bytes.ts';
+import type { Requester } from '../connection.ts';
+import { AF_UNSPEC } from '../ip.ts';
+import type { Message } from '../message.ts';
+
+export const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
+
+export const IFF_UP = 0x1;
+const IFF_LOOPBACK = 0x8;
+const IFF_POINTOPOINT = 0x10;
+export const IFF_RUNNING = 0x40;
+const IFF_NOARP = 0x80;
+export const IFF_LOWER_UP = 0x10000;
+
+const IFLA_IFNAME = 3;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_STATS64 = 23;
+const IFLA_EXT_MASK = 29;
+const IFLA_PROP_LIST = 52;
+const IFLA_ALT_IFNAME = 53;
+const IFLA_PARENT_DEV_NAME = 56;
+const IFLA_PARENT_DEV_BUS_NAME = 57;
+const IFLA_INFO_KIND = 1;
+const RTEXT_FILTER_SKIP_STATS = 8;
+
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  readonly altnames: readonly string[];
+  /** IFF_* bits. */
+  readonly flags: number;
+  /** Up, running and with carrier: the three together, since the kernel sends every mixture for a moment. */
+  readonly usable: boolean;
+  readonly loopback: boolean;
+  /** No neighbour is looked for: POINTOPOINT or NOARP. */
+  readonly pointToPoint: boolean;
+  /** IFLA_INFO_KIND: `veth`, `bridge`, `wwan`; null for hardware. */
+  readonly kind: string | null;
+  /** Index of the bridge, bond or VRF it belongs to. */
+  readonly master: number | null;
+  /** The device that it is made of, as sysfs names it (since Linux 5.14). */
+  readonly parent: { readonly bus: string; readonly device: string } | null;
+}
+
+export interface LinkBytes {
+  readonly received: bigint;
+  readonly sent: bigint;
+}
+
+/** null for a bridge port's message (AF_BRIDGE): a port that leaves its bridge sends RTM_DELLINK in that family. */
+export function decodeLink(message: Message): Link | null {
+  const { payload } = message;
+  if (payload.length < 16) throw new DecodeError('link message without ifinfomsg');
+  if (payload.readUInt8(0) !== AF_UNSPEC) return null;
+  const attributes = new Attributes(payload.subarray(16));
+  const flags = readU32(payload, 8);
+  const usual = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
+  const bus = attributes.string(IFLA_PARENT_DEV_BUS_NAME);
+  const device = attributes.string(IFLA_PARENT_DEV_NAME);
+  const names = attributes.bytes(IFLA_PROP_LIST);
+  return {
+    index: readS32(payload, 4),
+    name: attributes.string(IFLA_IFNAME) ?? '',
+    altnames: names ? altnames(names) : [],
+    flags,
+    usable: (flags & usual) === usual,
+    loopback: (flags & IFF_LOOPBACK) !== 0,
+    pointToPoint: (flags & (IFF_POINTOPOINT | IFF_NOARP)) !== 0,
+    kind: attributes.nested(IFLA_LINKINFO)?.string(IFLA_INFO_KIND) ?? null,
+    master: attributes.u32(IFLA_MASTER) ?? null,
+    parent: bus && device ? { bus, device } : null,
+  };
+}
+
+function altnames(list: Buffer): string[] {
+  return eachAttribute(list)
+    .filter(([type]) => type === IFLA_ALT_IFNAME)
+    .map(([, value]) => value.toString('utf8', 0, Math.max(0, value.indexOf(0))));
+}
+
+export async function dumpLinks(requester: Requester): Promise<Link[]> {
+  const payload = new Writer()
+    .bytes(Buffer.alloc(16))
+    .attributeU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+    .done();
+  const messages = await requester.dump({ operation: 'link show', type: RTM_GETLINK, payload });
+  return messages
+    .filter((message) => message.type === RTM_NEWLINK)
+    .map(decodeLink)
+    .filter((link) => link !== null);
+}
+
+/** What the link has carried since it was made (struct rtnl_link_stats64); null when it is gone. */
+export async function linkBytes(requester: Requester, index: number): Promise<LinkBytes | null> {
+  const payload = new Writer().u32(0).s32(index).u32(0).u32(0).done();
+  const [message] = await requester.request({
+    operation: `link show ${index}`,
+    type: RTM_GETLINK,
+    payload,
+  });
+  const stats = message && new Attributes(message.payload.subarray(16)).bytes(IFLA_STATS64, 32);
+  return stats ? { received: readU64(stats, 16), sent: readU64(stats, 24) } : null;
+}
+

@@ -1,0 +1,139 @@
+/** Policy rules: ip-rule(8), struct fib_rule_hdr (linux/fib_rules.h). */
+import { Attributes, DecodeError } from '../attribute.ts';
+import { readU32, Writer } from '../bytes.ts';
+import type { Requester } from '../connection.ts';
+import { addressBytes, familyNumber, familyOf, hostBits, readAddress, type Family } from '../ip.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, type Message } from '../message.ts';
+
+export const RTM_NEWRULE = 32;
+export const RTM_DELRULE = 33;
+const RTM_GETRULE = 34;
+
+const FIB_RULE_INVERT = 2;
+export const FR_ACT_TO_TBL = 1;
+
+const FRA_DST = 1;
+const FRA_SRC = 2;
+const FRA_IIFNAME = 3;
+const FRA_PRIORITY = 6;
+const FRA_FWMARK = 10;
+const FRA_SUPPRESS_PREFIXLEN = 14;
+const FRA_TABLE = 15;
+const FRA_FWMASK = 16;
+const FRA_OIFNAME = 17;
+const FRA_L3MDEV = 19;
+const FRA_UID_RANGE = 20;
+const FRA_PROTOCOL = 21;
+const FRA_IP_PROTO = 22;
+const FRA_SPORT_RANGE = 23;
+const FRA_DPORT_RANGE = 24;
+
+export interface PolicyRule {
+  readonly family: Family;
+  readonly priority: number;
+  /** null: from all. */
+  readonly source: string | null;
+  readonly sourceLength: number;
+  readonly destination: string | null;
+  readonly table: number;
+  /** FR_ACT_*: 1 looks a table up. */
+  readonly action: number;
+  /** Routes with a prefix this short are not taken from the table; null: all are. */
+  readonly suppressPrefixLength: number | null;
+  /** FRA_PROTOCOL: who made it. */
+  readonly protocol: number;
+  readonly iif: string | null;
+  readonly oif: string | null;
+  readonly fwmark: number;
+  readonly invert: boolean;
+  /** Looks at what an address alone does not tell: mark, ports, user, type of service, protocol. */
+  readonly narrow: boolean;
+}
+
+export function decodePolicyRule(message: Message): PolicyRule | null {
+  const { payload } = message;
+  if (payload.length < 12) throw new DecodeError('policy rule message without fib_rule_hdr');
+  const family = familyOf(payload.readUInt8(0));
+  if (!family) return null;
+  const attributes = new Attributes(payload.subarray(12));
+  const source = attributes.bytes(FRA_SRC);
+  const destination = attributes.bytes(FRA_DST);
+  const suppress = attributes.u32(FRA_SUPPRESS_PREFIXLEN);
+  const narrow = [FRA_FWMASK, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_UID_RANGE, FRA_L3MDEV];
+  return {
+    family,
+    priority: attributes.u32(FRA_PRIORITY) ?? 0,
+    source: source ? readAddress(family, source) : null,
+    sourceLength: payload.readUInt8(2),
+    destination: destination ? readAddress(family, destination) : null,
+    table: attributes.u32(FRA_TABLE) ?? payload.readUInt8(4),
+    action: payload.readUInt8(7),
+    suppressPrefixLength: suppress === undefined || suppress === 0xffff_ffff ? null : suppress,
+    protocol: attributes.u8(FRA_PROTOCOL) ?? 0,
+    iif: attributes.string(FRA_IIFNAME) ?? null,
+    oif: attributes.string(FRA_OIFNAME) ?? null,
+    fwmark: attributes.u32(FRA_FWMARK) ?? 0,
+    invert: (readU32(payload, 8) & FIB_RULE_INVERT) !== 0,
+    narrow:
+      payload.readUInt8(3) !== 0 ||
+      narrow.some((type) => (type === FRA_L3MDEV ? attributes.u8(type) === 1 : attributes.has(type))),
+  };
+}
+
+/** A policy rule that we make: one source address, one table. */
+export interface NewPolicyRule {
+  readonly family: Family;
+  readonly source: string;
+  readonly priority: number;
+  readonly table: number;
+  readonly suppressPrefixLength: number | null;
+  readonly protocol: number;
+}
+
+/** Every attribute is always sent: what a deletion leaves out is a wildcard, and it takes the first that matches. */
+function encodePolicyRule(rule: NewPolicyRule): Buffer {
+  const writer = new Writer()
+    .u8(familyNumber(rule.family))
+    .u8(0)
+    .u8(hostBits(rule.family))
+    .u8(0)
+    .u8(rule.table < 256 ? rule.table : 0)
+    .u16(0)
+    .u8(FR_ACT_TO_TBL)
+    .u32(0)
+    .attributeBytes(FRA_SRC, addressBytes(rule.source))
+    .attributeU32(FRA_PRIORITY, rule.priority)
+    .attributeU32(FRA_TABLE, rule.table)
+    .attributeBytes(FRA_PROTOCOL, Buffer.of(rule.protocol));
+  if (rule.suppressPrefixLength !== null)
+    writer.attributeU32(FRA_SUPPRESS_PREFIXLEN, rule.suppressPrefixLength);
+  return writer.done();
+}
+
+/** NLM_F_EXCL: without it an identical policy rule is added a second time. */
+export async function addPolicyRule(
+  requester: Requester,
+  rule: NewPolicyRule,
+  operation: string,
+): Promise<void> {
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  await requester.request({ operation, type: RTM_NEWRULE, flags, payload: encodePolicyRule(rule) });
+}
+
+export async function deletePolicyRule(
+  requester: Requester,
+  rule: NewPolicyRule,
+  operation: string,
+): Promise<void> {
+  await requester.request({ operation, type: RTM_DELRULE, payload: encodePolicyRule(rule) });
+}
+
+/** All of one family, in the order in which the kernel looks at them. RTM_GETRULE takes no filter. */
+export async function dumpPolicyRules(requester: Requester, family: Family): Promise<PolicyRule[]> {
+  const payload = new Writer().u8(familyNumber(family)).bytes(Buffer.alloc(11)).done();
+  const messages = await requester.dump({ operation: 'policy-rule show', type: RTM_GETRULE, payload });
+  return messages
+    .filter((message) => message.type === RTM_NEWRULE)
+    .map(decodePolicyRule)
+    .filter((rule) => rule !== null);
+}

@@ -1,0 +1,217 @@
+/** Routes: struct rtmsg (linux/rtnetlink.h), IPv4 and IPv6. */
+import { Attributes, DecodeError } from '../attribute.ts';
+import { readS32, readU16, readU32, Writer } from '../bytes.ts';
+import type { Requester } from '../connection.ts';
+import { NetlinkError } from '../error.ts';
+import { addressBytes, addressFamily, familyNumber, familyOf, readAddress, type Family } from '../ip.ts';
+import { NLM_F_CREATE, NLM_F_REPLACE, type Message } from '../message.ts';
+
+export const RTM_NEWROUTE = 24;
+export const RTM_DELROUTE = 25;
+export const RTM_GETROUTE = 26;
+
+export const RT_TABLE_MAIN = 254;
+export const RT_TABLE_LOCAL = 255;
+export const RT_SCOPE_UNIVERSE = 0;
+export const RT_SCOPE_LINK = 253;
+const RT_SCOPE_NOWHERE = 255;
+export const RTN_UNICAST = 1;
+const RTNH_F_DEAD = 1;
+const RTNH_F_ONLINK = 4;
+const RTNH_F_LINKDOWN = 16;
+const RTM_F_CLONED = 0x200;
+
+export const RTA_DST = 1;
+export const RTA_SRC = 2;
+export const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PRIORITY = 6;
+export const RTA_PREFSRC = 7;
+const RTA_METRICS = 8;
+const RTA_MULTIPATH = 9;
+const RTA_CACHEINFO = 12;
+const RTA_TABLE = 15;
+const RTA_VIA = 18;
+const RTA_NH_ID = 30;
+
+export interface Hop {
+  readonly ifindex: number;
+  /** null: the destination is on the link itself. May be IPv6 under an IPv4 route (RTA_VIA). */
+  readonly gateway: string | null;
+  readonly onlink: boolean;
+  /** The kernel does not use it: RTNH_F_DEAD or RTNH_F_LINKDOWN. */
+  readonly dead: boolean;
+}
+
+export interface Route {
+  readonly family: Family;
+  /** Network address; null: the default route's. */
+  readonly destination: string | null;
+  readonly prefixLength: number;
+  readonly table: number;
+  /** rtm_protocol: who made it. */
+  readonly protocol: number;
+  /** RTN_*: 1 is unicast. */
+  readonly type: number;
+  readonly metric: number;
+  readonly hops: readonly Hop[];
+  readonly preferredSource: string | null;
+  /** RTA_METRICS as it came (mtu, advmss, initcwnd …), to be set again on a copy. */
+  readonly metrics: Buffer | null;
+  /** Seconds until a router-advertised route ends; null: never. Negative: ended already. */
+  readonly expires: number | null;
+  /** Nexthop object that it refers to. */
+  readonly nexthop: number | null;
+}
+
+/** USER_HZ: the unit of rta_expires; 100 on every architecture that Linux still has but Alpha. */
+const USER_HZ = 100;
+
+/** null for other families, and for cache entries (RTM_F_CLONED) unless they are what was asked for. */
+export function decodeRoute(message: Message, cached = false): Route | null {
+  const { payload } = message;
+  if (payload.length < 12) throw new DecodeError('route message without rtmsg');
+  const family = familyOf(payload.readUInt8(0));
+  const flags = readU32(payload, 8);
+  if (!family || (flags & RTM_F_CLONED && !cached)) return null;
+  const attributes = new Attributes(payload.subarray(12));
+  const destination = attributes.bytes(RTA_DST);
+  const cache = attributes.bytes(RTA_CACHEINFO, 12);
+  const expires = cache ? readS32(cache, 8) : 0;
+  const source = attributes.bytes(RTA_PREFSRC);
+  return {
+    family,
+    destination: destination ? readAddress(family, destination) : null,
+    prefixLength: payload.readUInt8(1),
+    table: attributes.u32(RTA_TABLE) ?? payload.readUInt8(4),
+    protocol: payload.readUInt8(5),
+    type: payload.readUInt8(7),
+    metric: attributes.u32(RTA_PRIORITY) ?? 0,
+    hops: decodeHops(family, attributes, flags),
+    preferredSource: source ? readAddress(family, source) : null,
+    metrics: attributes.bytes(RTA_METRICS) ?? null,
+    expires: expires === 0 ? null : expires / USER_HZ,
+    nexthop: attributes.u32(RTA_NH_ID) ?? null,
+  };
+}
+
+function decodeHops(family: Family, attributes: Attributes, flags: number): Hop[] {
+  const multipath = attributes.bytes(RTA_MULTIPATH);
+  if (multipath) return decodeMultipath(family, multipath);
+  const ifindex = attributes.u32(RTA_OIF);
+  return ifindex === undefined ? [] : [decodeHop(family, attributes, ifindex, flags)];
+}
+
+function decodeHop(family: Family, attributes: Attributes, ifindex: number, flags: number): Hop {
+  const gateway = attributes.bytes(RTA_GATEWAY);
+  const via = attributes.bytes(RTA_VIA, 2);
+  const viaFamily = via && familyOf(readU16(via, 0));
+  return {
+    ifindex,
+    gateway: gateway
+      ? readAddress(family, gateway)
+      : via && viaFamily
+        ? readAddress(viaFamily, via.subarray(2))
+        : null,
+    onlink: (flags & RTNH_F_ONLINK) !== 0,
+    dead: (flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) !== 0,
+  };
+}
+
+/** struct rtnexthop: length u16, flags u8, hops u8, ifindex s32, then attributes. */
+function decodeMultipath(family: Family, bytes: Buffer): Hop[] {
+  const hops: Hop[] = [];
+  let at = 0;
+  while (at + 8 <= bytes.length) {
+    const length = readU16(bytes, at);
+    if (length < 8 || at + length > bytes.length) throw new DecodeError('nexthop longer than its list');
+    const attributes = new Attributes(bytes.subarray(at + 8, at + length));
+    hops.push(decodeHop(family, attributes, readS32(bytes, at + 4), bytes.readUInt8(at + 2)));
+    at += (length + 3) & ~3;
+  }
+  return hops;
+}
+
+/** A route that we make: one hop in a table. */
+export interface NewRoute {
+  readonly family: Family;
+  readonly destination: string | null;
+  readonly prefixLength: number;
+  readonly table: number;
+  readonly protocol: number;
+  readonly hop: { readonly ifindex: number; readonly gateway: string | null; readonly onlink: boolean };
+  readonly metrics: Buffer | null;
+}
+
+function encodeRoute(route: NewRoute, deleting: boolean): Buffer {
+  const { hop } = route;
+  const scope = deleting ? RT_SCOPE_NOWHERE : hop.gateway || route.family === 'ipv6' ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+  const writer = new Writer()
+    .u8(familyNumber(route.family))
+    .u8(route.prefixLength)
+    .u8(0)
+    .u8(0)
+    .u8(route.table < 256 ? route.table : 0)
+    .u8(route.protocol)
+    .u8(scope)
+    .u8(deleting ? 0 : RTN_UNICAST)
+    .u32(hop.onlink && !deleting ? RTNH_F_ONLINK : 0);
+  if (route.destination) writer.attributeBytes(RTA_DST, addressBytes(route.destination));
+  writer.attributeU32(RTA_TABLE, route.table).attributeU32(RTA_OIF, hop.ifindex);
+  if (hop.gateway) writeGateway(writer, route.family, hop.gateway);
+  if (route.metrics && !deleting) writer.nest(RTA_METRICS, (nest) => nest.bytes(route.metrics!));
+  return writer.done();
+}
+
+function writeGateway(writer: Writer, family: Family, gateway: string): void {
+  const own = addressFamily(gateway);
+  const bytes = addressBytes(gateway);
+  if (own === family) writer.attributeBytes(RTA_GATEWAY, bytes);
+  else writer.attribute(RTA_VIA, (via) => via.u16(familyNumber(own)).bytes(bytes));
+}
+
+/** Adds it, or puts it in the place of the one with the same destination and metric in its table. */
+export async function replaceRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
+  await requester.request({
+    operation,
+    type: RTM_NEWROUTE,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    payload: encodeRoute(route, false),
+  });
+}
+
+/** Deletes exactly this one: protocol, table, device and gateway must agree, or the kernel answers ESRCH. */
+export async function deleteRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
+  await requester.request({ operation, type: RTM_DELROUTE, payload: encodeRoute(route, true) });
+}
+
+/** Filters are the kernel's own, under strict checking; 0 or absent: any. */
+export async function dumpRoutes(
+  requester: Requester,
+  filter: { family: Family; table?: number; protocol?: number; ifindex?: number },
+): Promise<Route[]> {
+  const writer = new Writer()
+    .u8(familyNumber(filter.family))
+    .bytes(Buffer.alloc(4))
+    .u8(filter.protocol ?? 0)
+    .u16(0)
+    .u32(0);
+  if (filter.table !== undefined) writer.attributeU32(RTA_TABLE, filter.table);
+  if (filter.ifindex !== undefined) writer.attributeU32(RTA_OIF, filter.ifindex);
+  const where = filter.table === undefined ? '' : ` table ${filter.table}`;
+  try {
+    const messages = await requester.dump({
+      operation: `route show${where}`,
+      type: RTM_GETROUTE,
+      payload: writer.done(),
+    });
+    return messages
+      .filter((message) => message.type === RTM_NEWROUTE)
+      .map((message) => decodeRoute(message))
+      .filter((route) => route !== null);
+  } catch (error) {
+    // A table that was never used is ENOENT "FIB table does not exist": ip route show table 4711
+    if (error instanceof NetlinkError && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
