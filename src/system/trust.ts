@@ -1,0 +1,231 @@
+/** Opening files that steer a privileged program: the opened file is checked, never its name alone. */
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { getSystemErrorMap } from 'node:util';
+
+export interface TrustOptions {
+  /** What must be there; default `file`, a regular one. */
+  readonly kind?: 'file' | 'folder';
+  /**
+   * `follow` (default): links are followed, and they and their folders are checked as the rest is.
+   * `refuse`: no part of the path may be a link.
+   */
+  readonly links?: 'follow' | 'refuse';
+  /** `user` (default): root, or the user who runs the program. `root`: root alone. */
+  readonly owner?: 'root' | 'user';
+  /** A larger file is refused; bytes. */
+  readonly maxBytes?: number;
+}
+
+export interface TrustedFile {
+  /** As it was asked for. */
+  readonly path: string;
+  /** Open for reading, close-on-exec; whoever asked closes it. `/proc/self/fd/N` names this very file. */
+  readonly fd: number;
+  readonly stats: Stats;
+}
+
+export interface Refusal {
+  readonly path: string;
+  /** A sentence that names the folder or file at fault, with the command that mends it where there is one. */
+  readonly reason: string;
+  /** `missing`: there is no such file; `masked`: a link to /dev/null; `refused`: all else. */
+  readonly code: 'missing' | 'masked' | 'refused';
+}
+
+/** Linux's O_PATH, which Node does not name: a descriptor that says what a file is without opening it for effect. */
+const O_PATH = 0o10000000;
+
+/** As the kernel's MAXSYMLINKS. */
+const MAX_LINKS = 40;
+
+/** /dev/null: character device 1:3. */
+const NULL_DEVICE = 0x103;
+
+/** Thrown and caught in this file alone. */
+class Refused extends Error {
+  readonly code: Refusal['code'];
+
+  constructor(reason: string, code: Refusal['code'] = 'refused') {
+    super(reason);
+    this.code = code;
+  }
+}
+
+export function isRefusal(answer: TrustedFile | Refusal): answer is Refusal {
+  return 'code' in answer;
+}
+
+/**
+ * Opens a file or folder for reading where it and every folder above belong to root (or to the user who runs the
+ * program) and nobody else may write them. A folder above that is sticky, such as /tmp, may be written by others.
+ * Pipes, sockets and devices are refused without having been opened. Never throws.
+ */
+export function openTrusted(path: string, options: TrustOptions = {}): TrustedFile | Refusal {
+  let handle: number | null = null;
+  let fd: number | null = null;
+  try {
+    if (path === '' || path.includes('\0')) throw new Refused('the path is empty or has a NUL byte in it');
+    checkWay(path, options);
+    // What the way leads to is looked at first: opening a pipe could block, opening a device could set it off.
+    const follow = options.links === 'refuse' ? constants.O_NOFOLLOW : 0;
+    handle = openSync(path, O_PATH | follow);
+    const what = fstatSync(handle);
+    if (what.isCharacterDevice() && what.rdev === NULL_DEVICE) throw masked(path);
+    checkKind(path, what, options);
+    // The links of the path may have been changed since; where the file really is cannot be a lie.
+    const real = readlinkSync(`/proc/self/fd/${handle}`);
+    if (what.nlink === 0) throw new Refused(`${path} was removed while it was opened`, 'missing');
+    checkWay(real, options);
+    checkOwner(path, what, options);
+    checkWriters(path, what);
+    fd = openSync(`/proc/self/fd/${handle}`, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = fstatSync(fd);
+    if (options.maxBytes !== undefined && stats.size > options.maxBytes) {
+      throw new Refused(`${path} has ${stats.size} bytes, and ${options.maxBytes} are the most that is read`);
+    }
+    const file: TrustedFile = { path, fd, stats };
+    fd = null;
+    return file;
+  } catch (error) {
+    return refusal(path, error);
+  } finally {
+    if (handle !== null) closeSync(handle);
+    if (fd !== null) closeSync(fd);
+  }
+}
+
+/** Checks every folder on the way and every link, as the kernel walks them; the file itself is left to the caller. */
+function checkWay(path: string, options: TrustOptions): void {
+  const left = (path.startsWith('/') ? path : `${process.cwd()}/${path}`).split('/').reverse();
+  let links = 0;
+  let here = '';
+  checkFolder('/', options);
+  for (let part = left.pop(); part !== undefined; part = left.pop()) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') {
+      here = here.slice(0, Math.max(0, here.lastIndexOf('/')));
+      continue;
+    }
+    const name = `${here}/${part}`;
+    const stats = lstat(name, path);
+    if (stats.isSymbolicLink()) {
+      const target = readlinkSync(name);
+      // In a sticky folder anyone may lay a link to a file of root's.
+      checkOwner(name, stats, options);
+      if (target === '/dev/null' && left.every((rest) => rest === '')) throw masked(path);
+      if (options.links === 'refuse') {
+        throw new Refused(`${name} is a link to ${target}, and links are not followed here`);
+      }
+      if (++links > MAX_LINKS) throw new Refused(`${path} leads through more than ${MAX_LINKS} links`);
+      if (target.startsWith('/')) here = '';
+      left.push(...target.split('/').reverse());
+      continue;
+    }
+    here = name;
+    if (left.some((rest) => rest !== '')) checkFolder(name, options);
+  }
+}
+
+function lstat(name: string, path: string): Stats {
+  const stats = lstatSync(name, { throwIfNoEntry: false });
+  if (stats !== undefined) return stats;
+  throw new Refused(
+    name === path ? `${path} does not exist` : `${path} does not exist: no ${name}`,
+    'missing',
+  );
+}
+
+function checkFolder(folder: string, options: TrustOptions): void {
+  const stats = lstat(folder, folder);
+  if (!stats.isDirectory()) throw new Refused(`${folder} is ${kindOf(stats)}, not a folder`);
+  checkOwner(folder, stats, options);
+  // What lies in a sticky folder, only its owner renames or removes (unlink(2)).
+  if ((stats.mode & 0o1000) === 0) checkWriters(folder, stats);
+}
+
+function checkKind(path: string, stats: Stats, options: TrustOptions): void {
+  const folder = options.kind === 'folder';
+  if (folder ? stats.isDirectory() : stats.isFile()) return;
+  throw new Refused(`${path} is ${kindOf(stats)}, not ${folder ? 'a folder' : 'a regular file'}`);
+}
+
+function checkOwner(path: string, stats: Stats, options: TrustOptions): void {
+  if (stats.uid === 0 || stats.uid === strangerRoot()) return;
+  const self = process.geteuid?.() ?? 0;
+  if (options.owner !== 'root' && stats.uid === self) return;
+  const wanted = options.owner !== 'root' && self !== 0 ? `root or to uid ${self}` : 'root';
+  const flag = stats.isSymbolicLink() ? '-h ' : '';
+  throw new Refused(
+    `${path} belongs to uid ${stats.uid}, not to ${wanted}: chown ${flag}root ${quoted(path)}`,
+  );
+}
+
+/** A write access that an ACL gives shows in the group's bits too: they are its mask. */
+function checkWriters(path: string, stats: Stats): void {
+  const group = (stats.mode & 0o020) !== 0;
+  const others = (stats.mode & 0o002) !== 0;
+  if (!group && !others) return;
+  const who = [group ? `group ${stats.gid}` : '', others ? 'everyone' : ''].filter(Boolean).join(' and ');
+  throw new Refused(
+    `${who} may write ${path}: chmod ${group ? 'g' : ''}${others ? 'o' : ''}-w ${quoted(path)}`,
+  );
+}
+
+/** As a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isFile()) return 'a file';
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a pipe';
+  if (stats.isSocket()) return 'a socket';
+  return stats.isSymbolicLink() ? 'a link' : 'a device';
+}
+
+let overflow: number | null | undefined;
+
+/**
+ * The uid as which the host root's files show inside a user namespace, `/` itself among them: the overflow uid
+ * (user_namespaces(7)). There no file could be trusted without it. It counts only where the namespace maps nobody to
+ * that number; elsewhere it is an ordinary user, mostly `nobody`. Null: there is no such uid.
+ */
+function strangerRoot(): number | null {
+  if (overflow === undefined) overflow = readOverflow();
+  return overflow;
+}
+
+function readOverflow(): number | null {
+  const uid = Number(readOr('/proc/sys/kernel/overflowuid', '65534'));
+  const map = readOr('/proc/self/uid_map', '0 0 4294967295').trim().split('\n');
+  const mapped = map.some((line) => {
+    const [inside = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
+    return uid >= inside && uid < inside + count;
+  });
+  return mapped ? null : uid;
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return otherwise;
+  }
+}
+
+function masked(path: string): Refused {
+  return new Refused(`${path} is a link to /dev/null`, 'masked');
+}
+
+function refusal(path: string, error: unknown): Refusal {
+  if (error instanceof Refused) return { path, reason: error.message, code: error.code };
+  const { code = 'unknown error', errno = 0 } = error as NodeJS.ErrnoException;
+  const text = getSystemErrorMap().get(errno)?.[1] ?? String(error);
+  return {
+    path,
+    reason: `${path} cannot be opened: ${code} (${text})`,
+    code: code === 'ENOENT' ? 'missing' : 'refused',
+  };
+}
