@@ -1,0 +1,38 @@
+// The addon: what it exports. It knows sockets; messages are for TypeScript.
+#include <napi.h>
+
+#include "error.h"
+#include "netlink.h"
+#include "stream_socket.h"
+#include "unix_socket.h"
+
+namespace multihomed {
+
+namespace {
+
+/** The class that errors are made of; called once by the binding. */
+Napi::Value SetErrorClass(const Napi::CallbackInfo& info) {
+  if (!info[0].IsFunction()) {
+    ThrowTypeError(info.Env(), "the error class must be a constructor");
+    return Napi::Value();
+  }
+  info.Env().GetInstanceData<Environment>()->error_class = Napi::Persistent(info[0].As<Napi::Function>());
+  return Napi::Value();
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new Environment());
+  exports.Set("setErrorClass", Napi::Function::New<SetErrorClass>(env, "setErrorClass"));
+  exports.Set("Netlink", Netlink::Define(env));
+  exports.Set("sendDatagram", Napi::Function::New<SendDatagram>(env, "sendDatagram"));
+  exports.Set("streamSocket", Napi::Function::New<StreamSocket>(env, "streamSocket"));
+  exports.Set("peerCredentials", Napi::Function::New<PeerCredentials>(env, "peerCredentials"));
+  exports.Set("flock", Napi::Function::New<Flock>(env, "flock"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(multihomed, Init)
+
+}  // namespace multihomed

@@ -1,0 +1,24 @@
+{
+  'variables': {
+    'node_addon_api': '<!(node -p "require(\'node:path\').dirname(require.resolve(\'node-addon-api\'))")',
+  },
+  'targets': [
+    {
+      'target_name': 'multihomed',
+      'sources': [
+        'addon.cc',
+        'channel.cc',
+        'error.cc',
+        'kernel_socket.cc',
+        'namespace.cc',
+        'netlink.cc',
+        'send_queue.cc',
+        'stream_socket.cc',
+        'unix_socket.cc',
+      ],
+      'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', '_GNU_SOURCE'],
+      # A system include: warnings in it are not ours to mend.
+      'cflags_cc': ['-isystem', '<(node_addon_api)', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
+    },
+  ],
+}

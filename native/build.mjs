@@ -1,0 +1,72 @@
+// Builds the addon: run by `npm ci` and by `npm run build`. Says nothing when all is well.
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { missingParts } from './parts.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const built = join(here, 'build/Release/multihomed.node');
+const stamp = join(here, 'build/Release/built-for.json');
+const target = JSON.stringify({ modules: process.versions.modules, arch: process.arch });
+
+function isFresh() {
+  if (!existsSync(built) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== target) return false;
+  const sources = readdirSync(here).filter((name) => /\.(cc|h|gyp)$/.test(name));
+  const since = statSync(built).mtimeMs;
+  return sources.every((name) => statSync(join(here, name)).mtimeMs <= since);
+}
+
+/** The folder to give to node-gyp, so that it need not fetch the headers; undefined: it must. */
+export function headersFolder() {
+  const prefix = dirname(dirname(realpathSync(process.execPath)));
+  const places = [prefix, dirname(dirname(process.execPath)), '/usr', '/usr/include/nodejs'];
+  return places.find((place) => existsSync(join(place, 'include/node/node_api.h')));
+}
+
+/** Runs node-gyp in `folder`; exits with its output when it fails. */
+export function nodeGyp(folder, command, environment = {}) {
+  const nodeGypBin = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+  const headers = headersFolder();
+  const result = spawnSync(
+    process.execPath,
+    [nodeGypBin, command, '--directory', folder, ...(headers ? [`--nodedir=${headers}`] : [])],
+    {
+      encoding: 'utf8',
+      // binding.gyp asks `node` where a package is: it must be this one.
+      env: {
+        ...process.env,
+        PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`,
+        ...environment,
+      },
+    },
+  );
+  if (result.status === 0) return;
+  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
+  console.error(
+    `The native addon could not be built; node-gyp's output is above.${result.error ? ` ${result.error.message}` : ''}`,
+  );
+  process.exit(1);
+}
+
+function main() {
+  if (isFresh()) return;
+  const { environment, problems, warnings } = missingParts();
+  for (const warning of warnings) console.warn(warning);
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) process.exit(1);
+  nodeGyp(here, 'rebuild', environment);
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, target);
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) main();

@@ -1,0 +1,51 @@
+#include "namespace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/vfs.h>
+
+namespace multihomed {
+
+namespace {
+
+struct Visit {
+  const std::string& path;
+  const std::function<Failure()>& make;
+  Failure failure;
+};
+
+Failure Enter(const std::string& path) {
+  // O_NONBLOCK: a FIFO in place of a namespace must not hold us.
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file.open()) return {errno, "open"};
+  struct statfs kind;
+  if (fstatfs(file.get(), &kind) != 0) return {errno, "fstatfs"};
+  if (kind.f_type != NSFS_MAGIC) return {EINVAL, "setns"};
+  if (setns(file.get(), CLONE_NEWNET) != 0) return {errno, "setns"};
+  return {};
+}
+
+void* Run(void* data) {
+  auto* visit = static_cast<Visit*>(data);
+  visit->failure = Enter(visit->path);
+  if (!visit->failure.failed()) visit->failure = visit->make();
+  return nullptr;
+}
+
+}  // namespace
+
+Failure InNamespace(const std::string& path, const std::function<Failure()>& make) {
+  if (path.empty()) return make();
+  Visit visit{path, make, {}};
+  pthread_t thread;
+  int error = pthread_create(&thread, nullptr, Run, &visit);
+  if (error != 0) return {error, "pthread_create"};
+  error = pthread_join(thread, nullptr);
+  if (error != 0) return {error, "pthread_join"};
+  return visit.failure;
+}
+
+}  // namespace multihomed

@@ -1,0 +1,105 @@
+#include "stream_socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <string>
+
+#include "error.h"
+#include "namespace.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+namespace multihomed {
+
+namespace {
+
+struct Wish {
+  bool ipv6 = false;
+  bool mptcp = true;
+  std::string netns;
+  std::string device;
+  std::string address;
+  uint16_t port = 0;
+  int backlog = -1;
+};
+
+/** False: not an address of that family, or its zone is not an interface here. */
+bool Address(const Wish& wish, sockaddr_storage* storage, socklen_t* length) {
+  if (!wish.ipv6) {
+    auto* to = reinterpret_cast<sockaddr_in*>(storage);
+    to->sin_family = AF_INET;
+    to->sin_port = htons(wish.port);
+    *length = sizeof *to;
+    return inet_pton(AF_INET, wish.address.c_str(), &to->sin_addr) == 1;
+  }
+  auto* to = reinterpret_cast<sockaddr_in6*>(storage);
+  to->sin6_family = AF_INET6;
+  to->sin6_port = htons(wish.port);
+  *length = sizeof *to;
+  size_t zone = wish.address.find('%');
+  if (zone != std::string::npos) {
+    to->sin6_scope_id = if_nametoindex(wish.address.c_str() + zone + 1);
+    if (to->sin6_scope_id == 0) return false;
+  }
+  return inet_pton(AF_INET6, wish.address.substr(0, zone).c_str(), &to->sin6_addr) == 1;
+}
+
+Failure Make(const Wish& wish, Descriptor* made) {
+  Descriptor fd(socket(wish.ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                       wish.mptcp ? IPPROTO_MPTCP : IPPROTO_TCP));
+  if (!fd.open()) return {errno, "socket"};
+  int on = 1;
+  if (wish.backlog >= 0 && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
+    return {errno, "setsockopt"};
+  }
+  if (!wish.device.empty() && setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, wish.device.c_str(),
+                                         static_cast<socklen_t>(wish.device.size())) != 0) {
+    return {errno, "setsockopt"};
+  }
+  if (!wish.address.empty()) {
+    sockaddr_storage address{};
+    socklen_t length = 0;
+    if (!Address(wish, &address, &length)) return {EINVAL, "bind"};
+    if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return {errno, "bind"};
+  }
+  if (wish.backlog >= 0 && listen(fd.get(), wish.backlog) != 0) return {errno, "listen"};
+  *made = std::move(fd);
+  return {};
+}
+
+}  // namespace
+
+Napi::Value StreamSocket(const Napi::CallbackInfo& info) {
+  Wish wish;
+  double port = 0;
+  double backlog = 0;
+  if (!info[0].IsBoolean() || !info[1].IsBoolean()) {
+    ThrowTypeError(info.Env(), "family and protocol must be known");
+    return Napi::Value();
+  }
+  wish.ipv6 = info[0].As<Napi::Boolean>();
+  wish.mptcp = info[1].As<Napi::Boolean>();
+  if (!OptionalPath(info[2], "netns", &wish.netns) || !OptionalPath(info[3], "device", &wish.device) ||
+      !OptionalPath(info[4], "address", &wish.address) || !WholeNumber(info[5], "port", 0, 65535, &port) ||
+      !WholeNumber(info[6], "backlog", -1, INT32_MAX, &backlog)) {
+    return Napi::Value();
+  }
+  wish.port = static_cast<uint16_t>(port);
+  wish.backlog = static_cast<int>(backlog);
+  Descriptor made;
+  Failure failure = InNamespace(wish.netns, [&] { return Make(wish, &made); });
+  if (failure.failed()) {
+    ThrowSystemError(info.Env(), failure, wish.address.empty() ? wish.netns : wish.address);
+    return Napi::Value();
+  }
+  return Napi::Number::New(info.Env(), made.Release());
+}
+
+}  // namespace multihomed

@@ -1,0 +1,166 @@
+/** The native addon: sockets that Node does not have. What goes through them is read elsewhere. */
+
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { SystemError } from './system-error.ts';
+
+export { errnoName, SystemError } from './system-error.ts';
+
+/** Netlink protocol numbers, linux/netlink.h. */
+export const NETLINK_ROUTE = 0;
+export const NETLINK_SOCK_DIAG = 4;
+export const NETLINK_GENERIC = 16;
+
+export interface NetlinkSocketOptions {
+  /** NETLINK_ROUTE 0, NETLINK_SOCK_DIAG 4, NETLINK_GENERIC 16; netlink(7). */
+  protocol: number;
+  /** Path of a namespace file (/run/netns/x, /proc/PID/ns/net); omitted: the caller's. */
+  netns?: string;
+  /** Wanted receive buffer in bytes: SO_RCVBUFFORCE, then SO_RCVBUF; omitted: the system's default. */
+  receiveBuffer?: number;
+  /**
+   * Called once per readiness with all datagrams of the kernel: their bytes, and offset and length of each,
+   * flattened. The buffer is the callee's to keep. Never re-entered.
+   */
+  onBatch: (buffer: Buffer, spans: Uint32Array) => void;
+  /** The kernel dropped messages (ENOBUFS) or a datagram was truncated; the socket still works. */
+  onOverrun: () => void;
+  /** The socket broke for good and is closed when this returns. */
+  onError: (error: SystemError) => void;
+}
+
+/**
+ * An open netlink socket. Extended acknowledgements (NETLINK_EXT_ACK, NETLINK_CAP_ACK) and strict checking
+ * (NETLINK_GET_STRICT_CHK) are on where the kernel has them. Closed, its calls throw SystemError EBADF.
+ */
+export interface NetlinkSocket {
+  /** The own nl_pid. */
+  readonly portId: number;
+  /** What getsockopt says, in bytes: twice what was wanted, socket(7). */
+  readonly receiveBuffer: number;
+  /** SO_NETNS_COOKIE: the same for all sockets of one namespace until the next boot; 0n where the kernel has none. */
+  readonly netnsCookie: bigint;
+  /** How many datagrams of other processes were dropped. */
+  readonly foreign: number;
+  /** NETLINK_ADD_MEMBERSHIP. @throws SystemError */
+  join(group: number): void;
+  /** NETLINK_DROP_MEMBERSHIP. @throws SystemError */
+  leave(group: number): void;
+  /** SO_ATTACH_FILTER: 1 to 4096 struct sock_filter of 8 bytes, host order; linux/filter.h. @throws SystemError */
+  filter(program: Uint8Array): void;
+  /**
+   * Sends to the kernel away from the event loop, since its handler runs within sendmsg(2). The bytes are copied
+   * before this returns. Sends keep their order; an answer can arrive before the promise is resolved.
+   * Rejects with SystemError, ECANCELED when the socket was closed before.
+   */
+  send(bytes: Uint8Array): Promise<void>;
+  /** Keeps the process alive, as an open socket does. */
+  ref(): void;
+  unref(): void;
+  /** Once or more often; afterwards no callback is called, and every send settles. */
+  close(): void;
+}
+
+export interface Endpoint {
+  address: string;
+  port: number;
+}
+
+export interface StreamSocketOptions {
+  /** Path of a namespace file; omitted: the caller's. */
+  netns?: string;
+  /** `mptcp` if omitted. */
+  protocol?: 'mptcp' | 'tcp';
+  /** Binds, sets SO_REUSEADDR and listens; backlog 511 if omitted, as in Node. */
+  listen?: Endpoint & { backlog?: number };
+  /** Local address of a socket that will connect. */
+  bind?: Endpoint;
+  /** SO_BINDTODEVICE: an interface's name. */
+  device?: string;
+}
+
+interface Addon {
+  setErrorClass(constructor: typeof SystemError): void;
+  Netlink: new (
+    protocol: number,
+    netns: string | undefined,
+    receiveBuffer: number,
+    onBatch: NetlinkSocketOptions['onBatch'],
+    onOverrun: NetlinkSocketOptions['onOverrun'],
+    onError: NetlinkSocketOptions['onError'],
+  ) => NetlinkSocket;
+  sendDatagram(path: string, bytes: Uint8Array): void;
+  streamSocket(
+    ipv6: boolean,
+    mptcp: boolean,
+    netns: string | undefined,
+    device: string | undefined,
+    address: string | undefined,
+    port: number,
+    backlog: number,
+  ): number;
+  peerCredentials(fd: number): PeerCredentials;
+  flock(fd: number): boolean;
+}
+
+export interface PeerCredentials {
+  pid: number;
+  uid: number;
+  gid: number;
+}
+
+const require = createRequire(import.meta.url);
+const load = require('node-gyp-build') as (folder: string) => Addon;
+const addon = load(fileURLToPath(new URL('../../native', import.meta.url)));
+addon.setErrorClass(SystemError);
+
+/**
+ * Opens and binds a netlink socket; it keeps the process alive until `unref` or `close`.
+ * @throws SystemError EPERM from `setns` without CAP_SYS_ADMIN over the namespace, ENOENT from `open`, ...
+ * @throws TypeError for arguments of another shape
+ */
+export function openNetlink(options: NetlinkSocketOptions): NetlinkSocket {
+  const { protocol, netns, receiveBuffer = 0, onBatch, onOverrun, onError } = options;
+  return new addon.Netlink(protocol, netns, receiveBuffer, onBatch, onOverrun, onError);
+}
+
+/**
+ * One unix datagram, without waiting; a path that begins with `@` is an abstract name, as in sd_notify(3).
+ * @throws SystemError EAGAIN when the receiver's queue is full, ENOENT, ECONNREFUSED, ...
+ */
+export function sendDatagram(path: string, bytes: Uint8Array): void {
+  addon.sendDatagram(path, bytes);
+}
+
+/**
+ * A stream socket that speaks Multipath TCP (IPPROTO_MPTCP 262, RFC 8684); its descriptor is for
+ * `new net.Socket({ fd })` and its `connect`, or for `server.listen({ fd })`.
+ * @throws SystemError EPROTONOSUPPORT or ENOPROTOOPT without MPTCP in the kernel or with net.mptcp.enabled=0
+ */
+export function mptcpSocket(family: 'ipv4' | 'ipv6', options: StreamSocketOptions = {}): number {
+  const { netns, protocol = 'mptcp', listen, bind, device } = options;
+  if (family !== 'ipv4' && family !== 'ipv6') throw new TypeError("family must be 'ipv4' or 'ipv6'");
+  if (protocol !== 'mptcp' && protocol !== 'tcp') throw new TypeError("protocol must be 'mptcp' or 'tcp'");
+  if (listen && bind) throw new TypeError('a socket either listens or is bound to connect');
+  const local = listen ?? bind;
+  const backlog = listen ? (listen.backlog ?? 511) : -1;
+  return addon.streamSocket(
+    family === 'ipv6',
+    protocol === 'mptcp',
+    netns,
+    device,
+    local?.address,
+    local?.port ?? 0,
+    backlog,
+  );
+}
+
+/** Who is at the other end of a connected unix socket: SO_PEERCRED, unix(7). @throws SystemError */
+export function peerCredentials(fd: number): PeerCredentials {
+  return addon.peerCredentials(fd);
+}
+
+/** Locks an open file for this process: flock(2), LOCK_EX|LOCK_NB. False: somebody else has it. @throws SystemError */
+export function flock(fd: number): boolean {
+  return addon.flock(fd);
+}
