@@ -1,0 +1,67 @@
+import { closeSync, constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { isRefusal, openTrusted, type Refusal, type TrustedFile } from '../system/trust.ts';
+
+export interface HookListing {
+  /** What is to be run, in this order; nothing of it is trusted yet. */
+  readonly paths: readonly string[];
+  /** Folders that were not read. */
+  readonly refusals: readonly Refusal[];
+}
+
+/** What editors and packagers leave behind, and what is hidden. */
+const LEFT_OVER = /^\.|~$|\.swp$|\.rpm\w*$|\.dpkg-[\w-]*$/;
+
+/**
+ * Names the hooks of all folders. A file in an earlier folder stands for its namesakes in later ones, also one that
+ * will be refused: a packaged script must not step in for an administrator's. Empty files and links to /dev/null
+ * mask. A folder that does not exist has no hooks.
+ */
+export function listHooks(folders: readonly string[]): HookListing {
+  const found = new Map<string, string | null>();
+  const refusals: Refusal[] = [];
+  for (const folder of folders) {
+    const opened = openTrusted(folder, { kind: 'folder', links: 'refuse' });
+    if (isRefusal(opened)) {
+      if (opened.code !== 'missing') refusals.push(opened);
+      continue;
+    }
+    try {
+      for (const name of readdirSync(`/proc/self/fd/${opened.fd}`)) {
+        if (LEFT_OVER.test(name) || found.has(name)) continue;
+        found.set(name, isMask(`/proc/self/fd/${opened.fd}/${name}`) ? null : `${folder}/${name}`);
+      }
+    } catch (error) {
+      refusals.push({ path: folder, code: 'refused', reason: `${folder} cannot be read: ${String(error)}` });
+    } finally {
+      closeSync(opened.fd);
+    }
+  }
+  const names = [...found.keys()].sort((a, b) => (a < b ? -1 : 1));
+  const paths = names.map((name) => found.get(name) ?? null).filter((path) => path !== null);
+  return { paths, refusals };
+}
+
+/** Opens one hook for running, or says why it is not run. The descriptor is the caller's to close. */
+export function openHook(path: string): TrustedFile | Refusal {
+  const file = openTrusted(path, { links: 'refuse' });
+  if (isRefusal(file)) return file;
+  const reason = whyNotRun(path, file.stats.mode);
+  if (reason === null) return file;
+  closeSync(file.fd);
+  return { path, code: 'refused', reason };
+}
+
+function whyNotRun(path: string, mode: number): string | null {
+  if ((mode & (constants.S_IXUSR | constants.S_IXGRP | constants.S_IXOTH)) === 0) {
+    return `${path} is not executable: chmod +x ${path}, or move it elsewhere`;
+  }
+  if ((mode & 0o4000) !== 0) return `${path} is setuid: chmod u-s ${path}`;
+  if ((mode & 0o2000) !== 0) return `${path} is setgid: chmod g-s ${path}`;
+  return null;
+}
+
+function isMask(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return false;
+  return stats.isSymbolicLink() ? readlinkSync(path) === '/dev/null' : stats.isFile() && stats.size === 0;
+}

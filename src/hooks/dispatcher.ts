@@ -1,0 +1,137 @@
+import type { HookSettings } from '../rules/rule.ts';
+import type { Log } from '../system/log.ts';
+import { Desk } from './desk.ts';
+import { hookEnvironment, nameCanBeTold } from './environment.ts';
+import { Limiter } from './limiter.ts';
+import { linkWords, uplinkWords, type LinkFacts, type UplinkFacts } from './occasion.ts';
+import type { HookReport, HookRunner } from './runner.ts';
+import type { Telling } from './told.ts';
+
+/** What hooks were told and not yet told the end of, by the caller's keys; plain data for the journal. */
+export interface ToldRecord {
+  readonly uplinks: Readonly<Record<string, UplinkFacts>>;
+  readonly links: Readonly<Record<string, LinkFacts>>;
+}
+
+export const nobodyTold: ToldRecord = { uplinks: {}, links: {} };
+
+export interface DispatcherParts {
+  readonly runner: HookRunner;
+  readonly settings: HookSettings;
+  readonly log: Log;
+  /** What an earlier daemon of this boot and namespace left in the journal. */
+  readonly told: ToldRecord;
+  /** Called before a run starts and after it has ended, with all of the record. */
+  readonly onTold: (record: ToldRecord) => void;
+}
+
+/** Scripts are programs: more at a time would only push each other past their time-outs. */
+const AT_A_TIME = 16;
+
+const noFarewells: ReadonlyMap<string, string> = new Map();
+
+/**
+ * Tells hooks what changed. It is given what is so, not what happened; nothing waits for it, and a hook that
+ * fails is logged and changes nothing.
+ */
+export class HookDispatcher {
+  readonly #runner: HookRunner;
+  readonly #log: Log;
+  readonly #onTold: (record: ToldRecord) => void;
+  readonly #uplinks: Desk<UplinkFacts>;
+  readonly #links: Desk<LinkFacts>;
+  readonly #unspeakable = new Set<string>();
+  #settings: HookSettings;
+  #stopping = false;
+
+  constructor({ runner, settings, log, told, onTold }: DispatcherParts) {
+    this.#runner = runner;
+    this.#settings = settings;
+    this.#log = log;
+    this.#onTold = onTold;
+    const limiter = new Limiter(AT_A_TIME);
+    const shared = {
+      limiter,
+      tell: (telling: Telling<UplinkFacts | LinkFacts>) => this.#tell(telling),
+      onTold: () => this.#report(),
+    };
+    this.#uplinks = new Desk({ ...shared, words: uplinkWords, told: told.uplinks });
+    this.#links = new Desk({ ...shared, words: linkWords, told: told.links });
+  }
+
+  /**
+   * All uplinks that are active now. An uplink that is absent is told `down` with the last known values, and with
+   * its reason in `farewells` where there is one.
+   */
+  wantUplinks(level: ReadonlyMap<string, UplinkFacts>, farewells = noFarewells): void {
+    this.#uplinks.want(this.#speakable(level), farewells);
+  }
+
+  /** All selected interfaces that have carrier now; otherwise as `wantUplinks`. */
+  wantLinks(level: ReadonlyMap<string, LinkFacts>, farewells = noFarewells): void {
+    this.#links.want(this.#speakable(level), farewells);
+  }
+
+  /** For runs that start from now on. */
+  reload(settings: HookSettings): void {
+    this.#settings = settings;
+  }
+
+  /** When nothing runs and nothing is due. */
+  async idle(): Promise<void> {
+    await Promise.all([this.#uplinks.idle(), this.#links.idle()]);
+  }
+
+  /** Ends running hooks and starts none; what they were told stays told, since the network stays as it is. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#uplinks.stop();
+    this.#links.stop();
+    await this.#runner.stop();
+    await this.idle();
+  }
+
+  async #tell({ action, facts }: Telling<UplinkFacts | LinkFacts>): Promise<boolean> {
+    const { timeout, user, path } = this.#settings;
+    const environment = hookEnvironment(action, facts);
+    const what = { action, interface: facts.interface };
+    try {
+      const reports = await this.#runner.run({ ...what, environment, timeout, user, folders: path });
+      for (const report of reports) this.#logReport(report, what);
+      // Being asked to stop is the one reason why a run counts as not made.
+      return !this.#stopping;
+    } catch (error) {
+      this.#log.error(`The hooks for ${action} of ${facts.interface} were not run: ${String(error)}`, what);
+      return !this.#stopping;
+    }
+  }
+
+  #logReport(report: HookReport, what: { action: string; interface: string }): void {
+    const { path, outcome, reason, milliseconds } = report;
+    const fields = { hook: path, ...what, milliseconds };
+    if (outcome === 'done')
+      this.#log.debug(`Hook ${path} was told ${what.action} of ${what.interface}.`, fields);
+    else this.#log.warn(`Hook ${path}, told ${what.action} of ${what.interface}: ${reason}`, fields);
+  }
+
+  #report(): void {
+    this.#onTold({ uplinks: this.#uplinks.told, links: this.#links.told });
+  }
+
+  #speakable<Facts extends { readonly interface: string }>(
+    level: ReadonlyMap<string, Facts>,
+  ): ReadonlyMap<string, Facts> {
+    const speakable = new Map<string, Facts>();
+    for (const [key, facts] of level) {
+      if (nameCanBeTold(facts.interface)) speakable.set(key, facts);
+      else if (!this.#unspeakable.has(key)) {
+        this.#unspeakable.add(key);
+        const name = JSON.stringify(facts.interface);
+        this.#log.warn(
+          `Hooks are not told of ${name}: its name has control characters or is not UTF-8; rename the link.`,
+        );
+      }
+    }
+    return speakable;
+  }
+}

@@ -1,0 +1,60 @@
+import type { HookAction, LinkFacts, UplinkFacts } from './occasion.ts';
+
+export type Environment = Readonly<Record<string, string>>;
+
+/** The only folders that a hook's bare command names are looked up in. */
+export const HOOK_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * Whether an interface's name reaches a hook unchanged. The kernel takes every byte but NUL, `/`, `:` and white
+ * space (net/core/dev.c, dev_valid_name): what is not UTF-8 would become another name on the way, and control
+ * characters have no place in a terminal or a log.
+ */
+export function nameCanBeTold(name: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  return name !== '.' && name !== '..' && /^[^\u0000-\u0020\u007f-\u009f/\ufffd]+$/u.test(name);
+}
+
+/**
+ * The whole environment of a hook; nothing is inherited. What is not known is absent, as with NetworkManager's
+ * dispatcher (NetworkManager-dispatcher(8)), whose names are used where the value means the same.
+ */
+export function hookEnvironment(action: HookAction, facts: UplinkFacts | LinkFacts): Environment {
+  const environment: Record<string, string> = {
+    PATH: HOOK_PATH,
+    DEVICE_IFACE: facts.interface,
+    DEVICE_IP_IFACE: facts.interface,
+    MULTIHOMED_ACTION: action,
+    MULTIHOMED_RULE: facts.rule,
+    MULTIHOMED_REASON: facts.reason,
+  };
+  if ('address' in facts) Object.assign(environment, uplinkVariables(facts));
+  for (const [name, value] of Object.entries(environment)) environment[name] = oneLine(value);
+  // JSON writes control characters as escapes, so that nothing is lost here.
+  environment['MULTIHOMED_JSON'] = JSON.stringify({ action, ...facts });
+  return environment;
+}
+
+function uplinkVariables(facts: UplinkFacts): Record<string, string> {
+  const [prefix, nobody] = facts.family === 'ipv4' ? ['IP4', '0.0.0.0'] : ['IP6', '::'];
+  const variables: Record<string, string> = {
+    [`${prefix}_NUM_ADDRESSES`]: '1',
+    // NetworkManager writes the unspecified address where there is no gateway: the field is never empty.
+    [`${prefix}_ADDRESS_0`]: `${facts.address}/${facts.prefixLength} ${facts.gateway ?? nobody}`,
+    MULTIHOMED_ADDRESS: facts.address,
+    MULTIHOMED_FLAGS: facts.flags.join(' '),
+  };
+  if (facts.gateway !== null) {
+    variables[`${prefix}_GATEWAY`] = facts.gateway;
+    variables['MULTIHOMED_GATEWAY'] = facts.gateway;
+  }
+  if (facts.endpointId !== null) variables['MULTIHOMED_ENDPOINT_ID'] = String(facts.endpointId);
+  if (facts.table !== null) variables['MULTIHOMED_TABLE'] = String(facts.table);
+  return variables;
+}
+
+/** Scripts read values line by line, and execve(2) ends a value at NUL. */
+function oneLine(value: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
+  return value.replace(/[\u0000-\u001f\u007f-\u009f]+/gu, ' ');
+}

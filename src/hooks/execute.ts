@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Environment } from './environment.ts';
+import { endGroup } from './group.ts';
+import type { Identity } from './identity.ts';
+import { OutputBudget } from './output.ts';
+
+export interface Execution {
+  /** The checked descriptor; this, and no name, is what is executed. */
+  readonly fd: number;
+  readonly argv: readonly string[];
+  readonly environment: Environment;
+  readonly identity: Identity;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly onLine: (line: string) => void;
+  /** Aborted: end it soon. */
+  readonly stop: AbortSignal;
+}
+
+export interface Ending {
+  readonly outcome: 'done' | 'failed' | 'timed out' | 'refused' | 'stopped';
+  /** A sentence; empty for `done`. */
+  readonly reason: string;
+}
+
+/** Milliseconds from SIGTERM to SIGKILL: after the time-out, and when the daemon itself ends. */
+const GRACE = 2000;
+const GRACE_AT_STOP = 300;
+
+/** What is still in the pipes is read for so long after the end; a grandchild may hold them open for ever. */
+const DRAIN = 250;
+
+interface Exit {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly error: NodeJS.ErrnoException | null;
+}
+
+/** Runs one program to its end. Children that it leaves in the background are ended at a time-out alone. */
+export async function execute(execution: Execution): Promise<Ending> {
+  const { execa } = await import('execa');
+  const { fd, argv, environment, identity, timeout, stop } = execution;
+  if (stop.aborted) return { outcome: 'stopped', reason: 'multihomed was told to stop.' };
+  const budget = new OutputBudget(execution.onLine);
+  // The child takes its mask from us when it is forked, which is within the call.
+  const umask = process.umask(0o022);
+  const child = (() => {
+    try {
+      return execa('/proc/self/fd/3', argv, {
+        // The types know descriptors up to 9 by their numbers; any is passed on.
+        stdio: ['ignore', 'pipe', 'pipe', fd as 3],
+        env: { ...environment },
+        extendEnv: false,
+        cwd: '/',
+        // Also for root, since it is what takes the supplementary groups away.
+        ...(process.geteuid?.() === 0 ? { uid: identity.uid, gid: identity.gid } : {}),
+        detached: true,
+        cleanup: false,
+        reject: false,
+        buffer: false,
+        stripFinalNewline: false,
+      });
+    } finally {
+      process.umask(umask);
+    }
+  })();
+  const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
+  const drained = Promise.all(streams.map((stream) => pour(stream, budget)));
+  const settled = child.then((result): Exit => ({
+    status: result.exitCode ?? null,
+    signal: result.signal ?? null,
+    error: result.exitCode === undefined && result.signal === undefined ? errorOf(result) : null,
+  }));
+  // The exit is told before the pipes are closed, which is what `settled` waits for.
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('exit', (status, signal) => resolve({ status, signal, error: null }));
+  });
+  const exit = Promise.race([exited, settled]);
+
+  const cut = await waitOrCut(exit, timeout, stop);
+  if (cut !== null && child.pid !== undefined) {
+    await endGroup(child.pid, cut === 'timed out' ? GRACE : GRACE_AT_STOP);
+  }
+  const end = await exit;
+  await Promise.race([drained, sleep(DRAIN)]);
+  for (const stream of streams) stream.destroy();
+  await Promise.all([drained, settled]);
+  budget.close();
+  return ending(cut, end, timeout);
+}
+
+type Cut = 'timed out' | 'stopped' | null;
+
+async function waitOrCut(exit: Promise<Exit>, timeout: number, stop: AbortSignal): Promise<Cut> {
+  const over = new AbortController();
+  const signal = over.signal;
+  const quiet = (): null => null;
+  try {
+    return await Promise.race([
+      exit.then(quiet),
+      sleep(timeout, 'timed out' as const, { signal }).catch(quiet),
+      stop.aborted
+        ? ('stopped' as const)
+        : once(stop, 'abort', { signal }).then(() => 'stopped' as const, quiet),
+    ]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Reads a stream to its end or its destruction. */
+async function pour(stream: Readable, budget: OutputBudget): Promise<void> {
+  const lines = budget.stream();
+  stream.on('data', (chunk: Buffer) => lines.write(chunk));
+  // A stream that breaks has ended.
+  stream.on('error', () => stream.destroy());
+  if (!stream.closed) await new Promise<void>((resolve) => stream.once('close', resolve));
+  lines.end();
+}
+
+function errorOf(result: { readonly cause?: unknown }): NodeJS.ErrnoException {
+  return result.cause instanceof Error ? result.cause : new Error('it could not be started');
+}
+
+function ending(cut: Cut, { status, signal, error }: Exit, timeout: number): Ending {
+  if (error !== null) return { outcome: 'refused', reason: whyNotStarted(error) };
+  if (cut === 'timed out') {
+    return {
+      outcome: 'timed out',
+      reason: `not done after ${timeout / 1000} s; its process group was ended.`,
+    };
+  }
+  if (cut === 'stopped') return { outcome: 'stopped', reason: 'ended, because multihomed was told to stop.' };
+  if (signal !== null) return { outcome: 'failed', reason: `ended by ${signal}.` };
+  if (status !== 0) return { outcome: 'failed', reason: `ended with status ${status}.` };
+  return { outcome: 'done', reason: '' };
+}
+
+/** execve(2)'s errors in the words of somebody who wrote a script. */
+function whyNotStarted(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ENOENT':
+      return 'not started (ENOENT): the interpreter that its first line names does not exist.';
+    case 'EACCES':
+      return 'not started (EACCES): its user may not execute and read it, or it is on a file system mounted noexec.';
+    case 'EPERM':
+      return 'not started (EPERM): this process may not become the user that hooks.user names.';
+    default:
+      return `not started: ${error.message}.`;
+  }
+}

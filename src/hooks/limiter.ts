@@ -1,0 +1,25 @@
+/** Lets so many run at a time; the others wait in the order in which they came. */
+export class Limiter {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(most: number) {
+    this.#free = most;
+  }
+
+  /** Calls `begin` now or when another has called `leave`. */
+  enter(begin: () => void): void {
+    if (this.#free === 0) {
+      this.#waiting.push(begin);
+      return;
+    }
+    this.#free -= 1;
+    begin();
+  }
+
+  leave(): void {
+    const begin = this.#waiting.shift();
+    if (begin === undefined) this.#free += 1;
+    else begin();
+  }
+}

@@ -1,0 +1,16 @@
+import type { Log } from '../system/log.ts';
+import { listHooks } from './discover.ts';
+import type { HookRunner } from './runner.ts';
+
+/** Says what would be run, and runs nothing: for `--dry-run`. */
+export function rehearsingRunner(log: Log): HookRunner {
+  return {
+    run({ action, interface: name, folders }) {
+      for (const path of listHooks(folders).paths) {
+        log.info(`would run hook ${path} ${name} ${action}`, { hook: path, interface: name, action });
+      }
+      return Promise.resolve([]);
+    },
+    stop: () => Promise.resolve(),
+  };
+}
