@@ -1,0 +1,217 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HookDispatcher, nobodyTold, type ToldRecord } from '../../src/hooks/dispatcher.ts';
+import type { UplinkFacts } from '../../src/hooks/occasion.ts';
+import type { HookReport, HookRequest, HookRunner } from '../../src/hooks/runner.ts';
+import { link, uplink } from './facts.ts';
+import { memoryLog } from './memory-log.ts';
+
+const settings = { timeout: 30_000, user: 'root', path: ['/etc/multihomed/hooks.d'] };
+
+/** Holds each run until the test lets it end. The runner itself is tested with real scripts elsewhere. */
+class HeldRunner implements HookRunner {
+  readonly begun: HookRequest[] = [];
+  readonly #open: { key: string; end: () => void }[] = [];
+  together = 0;
+  most = 0;
+
+  async run(request: HookRequest): Promise<readonly HookReport[]> {
+    const key = request.environment['MULTIHOMED_RULE'] ?? '';
+    expect(this.#open.map((run) => run.key)).not.toContain(key);
+    this.begun.push(request);
+    this.together += 1;
+    this.most = Math.max(this.most, this.together);
+    await new Promise<void>((end) => this.#open.push({ key, end }));
+    this.together -= 1;
+    return [];
+  }
+
+  /** Lets the nth of those that run end. */
+  async end(nth = 0): Promise<void> {
+    this.#open.splice(nth % Math.max(1, this.#open.length), 1)[0]?.end();
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  }
+
+  async endAll(): Promise<void> {
+    while (this.#open.length > 0) await this.end();
+  }
+
+  stop(): Promise<void> {
+    for (const { end } of this.#open.splice(0)) end();
+    return Promise.resolve();
+  }
+}
+
+function stage(told: ToldRecord = nobodyTold) {
+  const runner = new HeldRunner();
+  const { log, lines } = memoryLog();
+  const records: ToldRecord[] = [];
+  const dispatcher = new HookDispatcher({
+    runner,
+    settings,
+    log,
+    told,
+    onTold: (record) => records.push(structuredClone(record)),
+  });
+  const actions = (): string[] => runner.begun.map(({ action, interface: name }) => `${name} ${action}`);
+  return { runner, dispatcher, records, lines, actions };
+}
+
+const level = (...facts: UplinkFacts[]): Map<string, UplinkFacts> =>
+  new Map(facts.map((one) => [one.rule, one]));
+
+describe('telling hooks', () => {
+  it('tells what came, what changed and what went, once', async () => {
+    const { runner, dispatcher, actions } = stage();
+    dispatcher.wantUplinks(level(uplink()));
+    dispatcher.wantUplinks(level(uplink()));
+    await runner.endAll();
+    dispatcher.wantUplinks(level(uplink({ gateway: '192.0.2.254' })));
+    await runner.endAll();
+    dispatcher.wantUplinks(level(), new Map([[uplink().rule, 'carrier lost']]));
+    await runner.endAll();
+    await dispatcher.idle();
+    expect(actions()).toEqual(['wwan0 up', 'wwan0 change', 'wwan0 down']);
+    expect(runner.begun[2]?.environment).toMatchObject({
+      MULTIHOMED_GATEWAY: '192.0.2.254',
+      MULTIHOMED_REASON: 'carrier lost',
+    });
+  });
+
+  it('replaces what waits by what is newer, and does not tell what is no longer so', async () => {
+    const { runner, dispatcher, actions } = stage();
+    dispatcher.wantUplinks(level(uplink()));
+    for (const last of [2, 3, 4]) dispatcher.wantUplinks(level(uplink({ gateway: `192.0.2.${last}` })));
+    await runner.end();
+    expect(runner.begun[1]?.environment['IP4_GATEWAY']).toBe('192.0.2.4');
+    dispatcher.wantUplinks(level());
+    dispatcher.wantUplinks(level(uplink({ gateway: '192.0.2.5' })));
+    dispatcher.wantUplinks(level());
+    await runner.endAll();
+    expect(actions()).toEqual(['wwan0 up', 'wwan0 change', 'wwan0 down']);
+  });
+
+  it('runs uplinks side by side, though not without bound', async () => {
+    const { runner, dispatcher } = stage();
+    const many = Array.from({ length: 40 }, (_, at) => uplink({ rule: `r${at}`, interface: `eth${at}` }));
+    dispatcher.wantUplinks(level(...many));
+    expect(runner.together).toBe(16);
+    // The last has not begun: by the time it could, it is gone, and is never heard of.
+    dispatcher.wantUplinks(level(...many.slice(0, 39)));
+    await runner.endAll();
+    await dispatcher.idle();
+    expect(runner.most).toBe(16);
+    expect(runner.begun).toHaveLength(39);
+  });
+
+  it('keeps links and uplinks apart', async () => {
+    const { runner, dispatcher, actions } = stage();
+    dispatcher.wantLinks(new Map([['7', link({ rule: 'a' })]]));
+    dispatcher.wantUplinks(level(uplink({ rule: 'b' })));
+    await runner.endAll();
+    dispatcher.wantLinks(new Map());
+    await runner.endAll();
+    expect(actions()).toEqual(['wwan0 link-up', 'wwan0 up', 'wwan0 link-down']);
+  });
+
+  it('takes back after a restart what was told before it, and says nothing of what still is', async () => {
+    const first = stage();
+    const stays = uplink({ rule: 'stays', interface: 'eth0' });
+    first.dispatcher.wantUplinks(level(stays, uplink({ rule: 'goes', interface: 'eth1' })));
+    await first.runner.endAll();
+    const journal: unknown = JSON.parse(JSON.stringify(first.records.at(-1)));
+    const second = stage(journal as ToldRecord);
+    expect(second.actions()).toEqual([]);
+    second.dispatcher.wantUplinks(level(stays));
+    await second.runner.endAll();
+    expect(second.actions()).toEqual(['eth1 down']);
+    expect(second.records.at(-1)).toEqual({ uplinks: { stays }, links: {} });
+  });
+
+  it('leaves an end that was cut short for the next daemon to tell', async () => {
+    const { runner, dispatcher, records, actions } = stage();
+    dispatcher.wantUplinks(level(uplink()));
+    await runner.endAll();
+    dispatcher.wantUplinks(level());
+    await dispatcher.stop();
+    dispatcher.wantUplinks(level(uplink({ gateway: null })));
+    expect(actions()).toEqual(['wwan0 up', 'wwan0 down']);
+    expect(records.at(-1)?.uplinks).toEqual({ [uplink().rule]: uplink() });
+  });
+
+  it('goes on when the runner itself fails', async () => {
+    const { log, lines } = memoryLog();
+    const runner: HookRunner = {
+      run: () => Promise.reject(new Error('no such thing')),
+      stop: () => Promise.resolve(),
+    };
+    const dispatcher = new HookDispatcher({ runner, settings, log, told: nobodyTold, onTold: () => {} });
+    dispatcher.wantUplinks(level(uplink()));
+    dispatcher.wantUplinks(level());
+    await dispatcher.idle();
+    expect(lines.map((line) => line.slice(0, 40))).toEqual([
+      'error The hooks for up of wwan0 were not',
+      'error The hooks for down of wwan0 were n',
+    ]);
+  });
+
+  it('does not tell a name that would not arrive as it is, and says so once', () => {
+    const { dispatcher, runner, lines } = stage();
+    const strange = level(uplink({ interface: 'e\u001b[2J' }));
+    dispatcher.wantUplinks(strange);
+    dispatcher.wantUplinks(strange);
+    expect(runner.begun).toEqual([]);
+    expect(lines).toEqual([
+      'warn Hooks are not told of "e\\u001b[2J": its name has control characters or is not UTF-8; rename the link.',
+    ]);
+  });
+
+  it('uses new settings for what begins after a reload', async () => {
+    const { dispatcher, runner } = stage();
+    dispatcher.wantUplinks(level(uplink()));
+    dispatcher.reload({ timeout: 5, user: 'nobody', path: ['/elsewhere'] });
+    await runner.endAll();
+    dispatcher.wantUplinks(level());
+    expect(runner.begun[1]).toMatchObject({ timeout: 5, user: 'nobody', folders: ['/elsewhere'] });
+  });
+});
+
+describe('any history', () => {
+  const wish = fc.record({ key: fc.constantFrom('a', 'b', 'c'), state: fc.integer({ min: 0, max: 3 }) });
+  const step = fc.oneof(wish, fc.record({ end: fc.nat(9) }));
+
+  it('tells each uplink up, changes and down in turn, and ends at what is so', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { runner, dispatcher, records } = stage();
+        const wanted = new Map<string, UplinkFacts>();
+        for (const one of steps) {
+          if ('end' in one) {
+            await runner.end(one.end);
+            continue;
+          }
+          if (one.state === 0) wanted.delete(one.key);
+          // The last state is another link of the same name: it must go and come.
+          else
+            wanted.set(one.key, uplink({ rule: one.key, port: one.state, ifindex: one.state === 3 ? 9 : 7 }));
+          dispatcher.wantUplinks(wanted);
+        }
+        await runner.endAll();
+        await dispatcher.idle();
+        for (const key of ['a', 'b', 'c']) {
+          const told = runner.begun.filter(({ environment }) => environment['MULTIHOMED_RULE'] === key);
+          expect(told.map(({ action }) => action).join(' ')).toMatch(
+            /^(up( change)* down ?)*(up( change)*)?$/,
+          );
+          const last = told.at(-1);
+          const port: unknown =
+            last === undefined || last.action === 'down'
+              ? undefined
+              : (JSON.parse(last.environment['MULTIHOMED_JSON'] ?? '') as UplinkFacts).port;
+          expect(port).toBe(wanted.get(key)?.port);
+        }
+        expect(records.at(-1)?.uplinks ?? {}).toEqual(Object.fromEntries(wanted));
+      }),
+    );
+  });
+});

@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hookEnvironment, nameCanBeTold } from '../../src/hooks/environment.ts';
+import { link, uplink } from './facts.ts';
+
+describe('the environment of a hook', () => {
+  it('tells an IPv4 uplink in NetworkManager’s words and in ours', () => {
+    const facts = uplink();
+    expect(hookEnvironment('up', facts)).toEqual({
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      DEVICE_IFACE: 'wwan0',
+      DEVICE_IP_IFACE: 'wwan0',
+      IP4_NUM_ADDRESSES: '1',
+      IP4_ADDRESS_0: '192.0.2.7/24 192.0.2.1',
+      IP4_GATEWAY: '192.0.2.1',
+      MULTIHOMED_ACTION: 'up',
+      MULTIHOMED_RULE: 'wwan*|usb*',
+      MULTIHOMED_REASON: 'active',
+      MULTIHOMED_ADDRESS: '192.0.2.7',
+      MULTIHOMED_ENDPOINT_ID: '3',
+      MULTIHOMED_FLAGS: 'subflow backup',
+      MULTIHOMED_TABLE: '86840007',
+      MULTIHOMED_GATEWAY: '192.0.2.1',
+      MULTIHOMED_JSON: JSON.stringify({ action: 'up', ...facts }),
+    });
+  });
+
+  it('names an IPv6 uplink with IP6 alone, and leaves out what is not known', () => {
+    const facts = uplink({
+      family: 'ipv6',
+      address: '2001:db8::7',
+      prefixLength: 64,
+      gateway: null,
+      endpointId: null,
+      table: null,
+      flags: [],
+    });
+    expect(hookEnvironment('down', facts)).toEqual({
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      DEVICE_IFACE: 'wwan0',
+      DEVICE_IP_IFACE: 'wwan0',
+      IP6_NUM_ADDRESSES: '1',
+      IP6_ADDRESS_0: '2001:db8::7/64 ::',
+      MULTIHOMED_ACTION: 'down',
+      MULTIHOMED_RULE: 'wwan*|usb*',
+      MULTIHOMED_REASON: 'active',
+      MULTIHOMED_ADDRESS: '2001:db8::7',
+      MULTIHOMED_FLAGS: '',
+      MULTIHOMED_JSON: JSON.stringify({ action: 'down', ...facts }),
+    });
+  });
+
+  it('writes the unspecified address where an IPv4 uplink has no gateway, as NetworkManager does', () => {
+    const environment = hookEnvironment('up', uplink({ gateway: null }));
+    expect(environment['IP4_ADDRESS_0']).toBe('192.0.2.7/24 0.0.0.0');
+    expect(environment).not.toHaveProperty('IP4_GATEWAY');
+    expect(environment).not.toHaveProperty('MULTIHOMED_GATEWAY');
+  });
+
+  it('tells of a link what there is to tell', () => {
+    const facts = link();
+    expect(hookEnvironment('link-up', facts)).toEqual({
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      DEVICE_IFACE: 'wwan0',
+      DEVICE_IP_IFACE: 'wwan0',
+      MULTIHOMED_ACTION: 'link-up',
+      MULTIHOMED_RULE: 'wwan*|usb*',
+      MULTIHOMED_REASON: 'carrier',
+      MULTIHOMED_JSON: JSON.stringify({ action: 'link-up', ...facts }),
+    });
+  });
+
+  it('never has a control character in a value, and loses nothing in JSON', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string(), (reason, rule) => {
+        const facts = uplink({ reason, rule });
+        const environment = hookEnvironment('change', facts);
+        for (const value of Object.values(environment)) {
+          // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+          expect(value).not.toMatch(/[\u0000-\u001f]/);
+        }
+        expect(JSON.parse(environment['MULTIHOMED_JSON'] ?? '')).toEqual({ action: 'change', ...facts });
+      }),
+    );
+  });
+});
+
+describe('names that reach a hook unchanged', () => {
+  it.each(['eth0', '-rf', '$(reboot)', 'a\'b"c', 'wläń0', '*', 'a%b', '100%'])('%s does', (name) => {
+    expect(nameCanBeTold(name)).toBe(true);
+  });
+
+  it.each(['', '.', '..', 'a/b', 'a b', 'a\nb', 'a\u001b[m', 'a\u0000', 'a\u009b', 'bad\ufffd'])(
+    '%j does not',
+    (name) => {
+      expect(nameCanBeTold(name)).toBe(false);
+    },
+  );
+});

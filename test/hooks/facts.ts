@@ -1,0 +1,26 @@
+import type { LinkFacts, UplinkFacts } from '../../src/hooks/occasion.ts';
+
+export const uplink = (changes: Partial<UplinkFacts> = {}): UplinkFacts => ({
+  interface: 'wwan0',
+  ifindex: 7,
+  family: 'ipv4',
+  address: '192.0.2.7',
+  prefixLength: 24,
+  gateway: '192.0.2.1',
+  rule: 'wwan*|usb*',
+  reason: 'active',
+  endpointId: 3,
+  flags: ['subflow', 'backup'],
+  port: null,
+  table: 86840007,
+  ...changes,
+});
+
+export const link = (changes: Partial<LinkFacts> = {}): LinkFacts => ({
+  interface: 'wwan0',
+  ifindex: 7,
+  rule: 'wwan*|usb*',
+  reason: 'carrier',
+  driver: 'cdc_ether',
+  ...changes,
+});

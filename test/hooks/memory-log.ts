@@ -1,0 +1,8 @@
+import type { Log } from '../../src/system/log.ts';
+
+/** A log that the test reads: `level text`, a line each. */
+export function memoryLog(): { log: Log; lines: string[] } {
+  const lines: string[] = [];
+  const at = (level: string) => (text: string) => void lines.push(`${level} ${text}`);
+  return { lines, log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } };
+}
