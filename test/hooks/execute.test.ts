@@ -1,0 +1,239 @@
+import { closeSync, copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { openHook } from '../../src/hooks/discover.ts';
+import { hookEnvironment } from '../../src/hooks/environment.ts';
+import { execute } from '../../src/hooks/execute.ts';
+import { findUser } from '../../src/hooks/identity.ts';
+import { isRefusal } from '../../src/system/trust.ts';
+import { uplink } from './facts.ts';
+import { isWholeRoot, scripts } from './scripts.ts';
+
+/** Long enough for every run here, so that only what hangs is ended by it. */
+const PATIENCE = 20_000;
+
+async function until(what: () => boolean): Promise<void> {
+  while (!what()) await sleep(20);
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    // A zombie that nobody waits for is not alive.
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+};
+
+describe('what a hook gets', () => {
+  it('exactly the environment that is documented, and nothing of ours', async () => {
+    const { write, run, said } = scripts();
+    process.env['MULTIHOMED_LEAK'] = 'secret';
+    write('10-hook', "tr '\\0' '\\n' </proc/$$/environ");
+    await run();
+    delete process.env['MULTIHOMED_LEAK'];
+    const expected = Object.entries(hookEnvironment('up', uplink())).map(
+      ([name, value]) => `${name}=${value}`,
+    );
+    expect(said().sort()).toEqual(expected.sort());
+  });
+
+  it('an interface’s name as it is, whatever it means to a shell', async () => {
+    const { write, run, said } = scripts();
+    write('10-hook', 'printf "<%s>" "$@"');
+    const names = ['-rf', '$(touch x)', '`id`', "'", '*', 'wläń0'];
+    for (const name of names) await run({ interface: name });
+    expect(said()).toEqual(names.map((name) => `<${name}><up>`));
+  });
+
+  it('the root folder, mask 022, no input and a process group of its own', async () => {
+    const { write, run, said } = scripts();
+    const before = process.umask(0o077);
+    write('10-hook', 'pwd; umask; cat; ps -o pgid= -p $$ | tr -d " "; echo $$; echo "${HOME-none}"');
+    await run();
+    expect(process.umask(before)).toBe(0o077);
+    const [folder, mask, group, own, home] = said();
+    expect([folder, mask, home]).toEqual(['/', '0022', 'none']);
+    expect(group).toBe(own);
+  });
+
+  it.skipIf(!isWholeRoot())('the user of the settings (skipped unless root over other users)', async () => {
+    const { write, run, said, lines } = scripts();
+    write('10-hook', 'id -u; id -g; id -G; touch /root/x 2>/dev/null || echo no');
+    await run({ user: 'nobody' });
+    const nobody = findUser('nobody', readFileSync('/etc/passwd', 'utf8'));
+    const group = String(nobody?.gid);
+    expect(said()).toEqual([String(nobody?.uid), group, group, 'no']);
+    write('10-hook', 'true', 0o700);
+    const [report] = await run({ user: 'nobody' });
+    expect(report?.outcome === 'refused' || report?.outcome === 'failed').toBe(true);
+    expect(lines.some((line) => line.startsWith('error'))).toBe(false);
+  });
+
+  it('no run at all as a user who does not exist', async () => {
+    const { write, run, lines } = scripts();
+    write('10-hook', 'echo run');
+    expect(await run({ user: 'no-such-user' })).toEqual([]);
+    await run({ user: 'no-such-user' });
+    expect(lines).toEqual([
+      'warn No hook is run: hooks.user is no-such-user, and /etc/passwd has no such user.',
+    ]);
+  });
+});
+
+describe('what is executed', () => {
+  it('is what was checked, though another file has its name by then', async () => {
+    const { write, root } = scripts();
+    const path = write('10-hook', 'echo checked');
+    const file = openHook(path);
+    if (isRefusal(file)) throw new Error(file.reason);
+    renameSync(write('10-hook', `touch ${join(root, 'swapped')}`, 0o755, root), path);
+    const lines: string[] = [];
+    const ending = await execute({
+      fd: file.fd,
+      argv: ['eth0', 'up'],
+      environment: {},
+      identity: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
+      timeout: PATIENCE,
+      onLine: (line) => lines.push(line),
+      stop: new AbortController().signal,
+    });
+    closeSync(file.fd);
+    expect([ending.outcome, lines]).toEqual(['done', ['checked']]);
+    expect(existsSync(join(root, 'swapped'))).toBe(false);
+  });
+
+  it('may be any program', async () => {
+    const { write, run, said } = scripts();
+    const path = write('10-hook', '');
+    copyFileSync('/bin/echo', path);
+    await run();
+    expect(said()).toEqual(['wwan0 up']);
+  });
+
+  it('is named when it cannot be started or fails, and the next is run', async () => {
+    const { write, run, said } = scripts();
+    write('10-fails', 'exit 3');
+    write('20-dies', 'kill -9 $$');
+    write('30-other', 'true');
+    const path = write('40-nothing', '');
+    writeFileSync(path, '#!/no/such/shell\n');
+    write('50-last', 'echo last');
+    const reports = await run();
+    expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ['failed', 'ended with status 3.'],
+      ['failed', 'ended by SIGKILL.'],
+      ['done', ''],
+      ['refused', 'not started (ENOENT): the interpreter that its first line names does not exist.'],
+      ['done', ''],
+    ]);
+    expect(said()).toEqual(['last']);
+  });
+});
+
+describe('a hook that does not end', () => {
+  it('is asked by SIGTERM after the time-out, with its whole group', async () => {
+    const { write, run, said, read, root } = scripts();
+    write('10-hook', `sleep 600 & echo $! >${root}/child; trap 'echo asked; exit 0' TERM; wait`);
+    const [report] = await run({ timeout: 300 });
+    expect(report).toMatchObject({
+      outcome: 'timed out',
+      reason: 'not done after 0.3 s; its process group was ended.',
+    });
+    expect(said()).toEqual(['asked']);
+    await until(() => !isAlive(Number(read('child'))));
+  });
+
+  it('is killed two seconds later when it does not listen, and so are its children', async () => {
+    const { write, run, read, root } = scripts();
+    write(
+      '10-hook',
+      `trap '' TERM; sleep 600 & echo $! >${root}/child; echo $$ >${root}/leader; sleep 600; sleep 600`,
+    );
+    write('20-next', `touch ${root}/next`);
+    const reports = await run({ timeout: 300 });
+    expect(reports.map(({ outcome }) => outcome)).toEqual(['timed out', 'done']);
+    expect(reports[0]?.milliseconds).toBeGreaterThanOrEqual(2300);
+    await until(() => !isAlive(Number(read('child'))) && !isAlive(Number(read('leader'))));
+  });
+
+  it('is killed though its leader went at SIGTERM and a child did not', async () => {
+    const { write, run, read, root } = scripts();
+    write('10-hook', `(trap '' TERM; sleep 600; sleep 600) & echo $! >${root}/child; wait`);
+    await run({ timeout: 300 });
+    await until(() => !isAlive(Number(read('child'))));
+  });
+
+  it('is killed though it was stopped', async () => {
+    const { write, run } = scripts();
+    write('10-hook', 'kill -STOP $$');
+    const [report] = await run({ timeout: 300 });
+    expect(report?.outcome).toBe('timed out');
+  });
+
+  it('is ended soon when the runner stops, and nothing is begun after it', async () => {
+    const { write, run, runner, root } = scripts();
+    write('10-hook', `touch ${root}/begun; trap '' TERM; sleep 600; sleep 600`);
+    write('20-next', `touch ${root}/next`);
+    const reports = run({ timeout: PATIENCE });
+    await until(() => existsSync(join(root, 'begun')));
+    await runner.stop();
+    expect((await reports).map(({ outcome }) => outcome)).toEqual(['stopped']);
+    expect(existsSync(join(root, 'next'))).toBe(false);
+    expect(await run()).toEqual([]);
+  });
+});
+
+describe('what a hook says and leaves', () => {
+  it('does not wait for a child that holds its output open, and lets it live', async () => {
+    const { write, run, said, read, root } = scripts();
+    write('10-hook', `echo one; sleep 600 & echo $! >${root}/child; echo two`);
+    const [report] = await run({ timeout: PATIENCE });
+    expect(report?.outcome).toBe('done');
+    expect(said()).toEqual(['one', 'two']);
+    const child = Number(read('child'));
+    expect(isAlive(child)).toBe(true);
+    process.kill(child, 'SIGKILL');
+  });
+
+  it('logs line by line, with what would move a cursor made visible', async () => {
+    const { write, run, said } = scripts();
+    write('10-hook', "printf 'plain\\r\\n\\033[2Jred\\tx\\302\\233\\n\\342\\200\\256rtl\\nläst'");
+    await run();
+    expect(said()).toEqual(['plain', '\\x1b[2Jred\tx\\x9b', '\\u202ertl', 'läst']);
+  });
+
+  it('keeps 64 KiB of a flood, says so, and holds none of the rest', async () => {
+    const { write, run, said } = scripts();
+    write('10-hook', 'head -c 100000000 /dev/zero | tr "\\0" x');
+    const before = process.memoryUsage().rss;
+    const [report] = await run({ timeout: 60_000 });
+    expect(report?.outcome).toBe('done');
+    expect(process.memoryUsage().rss - before).toBeLessThan(60 * 2 ** 20);
+    const last = said().pop();
+    expect(last).toBe('(all after the first 64 KiB of output is left out)');
+    expect(said().slice(0, -1).join('')).toBe('x'.repeat(65536));
+  });
+
+  it('bounds a flood of lines and of errors alike', async () => {
+    const { write, run, said } = scripts();
+    write('10-hook', 'yes | head -c 200000 >&2; yes n | head -c 200000');
+    await run();
+    expect(said().slice(0, -1).join('\n').length).toBeLessThanOrEqual(65536);
+  });
+});
+
+describe('users', () => {
+  const passwd = 'root:x:0:0:root:/root:/bin/sh\n# a remark\nbad:x:one:1::/:\nnet:x:120:130::/:/bin/false\n';
+
+  it.each([
+    ['net', { uid: 120, gid: 130 }],
+    ['120', { uid: 120, gid: 130 }],
+    ['bad', null],
+    ['130', null],
+    ['', null],
+  ])('%j', (user, identity) => {
+    expect(findUser(user, passwd)).toEqual(identity);
+  });
+});

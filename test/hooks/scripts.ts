@@ -1,0 +1,65 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { hookEnvironment } from '../../src/hooks/environment.ts';
+import { localRunner } from '../../src/hooks/local.ts';
+import type { HookReport, HookRequest, HookRunner } from '../../src/hooks/runner.ts';
+import { uplink } from './facts.ts';
+import { memoryLog } from './memory-log.ts';
+
+/** Folders of real scripts, and the real runner that is given them; all is gone when the test is over. */
+export interface Scripts {
+  readonly root: string;
+  /** In order of precedence; made with mode 755. */
+  readonly folders: readonly [string, string];
+  /** A POSIX shell script; returns its path. */
+  readonly write: (name: string, body: string, mode?: number, folder?: string) => string;
+  readonly runner: HookRunner;
+  readonly run: (changes?: Partial<HookRequest>) => Promise<readonly HookReport[]>;
+  readonly lines: string[];
+  /** What the hooks wrote, without the log's words around it. */
+  readonly said: () => string[];
+  readonly read: (name: string) => string;
+}
+
+export function scripts(): Scripts {
+  const root = mkdtempSync(join(tmpdir(), 'multihomed-hooks-'));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  chmodSync(root, 0o755);
+  const folders = [join(root, 'etc'), join(root, 'usr')] as const;
+  for (const folder of folders) mkdirSync(folder, { mode: 0o755 });
+  const { log, lines } = memoryLog();
+  const runner = localRunner(log);
+  onTestFinished(() => runner.stop());
+  return {
+    root,
+    folders,
+    runner,
+    lines,
+    write(name, body, mode = 0o755, folder = folders[0]) {
+      const path = join(folder, name);
+      writeFileSync(path, `#!/bin/sh\n${body}\n`);
+      chmodSync(path, mode);
+      return path;
+    },
+    run: (changes = {}) =>
+      runner.run({
+        action: 'up',
+        interface: 'wwan0',
+        environment: hookEnvironment('up', uplink()),
+        timeout: 10_000,
+        user: String(process.geteuid?.() ?? 0),
+        folders,
+        ...changes,
+      }),
+    said: () => lines.flatMap((line) => /^info \S+ \(.*?\): (.*)$/s.exec(line)?.[1] ?? []),
+    read: (name) => readFileSync(join(root, name), 'utf8'),
+  };
+}
+
+/** Whether this process is root over more than its own number, so that files and processes can be others'. */
+export function isWholeRoot(): boolean {
+  const [inside, , count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
+  return process.geteuid?.() === 0 && inside === 0 && (count ?? 0) > 65534;
+}
