@@ -26,11 +26,19 @@ function isFresh() {
   return sources.every((name) => statSync(join(here, name)).mtimeMs <= since);
 }
 
+/** True where the headers are those of the Node that runs this. */
+function holdsHeaders(prefix) {
+  const version = join(prefix, 'include/node/node_version.h');
+  if (!existsSync(join(prefix, 'include/node/node_api.h')) || !existsSync(version)) return false;
+  const found = /^#define NODE_MODULE_VERSION (\d+)/m.exec(readFileSync(version, 'utf8'));
+  return found?.[1] === process.versions.modules;
+}
+
 /** The folder to give to node-gyp, so that it need not fetch the headers; undefined: it must. */
-export function headersFolder() {
-  const prefix = dirname(dirname(realpathSync(process.execPath)));
-  const places = [prefix, dirname(dirname(process.execPath)), '/usr', '/usr/include/nodejs'];
-  return places.find((place) => existsSync(join(place, 'include/node/node_api.h')));
+function headersFolder() {
+  const beside = [realpathSync(process.execPath), process.execPath].map((path) => dirname(dirname(path)));
+  // Debian keeps them in /usr/include/node, of a package of their own.
+  return [...beside, '/usr'].find(holdsHeaders);
 }
 
 /** Runs node-gyp in `folder`; exits with its output when it fails. */

@@ -97,7 +97,6 @@ void Channel::Call(const Napi::FunctionReference& callback, size_t count, const 
   napi_value function = nullptr;
   napi_value receiver = nullptr;
   if (napi_get_reference_value(env_, callback, &function) != napi_ok || function == nullptr) return;
-  napi_get_undefined(env_, &receiver);
   napi_get_global(env_, &receiver);
   napi_status status = napi_make_callback(env_, context_, receiver, function, count, arguments, nullptr);
   if (status != napi_pending_exception) return;
@@ -108,9 +107,15 @@ void Channel::Call(const Napi::FunctionReference& callback, size_t count, const 
 
 void Channel::Break(int error, const char* syscall) {
   if (closed_) return;
+  napi_value resource = nullptr;
+  napi_callback_scope scope = nullptr;
+  // Sends are rejected by this: who awaits them must hear of it now, not at the next event.
+  napi_get_global(env_, &resource);
+  if (napi_open_callback_scope(env_, resource, context_, &scope) != napi_ok) scope = nullptr;
   napi_value argument = NewSystemError(env_, {error, syscall});
   if (argument != nullptr) Call(callbacks_.error, 1, &argument);
   Close();
+  if (scope != nullptr) napi_close_callback_scope(env_, scope);
 }
 
 void Channel::Close() {

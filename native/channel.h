@@ -28,7 +28,9 @@ class Channel : public SendQueue::Owner, public std::enable_shared_from_this<Cha
 
   Channel(napi_env env, KernelSocket socket, Callbacks callbacks);
 
-  napi_value Send(const uint8_t* data, size_t length) { return sends_.Push(data, length, shared_from_this()); }
+  void Send(const uint8_t* data, size_t length, napi_value settled) {
+    sends_.Push(data, length, settled, shared_from_this());
+  }
   void Hold(bool hold);
   void Close();
   bool closed() const { return closed_; }

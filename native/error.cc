@@ -26,24 +26,18 @@ napi_value NewSystemError(napi_env env, const Failure& failure, const std::strin
   napi_value arguments[] = {number, Text(env, failure.syscall), Text(env, text), Text(env, subject)};
   napi_value constructor = nullptr;
   napi_value error = nullptr;
-  if (!environment->error_class.IsEmpty() &&
-      napi_get_reference_value(env, environment->error_class, &constructor) == napi_ok && constructor != nullptr &&
-      napi_new_instance(env, constructor, 4, arguments, &error) == napi_ok) {
-    return error;
+  if (environment->error_class.IsEmpty()) {
+    napi_create_error(env, nullptr, arguments[2], &error);
+  } else if (napi_get_reference_value(env, environment->error_class, &constructor) == napi_ok) {
+    napi_new_instance(env, constructor, 4, arguments, &error);
   }
-  return nullptr;
+  return error;
 }
 
 void ThrowSystemError(napi_env env, const Failure& failure, const std::string& subject) {
   napi_value error = NewSystemError(env, failure, subject);
-  if (error != nullptr) {
-    napi_throw(env, error);
-    return;
-  }
-  bool pending = false;
-  if (napi_is_exception_pending(env, &pending) == napi_ok && !pending) {
-    napi_throw_error(env, nullptr, strerror(failure.error));
-  }
+  // Else the class itself has thrown, and that is pending.
+  if (error != nullptr) napi_throw(env, error);
 }
 
 void ThrowTypeError(napi_env env, const char* message) { napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", message); }

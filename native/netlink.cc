@@ -38,7 +38,7 @@ Napi::Function Netlink::Define(Napi::Env env) {
                          InstanceMethod<&Netlink::Join>("join"),
                          InstanceMethod<&Netlink::Leave>("leave"),
                          InstanceMethod<&Netlink::Filter>("filter"),
-                         InstanceMethod<&Netlink::Send>("send"),
+                         InstanceMethod<&Netlink::Send>("transmit"),
                          InstanceMethod<&Netlink::Ref>("ref"),
                          InstanceMethod<&Netlink::Unref>("unref"),
                          InstanceMethod<&Netlink::Close>("close"),
@@ -108,11 +108,12 @@ void Netlink::Filter(const Napi::CallbackInfo& info) {
   if (failure.failed()) ThrowSystemError(info.Env(), failure, "filter");
 }
 
-Napi::Value Netlink::Send(const Napi::CallbackInfo& info) {
+void Netlink::Send(const Napi::CallbackInfo& info) {
   uint8_t* data = nullptr;
   size_t length = 0;
-  if (!Bytes(info[0], "bytes", &data, &length) || !Usable(info.Env())) return Napi::Value();
-  return Napi::Value(info.Env(), channel_->Send(data, length));
+  if (!Bytes(info[0], "bytes", &data, &length)) return;
+  if (!info[1].IsFunction()) return ThrowTypeError(info.Env(), "settled must be a function");
+  if (Usable(info.Env())) channel_->Send(data, length, info[1]);
 }
 
 void Netlink::Ref(const Napi::CallbackInfo&) {

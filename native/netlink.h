@@ -24,7 +24,7 @@ class Netlink : public Napi::ObjectWrap<Netlink> {
   void Join(const Napi::CallbackInfo& info);
   void Leave(const Napi::CallbackInfo& info);
   void Filter(const Napi::CallbackInfo& info);
-  Napi::Value Send(const Napi::CallbackInfo& info);
+  void Send(const Napi::CallbackInfo& info);
   void Ref(const Napi::CallbackInfo& info);
   void Unref(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);

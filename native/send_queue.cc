@@ -8,19 +8,12 @@
 
 namespace multihomed {
 
-napi_value SendQueue::Push(const uint8_t* data, size_t length, const std::shared_ptr<Owner>& owner) {
+void SendQueue::Push(const uint8_t* data, size_t length, napi_value settled, const std::shared_ptr<Owner>& owner) {
   Message message;
   if (length > 0) message.bytes.assign(data, data + length);
-  napi_value promise = nullptr;
-  if (napi_create_promise(env_, &message.deferred, &promise) != napi_ok) return nullptr;
-  if (cancelled_) {
-    message.error = ECANCELED;
-    Settle(message);
-    return promise;
-  }
+  if (napi_create_reference(env_, settled, 1, &message.settled) != napi_ok) return;
   waiting_.push_back(std::move(message));
-  if (!busy_ && !Start(owner)) Close();
-  return promise;
+  if (cancelled_ || (!busy_ && !Start(owner))) Close();
 }
 
 bool SendQueue::Start(const std::shared_ptr<Owner>& owner) {
@@ -47,26 +40,33 @@ void SendQueue::Execute(napi_env, void* data) {
 void SendQueue::Complete(napi_env env, napi_status status, void* data) {
   std::unique_ptr<Job> job(static_cast<Job*>(data));
   SendQueue* queue = job->queue;
-  queue->busy_ = false;
   napi_delete_async_work(env, job->work);
   for (Message& message : job->messages) {
     if (status != napi_ok) message.error = ECANCELED;
     queue->Settle(message);
   }
+  // Only now: what was called may have sent more, or closed the socket.
+  queue->busy_ = false;
   if (!queue->waiting_.empty() && !queue->Start(job->owner)) queue->Close();
   if (!queue->busy_) job->owner->SendsDone();
 }
 
 void SendQueue::Settle(const Message& message) {
-  napi_value value = nullptr;
+  napi_value function = nullptr;
+  napi_value receiver = nullptr;
+  napi_value argument = nullptr;
+  napi_get_undefined(env_, &receiver);
   if (message.error == 0) {
-    napi_get_undefined(env_, &value);
-    napi_resolve_deferred(env_, message.deferred, value);
-    return;
+    argument = receiver;
+  } else {
+    argument = NewSystemError(env_, {message.error, "sendmsg"});
+    if (argument == nullptr) napi_get_and_clear_last_exception(env_, &argument);
   }
-  value = NewSystemError(env_, {message.error, "sendmsg"});
-  if (value == nullptr) napi_get_undefined(env_, &value);
-  napi_reject_deferred(env_, message.deferred, value);
+  // In an environment that ends, nothing can be called any more; the reference goes all the same.
+  if (argument != nullptr && napi_get_reference_value(env_, message.settled, &function) == napi_ok) {
+    napi_call_function(env_, receiver, function, 1, &argument, nullptr);
+  }
+  napi_delete_reference(env_, message.settled);
 }
 
 void SendQueue::Close() {

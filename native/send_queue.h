@@ -25,8 +25,8 @@ class SendQueue {
 
   SendQueue(napi_env env, const KernelSocket& socket) : env_(env), socket_(socket) {}
 
-  /** A promise for the message; null, and an exception is pending, if none can be made. */
-  napi_value Push(const uint8_t* data, size_t length, const std::shared_ptr<Owner>& owner);
+  /** `settled` is called once, with undefined or the error. A promise here would leak when its environment ends. */
+  void Push(const uint8_t* data, size_t length, napi_value settled, const std::shared_ptr<Owner>& owner);
   /** Rejects what waits. What is being sent ends by itself, and then the owner is told. */
   void Close();
   bool busy() const { return busy_; }
@@ -34,7 +34,7 @@ class SendQueue {
  private:
   struct Message {
     std::vector<uint8_t> bytes;
-    napi_deferred deferred = nullptr;
+    napi_ref settled = nullptr;
     int error = 0;
   };
   struct Job {

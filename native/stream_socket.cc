@@ -59,6 +59,8 @@ Failure Make(const Wish& wish, Descriptor* made) {
   if (wish.backlog >= 0 && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
     return {errno, "setsockopt"};
   }
+  // The kernel cuts longer names, and would take another interface.
+  if (wish.device.size() >= IFNAMSIZ) return {ENODEV, "setsockopt"};
   if (!wish.device.empty() && setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, wish.device.c_str(),
                                          static_cast<socklen_t>(wish.device.size())) != 0) {
     return {errno, "setsockopt"};
@@ -96,7 +98,12 @@ Napi::Value StreamSocket(const Napi::CallbackInfo& info) {
   Descriptor made;
   Failure failure = InNamespace(wish.netns, [&] { return Make(wish, &made); });
   if (failure.failed()) {
-    ThrowSystemError(info.Env(), failure, wish.address.empty() ? wish.netns : wish.address);
+    std::string subject;
+    for (const std::string* wished : {&wish.address, &wish.device, &wish.netns}) {
+      if (!subject.empty() && !wished->empty()) subject += ' ';
+      subject += *wished;
+    }
+    ThrowSystemError(info.Env(), failure, subject);
     return Napi::Value();
   }
   return Napi::Number::New(info.Env(), made.Release());

@@ -31,7 +31,7 @@ export interface NetlinkSocketOptions {
 
 /**
  * An open netlink socket. Extended acknowledgements (NETLINK_EXT_ACK, NETLINK_CAP_ACK) and strict checking
- * (NETLINK_GET_STRICT_CHK) are on where the kernel has them. Closed, its calls throw SystemError EBADF.
+ * (NETLINK_GET_STRICT_CHK) are on where the kernel has them. Closed, its calls fail with SystemError EBADF.
  */
 export interface NetlinkSocket {
   /** The own nl_pid. */
@@ -79,6 +79,11 @@ export interface StreamSocketOptions {
   device?: string;
 }
 
+interface NativeNetlink extends Omit<NetlinkSocket, 'send'> {
+  /** `settled` is called once. */
+  transmit(bytes: Uint8Array, settled: (error: SystemError | undefined) => void): void;
+}
+
 interface Addon {
   setErrorClass(constructor: typeof SystemError): void;
   Netlink: new (
@@ -88,7 +93,7 @@ interface Addon {
     onBatch: NetlinkSocketOptions['onBatch'],
     onOverrun: NetlinkSocketOptions['onOverrun'],
     onError: NetlinkSocketOptions['onError'],
-  ) => NetlinkSocket;
+  ) => NativeNetlink;
   sendDatagram(path: string, bytes: Uint8Array): void;
   streamSocket(
     ipv6: boolean,
@@ -114,6 +119,14 @@ const load = require('node-gyp-build') as (folder: string) => Addon;
 const addon = load(fileURLToPath(new URL('../../native', import.meta.url)));
 addon.setErrorClass(SystemError);
 
+class Socket extends addon.Netlink implements NetlinkSocket {
+  send(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.transmit(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}
+
 /**
  * Opens and binds a netlink socket; it keeps the process alive until `unref` or `close`.
  * @throws SystemError EPERM from `setns` without CAP_SYS_ADMIN over the namespace, ENOENT from `open`, ...
@@ -121,7 +134,7 @@ addon.setErrorClass(SystemError);
  */
 export function openNetlink(options: NetlinkSocketOptions): NetlinkSocket {
   const { protocol, netns, receiveBuffer = 0, onBatch, onOverrun, onError } = options;
-  return new addon.Netlink(protocol, netns, receiveBuffer, onBatch, onOverrun, onError);
+  return new Socket(protocol, netns, receiveBuffer, onBatch, onOverrun, onError);
 }
 
 /**
@@ -143,14 +156,15 @@ export function mptcpSocket(family: 'ipv4' | 'ipv6', options: StreamSocketOption
   if (protocol !== 'mptcp' && protocol !== 'tcp') throw new TypeError("protocol must be 'mptcp' or 'tcp'");
   if (listen && bind) throw new TypeError('a socket either listens or is bound to connect');
   const local = listen ?? bind;
-  const backlog = listen ? (listen.backlog ?? 511) : -1;
+  if (local && typeof local.address !== 'string') throw new TypeError('address must be a string');
+  const backlog = listen ? (listen.backlog === undefined ? 511 : listen.backlog) : -1;
   return addon.streamSocket(
     family === 'ipv6',
     protocol === 'mptcp',
     netns,
     device,
     local?.address,
-    local?.port ?? 0,
+    local ? local.port : 0,
     backlog,
   );
 }

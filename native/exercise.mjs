@@ -1,0 +1,279 @@
+// Everything that the addon can do, the wrong way too; run by sanitize.mjs in a private network namespace.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { isMainThread, Worker, workerData } from 'node:worker_threads';
+
+const script = fileURLToPath(import.meta.url);
+const built = isMainThread ? process.argv[2] : workerData.built;
+const addon = createRequire(import.meta.url)(built);
+const nothing = () => {};
+const groups = [1, 5]; // RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR
+
+class CallError extends Error {
+  constructor(errno, syscall, text, subject) {
+    super(`${syscall} ${subject}: ${text}`);
+    this.errno = errno;
+  }
+}
+
+class Socket extends addon.Netlink {
+  send(bytes) {
+    return new Promise((resolve, reject) => {
+      this.transmit(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}
+
+function open({ netns, receiveBuffer = 0, onBatch = nothing, onOverrun = nothing } = {}) {
+  const socket = new Socket(0, netns, receiveBuffer, onBatch, onOverrun, nothing);
+  for (const group of groups) socket.join(group);
+  return socket;
+}
+
+/** A dump of all links. */
+function dump(sequence) {
+  const bytes = Buffer.alloc(32);
+  bytes.writeUInt32LE(32, 0);
+  bytes.writeUInt16LE(18, 4);
+  bytes.writeUInt16LE(0x301, 6);
+  bytes.writeUInt32LE(sequence, 8);
+  return bytes;
+}
+
+const sendMany = (socket, count) =>
+  Promise.allSettled(Array.from({ length: count }, (_, i) => socket.send(dump(i))));
+
+/** Events on the loopback device. Tools of the system run without the sanitizer. */
+const env = { ...process.env, LD_PRELOAD: '' };
+function churn(count) {
+  const addresses = Array.from({ length: count }, (_, i) => `10.1.${i >> 8}.${i & 255}/32 dev lo`);
+  const input = addresses.flatMap((address) => [`address add ${address}`, `address delete ${address}`]);
+  execFileSync('ip', ['-batch', '-'], { env, input: `${input.join('\n')}\n` });
+}
+
+async function hearing() {
+  let heard = 0;
+  let overruns = 0;
+  const kept = [];
+  const socket = open({
+    receiveBuffer: 4096,
+    onBatch: (bytes, spans) => {
+      kept.push(bytes);
+      heard += spans.length / 2;
+    },
+    onOverrun: () => overruns++,
+  });
+  for (let round = 0; round < 5; round++) {
+    churn(200);
+    await sleep(20);
+  }
+  assert.ok(overruns >= 5 && heard > 0);
+  heard = 0;
+  churn(1);
+  await sleep(50);
+  assert.equal(heard, 2);
+  socket.close();
+  globalThis.gc?.();
+  assert.ok(kept.every((bytes) => bytes.length > 0));
+}
+
+async function closingAnywhere() {
+  for (const during of ['onBatch', 'onOverrun']) {
+    const socket = open({ receiveBuffer: 4096, [during]: () => socket.close() });
+    churn(100);
+    await sleep(30);
+  }
+  for (let i = 0; i < 100; i++) {
+    const socket = open();
+    const sent = sendMany(socket, 20);
+    if (i % 3 === 0) await sleep(0);
+    socket.close();
+    if (i % 2 === 0) socket.close();
+    socket.ref();
+    socket.unref();
+    await assert.rejects(socket.send(dump(1)), CallError);
+    await sent;
+  }
+}
+
+/** Called from within a send that is over: the queue must stand that. */
+async function sendingFromSettled() {
+  const socket = open();
+  let left = 500;
+  const again = () => {
+    if (left-- > 0) for (let i = 0; i < 2; i++) socket.transmit(dump(left), again);
+    else socket.close();
+    if (left < 0) assert.throws(() => socket.transmit(dump(left), nothing), CallError);
+  };
+  socket.transmit(dump(1), again);
+  while (left > 0) await sleep(1);
+  await sleep(20);
+}
+
+async function throwingCallbacks() {
+  const caught = [];
+  const onUncaught = (error) => caught.push(error);
+  process.on('uncaughtException', onUncaught);
+  const socket = open({
+    onBatch: () => {
+      throw new Error('thrown on purpose');
+    },
+  });
+  churn(2);
+  await sleep(50);
+  process.off('uncaughtException', onUncaught);
+  assert.ok(caught.length > 0);
+  socket.close();
+}
+
+async function openingAndClosing() {
+  const count = () => readdirSync('/proc/self/fd').length;
+  const before = count();
+  for (let i = 0; i < 3000; i++) {
+    const socket = open(i % 10 === 0 ? { netns: '/proc/self/ns/net' } : {});
+    socket.filter(Uint8Array.of(6, 0, 0, 0, 255, 255, 255, 255));
+    socket.leave(1);
+    if (i % 4 === 0) void sendMany(socket, 3);
+    socket.close();
+    if (i % 200 === 0) {
+      await sleep(5);
+      globalThis.gc?.();
+    }
+  }
+  await sleep(100);
+  assert.equal(count(), before);
+}
+
+function wrongArguments() {
+  const detached = new Uint8Array(64);
+  structuredClone(detached.buffer, { transfer: [detached.buffer] });
+  const values = [
+    ...[
+      undefined,
+      null,
+      -1,
+      0,
+      1,
+      1.5,
+      NaN,
+      2 ** 31,
+      2 ** 53,
+      10n,
+      '',
+      'lo',
+      '127.0.0.1',
+      '::1%lo',
+      'nul\0',
+      '@x',
+    ],
+    ...[true, false, {}, [], Symbol('odd'), nothing, new Proxy({}, {}), Object.create(null)],
+    ...[
+      new Uint8Array(0),
+      new Uint8Array(64),
+      new Uint8Array(new SharedArrayBuffer(64)),
+      new Uint16Array(4),
+      detached,
+    ],
+    ...[new ArrayBuffer(8), 'x'.repeat(300), '/dev/null', '/proc/self/ns/net', '/proc/self/ns/uts'],
+  ];
+  const socket = open();
+  const { Netlink, setErrorClass, ...functions } = addon;
+  const calls = [...Object.values(functions), (...rest) => new Netlink(...rest)];
+  for (const method of ['join', 'leave', 'filter', 'transmit'])
+    calls.push((...rest) => socket[method](...rest));
+  let seed = 1;
+  const random = (below) => (seed = (seed * 48271) % 2147483647) % below;
+  for (let i = 0; i < 40_000; i++) {
+    const rest = Array.from({ length: random(8) }, () => values[random(values.length)]);
+    const call = calls[random(calls.length)];
+    try {
+      const result = call(...rest);
+      if (typeof result === 'number') closeSync(result);
+      else result?.close?.();
+    } catch (error) {
+      assert.ok(error instanceof TypeError || error instanceof CallError, String(error));
+    }
+  }
+  for (const receiver of [{}, undefined, Object.create(socket), functions]) {
+    for (const method of ['join', 'transmit', 'close', 'ref'])
+      assert.throws(() => socket[method].call(receiver, 1));
+    assert.throws(() => Reflect.get(Netlink.prototype, 'portId', receiver ?? {}));
+  }
+  assert.throws(() => Netlink(0));
+  setErrorClass(() => {});
+  assert.throws(() => socket.join(4000));
+  setErrorClass(
+    class {
+      constructor() {
+        throw new RangeError('of the class itself');
+      }
+    },
+  );
+  assert.throws(() => socket.join(4000), RangeError);
+  setErrorClass(CallError);
+  socket.close();
+  const lock = openSync(script, 'r');
+  assert.equal(addon.flock(lock), true);
+  closeSync(lock);
+}
+
+/** Environments that end with sockets open, sends under way and events arriving. */
+async function workers() {
+  const noise = spawn('sh', ['-c', 'while :; do ip link set lo mtu 60000; ip link set lo mtu 65536; done'], {
+    env,
+  });
+  for (let i = 0; i < 40; i++) {
+    const way = ['return', 'exit', 'terminate', 'throw'][i % 4];
+    const worker = new Worker(script, { workerData: { built, way } });
+    const ended = new Promise((resolve) => worker.on('exit', resolve));
+    worker.on('error', nothing);
+    if (way === 'terminate') {
+      await once(worker, 'message');
+      await sleep(i);
+      await worker.terminate();
+    }
+    await ended;
+  }
+  const ended = once(noise, 'close');
+  noise.kill();
+  await ended;
+}
+
+async function work(way) {
+  const { parentPort } = await import('node:worker_threads');
+  const sockets = Array.from({ length: 5 }, () => open());
+  for (const socket of sockets) void sendMany(socket, 50);
+  parentPort?.postMessage('open');
+  sockets[0].close();
+  if (way !== 'terminate') for (const socket of sockets) socket.unref();
+  if (way === 'exit') process.exit(0);
+  if (way === 'throw') throw new Error('thrown on purpose');
+}
+
+addon.setErrorClass(CallError);
+if (isMainThread) {
+  execFileSync('ip', ['link', 'set', 'lo', 'up'], { env });
+  for (const part of [
+    hearing,
+    closingAnywhere,
+  sendingFromSettled,
+    throwingCallbacks,
+    openingAndClosing,
+    wrongArguments,
+    workers,
+  ]) {
+    await part();
+    console.log(`exercised: ${part.name}`);
+  }
+  // The process ends with this one open and its sends under way.
+  const last = open();
+  void sendMany(last, 10);
+  last.unref();
+} else {
+  await work(workerData.way);
+}

@@ -1,0 +1,66 @@
+// Looks for memory errors in the addon: builds it with AddressSanitizer and UndefinedBehaviorSanitizer and
+// exercises all of it in a network namespace of its own. One command, as any user: node native/sanitize.mjs
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { nodeGyp } from './build.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const folder = join(here, 'build/sanitize');
+const compiler = process.env.CXX ?? 'g++';
+const ourOwnExit = 99;
+
+function library(name) {
+  const path = spawnSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' }).stdout?.trim() ?? '';
+  if (!existsSync(path)) {
+    console.error(
+      `${compiler} has no ${name}: install GCC's libsanitizer (Debian: libasan, Fedora: libasan libubsan)`,
+    );
+    process.exit(1);
+  }
+  return realpathSync(path);
+}
+
+/** LeakSanitizer's blocks that our code asked for. Those that V8 leaves behind while we call it are not ours. */
+function ourLeaks(output) {
+  return output
+    .split(/\n(?=(?:Direct|Indirect) leak of )/)
+    .map((block) => block.split('\n\n')[0] ?? '')
+    .filter((block) => /^(Direct|Indirect) leak/.test(block) && block.includes('multihomed::'))
+    .filter((block) => !block.slice(0, block.indexOf('multihomed::')).includes('v8::'));
+}
+
+mkdirSync(folder, { recursive: true });
+for (const name of readdirSync(here).filter((file) => /\.(cc|h|gyp)$/.test(file))) {
+  cpSync(join(here, name), join(folder, name), { preserveTimestamps: true });
+}
+const flags = '-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1';
+nodeGyp(folder, 'rebuild', { CXX: compiler, CXXFLAGS: flags, LDFLAGS: '-fsanitize=address,undefined' });
+
+const built = join(folder, 'build/Release/multihomed.node');
+const unshare = process.getuid?.() === 0 ? ['-n'] : ['-Urn'];
+const script = join(here, 'exercise.mjs');
+const result = spawnSync('unshare', [...unshare, process.execPath, '--expose-gc', script, built], {
+  encoding: 'utf8',
+  maxBuffer: 256 << 20,
+  env: {
+    ...process.env,
+    LD_PRELOAD: `${library('libasan.so')} ${library('libubsan.so')}`,
+    // Node brings its own operator new, of another library than ours.
+    ASAN_OPTIONS: `exitcode=${ourOwnExit}:alloc_dealloc_mismatch=0:detect_leaks=1:detect_stack_use_after_return=1`,
+    LSAN_OPTIONS: 'exitcode=0:fast_unwind_on_malloc=0:max_leaks=100000',
+    UBSAN_OPTIONS: `print_stacktrace=1:exitcode=${ourOwnExit}`,
+  },
+});
+process.stdout.write(result.stdout ?? '');
+const leaks = ourLeaks(result.stderr ?? '');
+const searched = /LeakSanitizer/.test(result.stderr ?? '') ? 'searched' : 'found none at all';
+if (result.status !== 0 || leaks.length > 0) {
+  process.stderr.write(result.status === 0 ? leaks.slice(0, 20).join('\n') : (result.stderr ?? ''));
+  console.error(
+    `\nsanitize: ${leaks.length} leaks of ours, exit ${result.status ?? result.signal ?? result.error?.message}`,
+  );
+  process.exit(1);
+}
+console.log(`sanitize: no memory error, no undefined behaviour, no leak of ours (LeakSanitizer ${searched})`);

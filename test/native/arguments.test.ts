@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { flock, mptcpSocket, openNetlink, peerCredentials, sendDatagram } from '../../src/system/addon.ts';
+import * as net from './net.ts';
+
+const oddities: unknown[] = [
+  undefined,
+  null,
+  -1,
+  1.5,
+  NaN,
+  Infinity,
+  2 ** 32,
+  10n,
+  '',
+  'nul\0',
+  true,
+  {},
+  [],
+  Symbol('odd'),
+  () => undefined,
+  new Uint16Array(8),
+  new ArrayBuffer(8),
+  new DataView(new ArrayBuffer(8)),
+];
+
+/** Calls with what no type checker would let through. */
+function odd(call: (value: never) => unknown, fine: readonly unknown[] = []): void {
+  for (const value of oddities.filter((oddity) => !fine.includes(oddity))) {
+    expect(() => call(value as never), String(value)).toThrow(TypeError);
+  }
+}
+
+const nothing = () => undefined;
+const options = { protocol: 0, onBatch: nothing, onOverrun: nothing, onError: nothing };
+
+describe('arguments of another shape', () => {
+  it('are refused by what needs no socket', () => {
+    const bytes = new Uint8Array(1);
+    odd((value) => sendDatagram(value, bytes));
+    odd((value) => sendDatagram('/', value));
+    odd((value) => peerCredentials(value));
+    odd((value) => flock(value));
+    odd((value) => mptcpSocket(value));
+    odd((value) => mptcpSocket('ipv4', { netns: value }), [undefined]);
+    odd((value) => mptcpSocket('ipv4', { device: value }), [undefined]);
+    odd((value) => mptcpSocket('ipv4', { protocol: value }), [undefined]);
+    odd((value) => mptcpSocket('ipv4', { bind: { address: value, port: 0 } }));
+    odd((value) => mptcpSocket('ipv4', { bind: { address: '127.0.0.1', port: value } }));
+    odd(
+      (value) => mptcpSocket('ipv4', { listen: { address: '127.0.0.1', port: 0, backlog: value } }),
+      [undefined, -1],
+    );
+    const both = { address: '127.0.0.1', port: 0 };
+    expect(() => mptcpSocket('ipv4', { bind: both, listen: both })).toThrow(TypeError);
+  });
+
+  it('are refused by a netlink socket', () => {
+    odd((value) => openNetlink({ ...options, protocol: value }));
+    odd((value) => openNetlink({ ...options, netns: value }), [undefined]);
+    odd((value) => openNetlink({ ...options, receiveBuffer: value }), [undefined]);
+    for (const name of ['onBatch', 'onOverrun', 'onError']) {
+      const functions = oddities.filter((oddity) => typeof oddity === 'function');
+      odd((value) => openNetlink({ ...options, [name]: value }), functions);
+    }
+  });
+
+  it.skipIf(!net.isPrivate)('are refused by its methods, which belong to it', async () => {
+    const socket = openNetlink(options);
+    odd((value) => socket.join(value));
+    odd((value) => socket.leave(value));
+    odd((value) => socket.filter(value));
+    for (const value of oddities) await expect(socket.send(value as never)).rejects.toThrow(TypeError);
+    for (const length of [0, 7, 9, 8 * 4097])
+      expect(() => socket.filter(new Uint8Array(length))).toThrow(TypeError);
+    const { join } = socket;
+    for (const receiver of [undefined, {}, [], Object.create(socket)]) {
+      expect(() => join.call(receiver as never, 1)).toThrow();
+    }
+    socket.close();
+  });
+});

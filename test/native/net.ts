@@ -1,0 +1,94 @@
+/** What the tests of the addon share: requests as bytes, a way to wait, and `ip`. */
+
+import { execFileSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openNetlink, type NetlinkSocket, type NetlinkSocketOptions } from '../../src/system/addon.ts';
+
+export const RTM_NEWLINK = 16;
+export const RTM_GETLINK = 18;
+export const RTM_NEWADDR = 20;
+export const RTNLGRP_LINK = 1;
+export const RTNLGRP_IPV4_IFADDR = 5;
+
+/** True where the tests have a network namespace of their own; says so once where they have not. */
+export const isPrivate = process.env['MULTIHOMED_TEST_NETNS'] === '1';
+if (!isPrivate)
+  console.log('skipped: MULTIHOMED_TEST_NETNS=1 is not set, so this may be the host’s own network');
+
+/** struct nlmsghdr and struct ifinfomsg: a link by its index, or all of them. */
+export function getLink(sequence: number, index: number): Buffer {
+  const bytes = Buffer.alloc(32);
+  bytes.writeUInt32LE(bytes.length, 0);
+  bytes.writeUInt16LE(RTM_GETLINK, 4);
+  bytes.writeUInt16LE(index === 0 ? 0x301 : 0x5, 6); // NLM_F_REQUEST with NLM_F_DUMP, or NLM_F_ACK
+  bytes.writeUInt32LE(sequence, 8);
+  bytes.writeInt32LE(index, 20);
+  return bytes;
+}
+
+export interface Message {
+  type: number;
+  sequence: number;
+}
+
+/** Every message of every datagram. */
+export function messages(buffer: Buffer, spans: Uint32Array): Message[] {
+  const found: Message[] = [];
+  for (let i = 0; i < spans.length; i += 2) {
+    const end = (spans[i] ?? 0) + (spans[i + 1] ?? 0);
+    for (let at = spans[i] ?? 0; at + 16 <= end; at += (buffer.readUInt32LE(at) + 3) & ~3) {
+      found.push({ type: buffer.readUInt16LE(at + 4), sequence: buffer.readUInt32LE(at + 8) });
+    }
+  }
+  return found;
+}
+
+export interface Listener extends Disposable {
+  socket: NetlinkSocket;
+  heard: Message[];
+  overruns: number;
+  batches: number;
+}
+
+/** A socket that writes down what it hears. */
+export function listen(options: Partial<NetlinkSocketOptions> = {}): Listener {
+  const listener: Omit<Listener, 'socket'> = {
+    heard: [],
+    overruns: 0,
+    batches: 0,
+    [Symbol.dispose]: () => socket.close(),
+  };
+  const socket = openNetlink({
+    protocol: 0,
+    onBatch: (buffer, spans) => {
+      listener.batches++;
+      listener.heard.push(...messages(buffer, spans));
+    },
+    onOverrun: () => {
+      listener.overruns++;
+    },
+    onError: (error) => {
+      throw error;
+    },
+    ...options,
+  });
+  return Object.assign(listener, { socket });
+}
+
+/** Until it is so, or two seconds have gone. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 200 && !condition(); i++) await sleep(10);
+}
+
+export function ip(...commands: string[]): void {
+  execFileSync('ip', ['-batch', '-'], {
+    input: `${commands.join('\n')}\n`,
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+}
+
+/** `count` addresses on the loopback device, and gone again: two events each. */
+export function comeAndGo(count: number): void {
+  const addresses = Array.from({ length: count }, (_, i) => `10.77.${i >> 8}.${i & 255}/32 dev lo`);
+  ip(...addresses.flatMap((address) => [`address add ${address}`, `address delete ${address}`]));
+}

@@ -1,0 +1,130 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import * as node from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { flock, mptcpSocket, peerCredentials, sendDatagram, SystemError } from '../../src/system/addon.ts';
+import * as net from './net.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'multihomed-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const receiver = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.settimeout(5)
+s.bind(sys.argv[1].replace('@', chr(0), 1))
+print('bound', flush=True)
+print(s.recv(100).decode(), flush=True)
+`;
+
+describe('unix sockets and files', () => {
+  for (const path of [join(folder, 'notify'), `@multihomed-test-${process.pid}`]) {
+    it(`carry a datagram to ${path.startsWith('@') ? 'an abstract name' : 'a path'}`, async () => {
+      const { spawn } = await import('node:child_process');
+      const child = spawn('python3', ['-c', receiver, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let said = '';
+      child.stdout.on('data', (data: Buffer) => (said += data.toString()));
+      await net.until(() => said.includes('bound'));
+      sendDatagram(path, Buffer.from('READY=1'));
+      await once(child, 'close');
+      expect(said).toBe('bound\nREADY=1\n');
+    });
+  }
+
+  it('refuse a datagram that nobody takes', () => {
+    const bytes = Buffer.from('x');
+    expect(() => sendDatagram(join(folder, 'none'), bytes)).toThrow(SystemError);
+    expect(() => sendDatagram(join(folder, 'none'), bytes)).toThrow(
+      expect.objectContaining({ code: 'ENOENT', syscall: 'sendto' }),
+    );
+    expect(() => sendDatagram('@multihomed-none', bytes)).toThrow(
+      expect.objectContaining({ code: 'ECONNREFUSED' }),
+    );
+    expect(() => sendDatagram('x'.repeat(200), bytes)).toThrow(
+      expect.objectContaining({ code: 'ENAMETOOLONG' }),
+    );
+  });
+
+  it('tell who is at the other end', async () => {
+    const path = join(folder, 'control');
+    const server = node.createServer().listen(path);
+    const client = node.connect(path);
+    const [accepted] = (await once(server, 'connection')) as [node.Socket & { _handle: { fd: number } }];
+    expect(peerCredentials(accepted._handle.fd)).toEqual({
+      pid: process.pid,
+      uid: process.getuid?.(),
+      gid: process.getgid?.(),
+    });
+    client.destroy();
+    accepted.destroy();
+    server.close();
+    expect(() => peerCredentials(99_999)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+  });
+
+  it('are locked by one', () => {
+    const path = join(folder, 'lock');
+    const first = openSync(path, 'w');
+    const second = openSync(path, 'r');
+    expect(flock(first)).toBe(true);
+    expect(flock(first)).toBe(true);
+    expect(flock(second)).toBe(false);
+    closeSync(first);
+    expect(flock(second)).toBe(true);
+    closeSync(second);
+    expect(() => flock(second)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'flock' }));
+  });
+});
+
+describe.skipIf(!net.isPrivate)('a Multipath TCP socket', () => {
+  for (const [family, address] of [
+    ['ipv4', '127.0.0.1'],
+    ['ipv6', '::1'],
+  ] as const) {
+    it(`listens and connects over ${family}, as the kernel sees it`, async () => {
+      net.ip('link set lo up');
+      const server = node.createServer((socket) => socket.pipe(socket));
+      server.listen({ fd: mptcpSocket(family, { listen: { address, port: 0 } }) });
+      await once(server, 'listening');
+      const { port } = server.address() as node.AddressInfo;
+      const client = new node.Socket({
+        fd: mptcpSocket(family, { bind: { address, port: 0 }, device: 'lo' }),
+      });
+      client.connect(port, address);
+      await once(client, 'connect');
+      client.write('hello');
+      const [echo] = (await once(client, 'data')) as [Buffer];
+      expect(echo.toString()).toBe('hello');
+      const established = execFileSync('ss', ['-HMn', 'state', 'established'], { encoding: 'utf8' });
+      expect(established.split('\n').filter((line) => line.includes(`:${port}`))).toHaveLength(2);
+      client.destroy();
+      server.close();
+    });
+  }
+
+  it('takes an address again at once, and says when it cannot', () => {
+    net.ip('link set lo up');
+    const listen = { address: '127.0.0.1', port: 4433 };
+    const first = mptcpSocket('ipv4', { listen });
+    expect(() => mptcpSocket('ipv4', { listen })).toThrow(
+      expect.objectContaining({ code: 'EADDRINUSE', message: expect.stringContaining('127.0.0.1') }),
+    );
+    closeSync(first);
+    closeSync(mptcpSocket('ipv4', { listen, protocol: 'tcp' }));
+    expect(() => mptcpSocket('ipv4', { bind: { address: '192.0.2.1', port: 0 } })).toThrow(
+      expect.objectContaining({ code: 'EADDRNOTAVAIL', syscall: 'bind' }),
+    );
+    expect(() => mptcpSocket('ipv4', { device: 'none0' })).toThrow(
+      expect.objectContaining({ code: 'ENODEV' }),
+    );
+    expect(() => mptcpSocket('ipv4', { device: 'lo'.repeat(10) })).toThrow(
+      expect.objectContaining({ code: 'ENODEV' }),
+    );
+    expect(() => mptcpSocket('ipv6', { bind: { address: '127.0.0.1', port: 0 } })).toThrow(
+      expect.objectContaining({ code: 'EINVAL' }),
+    );
+    closeSync(mptcpSocket('ipv4', { netns: '/proc/self/ns/net' }));
+  });
+});
