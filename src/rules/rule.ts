@@ -1,6 +1,8 @@
 /** The words of a rule and of the whole configuration, after validation. */
 
-export type Family = 'ipv4' | 'ipv6';
+import type { Family } from '../netlink/ip.ts';
+
+export type { Family };
 
 /** Flags that a user may give an endpoint; `implicit` is the kernel's own and never set from here. */
 export type EndpointFlag = 'signal' | 'subflow' | 'backup' | 'fullmesh' | 'laminar';
@@ -41,9 +43,7 @@ export interface Rule {
 
 /** `auto` raises what is needed, `leave` never touches; numbers are set as they are. */
 export type LimitsSetting =
-  | 'auto'
-  | 'leave'
-  | { readonly subflows: number | null; readonly addAddrAccepted: number | null };
+  'auto' | 'leave' | { readonly subflows: number | null; readonly addAddrAccepted: number | null };
 
 export interface HookSettings {
   /** Milliseconds until a hook that still runs is ended. */

@@ -1,0 +1,114 @@
+/** From a shape to a rule: defaults, and what the kernel would refuse or silently make nothing of. */
+import { isGlob, parseGlob } from './glob.ts';
+import type { EndpointFlag, Family, Origin, Rule } from './rule.ts';
+import { splitWords } from './schema.ts';
+import type { RuleShape } from './schema.ts';
+
+/** A complaint about the value of `key`, or about the glob where that is null. */
+export interface Complaint {
+  readonly key: keyof RuleShape | null;
+  readonly found: string;
+  readonly expected: string;
+}
+
+/** Tables that the kernel fills itself: default, main and local (rtnetlink.h). */
+const KERNEL_TABLES: ReadonlyMap<number, string> = new Map([
+  [253, 'default'],
+  [254, 'main'],
+  [255, 'local'],
+]);
+
+/** Of a shape that is wrong in part the flags may be missing: then the rule has none. */
+export function toRule(glob: string, shape: Partial<RuleShape>, origin: Origin): Rule {
+  const words = splitWords(shape.flags ?? []);
+  const flags = words.filter((word): word is EndpointFlag => word !== 'ignore');
+  const signal = flags.includes('signal');
+  const perInterface = shape['per-interface'] ?? (signal ? 'all' : 1);
+  return {
+    glob,
+    origin,
+    ignore: words.includes('ignore'),
+    flags,
+    port: shape.port ?? null,
+    families: shape.families === undefined ? ['ipv4', 'ipv6'] : (splitWords(shape.families) as Family[]),
+    addresses: shape.addresses ?? 'auto',
+    perInterface: perInterface === 'all' ? Infinity : perInterface,
+    routing: shape.routing ?? 'policy',
+    checkRoute: shape['check-route'] ?? true,
+    driver: shape.driver ?? null,
+    table: shape.table === undefined || shape.table === 'auto' ? null : shape.table,
+    linkLocal: shape['link-local'] ?? false,
+  };
+}
+
+export function checkRule(rule: Rule): Complaint[] {
+  return [...checkGlobs(rule), ...checkFlags(rule), ...checkTable(rule)];
+}
+
+/** Of flags that cannot stand together, as the kernel's mptcp_pm_nl_add_addr_doit and ip-mptcp(8) have it. */
+function checkFlags(rule: Rule): Complaint[] {
+  const has = (flag: EndpointFlag): boolean => rule.flags.includes(flag);
+  const complaints: Complaint[] = [];
+  const complain = (key: keyof RuleShape, found: string, expected: string): void => {
+    complaints.push({ key, found, expected });
+  };
+  if (rule.ignore) {
+    if (rule.flags.length > 0)
+      complain('flags', 'ignore beside other flags', 'ignore alone, or flags without it');
+    if (rule.port !== null) complain('port', 'a port with ignore', 'no port where nothing is done');
+    return complaints;
+  }
+  // Flags that could not be read have their problem already.
+  if (rule.flags.length === 0) return complaints;
+  if (has('signal') && has('fullmesh')) {
+    complain('flags', 'signal with fullmesh', 'one of the two: the kernel refuses both together');
+  } else if (has('fullmesh') && !has('subflow')) {
+    complain('flags', 'fullmesh without subflow', 'subflow fullmesh: only subflows can make a full mesh');
+  }
+  if (rule.flags.length === 1 && has('backup')) {
+    complain(
+      'flags',
+      'backup alone',
+      'subflow backup or signal backup: alone it makes no path that could be one',
+    );
+  }
+  if (rule.port !== null && !has('signal')) {
+    complain('port', 'a port without signal', 'a port with signal, which announces it to the peer');
+  } else if (rule.port !== null && has('subflow')) {
+    complain(
+      'port',
+      'a port with subflow',
+      'a port with signal and without subflow: the kernel refuses it otherwise',
+    );
+  }
+  return complaints;
+}
+
+function checkGlobs(rule: Rule): Complaint[] {
+  const complaints: Complaint[] = [];
+  const name = parseGlob(rule.glob);
+  if (!isGlob(name)) complaints.push({ key: null, ...name });
+  else if (rule.linkLocal && name.literal === null) {
+    complaints.push({
+      key: 'link-local',
+      found: 'link-local: true in a rule for more than one interface',
+      expected: 'the name of one interface in its place, without "*", "?", "[" and "|"',
+    });
+  }
+  if (rule.driver === null) return complaints;
+  const driver = parseGlob(rule.driver);
+  if (!isGlob(driver)) complaints.push({ key: 'driver', ...driver });
+  return complaints;
+}
+
+function checkTable(rule: Rule): Complaint[] {
+  const name = rule.table === null ? undefined : KERNEL_TABLES.get(rule.table);
+  if (name === undefined) return [];
+  return [
+    {
+      key: 'table',
+      found: `table ${rule.table}, which is the kernel's "${name}"`,
+      expected: 'auto, or the number of a table that nothing else uses',
+    },
+  ];
+}

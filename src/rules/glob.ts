@@ -1,0 +1,170 @@
+/**
+ * Globs over names of interfaces and drivers: `*` any characters, `?` one, `[a-z0]` one of these, `[!a-z]` one of
+ * the others, `\` takes the next character as it is, `|` separates alternatives. Nothing else is special: a kernel
+ * name may hold any byte but `/` and white space (dev_valid_name), braces and parentheses too.
+ */
+import picomatch from 'picomatch';
+import { quote } from './problem.ts';
+
+export interface Glob {
+  /** The name that alone matches, where the glob is one name. */
+  readonly literal: string | null;
+  /** Of one form however it was written; two globs that are alike are the same. */
+  readonly canonical: string;
+  matches(name: string): boolean;
+}
+
+export interface GlobProblem {
+  readonly found: string;
+  readonly expected: string;
+}
+
+const MAX_LENGTH = 256;
+
+/** Each further `*` multiplies the steps that a name of 127 letters (ALTIFNAMSIZ) may take. */
+const MAX_STARS = 4;
+
+/** One character and what picomatch is given for it. */
+type Part = { readonly literal: string } | { readonly pattern: string };
+
+export function isGlob(answer: Glob | GlobProblem): answer is Glob {
+  return 'canonical' in answer;
+}
+
+export function parseGlob(text: string): Glob | GlobProblem {
+  if (text.trim() === '') return { found: 'an empty glob', expected: 'the name of an interface or driver' };
+  if (text.length > MAX_LENGTH) {
+    return { found: `a glob of ${text.length} characters`, expected: `at most ${MAX_LENGTH}` };
+  }
+  const parsed: Part[][] = [];
+  for (const alternative of split(text)) {
+    const parts = scan(alternative.trim());
+    if ('found' in parts) return parts;
+    parsed.push(parts);
+  }
+  const [first = []] = parsed;
+  const literal = parsed.length === 1 && first.every((part) => 'literal' in part);
+  const patterns = parsed.map((parts) => parts.map((part) => patternOf(part)).join(''));
+  const expressions = patterns.map((pattern) => expression(pattern));
+  return {
+    literal: literal ? first.map((part) => ('literal' in part ? part.literal : '')).join('') : null,
+    canonical: patterns.join('|'),
+    matches: (name) => expressions.some((regex) => regex.test(name)),
+  };
+}
+
+/** At each `|` that is neither escaped nor in brackets. */
+function split(text: string): string[] {
+  const alternatives: string[] = [];
+  let from = 0;
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '[') at = classEnd(text, at) ?? at;
+    else if (text[at] === '|') {
+      alternatives.push(text.slice(from, at));
+      from = at + 1;
+    }
+  }
+  return [...alternatives, text.slice(from)];
+}
+
+function scan(text: string): Part[] | GlobProblem {
+  if (text === '') return { found: 'an empty alternative', expected: 'a name before and after each "|"' };
+  if (/[\s/]/.test(text)) {
+    return {
+      found: `${quote(text)}, with "/" or white space in it`,
+      expected: 'the name of an interface or driver',
+    };
+  }
+  const parts: Part[] = [];
+  let stars = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at] ?? '';
+    if (character === '*') {
+      // Two in a row say no more than one.
+      if (isStar(parts.at(-1))) continue;
+      parts.push({ pattern: '*' });
+      if (++stars > MAX_STARS) {
+        return { found: `more than ${MAX_STARS} "*" in ${quote(text)}`, expected: `at most ${MAX_STARS}` };
+      }
+    } else if (character === '?') {
+      parts.push({ pattern: '?' });
+    } else if (character === '[') {
+      const end = classEnd(text, at);
+      if (end === null)
+        return { found: `"[" without "]" in ${quote(text)}`, expected: '"[...]", or "\\[" for itself' };
+      const pattern = characterClass(text.slice(at + 1, end));
+      if (typeof pattern !== 'string') return pattern;
+      parts.push({ pattern });
+      at = end;
+    } else if (character === '\\') {
+      const next = text[++at];
+      if (next === undefined)
+        return { found: `"\\" at the end of ${quote(text)}`, expected: 'a character after it' };
+      parts.push({ literal: next });
+    } else {
+      parts.push({ literal: character });
+    }
+  }
+  return parts;
+}
+
+function isStar(part: Part | undefined): boolean {
+  return part !== undefined && 'pattern' in part && part.pattern === '*';
+}
+
+/** Where the `]` of the class that opens at `open` is; the first character of a class may be `]` itself. */
+function classEnd(text: string, open: number): number | null {
+  let at = open + 1;
+  if (text[at] === '!' || text[at] === '^') at++;
+  for (let first = true; at < text.length; at++, first = false) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === ']' && !first) return at;
+  }
+  return null;
+}
+
+function characterClass(inner: string): string | GlobProblem {
+  const negated = /^[!^]/.test(inner);
+  const characters = inner.slice(negated ? 1 : 0).match(/\\[^]|[^]/g) ?? [];
+  let pattern = '';
+  for (let at = 0; at < characters.length; at++) {
+    const low = unescape(characters[at]);
+    if (characters[at + 1] !== '-' || at + 2 >= characters.length) {
+      pattern += escape(low);
+      continue;
+    }
+    const high = unescape(characters[(at += 2)]);
+    if (high < low) return { found: `the range "${low}-${high}"`, expected: 'the lower character first' };
+    pattern += `${escape(low)}-${escape(high)}`;
+  }
+  return `[${negated ? '^' : ''}${pattern}]`;
+}
+
+function unescape(character = ''): string {
+  return character.length > 1 ? character.slice(1) : character;
+}
+
+function patternOf(part: Part): string {
+  return 'literal' in part ? escape(part.literal) : part.pattern;
+}
+
+/** All that is not a letter or digit is spelt by number: to picomatch most signs say something, `\` before them too. */
+function escape(character: string): string {
+  if (/^[A-Za-z0-9]$/.test(character)) return character;
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+function expression(pattern: string): RegExp {
+  // fastpaths off: they treat escapes otherwise. literalBrackets: `[a]` never means itself.
+  return picomatch.makeRe(pattern, {
+    dot: true,
+    fastpaths: false,
+    literalBrackets: false,
+    nobrace: true,
+    noextglob: true,
+    noglobstar: true,
+    nonegate: true,
+    maxLength: MAX_LENGTH * 8,
+  });
+}

@@ -1,0 +1,99 @@
+/** The user's configuration: all of it, or all that is wrong with it. */
+import { isGlob, parseGlob } from './glob.ts';
+import { quote } from './problem.ts';
+import type { ConfigurationErrors, ConfigurationProblem } from './problem.ts';
+import { readOne, readSystem } from './read.ts';
+import type { Tier } from './read.ts';
+import type { Configuration, HookSettings, LimitsSetting, Rule } from './rule.ts';
+import { DEFAULT_HOOKS, validateFile } from './validate.ts';
+
+export interface LoadOptions {
+  /** One file, and nothing else is read. */
+  readonly config?: string;
+  /** Folder of `config.yaml` and `rules.d`; default /etc/multihomed. */
+  readonly etc?: string;
+  /** Folder of the packaged `rules.d`; default /usr/lib/multihomed. */
+  readonly usr?: string;
+}
+
+export function isValid(answer: Configuration | ConfigurationErrors): answer is Configuration {
+  return !('errors' in answer);
+}
+
+/** Reads everything anew. Never rejects for what a file holds or for who may write it: that is in `errors`. */
+export async function loadConfiguration(
+  options: LoadOptions = {},
+): Promise<Configuration | ConfigurationErrors> {
+  const { config, etc = '/etc/multihomed', usr = '/usr/lib/multihomed' } = options;
+  const found = config === undefined ? await readSystem(etc, usr) : readOne(config);
+  const problems = [...found.problems];
+  const warnings = [...found.warnings];
+  const rules: { rule: Rule; tier: Tier }[] = [];
+  let limits: LimitsSetting = 'auto';
+  let hooks: HookSettings = DEFAULT_HOOKS;
+  for (const source of found.files) {
+    const file = validateFile(source, source.tier !== 'main');
+    problems.push(...file.problems);
+    rules.push(...file.rules.map((rule) => ({ rule, tier: source.tier })));
+    limits = file.limits ?? limits;
+    hooks = file.hooks ?? hooks;
+  }
+  checkTwice(rules, problems, warnings);
+  if (problems.length > 0) return { errors: problems };
+  const all = rules.map(({ rule }) => rule);
+  warnings.push(...sharedTables(all));
+  if (all.length === 0) {
+    const where = config ?? `${etc}/config.yaml, ${etc}/rules.d or ${usr}/rules.d`;
+    warnings.push(`there is no rule in ${where}: no interface is used`);
+  }
+  return { rules: all, limits, hooks, files: found.files.map(({ file }) => file), warnings };
+}
+
+/**
+ * The same glob for the same drivers twice in what one person wrote is a mistake. Between the administrator's files
+ * and the packaged ones it is not: the former stand above the latter, and a package that is upgraded must not end the
+ * daemon of a host because both know `wwan*`.
+ */
+function checkTwice(
+  rules: readonly { rule: Rule; tier: Tier }[],
+  problems: ConfigurationProblem[],
+  warnings: string[],
+): void {
+  const seen = new Map<string, { rule: Rule; tier: Tier }>();
+  for (const each of rules) {
+    const { glob, driver, origin } = each.rule;
+    const key = `${canonical(glob)}\n${driver === null ? '' : canonical(driver)}`;
+    const first = seen.get(key);
+    if (first === undefined) {
+      seen.set(key, each);
+      continue;
+    }
+    const place = `${first.rule.origin.file}:${first.rule.origin.line}`;
+    if (first.tier === each.tier) {
+      const found = `the glob ${quote(glob)} a second time (first in ${place})`;
+      problems.push({ ...origin, found, expected: 'it once', hint: null });
+    } else if (first.tier !== 'main') {
+      warnings.push(`the rule ${quote(glob)} in ${origin.file}:${origin.line} is hidden by that in ${place}`);
+    }
+  }
+}
+
+/** A glob that is wrong has its problem already. */
+function canonical(text: string): string {
+  const glob = parseGlob(text);
+  return isGlob(glob) ? glob.canonical : text;
+}
+
+/** Two interfaces in one table take each other's default route away. */
+function sharedTables(rules: readonly Rule[]): string[] {
+  return rules.flatMap(({ glob, table, origin }) => {
+    if (table === null) return [];
+    const place = `${origin.file}:${origin.line}`;
+    const other = rules.find((rule) => rule.table === table && rule.origin !== origin);
+    const parsed = parseGlob(glob);
+    if (other !== undefined)
+      return [`table ${table} of the rule ${quote(glob)} in ${place} is that of ${quote(other.glob)} too`];
+    if (isGlob(parsed) && parsed.literal !== null) return [];
+    return [`table ${table} in ${place} can serve one interface only, and ${quote(glob)} may match more`];
+  });
+}

@@ -1,0 +1,61 @@
+/** Which rule decides about an interface, and why the ones above it do not. */
+import { isGlob, parseGlob } from './glob.ts';
+import type { Glob } from './glob.ts';
+import type { Rule } from './rule.ts';
+
+export interface LinkNames {
+  readonly name: string;
+  readonly altnames: readonly string[];
+  /** Name of the driver (sysfs device/driver); null: the interface has none. */
+  readonly driver: string | null;
+}
+
+export interface Match {
+  /** Null: no rule matches, and the interface is left alone. */
+  readonly rule: Rule | null;
+  /** The rules above it in their order, each with a clause that says why it does not match. */
+  readonly tried: readonly { readonly rule: Rule; readonly why: string }[];
+}
+
+interface Matcher {
+  readonly name: Glob;
+  readonly driver: Glob | null;
+}
+
+const matchers = new WeakMap<Rule, Matcher>();
+
+/** The first rule that matches, from top to bottom. Throws only for a rule that no validation has seen. */
+export function matchRule(rules: readonly Rule[], link: LinkNames): Match {
+  const tried: { rule: Rule; why: string }[] = [];
+  for (const rule of rules) {
+    const why = mismatch(rule, link);
+    if (why === null) return { rule, tried };
+    tried.push({ rule, why });
+  }
+  return { rule: null, tried };
+}
+
+function mismatch(rule: Rule, link: LinkNames): string | null {
+  const { name, driver } = matcherOf(rule);
+  if (!name.matches(link.name) && !link.altnames.some((other) => name.matches(other))) {
+    if (link.altnames.length === 0) return `the name ${link.name} does not match "${rule.glob}"`;
+    return `neither the name ${link.name} nor the altname ${link.altnames.join(' or ')} matches "${rule.glob}"`;
+  }
+  if (driver === null || (link.driver !== null && driver.matches(link.driver))) return null;
+  return `${link.driver === null ? 'it has no driver' : `the driver is ${link.driver}`}, not ${rule.driver}`;
+}
+
+function matcherOf(rule: Rule): Matcher {
+  let matcher = matchers.get(rule);
+  if (matcher === undefined) {
+    matcher = { name: compile(rule.glob), driver: rule.driver === null ? null : compile(rule.driver) };
+    matchers.set(rule, matcher);
+  }
+  return matcher;
+}
+
+function compile(text: string): Glob {
+  const glob = parseGlob(text);
+  if (isGlob(glob)) return glob;
+  throw new TypeError(`a rule with ${glob.found}; expected ${glob.expected}`);
+}

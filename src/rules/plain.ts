@@ -1,0 +1,144 @@
+/** YAML nodes to plain values for the schema, and from a path in such a value back to its node. */
+import { isAlias, isMap, isNode, isPair, isScalar, isSeq } from 'yaml';
+import type { Node, YAMLMap } from 'yaml';
+import { quote } from './problem.ts';
+import type { ConfigurationProblem } from './problem.ts';
+import { keyText } from './yaml.ts';
+import type { YamlTree } from './yaml.ts';
+
+/** Aliases of aliases multiply; so many values are more than any configuration has. */
+const MAX_VALUES = 10_000;
+
+const MAX_DEPTH = 32;
+
+export interface Entry {
+  readonly key: string;
+  readonly keyNode: Node;
+  readonly value: Node | null;
+}
+
+/** Reads one document from top to bottom, and collects what no schema sees. */
+export class PlainReader {
+  readonly problems: ConfigurationProblem[] = [];
+  readonly #tree: YamlTree;
+  readonly #anchors = new Map<string, Node>();
+  readonly #targets = new Map<Node, Node>();
+  #values = 0;
+
+  constructor(tree: YamlTree) {
+    this.#tree = tree;
+  }
+
+  problem(node: Node | null, found: string, expected: string, hint: string | null = null): void {
+    this.problems.push({ ...this.#tree.at(node), found, expected, hint });
+  }
+
+  /** True after so much that no value can be told any more; that has its problem already. */
+  get isSpent(): boolean {
+    return this.#values >= MAX_VALUES;
+  }
+
+  /** The node that an alias stands for; any other as it is. Null where there is none. */
+  resolve(node: unknown): Node | null {
+    if (!isNode(node)) return null;
+    const known = this.#targets.get(node);
+    if (known !== undefined) return known;
+    if (node.tag !== undefined) {
+      this.problem(
+        node,
+        `the tag ${quote(node.tag.replace('tag:yaml.org,2002:', '!!'))}`,
+        'a value without a tag',
+      );
+      delete node.tag;
+    }
+    if (!isAlias(node)) {
+      if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
+      return node;
+    }
+    const target = this.#anchors.get(node.source);
+    if (target === undefined) {
+      this.problem(
+        node,
+        `the alias ${quote(`*${node.source}`)} of nothing`,
+        'an anchor of that name above it',
+      );
+      return null;
+    }
+    this.#targets.set(node, target);
+    return target;
+  }
+
+  /** The entries of a map in the order in which they stand; a key that stands twice is a problem. */
+  entries(map: YAMLMap<unknown, unknown>, kind: string): Entry[] {
+    const seen = new Map<string, Node>();
+    const entries: Entry[] = [];
+    for (const pair of map.items) {
+      const keyNode = this.resolve(pair.key);
+      const key = keyText(keyNode);
+      const value = isNode(pair.value) ? pair.value : null;
+      if (key === null || keyNode === null) {
+        this.problem(keyNode ?? value ?? map, `something that is no ${kind}`, `a ${kind}`);
+        continue;
+      }
+      const first = seen.get(key);
+      if (first === undefined) {
+        seen.set(key, keyNode);
+        entries.push({ key, keyNode, value });
+      } else {
+        const { line } = this.#tree.at(first);
+        this.problem(keyNode, `the ${kind} ${quote(key)} a second time (first in line ${line})`, 'it once');
+      }
+    }
+    return entries;
+  }
+
+  /** The value as JavaScript's own types; maps have no prototype. */
+  plain(node: Node | null, depth = 0): unknown {
+    const real = this.resolve(node);
+    if (++this.#values === MAX_VALUES)
+      this.problem(node, 'too many values', `at most ${MAX_VALUES}, aliases counted`);
+    if (this.#values >= MAX_VALUES) return null;
+    if (depth > MAX_DEPTH) {
+      this.problem(
+        node,
+        'lists or maps nested too deeply, or an alias inside of what it stands for',
+        'a plain value',
+      );
+      this.#values = MAX_VALUES;
+      return null;
+    }
+    if (isScalar(real)) return real.value;
+    if (isSeq(real)) {
+      return real.items.map((item) => this.plain(isNode(item) ? item : null, depth + 1));
+    }
+    if (!isMap(real)) return null;
+    const values = Object.create(null) as Record<string, unknown>;
+    for (const { key, value } of this.entries(real, 'key')) values[key] = this.plain(value, depth + 1);
+    return values;
+  }
+
+  /**
+   * The node at a path of keys and indices below `node`, as far as there is one. An alias at its end is the alias
+   * itself: there the mistake is, not where its anchor is.
+   */
+  locate(node: Node | null, path: readonly PropertyKey[]): Node | null {
+    const real = this.resolve(node);
+    const [step, ...rest] = path;
+    if (step === undefined || real === null) return node;
+    if (isSeq(real)) {
+      const item = real.items[Number(step)];
+      return isNode(item) ? this.locate(item, rest) : real;
+    }
+    if (!isMap(real)) return real;
+    const pair = real.items.find((each) => isPair(each) && keyText(this.resolve(each.key)) === step);
+    return isNode(pair?.value) ? this.locate(pair.value, rest) : (this.keyNode(real, String(step)) ?? real);
+  }
+
+  /** The node of a key itself. */
+  keyNode(node: Node | null, key: string): Node | null {
+    const real = this.resolve(node);
+    if (!isMap(real)) return null;
+    const pair = real.items.find((each) => keyText(this.resolve(each.key)) === key);
+    return isNode(pair?.key) ? pair.key : null;
+  }
+}

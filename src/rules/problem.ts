@@ -1,0 +1,38 @@
+/** What is wrong with a configuration, and how it is told. */
+
+export interface ConfigurationProblem {
+  readonly file: string;
+  /** From 1; null: the file as a whole. */
+  readonly line: number | null;
+  /** From 1, in UTF-16 units as editors count; null: the file as a whole. */
+  readonly column: number | null;
+  readonly found: string;
+  readonly expected: string;
+  /** The nearest word that would have been valid. */
+  readonly hint: string | null;
+}
+
+export interface ConfigurationErrors {
+  readonly errors: readonly ConfigurationProblem[];
+}
+
+/** `FILE:LINE:COLUMN: found X; expected Y; did you mean "Z"?`, on one line, fit for a terminal. */
+export function formatProblem(problem: ConfigurationProblem): string {
+  const { file, line, column, found, expected, hint } = problem;
+  const place = line === null ? file : `${file}:${line}:${column ?? 1}`;
+  const question = hint === null ? '' : `; did you mean ${quote(hint)}?`;
+  return printable(`${place}: found ${found}; expected ${expected}${question}`);
+}
+
+/** In quotes, shortened to 60 characters. */
+export function quote(text: string): string {
+  return printable(JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text));
+}
+
+/** A configuration may hold anything; a terminal must not obey it, nor a log be split or turned around by it. */
+function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, '0') ?? ''}`,
+  );
+}

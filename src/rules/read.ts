@@ -1,0 +1,174 @@
+/** Which files make up the configuration, and their text. */
+import { closeSync, lstatSync, readdirSync, readSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isRefusal, openTrusted } from '../system/trust.ts';
+import type { Refusal, TrustedFile } from '../system/trust.ts';
+import type { ConfigurationProblem } from './problem.ts';
+import { loadFirst } from './system.ts';
+import type { Source } from './yaml.ts';
+
+/** Where a file stands: rules of an earlier one may hide those of a later one. */
+export type Tier = 'main' | 'etc' | 'usr';
+
+export interface FoundFile extends Source {
+  readonly tier: Tier;
+}
+
+export interface FoundFiles {
+  readonly files: readonly FoundFile[];
+  readonly problems: readonly ConfigurationProblem[];
+  readonly warnings: readonly string[];
+}
+
+const MAX_BYTES = 1024 * 1024;
+
+const MAIN_NAMES = ['config.yaml', 'config.yml', 'config.json'];
+
+const CODE = /\.(?:js|cjs|mjs|ts|cts|mts|jsx|tsx)$/;
+
+const TRUSTED =
+  'a file that only root (or the user who runs this) owns and may write, in folders of which the same holds';
+
+/** `--config FILE`: that file and nothing else. */
+export function readOne(path: string): FoundFiles {
+  // Not read as YAML either: who names code expects it to run.
+  if (CODE.test(path)) {
+    const problem = whole(path, 'a file of code, which is never run', 'a .yaml, .yml or .json file');
+    return { files: [], problems: [problem], warnings: [] };
+  }
+  const answer = openTrusted(path, { maxBytes: MAX_BYTES });
+  if (isRefusal(answer)) {
+    // `--config /dev/null` says that there is none.
+    if (answer.code === 'masked')
+      return { files: [{ file: path, text: '', tier: 'main' }], problems: [], warnings: [] };
+    return { files: [], problems: [refused(answer)], warnings: [] };
+  }
+  const text = readText(answer);
+  if (typeof text !== 'string') return { files: [], problems: [text], warnings: [] };
+  return { files: [{ file: path, text, tier: 'main' }], problems: [], warnings: [] };
+}
+
+/** The system's configuration, and the drop-ins after it in the order of their names. */
+export async function readSystem(etc: string, usr: string): Promise<FoundFiles> {
+  const main = await readMain(resolve(etc));
+  const dropIns = readDropIns(resolve(etc), resolve(usr));
+  return {
+    files: [...main.files, ...dropIns.files],
+    problems: [...main.problems, ...dropIns.problems],
+    warnings: [...main.warnings, ...dropIns.warnings],
+  };
+}
+
+async function readMain(etc: string): Promise<FoundFiles> {
+  const opened: TrustedFile[] = [];
+  const problems: ConfigurationProblem[] = [];
+  const warnings: string[] = [];
+  const files: FoundFile[] = [];
+  try {
+    for (const name of MAIN_NAMES) {
+      const answer = openTrusted(join(etc, name), { maxBytes: MAX_BYTES });
+      if (!isRefusal(answer)) opened.push(answer);
+      else if (answer.code !== 'masked' && !isAbsent(answer)) problems.push(refused(answer));
+    }
+    const [first, ...others] = opened;
+    if (first === undefined) return { files, problems, warnings };
+    for (const { path } of others) warnings.push(`${path} is not read: ${first.path} stands before it`);
+    const text = await loadFirst(opened);
+    if (text === null) problems.push(whole(first.path, 'a file that cannot be read', 'a readable one'));
+    // What cosmiconfig decodes has U+FFFD where the bytes were no UTF-8.
+    else if (text.includes('\uFFFD')) problems.push(whole(first.path, 'bytes that are not UTF-8', 'UTF-8'));
+    else files.push({ file: first.path, text: text.replace(/^\uFEFF/, ''), tier: 'main' });
+  } catch (error) {
+    problems.push(whole(opened[0]?.path ?? etc, reason(error), 'a file that can be read'));
+  } finally {
+    for (const { fd } of opened) closeSync(fd);
+  }
+  return { files, problems, warnings };
+}
+
+/**
+ * Here cosmiconfig has no part: which drop-ins there are, in which order, and which are masked is nothing that it can
+ * find, and a second reading by name of what was checked already would only add a risk.
+ */
+function readDropIns(etc: string, usr: string): FoundFiles {
+  const problems: ConfigurationProblem[] = [];
+  const warnings: string[] = [];
+  const byName = new Map<string, { path: string; tier: Tier }>();
+  for (const [folder, tier] of [
+    [join(usr, 'rules.d'), 'usr'],
+    [join(etc, 'rules.d'), 'etc'],
+  ] as const) {
+    for (const name of list(folder, problems)) {
+      if (name.startsWith('.')) continue;
+      if (name.endsWith('.yaml')) byName.set(name, { path: join(folder, name), tier });
+      else if (/\.(?:yml|json)$/.test(name)) {
+        warnings.push(`${join(folder, name)} is not read: the names of drop-ins end in .yaml`);
+      }
+    }
+  }
+  const names = [...byName.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  const files: FoundFile[] = [];
+  for (const name of names) {
+    const { path, tier } = byName.get(name) ?? { path: name, tier: 'usr' };
+    const answer = openTrusted(path, { maxBytes: MAX_BYTES });
+    if (isRefusal(answer)) {
+      if (answer.code !== 'masked') problems.push(refused(answer));
+      continue;
+    }
+    const text = readText(answer);
+    if (typeof text !== 'string') problems.push(text);
+    else if (text.trim() !== '') files.push({ file: path, text, tier });
+  }
+  return { files, problems, warnings };
+}
+
+function list(folder: string, problems: ConfigurationProblem[]): string[] {
+  const answer = openTrusted(folder, { kind: 'folder' });
+  if (isRefusal(answer)) {
+    if (answer.code !== 'masked' && !isAbsent(answer)) problems.push(refused(answer));
+    return [];
+  }
+  try {
+    return readdirSync(`/proc/self/fd/${answer.fd}`);
+  } catch (error) {
+    problems.push(whole(folder, reason(error), 'a folder that can be read'));
+    return [];
+  } finally {
+    closeSync(answer.fd);
+  }
+}
+
+/** Reads to the end and closes the file. */
+function readText({ path, fd }: TrustedFile): string | ConfigurationProblem {
+  try {
+    const bytes = Buffer.allocUnsafe(MAX_BYTES + 1);
+    let length = 0;
+    for (let got = -1; got !== 0 && length <= MAX_BYTES; length += got) {
+      got = readSync(fd, bytes, length, bytes.length - length, null);
+    }
+    if (length > MAX_BYTES) return whole(path, 'a file without end', `at most ${MAX_BYTES} bytes`);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length));
+  } catch (error) {
+    if (error instanceof TypeError) return whole(path, 'bytes that are not UTF-8', 'UTF-8');
+    return whole(path, reason(error), 'a file that can be read');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Nothing is there, not even a link that leads to nothing. */
+function isAbsent({ path, code }: Refusal): boolean {
+  return code === 'missing' && lstatSync(path, { throwIfNoEntry: false }) === undefined;
+}
+
+function refused({ path, reason: text }: Refusal): ConfigurationProblem {
+  return whole(path, text, TRUSTED);
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function whole(file: string, found: string, expected: string): ConfigurationProblem {
+  return { file, line: null, column: null, found, expected, hint: null };
+}

@@ -1,0 +1,174 @@
+/**
+ * The shape of the configuration. Each `error` says what was expected. What a schema cannot say (the kernel's
+ * refusals, globs, users) is checked in check.ts; transforms and defaults stand there too, so that
+ * `z.toJSONSchema(configurationSchema)` can write the schema that editors read. Custom checks leave no trace in it:
+ * the strings that they check give it a `pattern` by `meta`.
+ */
+import * as z from 'zod';
+import { nearest } from './nearest.ts';
+import { quote } from './problem.ts';
+import type { AddressChoice, EndpointFlag, Family } from './rule.ts';
+
+export const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'laminar'] as const satisfies EndpointFlag[];
+const FLAG_WORDS = [...FLAGS, 'ignore'] as const;
+const FAMILIES = ['ipv4', 'ipv6'] as const satisfies Family[];
+const ADDRESSES = ['auto', 'stable', 'temporary', 'all'] as const satisfies AddressChoice[];
+
+/** As the kernel's RT_TABLE_MAX; 0 is "unspecified" and 253 to 255 are default, main and local (rtnetlink.h). */
+const MAX_TABLE = 2 ** 32 - 1;
+
+/** Endpoint ids are of one byte. */
+const MAX_ENDPOINTS = 255;
+
+export const DURATION = /^(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|min|h)$/;
+
+const oneOf = (words: readonly string[]): string => `one of ${words.join(', ')}`;
+
+const choice = <const T extends readonly [string, ...string[]]>(words: T) =>
+  z.enum(words, { error: oneOf(words) });
+
+/** What an issue of a misspelt word tells beside its message. */
+export interface WordParams {
+  readonly found: string;
+  readonly hint: string | null;
+}
+
+/** Words in one string, apart by spaces or commas, or in a list. */
+const words = <const T extends readonly [string, ...string[]]>(list: T, what: string) => {
+  const expected = `${what}: ${list.join(', ')}`;
+  const text = z
+    .string({ error: expected })
+    .check((context) => {
+      const found = splitWords(context.value);
+      if (found.length === 0) {
+        context.issues.push({ code: 'custom', input: context.value, message: expected });
+      }
+      for (const word of found) {
+        if (list.includes(word)) continue;
+        const params: WordParams = { found: quote(word), hint: nearest(word, list) };
+        context.issues.push({ code: 'custom', input: context.value, message: expected, params });
+      }
+    })
+    .meta({ pattern: `^[ ,]*(?:${list.join('|')})(?:[ ,]+(?:${list.join('|')}))*[ ,]*$` });
+  return z.union([text, z.array(z.enum(list, { error: expected })).min(1, { error: expected })], {
+    error: expected,
+  });
+};
+
+export function splitWords(value: string | readonly string[]): string[] {
+  const list = typeof value === 'string' ? value.split(/[\s,]+/) : value;
+  return [...new Set(list.filter((word) => word !== ''))];
+}
+
+const whole = (low: number, high: number, error: string) =>
+  z.int({ error }).min(low, { error }).max(high, { error });
+
+const flag = z.boolean({ error: 'true or false' });
+
+const flagWords = words(FLAG_WORDS, 'one or more of');
+
+const PORT = 'a port from 1 to 65535';
+const PER_INTERFACE = `a number from 1 to ${MAX_ENDPOINTS}, or all`;
+const TABLE = `auto, or a number from 1 to ${MAX_TABLE} other than 253 to 255`;
+const GLOB = 'a glob, such as "cdc_*|qmi_wwan"';
+
+export const ruleSchema = z.strictObject(
+  {
+    flags: flagWords.describe('What the endpoint is for; ignore: nothing is done'),
+    port: whole(1, 65535, PORT).describe('A port on which subflows are accepted too; with signal').optional(),
+    families: words(FAMILIES, 'one or both of').describe('In order of preference').optional(),
+    addresses: choice(ADDRESSES).describe('Which IPv6 addresses serve').optional(),
+    'per-interface': z
+      .union([whole(1, MAX_ENDPOINTS, PER_INTERFACE), z.literal('all', { error: PER_INTERFACE })], {
+        error: PER_INTERFACE,
+      })
+      .describe('Endpoints of one family on one interface')
+      .optional(),
+    routing: choice(['policy', 'main'])
+      .describe('policy: own table and policy rule; main: the endpoint alone')
+      .optional(),
+    'check-route': flag.describe('false: install without a default route').optional(),
+    driver: z.string({ error: GLOB }).describe('A glob that the driver must match too').optional(),
+    table: z
+      .union([z.literal('auto', { error: TABLE }), whole(1, MAX_TABLE, TABLE)], { error: TABLE })
+      .describe('The routing table; auto: one of the interface’s own')
+      .optional(),
+    'link-local': flag.describe('true: link-local addresses too; for one interface by its name').optional(),
+  },
+  { error: 'flags, a list of flags, or a map with "flags"' },
+);
+
+export const ruleValueSchema = z.union([flagWords, ruleSchema], {
+  error: 'flags, a list of flags, or a map with "flags"',
+});
+
+const LIMIT = `a number from 0 to ${MAX_ENDPOINTS}`;
+const LIMITS = 'auto, leave, or a map with "subflows" or "add-addr-accepted"';
+export const limitsSchema = z.union(
+  [
+    choice(['auto', 'leave']),
+    z.strictObject(
+      {
+        subflows: whole(0, MAX_ENDPOINTS, LIMIT).optional(),
+        'add-addr-accepted': whole(0, MAX_ENDPOINTS, LIMIT).optional(),
+      },
+      { error: LIMITS },
+    ),
+  ],
+  { error: LIMITS },
+);
+
+const TIMEOUT = 'a duration of at most 24h, such as 30s, 500ms or 2m';
+const USER = 'the name or number of a user';
+const FOLDER = 'an absolute folder, or a list of them';
+const folder = z.string({ error: FOLDER }).regex(/^\/[^\0]*$/, { error: FOLDER });
+export const hooksSchema = z.strictObject(
+  {
+    timeout: z
+      .union(
+        [
+          z.number({ error: TIMEOUT }).positive({ error: TIMEOUT }),
+          z.string({ error: TIMEOUT }).regex(DURATION, { error: TIMEOUT }),
+        ],
+        { error: TIMEOUT },
+      )
+      .describe('Until a hook that still runs is ended; a number is in seconds')
+      .optional(),
+    user: z
+      .union(
+        [z.string({ error: USER }).min(1, { error: USER }), z.int({ error: USER }).min(0, { error: USER })],
+        {
+          error: USER,
+        },
+      )
+      .describe('Whom hooks run as')
+      .optional(),
+    path: z
+      .union([folder, z.array(folder, { error: FOLDER }).min(1, { error: FOLDER })], { error: FOLDER })
+      .describe('Folders of hooks, in order of precedence')
+      .optional(),
+  },
+  { error: 'a map with "timeout", "user" or "path"' },
+);
+
+/** The whole of config.yaml. A drop-in has `rules` alone. */
+export const configurationSchema = z.strictObject({
+  rules: z
+    .record(z.string(), ruleValueSchema)
+    .describe('Globs of interfaces, and what to do there; the first that matches decides')
+    .optional(),
+  limits: limitsSchema.optional(),
+  hooks: hooksSchema.optional(),
+});
+
+export type RuleShape = z.infer<typeof ruleSchema>;
+export type LimitsShape = z.infer<typeof limitsSchema>;
+export type HooksShape = z.infer<typeof hooksSchema>;
+
+/** The keys that a map may have, by the path of keys that leads to it from a rule, `limits` or `hooks`. */
+export const KEYS = {
+  top: Object.keys(configurationSchema.shape),
+  rule: Object.keys(ruleSchema.shape),
+  limits: ['subflows', 'add-addr-accepted'],
+  hooks: Object.keys(hooksSchema.shape),
+} as const;

@@ -1,0 +1,166 @@
+/** One file: from its text to rules and settings, or to all that is wrong with it. */
+import { isMap, isScalar } from 'yaml';
+import type { Node } from 'yaml';
+import { checkRule, toRule } from './check.ts';
+import { readShape } from './issues.ts';
+import { nearest } from './nearest.ts';
+import { PlainReader } from './plain.ts';
+import type { Entry } from './plain.ts';
+import { quote } from './problem.ts';
+import type { ConfigurationProblem } from './problem.ts';
+import type { HookSettings, LimitsSetting, Rule } from './rule.ts';
+import { DURATION, hooksSchema, KEYS, limitsSchema, ruleValueSchema } from './schema.ts';
+import type { HooksShape, RuleShape } from './schema.ts';
+import { findUser, users } from './user.ts';
+import { kindOf, parseYaml } from './yaml.ts';
+import type { Source, YamlTree } from './yaml.ts';
+
+export interface ValidFile {
+  readonly rules: readonly Rule[];
+  /** Null: the file says nothing of it. */
+  readonly limits: LimitsSetting | null;
+  readonly hooks: HookSettings | null;
+  readonly problems: readonly ConfigurationProblem[];
+}
+
+const MAX_PROBLEMS = 200;
+
+export const DEFAULT_HOOKS: HookSettings = {
+  timeout: 30_000,
+  user: 'root',
+  path: ['/etc/multihomed/hooks.d', '/usr/lib/multihomed/hooks.d'],
+};
+
+/** In a drop-in `rules` stands alone. Never throws. */
+export function validateFile(source: Source, isDropIn: boolean): ValidFile {
+  const rules: Rule[] = [];
+  let limits: LimitsSetting | null = null;
+  let hooks: HookSettings | null = null;
+  const done = (problems: readonly ConfigurationProblem[]): ValidFile => ({
+    rules,
+    limits,
+    hooks,
+    problems: unique(problems),
+  });
+
+  const tree = parseYaml(source);
+  if (!('root' in tree)) return done(tree);
+  const reader = new PlainReader(tree);
+  const root = reader.resolve(tree.root);
+  if (!isNothing(root) && !isMap(root)) {
+    reader.problem(root, kindOf(root), `a map with ${isDropIn ? '"rules"' : '"rules", "limits" or "hooks"'}`);
+  }
+  for (const entry of isMap(root) ? reader.entries(root, 'key') : []) {
+    if (entry.key === 'rules') rules.push(...readRules(reader, tree, entry));
+    else if (!(KEYS.top as readonly string[]).includes(entry.key)) unknownKey(reader, entry, isDropIn);
+    else if (isDropIn) {
+      reader.problem(
+        entry.keyNode,
+        `${quote(entry.key)} in a drop-in`,
+        `it in config.yaml, where alone it may stand`,
+      );
+    } else if (entry.key === 'limits') limits = readLimits(reader, entry);
+    else hooks = readHooks(reader, entry);
+  }
+  return done(reader.problems);
+}
+
+function readRules(reader: PlainReader, tree: YamlTree, entry: Entry): Rule[] {
+  const map = reader.resolve(entry.value);
+  if (isNothing(map)) return [];
+  if (!isMap(map)) {
+    reader.problem(map, kindOf(map), 'a map of globs, each with what to do: "wwan*": subflow backup');
+    return [];
+  }
+  return reader.entries(map, 'glob').map((each) => readRule(reader, tree, each));
+}
+
+/** A rule that is wrong in part is checked for the rest; with a problem anywhere no rule comes into force. */
+function readRule(reader: PlainReader, tree: YamlTree, entry: Entry): Rule {
+  const { key, keyNode, value } = entry;
+  const shape = readShape(reader, entry, ruleValueSchema, KEYS.rule);
+  const found = shape.valid ? shape.value : (shape.entries as Partial<RuleShape>);
+  const isShort = typeof found === 'string' || Array.isArray(found);
+  const rule = toRule(key, isShort ? { flags: found } : found, tree.at(keyNode));
+  for (const complaint of checkRule(rule)) {
+    const where = complaint.key === null ? keyNode : reader.locate(value, isShort ? [] : [complaint.key]);
+    reader.problem(where ?? keyNode, complaint.found, complaint.expected);
+  }
+  return rule;
+}
+
+function readLimits(reader: PlainReader, entry: Entry): LimitsSetting | null {
+  const shape = readShape(reader, entry, limitsSchema, KEYS.limits);
+  if (!shape.valid) return null;
+  if (typeof shape.value === 'string') return shape.value;
+  const { subflows = null, 'add-addr-accepted': addAddrAccepted = null } = shape.value;
+  if (subflows === null && addAddrAccepted === null) {
+    reader.problem(entry.value, 'a map of no limit', '"subflows" or "add-addr-accepted", or leave');
+  }
+  return { subflows, addAddrAccepted };
+}
+
+function readHooks(reader: PlainReader, entry: Entry): HookSettings {
+  const { value } = entry;
+  const read = readShape(reader, entry, hooksSchema, KEYS.hooks);
+  const shape = read.valid ? read.value : (read.entries as HooksShape);
+  const timeout = shape.timeout === undefined ? DEFAULT_HOOKS.timeout : milliseconds(shape.timeout);
+  if (timeout === null) {
+    const where = reader.locate(value, ['timeout']);
+    reader.problem(
+      where,
+      quote(String(shape.timeout)),
+      'a duration of more than nothing and at most 24h, such as 30s',
+    );
+  }
+  const user = String(shape.user ?? DEFAULT_HOOKS.user);
+  const all = users();
+  // A system whose users cannot be read at all is no fault of the configuration.
+  if (user !== DEFAULT_HOOKS.user && all.length > 0 && findUser(user, all) === null) {
+    const names = all.map(({ name }) => name);
+    const where = reader.locate(value, ['user']);
+    reader.problem(
+      where,
+      `the user ${quote(user)}, who does not exist`,
+      'a user of /etc/passwd',
+      nearest(user, names),
+    );
+  }
+  const path = shape.path ?? DEFAULT_HOOKS.path;
+  return { timeout: timeout ?? DEFAULT_HOOKS.timeout, user, path: typeof path === 'string' ? [path] : path };
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
+
+/** A number is in seconds. Null: nothing, or more than a day (and than a timer takes). */
+function milliseconds(timeout: NonNullable<HooksShape['timeout']>): number | null {
+  const [, amount = '', unit = 's'] = typeof timeout === 'string' ? (DURATION.exec(timeout) ?? []) : [];
+  const value = Math.round(
+    typeof timeout === 'number' ? timeout * 1000 : Number(amount) * (UNITS[unit] ?? NaN),
+  );
+  return value >= 1 && value <= 24 * 3_600_000 ? value : null;
+}
+
+function unknownKey(reader: PlainReader, { key, keyNode }: Entry, isDropIn: boolean): void {
+  const keys = isDropIn ? ['rules'] : KEYS.top;
+  reader.problem(
+    keyNode,
+    `the unknown key ${quote(key)}`,
+    isDropIn ? 'rules' : `one of ${keys.join(', ')}`,
+    nearest(key, keys),
+  );
+}
+
+function isNothing(node: Node | null): boolean {
+  return node === null || (isScalar(node) && node.value === null);
+}
+
+/** What an alias shows twice is wrong once. Of a text that is nothing but wrong, the beginning is enough. */
+function unique(problems: readonly ConfigurationProblem[]): ConfigurationProblem[] {
+  const seen = new Map(
+    problems.map((each) => [JSON.stringify([each.line, each.column, each.found, each.expected]), each]),
+  );
+  return [...seen.values()]
+    .sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
+    .slice(0, MAX_PROBLEMS);
+}

@@ -1,0 +1,100 @@
+/** A file's YAML, with the place of everything in it. JSON is read as the YAML that it is. */
+import { Composer, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml';
+import type { CST, Document, Node } from 'yaml';
+import type { ConfigurationProblem } from './problem.ts';
+import type { Origin } from './rule.ts';
+
+export interface Source {
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface YamlTree {
+  readonly file: string;
+  /** Null: an empty document. */
+  readonly root: Node | null;
+  at(node: Node | null): Origin;
+}
+
+/**
+ * Levels of lists and maps, counted as the parser does. The composer calls itself for each, and out of stack it takes
+ * the whole process with it.
+ */
+const MAX_DEPTH = 64;
+
+/** With more errors than these a text is not YAML at all. */
+const MAX_ERRORS = 100;
+
+export function parseYaml({ file, text }: Source): YamlTree | readonly ConfigurationProblem[] {
+  const lines = new LineCounter();
+  const place = (offset: number): { line: number; column: number } => {
+    const { line, col } = lines.linePos(Math.min(offset, text.length));
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const problem = (offset: number, found: string, expected: string): ConfigurationProblem => ({
+    file,
+    ...place(offset),
+    found,
+    expected,
+    hint: null,
+  });
+
+  lines.addNewLine(0);
+  const parser = new Parser(lines.addNewLine);
+  const tokens: CST.Token[] = [];
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme));
+    if (parser.stack.length > MAX_DEPTH) {
+      return [problem(parser.offset, 'lists or maps nested too deeply', 'a map with "rules"')];
+    }
+  }
+  tokens.push(...parser.end());
+  const documents = compose(tokens, text.length);
+  const [document, second] = documents;
+  const errors = documents.flatMap((each) => each.errors).slice(0, MAX_ERRORS);
+  if (errors.length > 0) {
+    return errors.map((error) => problem(error.pos[0], sentence(error.message), 'valid YAML'));
+  }
+  if (second !== undefined) return [problem(second.range[0], 'a second document', 'one document in a file')];
+  // YAML 1.1 would read `yes`, `010` and `1:30` otherwise, and know merge keys.
+  if (document?.directives?.yaml.version === '1.1') {
+    return [problem(0, 'a %YAML 1.1 directive', 'YAML 1.2, or no directive')];
+  }
+  return {
+    file,
+    root: document?.contents ?? null,
+    at: (node: Node | null) => ({ file, ...place(node?.range?.[0] ?? 0) }),
+  };
+}
+
+function compose(tokens: readonly CST.Token[], length: number): Document.Parsed[] {
+  const composer = new Composer({
+    version: '1.2',
+    schema: 'core',
+    merge: false,
+    // Looked for by who reads the map: here it takes quadratic time.
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: 'silent',
+  });
+  return [...composer.compose(tokens, false, length)];
+}
+
+/** The parser's message as a part of a sentence. */
+function sentence(message: string): string {
+  const first = message.split('\n')[0] ?? '';
+  return first.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase()).replace(/[.:]$/, '');
+}
+
+/** A key as it was written, `0x10` and `true` too; null: no plain text. */
+export function keyText(node: unknown): string | null {
+  if (!isScalar(node)) return null;
+  return typeof node.value === 'string' ? node.value : (node.source ?? '');
+}
+
+/** A word for what a node is, for messages. */
+export function kindOf(node: Node | null): string {
+  if (isMap(node)) return node.items.length === 0 ? 'an empty map' : 'a map';
+  if (isSeq(node)) return node.items.length === 0 ? 'an empty list' : 'a list';
+  return isScalar(node) && node.value !== null ? 'a value' : 'nothing';
+}
