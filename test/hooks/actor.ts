@@ -1,0 +1,51 @@
+/**
+ * Runs inside a stage, as a program of its own: takes requests as JSON lines, gives them to the real runner or to a
+ * shell, and answers with a JSON line each.
+ */
+import { spawnSync } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { hookEnvironment } from '../../src/hooks/environment.ts';
+import { localRunner } from '../../src/hooks/local.ts';
+import type { HookAction, LinkFacts, UplinkFacts } from '../../src/hooks/occasion.ts';
+import type { HookReport } from '../../src/hooks/runner.ts';
+import { memoryLog } from './memory-log.ts';
+
+export type Request =
+  | { kind: 'hook'; action: HookAction; facts: UplinkFacts | LinkFacts; folder: string }
+  | { kind: 'shell'; text: string };
+
+export interface Told {
+  reports: readonly HookReport[];
+  lines: string[];
+}
+
+export interface Answered {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+const { log, lines } = memoryLog();
+const runner = localRunner(log);
+
+async function answer(request: Request): Promise<Told | Answered> {
+  if (request.kind === 'shell') {
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', request.text], { encoding: 'utf8' });
+    return { status, stdout, stderr };
+  }
+  const { action, facts, folder } = request;
+  const reports = await runner.run({
+    action,
+    interface: facts.interface,
+    environment: hookEnvironment(action, facts),
+    timeout: 30_000,
+    user: 'root',
+    folders: [folder],
+  });
+  return { reports, lines: lines.splice(0) };
+}
+
+for await (const line of createInterface(process.stdin)) {
+  const answered = await answer(JSON.parse(line) as Request);
+  process.stdout.write(`${JSON.stringify(answered)}\n`);
+}

@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { LinkFacts } from '../../src/hooks/occasion.ts';
+import { link } from './facts.ts';
+import { missing, openStage, type Stage } from './stage.ts';
+
+const modem = (changes: Partial<LinkFacts> = {}): LinkFacts =>
+  link({ interface: 'modem0', driver: 'cdc_ether', ...changes });
+
+const why = missing({ dnsmasq: 'dnsmasq-base', ip: 'iproute2' });
+if (why !== null) console.log(`The DHCP hook is not tested: ${why}.`);
+
+let stage: Stage;
+afterEach(() => stage.end());
+
+/** A modem on one end of a cable, and a provider's DHCP server, Debian's dnsmasq, on the other. */
+async function plugIn(client: string): Promise<void> {
+  stage = await openStage('60-dhcp-modem', (text) => text.replace(/^clients=.*$/m, `clients=${client}`));
+  const { status, stderr } = await stage.shell(`
+    set -e
+    ip netns add provider
+    ip link add modem0 type veth peer name line0 netns provider
+    ip link set modem0 up
+    ip -n provider link set lo up
+    ip -n provider address add 198.51.100.1/24 dev line0
+    ip -n provider link set line0 up
+    ip netns exec provider dnsmasq --conf-file=/dev/null --port=0 --no-ping --interface=line0 --bind-interfaces \\
+      --dhcp-range=198.51.100.50,198.51.100.60,255.255.255.0,1h --dhcp-authoritative --user=root --group=root \\
+      --dhcp-option=option:dns-server,203.0.113.53 --dhcp-option=option:domain-name,evil.example \\
+      --dhcp-leasefile=/run/provider.leases --pid-file=/run/provider.pid --log-facility=/run/provider.log`);
+  expect([status, stderr]).toEqual([0, '']);
+}
+
+const address = `ip -4 -o address show dev modem0 scope global | grep -o '198\\.51\\.100\\.[0-9]*/24'`;
+
+describe.skipIf(why !== null).each([
+  ['udhcpc', 'udhcpc'],
+  ['dhclient', 'isc-dhcp-client'],
+])('a modem with %s', (client, debianPackage) => {
+  const lacks = why ?? missing({ [client]: debianPackage });
+  if (lacks !== null) console.log(`${client} is not tested: ${lacks}.`);
+
+  it.skipIf(lacks !== null)('has an address at link-up, as a backup, and none at link-down', async () => {
+    await plugIn(client);
+    const resolvers = readFileSync('/etc/resolv.conf', 'utf8');
+    const up = await stage.tell('link-up', modem());
+    expect(up.reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
+    expect(up.lines.join('\n')).toContain(`starting ${client} on modem0`);
+    await stage.until(address);
+    const route = await stage.until('ip -4 route show default | grep .');
+    expect(route.trim()).toBe('default via 198.51.100.1 dev modem0 proto dhcp metric 700');
+    const shown = (await stage.shell('ip -4 -o address show dev modem0')).stdout;
+    expect(/valid_lft (\d+)sec/.exec(shown)?.[1]).toMatch(/^3[56]\d\d$/);
+    expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolvers);
+
+    const pid = (await stage.shell('cat /run/multihomed/dhcp/modem0.pid')).stdout.trim();
+    await stage.tell('link-up', modem());
+    expect((await stage.shell('cat /run/multihomed/dhcp/modem0.pid')).stdout.trim()).toBe(pid);
+
+    const down = await stage.tell('link-down', modem());
+    expect(down.reports.map(({ outcome }) => outcome)).toEqual(['done']);
+    await stage.until(`! kill -0 ${pid} 2>/dev/null`);
+    expect((await stage.shell(address)).stdout).toBe('');
+    expect((await stage.shell('ip -4 route show')).stdout).toBe('');
+  });
+});
+
+describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem', () => {
+  it('that somebody gave an address is left alone', async () => {
+    await plugIn('udhcpc');
+    await stage.shell('ip address add 192.0.2.9/24 dev modem0');
+    const { lines } = await stage.tell('link-up', modem());
+    expect(lines.join('\n')).toContain('modem0 is left to somebody who gave it an address');
+    expect((await stage.shell('ls /run/multihomed/dhcp')).stdout).toBe('');
+  });
+
+  it.each([
+    ['a docking station', modem({ driver: 'r8152' })],
+    ['a link without a driver', modem({ driver: null })],
+    ['a rule that only looks like a driver', modem({ driver: null, rule: '","driver":"cdc_ether"' })],
+  ])('is not %s', async (_, facts) => {
+    await plugIn('udhcpc');
+    const { reports, lines } = await stage.tell('link-up', facts);
+    expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
+    expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
+    expect((await stage.shell('ls /run/multihomed')).stdout).toBe('');
+  });
+
+  it('does not take somebody else’s process for its client', async () => {
+    await plugIn('udhcpc');
+    await stage.shell(
+      'mkdir -p /run/multihomed/dhcp; sleep 600 >/dev/null 2>&1 & echo $! >/run/multihomed/dhcp/modem0.pid',
+    );
+    const pid = (await stage.shell('cat /run/multihomed/dhcp/modem0.pid')).stdout.trim();
+    await stage.tell('link-down', modem());
+    expect((await stage.shell(`kill -0 ${pid}`)).status).toBe(0);
+  });
+
+  it('says what to install when there is no client', async () => {
+    await plugIn('no-such-client');
+    const { reports, lines } = await stage.tell('link-up', modem());
+    expect(reports.map(({ outcome }) => outcome)).toEqual(['failed']);
+    expect(lines.join('\n')).toContain('modem0 has no DHCP client: install one of no-such-client');
+  });
+});
+
+const noNetworkd = why ?? missing({ networkctl: 'systemd', 'dbus-daemon': 'dbus', udhcpc: 'udhcpc' });
+
+// networkd becomes its own user, whom a user namespace does not have.
+describe.skipIf(noNetworkd !== null || process.geteuid?.() !== 0)('a modem under systemd-networkd', () => {
+  it('is left to it where it has a file for it', async () => {
+    await plugIn('udhcpc');
+    const { stdout } = await stage.shell('id -u systemd-network; cat /proc/self/uid_map');
+    if (!/ 4294967295\s*$/.test(stdout)) {
+      console.log('systemd-networkd is not tested: this is a user namespace, which lacks its user.');
+      return;
+    }
+    await stage.shell(`
+      mkdir -p /run/dbus /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
+      chown -R systemd-network:systemd-network /run/systemd/netif
+      mount -t sysfs -o ro sysfs /sys
+      printf '[Match]\\nName=modem0\\n[Network]\\nDHCP=ipv4\\n' >/run/systemd/network/10-modem.network
+      dbus-daemon --system --fork --nopidfile
+      /lib/systemd/systemd-networkd >/run/networkd.log 2>&1 &`);
+    await stage.until('networkctl --no-legend list modem0 | grep -q configur');
+    const { lines } = await stage.tell('link-up', modem());
+    expect(lines.join('\n')).toContain('modem0 is left to systemd-networkd');
+  });
+});

@@ -1,0 +1,58 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { link, uplink } from './facts.ts';
+import { missing, openStage, type Stage } from './stage.ts';
+
+const why = missing({
+  logger: 'bsdutils',
+  '/lib/systemd/systemd-journald': 'systemd',
+  journalctl: 'systemd',
+});
+if (why !== null) console.log(`The journal hook is not tested: ${why}.`);
+
+let stage: Stage;
+afterEach(() => stage.end());
+
+describe.skipIf(why !== null)('the journal hook', () => {
+  it('writes to journald itself, with fields to ask by', async () => {
+    stage = await openStage('10-journal');
+    await stage.shell(
+      'mkdir -p /run/systemd/journal; /lib/systemd/systemd-journald >/run/journald.log 2>&1 &',
+    );
+    await stage.until('[ -S /run/systemd/journal/socket ]');
+    await stage.tell('link-up', link());
+    await stage.tell('up', uplink());
+    const { reports, lines } = await stage.tell('down', uplink({ reason: 'carrier lost' }));
+    expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
+    expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
+    const ask = 'journalctl -D /run/log/journal -o json -t multihomed';
+    const found = await stage.until(`${ask} MULTIHOMED_INTERFACE=wwan0 MULTIHOMED_ACTION=down | grep .`);
+    expect(JSON.parse(found)).toMatchObject({
+      MESSAGE: 'wwan0 down 192.0.2.7 via 192.0.2.1: carrier lost',
+      PRIORITY: '4',
+      SYSLOG_IDENTIFIER: 'multihomed',
+      MULTIHOMED_RULE: 'wwan*|usb*',
+      MULTIHOMED_REASON: 'carrier lost',
+      MULTIHOMED_ADDRESS: '192.0.2.7',
+      MULTIHOMED_GATEWAY: '192.0.2.1',
+      MULTIHOMED_ENDPOINT_ID: '3',
+      MULTIHOMED_FLAGS: 'subflow backup',
+      MULTIHOMED_TABLE: '86840007',
+    });
+    const all = (await stage.shell(`${ask} --output-fields=MESSAGE -o cat`)).stdout.trim().split('\n');
+    expect(all).toEqual([
+      'wwan0 link-up: carrier',
+      'wwan0 up 192.0.2.7 via 192.0.2.1: active',
+      'wwan0 down 192.0.2.7 via 192.0.2.1: carrier lost',
+    ]);
+  });
+
+  it('says so where nothing keeps a log', async () => {
+    stage = await openStage('10-journal');
+    // The machine's own /dev/log, where it has one, leads into a /run that is empty here.
+    const { reports, lines } = await stage.tell('up', uplink());
+    expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
+    if ((await stage.shell('[ -S /dev/log ]')).status !== 0) {
+      expect(lines.join('\n')).toContain('neither journald nor a syslog daemon runs: nothing is written');
+    }
+  });
+});

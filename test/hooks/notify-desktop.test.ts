@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { link, uplink } from './facts.ts';
+import { isWholeRoot } from './scripts.ts';
+import { missing, openStage, type Stage } from './stage.ts';
+
+const why = missing({
+  'notify-send': 'libnotify-bin',
+  'dbus-daemon': 'dbus',
+  dunst: 'dunst',
+  Xvfb: 'xvfb',
+  setpriv: 'util-linux',
+});
+if (why !== null) console.log(`The desktop hook is not tested: ${why}.`);
+
+let stage: Stage;
+afterEach(() => stage.end());
+
+/** A desktop: a session bus, an X server without a screen, and a notification service that prints what it shows. */
+async function sitDown(uid: number): Promise<void> {
+  stage = await openStage('50-notify-desktop');
+  const become = uid === 0 ? '' : `setpriv --reuid=${uid} --regid=${uid} --clear-groups`;
+  const bus = `DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/${uid}/bus`;
+  await stage.shell(`
+    mkdir -p /run/user/${uid} /run/home
+    chown ${uid} /run/user/${uid} /run/home
+    chmod 700 /run/user/${uid}
+    ${become} dbus-daemon --session --address=unix:path=/run/user/${uid}/bus --fork --nopidfile
+    Xvfb :91 -nolock -ac -nolisten unix -nolisten local -listen tcp >/run/xvfb.log 2>&1 &`);
+  // The service ends at once where the X server is not ready.
+  await stage.until(`
+    if ! env ${bus} ${become} busctl --user --no-pager status org.freedesktop.Notifications >/dev/null 2>&1; then
+      ${become} env HOME=/run/home DISPLAY=127.0.0.1:91 ${bus} dunst -print >>/run/shown.log 2>&1 &
+      sleep 0.3
+      false
+    fi`);
+}
+
+const shown = async (text: string): Promise<string> => stage.until(`grep -F -e "${text}" /run/shown.log`);
+
+describe.skipIf(why !== null)('the desktop hook', () => {
+  it('shows what came and what went to who sits there', async () => {
+    await sitDown(0);
+    const { reports, lines } = await stage.tell('up', uplink());
+    expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
+    expect(lines.filter((line) => !line.startsWith('debug'))).toEqual([]);
+    expect(await shown("summary: 'wwan0 stands by as a backup'")).toContain('wwan0');
+    await shown("body: '192.0.2.7 via 192.0.2.1'");
+    await stage.tell('down', uplink({ reason: 'carrier lost' }));
+    await shown("summary: 'wwan0 no longer carries data'");
+    await shown("body: '192.0.2.7: carrier lost'");
+    // What is told of links and changes is not worth a popup.
+    await stage.tell('link-up', link({ interface: 'quiet0' }));
+    await stage.tell('change', uplink({ interface: 'quiet0' }));
+    expect((await stage.shell('grep -c quiet0 /run/shown.log')).stdout.trim()).toBe('0');
+  });
+
+  it('does not let a name or a reason be markup', async () => {
+    await sitDown(0);
+    await stage.tell('down', uplink({ reason: '<img src="/etc/passwd"/> & more' }));
+    await shown('192.0.2.7: &lt;img src=');
+  });
+
+  it.skipIf(!isWholeRoot())('speaks as that user alone (skipped unless root over other users)', async () => {
+    await sitDown(65534);
+    // A bus of the user's making hears nobody but that user.
+    const { lines } = await stage.tell('up', uplink({ flags: ['subflow'] }));
+    expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
+    await shown("summary: 'wwan0 carries data'");
+  });
+
+  it('goes on where no service answers', async () => {
+    stage = await openStage('50-notify-desktop');
+    await stage.shell(`
+      mkdir -p /run/user/0
+      dbus-daemon --session --address=unix:path=/run/user/0/bus --fork --nopidfile`);
+    const { reports, lines } = await stage.tell('up', uplink());
+    expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
+    expect(lines.join('\n')).toContain('user 0 was not told');
+  });
+});
