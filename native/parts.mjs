@@ -68,12 +68,12 @@ function sentence(parts, ids) {
     .map((part) => names[part])
     .join(', ')
     .replace(/, ([^,]*)$/, ' and $1');
+  const needs = `multihomed needs ${listed}, which ${parts.length > 1 ? 'are' : 'is'} not here`;
   const installer = installers.find((candidate) => candidate.ids.some((id) => ids.includes(id)));
-  if (!installer)
-    return `multihomed needs ${listed}, which is not here; install it with your system's package manager.`;
+  if (!installer) return `${needs}: install with your system's package manager`;
   const become = process.getuid?.() === 0 ? '' : 'sudo ';
   const packages = parts.map((part) => installer.packages[part]).join(' ');
-  return `multihomed needs ${listed}, which is not here: ${become}${installer.command} ${packages}`;
+  return `${needs}: ${become}${installer.command} ${packages}`;
 }
 
 /** What stops the build, what does not, and the environment that names the compiler. */

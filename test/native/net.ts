@@ -13,7 +13,7 @@ export const RTNLGRP_IPV4_IFADDR = 5;
 /** True where the tests have a network namespace of their own; says so once where they have not. */
 export const isPrivate = process.env['MULTIHOMED_TEST_NETNS'] === '1';
 if (!isPrivate)
-  console.log('skipped: MULTIHOMED_TEST_NETNS=1 is not set, so this may be the host’s own network');
+  console.log("skipped: MULTIHOMED_TEST_NETNS=1 is not set, so this may be the host's own network");
 
 /** struct nlmsghdr and struct ifinfomsg: a link by its index, or all of them. */
 export function getLink(sequence: number, index: number): Buffer {
@@ -43,7 +43,7 @@ export function messages(buffer: Buffer, spans: Uint32Array): Message[] {
   return found;
 }
 
-export interface Listener extends Disposable {
+export interface Listener {
   socket: NetlinkSocket;
   heard: Message[];
   overruns: number;
@@ -56,7 +56,6 @@ export function listen(options: Partial<NetlinkSocketOptions> = {}): Listener {
     heard: [],
     overruns: 0,
     batches: 0,
-    [Symbol.dispose]: () => socket.close(),
   };
   const socket = openNetlink({
     protocol: 0,
@@ -75,9 +74,9 @@ export function listen(options: Partial<NetlinkSocketOptions> = {}): Listener {
   return Object.assign(listener, { socket });
 }
 
-/** Until it is so, or two seconds have gone. */
+/** Until it is so, or five seconds have gone. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !condition(); i++) await sleep(10);
+  for (let i = 0; i < 500 && !condition(); i++) await sleep(10);
 }
 
 export function ip(...commands: string[]): void {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import * as node from 'node:net';
@@ -23,7 +23,6 @@ print(s.recv(100).decode(), flush=True)
 describe('unix sockets and files', () => {
   for (const path of [join(folder, 'notify'), `@multihomed-test-${process.pid}`]) {
     it(`carry a datagram to ${path.startsWith('@') ? 'an abstract name' : 'a path'}`, async () => {
-      const { spawn } = await import('node:child_process');
       const child = spawn('python3', ['-c', receiver, path], { stdio: ['ignore', 'pipe', 'inherit'] });
       let said = '';
       child.stdout.on('data', (data: Buffer) => (said += data.toString()));
