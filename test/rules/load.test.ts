@@ -1,0 +1,233 @@
+import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Folder } from './folder.ts';
+
+let folder: Folder;
+beforeEach(() => {
+  folder = new Folder();
+});
+afterEach(() => {
+  folder.remove();
+});
+
+const globs = async (): Promise<string[]> => (await folder.load()).rules.map(({ glob }) => glob);
+
+describe('which files', () => {
+  test.each(['config.yaml', 'config.yml', 'config.json'])(
+    '%s is the system’s configuration',
+    async (name) => {
+      const path = folder.put(`etc/${name}`, '{"rules": {"eth0": "subflow"}, "limits": "leave"}');
+      const configuration = await folder.load();
+      expect(configuration.rules[0]?.origin).toEqual({ file: path, line: 1, column: 12 });
+      expect(configuration.limits).toBe('leave');
+      expect(configuration.files).toEqual([path]);
+      expect(configuration.warnings).toEqual([]);
+    },
+  );
+
+  test('config.yaml stands before the others, which are named', async () => {
+    folder.put('etc/config.json', '{"rules": {"b": "subflow"}}');
+    folder.put('etc/config.yaml', 'rules: {a: subflow}');
+    const { rules, warnings } = await folder.load();
+    expect(rules.map(({ glob }) => glob)).toEqual(['a']);
+    expect(warnings[0]).toContain('config.json is not read');
+  });
+
+  test('drop-ins come after it, in the order of their names over both folders', async () => {
+    folder.put('etc/config.yaml', 'rules: {first: subflow}');
+    folder.put('usr/rules.d/10-a.yaml', 'rules: {second: subflow}');
+    folder.put('etc/rules.d/20-b.yaml', 'rules: {third: subflow}');
+    folder.put('usr/rules.d/30-c.yaml', 'rules: {fourth: subflow}');
+    folder.put('etc/rules.d/100-d.yaml', 'rules: {between: subflow}');
+    expect(await globs()).toEqual(['first', 'second', 'between', 'third', 'fourth']);
+  });
+
+  test('a drop-in of /etc replaces its namesake', async () => {
+    folder.put('usr/rules.d/10.yaml', 'rules: {packaged: subflow, }');
+    folder.put('etc/rules.d/10.yaml', 'rules: {mine: subflow}');
+    expect(await globs()).toEqual(['mine']);
+  });
+
+  test('a packaged file that is replaced is not read at all, wrong as it may be', async () => {
+    folder.put('usr/rules.d/10.yaml', '}');
+    folder.put('etc/rules.d/10.yaml', 'rules: {mine: subflow}');
+    expect(await globs()).toEqual(['mine']);
+  });
+
+  test.each(['an empty file', 'a link to /dev/null'])('%s masks', async (how) => {
+    folder.put('usr/rules.d/10.yaml', 'rules: {packaged: subflow}');
+    folder.put('usr/rules.d/20.yaml', 'rules: {other: subflow}');
+    if (how === 'an empty file') folder.put('etc/rules.d/10.yaml', '');
+    else symlinkSync('/dev/null', join(folder.etc, 'rules.d/10.yaml'));
+    expect(await globs()).toEqual(['other']);
+  });
+
+  test('other names are not read; one that was meant to be is named', async () => {
+    for (const name of ['a.yaml~', '.#b.yaml', '.c.yaml', 'd.yaml.dpkg-old', 'README', 'e.yml']) {
+      folder.put(`etc/rules.d/${name}`, '}');
+    }
+    const { files, warnings } = await folder.load();
+    expect(files).toEqual([]);
+    expect(warnings.filter((each) => each.includes('is not read'))).toEqual([
+      `${folder.etc}/rules.d/e.yml is not read: the names of drop-ins end in .yaml`,
+    ]);
+  });
+
+  test('no configuration at all is valid, and says so', async () => {
+    folder.remove();
+    const { rules, limits, hooks, warnings } = await folder.load();
+    expect(rules).toEqual([]);
+    expect(limits).toBe('auto');
+    expect(hooks).toEqual({
+      timeout: 30_000,
+      user: 'root',
+      path: ['/etc/multihomed/hooks.d', '/usr/lib/multihomed/hooks.d'],
+    });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('no interface is used');
+  });
+
+  test.each(['', '# nothing\n', '---\n', 'rules:\n', 'null', '\uFEFF'])(
+    'an empty config.yaml (%j) is none',
+    async (text) => {
+      folder.put('etc/config.yaml', text);
+      expect((await folder.load()).warnings).toHaveLength(1);
+    },
+  );
+
+  test('--config reads that one file and nothing else', async () => {
+    folder.put('etc/config.yaml', '}');
+    folder.put('etc/rules.d/10.yaml', '}');
+    const config = folder.put('mine', 'rules: {a: subflow}\nlimits: leave');
+    const { rules, limits, files } = await folder.load({ config, etc: folder.etc, usr: folder.usr });
+    expect([rules.length, limits, files]).toEqual([1, 'leave', [config]]);
+    expect((await folder.load({ config: '/dev/null' })).rules).toEqual([]);
+  });
+
+  test('no descriptor is left open', async () => {
+    folder.put('etc/config.yaml', 'rules: {a: subflow}');
+    folder.put('usr/rules.d/10.yaml', 'rules: {b: subflow}');
+    await folder.load();
+    const before = readdirSync('/proc/self/fd').length;
+    for (let i = 0; i < 20; i++) await folder.load();
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before);
+  });
+});
+
+describe('what is missing or refused', () => {
+  test('--config names a file that is not there', async () => {
+    expect(await folder.problems({ config: `${folder.path}/none` })).toEqual([
+      expect.stringMatching(/^none: found none does not exist; expected a file that only root/),
+    ]);
+  });
+
+  test('all of them are named at once', async () => {
+    chmodSync(folder.put('etc/config.yaml', 'rules: {}'), 0o666);
+    chmodSync(folder.put('etc/rules.d/10.yaml', 'rules: {}'), 0o664);
+    mkdirSync(join(folder.etc, 'rules.d/20.yaml'));
+    symlinkSync('nothing', join(folder.etc, 'rules.d/30.yaml'));
+    folder.put('etc/rules.d/40.yaml', '}');
+    folder.put('etc/rules.d/50.yaml', new Uint8Array([0x72, 0xff, 0xfe]));
+    folder.put('etc/rules.d/60.yaml', '#'.repeat(1024 * 1024 + 1));
+    const problems = await folder.problems();
+    expect(problems.map((each) => each.split(/[:;] /).slice(0, 2).join(': '))).toEqual([
+      expect.stringMatching(/^etc\/config.yaml: found group .* and everyone may write/),
+      expect.stringMatching(/^etc\/rules.d\/10.yaml: found group .* may write/),
+      expect.stringMatching(/20.yaml is a folder, not a regular file/),
+      expect.stringMatching(/30.yaml does not exist/),
+      expect.stringMatching(/50.yaml: found bytes that are not UTF-8/),
+      expect.stringMatching(/60.yaml has 1048577 bytes/),
+      expect.stringMatching(/40.yaml:1:1: found/),
+    ]);
+  });
+
+  test.each(['etc', 'etc/rules.d', 'usr/rules.d'])(
+    'a folder (%s) that others may write is refused',
+    async (name) => {
+      folder.put('etc/config.yaml', 'rules: {}');
+      chmodSync(join(folder.path, name), 0o777);
+      expect((await folder.problems()).join('\n')).toContain(`everyone may write ${name}: chmod go-w`);
+    },
+  );
+
+  test('bytes that are not UTF-8 in config.yaml', async () => {
+    folder.put('etc/config.yaml', new Uint8Array([0x23, 0xff]));
+    expect(await folder.problems()).toEqual([
+      'etc/config.yaml: found bytes that are not UTF-8; expected UTF-8',
+    ]);
+  });
+
+  test.each(['config.yaml', 'config.json'])('a dangling %s is no missing one', async (name) => {
+    symlinkSync('nothing', join(folder.etc, name));
+    expect((await folder.problems()).join()).toContain('does not exist: no ');
+  });
+
+  test('a missing folder is none', async () => {
+    rmSync(folder.usr, { recursive: true });
+    rmSync(join(folder.etc, 'rules.d'), { recursive: true });
+    expect(await folder.problems()).toEqual([]);
+  });
+});
+
+describe('the same glob twice', () => {
+  test('is an error in one file', async () => {
+    folder.put('etc/config.yaml', 'rules:\n  a: subflow\n  a: signal\n');
+    expect(await folder.problems()).toEqual([
+      'etc/config.yaml:3:3: found the glob "a" a second time (first in line 2); expected it once',
+    ]);
+  });
+
+  test('is an error in two of the administrator’s drop-ins, which are both named', async () => {
+    folder.put('etc/rules.d/10.yaml', 'rules:\n  "a|b": subflow\n');
+    folder.put('etc/rules.d/20.yaml', 'rules:\n  "a | b": signal\n');
+    expect(await folder.problems()).toEqual([
+      'etc/rules.d/20.yaml:2:3: found the glob "a | b" a second time (first in etc/rules.d/10.yaml:2); expected it once',
+    ]);
+  });
+
+  test('is none for different drivers', async () => {
+    folder.put('etc/rules.d/10.yaml', 'rules: {"*": {flags: subflow, driver: r8152}}');
+    folder.put('etc/rules.d/20.yaml', 'rules: {"*": {flags: backup subflow, driver: "cdc_*"}}');
+    expect(await globs()).toEqual(['*', '*']);
+  });
+
+  test('is how config.yaml overrides a drop-in', async () => {
+    folder.put('etc/config.yaml', 'rules: {"wwan*": signal}');
+    folder.put('usr/rules.d/50.yaml', 'rules: {"wwan*": subflow}');
+    const { rules, warnings } = await folder.load();
+    expect(rules[0]?.flags).toEqual(['signal']);
+    expect(warnings).toEqual([]);
+  });
+
+  test('in a drop-in of /etc and a packaged one is told', async () => {
+    folder.put('usr/rules.d/50.yaml', 'rules: {"wwan*": subflow}');
+    folder.put('etc/rules.d/60.yaml', 'rules: {"wwan*": signal}');
+    expect((await folder.load()).warnings.join()).toMatch(
+      /rule "wwan\*" in .*60.yaml:1 is hidden by that in .*50.yaml:1/,
+    );
+  });
+});
+
+test('limits and hooks stand in config.yaml alone', async () => {
+  folder.put('etc/rules.d/10.yaml', 'limits: auto\nhooks: {}\nrules: {a: subflow}');
+  expect(await folder.problems()).toEqual([
+    'etc/rules.d/10.yaml:1:1: found "limits" in a drop-in; expected it in config.yaml, where alone it may stand',
+    'etc/rules.d/10.yaml:2:1: found "hooks" in a drop-in; expected it in config.yaml, where alone it may stand',
+  ]);
+});
+
+test('all the errors of all the files at once', async () => {
+  folder.put('etc/config.yaml', 'rules:\n  a: sublfow\n  b: backup\nhook: 1\n');
+  folder.put('etc/rules.d/10.yaml', 'rules:\n  c: {flags: signal fullmesh, prot: 1}\n');
+  folder.put('usr/rules.d/20.yaml', 'rules: [');
+  const places = (await folder.problems()).map((each) => each.split(':').slice(0, 3).join(':'));
+  expect(places).toEqual([
+    'etc/config.yaml:2:6',
+    'etc/config.yaml:3:6',
+    'etc/config.yaml:4:1',
+    'etc/rules.d/10.yaml:2:14',
+    'etc/rules.d/10.yaml:2:31',
+    'usr/rules.d/20.yaml:1:9',
+  ]);
+});
