@@ -1,7 +1,7 @@
 import { closeSync, copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openHook } from '../../src/hooks/discover.ts';
 import { hookEnvironment } from '../../src/hooks/environment.ts';
 import { execute } from '../../src/hooks/execute.ts';
@@ -9,6 +9,9 @@ import { findUser } from '../../src/hooks/identity.ts';
 import { isRefusal } from '../../src/system/trust.ts';
 import { uplink } from './facts.ts';
 import { isWholeRoot, scripts } from './scripts.ts';
+
+// Real programs on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
 
 /** Long enough for every run here, so that only what hangs is ended by it. */
 const PATIENCE = 20_000;

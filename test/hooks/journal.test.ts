@@ -1,6 +1,9 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { link, uplink } from './facts.ts';
 import { missing, openStage, type Stage } from './stage.ts';
+
+// Real programs on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
 
 const why = missing({
   logger: 'bsdutils',
