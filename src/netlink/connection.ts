@@ -67,7 +67,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly netns?: string | undefined;
   /** Called with each message sent and received, for the debug log. */
-  readonly trace?: ((direction: 'sent' | 'received', message: Message, operation: string) => void) | undefined;
+  readonly trace?:
+    ((direction: 'sent' | 'received', message: Message, operation: string) => void) | undefined;
 }
 
 export class Connection implements Requester {
@@ -124,8 +125,7 @@ export class Connection implements Requester {
 
   #ask(request: Request, dump: boolean): Promise<Pending> {
     return new Promise((resolve, reject) => {
-      if (this.#closed)
-        return reject(new NetlinkError({ operation: request.operation, errno: ECANCELED }));
+      if (this.#closed) return reject(new NetlinkError({ operation: request.operation, errno: ECANCELED }));
       this.#sequence = (this.#sequence + 1) >>> 0 || 1;
       const flags = (request.flags ?? 0) | NLM_F_REQUEST | (dump ? NLM_F_DUMP : NLM_F_ACK);
       this.#waiting.push({
@@ -219,10 +219,7 @@ export class Connection implements Requester {
 
   #failAll(errno: number, kernelText: string): void {
     for (const pending of [...this.#inFlight.values()])
-      this.#finish(
-        pending,
-        new NetlinkError({ operation: pending.request.operation, errno, kernelText }),
-      );
+      this.#finish(pending, new NetlinkError({ operation: pending.request.operation, errno, kernelText }));
     if (!this.#closed) return;
     for (const pending of this.#waiting.splice(0))
       pending.settle(new NetlinkError({ operation: pending.request.operation, errno, kernelText }), pending);

@@ -1,5 +1,5 @@
 /** The one error of everything that is asked of the kernel over netlink. */
-import { getSystemErrorName } from 'node:util';
+import { errnoName } from '../system/system-error.ts';
 import { Attributes, DecodeError } from './attribute.ts';
 import { readS32, readU16 } from './bytes.ts';
 import { ackAttributesOffset, HEADER_LENGTH, type Message } from './message.ts';
@@ -39,12 +39,6 @@ export class NetlinkError extends Error {
     this.kernelText = failure.kernelText;
     this.attribute = failure.attribute;
   }
-}
-
-export function errnoName(errno: number): string {
-  // ENOTSUPP leaks from the kernel to user space and errno(3) has no name for it.
-  if (errno === 524) return 'ENOTSUPP';
-  return errno > 0 && errno < 4096 ? getSystemErrorName(-errno) : `errno ${errno}`;
 }
 
 /**

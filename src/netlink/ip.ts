@@ -51,3 +51,12 @@ export function inNetwork(address: string, network: string, prefixLength: number
 export function addressRange(address: string): string {
   return ipaddr.parse(address).range();
 }
+
+/** The IPv4 address inside an IPv4-mapped one, which MPTCP takes for the same; any other address as it is. */
+export function mappedOf(address: string): string {
+  if (!address.startsWith('::ffff:')) return address;
+  const parsed = ipaddr.parse(address);
+  return parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress()
+    ? parsed.toIPv4Address().toString()
+    : address;
+}

@@ -42,7 +42,8 @@ function mismatch(rule: Rule, link: LinkNames): string | null {
     return `neither the name ${link.name} nor the altname ${link.altnames.join(' or ')} matches "${rule.glob}"`;
   }
   if (driver === null || (link.driver !== null && driver.matches(link.driver))) return null;
-  return `${link.driver === null ? 'it has no driver' : `the driver is ${link.driver}`}, not ${rule.driver}`;
+  if (link.driver === null) return `it has no driver, and the rule wants ${rule.driver}`;
+  return `the driver is ${link.driver}, not ${rule.driver}`;
 }
 
 function matcherOf(rule: Rule): Matcher {

@@ -22,7 +22,17 @@ export interface FibQuery {
 export type FibAnswer = { readonly route: Route } | { readonly error: NetlinkError };
 
 /** Errors that are the kernel's answer "no" are values; anything else is thrown. */
-const NO = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'ESRCH', 'EACCES', 'EINVAL', 'ENODEV', 'ENETDOWN', 'EADDRNOTAVAIL', 'EAGAIN']);
+const NO = new Set([
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'ESRCH',
+  'EACCES',
+  'EINVAL',
+  'ENODEV',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+  'EAGAIN',
+]);
 
 export async function askFib(requester: Requester, query: FibQuery): Promise<FibAnswer> {
   const bits = hostBits(query.family);

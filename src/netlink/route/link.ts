@@ -16,6 +16,7 @@ export const IFF_RUNNING = 0x40;
 const IFF_NOARP = 0x80;
 export const IFF_LOWER_UP = 0x10000;
 
+const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
@@ -43,6 +44,8 @@ export interface Link {
   readonly kind: string | null;
   /** Index of the bridge, bond or VRF it belongs to. */
   readonly master: number | null;
+  /** Hardware address as sysfs writes it, `02:00:5e:10:00:01`; empty where it has none. */
+  readonly hardware: string;
   /** The device that it is made of, as sysfs names it (since Linux 5.14). */
   readonly parent: { readonly bus: string; readonly device: string } | null;
 }
@@ -73,6 +76,7 @@ export function decodeLink(message: Message): Link | null {
     pointToPoint: (flags & (IFF_POINTOPOINT | IFF_NOARP)) !== 0,
     kind: attributes.nested(IFLA_LINKINFO)?.string(IFLA_INFO_KIND) ?? null,
     master: attributes.u32(IFLA_MASTER) ?? null,
+    hardware: (attributes.bytes(IFLA_ADDRESS)?.toString('hex') ?? '').replace(/(..)(?=.)/g, '$1:'),
     parent: bus && device ? { bus, device } : null,
   };
 }
@@ -106,4 +110,3 @@ export async function linkBytes(requester: Requester, index: number): Promise<Li
   const stats = message && new Attributes(message.payload.subarray(16)).bytes(IFLA_STATS64, 32);
   return stats ? { received: readU64(stats, 16), sent: readU64(stats, 24) } : null;
 }
-

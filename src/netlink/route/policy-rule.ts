@@ -2,7 +2,7 @@
 import { Attributes, DecodeError } from '../attribute.ts';
 import { readU32, Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
-import { addressBytes, familyNumber, familyOf, hostBits, readAddress, type Family } from '../ip.ts';
+import { addressBytes, familyNumber, familyOf, readAddress, type Family } from '../ip.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, type Message } from '../message.ts';
 
 export const RTM_NEWRULE = 32;
@@ -80,10 +80,11 @@ export function decodePolicyRule(message: Message): PolicyRule | null {
   };
 }
 
-/** A policy rule that we make: one source address, one table. */
+/** A policy rule that we make, or delete: one source address as a rule, one table. */
 export interface NewPolicyRule {
   readonly family: Family;
-  readonly source: string;
+  readonly source: string | null;
+  readonly sourceLength: number;
   readonly priority: number;
   readonly table: number;
   readonly suppressPrefixLength: number | null;
@@ -95,16 +96,16 @@ function encodePolicyRule(rule: NewPolicyRule): Buffer {
   const writer = new Writer()
     .u8(familyNumber(rule.family))
     .u8(0)
-    .u8(hostBits(rule.family))
+    .u8(rule.sourceLength)
     .u8(0)
     .u8(rule.table < 256 ? rule.table : 0)
     .u16(0)
     .u8(FR_ACT_TO_TBL)
     .u32(0)
-    .attributeBytes(FRA_SRC, addressBytes(rule.source))
     .attributeU32(FRA_PRIORITY, rule.priority)
     .attributeU32(FRA_TABLE, rule.table)
     .attributeBytes(FRA_PROTOCOL, Buffer.of(rule.protocol));
+  if (rule.source) writer.attributeBytes(FRA_SRC, addressBytes(rule.source));
   if (rule.suppressPrefixLength !== null)
     writer.attributeU32(FRA_SUPPRESS_PREFIXLEN, rule.suppressPrefixLength);
   return writer.done();

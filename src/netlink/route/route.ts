@@ -4,7 +4,7 @@ import { readS32, readU16, readU32, Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
 import { NetlinkError } from '../error.ts';
 import { addressBytes, addressFamily, familyNumber, familyOf, readAddress, type Family } from '../ip.ts';
-import { NLM_F_CREATE, NLM_F_REPLACE, type Message } from '../message.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Message } from '../message.ts';
 
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
@@ -145,7 +145,11 @@ export interface NewRoute {
 
 function encodeRoute(route: NewRoute, deleting: boolean): Buffer {
   const { hop } = route;
-  const scope = deleting ? RT_SCOPE_NOWHERE : hop.gateway || route.family === 'ipv6' ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+  const scope = deleting
+    ? RT_SCOPE_NOWHERE
+    : hop.gateway || route.family === 'ipv6'
+      ? RT_SCOPE_UNIVERSE
+      : RT_SCOPE_LINK;
   const writer = new Writer()
     .u8(familyNumber(route.family))
     .u8(route.prefixLength)
@@ -157,7 +161,8 @@ function encodeRoute(route: NewRoute, deleting: boolean): Buffer {
     .u8(deleting ? 0 : RTN_UNICAST)
     .u32(hop.onlink && !deleting ? RTNH_F_ONLINK : 0);
   if (route.destination) writer.attributeBytes(RTA_DST, addressBytes(route.destination));
-  writer.attributeU32(RTA_TABLE, route.table).attributeU32(RTA_OIF, hop.ifindex);
+  writer.attributeU32(RTA_TABLE, route.table);
+  if (hop.ifindex) writer.attributeU32(RTA_OIF, hop.ifindex);
   if (hop.gateway) writeGateway(writer, route.family, hop.gateway);
   if (route.metrics && !deleting) writer.nest(RTA_METRICS, (nest) => nest.bytes(route.metrics!));
   return writer.done();
@@ -170,7 +175,13 @@ function writeGateway(writer: Writer, family: Family, gateway: string): void {
   else writer.attribute(RTA_VIA, (via) => via.u16(familyNumber(own)).bytes(bytes));
 }
 
-/** Adds it, or puts it in the place of the one with the same destination and metric in its table. */
+/** EEXIST where the table has any route with this destination and metric, whoever made it. */
+export async function addRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  await requester.request({ operation, type: RTM_NEWROUTE, flags, payload: encodeRoute(route, false) });
+}
+
+/** Puts it in the place of the one with the same destination and metric in its table: only ever over our own. */
 export async function replaceRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
   await requester.request({
     operation,

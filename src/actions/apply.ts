@@ -1,0 +1,110 @@
+/** Does what was planned, in its order, and tells what came of it. Doing it twice does nothing. */
+import type { Requester } from '../netlink/connection.ts';
+import { NetlinkError } from '../netlink/error.ts';
+import type { GenericFamily } from '../netlink/generic/family.ts';
+import { addEndpoint, changeEndpoint, deleteEndpoint, getEndpoint } from '../netlink/mptcp/endpoint.ts';
+import { setLimits } from '../netlink/mptcp/limits.ts';
+import { addPolicyRule, deletePolicyRule } from '../netlink/route/policy-rule.ts';
+import { addRoute, deleteRoute, replaceRoute } from '../netlink/route/route.ts';
+import { actionText, type Action } from '../plan/action.ts';
+
+export interface Kernel {
+  readonly route: Requester;
+  readonly generic: Requester;
+  readonly mptcp: GenericFamily;
+}
+
+/** What came of one action; `foreign`: the endpoint under this id is no longer ours and was not touched. */
+export interface Outcome {
+  readonly action: Action;
+  readonly error: NetlinkError | null;
+  readonly foreign?: boolean;
+}
+
+/**
+ * Actions on routes and policy rules that follow each other leave together and are done by the kernel in their order;
+ * each endpoint waits for all before it. `before` is called ahead of an action that must be written down first.
+ */
+export async function apply(
+  actions: readonly Action[],
+  kernel: Kernel,
+  before: (action: Action) => void,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (let at = 0; at < actions.length;) {
+    const routing = leading(actions.slice(at), isRouting);
+    const batch = routing.length > 0 ? routing : [actions[at]!];
+    for (const action of batch) before(action);
+    outcomes.push(...(await Promise.all(batch.map((action) => applyOne(action, kernel)))));
+    at += batch.length;
+  }
+  return outcomes;
+}
+
+const isRouting = (action: Action): boolean => /^(route|policy-rule) /.test(action.kind);
+
+function leading<T>(list: readonly T[], holds: (each: T) => boolean): T[] {
+  const end = list.findIndex((each) => !holds(each));
+  return list.slice(0, end === -1 ? list.length : end);
+}
+
+async function applyOne(action: Action, kernel: Kernel): Promise<Outcome> {
+  try {
+    const foreign = await request(action, kernel);
+    return { action, error: null, ...(foreign ? { foreign } : {}) };
+  } catch (error) {
+    if (!(error instanceof NetlinkError)) throw error;
+    return { action, error: isDone(action, error) ? null : error };
+  }
+}
+
+/** Gone already is as good as removed. */
+function isDone(action: Action, error: NetlinkError): boolean {
+  if (action.kind === 'route delete' || action.kind === 'policy-rule delete')
+    return ['ENOENT', 'ESRCH', 'ENODEV', 'EAFNOSUPPORT'].includes(error.code);
+  return false;
+}
+
+/** @returns true where an endpoint turned out to be somebody else's. */
+async function request(action: Action, kernel: Kernel): Promise<boolean> {
+  const { route, generic, mptcp } = kernel;
+  const text = actionText(action);
+  switch (action.kind) {
+    case 'route add':
+      await addRoute(route, action.route, text);
+      return false;
+    case 'route replace':
+      await replaceRoute(route, action.route, text);
+      return false;
+    case 'route delete':
+      await deleteRoute(route, action.route, text);
+      return false;
+    case 'policy-rule add':
+      await addPolicyRule(route, action.policyRule, text);
+      return false;
+    case 'policy-rule delete':
+      await deletePolicyRule(route, action.policyRule, text);
+      return false;
+    case 'endpoint add':
+      await addEndpoint(
+        generic,
+        mptcp,
+        action.implicit ? { ...action.endpoint, id: 0 } : action.endpoint,
+        text,
+      );
+      return false;
+    case 'endpoint change':
+    case 'endpoint delete': {
+      // The kernel goes by the id alone: asked at the last moment whose it is.
+      const stands = await getEndpoint(generic, mptcp, action.endpoint.id);
+      if (stands?.address !== action.endpoint.address || stands.ifindex !== action.endpoint.ifindex)
+        return true;
+      if (action.kind === 'endpoint delete') await deleteEndpoint(generic, mptcp, action.endpoint, text);
+      else await changeEndpoint(generic, mptcp, action.endpoint, text);
+      return false;
+    }
+    case 'limits set':
+      await setLimits(generic, mptcp, action.limits, text);
+      return false;
+  }
+}

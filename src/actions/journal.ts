@@ -1,0 +1,112 @@
+/**
+ * What must outlive a crash: which endpoints are ours, which limits were raised, what hooks were told. Written before
+ * the endpoint is added. A record of another boot or namespace owns nothing.
+ */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { Memory } from '../plan/memory.ts';
+import { EMPTY_MEMORY } from '../plan/memory.ts';
+
+const VERSION = 1;
+
+export interface Identity {
+  /** /proc/sys/kernel/random/boot_id */
+  readonly boot: string;
+  /** SO_NETNS_COOKIE in decimal: unique until the next boot, where an inode may be used again. */
+  readonly namespace: string;
+}
+
+export interface Record {
+  readonly memory: Memory;
+  /** Whatever hooks need to know again; opaque here. */
+  readonly told: unknown;
+}
+
+interface Written {
+  version: number;
+  boot: string;
+  namespace: string;
+  lastId: number;
+  endpoints: unknown[];
+  raised: unknown;
+  told: unknown;
+  resting: boolean;
+}
+
+export class Journal {
+  readonly #path: string;
+  readonly #identity: Identity;
+  #last = '';
+
+  constructor(path: string, identity: Identity) {
+    this.#path = path;
+    this.#identity = identity;
+  }
+
+  /** An unreadable or foreign record is an empty one: then nothing is owned, and nothing is taken away. */
+  read(): Record {
+    const empty = { memory: EMPTY_MEMORY, told: null };
+    let written: Partial<Written>;
+    try {
+      written = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Written>;
+    } catch {
+      return empty;
+    }
+    const { boot, namespace } = this.#identity;
+    if (written?.version !== VERSION || written.boot !== boot || written.namespace !== namespace)
+      return empty;
+    const endpoints = (Array.isArray(written.endpoints) ? written.endpoints : []).filter(isEndpoint);
+    return {
+      told: written.told ?? null,
+      memory: {
+        ...EMPTY_MEMORY,
+        owned: new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])),
+        lastId: isByte(written.lastId) ? written.lastId : 0,
+        raised: isRaised(written.raised) ? written.raised : {},
+        resting: written.resting === true,
+      },
+    };
+  }
+
+  /** At once and as a whole (rename(2)); the runtime folder is memory, so nothing is synced. */
+  write(memory: Memory, told: unknown): void {
+    const { boot, namespace } = this.#identity;
+    const written: Written = {
+      version: VERSION,
+      boot,
+      namespace,
+      lastId: memory.lastId,
+      endpoints: [...memory.owned.values()],
+      raised: memory.raised,
+      told,
+      resting: memory.resting,
+    };
+    const text = `${JSON.stringify(written)}\n`;
+    if (text === this.#last) return;
+    const fresh = `${this.#path}.new`;
+    // Its folder is ours alone; a left-over of a crash is taken away rather than opened.
+    rmSync(fresh, { force: true });
+    writeFileSync(fresh, text, { flag: 'wx', mode: 0o644 });
+    renameSync(fresh, this.#path);
+    this.#last = text;
+  }
+}
+
+const isByte = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
+const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
+
+function isEndpoint(
+  value: unknown,
+): value is Memory['owned'] extends ReadonlyMap<number, infer E> ? E : never {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, address, ifindex, flags, port } = value as { [key: string]: unknown };
+  return isByte(id) && id > 0 && typeof address === 'string' && [ifindex, flags, port].every(isCount);
+}
+
+function isRaised(value: unknown): value is Memory['raised'] {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).every(
+    ([key, each]: [string, { from?: unknown; to?: unknown } | null]) =>
+      (key === 'subflows' || key === 'addAddrAccepted') && isCount(each?.from) && isCount(each?.to),
+  );
+}

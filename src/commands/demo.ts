@@ -1,0 +1,3 @@
+export async function demoCommand(_flags: { readonly json?: boolean }): Promise<number> {
+  return 0;
+}

@@ -1,0 +1,96 @@
+/** `multihomed flush`: removes all that is owned, after it has counted what that costs. */
+import { apply } from '../actions/apply.ts';
+import { rememberAll } from '../actions/remember.ts';
+import { ask } from '../control/client.ts';
+import { Connection } from '../netlink/connection.ts';
+import { dumpSubflowSockets } from '../netlink/diag.ts';
+import { addressFamily, mappedOf } from '../netlink/ip.ts';
+import { askFib } from '../netlink/route/fib.ts';
+import { actionText } from '../plan/action.ts';
+import { standing } from '../plan/endpoint.ts';
+import { flushActions } from '../plan/flush.ts';
+import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
+import { systemClock } from '../system/clock.ts';
+import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
+import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
+import { CommandError, EXIT } from './exit.ts';
+import { look, openNamespace, type Look, type Namespace } from './namespace.ts';
+import { print } from './print.ts';
+
+const NOTHING = { rules: [], limits: 'leave', files: [], warnings: [] } as const;
+
+export async function flushCommand(flags: {
+  readonly force?: boolean;
+  readonly json?: boolean;
+}): Promise<number> {
+  const namespace = await openNamespace();
+  try {
+    const seen = await look(namespace, { ...NOTHING, hooks: { timeout: 0, user: 'root', path: [] } });
+    if (!flags.force) await refuseLosses(namespace, seen);
+    const done =
+      ((await ask(namespace.folder.socket, { ask: 'flush' })) as string[] | undefined) ??
+      (await flush(namespace, seen));
+    if (flags.json) print(JSON.stringify({ done }));
+    else print(done.length === 0 ? 'Nothing of multihomed stood.' : done.join('\n'));
+    return EXIT.done;
+  } finally {
+    namespace.kernel.close();
+  }
+}
+
+async function refuseLosses(namespace: Namespace, { snapshot, memory }: Look): Promise<void> {
+  const addresses = new Set(standing(snapshot, memory).map((endpoint) => endpoint.address));
+  const losses: string[] = [];
+  const connections = await lastSubflows(addresses);
+  if (connections > 0)
+    losses.push(
+      `${connections} open MPTCP connection${connections === 1 ? ' loses its' : 's lose their'} last subflow`,
+    );
+  const session = await ownedSession(namespace, snapshot);
+  if (session) losses.push(`this SSH session (from ${session}) lives on a route of multihomed`);
+  if (losses.length > 0)
+    throw new CommandError(
+      EXIT.refused,
+      `Nothing was removed: ${losses.join('; ')}. --force does it all the same.`,
+    );
+}
+
+/** Connections all of whose subflows start from an address whose endpoint goes. */
+async function lastSubflows(addresses: ReadonlySet<string>): Promise<number> {
+  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
+  try {
+    const safe = new Map<number, boolean>();
+    for (const { token, local } of await dumpSubflowSockets(diag))
+      safe.set(token, (safe.get(token) ?? false) || !addresses.has(local.address));
+    return [...safe.values()].filter((each) => !each).length;
+  } finally {
+    diag.close();
+  }
+}
+
+/** sshd(8) sets SSH_CONNECTION to the client's address and port, and the server's. */
+async function ownedSession({ kernel }: Namespace, snapshot: Snapshot): Promise<string | null> {
+  const [client, , server] = (process.env['SSH_CONNECTION'] ?? '')
+    .split(' ')
+    .map((word) => word.split('%')[0]!);
+  if (!client || !server || snapshot.ownRoutes.length === 0) return null;
+  const destination = mappedOf(client);
+  const answer = await askFib(kernel.route, {
+    family: addressFamily(destination),
+    destination,
+    source: mappedOf(server),
+  }).catch(() => null);
+  return answer && 'route' in answer && answer.route.protocol === RTPROT_MULTIHOMED ? destination : null;
+}
+
+/** Without a daemon; while it runs none can start. */
+async function flush({ kernel, journal }: Namespace, { snapshot, memory }: Look): Promise<string[]> {
+  const lock = lockRuntime(makeRuntimeFolder(kernel.namespace));
+  if (!lock.held)
+    throw new CommandError(EXIT.daemon, 'a daemon holds this namespace and does not answer; end it first');
+  const outcomes = await apply(flushActions(snapshot, memory), kernel, () => undefined);
+  journal.write(rememberAll(memory, outcomes, snapshot), null);
+  const failed = outcomes.find((outcome) => outcome.error);
+  if (failed?.error) throw failed.error;
+  return outcomes.map((outcome) => actionText(outcome.action));
+}

@@ -1,0 +1,58 @@
+/** What stands in this network namespace: asked of its daemon, or read from the kernel where none runs. */
+import { Journal } from '../actions/journal.ts';
+import { ask } from '../control/client.ts';
+import { statusDocument, type StatusDocument } from '../control/document.ts';
+import { connectKernel, type KernelConnections } from '../daemon/kernel.ts';
+import type { Memory } from '../plan/memory.ts';
+import { plan } from '../plan/plan.ts';
+import { questions } from '../plan/select.ts';
+import type { Configuration } from '../rules/rule.ts';
+import { SnapshotReader } from '../snapshot/reader.ts';
+import { ALL_PARTS, type Snapshot } from '../snapshot/snapshot.ts';
+import { bootId } from '../system/boot.ts';
+import { systemClock } from '../system/clock.ts';
+import { runtimeFolder, type RuntimeFolder } from '../system/runtime.ts';
+
+export interface Namespace {
+  readonly kernel: KernelConnections;
+  readonly folder: RuntimeFolder;
+  readonly journal: Journal;
+}
+
+export async function openNamespace(): Promise<Namespace> {
+  const kernel = await connectKernel({ clock: systemClock });
+  const folder = runtimeFolder(kernel.namespace);
+  return {
+    kernel,
+    folder,
+    journal: new Journal(folder.journal, { boot: bootId(), namespace: kernel.namespace }),
+  };
+}
+
+/** @returns null where no daemon runs */
+export async function askStatus({ folder }: Namespace): Promise<StatusDocument | null> {
+  return ((await ask(folder.socket, { ask: 'status' })) as StatusDocument | undefined) ?? null;
+}
+
+export interface Look {
+  readonly snapshot: Snapshot;
+  readonly memory: Memory;
+}
+
+/** One look at the kernel, with what an earlier daemon wrote down. */
+export async function look({ kernel, journal }: Namespace, configuration: Configuration): Promise<Look> {
+  const reader = new SnapshotReader({
+    ...kernel,
+    sysfs: '/sys',
+    questions: (base) => questions(base, configuration.rules),
+  });
+  return { snapshot: await reader.read(new Set(ALL_PARTS)), memory: journal.read().memory };
+}
+
+export async function statusWithoutDaemon(
+  namespace: Namespace,
+  configuration: Configuration,
+): Promise<StatusDocument> {
+  const { snapshot, memory } = await look(namespace, configuration);
+  return statusDocument({ plan: plan(snapshot, configuration, memory), snapshot, memory }, null, []);
+}

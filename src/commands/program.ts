@@ -1,0 +1,63 @@
+/** What a user types: the tree of commands and their options. */
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { LOG_TARGETS } from '../system/logger.ts';
+import { EXIT } from './exit.ts';
+
+/** Commands are loaded when they are called: none waits for the parts of another. */
+export function program(setCode: (code: number) => void): Command {
+  const root = new Command('multihomed')
+    .description('Gives Multipath TCP every uplink of this host, as it comes and goes.')
+    .version(version(), '--version')
+    .showSuggestionAfterError()
+    .showHelpAfterError('(multihomed --help shows what there is)')
+    .exitOverride();
+
+  root
+    .command('run')
+    .description('the daemon, in the foreground')
+    .option('--config <file>', 'read this one file and nothing else')
+    .addOption(new Option('--log <target>', 'where the log goes').choices([...LOG_TARGETS]).default('stderr'))
+    .option('--debug', 'log every step and every netlink request')
+    .option('--dry-run', 'say what would be done, do nothing, and go on watching')
+    .option('--once', 'bring everything to its state once, then end')
+    .option('--netns <name>', 'manage this network namespace ("ip netns")')
+    .action(async (flags) => (await import('./run.ts')).runCommand(flags));
+
+  root
+    .command('status [interface]')
+    .description('every uplink: its state and why')
+    .option('--json', 'one JSON document')
+    .option('--config <file>', 'the rules to go by where no daemon runs')
+    .action(async (name, flags) => setCode(await (await import('./status.ts')).statusCommand(name, flags)));
+
+  root
+    .command('check [file]')
+    .description('read the configuration and name every error in it')
+    .option('--json', 'one JSON document')
+    .action(async (file, flags) => setCode(await (await import('./check.ts')).checkCommand(file, flags)));
+
+  root
+    .command('flush')
+    .description('remove every endpoint, policy rule and route that multihomed has made')
+    .option('--force', 'even where open connections or this SSH session would be lost')
+    .option('--json', 'one JSON document')
+    .action(async (flags) => setCode(await (await import('./flush.ts')).flushCommand(flags)));
+
+  root
+    .command('demo')
+    .description('a private network in which all of this can be seen; touches nothing of this host')
+    .option('--json', 'one JSON document a line')
+    .action(async (flags) => setCode(await (await import('./demo.ts')).demoCommand(flags)));
+
+  for (const command of root.commands) command.exitOverride();
+  return root;
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return `multihomed ${(JSON.parse(text) as { version: string }).version}`;
+}
+
+/** commander's own codes: 0 for help and version, otherwise the arguments were wrong. */
+export const codeOf = (exitCode: number): number => (exitCode === 0 ? EXIT.done : EXIT.usage);

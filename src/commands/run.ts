@@ -1,0 +1,61 @@
+/** `multihomed run`: the daemon, in the foreground. */
+import { HeldError, run } from '../daemon/run.ts';
+import { NoMptcpError } from '../daemon/kernel.ts';
+import { NetlinkError } from '../netlink/error.ts';
+import { openLog, type LogTarget } from '../system/logger.ts';
+import { SystemError } from '../system/system-error.ts';
+import { configurationOrExit } from './configuration.ts';
+import { CommandError, EXIT } from './exit.ts';
+
+export interface RunFlags {
+  readonly config?: string;
+  readonly log: LogTarget;
+  readonly debug?: boolean;
+  readonly dryRun?: boolean;
+  readonly once?: boolean;
+  readonly netns?: string;
+}
+
+export async function runCommand(flags: RunFlags): Promise<void> {
+  const load = flags.config === undefined ? {} : { config: flags.config };
+  const configuration = await configurationOrExit(load);
+  const log = openLog(flags.log, flags.debug ?? false);
+  for (const warning of configuration.warnings) log.warn(warning);
+  try {
+    await run({
+      configuration,
+      load,
+      log,
+      dryRun: flags.dryRun ?? false,
+      once: flags.once ?? false,
+      netns: flags.netns === undefined ? undefined : namespacePath(flags.netns),
+      trace: flags.debug ?? false,
+    });
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+/** As `ip netns` names them. */
+function namespacePath(name: string): string {
+  if (name === '' || name.includes('/') || name === '.' || name === '..')
+    throw new CommandError(
+      EXIT.usage,
+      `--netns takes a name that "ip netns" lists, not ${JSON.stringify(name)}`,
+    );
+  return `/run/netns/${name}`;
+}
+
+export function explained(error: unknown): unknown {
+  if (error instanceof HeldError) return new CommandError(EXIT.daemon, error.message);
+  if (error instanceof NoMptcpError) return new CommandError(EXIT.unavailable, error.message);
+  if (error instanceof NetlinkError && error.code === 'EPERM')
+    return new CommandError(EXIT.permission, `CAP_NET_ADMIN is needed: run it as root (${error.message})`);
+  if (error instanceof NetlinkError)
+    return new CommandError(EXIT.refused, `the kernel refused: ${error.message}`);
+  if (error instanceof SystemError && (error.code === 'EPERM' || error.code === 'EACCES'))
+    return new CommandError(EXIT.permission, `root is needed: ${error.message}`);
+  if (error instanceof SystemError && error.code === 'ENOENT')
+    return new CommandError(EXIT.usage, `there is no such network namespace: ${error.message}`);
+  return error;
+}

@@ -1,0 +1,80 @@
+/** `multihomed status [IFACE]` */
+import type { StatusDocument, UplinkDocument } from '../control/document.ts';
+import { printable } from '../system/printable.ts';
+import { configurationOrExit } from './configuration.ts';
+import { CommandError, EXIT } from './exit.ts';
+import { askStatus, openNamespace, statusWithoutDaemon } from './namespace.ts';
+import { colours, print, table } from './print.ts';
+
+export async function statusCommand(
+  name: string | undefined,
+  flags: { readonly json?: boolean; readonly config?: string },
+): Promise<number> {
+  const namespace = await openNamespace();
+  try {
+    const status =
+      (await askStatus(namespace)) ??
+      (await statusWithoutDaemon(
+        namespace,
+        await configurationOrExit(flags.config === undefined ? {} : { config: flags.config }),
+      ));
+    const uplinks =
+      name === undefined ? status.uplinks : status.uplinks.filter((each) => each.interface === name);
+    if (name !== undefined && uplinks.length === 0)
+      throw new CommandError(EXIT.usage, `no rule selects an interface ${JSON.stringify(name)}`);
+    if (flags.json) print(JSON.stringify({ ...status, uplinks }));
+    else print(statusText({ ...status, uplinks }));
+    return EXIT.done;
+  } finally {
+    namespace.kernel.close();
+  }
+}
+
+/** Written for a person; nothing in it is promised. */
+export function statusText(status: StatusDocument): string {
+  const { daemon, limits, endpoints, problems } = status;
+  const lines = [
+    daemon === null
+      ? colours.yellow(
+          'No daemon runs here; this is what the kernel has. Start it: systemctl start multihomed',
+        )
+      : `multihomed (pid ${daemon.pid})${daemon.resting ? ', resting after flush until it is told to reload' : ''}${daemon.dryRun ? ', changing nothing' : ''}`,
+    '',
+    uplinksText(status.uplinks),
+    '',
+    `limits: subflows ${limits.subflows}, add_addr_accepted ${limits.addAddrAccepted}; ` +
+      `endpoints: ${endpoints.owned} ours, ${endpoints.foreign} of others${endpoints.slots === null ? '' : `, ${endpoints.slots} slots`}`,
+    ...problems.map((problem) => colours.red(problem)),
+  ];
+  return lines.join('\n');
+}
+
+/** Addresses that nobody meant to use are left out of the table; `--json` has them. */
+function uplinksText(uplinks: readonly UplinkDocument[]): string {
+  const shown = uplinks.filter(({ state, address }) => state !== 'ignored' || address === null);
+  const hidden = uplinks.length - shown.length;
+  if (shown.length === 0) return 'No interface is selected by a rule.';
+  const rows = shown.map((uplink) => [
+    printable(uplink.interface),
+    uplink.address ?? '-',
+    uplink.state,
+    uplink.endpoint ? `id ${uplink.endpoint.id} ${uplink.endpoint.flags.join(',')}` : '-',
+    uplink.gateway ?? '-',
+    uplink.address === null ? '-' : uplink.table === null ? 'main' : `${uplink.table}`,
+    printable(uplink.reason),
+  ]);
+  const head = ['INTERFACE', 'ADDRESS', 'STATE', 'ENDPOINT', 'GATEWAY', 'TABLE', 'REASON'];
+  const text = table([head, ...rows], (cell, column, row) =>
+    row === 0 ? colours.bold(cell) : column === 2 ? paintState(cell) : cell,
+  );
+  return hidden === 0
+    ? text
+    : `${text}\n${colours.dim(`${hidden} more ${hidden === 1 ? 'address is' : 'addresses are'} ignored; --json has them`)}`;
+}
+
+function paintState(cell: string): string {
+  const state = cell.trim();
+  if (state === 'active') return colours.green(cell);
+  if (state === 'conflict' || state === 'failed') return colours.red(cell);
+  return state === 'ignored' ? colours.dim(cell) : colours.yellow(cell);
+}

@@ -1,0 +1,76 @@
+/** What `status` says, as one JSON document: its keys are promised, and `version` grows when one changes its meaning. */
+import { flagNames } from '../plan/flags.ts';
+import type { Memory } from '../plan/memory.ts';
+import type { Plan } from '../plan/plan.ts';
+import { isOwned } from '../plan/assess.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+
+export const DOCUMENT_VERSION = 1;
+
+export interface UplinkDocument {
+  readonly interface: string;
+  readonly ifindex: number;
+  readonly address: string | null;
+  readonly state: string;
+  readonly reason: string;
+  /** Glob of the rule, and where it is written. */
+  readonly rule: { readonly glob: string; readonly file: string; readonly line: number } | null;
+  readonly gateway: string | null;
+  readonly metric: number | null;
+  readonly table: number | null;
+  readonly endpoint: { readonly id: number; readonly flags: readonly string[] } | null;
+  readonly flags: readonly string[];
+}
+
+export interface StatusDocument {
+  readonly version: number;
+  /** null: no daemon runs; all of it comes from the kernel. */
+  readonly daemon: {
+    readonly pid: number;
+    readonly resting: boolean;
+    readonly dryRun: boolean;
+    readonly overruns: number;
+  } | null;
+  readonly uplinks: readonly UplinkDocument[];
+  readonly limits: { readonly subflows: number; readonly addAddrAccepted: number };
+  readonly endpoints: { readonly owned: number; readonly foreign: number; readonly slots: number | null };
+  /** Sentences on what is wrong. */
+  readonly problems: readonly string[];
+}
+
+export function statusDocument(
+  view: { readonly plan: Plan; readonly snapshot: Snapshot; readonly memory: Memory },
+  daemon: StatusDocument['daemon'],
+  problems: readonly string[],
+): StatusDocument {
+  const { plan, snapshot, memory } = view;
+  const owned = snapshot.endpoints.filter((endpoint) => isOwned(memory, endpoint)).length;
+  return {
+    version: DOCUMENT_VERSION,
+    daemon,
+    uplinks: plan.uplinks.map((uplink) => ({
+      interface: uplink.interface,
+      ifindex: uplink.ifindex,
+      address: uplink.address,
+      state: uplink.state,
+      reason: uplink.reason,
+      rule: uplink.rule && {
+        glob: uplink.rule.glob,
+        file: uplink.rule.origin.file,
+        line: uplink.rule.origin.line,
+      },
+      gateway: uplink.gateway,
+      metric: uplink.metric,
+      table: uplink.table,
+      endpoint: uplink.endpoint && { id: uplink.endpoint.id, flags: flagNames(uplink.endpoint.flags) },
+      flags: flagNames(uplink.flags),
+    })),
+    limits: snapshot.limits,
+    endpoints: {
+      owned,
+      foreign: snapshot.endpoints.length - owned,
+      slots: Number.isFinite(memory.slots) ? memory.slots : null,
+    },
+    problems,
+  };
+}

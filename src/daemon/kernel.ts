@@ -1,0 +1,91 @@
+/** Opens what is needed to speak with the kernel of one namespace, and says what it lacks. */
+import { closeSync, readFileSync } from 'node:fs';
+import { Connection, type ConnectionOptions } from '../netlink/connection.ts';
+import { NetlinkError } from '../netlink/error.ts';
+import { findFamily, type GenericFamily } from '../netlink/generic/family.ts';
+import { MPTCP_PM } from '../netlink/mptcp/endpoint.ts';
+import { setLimits } from '../netlink/mptcp/limits.ts';
+import { mptcpSocket, NETLINK_GENERIC, NETLINK_ROUTE } from '../system/addon.ts';
+import type { Clock } from '../system/clock.ts';
+import { SystemError } from '../system/system-error.ts';
+
+export interface KernelConnections {
+  readonly route: Connection;
+  readonly generic: Connection;
+  readonly mptcp: GenericFamily;
+  /** SO_NETNS_COOKIE in decimal. */
+  readonly namespace: string;
+  close(): void;
+}
+
+/** The kernel has no MPTCP, or it is switched off: exit code 69. */
+export class NoMptcpError extends Error {
+  override readonly name = 'NoMptcpError';
+}
+
+export async function connectKernel(options: {
+  readonly clock: Clock;
+  readonly netns?: string | undefined;
+  readonly trace?: ConnectionOptions['trace'];
+}): Promise<KernelConnections> {
+  const route = new Connection({ ...options, protocol: NETLINK_ROUTE });
+  const generic = new Connection({ ...options, protocol: NETLINK_GENERIC });
+  const close = (): void => {
+    route.close();
+    generic.close();
+  };
+  try {
+    const mptcp = await findFamily(generic, MPTCP_PM);
+    if (!mptcp)
+      throw new NoMptcpError('This kernel has no Multipath TCP (CONFIG_MPTCP): install one that has.');
+    return { route, generic, mptcp, namespace: route.socket.netnsCookie.toString(), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** net.mptcp.enabled is the namespace's; a socket made there tells. @throws NoMptcpError */
+export function checkEnabled(netns?: string): void {
+  try {
+    closeSync(mptcpSocket('ipv4', netns === undefined ? {} : { netns }));
+  } catch (error) {
+    if (error instanceof SystemError && ['ENOPROTOOPT', 'EPROTONOSUPPORT'].includes(error.code))
+      throw new NoMptcpError('Multipath TCP is switched off: sysctl -w net.mptcp.enabled=1');
+    throw error;
+  }
+}
+
+/** Of the caller's own namespace; null where the kernel has only its own path manager. */
+export function userspacePathManager(): boolean {
+  try {
+    return readFileSync('/proc/sys/net/mptcp/pm_type', 'utf8').trim() === '1';
+  } catch {
+    return false;
+  }
+}
+
+/** What a kernel without words of its own has: MPTCP_PM_ADDR_MAX before Linux 7.2. */
+const LIMIT_MAX = 8;
+const ABSURD = 0x7fff_ffff;
+
+/**
+ * Asks for a limit that no kernel takes: it changes nothing, and tells the most that it takes, or that we may not.
+ * @returns the most
+ * @throws NetlinkError EPERM without CAP_NET_ADMIN
+ */
+export async function probeLimits(kernel: Pick<KernelConnections, 'generic' | 'mptcp'>): Promise<number> {
+  try {
+    await setLimits(
+      kernel.generic,
+      kernel.mptcp,
+      { subflows: ABSURD, addAddrAccepted: ABSURD },
+      'limits probe',
+    );
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.code !== 'EINVAL') throw error;
+    const said = /\((\d{1,3})\)/.exec(error.kernelText ?? '')?.[1];
+    return said === undefined ? LIMIT_MAX : Number(said);
+  }
+  return LIMIT_MAX;
+}

@@ -1,0 +1,272 @@
+/**
+ * The loop: whatever woke it, it reads what may have changed, plans, does what is planned, and looks again until there
+ * is nothing to do. It never waits for hooks.
+ */
+import { apply } from '../actions/apply.ts';
+import type { Journal } from '../actions/journal.ts';
+import { intend, rememberAll } from '../actions/remember.ts';
+import type { HookDispatcher, ToldRecord } from '../hooks/dispatcher.ts';
+import { NetlinkError } from '../netlink/error.ts';
+import { DecodeError } from '../netlink/attribute.ts';
+import { actionText, type Action } from '../plan/action.ts';
+import { flushActions } from '../plan/flush.ts';
+import type { Memory } from '../plan/memory.ts';
+import { plan, type Plan } from '../plan/plan.ts';
+import type { Configuration } from '../rules/rule.ts';
+import type { SnapshotReader } from '../snapshot/reader.ts';
+import { ALL_PARTS, type Part, type Snapshot } from '../snapshot/snapshot.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import { Diary } from './diary.ts';
+import type { KernelConnections } from './kernel.ts';
+import { RestoreLimiter } from './restore.ts';
+import { levelOf } from './tell.ts';
+
+/** The kernel says nothing when endpoints or limits are changed by others. */
+const ENDPOINTS_AGAIN = 30_000;
+/** After a read that failed, and after an action that was refused. */
+const READ_AGAIN = 100;
+const TRY_AGAIN = 5_000;
+/** A pass rests as long as the one before took, so that a storm leaves half of the processor to others. */
+const LONGEST_REST = 250;
+/** Passes that follow each other by our own changes; more means that the kernel does not do what it says. */
+const SETTLE = 50;
+
+export interface LoopParts {
+  readonly kernel: KernelConnections;
+  readonly reader: SnapshotReader;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly journal: Journal;
+  readonly hooks: HookDispatcher;
+  readonly dryRun: boolean;
+  readonly memory: Memory;
+  readonly told: ToldRecord;
+  /** After each pass. */
+  readonly onPass: (view: View) => void;
+}
+
+export interface View {
+  readonly plan: Plan;
+  readonly snapshot: Snapshot;
+  readonly memory: Memory;
+}
+
+export class Loop {
+  readonly #parts: LoopParts;
+  readonly #diary: Diary;
+  readonly #limiter = new RestoreLimiter();
+  readonly #stale = new Set<Part>(ALL_PARTS);
+  readonly #timers = new Map<string, () => void>();
+  readonly #waiters: (() => void)[] = [];
+  #configuration: Configuration;
+  #memory: Memory;
+  #told: ToldRecord;
+  #view: View | null = null;
+  #rehearsed = '';
+  #flushed: string[] = [];
+  #running = false;
+  #stopped = false;
+  /** Somebody else than we ourselves woke it. */
+  #woken = true;
+  #rest = 0;
+
+  constructor(parts: LoopParts, configuration: Configuration) {
+    this.#parts = parts;
+    this.#configuration = configuration;
+    this.#memory = parts.memory;
+    this.#told = parts.told;
+    this.#diary = new Diary(parts.log);
+  }
+
+  get view(): View | null {
+    return this.#view;
+  }
+
+  /** Something may have changed. */
+  wake(parts: Iterable<Part>): void {
+    for (const part of parts) this.#stale.add(part);
+    this.#woken = true;
+    if (!this.#running && !this.#stopped && !this.#timers.has('rest')) this.#start();
+  }
+
+  reload(configuration: Configuration): void {
+    this.#configuration = configuration;
+    this.#memory = { ...this.#memory, resting: false, failures: new Map() };
+    this.#parts.hooks.reload(configuration.hooks);
+    this.wake(ALL_PARTS);
+  }
+
+  /** Resolves when nothing is left to be done now. */
+  settled(): Promise<void> {
+    if (!this.#running && this.#stale.size === 0 && !this.#timers.has('rest')) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** Removes all that is owned, and makes nothing until the next reload. @returns what was done */
+  async flush(): Promise<string[]> {
+    this.#memory = { ...this.#memory, resting: true };
+    this.#flushed = [];
+    this.#parts.reader.forget();
+    this.wake(ALL_PARTS);
+    await this.settled();
+    return this.#flushed;
+  }
+
+  /** Called by the hook dispatcher whenever what was told changes. */
+  told(record: ToldRecord): void {
+    this.#told = record;
+    this.#write();
+  }
+
+  /** What is owned stays; only the watching ends. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    if (this.#running) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    await this.#parts.hooks.stop();
+  }
+
+  #start(): void {
+    this.#running = true;
+    void this.#run();
+  }
+
+  /** Never rejects: whatever a pass throws is logged and tried again. */
+  async #run(): Promise<void> {
+    const { clock, log } = this.#parts;
+    const started = clock.now();
+    try {
+      for (let passes = 1; this.#stale.size > 0 && !this.#stopped; passes++) {
+        // Only what we changed ourselves is looked at again at once; events may gather for a moment.
+        if (!(await this.#pass())) break;
+        if (passes < SETTLE) continue;
+        log.warn(
+          `${SETTLE} passes did not settle what is to be done; looking again in ${TRY_AGAIN / 1000} s`,
+        );
+        this.#after('again', TRY_AGAIN, ALL_PARTS);
+        this.#stale.clear();
+      }
+    } catch (error) {
+      const expected = error instanceof NetlinkError || error instanceof DecodeError;
+      log.warn(`reading the kernel's state failed and is tried again: ${(error as Error).message}`, {
+        ...(expected ? {} : { stack: (error as Error).stack }),
+      });
+      this.#after('again', expected ? READ_AGAIN : TRY_AGAIN, ALL_PARTS);
+      this.#stale.clear();
+    }
+    this.#running = false;
+    this.#rest = Math.min(clock.now() - started, LONGEST_REST);
+    if (this.#stale.size > 0 && !this.#stopped) this.#after('rest', this.#rest, []);
+    else for (const resume of this.#waiters.splice(0)) resume();
+  }
+
+  /** @returns whether our own changes make another pass necessary */
+  async #pass(): Promise<boolean> {
+    const { clock, reader, hooks } = this.#parts;
+    const stale = new Set(this.#stale);
+    this.#stale.clear();
+    const snapshot = await reader.read(stale);
+    const moved = stale.has('links') || stale.has('addresses');
+    if (this.#woken && (moved || stale.has('routes')))
+      this.#memory = { ...this.#memory, failures: new Map() };
+    this.#woken = false;
+    const planned = plan(snapshot, this.#configuration, this.#memory);
+    this.#view = { plan: planned, snapshot, memory: this.#memory };
+    this.#diary.write(planned, clock.now());
+    const level = levelOf(planned, snapshot);
+    hooks.wantUplinks(level.uplinks, level.farewells);
+    hooks.wantLinks(level.links);
+    const actions = this.#memory.resting ? flushActions(snapshot, this.#memory) : planned.actions;
+    const { allowed, restored, wait } = this.#limiter.allow(actions, !moved, clock.now());
+    this.#blame(restored, wait);
+    const done = this.#parts.dryRun ? this.#rehearse(allowed) : await this.#do(allowed, snapshot);
+    this.#write();
+    this.#setTimers(planned, wait);
+    this.#parts.onPass(this.#view);
+    if (this.#memory.resting) this.#flushed.push(...done.map(actionText));
+    for (const action of done) for (const part of staleBy(action)) this.#stale.add(part);
+    return done.length > 0;
+  }
+
+  async #do(actions: readonly Action[], snapshot: Snapshot): Promise<Action[]> {
+    const { kernel, log } = this.#parts;
+    const outcomes = await apply(actions, kernel, (action) => {
+      const intended = intend(this.#memory, action, snapshot);
+      if (intended === this.#memory) return;
+      this.#memory = intended;
+      this.#write();
+    });
+    this.#memory = rememberAll(this.#memory, outcomes, snapshot);
+    for (const { action, error, foreign } of outcomes) {
+      if (error) log.warn(`${error.message}`, { action: actionText(action), errno: error.code });
+      else if (foreign) log.warn(`${actionText(action)}: left alone, the endpoint is another program's now`);
+      else {
+        this.#limiter.done(action);
+        log.debug(actionText(action));
+      }
+    }
+    return outcomes.filter((outcome) => !outcome.error).map((outcome) => outcome.action);
+  }
+
+  /** Each plan once: a dry run goes on watching, and nothing that it says is ever done. */
+  #rehearse(actions: readonly Action[]): Action[] {
+    const text = actions.map(actionText).join('\n');
+    if (text !== this.#rehearsed)
+      for (const action of actions) this.#parts.log.info(`would: ${actionText(action)}`);
+    this.#rehearsed = text;
+    return [];
+  }
+
+  #blame(restored: readonly Action[], wait: number | null): void {
+    const { log } = this.#parts;
+    for (const action of restored)
+      log.warn(
+        `${actionText(action)}: put back, another program removed it; if that is systemd-networkd, ` +
+          'set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf',
+      );
+    if (wait !== null)
+      log.debug(`what others keep removing is put back again in ${Math.ceil(wait / 1000)} s`);
+  }
+
+  #write(): void {
+    if (this.#parts.dryRun) return;
+    try {
+      this.#parts.journal.write(this.#memory, this.#told);
+    } catch (error) {
+      // Without its record an endpoint would be nobody's after a crash.
+      this.#parts.log.error(`the journal cannot be written: ${(error as Error).message}`);
+      throw error;
+    }
+  }
+
+  #setTimers(planned: Plan, wait: number | null): void {
+    this.#after('endpoints', ENDPOINTS_AGAIN, ['endpoints']);
+    if (planned.expires === null) this.#cancel('expiry');
+    // A moment later than said: the kernel counts in jiffies, and before its own end the route still answers.
+    else this.#after('expiry', planned.expires * 1000 + 20, ['routes']);
+    if (this.#memory.failures.size > 0) this.#after('again', TRY_AGAIN, ALL_PARTS);
+    if (wait !== null) this.#after('restore', wait, ['policyRules', 'routes', 'endpoints']);
+  }
+
+  #after(name: string, delay: number, parts: readonly Part[]): void {
+    this.#cancel(name);
+    const cancel = this.#parts.clock.after(delay, () => {
+      this.#timers.delete(name);
+      this.wake(parts);
+    });
+    this.#timers.set(name, cancel);
+  }
+
+  #cancel(name: string): void {
+    this.#timers.get(name)?.();
+    this.#timers.delete(name);
+  }
+}
+
+function staleBy(action: Action): readonly Part[] {
+  if (action.kind.startsWith('route')) return ['routes'];
+  if (action.kind.startsWith('policy-rule')) return ['policyRules'];
+  return ['endpoints'];
+}

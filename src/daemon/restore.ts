@@ -1,0 +1,92 @@
+/**
+ * Putting back what somebody else removed: at most ten times in a burst and then once in five seconds, so that two
+ * programs of different minds do not keep the kernel busy. systemd-networkd removes foreign policy rules by default.
+ */
+import { actionText, type Action } from '../plan/action.ts';
+
+const BURST = 10;
+const REFILL = 5_000;
+
+interface Bucket {
+  tokens: number;
+  filled: number;
+}
+
+/** The object that an action makes, whatever id it gets. */
+function objectOf(action: Action): string | null {
+  switch (action.kind) {
+    case 'route add':
+    case 'policy-rule add':
+      return actionText(action);
+    case 'endpoint add':
+      return `endpoint add ${action.endpoint.address} ${action.endpoint.ifindex}`;
+    default:
+      return null;
+  }
+}
+
+/** The object that an action takes away, named as the action that made it. */
+function removedObject(action: Action): string | null {
+  switch (action.kind) {
+    case 'route delete':
+      return actionText({ ...action, kind: 'route add' });
+    case 'policy-rule delete':
+      return actionText({ ...action, kind: 'policy-rule add' });
+    case 'endpoint delete':
+      return `endpoint add ${action.endpoint.address} ${action.endpoint.ifindex}`;
+    default:
+      return null;
+  }
+}
+
+export class RestoreLimiter {
+  readonly #stood = new Set<string>();
+  readonly #buckets = new Map<string, Bucket>();
+
+  /** What was done stands, until we or somebody else removes it. */
+  done(action: Action): void {
+    const made = objectOf(action);
+    const removed = removedObject(action);
+    if (made) this.#stood.add(made);
+    if (removed) this.#stood.delete(removed);
+  }
+
+  /**
+   * `foreign`: neither a link nor an address has changed, so that the kernel itself did not take the objects away.
+   * @returns what may be done now, what was put back, and for how long the rest must wait (null: nothing waits)
+   */
+  allow(
+    actions: readonly Action[],
+    foreign: boolean,
+    now: number,
+  ): { allowed: Action[]; restored: Action[]; wait: number | null } {
+    const allowed: Action[] = [];
+    const restored: Action[] = [];
+    let wait: number | null = null;
+    for (const action of actions) {
+      const object = objectOf(action);
+      if (!foreign || object === null || !this.#stood.has(object)) {
+        allowed.push(action);
+        continue;
+      }
+      const bucket = this.#bucket(object, now);
+      if (bucket.tokens >= 1) {
+        bucket.tokens -= 1;
+        allowed.push(action);
+        restored.push(action);
+      } else {
+        const due = (1 - bucket.tokens) * REFILL;
+        wait = wait === null ? due : Math.min(wait, due);
+      }
+    }
+    return { allowed, restored, wait };
+  }
+
+  #bucket(object: string, now: number): Bucket {
+    const bucket = this.#buckets.get(object) ?? { tokens: BURST, filled: now };
+    bucket.tokens = Math.min(BURST, bucket.tokens + (now - bucket.filled) / REFILL);
+    bucket.filled = now;
+    this.#buckets.set(object, bucket);
+    return bucket;
+  }
+}

@@ -1,0 +1,226 @@
+/** The daemon: puts the parts together, and ends without taking anything down. */
+import { dirname, resolve } from 'node:path';
+import { Journal, type Identity } from '../actions/journal.ts';
+import { statusDocument } from '../control/document.ts';
+import { serve, type ControlServer, type Verb } from '../control/server.ts';
+import { listen } from '../events/listener.ts';
+import { HookDispatcher, nobodyTold, type ToldRecord } from '../hooks/dispatcher.ts';
+import { localRunner } from '../hooks/local.ts';
+import { rehearsingRunner } from '../hooks/rehearse.ts';
+import type { Memory } from '../plan/memory.ts';
+import { questions } from '../plan/select.ts';
+import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
+import { formatProblem } from '../rules/problem.ts';
+import type { Configuration } from '../rules/rule.ts';
+import { SnapshotReader } from '../snapshot/reader.ts';
+import { systemClock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import { notify, watchdogInterval } from '../system/notify.ts';
+import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
+import { bootId } from '../system/boot.ts';
+import { checkEnabled, connectKernel, probeLimits, userspacePathManager } from './kernel.ts';
+import { Loop } from './loop.ts';
+import { watchFolders } from './watch.ts';
+
+export interface RunOptions {
+  readonly configuration: Configuration;
+  readonly load: LoadOptions;
+  readonly log: Log;
+  readonly dryRun: boolean;
+  readonly once: boolean;
+  /** Path of the namespace's file. */
+  readonly netns: string | undefined;
+  readonly trace: boolean;
+}
+
+/** Another daemon holds this namespace: exit code 75. */
+export class HeldError extends Error {
+  override readonly name = 'HeldError';
+}
+
+export async function run(options: RunOptions): Promise<void> {
+  const { log, netns } = options;
+  const clock = systemClock;
+  checkEnabled(netns);
+  const trace = options.trace ? traceTo(log) : undefined;
+  const kernel = await connectKernel({ clock, netns, trace });
+  const limitMax = await probeLimits(kernel);
+  const folder = makeRuntimeFolder(kernel.namespace);
+  if (!options.dryRun) {
+    const lock = lockRuntime(folder);
+    if (!lock.held) {
+      kernel.close();
+      throw new HeldError(
+        `another multihomed (pid ${lock.holder ?? 'unknown'}) manages this network namespace`,
+      );
+    }
+  }
+  const problems = standingProblems(netns);
+  for (const problem of problems) log.warn(problem);
+  const identity: Identity = { boot: bootId(), namespace: kernel.namespace };
+  const journal = new Journal(folder.journal, identity);
+  const record = journal.read();
+  const told = (record.told as ToldRecord | null) ?? nobodyTold;
+  let configuration = options.configuration;
+  const reader = new SnapshotReader({
+    ...kernel,
+    sysfs: '/sys',
+    questions: (base) => questions(base, configuration.rules),
+  });
+  const runner = options.dryRun ? rehearsingRunner(log) : localRunner(log);
+  const hooks = new HookDispatcher({
+    runner,
+    settings: configuration.hooks,
+    log,
+    told,
+    onTold: (now) => loop.told(now),
+  });
+  let overruns = 0;
+  const memory: Memory = { ...record.memory, limitMax };
+  const loop: Loop = new Loop(
+    {
+      kernel,
+      reader,
+      clock,
+      log,
+      journal,
+      hooks,
+      dryRun: options.dryRun,
+      memory,
+      told,
+      onPass: () => undefined,
+    },
+    configuration,
+  );
+  const failed = deferred();
+  const events = listen({
+    netns,
+    own: new Set([kernel.route.socket.portId]),
+    onStale: (parts) => loop.wake(parts),
+    onOverrun: () => log.debug(`events were lost (${++overruns} times so far): everything is read again`),
+    onError: (error) => failed.reject(error),
+  });
+  const status = (): object => {
+    if (!loop.view) throw new Error('the first look at the kernel is not over yet');
+    const { resting } = loop.view.memory;
+    return statusDocument(
+      loop.view,
+      { pid: process.pid, resting, dryRun: options.dryRun, overruns },
+      problems,
+    );
+  };
+  const reload = async (always: boolean): Promise<void> => {
+    const loaded = await loadConfiguration(options.load);
+    if (!isValid(loaded)) {
+      log.error('the configuration has errors, the one before stays in force:');
+      for (const problem of loaded.errors) log.error(formatProblem(problem));
+      return;
+    }
+    if (!always && sameConfiguration(loaded, configuration)) return;
+    for (const warning of loaded.warnings) log.warn(warning);
+    configuration = loaded;
+    loop.reload(loaded);
+    log.info(`configuration read anew: ${loaded.rules.length} rules`);
+  };
+  const verbs: Record<string, Verb> = {
+    status: { change: false, answer: status },
+    flush: { change: true, answer: () => loop.flush() },
+    reload: { change: true, answer: () => reload(true) },
+  };
+  const control = options.dryRun ? null : await serve(folder.socket, verbs, log);
+  log.info(startText(options, configuration));
+  loop.wake([]);
+  await loop.settled();
+  notify(`READY=1\nMAINPID=${process.pid}`);
+  if (options.once) await hooks.idle();
+  else await untilEnd(failed.promise, options, log, reload);
+  await end({ control, events, loop, log, kernel, once: options.once });
+}
+
+function startText({ once, dryRun }: RunOptions, { rules, files }: Configuration): string {
+  const how = dryRun ? 'watching without changing anything' : once ? 'making one pass' : 'started';
+  return `${how}, ${rules.length} rules from ${files.join(', ') || 'no file'}`;
+}
+
+function standingProblems(netns: string | undefined): string[] {
+  // /proc/sys shows the caller's namespace only.
+  if (netns !== undefined || !userspacePathManager()) return [];
+  return [
+    'net.mptcp.pm_type is 1, the userspace path manager: endpoints have no effect on new connections; ' +
+      'sysctl -w net.mptcp.pm_type=0',
+  ];
+}
+
+async function untilEnd(
+  failed: Promise<never>,
+  options: RunOptions,
+  log: Log,
+  reload: (always: boolean) => Promise<void>,
+): Promise<void> {
+  const ended = deferred();
+  const hangUpEnds = process.stdin.isTTY || process.stderr.isTTY;
+  const end = (): void => ended.resolve();
+  const hangUp = (): void => {
+    if (hangUpEnds) return end();
+    notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+    reload(true)
+      .catch((error: unknown) => log.error(`the reload failed: ${String(error)}`))
+      .finally(() => notify('READY=1'));
+  };
+  process.once('SIGINT', end).once('SIGTERM', end).on('SIGHUP', hangUp);
+  const interval = watchdogInterval();
+  const watchdog = interval === null ? null : setInterval(() => notify('WATCHDOG=1'), interval);
+  const unwatch = watchFolders(folders(options.load), systemClock, () => {
+    reload(false).catch((error: unknown) => log.error(`the reload failed: ${String(error)}`));
+  });
+  try {
+    await Promise.race([ended.promise, failed]);
+  } finally {
+    unwatch();
+    if (watchdog) clearInterval(watchdog);
+    process.removeListener('SIGHUP', hangUp);
+  }
+}
+
+function folders({ config, etc = '/etc/multihomed', usr = '/usr/lib/multihomed' }: LoadOptions): string[] {
+  return config === undefined ? [etc, `${etc}/rules.d`, `${usr}/rules.d`] : [dirname(resolve(config))];
+}
+
+async function end(parts: {
+  control: ControlServer | null;
+  events: { close(): void };
+  loop: Loop;
+  log: Log;
+  kernel: { close(): void };
+  once: boolean;
+}): Promise<void> {
+  notify('STOPPING=1');
+  parts.events.close();
+  await parts.control?.close();
+  await parts.loop.stop();
+  const owned = parts.loop.view?.memory.owned.size ?? 0;
+  parts.kernel.close();
+  if (owned > 0 && !parts.once)
+    parts.log.info(`ended; ${owned} endpoints stay as they are, "multihomed flush" removes all that is ours`);
+  else parts.log.info(parts.once ? 'one pass made' : 'ended; nothing of ours stands');
+}
+
+function sameConfiguration(one: Configuration, other: Configuration): boolean {
+  // Infinity and null would be one to JSON.
+  const text = (configuration: Configuration): string =>
+    JSON.stringify(configuration, (_, value: unknown) => (value === Infinity ? 'all' : value));
+  return text(one) === text(other);
+}
+
+const traceTo =
+  (log: Log) =>
+  (direction: 'sent' | 'received', message: { type: number; payload: Buffer }, operation: string): void =>
+    log.debug(`netlink ${direction}: ${operation} (type ${message.type}, ${message.payload.length} bytes)`);
+
+function deferred(): { promise: Promise<never>; resolve: () => void; reject: (error: Error) => void } {
+  let resolve!: (value: never) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<never>((yes, no) => ([resolve, reject] = [yes, no]));
+  promise.catch(() => undefined);
+  return { promise, resolve: resolve as () => void, reject };
+}

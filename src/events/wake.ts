@@ -1,0 +1,39 @@
+/** What an rtnetlink event makes stale. Events only wake: nothing is ever learnt from what they carry. */
+import { AF_UNSPEC } from '../netlink/ip.ts';
+import type { Message } from '../netlink/message.ts';
+import { RTM_DELADDR, RTM_NEWADDR } from '../netlink/route/address.ts';
+import { RTM_DELLINK, RTM_NEWLINK } from '../netlink/route/link.ts';
+import { RTM_DELNEXTHOP, RTM_NEWNEXTHOP } from '../netlink/route/nexthop.ts';
+import { RTM_DELRULE, RTM_NEWRULE } from '../netlink/route/policy-rule.ts';
+import { RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route/route.ts';
+import type { Part } from '../snapshot/snapshot.ts';
+
+const NOTHING: readonly Part[] = [];
+
+/**
+ * Routes are stale after each of them: the kernel removes routes without a word when a link goes down, an IPv4
+ * address goes or a nexthop object goes (ip monitor route shows nothing while `ip link set down` empties a table).
+ */
+export function staleAfter(message: Message): readonly Part[] {
+  switch (message.type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      // A bridge port's own message, AF_BRIDGE, says nothing of the link.
+      return message.payload.length > 0 && message.payload.readUInt8(0) !== AF_UNSPEC
+        ? NOTHING
+        : ['links', 'addresses', 'routes'];
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      return ['addresses', 'routes'];
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+    case RTM_NEWNEXTHOP:
+    case RTM_DELNEXTHOP:
+      return ['routes'];
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      return ['policyRules'];
+    default:
+      return NOTHING;
+  }
+}

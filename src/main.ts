@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+/** The command. */
+import { CommanderError } from 'commander';
+import { CommandError, EXIT } from './commands/exit.ts';
+import { codeOf, program } from './commands/program.ts';
+import { explained } from './commands/run.ts';
+
+let code: number = EXIT.done;
+try {
+  await program((given) => (code = given)).parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) code = codeOf(error.exitCode);
+  else {
+    const known = explained(error);
+    if (known instanceof CommandError) {
+      process.stderr.write(`${known.message}\n`);
+      code = known.code;
+    } else {
+      process.stderr.write(
+        `multihomed: our own fault, please report it: ${(error as Error)?.stack ?? String(error)}\n`,
+      );
+      code = EXIT.software;
+    }
+  }
+}
+process.exitCode = code;

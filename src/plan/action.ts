@@ -1,0 +1,66 @@
+/** One change to the kernel, as a value and as text: the same text in logs, dry runs, tests and reports. */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../netlink/mptcp/limits.ts';
+import type { NewPolicyRule } from '../netlink/route/policy-rule.ts';
+import type { NewRoute } from '../netlink/route/route.ts';
+import { flagNames } from './flags.ts';
+
+export type Action =
+  | {
+      readonly kind: 'route add' | 'route replace' | 'route delete';
+      readonly route: NewRoute;
+      readonly device: string;
+    }
+  | { readonly kind: 'policy-rule add' | 'policy-rule delete'; readonly policyRule: NewPolicyRule }
+  | {
+      readonly kind: 'endpoint add' | 'endpoint change' | 'endpoint delete';
+      readonly endpoint: Endpoint;
+      readonly device: string;
+      /** It takes the place of an implicit endpoint, which the kernel allows without an id only. */
+      readonly implicit?: boolean;
+    }
+  | { readonly kind: 'limits set'; readonly limits: Partial<Limits>; readonly raised: boolean };
+
+export function actionText(action: Action): string {
+  switch (action.kind) {
+    case 'route add':
+    case 'route replace':
+    case 'route delete':
+      return `${action.kind} ${routeText(action.route, action.device)}`;
+    case 'policy-rule add':
+    case 'policy-rule delete':
+      return `${action.kind} ${policyRuleText(action.policyRule)}`;
+    case 'endpoint add':
+    case 'endpoint change':
+    case 'endpoint delete':
+      return `${action.kind} ${endpointText(action.endpoint, action.device)}`;
+    case 'limits set':
+      return `limits set${limitsText(action.limits)}`;
+  }
+}
+
+function routeText(route: NewRoute, device: string): string {
+  const { hop } = route;
+  const destination = route.destination === null ? 'default' : `${route.destination}/${route.prefixLength}`;
+  const gateway = hop.gateway ? ` via ${hop.gateway}` : '';
+  const family = route.family === 'ipv6' && route.destination === null ? ' -6' : '';
+  return `${destination}${gateway} dev ${device} table ${route.table}${hop.onlink ? ' onlink' : ''}${family}`;
+}
+
+function policyRuleText(rule: NewPolicyRule): string {
+  const table = rule.table === 254 ? 'main' : `${rule.table}`;
+  const suppress =
+    rule.suppressPrefixLength === null ? '' : ` suppress_prefixlength ${rule.suppressPrefixLength}`;
+  return `from ${rule.source ?? 'all'} lookup ${table}${suppress} priority ${rule.priority}`;
+}
+
+function endpointText(endpoint: Endpoint, device: string): string {
+  const port = endpoint.port ? ` port ${endpoint.port}` : '';
+  return `${endpoint.address}${port} dev ${device} ${flagNames(endpoint.flags).join(',')} id ${endpoint.id}`;
+}
+
+function limitsText(limits: Partial<Limits>): string {
+  const subflows = limits.subflows === undefined ? '' : ` subflows ${limits.subflows}`;
+  const accepted = limits.addAddrAccepted === undefined ? '' : ` add_addr_accepted ${limits.addAddrAccepted}`;
+  return `${accepted}${subflows}`;
+}

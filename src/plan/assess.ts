@@ -1,0 +1,58 @@
+/** How far up its way an address is, before anything is made for it. */
+import { mappedOf } from '../netlink/ip.ts';
+import { MPTCP_PM_ADDR_FLAG_IMPLICIT, type Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { flagNames } from './flags.ts';
+import type { Memory } from './memory.ts';
+import type { Candidate, UplinkState, Viable } from './uplink.ts';
+
+export interface Verdict {
+  readonly state: UplinkState;
+  readonly reason: string;
+  /** Routes and policy rules are to stand all the same: without them the kernel could not be asked again. */
+  readonly routed?: boolean;
+}
+
+/** Link, address and default route; what others hold is asked for by `foreignClaim`. */
+export function assess(candidate: Candidate): Verdict | Viable {
+  const { selected, answer, out } = candidate;
+  // What is never used has no path to lose.
+  if (out?.state === 'ignored') return out;
+  if (!selected.link.usable) return { state: 'no carrier', reason: carrierReason(selected.link.flags) };
+  if (out) return out;
+  const found = answer?.default ?? null;
+  if (!found && selected.rule.checkRoute)
+    return {
+      state: 'no default route',
+      reason: `none through ${selected.link.name}: ${answer?.why ?? 'not asked yet'}`,
+    };
+  return { candidate, default: found };
+}
+
+const IFF_UP = 1;
+
+export const carrierReason = (flags: number): string =>
+  flags & IFF_UP ? 'the link is up and has no carrier' : 'the link is down';
+
+/** A foreign endpoint on the uplink's address; the kernel keeps one endpoint for one address. */
+export function foreignClaim(snapshot: Snapshot, memory: Memory, address: string): Endpoint | null {
+  return (
+    snapshot.endpoints.find(
+      (endpoint) =>
+        mappedOf(endpoint.address) === address &&
+        !(endpoint.flags & MPTCP_PM_ADDR_FLAG_IMPLICIT) &&
+        !isOwned(memory, endpoint),
+    ) ?? null
+  );
+}
+
+/** By id, address and device, as they were written down before it was added; others may change its flags. */
+export function isOwned(memory: Memory, endpoint: Endpoint): boolean {
+  const owned = memory.owned.get(endpoint.id);
+  return owned !== undefined && owned.address === endpoint.address && owned.ifindex === endpoint.ifindex;
+}
+
+export function claimReason(endpoint: Endpoint): string {
+  const flags = flagNames(endpoint.flags).join(',') || 'no flags';
+  return `endpoint ${endpoint.id} (${flags}) was made by another program; "ip mptcp endpoint delete id ${endpoint.id}" gives the address free`;
+}

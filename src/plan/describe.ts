@@ -1,0 +1,102 @@
+/** What is told of each uplink: state, reason, and all that is known of its path. */
+import type { Family } from '../netlink/ip.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { carrierReason, type Verdict } from './assess.ts';
+import { endpointFamily, wantedFlags } from './endpoint.ts';
+import type { Entry } from './entry.ts';
+import type { Fate } from './fate.ts';
+import type { Memory } from './memory.ts';
+import type { Selected, Uplink } from './uplink.ts';
+
+export function describe(entry: Entry, fate: Fate, memory: Memory): Uplink {
+  const { candidate, endpoint } = entry;
+  const { link, rule } = candidate.selected;
+  const lingers = endpoint !== null && fate.lingering.includes(endpoint);
+  const verdict = entry.verdict ?? {
+    state: 'verified' as const,
+    reason: 'routes and policy rules come next',
+  };
+  return {
+    key: `${link.index}/${candidate.address.address}`,
+    state: lingers ? 'lingering' : verdict.state,
+    reason: lingers ? `${verdict.reason}; ${stays(candidate.family)}` : verdict.reason,
+    interface: link.name,
+    ifindex: link.index,
+    family: candidate.family,
+    address: candidate.address.address,
+    prefixLength: candidate.address.prefixLength,
+    rule,
+    gateway: candidate.answer?.default?.hop.gateway ?? null,
+    metric: candidate.answer?.default?.route.metric ?? null,
+    table: candidate.table,
+    endpoint,
+    flags: endpoint?.flags ?? wantedFlags(candidate, memory),
+  };
+}
+
+const stays = (family: Family): string =>
+  `its endpoint stays until another ${family === 'ipv4' ? 'IPv4' : 'IPv6'} uplink is active`;
+
+/** Interfaces of which no address can be told: ignored ones, and those that have none. */
+export function withoutAddress(snapshot: Snapshot, selected: readonly Selected[]): Uplink[] {
+  return selected
+    .filter(
+      ({ rule, link }) =>
+        rule.ignore ||
+        !snapshot.addresses.some(
+          ({ ifindex, family }) => ifindex === link.index && rule.families.includes(family),
+        ),
+    )
+    .map(({ rule, link }) => {
+      const verdict: Verdict = rule.ignore
+        ? { state: 'ignored', reason: 'the rule says ignore' }
+        : link.usable
+          ? { state: 'no address', reason: `no ${rule.families.join(' or ')} address yet` }
+          : { state: 'no carrier', reason: carrierReason(link.flags) };
+      return { ...bare(link.name, link.index), ...verdict, rule };
+    });
+}
+
+/** Lingering endpoints whose address or link is gone. */
+export function orphans(entries: readonly Entry[], fate: Fate, snapshot: Snapshot): Uplink[] {
+  return fate.lingering
+    .filter((endpoint) => !entries.some((entry) => entry.endpoint === endpoint))
+    .map((endpoint) => {
+      const link = snapshot.links.get(endpoint.ifindex);
+      const has = snapshot.addresses.some(
+        (each) => each.ifindex === endpoint.ifindex && each.address === endpoint.address,
+      );
+      const why = !link
+        ? 'the interface is gone'
+        : has
+          ? 'no rule selects the address any more'
+          : 'the address is gone';
+      return {
+        ...bare(link?.name ?? `if${endpoint.ifindex}`, endpoint.ifindex),
+        key: `${endpoint.ifindex}/${endpoint.address}`,
+        state: 'lingering' as const,
+        reason: `${why}; ${stays(endpointFamily(endpoint))}`,
+        family: endpointFamily(endpoint),
+        address: endpoint.address,
+        endpoint,
+        flags: endpoint.flags,
+      };
+    });
+}
+
+const bare = (name: string, ifindex: number): Uplink => ({
+  key: `${ifindex}/`,
+  state: 'no address',
+  reason: '',
+  interface: name,
+  ifindex,
+  family: null,
+  address: null,
+  prefixLength: null,
+  rule: null,
+  gateway: null,
+  metric: null,
+  table: null,
+  endpoint: null,
+  flags: 0,
+});

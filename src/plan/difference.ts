@@ -1,0 +1,132 @@
+/** What must be changed so that the kernel has what it should: routes, policy rules, limits. */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import { MPTCP_PM_ADDR_FLAG_SUBFLOW } from '../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../netlink/mptcp/limits.ts';
+import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
+import type { NewRoute, Route } from '../netlink/route/route.ts';
+import type { LimitsSetting } from '../rules/rule.ts';
+import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
+import type { Action } from './action.ts';
+import type { Memory } from './memory.ts';
+import { sameDestination, samePolicyRule, sameRoute, type Routing } from './routing.ts';
+
+/** What stays as it stands although nothing wants it: the way of a lingering endpoint. */
+export interface Kept {
+  readonly sources: ReadonlySet<string>;
+  readonly tables: ReadonlySet<number>;
+}
+
+export interface RoutingChange {
+  readonly removals: readonly Action[];
+  readonly additions: readonly Action[];
+}
+
+export function routingDifference(wanted: readonly Routing[], kept: Kept, snapshot: Snapshot): RoutingChange {
+  const device = (ifindex: number): string => snapshot.links.get(ifindex)?.name ?? `if${ifindex}`;
+  const routes = firstOfEach(wanted.flatMap((each) => each.routes));
+  const policyRules = wanted.flatMap((each) => each.policyRules);
+  const own = snapshot.policyRules.filter((rule) => rule.protocol === RTPROT_MULTIHOMED);
+  const missing = routes.filter((route) => !snapshot.ownRoutes.some((each) => sameRoute(each, route)));
+  const replaced = (route: Route): boolean => routes.some((each) => sameDestination(route, each));
+  const stalePolicyRules = own.filter(
+    (rule) =>
+      !policyRules.some((each) => samePolicyRule(rule, each)) &&
+      !(rule.source !== null && kept.sources.has(rule.source)),
+  );
+  const staleRoutes = snapshot.ownRoutes.filter((route) => !replaced(route) && !kept.tables.has(route.table));
+  return {
+    removals: [
+      ...stalePolicyRules.map((rule) => ({
+        kind: 'policy-rule delete' as const,
+        policyRule: asNewRule(rule),
+      })),
+      ...staleRoutes.map((route) => ({
+        kind: 'route delete' as const,
+        route: asNewRoute(route),
+        device: device(route.hops[0]?.ifindex ?? 0),
+      })),
+    ],
+    additions: [
+      ...missing.map((route) => ({
+        kind: snapshot.ownRoutes.some((each) => sameDestination(each, route))
+          ? ('route replace' as const)
+          : ('route add' as const),
+        route,
+        device: device(route.hop.ifindex),
+      })),
+      ...policyRules
+        .filter((rule) => !own.some((each) => samePolicyRule(each, rule)))
+        .map((policyRule) => ({ kind: 'policy-rule add' as const, policyRule })),
+    ],
+  };
+}
+
+/** A table has one default and one connected route for a subnet: the better-ranked uplink's. */
+function firstOfEach(routes: readonly NewRoute[]): NewRoute[] {
+  const seen = new Set<string>();
+  return routes.filter((route) => {
+    const key = `${route.family} ${route.table} ${route.destination}/${route.prefixLength}`;
+    return seen.has(key) ? false : seen.add(key);
+  });
+}
+
+const asNewRule = (rule: PolicyRule): NewPolicyRule => ({
+  family: rule.family,
+  source: rule.source,
+  sourceLength: rule.sourceLength,
+  priority: rule.priority,
+  table: rule.table,
+  suppressPrefixLength: rule.suppressPrefixLength,
+  protocol: rule.protocol,
+});
+
+function asNewRoute(route: Route): NewRoute {
+  const only = route.hops.length === 1 ? route.hops[0] : undefined;
+  return {
+    family: route.family,
+    destination: route.destination,
+    prefixLength: route.prefixLength,
+    table: route.table,
+    protocol: route.protocol,
+    hop: { ifindex: only?.ifindex ?? 0, gateway: only?.gateway ?? null, onlink: false },
+    metrics: null,
+  };
+}
+
+const LIMITS = ['subflows', 'addAddrAccepted'] as const;
+
+/** Raises while an owned endpoint stands or is about to, puts back afterwards; an administrator's change stays. */
+export function limitsDifference(
+  setting: LimitsSetting,
+  endpoints: readonly Endpoint[],
+  snapshot: Snapshot,
+  memory: Memory,
+): { raise: Action | null; putBack: Action | null } {
+  const raise: { -readonly [K in keyof Limits]?: number } = {};
+  const putBack: typeof raise = {};
+  for (const limit of LIMITS) {
+    const now = snapshot.limits[limit];
+    const goal = goalOf(limit, setting, endpoints, memory);
+    const raised = memory.raised[limit];
+    // Changed since by somebody: theirs now.
+    if (raised && now !== raised.to && now !== raised.from) continue;
+    if (goal === null && raised && now === raised.to) putBack[limit] = raised.from;
+    if (goal !== null && now !== goal && (setting !== 'auto' || now < goal)) raise[limit] = goal;
+  }
+  return {
+    raise: Object.keys(raise).length ? { kind: 'limits set', limits: raise, raised: true } : null,
+    putBack: Object.keys(putBack).length ? { kind: 'limits set', limits: putBack, raised: false } : null,
+  };
+}
+
+function goalOf(
+  limit: keyof Limits,
+  setting: LimitsSetting,
+  endpoints: readonly Endpoint[],
+  memory: Memory,
+): number | null {
+  if (setting === 'leave' || endpoints.length === 0) return null;
+  if (setting !== 'auto') return setting[limit];
+  const needed = limit === 'subflows' || endpoints.some((each) => each.flags & MPTCP_PM_ADDR_FLAG_SUBFLOW);
+  return needed ? memory.limitMax : null;
+}

@@ -1,0 +1,62 @@
+/** Which endpoint stands for an uplink, which is to, and what becomes of those that none needs any more. */
+import { addressFamily, mappedOf, type Family } from '../netlink/ip.ts';
+import { MPTCP_PM_ADDR_FLAG_IMPLICIT, type Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { isOwned } from './assess.ts';
+import { flagBits } from './flags.ts';
+import type { Memory } from './memory.ts';
+import type { Candidate } from './uplink.ts';
+
+const IDS = 255;
+
+/** Owned endpoints that the kernel has, as it has them; the port from memory, since dumps leave it out. */
+export function standing(snapshot: Snapshot, memory: Memory): Endpoint[] {
+  return snapshot.endpoints
+    .filter((endpoint) => isOwned(memory, endpoint))
+    .map((endpoint) => ({ ...endpoint, port: memory.owned.get(endpoint.id)!.port }));
+}
+
+export function endpointOf(candidate: Candidate, owned: readonly Endpoint[]): Endpoint | null {
+  const { address, selected } = candidate;
+  return (
+    owned.find((each) => each.address === address.address && each.ifindex === selected.link.index) ?? null
+  );
+}
+
+export function wantedFlags(candidate: Candidate, memory: Memory): number {
+  return flagBits(candidate.selected.rule.flags) & ~memory.unknownFlags;
+}
+
+/** The endpoint to add. One that the kernel made by itself gives up its id; otherwise the next id that is free. */
+export function newEndpoint(
+  candidate: Candidate,
+  snapshot: Snapshot,
+  memory: Memory,
+  taken: ReadonlySet<number>,
+): { endpoint: Endpoint; implicit: boolean } {
+  const { address, selected } = candidate;
+  const implicit = snapshot.endpoints.find(
+    (each) => each.flags & MPTCP_PM_ADDR_FLAG_IMPLICIT && mappedOf(each.address) === address.address,
+  );
+  return {
+    implicit: implicit !== undefined,
+    endpoint: {
+      id: implicit?.id ?? nextId(memory.lastId, taken),
+      address: address.address,
+      ifindex: selected.link.index,
+      flags: wantedFlags(candidate, memory),
+      port: selected.rule.port ?? 0,
+    },
+  };
+}
+
+/** Behind the last one given: a peer may still hold a path under an id that was free a moment ago. */
+function nextId(last: number, taken: ReadonlySet<number>): number {
+  for (let step = 1; step <= IDS; step++) {
+    const id = ((last + step - 1) % IDS) + 1;
+    if (!taken.has(id)) return id;
+  }
+  return 0;
+}
+
+export const endpointFamily = (endpoint: Endpoint): Family => addressFamily(mappedOf(endpoint.address));

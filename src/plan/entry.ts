@@ -1,0 +1,108 @@
+/** One address on its way through a pass: what is known of it, and the verdict as far as it has come. */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Action } from './action.ts';
+import { assess, claimReason, foreignClaim, type Verdict } from './assess.ts';
+import { endpointOf, wantedFlags } from './endpoint.ts';
+import { CHANGEABLE } from './flags.ts';
+import type { Memory } from './memory.ts';
+import { routingOf, stands, type Routing } from './routing.ts';
+import { candidates } from './select.ts';
+import type { Candidate, Selected, Viable } from './uplink.ts';
+import { verify } from './verify.ts';
+
+export interface Entry {
+  readonly candidate: Candidate;
+  readonly viable: Viable | null;
+  readonly routing: Routing | null;
+  readonly endpoint: Endpoint | null;
+  /** null: routes and policy rules are still to be made. */
+  verdict: Verdict | null;
+  /** Changes to its endpoint. */
+  add: Action[];
+}
+
+export function assessAll(
+  snapshot: Snapshot,
+  memory: Memory,
+  selected: readonly Selected[],
+  owned: readonly Endpoint[],
+): Entry[] {
+  return selected
+    .filter(({ rule }) => !rule.ignore)
+    .flatMap((each) => each.rule.families.flatMap((family) => candidates(snapshot, each, family)))
+    .map((candidate) => {
+      const assessed = assess(candidate);
+      const viable = 'candidate' in assessed ? assessed : null;
+      const claim = viable && foreignClaim(snapshot, memory, candidate.address.address);
+      const verdict = 'state' in assessed ? assessed : claim ? conflict(claimReason(claim)) : null;
+      const usable = verdict ? null : viable;
+      return {
+        candidate,
+        viable: usable,
+        routing: usable && routingOf(usable, snapshot),
+        endpoint: endpointOf(candidate, owned),
+        verdict,
+        add: [],
+      };
+    });
+}
+
+const conflict = (reason: string): Verdict => ({ state: 'conflict', reason });
+
+/** Order of slots, tables and addresses: rule, then route metric, then interface; as written where all agree. */
+export function rank(entries: Entry[]): Entry[] {
+  const metric = (entry: Entry): number => entry.viable?.default?.route.metric ?? Infinity;
+  return entries.sort((a, b) => {
+    const [one, other] = [a.candidate.selected, b.candidate.selected];
+    if (one.rank !== other.rank) return one.rank - other.rank;
+    return metric(a) === metric(b) ? one.link.index - other.link.index : metric(a) - metric(b);
+  });
+}
+
+/** Of one address on two links the better-ranked one that has a path keeps it. */
+export function claimAddresses(entries: readonly Entry[]): void {
+  const holders = new Map<string, Entry>();
+  for (const entry of entries) {
+    if (!entry.viable) continue;
+    const { address } = entry.candidate.address;
+    const holder = holders.get(address);
+    if (!holder) holders.set(address, entry);
+    else drop(entry, conflict(`${holder.candidate.selected.link.name} has the same address and comes first`));
+  }
+}
+
+export function drop(entry: Entry, verdict: Verdict): void {
+  entry.verdict = verdict;
+}
+
+/** Sets `active` and `verified`, or why not; leaves null where routes and policy rules are still to be made. */
+export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory): void {
+  const { viable, routing, endpoint, candidate } = entry;
+  if (entry.verdict || !viable || !routing) return;
+  const through = viable.default?.hop.gateway ? ` through ${viable.default.hop.gateway}` : '';
+  if (!stands(routing, snapshot)) {
+    // Something took our routes or policy rules away; the endpoint stays while they are put back.
+    if (endpoint)
+      drop(entry, { state: 'active', reason: `routes and policy rules are being put back${through}` });
+    return;
+  }
+  const refused = verify(viable, snapshot);
+  if (refused) return drop(entry, refused);
+  if (!endpoint)
+    return drop(entry, { state: 'verified', reason: `default route${through}; the endpoint comes next` });
+  drop(entry, { state: 'active', reason: viable.default ? `default route${through}` : 'check-route is off' });
+  const flags = wantedFlags(candidate, memory);
+  const port = candidate.selected.rule.port ?? 0;
+  const device = candidate.selected.link.name;
+  const different = (endpoint.flags ^ flags) & ~memory.unknownFlags;
+  const wanted = { ...endpoint, flags, port };
+  if (port === endpoint.port && (different & ~CHANGEABLE) === 0) {
+    if (different) entry.add.push({ kind: 'endpoint change', endpoint: wanted, device });
+    return;
+  }
+  entry.add.push(
+    { kind: 'endpoint delete', endpoint, device },
+    { kind: 'endpoint add', endpoint: wanted, device },
+  );
+}

@@ -1,0 +1,62 @@
+/** What becomes of owned endpoints that no uplink holds any more. */
+import type { Family } from '../netlink/ip.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Kept } from './difference.ts';
+import { endpointFamily } from './endpoint.ts';
+import type { Entry } from './entry.ts';
+
+export interface Fate {
+  readonly deletions: Endpoint[];
+  readonly lingering: Endpoint[];
+}
+
+/**
+ * An endpoint that no uplink holds goes at once if its family has another active one, and stays otherwise: its removal
+ * would close the last subflow, and the kernel gives a connection without one up after net.mptcp.close_timeout.
+ */
+export function decideFate(
+  entries: readonly Entry[],
+  owned: readonly Endpoint[],
+  active: ReadonlySet<Family>,
+): Fate {
+  const deletions: Endpoint[] = [];
+  const lingering: Endpoint[] = [];
+  for (const endpoint of owned) {
+    const holder = entries.find((entry) => entry.endpoint === endpoint);
+    if (holder?.verdict?.state === 'active' || holder?.verdict?.state === 'verified') continue;
+    const moved = entries.some(
+      (entry) =>
+        entry !== holder &&
+        entry.viable &&
+        entry.verdict?.state === 'verified' &&
+        entry.candidate.address.address === endpoint.address,
+    );
+    if (moved) deletions.push(endpoint);
+    else if (!active.has(endpointFamily(endpoint)) || hasSuccessor(endpoint, holder, entries))
+      lingering.push(endpoint);
+    else deletions.push(endpoint);
+  }
+  return { deletions, lingering };
+}
+
+/** Its address still works, and another of the same interface is on the way to take its place: new first, then old. */
+function hasSuccessor(endpoint: Endpoint, holder: Entry | undefined, entries: readonly Entry[]): boolean {
+  if (!holder?.candidate.selected.link.usable || holder.verdict?.state !== 'ignored') return false;
+  return entries.some(
+    (entry) =>
+      entry.candidate.selected.link.index === endpoint.ifindex &&
+      entry.candidate.family === endpointFamily(endpoint) &&
+      entry.viable !== null &&
+      (entry.verdict === null || entry.verdict.state === 'verified'),
+  );
+}
+
+/** The way of a lingering endpoint stays as it stands. */
+export function kept(lingering: readonly Endpoint[], snapshot: Snapshot): Kept {
+  const sources = new Set(lingering.map((endpoint) => endpoint.address));
+  const tables = snapshot.policyRules
+    .filter((rule) => rule.source !== null && sources.has(rule.source) && rule.table > 255)
+    .map((rule) => rule.table);
+  return { sources, tables: new Set(tables) };
+}

@@ -1,0 +1,32 @@
+/** The rules' flag words and the kernel's bits. */
+import {
+  MPTCP_PM_ADDR_FLAG_BACKUP,
+  MPTCP_PM_ADDR_FLAG_FULLMESH,
+  MPTCP_PM_ADDR_FLAG_IMPLICIT,
+  MPTCP_PM_ADDR_FLAG_LAMINAR,
+  MPTCP_PM_ADDR_FLAG_SIGNAL,
+  MPTCP_PM_ADDR_FLAG_SUBFLOW,
+} from '../netlink/mptcp/endpoint.ts';
+
+const BITS: readonly (readonly [string, number])[] = [
+  ['signal', MPTCP_PM_ADDR_FLAG_SIGNAL],
+  ['subflow', MPTCP_PM_ADDR_FLAG_SUBFLOW],
+  ['backup', MPTCP_PM_ADDR_FLAG_BACKUP],
+  ['fullmesh', MPTCP_PM_ADDR_FLAG_FULLMESH],
+  ['laminar', MPTCP_PM_ADDR_FLAG_LAMINAR],
+  ['implicit', MPTCP_PM_ADDR_FLAG_IMPLICIT],
+];
+
+/** The only bits that the kernel changes on an endpoint that stands. */
+export const CHANGEABLE = MPTCP_PM_ADDR_FLAG_BACKUP | MPTCP_PM_ADDR_FLAG_FULLMESH;
+
+export function flagBits(names: readonly string[]): number {
+  return BITS.reduce((bits, [name, bit]) => (names.includes(name) ? bits | bit : bits), 0);
+}
+
+/** In the order in which `ip mptcp` prints them; bits without a name as `0x40`. */
+export function flagNames(bits: number): string[] {
+  const known = BITS.filter(([, bit]) => bits & bit);
+  const rest = known.reduce((left, [, bit]) => left & ~bit, bits);
+  return [...known.map(([name]) => name), ...(rest ? [`0x${rest.toString(16)}`] : [])];
+}

@@ -1,0 +1,18 @@
+/** All that is owned and nothing else, in the order in which it is removed. */
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Action } from './action.ts';
+import { limitsDifference, routingDifference } from './difference.ts';
+import { standing } from './endpoint.ts';
+import type { Memory } from './memory.ts';
+
+export function flushActions(snapshot: Snapshot, memory: Memory): Action[] {
+  const nothing = { sources: new Set<string>(), tables: new Set<number>() };
+  const { removals } = routingDifference([], nothing, snapshot);
+  const { putBack } = limitsDifference('auto', [], snapshot, memory);
+  const endpoints = standing(snapshot, memory).map((endpoint) => ({
+    kind: 'endpoint delete' as const,
+    endpoint,
+    device: snapshot.links.get(endpoint.ifindex)?.name ?? `if${endpoint.ifindex}`,
+  }));
+  return [...endpoints, ...removals, ...(putBack ? [putBack] : [])];
+}

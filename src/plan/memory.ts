@@ -1,0 +1,37 @@
+/** What is known beside the snapshot: endpoints carry no mark, and a refusal leaves no trace in the kernel. */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../netlink/mptcp/limits.ts';
+
+export interface Raised {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Memory {
+  /** Endpoints that were added, by id; written down before each was. */
+  readonly owned: ReadonlyMap<number, Endpoint>;
+  /** The id given last; the next is looked for behind it, as the kernel does. */
+  readonly lastId: number;
+  readonly raised: { readonly [limit in keyof Limits]?: Raised };
+  /** How many endpoints the kernel holds, once it has refused one more; Infinity before. */
+  readonly slots: number;
+  /** The most that a limit may be, once the kernel has said so; null before. */
+  readonly limitMax: number | null;
+  /** MPTCP_PM_ADDR_FLAG_* bits that this kernel drops. */
+  readonly unknownFlags: number;
+  /** The kernel's refusals by the action's text. */
+  readonly failures: ReadonlyMap<string, string>;
+  /** After `flush`: nothing is made until the next reload. */
+  readonly resting: boolean;
+}
+
+export const EMPTY_MEMORY: Memory = {
+  owned: new Map(),
+  lastId: 0,
+  raised: {},
+  slots: Infinity,
+  limitMax: null,
+  unknownFlags: 0,
+  failures: new Map(),
+  resting: false,
+};

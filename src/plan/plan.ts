@@ -1,0 +1,103 @@
+/**
+ * From what the kernel has and what the user wants to what must be done: pure, so that tests, `--dry-run`, `plan` and
+ * `explain` see what the daemon sees. One pass makes one step of an uplink's way; its changes wake the next one.
+ */
+import type { Family } from '../netlink/ip.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Configuration } from '../rules/rule.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { actionText, type Action } from './action.ts';
+import { describe, orphans, withoutAddress } from './describe.ts';
+import { limitsDifference, routingDifference } from './difference.ts';
+import { standing } from './endpoint.ts';
+import { assessAll, claimAddresses, drop, rank, verifyEntry, type Entry } from './entry.ts';
+import { decideFate, kept } from './fate.ts';
+import type { Memory } from './memory.ts';
+import { select } from './select.ts';
+import { grantSlots } from './slots.ts';
+import type { Selected, Uplink } from './uplink.ts';
+
+export interface Plan {
+  readonly uplinks: readonly Uplink[];
+  readonly selected: readonly Selected[];
+  /** In the order in which they are to be done. */
+  readonly actions: readonly Action[];
+  /** Seconds until a router-advertised default ends without a word from the kernel; null: none does. */
+  readonly expires: number | null;
+}
+
+export function plan(snapshot: Snapshot, configuration: Configuration, memory: Memory): Plan {
+  const selected = select(snapshot, configuration.rules);
+  const owned = standing(snapshot, memory);
+  const entries = rank(assessAll(snapshot, memory, selected, owned));
+  claimAddresses(entries);
+  for (const entry of entries) verifyEntry(entry, snapshot, memory);
+  const active = new Set<Family>(
+    entries.filter((entry) => entry.verdict?.state === 'active').map((entry) => entry.candidate.family),
+  );
+  const fate = decideFate(entries, owned, active);
+  const endpointAdds = grantSlots(entries, snapshot, memory, owned, fate);
+  const wanted = entries.flatMap((entry) => (entry.routing && isWanted(entry) ? [entry.routing] : []));
+  const routing = routingDifference(wanted, kept(fate.lingering, snapshot), snapshot);
+  const remaining = owned.filter((each) => !fate.deletions.includes(each));
+  const limits = limitsDifference(
+    configuration.limits,
+    [...remaining, ...endpointAdds.map((action) => action.endpoint)],
+    snapshot,
+    memory,
+  );
+  const additions = routing.additions.filter((action) => !refuse(action, entries, memory));
+  const actions: Action[] = [
+    ...fate.deletions.map((endpoint) => deletion(endpoint, snapshot)),
+    ...routing.removals,
+    ...(limits.putBack ? [limits.putBack] : []),
+    ...additions,
+    ...(limits.raise ? [limits.raise] : []),
+    ...entries.flatMap((entry) => entry.add),
+  ];
+  return {
+    uplinks: [
+      ...entries.map((entry) => describe(entry, fate, memory)),
+      ...withoutAddress(snapshot, selected),
+      ...orphans(entries, fate, snapshot),
+    ],
+    selected,
+    actions: memory.resting ? [] : actions.filter((action) => !memory.failures.has(actionText(action))),
+    expires: soonest(entries),
+  };
+}
+
+/** An uplink that was refused for good keeps no routes; one that waits for a slot or a try does. */
+function isWanted(entry: Entry): boolean {
+  const state = entry.verdict?.state;
+  if (state === undefined || state === 'active' || state === 'verified' || state === 'no free slot')
+    return true;
+  return entry.viable !== null && entry.verdict?.routed === true;
+}
+
+/** The uplink that an action failed for says so, until the action is tried again. */
+function refuse(action: Action, entries: readonly Entry[], memory: Memory): boolean {
+  const reason = memory.failures.get(actionText(action));
+  if (reason === undefined) return false;
+  for (const entry of entries) {
+    const touched =
+      (action.kind === 'policy-rule add' && entry.routing?.policyRules.includes(action.policyRule)) ||
+      ((action.kind === 'route add' || action.kind === 'route replace') &&
+        entry.routing?.routes.includes(action.route));
+    if (touched && entry.verdict?.state !== 'active') drop(entry, { state: 'failed', reason });
+  }
+  return true;
+}
+
+const deletion = (endpoint: Endpoint, snapshot: Snapshot): Action => ({
+  kind: 'endpoint delete',
+  endpoint,
+  device: snapshot.links.get(endpoint.ifindex)?.name ?? `if${endpoint.ifindex}`,
+});
+
+function soonest(entries: readonly Entry[]): number | null {
+  const ends = entries
+    .map((entry) => entry.candidate.answer?.default?.route.expires ?? null)
+    .filter((seconds) => seconds !== null);
+  return ends.length ? Math.max(0, Math.min(...ends)) : null;
+}

@@ -1,0 +1,141 @@
+/** Routes and policy rules that an uplink is to have, and whether they stand. */
+import { eachAttribute } from '../netlink/attribute.ts';
+import { hostBits, inNetwork, networkOf } from '../netlink/ip.ts';
+import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
+import { RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
+import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
+import type { Viable } from './uplink.ts';
+
+/** Its own subnet by its own link, where another link has the same subnet. */
+export const PRIORITY_TWIN = 8680;
+/** Main's routes that are more specific than a default. */
+export const PRIORITY_SPECIFIC = 8682;
+/** What leads from the address into its table. */
+export const PRIORITY = 8684;
+
+export interface Routing {
+  readonly routes: readonly NewRoute[];
+  readonly policyRules: readonly NewPolicyRule[];
+}
+
+/** Connected route first: the gateway of the default is looked for in the same table. */
+export function routingOf(viable: Viable, snapshot: Snapshot): Routing {
+  const { candidate } = viable;
+  if (candidate.table === null) return { routes: [], policyRules: [] };
+  const connected = connectedRoute(viable);
+  const leading = defaultRoute(viable);
+  return {
+    routes: [connected, leading].filter((route) => route !== null),
+    policyRules: policyRules(viable, snapshot),
+  };
+}
+
+function connectedRoute({ candidate }: Viable): NewRoute | null {
+  const { address, family, table, selected } = candidate;
+  // Without a subnet there is nobody to reach but a peer.
+  if (address.prefixLength >= hostBits(family) && address.peer === null) return null;
+  return {
+    family,
+    destination: networkOf(address.peer ?? address.address, address.prefixLength),
+    prefixLength: address.prefixLength,
+    table: table!,
+    protocol: RTPROT_MULTIHOMED,
+    hop: { ifindex: selected.link.index, gateway: null, onlink: false },
+    metrics: null,
+  };
+}
+
+function defaultRoute({ candidate, default: found }: Viable): NewRoute | null {
+  if (!found) return null;
+  const { ifindex, gateway } = found.hop;
+  return {
+    family: candidate.family,
+    destination: null,
+    prefixLength: 0,
+    table: candidate.table!,
+    protocol: RTPROT_MULTIHOMED,
+    hop: { ifindex, gateway, onlink: gateway !== null && found.hop.onlink },
+    metrics: found.route.metrics,
+  };
+}
+
+function policyRules({ candidate }: Viable, snapshot: Snapshot): NewPolicyRule[] {
+  const { family, address, table } = candidate;
+  const rule = (priority: number, lookup: number, suppressPrefixLength: number | null): NewPolicyRule => ({
+    family,
+    source: address.address,
+    sourceLength: hostBits(family),
+    priority,
+    table: lookup,
+    suppressPrefixLength,
+    protocol: RTPROT_MULTIHOMED,
+  });
+  return [
+    ...(hasTwin(candidate.address, snapshot) ? [rule(PRIORITY_TWIN, table!, 0)] : []),
+    rule(PRIORITY_SPECIFIC, RT_TABLE_MAIN, 0),
+    rule(PRIORITY, table!, null),
+  ];
+}
+
+/** Another link with an address in the same subnet. */
+function hasTwin(own: Viable['candidate']['address'], snapshot: Snapshot): boolean {
+  return snapshot.addresses.some(
+    (other) =>
+      other.ifindex !== own.ifindex &&
+      other.family === own.family &&
+      other.prefixLength < hostBits(own.family) &&
+      own.prefixLength < hostBits(own.family) &&
+      (inNetwork(other.address, own.address, own.prefixLength) ||
+        inNetwork(own.address, other.address, other.prefixLength)),
+  );
+}
+
+export const sameDestination = (own: Route, wanted: NewRoute): boolean =>
+  own.family === wanted.family &&
+  own.table === wanted.table &&
+  own.prefixLength === wanted.prefixLength &&
+  own.destination === wanted.destination;
+
+export function sameRoute(own: Route, wanted: NewRoute): boolean {
+  const [hop] = own.hops;
+  return (
+    sameDestination(own, wanted) &&
+    own.hops.length === 1 &&
+    hop !== undefined &&
+    hop.ifindex === wanted.hop.ifindex &&
+    hop.gateway === wanted.hop.gateway &&
+    hop.onlink === wanted.hop.onlink &&
+    metricsText(own.metrics) === metricsText(wanted.metrics)
+  );
+}
+
+export const samePolicyRule = (own: PolicyRule, wanted: NewPolicyRule): boolean =>
+  own.family === wanted.family &&
+  own.protocol === wanted.protocol &&
+  own.priority === wanted.priority &&
+  own.table === wanted.table &&
+  own.source === wanted.source &&
+  own.sourceLength === wanted.sourceLength &&
+  own.suppressPrefixLength === wanted.suppressPrefixLength &&
+  own.destination === null &&
+  own.iif === null &&
+  own.oif === null &&
+  !own.invert &&
+  !own.narrow;
+
+/** In the order of their types, whatever order they came in. */
+function metricsText(metrics: Buffer | null): string {
+  if (!metrics) return '';
+  return eachAttribute(metrics)
+    .sort(([a], [b]) => a - b)
+    .map(([type, value]) => `${type}=${value.toString('hex')}`)
+    .join(' ');
+}
+
+/** Everything that is to stand for it stands. */
+export function stands(routing: Routing, snapshot: Snapshot): boolean {
+  return (
+    routing.routes.every((wanted) => snapshot.ownRoutes.some((own) => sameRoute(own, wanted))) &&
+    routing.policyRules.every((wanted) => snapshot.policyRules.some((own) => samePolicyRule(own, wanted)))
+  );
+}

@@ -1,0 +1,141 @@
+/** Which interfaces the rules select, and which of their addresses serve. */
+import { addressRange, type Family } from '../netlink/ip.ts';
+import {
+  IFA_F_DADFAILED,
+  IFA_F_DEPRECATED,
+  IFA_F_SECONDARY,
+  IFA_F_TEMPORARY,
+  IFA_F_TENTATIVE,
+  type Address,
+} from '../netlink/route/address.ts';
+import { matchRule } from '../rules/match.ts';
+import type { Rule } from '../rules/rule.ts';
+import { answerKey, type Answer, type Base, type Question, type Snapshot } from '../snapshot/snapshot.ts';
+import type { Candidate, Selected } from './uplink.ts';
+
+/** An interface's own table: this plus its index. */
+export const TABLE_BASE = 86_840_000;
+
+export const tableOf = (rule: Rule, ifindex: number): number | null =>
+  rule.routing === 'main' ? null : (rule.table ?? TABLE_BASE + ifindex);
+
+/** In the order of the rules, then of the index. */
+export function select(base: Base, rules: readonly Rule[]): Selected[] {
+  const selected: Selected[] = [];
+  for (const link of base.links.values()) {
+    const { name, altnames, index } = link;
+    const { rule } = matchRule(rules, { name, altnames, driver: base.drivers.get(index) ?? null });
+    // A pattern such as * means the uplinks, not the loopback; who names lo and says link-local gets it.
+    if (!rule || (link.loopback && !rule.linkLocal)) continue;
+    selected.push({ link, rule, rank: rules.indexOf(rule) });
+  }
+  return selected.sort((a, b) => a.rank - b.rank || a.link.index - b.link.index);
+}
+
+/** The addresses that the kernel must be asked about. */
+export function questions(base: Base, rules: readonly Rule[]): Question[] {
+  return select(base, rules)
+    .filter(({ rule, link }) => !rule.ignore && link.usable)
+    .flatMap((selected) =>
+      selected.rule.families.flatMap((family) =>
+        addressesOf(base, selected, family)
+          .filter((address) => !outOfRange(address, selected.rule) && !unfinished(address))
+          .map(({ address, ifindex }) => ({
+            family,
+            address,
+            ifindex,
+            table: tableOf(selected.rule, ifindex),
+          })),
+      ),
+    );
+}
+
+/** Every address of one interface in one family, those that serve first. */
+export function candidates(snapshot: Snapshot, selected: Selected, family: Family): Candidate[] {
+  const { rule, link } = selected;
+  const addresses = addressesOf(snapshot, selected, family);
+  const answerOf = (address: Address): Answer | null =>
+    snapshot.answers.get(answerKey(link.index, address.address)) ?? null;
+  const ordered = addresses
+    .map((address) => ({
+      address,
+      answer: answerOf(address),
+      out: excluded(address, rule, answerOf(address)),
+    }))
+    .sort((a, b) => preference(a) - preference(b));
+  let serving = 0;
+  return ordered.map(({ address, answer, out }) => {
+    const reason =
+      out ?? (++serving > rule.perInterface ? { state: 'ignored' as const, reason: oneOnly(rule) } : null);
+    const table = isLinkLocal(address.address) ? null : tableOf(rule, link.index);
+    return { selected, family, address, table, answer, out: reason };
+  });
+}
+
+const oneOnly = (rule: Rule): string =>
+  `per-interface is ${rule.perInterface}, and another address comes first`;
+
+const addressesOf = (base: Base, { link }: Selected, family: Family): Address[] =>
+  base.addresses.filter((address) => address.ifindex === link.index && address.family === family);
+
+const isLinkLocal = (address: string): boolean => addressRange(address) === 'linkLocal';
+
+function unfinished(address: Address): boolean {
+  return (address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) !== 0;
+}
+
+function outOfRange(address: Address, rule: Rule): string | null {
+  const range = addressRange(address.address);
+  switch (range) {
+    case 'loopback':
+    case 'linkLocal':
+      return rule.linkLocal
+        ? null
+        : `${range === 'loopback' ? 'loopback' : 'link-local'} addresses are not used`;
+    case 'unspecified':
+    case 'multicast':
+    case 'broadcast':
+      return `${range} addresses are not used`;
+    case 'uniqueLocal':
+      return rule.addresses === 'all' ? null : 'unique-local addresses are used only with "addresses: all"';
+    default:
+      return null;
+  }
+}
+
+function excluded(address: Address, rule: Rule, answer: Answer | null): Candidate['out'] {
+  const range = outOfRange(address, rule);
+  if (range) return { state: 'ignored', reason: range };
+  if (address.flags & IFA_F_DADFAILED)
+    return { state: 'failed', reason: 'another host has this address (duplicate address detection failed)' };
+  if (address.flags & IFA_F_TENTATIVE)
+    return { state: 'tentative', reason: 'duplicate address detection has not ended' };
+  if (address.flags & IFA_F_DEPRECATED) return { state: 'ignored', reason: 'the address is deprecated' };
+  return address.family === 'ipv6' ? excludedByChoice(address, rule, answer) : null;
+}
+
+function excludedByChoice(address: Address, rule: Rule, answer: Answer | null): Candidate['out'] {
+  const temporary = (address.flags & IFA_F_TEMPORARY) !== 0;
+  if (rule.addresses === 'stable' && temporary)
+    return { state: 'ignored', reason: 'a temporary address, and the rule says "addresses: stable"' };
+  if (rule.addresses === 'temporary' && !temporary)
+    return { state: 'ignored', reason: 'no temporary address, and the rule says "addresses: temporary"' };
+  // Before a route is there the kernel takes none; then every address may still be the one.
+  if (
+    rule.addresses === 'auto' &&
+    answer?.source &&
+    answer.source !== address.address &&
+    rule.perInterface === 1
+  )
+    return { state: 'ignored', reason: `the kernel takes ${answer.source} as source on this interface` };
+  return null;
+}
+
+/** Those that serve first; the default route's own source and the kernel's choice before others; primary addresses. */
+function preference(each: { address: Address; answer: Answer | null; out: Candidate['out'] }): number {
+  const { address, answer } = each;
+  if (each.out) return 4;
+  const preferred = answer?.default?.route.preferredSource ?? answer?.source;
+  if (preferred === address.address) return 0;
+  return address.family === 'ipv4' && address.flags & IFA_F_SECONDARY ? 2 : 1;
+}

@@ -1,0 +1,58 @@
+/** The kernel holds few endpoints: who gets one. */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { actionText, type Action } from './action.ts';
+import { endpointFamily, newEndpoint } from './endpoint.ts';
+import { drop, type Entry } from './entry.ts';
+import type { Fate } from './fate.ts';
+import type { Memory } from './memory.ts';
+
+/** Slots in the order of rank, foreign endpoints counted; none that stands is pushed out. */
+export function grantSlots(
+  entries: readonly Entry[],
+  snapshot: Snapshot,
+  memory: Memory,
+  owned: readonly Endpoint[],
+  fate: Fate,
+): (Action & { endpoint: Endpoint })[] {
+  const taken = new Set(snapshot.endpoints.map((endpoint) => endpoint.id));
+  for (const id of memory.owned.keys()) taken.add(id);
+  let lastId = memory.lastId;
+  let free = memory.slots - snapshot.endpoints.length + fate.deletions.length;
+  const adds: (Action & { endpoint: Endpoint })[] = [];
+  for (const entry of entries) {
+    if (entry.verdict?.state !== 'verified') continue;
+    if (free < 1) free += makeRoom(entry, fate);
+    const { endpoint, implicit } = newEndpoint(entry.candidate, snapshot, { ...memory, lastId }, taken);
+    if (!implicit && (free < 1 || endpoint.id === 0)) {
+      drop(entry, { state: 'no free slot', reason: slotReason(snapshot, owned) });
+      continue;
+    }
+    const device = entry.candidate.selected.link.name;
+    const action = { kind: 'endpoint add' as const, endpoint, device, implicit };
+    const failed = memory.failures.get(actionText(action));
+    if (failed !== undefined) {
+      drop(entry, { state: 'failed', reason: failed, routed: true });
+      continue;
+    }
+    if (!implicit) free--;
+    taken.add(endpoint.id);
+    lastId = implicit ? lastId : endpoint.id;
+    entry.add.push(action);
+    adds.push(action);
+  }
+  return adds;
+}
+
+/** Its successor is here and there is no room for both: the lingering one goes first. */
+function makeRoom(entry: Entry, fate: Fate): number {
+  const at = fate.lingering.findIndex((each) => endpointFamily(each) === entry.candidate.family);
+  if (at === -1) return 0;
+  fate.deletions.push(...fate.lingering.splice(at, 1));
+  return 1;
+}
+
+function slotReason(snapshot: Snapshot, owned: readonly Endpoint[]): string {
+  const all = snapshot.endpoints.length;
+  return `the kernel holds no more than ${all} endpoints, ${all - owned.length} of them are not ours; the next free one is taken`;
+}

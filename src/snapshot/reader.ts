@@ -1,0 +1,147 @@
+/** Reads the parts that are stale and asks for the ways; what is fresh is kept. */
+import type { Requester } from '../netlink/connection.ts';
+import { NetlinkError } from '../netlink/error.ts';
+import type { GenericFamily } from '../netlink/generic/family.ts';
+import type { Family } from '../netlink/ip.ts';
+import { dumpEndpoints } from '../netlink/mptcp/endpoint.ts';
+import { getLimits } from '../netlink/mptcp/limits.ts';
+import { dumpAddresses } from '../netlink/route/address.ts';
+import { dumpLinks, type Link } from '../netlink/route/link.ts';
+import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
+import { dumpRoutes, type Route } from '../netlink/route/route.ts';
+import { readDriver } from './driver.ts';
+import {
+  ALL_PARTS,
+  answerKey,
+  RTPROT_MULTIHOMED,
+  type Answer,
+  type Base,
+  type Part,
+  type Question,
+  type Snapshot,
+} from './snapshot.ts';
+import { findDefault, findPolicyDefault, findWay, preferredSource } from './way.ts';
+
+export interface ReaderOptions {
+  readonly route: Requester;
+  readonly generic: Requester;
+  readonly mptcp: GenericFamily;
+  readonly sysfs: string;
+  /** Which addresses to ask for, given the rest. */
+  readonly questions: (base: Base) => readonly Question[];
+}
+
+const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
+
+export class SnapshotReader {
+  readonly #options: ReaderOptions;
+  #last: Snapshot | null = null;
+  #drivers = new Map<number, string | null>();
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /** The next read looks at everything again, at every table too. */
+  forget(): void {
+    this.#last = null;
+  }
+
+  /** Everything on the first call, whatever is said to be stale. @throws NetlinkError */
+  async read(stale: ReadonlySet<Part>): Promise<Snapshot> {
+    const last = this.#last;
+    // A read that fails midway leaves nothing that could pass for fresh.
+    this.#last = null;
+    const parts = last ? stale : new Set(ALL_PARTS);
+    const base = await this.#readBase(parts, last);
+    const answersStale = !last || [...parts].some((part) => part !== 'endpoints');
+    const questions = this.#options.questions(base);
+    const [ownRoutes, answers] = await Promise.all([
+      answersStale ? this.#readOwnRoutes(base, questions, last) : last.ownRoutes,
+      answersStale ? this.#ask(base, questions) : last.answers,
+    ]);
+    this.#last = { ...base, ownRoutes, answers };
+    return this.#last;
+  }
+
+  async #readBase(parts: ReadonlySet<Part>, last: Snapshot | null): Promise<Base> {
+    const { route, generic, mptcp } = this.#options;
+    const [links, addresses, policyRules, endpoints, limits] = await Promise.all([
+      last && !parts.has('links')
+        ? last.links
+        : dumpLinks(route).then((all) => new Map(all.map((link) => [link.index, link]))),
+      last && !parts.has('addresses') ? last.addresses : dumpAddresses(route),
+      last && !parts.has('policyRules')
+        ? last.policyRules
+        : Promise.all(FAMILIES.map((family) => this.#policyRules(family))).then((both) => both.flat()),
+      last && !parts.has('endpoints') ? last.endpoints : dumpEndpoints(generic, mptcp),
+      last && !parts.has('endpoints') ? last.limits : getLimits(generic, mptcp),
+    ]);
+    return { links, drivers: await this.#readDrivers(links), addresses, policyRules, endpoints, limits };
+  }
+
+  /** A kernel without IPv6 has no IPv6 policy rules. */
+  async #policyRules(family: Family) {
+    try {
+      return await dumpPolicyRules(this.#options.route, family);
+    } catch (error) {
+      if (error instanceof NetlinkError && error.code === 'EAFNOSUPPORT') return [];
+      throw error;
+    }
+  }
+
+  async #readDrivers(links: ReadonlyMap<number, Link>): Promise<ReadonlyMap<number, string>> {
+    const { sysfs } = this.#options;
+    const known = new Map<number, string | null>();
+    await Promise.all(
+      [...links.values()].map(async (link) => {
+        const before = this.#drivers.get(link.index);
+        known.set(link.index, before === undefined ? await readDriver(link, sysfs) : before);
+      }),
+    );
+    this.#drivers = known;
+    return new Map([...known].filter((entry): entry is [number, string] => entry[1] !== null));
+  }
+
+  /** The first time every table is looked at: an earlier run may have used others. */
+  async #readOwnRoutes(
+    base: Base,
+    questions: readonly Question[],
+    last: Snapshot | null,
+  ): Promise<readonly Route[]> {
+    const { route } = this.#options;
+    const own = { protocol: RTPROT_MULTIHOMED };
+    if (!last)
+      return (await Promise.all(FAMILIES.map((family) => dumpRoutes(route, { family, ...own })))).flat();
+    const tables = new Set<number>(last.ownRoutes.map((each) => each.table));
+    for (const question of questions) if (question.table !== null) tables.add(question.table);
+    for (const rule of base.policyRules)
+      if (rule.protocol === RTPROT_MULTIHOMED && rule.table > 255) tables.add(rule.table);
+    const dumps = [...tables].flatMap((table) =>
+      FAMILIES.map((family) => dumpRoutes(route, { family, table, ...own })),
+    );
+    return (await Promise.all(dumps)).flat();
+  }
+
+  async #ask(base: Base, questions: readonly Question[]): Promise<ReadonlyMap<string, Answer>> {
+    const { route } = this.#options;
+    const once = new Map<string, Promise<unknown>>();
+    const shared = <T>(key: string, make: () => Promise<T>): Promise<T> => {
+      if (!once.has(key)) once.set(key, make());
+      return once.get(key) as Promise<T>;
+    };
+    const answered = questions.map(async (question): Promise<[string, Answer]> => {
+      const { family, ifindex, address } = question;
+      const [plain, source, bound, unbound] = await Promise.all([
+        shared(`default ${family} ${ifindex}`, () => findDefault(route, family, ifindex)),
+        family === 'ipv6' ? shared(`source ${ifindex}`, () => preferredSource(route, family, ifindex)) : null,
+        findWay(route, family, address, ifindex),
+        findWay(route, family, address),
+      ]);
+      const found = plain.default ?? (await findPolicyDefault(route, question, base.policyRules));
+      const why = found ? null : plain.why;
+      return [answerKey(ifindex, address), { default: found, why, source, bound, unbound }];
+    });
+    return new Map(await Promise.all(answered));
+  }
+}

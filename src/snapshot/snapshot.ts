@@ -1,0 +1,76 @@
+/** What the kernel has at one moment, as far as an uplink's way depends on it. Values only. */
+import type { NetlinkError } from '../netlink/error.ts';
+import type { Family } from '../netlink/ip.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../netlink/mptcp/limits.ts';
+import type { Address } from '../netlink/route/address.ts';
+import type { Link } from '../netlink/route/link.ts';
+import type { PolicyRule } from '../netlink/route/policy-rule.ts';
+import type { Hop, Route } from '../netlink/route/route.ts';
+
+/** Parts that are read one by one; an event makes some of them stale. */
+export type Part = 'links' | 'addresses' | 'policyRules' | 'routes' | 'endpoints';
+export const ALL_PARTS: readonly Part[] = ['links', 'addresses', 'policyRules', 'routes', 'endpoints'];
+
+export interface Base {
+  /** By index. */
+  readonly links: ReadonlyMap<number, Link>;
+  /** Name of the driver of each link that has one, as sysfs gives it. */
+  readonly drivers: ReadonlyMap<number, string>;
+  /** In the order of the kernel: primary before secondary. */
+  readonly addresses: readonly Address[];
+  /** Both families, each in the order in which the kernel looks at them. */
+  readonly policyRules: readonly PolicyRule[];
+  readonly endpoints: readonly Endpoint[];
+  readonly limits: Limits;
+}
+
+/** One address whose way the kernel is asked for. */
+export interface Question {
+  readonly ifindex: number;
+  readonly family: Family;
+  readonly address: string;
+  /** The table that its packets are meant to use; null: main's default is enough. */
+  readonly table: number | null;
+}
+
+export interface DefaultRoute {
+  readonly route: Route;
+  readonly hop: Hop;
+}
+
+/** Where a packet leaves, or why it does not. */
+export type Way =
+  | {
+      readonly kind: 'leaves';
+      readonly ifindex: readonly number[];
+      readonly gateway: string | null;
+      readonly table: number;
+    }
+  /** Every address that was asked for has a route more specific than a default (a split default). */
+  | { readonly kind: 'specific' }
+  | { readonly kind: 'none'; readonly error: NetlinkError };
+
+export interface Answer {
+  /** The default route through the interface that stands without us, or the kernel's refusal. */
+  readonly default: DefaultRoute | null;
+  /** In words, when there is none. */
+  readonly why: string | null;
+  /** The address that the kernel takes by itself as source through this interface (IPv6). */
+  readonly source: string | null;
+  /** From this address, on a socket bound to the interface. */
+  readonly bound: Way;
+  /** From this address, on a socket that is not bound. */
+  readonly unbound: Way;
+}
+
+export interface Snapshot extends Base {
+  /** Routes with our protocol number in the tables that matter. */
+  readonly ownRoutes: readonly Route[];
+  readonly answers: ReadonlyMap<string, Answer>;
+}
+
+export const answerKey = (ifindex: number, address: string): string => `${ifindex}/${address}`;
+
+/** Our mark on routes and policy rules: rtm_protocol and FRA_PROTOCOL. */
+export const RTPROT_MULTIHOMED = 86;

@@ -1,0 +1,132 @@
+/** Asks the kernel's FIB for the one route that matters, instead of reading every route there is. */
+import type { Requester } from '../netlink/connection.ts';
+import { NetlinkError } from '../netlink/error.ts';
+import { inNetwork, type Family } from '../netlink/ip.ts';
+import { askFib } from '../netlink/route/fib.ts';
+import type { PolicyRule } from '../netlink/route/policy-rule.ts';
+import { FR_ACT_TO_TBL } from '../netlink/route/policy-rule.ts';
+import {
+  dumpRoutes,
+  RTN_UNICAST,
+  RT_TABLE_LOCAL,
+  RT_TABLE_MAIN,
+  type Route,
+} from '../netlink/route/route.ts';
+import { PROBES } from './probe.ts';
+import { RTPROT_MULTIHOMED, type DefaultRoute, type Question, type Way } from './snapshot.ts';
+
+interface Asked {
+  readonly route: Route | null;
+  /** Every probe was answered by a route more specific than a default. */
+  readonly specific: boolean;
+  readonly error: NetlinkError | null;
+}
+
+/** One probe as a rule; the next only where a more specific route took the one before. */
+async function askDefault(
+  requester: Requester,
+  family: Family,
+  question: { source?: string; ifindex?: number },
+): Promise<Asked> {
+  for (const destination of PROBES[family]) {
+    const answer = await askFib(requester, { family, destination, ...question });
+    if ('error' in answer) return { route: null, specific: false, error: answer.error };
+    if (answer.route.prefixLength === 0) return { route: answer.route, specific: false, error: null };
+  }
+  return { route: null, specific: true, error: null };
+}
+
+/** A usable hop of a route through one link; of several on the link the first, as they are ranked by the user. */
+function hopThrough(route: Route, ifindex: number): DefaultRoute | null {
+  if (route.type !== RTN_UNICAST) return null;
+  const hop = route.hops.find((each) => each.ifindex === ifindex && !each.dead);
+  return hop ? { route, hop } : null;
+}
+
+/**
+ * The default route through a link as it is without us: asked with the device and without the source, since our own
+ * policy rule answers for the source once it stands. IPv6 is strict about the device only so, too.
+ */
+export async function findDefault(
+  requester: Requester,
+  family: Family,
+  ifindex: number,
+): Promise<{ default: DefaultRoute | null; why: string | null }> {
+  const asked = await askDefault(requester, family, { ifindex });
+  if (asked.specific)
+    return { default: null, why: 'only routes more specific than a default lead out (a split default)' };
+  if (!asked.route) return { default: null, why: `the kernel answers ${asked.error?.code ?? 'nothing'}` };
+  const found = hopThrough(asked.route, ifindex);
+  if (found) return { default: found, why: null };
+  return { default: null, why: 'the default route leads through another interface' };
+}
+
+/** A default that only a table behind somebody's policy rule for this source has. Such tables are small. */
+export async function findPolicyDefault(
+  requester: Requester,
+  question: Question,
+  policyRules: readonly PolicyRule[],
+): Promise<DefaultRoute | null> {
+  for (const table of tablesFor(question, policyRules)) {
+    const routes = await dumpRoutes(requester, { family: question.family, table, ifindex: question.ifindex });
+    const defaults = routes
+      .filter((route) => route.prefixLength === 0)
+      .sort((a, b) => a.metric - b.metric)
+      .map((route) => hopThrough(route, question.ifindex))
+      .filter((found) => found !== null);
+    if (defaults[0]) return defaults[0];
+  }
+  return null;
+}
+
+function tablesFor(question: Question, policyRules: readonly PolicyRule[]): number[] {
+  const foreign = policyRules.filter(
+    (rule) =>
+      rule.family === question.family &&
+      rule.protocol !== RTPROT_MULTIHOMED &&
+      rule.action === FR_ACT_TO_TBL &&
+      !rule.narrow &&
+      !rule.invert &&
+      rule.destination === null &&
+      rule.iif === null &&
+      rule.source !== null &&
+      rule.table !== RT_TABLE_MAIN &&
+      rule.table !== RT_TABLE_LOCAL &&
+      inNetwork(question.address, rule.source, rule.sourceLength),
+  );
+  return [...new Set(foreign.map((rule) => rule.table))];
+}
+
+/** Where a packet from this address leaves now; `ifindex` for a socket bound to that device. */
+export async function findWay(
+  requester: Requester,
+  family: Family,
+  source: string,
+  ifindex?: number,
+): Promise<Way> {
+  const asked = await askDefault(requester, family, ifindex === undefined ? { source } : { source, ifindex });
+  if (asked.specific) return { kind: 'specific' };
+  const { route } = asked;
+  if (!route || route.type !== RTN_UNICAST) {
+    const error = asked.error ?? new NetlinkError({ operation: `route get from ${source}`, errno: 113 });
+    return { kind: 'none', error };
+  }
+  const hop = route.hops.find((each) => each.ifindex === ifindex) ?? route.hops[0];
+  return {
+    kind: 'leaves',
+    ifindex: route.hops.map((each) => each.ifindex),
+    gateway: hop?.gateway ?? null,
+    table: route.table,
+  };
+}
+
+/** The source that the kernel takes by itself through a link: RFC 6724 with all that the kernel adds to it. */
+export async function preferredSource(
+  requester: Requester,
+  family: Family,
+  ifindex: number,
+): Promise<string | null> {
+  const [destination] = PROBES[family];
+  const answer = await askFib(requester, { family, destination: destination!, ifindex, resolved: true });
+  return 'route' in answer ? answer.route.preferredSource : null;
+}
