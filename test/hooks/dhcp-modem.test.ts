@@ -1,15 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { LinkFacts } from '../../src/hooks/occasion.ts';
-import { link } from './facts.ts';
+import { modem, plugInModem } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
-import { missing, openStage, type Stage } from './stage.ts';
+import { missing, type Stage } from './stage.ts';
 
 // Real programs on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });
-
-const modem = (changes: Partial<LinkFacts> = {}): LinkFacts =>
-  link({ interface: 'modem0', driver: 'cdc_ether', ...changes });
 
 const why = missing({ dnsmasq: 'dnsmasq-base', ip: 'iproute2' });
 if (why !== null) console.log(`The DHCP hook is not tested: ${why}.`);
@@ -17,22 +13,8 @@ if (why !== null) console.log(`The DHCP hook is not tested: ${why}.`);
 let stage: Stage;
 afterEach(() => stage.end());
 
-/** A modem on one end of a cable, and a provider's DHCP server, Debian's dnsmasq, on the other. */
 async function plugIn(client: string): Promise<void> {
-  stage = await openStage('60-dhcp-modem', (text) => text.replace(/^clients=.*$/m, `clients=${client}`));
-  const { status, stderr } = await stage.shell(`
-    set -e
-    ip netns add provider
-    ip link add modem0 type veth peer name line0 netns provider
-    ip link set modem0 up
-    ip -n provider link set lo up
-    ip -n provider address add 198.51.100.1/24 dev line0
-    ip -n provider link set line0 up
-    ip netns exec provider dnsmasq --conf-file=/dev/null --port=0 --no-ping --interface=line0 --bind-interfaces \\
-      --dhcp-range=198.51.100.50,198.51.100.60,255.255.255.0,1h --dhcp-authoritative --no-daemon \\
-      --dhcp-option=option:dns-server,203.0.113.53 --dhcp-option=option:domain-name,evil.example \\
-      --dhcp-leasefile=/run/provider.leases --pid-file=/run/provider.pid >/run/provider.log 2>&1 &`);
-  expect([status, stderr]).toEqual([0, '']);
+  stage = await plugInModem(client);
 }
 
 const address = `ip -4 -o address show dev modem0 scope global | grep -o '198\\.51\\.100\\.[0-9]*/24'`;
@@ -119,29 +101,5 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
     const { reports, lines } = await stage.tell('link-up', modem());
     expect(reports.map(({ outcome }) => outcome)).toEqual(['failed']);
     expect(lines.join('\n')).toContain('modem0 has no DHCP client: install one of no-such-client');
-  });
-});
-
-const noNetworkd = why ?? missing({ networkctl: 'systemd', 'dbus-daemon': 'dbus', udhcpc: 'udhcpc' });
-
-if (noNetworkd === null && !isWholeRoot()) {
-  console.log(
-    'systemd-networkd is not tested: it becomes its own user, whom a user namespace does not have.',
-  );
-}
-
-describe.skipIf(noNetworkd !== null || !isWholeRoot())('a modem under systemd-networkd', () => {
-  it('is left to it where it has a file for it', async () => {
-    await plugIn('udhcpc');
-    await stage.shell(`
-      mkdir -p /run/dbus /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
-      chown -R systemd-network:systemd-network /run/systemd/netif
-      mount -t sysfs -o ro sysfs /sys
-      printf '[Match]\\nName=modem0\\n[Network]\\nDHCP=ipv4\\n' >/run/systemd/network/10-modem.network
-      dbus-daemon --system --fork --nopidfile
-      /lib/systemd/systemd-networkd >/run/networkd.log 2>&1 &`);
-    await stage.until('networkctl --no-legend list modem0 | grep -q configur');
-    const { lines } = await stage.tell('link-up', modem());
-    expect(lines.join('\n')).toContain('modem0 is left to systemd-networkd');
   });
 });

@@ -1,0 +1,72 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { modem, plugInModem } from './provider.ts';
+import { isWholeRoot } from './scripts.ts';
+import { absent, missing, type Stage } from './stage.ts';
+
+// Real programs on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
+
+const lonely = isWholeRoot() ? null : 'it needs root over other users, for it becomes one';
+const parts = { dnsmasq: 'dnsmasq-base', udhcpc: 'udhcpc', 'dbus-daemon': 'dbus' };
+const noNetworkd = lonely ?? missing({ ...parts, networkctl: 'systemd' });
+// Installing it may hand it the machine's own links, so it is tested only where it is there.
+const noManager = lonely ?? absent({ ...parts, NetworkManager: 'network-manager' });
+if (noNetworkd !== null) console.log(`A modem under systemd-networkd is not tested: ${noNetworkd}.`);
+if (noManager !== null) console.log(`A modem under NetworkManager is not tested: ${noManager}.`);
+
+let stage: Stage;
+afterEach(() => stage.end());
+
+/** A system bus, and a read-only /sys, which tells both managers that there is no udev to wait for. */
+async function plugInAtSystem(): Promise<void> {
+  stage = await plugInModem('udhcpc');
+  await stage.shell(`
+    mkdir -p /run/dbus
+    mount -t sysfs -o ro sysfs /sys
+    dbus-daemon --system --fork --nopidfile`);
+}
+
+describe.skipIf(noNetworkd !== null)('a modem under systemd-networkd', () => {
+  it('is left to it where it has a file for it', async () => {
+    await plugInAtSystem();
+    await stage.shell(`
+      mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
+      chown -R systemd-network:systemd-network /run/systemd/netif
+      printf '[Match]\\nName=modem0\\n[Network]\\nDHCP=ipv4\\n' >/run/systemd/network/10-modem.network
+      /lib/systemd/systemd-networkd >/run/networkd.log 2>&1 &`);
+    await stage.until('networkctl --no-legend list modem0 | grep -q configur');
+    const { lines } = await stage.tell('link-up', modem());
+    expect(lines.join('\n')).toContain('modem0 is left to systemd-networkd');
+  });
+
+  it('is ours where it has none', async () => {
+    await plugInAtSystem();
+    await stage.shell(`
+      mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
+      chown -R systemd-network:systemd-network /run/systemd/netif
+      /lib/systemd/systemd-networkd >/run/networkd.log 2>&1 &`);
+    await stage.until('networkctl --no-legend list modem0 | grep -q unmanaged');
+    const { lines } = await stage.tell('link-up', modem());
+    expect(lines.join('\n')).toContain('starting udhcpc on modem0');
+  });
+});
+
+describe.skipIf(noManager !== null)('a modem under NetworkManager', () => {
+  it('is left to it while it is managed, and ours when it is not', async () => {
+    await plugInAtSystem();
+    await stage.shell(`
+      mount -t tmpfs tmpfs /var/lib/NetworkManager
+      mount -t tmpfs tmpfs /etc/NetworkManager/system-connections
+      printf '[main]\\nplugins=keyfile\\ndns=none\\nno-auto-default=*\\n' >/run/manager.conf
+      NetworkManager --config=/run/manager.conf --no-daemon >/run/manager.log 2>&1 &`);
+    await stage.until("nmcli -g GENERAL.STATE device show modem0 | grep -q '^[3-9]'");
+    const managed = await stage.tell('link-up', modem());
+    expect(managed.lines.join('\n')).toContain('modem0 is left to NetworkManager');
+    await stage.shell('nmcli device set modem0 managed no');
+    await stage.until("nmcli -g GENERAL.STATE device show modem0 | grep -q '^10 '");
+    // It takes the link down when it lets it go.
+    await stage.shell('ip link set modem0 up');
+    const free = await stage.tell('link-up', modem());
+    expect(free.lines.join('\n')).toContain('starting udhcpc on modem0');
+  });
+});
