@@ -192,8 +192,10 @@ describe('any history', () => {
           }
           if (one.state === 0) wanted.delete(one.key);
           // The last state is another link of the same name: it must go and come.
-          else
-            wanted.set(one.key, uplink({ rule: one.key, port: one.state, ifindex: one.state === 3 ? 9 : 7 }));
+          else {
+            const port = one.state === 3 ? 1 : one.state;
+            wanted.set(one.key, uplink({ rule: one.key, port, ifindex: one.state === 3 ? 9 : 7 }));
+          }
           dispatcher.wantUplinks(wanted);
         }
         await runner.endAll();
