@@ -99,7 +99,7 @@ function found(
   }
   const real = reader.resolve(where);
   if (!isScalar(real) || real.value === null) return kindOf(real);
-  return quote(typeof real.value === 'string' ? real.value : (real.source ?? String(real.value)));
+  return quote(typeof real.value === 'string' ? real.value : (real.source ?? ''));
 }
 
 /** True where this alternative was the one that was meant: the value is of its kind, and wrong inside. */

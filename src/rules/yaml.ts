@@ -22,6 +22,9 @@ export interface YamlTree {
  */
 const MAX_DEPTH = 64;
 
+/** Some ten thousand rules. With more, a reload would keep the daemon from the network for seconds. */
+const MAX_LEXEMES = 100_000;
+
 /** With more errors than these a text is not YAML at all. */
 const MAX_ERRORS = 100;
 
@@ -42,8 +45,10 @@ export function parseYaml({ file, text }: Source): YamlTree | readonly Configura
   lines.addNewLine(0);
   const parser = new Parser(lines.addNewLine);
   const tokens: CST.Token[] = [];
+  let lexemes = 0;
   for (const lexeme of new Lexer().lex(text)) {
     tokens.push(...parser.next(lexeme));
+    if (++lexemes > MAX_LEXEMES) return [problem(parser.offset, 'too much in one file', 'a few rules')];
     if (parser.stack.length > MAX_DEPTH) {
       return [problem(parser.offset, 'lists or maps nested too deeply', 'a map with "rules"')];
     }

@@ -12,6 +12,8 @@ export class Folder {
   readonly usr = join(this.path, 'usr');
 
   constructor() {
+    // Where a user's files may be written by their group, all of these would be refused.
+    process.umask(0o022);
     mkdirSync(join(this.etc, 'rules.d'), { recursive: true });
     mkdirSync(join(this.usr, 'rules.d'), { recursive: true });
   }

@@ -103,7 +103,7 @@ function reference(glob: string, name: string): boolean {
   return name !== '' && (glob[0] === '?' || glob[0] === name[0]) && reference(glob.slice(1), name.slice(1));
 }
 
-const character = fc.constantFrom(...'ab.-_:@{}()!+,$^"#~&%;=<>');
+const character = fc.constantFrom(...'ab.-_:@{}()!+,$^"#~&%;=<>'.split(''));
 /** `.` and `..` are no names to the kernel (dev_valid_name). */
 const name = fc
   .array(character, { minLength: 1, maxLength: 8 })
