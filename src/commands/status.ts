@@ -60,7 +60,11 @@ function uplinksText(uplinks: readonly UplinkDocument[]): string {
     uplink.state,
     uplink.endpoint ? `id ${uplink.endpoint.id} ${uplink.endpoint.flags.join(',')}` : '-',
     uplink.gateway ?? '-',
-    uplink.address === null ? '-' : uplink.table === null ? 'main' : `${uplink.table}`,
+    uplink.rule === null || uplink.address === null
+      ? '-'
+      : uplink.table === null
+        ? 'main'
+        : `${uplink.table}`,
     printable(uplink.reason),
   ]);
   const head = ['INTERFACE', 'ADDRESS', 'STATE', 'ENDPOINT', 'GATEWAY', 'TABLE', 'REASON'];

@@ -27,6 +27,8 @@ const ENDPOINTS_AGAIN = 30_000;
 /** After a read that failed, and after an action that was refused. */
 const READ_AGAIN = 100;
 const TRY_AGAIN = 5_000;
+/** Who keeps removing our objects is named once, and again after this long a peace. */
+const BLAME_AGAIN = 60_000;
 /** A pass rests as long as the one before took, so that a storm leaves half of the processor to others. */
 const LONGEST_REST = 250;
 /** Passes that follow each other by our own changes; more means that the kernel does not do what it says. */
@@ -64,6 +66,7 @@ export class Loop {
   #told: ToldRecord;
   #view: View | null = null;
   #rehearsed = '';
+  #blamed = -Infinity;
   #flushed: string[] = [];
   #running = false;
   #stopped = false;
@@ -165,7 +168,8 @@ export class Loop {
   /** @returns whether our own changes make another pass necessary */
   async #pass(): Promise<boolean> {
     const { clock, reader, hooks } = this.#parts;
-    const stale = new Set(this.#stale);
+    // Nobody says when an endpoint is changed, and what is added must not collide with one that is not known.
+    const stale = new Set<Part>([...this.#stale, 'endpoints']);
     this.#stale.clear();
     const snapshot = await reader.read(stale);
     const moved = stale.has('links') || stale.has('addresses');
@@ -220,9 +224,11 @@ export class Loop {
   }
 
   #blame(restored: readonly Action[], wait: number | null): void {
-    const { log } = this.#parts;
+    const { log, clock } = this.#parts;
+    const often = clock.now() < this.#blamed + BLAME_AGAIN;
+    if (restored.length > 0) this.#blamed = clock.now();
     for (const action of restored)
-      log.warn(
+      (often ? log.debug : log.warn)(
         `${actionText(action)}: put back, another program removed it; if that is systemd-networkd, ` +
           'set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf',
       );

@@ -201,7 +201,10 @@ async function end(parts: {
   const owned = parts.loop.view?.memory.owned.size ?? 0;
   parts.kernel.close();
   if (owned > 0 && !parts.once)
-    parts.log.info(`ended; ${owned} endpoints stay as they are, "multihomed flush" removes all that is ours`);
+    parts.log.info(
+      `ended; ${owned === 1 ? 'one endpoint stays as it is' : `${owned} endpoints stay as they are`}, ` +
+        '"multihomed flush" removes all that is ours',
+    );
   else parts.log.info(parts.once ? 'one pass made' : 'ended; nothing of ours stands');
 }
 

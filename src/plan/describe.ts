@@ -18,7 +18,7 @@ export function describe(entry: Entry, fate: Fate, memory: Memory): Uplink {
   };
   return {
     key: `${link.index}/${candidate.address.address}`,
-    state: lingers ? 'lingering' : verdict.state,
+    state: lingers && verdict.state !== 'conflict' ? 'lingering' : verdict.state,
     reason: lingers ? `${verdict.reason}; ${stays(candidate.family)}` : verdict.reason,
     interface: link.name,
     ifindex: link.index,

@@ -83,8 +83,7 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory): v
   const through = viable.default?.hop.gateway ? ` through ${viable.default.hop.gateway}` : '';
   if (!stands(routing, snapshot)) {
     // Something took our routes or policy rules away; the endpoint stays while they are put back.
-    if (endpoint)
-      drop(entry, { state: 'active', reason: `routes and policy rules are being put back${through}` });
+    if (endpoint) drop(entry, { state: 'active', reason: `routes and policy rules are being put back` });
     return;
   }
   const refused = verify(viable, snapshot);

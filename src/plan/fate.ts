@@ -52,9 +52,12 @@ function hasSuccessor(endpoint: Endpoint, holder: Entry | undefined, entries: re
   );
 }
 
-/** The way of a lingering endpoint stays as it stands. */
-export function kept(lingering: readonly Endpoint[], snapshot: Snapshot): Kept {
-  const sources = new Set(lingering.map((endpoint) => endpoint.address));
+/** The way of a lingering endpoint stays as it stands, unless its address has found another link. */
+export function kept(lingering: readonly Endpoint[], entries: readonly Entry[], snapshot: Snapshot): Kept {
+  const moved = new Set(
+    entries.filter((entry) => entry.viable).map((entry) => entry.candidate.address.address),
+  );
+  const sources = new Set(lingering.map((each) => each.address).filter((address) => !moved.has(address)));
   const tables = snapshot.policyRules
     .filter((rule) => rule.source !== null && sources.has(rule.source) && rule.table > 255)
     .map((rule) => rule.table);

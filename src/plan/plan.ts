@@ -38,7 +38,7 @@ export function plan(snapshot: Snapshot, configuration: Configuration, memory: M
   const fate = decideFate(entries, owned, active);
   const endpointAdds = grantSlots(entries, snapshot, memory, owned, fate);
   const wanted = entries.flatMap((entry) => (entry.routing && isWanted(entry) ? [entry.routing] : []));
-  const routing = routingDifference(wanted, kept(fate.lingering, snapshot), snapshot);
+  const routing = routingDifference(wanted, kept(fate.lingering, entries, snapshot), snapshot);
   const remaining = owned.filter((each) => !fate.deletions.includes(each));
   const limits = limitsDifference(
     configuration.limits,

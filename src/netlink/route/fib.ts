@@ -7,7 +7,7 @@ import { decodeRoute, RTA_DST, RTA_OIF, RTA_SRC, RTM_GETROUTE, RTM_NEWROUTE, typ
 
 /** The entry that matched, rather than the result; without it IPv4 with RTA_OIF succeeds with no route at all. */
 const RTM_F_FIB_MATCH = 0x2000;
-/** IPv4 reports table 254 for every table without it. */
+/** IPv4 reports table 254 for every table without it; IPv6 always tells, and refuses the flag with EINVAL. */
 const RTM_F_LOOKUP_TABLE = 0x1000;
 
 export interface FibQuery {
@@ -41,7 +41,7 @@ export async function askFib(requester: Requester, query: FibQuery): Promise<Fib
     .u8(bits)
     .u8(query.source ? bits : 0)
     .bytes(Buffer.alloc(5))
-    .u32(RTM_F_LOOKUP_TABLE | (query.resolved ? 0 : RTM_F_FIB_MATCH))
+    .u32((query.family === 'ipv4' ? RTM_F_LOOKUP_TABLE : 0) | (query.resolved ? 0 : RTM_F_FIB_MATCH))
     .attributeBytes(RTA_DST, addressBytes(query.destination));
   if (query.source) writer.attributeBytes(RTA_SRC, addressBytes(query.source));
   if (query.ifindex !== undefined) writer.attributeU32(RTA_OIF, query.ifindex);
