@@ -9,7 +9,7 @@ import { nearest } from './nearest.ts';
 import { quote } from './problem.ts';
 import type { AddressChoice, EndpointFlag, Family } from './rule.ts';
 
-export const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'laminar'] as const satisfies EndpointFlag[];
+const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'laminar'] as const satisfies EndpointFlag[];
 const FLAG_WORDS = [...FLAGS, 'ignore'] as const;
 const FAMILIES = ['ipv4', 'ipv6'] as const satisfies Family[];
 const ADDRESSES = ['auto', 'stable', 'temporary', 'all'] as const satisfies AddressChoice[];

@@ -55,16 +55,28 @@ export async function loadFirst(files: readonly TrustedFile[]): Promise<string |
  * say. All of it is synchronous, so nothing else of this program sees the change.
  */
 function elsewhere<T>(make: () => T): T {
-  // By descriptor: the way back leads to the same folder though it was renamed or removed.
-  const here = openSync('.', O_PATH);
+  const here = currentFolder();
   try {
     process.chdir(NO_MANS_LAND);
     return make();
   } finally {
-    try {
+    if (here === null) {
+      process.chdir('/');
+    } else {
       process.chdir(`${DESCRIPTORS}/${here}`);
-    } finally {
       closeSync(here);
     }
+  }
+}
+
+/**
+ * By descriptor: the way back leads to the same folder though it was renamed or removed. Null: this user may not enter
+ * it (sudo from another's home), so that no relative name could be used there anyway.
+ */
+function currentFolder(): number | null {
+  try {
+    return openSync('.', O_PATH);
+  } catch {
+    return null;
   }
 }

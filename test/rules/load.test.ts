@@ -239,3 +239,50 @@ test('all the errors of all the files at once', async () => {
     'usr/rules.d/20.yaml:1:9',
   ]);
 });
+
+test('all that a configuration may say', async () => {
+  folder.put(
+    'etc/config.yaml',
+    `rules:
+  "docker*|veth*|virbr*": ignore
+  "wwan*|usb*|enx*": subflow backup
+  "wl*": subflow
+  eth0: { flags: signal, port: 4433 }
+  "enp*":
+    flags: [subflow, fullmesh]
+    families: [ipv4, ipv6]
+    addresses: auto
+    per-interface: 1
+    routing: policy
+    check-route: true
+    driver: "cdc_*|qmi_wwan"
+    table: auto
+    link-local: false
+limits: { subflows: 8, add-addr-accepted: 8 }
+hooks: { timeout: 30s, user: root }
+`,
+  );
+  const { rules, limits, hooks, warnings } = await folder.load();
+  expect(rules.map(({ flags }) => flags.join(' '))).toEqual([
+    '',
+    'subflow backup',
+    'subflow',
+    'signal',
+    'subflow fullmesh',
+  ]);
+  expect(limits).toEqual({ subflows: 8, addAddrAccepted: 8 });
+  expect(hooks.timeout).toBe(30_000);
+  expect(warnings).toEqual([]);
+});
+
+test('a table can serve one interface: a glob, or two rules, are told so', async () => {
+  folder.put(
+    'etc/config.yaml',
+    'rules: {"a*": {flags: subflow, table: 7}, b: {flags: subflow, table: 8}, c: {flags: signal, table: 8}, d: {flags: subflow, table: 9}}',
+  );
+  expect((await folder.load()).warnings).toEqual([
+    expect.stringMatching(/^table 7 in .*:1 can serve one interface only, and "a\*" may match more$/),
+    expect.stringMatching(/^table 8 of the rule "b" .* is that of "c" too$/),
+    expect.stringMatching(/^table 8 of the rule "c" .* is that of "b" too$/),
+  ]);
+});
