@@ -32,6 +32,20 @@ export function program(setCode: (code: number) => void): Command {
     .action(async (name, flags) => setCode(await (await import('./status.ts')).statusCommand(name, flags)));
 
   root
+    .command('explain <interface>')
+    .description('why an uplink is as it is, step by step, and what to do')
+    .option('--json', 'one JSON document')
+    .option('--config <file>', 'the rules to go by where no daemon runs')
+    .action(async (name, flags) => setCode(await (await import('./explain.ts')).explainCommand(name, flags)));
+
+  root
+    .command('plan')
+    .description('what run would change now, one action a line')
+    .option('--json', 'one JSON document')
+    .option('--config <file>', 'read this one file and nothing else')
+    .action(async (flags) => setCode(await (await import('./plan.ts')).planCommand(flags)));
+
+  root
     .command('check [file]')
     .description('read the configuration and name every error in it')
     .option('--json', 'one JSON document')

@@ -10,7 +10,10 @@ export class ControlError extends Error {
 }
 
 /** @returns undefined where no daemon listens @throws ControlError */
-export function ask(path: string, request: { readonly ask: string } & object): Promise<unknown> {
+export function ask(
+  path: string,
+  request: { readonly ask: string; readonly [key: string]: string },
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const client = createConnection(path);
     let text = '';

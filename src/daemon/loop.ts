@@ -9,7 +9,9 @@ import type { HookDispatcher, ToldRecord } from '../hooks/dispatcher.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import { actionText, type Action } from '../plan/action.ts';
+import { flagNames } from '../plan/flags.ts';
 import { flushActions } from '../plan/flush.ts';
+import { learnFlags } from '../plan/learn.ts';
 import type { Memory } from '../plan/memory.ts';
 import { plan, type Plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
@@ -176,7 +178,8 @@ export class Loop {
     if (this.#woken && (moved || stale.has('routes')))
       this.#memory = { ...this.#memory, failures: new Map() };
     this.#woken = false;
-    const planned = plan(snapshot, this.#configuration, this.#memory);
+    this.#learn(snapshot);
+    const planned = plan(snapshot, this.#configuration, this.#memory, this.#parts.dryRun);
     this.#view = { plan: planned, snapshot, memory: this.#memory };
     this.#diary.write(planned, clock.now());
     const level = levelOf(planned, snapshot);
@@ -192,6 +195,16 @@ export class Loop {
     if (this.#memory.resting) this.#flushed.push(...done.map(actionText));
     for (const action of done) for (const part of staleBy(action)) this.#stale.add(part);
     return done.length > 0;
+  }
+
+  #learn(snapshot: Snapshot): void {
+    const learnt = learnFlags(this.#memory, snapshot);
+    const unknown = learnt.unknownFlags & ~this.#memory.unknownFlags;
+    if (unknown)
+      this.#parts.log.warn(
+        `this kernel does not know the flag ${flagNames(unknown).join(', ')}: it is left out`,
+      );
+    this.#memory = learnt;
   }
 
   async #do(actions: readonly Action[], snapshot: Snapshot): Promise<Action[]> {

@@ -7,6 +7,7 @@ import { listen } from '../events/listener.ts';
 import { HookDispatcher, nobodyTold, type ToldRecord } from '../hooks/dispatcher.ts';
 import { localRunner } from '../hooks/local.ts';
 import { rehearsingRunner } from '../hooks/rehearse.ts';
+import { explain } from '../plan/explain.ts';
 import type { Memory } from '../plan/memory.ts';
 import { questions } from '../plan/select.ts';
 import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
@@ -19,7 +20,7 @@ import { notify, watchdogInterval } from '../system/notify.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { checkEnabled, connectKernel, probeLimits, userspacePathManager } from './kernel.ts';
-import { Loop } from './loop.ts';
+import { Loop, type View } from './loop.ts';
 import { watchFolders } from './watch.ts';
 
 export interface RunOptions {
@@ -100,14 +101,13 @@ export async function run(options: RunOptions): Promise<void> {
     onOverrun: () => log.debug(`events were lost (${++overruns} times so far): everything is read again`),
     onError: (error) => failed.reject(error),
   });
-  const status = (): object => {
+  const seen = (): View => {
     if (!loop.view) throw new Error('the first look at the kernel is not over yet');
-    const { resting } = loop.view.memory;
-    return statusDocument(
-      loop.view,
-      { pid: process.pid, resting, dryRun: options.dryRun, overruns },
-      problems,
-    );
+    return loop.view;
+  };
+  const status = (): object => {
+    const { resting } = seen().memory;
+    return statusDocument(seen(), { pid: process.pid, resting, dryRun: options.dryRun, overruns }, problems);
   };
   const reload = async (always: boolean): Promise<void> => {
     const loaded = await loadConfiguration(options.load);
@@ -124,6 +124,13 @@ export async function run(options: RunOptions): Promise<void> {
   };
   const verbs: Record<string, Verb> = {
     status: { change: false, answer: status },
+    explain: {
+      change: false,
+      answer: ({ interface: name }) => {
+        const { plan, snapshot, memory } = seen();
+        return explain(String(name), plan, snapshot, configuration, memory);
+      },
+    },
     flush: { change: true, answer: () => loop.flush() },
     reload: { change: true, answer: () => reload(true) },
   };

@@ -77,13 +77,18 @@ export function drop(entry: Entry, verdict: Verdict): void {
 }
 
 /** Sets `active` and `verified`, or why not; leaves null where routes and policy rules are still to be made. */
-export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory): void {
+export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, foresee: boolean): void {
   const { viable, routing, endpoint, candidate } = entry;
   if (entry.verdict || !viable || !routing) return;
   const through = viable.default?.hop.gateway ? ` through ${viable.default.hop.gateway}` : '';
   if (!stands(routing, snapshot)) {
     // Something took our routes or policy rules away; the endpoint stays while they are put back.
-    if (endpoint) drop(entry, { state: 'active', reason: `routes and policy rules are being put back` });
+    if (endpoint) drop(entry, { state: 'active', reason: 'routes and policy rules are being put back' });
+    else if (foresee)
+      drop(entry, {
+        state: 'verified',
+        reason: `default route${through}; routes, policy rules and endpoint come next`,
+      });
     return;
   }
   const refused = verify(viable, snapshot);

@@ -20,18 +20,26 @@ import type { Selected, Uplink } from './uplink.ts';
 export interface Plan {
   readonly uplinks: readonly Uplink[];
   readonly selected: readonly Selected[];
+  /** In the order of rank; what `explain` walks through. */
+  readonly entries: readonly Entry[];
   /** In the order in which they are to be done. */
   readonly actions: readonly Action[];
   /** Seconds until a router-advertised default ends without a word from the kernel; null: none does. */
   readonly expires: number | null;
 }
 
-export function plan(snapshot: Snapshot, configuration: Configuration, memory: Memory): Plan {
+/** `foresee`: take for granted that routes and policy rules, once made, are verified; for those who only look. */
+export function plan(
+  snapshot: Snapshot,
+  configuration: Configuration,
+  memory: Memory,
+  foresee = false,
+): Plan {
   const selected = select(snapshot, configuration.rules);
   const owned = standing(snapshot, memory);
   const entries = rank(assessAll(snapshot, memory, selected, owned));
   claimAddresses(entries);
-  for (const entry of entries) verifyEntry(entry, snapshot, memory);
+  for (const entry of entries) verifyEntry(entry, snapshot, memory, foresee);
   const active = new Set<Family>(
     entries.filter((entry) => entry.verdict?.state === 'active').map((entry) => entry.candidate.family),
   );
@@ -62,6 +70,7 @@ export function plan(snapshot: Snapshot, configuration: Configuration, memory: M
       ...orphans(entries, fate, snapshot),
     ],
     selected,
+    entries,
     actions: memory.resting ? [] : actions.filter((action) => !memory.failures.has(actionText(action))),
     expires: soonest(entries),
   };

@@ -1,4 +1,5 @@
 /** What is wrong with a configuration, and how it is told. */
+import { printable } from '../system/printable.ts';
 
 export interface ConfigurationProblem {
   readonly file: string;
@@ -27,12 +28,4 @@ export function formatProblem(problem: ConfigurationProblem): string {
 /** In quotes, shortened to 60 characters. */
 export function quote(text: string): string {
   return printable(JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text));
-}
-
-/** A configuration may hold anything; a terminal must not obey it, nor a log be split or turned around by it. */
-function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, '0') ?? ''}`,
-  );
 }

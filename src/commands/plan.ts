@@ -1,0 +1,31 @@
+/** `multihomed plan`: what `run` would change now. */
+import { probeLimits } from '../daemon/kernel.ts';
+import { NetlinkError } from '../netlink/error.ts';
+import { actionText } from '../plan/action.ts';
+import { plan } from '../plan/plan.ts';
+import { configurationOrExit } from './configuration.ts';
+import { EXIT } from './exit.ts';
+import { look, openNamespace } from './namespace.ts';
+import { print } from './print.ts';
+
+export async function planCommand(flags: {
+  readonly json?: boolean;
+  readonly config?: string;
+}): Promise<number> {
+  const configuration = await configurationOrExit(flags.config === undefined ? {} : { config: flags.config });
+  const namespace = await openNamespace();
+  try {
+    const { snapshot, memory } = await look(namespace, configuration);
+    // Who may not ask for the most that a limit can be is shown the plan without the limits.
+    const limitMax = await probeLimits(namespace.kernel).catch((error: unknown) => {
+      if (error instanceof NetlinkError && error.code === 'EPERM') return null;
+      throw error;
+    });
+    const actions = plan(snapshot, configuration, { ...memory, limitMax }, true).actions.map(actionText);
+    if (flags.json) print(JSON.stringify({ version: 1, actions }));
+    else print(actions.join('\n') || 'Nothing: the kernel has what it should.');
+    return EXIT.done;
+  } finally {
+    namespace.kernel.close();
+  }
+}

@@ -1,0 +1,56 @@
+/** The download's content: numbered blocks, each with a checksum, so that nothing lost, doubled or moved goes unseen. */
+import { randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+
+/** Sequence number u32, content, CRC-32 of both. */
+export const BLOCK = 8192;
+const CHECKSUM = BLOCK - 4;
+
+/** One filling for all: the number in front makes each checksum another. */
+const filling = randomBytes(BLOCK);
+
+export function makeBlock(sequence: number): Buffer {
+  const block = Buffer.from(filling);
+  block.writeUInt32BE(sequence >>> 0, 0);
+  block.writeUInt32BE(crc32(block.subarray(0, CHECKSUM)), CHECKSUM);
+  return block;
+}
+
+/** A byte of the download is not what was sent. */
+export class ContentError extends Error {
+  override readonly name = 'ContentError';
+}
+
+/** Takes the stream in whatever pieces it comes. */
+export class BlockChecker {
+  /** Whole blocks that were right. */
+  blocks = 0;
+  readonly #block = Buffer.alloc(BLOCK);
+  #filled = 0;
+
+  /** Bytes so far, those of a block that is not whole yet included. */
+  get bytes(): number {
+    return this.blocks * BLOCK + this.#filled;
+  }
+
+  /** @throws ContentError */
+  take(piece: Buffer): void {
+    for (let at = 0; at < piece.length;) {
+      const copied = piece.copy(this.#block, this.#filled, at);
+      at += copied;
+      this.#filled += copied;
+      if (this.#filled === BLOCK) this.#check();
+    }
+  }
+
+  #check(): void {
+    const sequence = this.#block.readUInt32BE(0);
+    const found = this.#block.readUInt32BE(CHECKSUM);
+    if (sequence !== this.blocks >>> 0)
+      throw new ContentError(`block ${sequence} came where block ${this.blocks} was due`);
+    if (crc32(this.#block.subarray(0, CHECKSUM)) !== found)
+      throw new ContentError(`block ${sequence} has a wrong checksum`);
+    this.blocks++;
+    this.#filled = 0;
+  }
+}

@@ -1,0 +1,73 @@
+/** What has happened so far, and what is waited for. */
+import { tenth, type Fact } from './fact.ts';
+
+/** Something of the story did not come. */
+export class StoryError extends Error {
+  override readonly name = 'StoryError';
+}
+
+/** Without `at`, for every kind of fact by itself. */
+type Untimed<F> = F extends Fact ? Omit<F, 'at'> : never;
+export type Tidings = Untimed<Fact>;
+
+interface Wait {
+  readonly wanted: (fact: Fact) => boolean;
+  readonly found: (fact: Fact) => void;
+}
+
+export class Chronicle {
+  readonly #start = performance.now();
+  readonly #facts: Fact[] = [];
+  readonly #waits = new Set<Wait>();
+  readonly #write: (fact: Fact) => void;
+
+  constructor(write: (fact: Fact) => void) {
+    this.#write = write;
+  }
+
+  /** Milliseconds since the start. */
+  now(): number {
+    return tenth(performance.now() - this.#start);
+  }
+
+  tell<T extends Tidings>(tidings: T, at = this.now()): void {
+    // The compiler does not put the halves of a union together again.
+    const fact = { ...tidings, at } as unknown as Fact;
+    this.#write(fact);
+    // The receiver keeps its own log.
+    if (fact.kind === 'arrivals') return;
+    this.#facts.push(fact);
+    for (const wait of [...this.#waits]) if (wait.wanted(fact)) wait.found(fact);
+  }
+
+  /**
+   * The first fact of this kind since `from` for which `wanted` holds.
+   * Rejects with StoryError when it has not come `patience` milliseconds from now.
+   */
+  until<K extends Fact['kind']>(
+    kind: K,
+    wanted: (fact: Extract<Fact, { kind: K }>) => boolean,
+    options: { readonly from: number; readonly what: string; readonly patience?: number },
+  ): Promise<Extract<Fact, { kind: K }>> {
+    type Wanted = Extract<Fact, { kind: K }>;
+    const { from, what, patience = 5000 } = options;
+    const fits = (fact: Fact): boolean => fact.kind === kind && fact.at >= from && wanted(fact as Wanted);
+    const past = this.#facts.find(fits);
+    if (past) return Promise.resolve(past as Wanted);
+    return new Promise((resolve, reject) => {
+      const wait: Wait = {
+        wanted: fits,
+        found: (fact) => {
+          clearTimeout(timer);
+          this.#waits.delete(wait);
+          resolve(fact as Wanted);
+        },
+      };
+      const timer = setTimeout(() => {
+        this.#waits.delete(wait);
+        reject(new StoryError(`${what} did not come within ${patience / 1000} s`));
+      }, patience);
+      this.#waits.add(wait);
+    });
+  }
+}

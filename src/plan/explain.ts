@@ -1,0 +1,206 @@
+/** The way up, step by step, with the evidence: told from what the plan itself went by, so that it cannot differ. */
+import type { Link } from '../netlink/route/link.ts';
+import { matchRule } from '../rules/match.ts';
+import type { Configuration, Rule } from '../rules/rule.ts';
+import type { Snapshot, Way } from '../snapshot/snapshot.ts';
+import { carrierReason } from './assess.ts';
+import type { Entry } from './entry.ts';
+import { flagNames } from './flags.ts';
+import type { Memory } from './memory.ts';
+import type { Plan } from './plan.ts';
+import { samePolicyRule, sameRoute } from './routing.ts';
+import type { Uplink } from './uplink.ts';
+
+export interface Step {
+  readonly name: string;
+  /** `passed`, `stopped` here, or still `ahead`. */
+  readonly state: 'passed' | 'stopped' | 'ahead';
+  readonly evidence: string;
+}
+
+export interface ExplainedUplink {
+  readonly address: string | null;
+  readonly state: string;
+  readonly reason: string;
+  readonly steps: readonly Step[];
+  /** The next thing to do; null: nothing. */
+  readonly advice: string | null;
+}
+
+export interface Explanation {
+  readonly interface: string;
+  /** From top to bottom: rules that do not match, each with why, and the one that does. */
+  readonly rules: readonly {
+    readonly glob: string;
+    readonly place: string;
+    readonly matches: boolean;
+    readonly why: string;
+  }[];
+  readonly uplinks: readonly ExplainedUplink[];
+  readonly advice: string | null;
+}
+
+export function explain(
+  name: string,
+  planned: Plan,
+  snapshot: Snapshot,
+  configuration: Configuration,
+  memory: Memory,
+): Explanation | null {
+  const link = [...snapshot.links.values()].find(
+    (each) => each.name === name || each.altnames.includes(name),
+  );
+  if (!link) return null;
+  const rules = explainRules(link, snapshot, configuration);
+  const uplinks = planned.uplinks
+    .filter((uplink) => uplink.ifindex === link.index)
+    .map((uplink) => explainUplink(uplink, link, planned, snapshot, memory));
+  const matched = rules.some((rule) => rule.matches);
+  return { interface: link.name, rules, uplinks, advice: matched ? null : unmatched(link, configuration) };
+}
+
+function explainRules(link: Link, snapshot: Snapshot, { rules }: Configuration): Explanation['rules'] {
+  const driver = snapshot.drivers.get(link.index) ?? null;
+  const { rule, tried } = matchRule(rules, { name: link.name, altnames: link.altnames, driver });
+  const row = (each: Rule, matches: boolean, why: string) => ({
+    glob: each.glob,
+    place: `${each.origin.file}:${each.origin.line}`,
+    matches,
+    why,
+  });
+  const above = tried.map((each) => row(each.rule, false, each.why));
+  return rule ? [...above, row(rule, true, rule.ignore ? 'ignore' : rule.flags.join(' '))] : above;
+}
+
+function unmatched(link: Link, { files }: Configuration): string {
+  const where = files[0] ?? '/etc/multihomed/config.yaml';
+  if (link.loopback) return 'loopback is used only by a rule that names it and says "link-local: true"';
+  return `no rule matches: add one to ${where}, for example  ${JSON.stringify(link.name)}: subflow`;
+}
+
+function explainUplink(
+  uplink: Uplink,
+  link: Link,
+  planned: Plan,
+  snapshot: Snapshot,
+  memory: Memory,
+): ExplainedUplink {
+  const entry = planned.entries.find(
+    (each) => `${each.candidate.selected.link.index}/${each.candidate.address.address}` === uplink.key,
+  );
+  const { address, state, reason } = uplink;
+  const steps = entry ? addressSteps(entry, link, snapshot, memory) : [linkStep(link)];
+  return { address, state, reason, steps: afterStop(steps), advice: advise(uplink, link, entry) };
+}
+
+const linkStep = (link: Link): Step => ({
+  name: 'link',
+  state: link.usable ? 'passed' : 'stopped',
+  evidence: link.usable ? 'up, running, with carrier' : carrierReason(link.flags),
+});
+
+function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memory): Step[] {
+  const { candidate, routing, verdict, endpoint } = entry;
+  const { answer, out, address } = candidate;
+  const stopped = (when: boolean): Step['state'] => (when ? 'stopped' : 'passed');
+  const found = answer?.default ?? null;
+  const missing = routing ? missingText(routing, snapshot) : '';
+  const checked = candidate.selected.rule.checkRoute;
+  const settled =
+    verdict?.state === 'active' || verdict?.state === 'verified' || verdict?.state === 'no free slot';
+  return [
+    linkStep(link),
+    {
+      name: 'address',
+      state: stopped(out !== null),
+      evidence: out?.reason ?? `${address.address}/${address.prefixLength}, usable`,
+    },
+    {
+      name: 'default route',
+      state: stopped(!found && checked),
+      evidence: found
+        ? `${found.hop.gateway ? `via ${found.hop.gateway}` : 'without a gateway'} dev ${link.name}, metric ${found.route.metric}, table ${found.route.table}`
+        : checked
+          ? `none through ${link.name}: ${answer?.why ?? 'the kernel was not asked'}`
+          : 'none, and check-route is off',
+    },
+    {
+      name: 'address free',
+      state: stopped(verdict?.state === 'conflict' && !verdict.routed),
+      evidence:
+        verdict?.state === 'conflict' && !verdict.routed
+          ? verdict.reason
+          : 'no other endpoint and no better-ranked uplink has it',
+    },
+    candidate.table === null
+      ? { name: 'routes and policy rules', state: 'passed', evidence: 'routing: main, none are made' }
+      : {
+          name: 'routes and policy rules',
+          state: stopped(missing !== ''),
+          evidence: missing === '' ? `stand in table ${candidate.table}` : missing,
+        },
+    {
+      name: 'path',
+      state: stopped(!settled),
+      evidence: answer
+        ? `bound: ${wayText(answer.bound, snapshot)}; unbound: ${wayText(answer.unbound, snapshot)}`
+        : 'not asked',
+    },
+    {
+      name: 'slot',
+      state: stopped(verdict?.state === 'no free slot'),
+      evidence: `${snapshot.endpoints.length} endpoints stand${Number.isFinite(memory.slots) ? ` of ${memory.slots}` : ''}`,
+    },
+    {
+      name: 'endpoint',
+      state: endpoint ? 'passed' : 'stopped',
+      evidence: endpoint ? `id ${endpoint.id}, ${flagNames(endpoint.flags).join(' ')}` : 'none',
+    },
+  ];
+}
+
+/** What comes behind the first stop was not reached. */
+function afterStop(steps: readonly Step[]): Step[] {
+  const stop = steps.findIndex((step) => step.state === 'stopped');
+  return steps.map((step, at) =>
+    stop !== -1 && at > stop ? { ...step, state: 'ahead', evidence: '' } : step,
+  );
+}
+
+function missingText(routing: NonNullable<Entry['routing']>, snapshot: Snapshot): string {
+  const routes = routing.routes.filter((route) => !snapshot.ownRoutes.some((own) => sameRoute(own, route)));
+  const rules = routing.policyRules.filter(
+    (rule) => !snapshot.policyRules.some((own) => samePolicyRule(own, rule)),
+  );
+  if (routes.length === 0 && rules.length === 0) return '';
+  return `missing: ${routes.length} routes, policy rules ${rules.map((rule) => rule.priority).join(', ') || 'none'}`;
+}
+
+function wayText(way: Way, snapshot: Snapshot): string {
+  if (way.kind === 'none') return `the kernel answers ${way.error.code}`;
+  if (way.kind === 'specific') return 'a more specific route (split default) keeps its traffic';
+  const devices = way.ifindex.map((index) => snapshot.links.get(index)?.name ?? `if${index}`).join(', ');
+  return `by ${devices}${way.gateway ? ` via ${way.gateway}` : ''}, table ${way.table}`;
+}
+
+function advise(uplink: Uplink, link: Link, entry: Entry | undefined): string | null {
+  const family = uplink.family === 'ipv6' ? ' -6' : '';
+  switch (uplink.state) {
+    case 'no carrier':
+      return link.flags & 1 ? 'plug the cable in, or join the network' : `ip link set ${link.name} up`;
+    case 'no address':
+      return `give ${link.name} an address: by DHCP, or  ip address add ADDRESS/PREFIX dev ${link.name}`;
+    case 'no default route':
+      return `add one:  ip${family} route add default via GATEWAY dev ${link.name} metric 700  (or "check-route: false" in the rule)`;
+    case 'no free slot':
+      return 'ip mptcp endpoint show  lists who has the slots; the first that is deleted is taken';
+    case 'conflict':
+      return entry?.verdict?.routed
+        ? `ip${family} rule show  lists what stands before ours; delete the one named above, or give it a number above 8689`
+        : 'delete what is named above, or give the other interface another address';
+    case 'tentative':
+      return 'wait for duplicate address detection: a second or two';
+    default:
+      return null;
+  }
+}
