@@ -1,3 +1,28 @@
-export async function demoCommand(_flags: { readonly json?: boolean }): Promise<number> {
-  return 0;
+/** `multihomed demo`: a private network in which all of this can be seen. */
+import { StoryError } from '../demo/chronicle.ts';
+import { demo, PARTS } from '../demo/demo.ts';
+import { MissingError } from '../demo/enclosure.ts';
+import { ForbiddenError } from '../demo/forbidden.ts';
+import { CommandError, EXIT } from './exit.ts';
+
+export interface DemoFlags {
+  readonly json?: boolean;
+  /** Which part of the demo this process is; for its own use. */
+  readonly as?: string;
+}
+
+export async function demoCommand(flags: DemoFlags): Promise<number> {
+  if (flags.as !== undefined) {
+    await PARTS[flags.as]?.();
+    return EXIT.done;
+  }
+  try {
+    return await demo({ json: flags.json ?? false });
+  } catch (error) {
+    if (error instanceof ForbiddenError) throw new CommandError(EXIT.permission, error.message);
+    if (error instanceof MissingError) throw new CommandError(EXIT.unavailable, error.message);
+    if (error instanceof StoryError)
+      throw new CommandError(EXIT.software, `The demo broke off: ${error.message}`);
+    throw error;
+  }
 }

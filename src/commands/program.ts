@@ -62,6 +62,7 @@ export function program(setCode: (code: number) => void): Command {
     .command('demo')
     .description('a private network in which all of this can be seen; touches nothing of this host')
     .option('--json', 'one JSON document a line')
+    .addOption(new Option('--as <part>').choices(['laptop', 'internet']).hideHelp())
     .action(async (flags) => setCode(await (await import('./demo.ts')).demoCommand(flags)));
 
   for (const command of root.commands) command.exitOverride();

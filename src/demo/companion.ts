@@ -1,0 +1,65 @@
+/** Programs that run beside the laptop's own, and what they say line by line. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { StoryError } from './chronicle.ts';
+
+const PATIENCE = 10_000;
+
+export class Companion {
+  readonly #child: ChildProcess;
+  readonly #lines: string[] = [];
+  readonly #name: string;
+  #heard: () => void = () => undefined;
+
+  private constructor(name: string, child: ChildProcess, stream: Readable) {
+    this.#name = name;
+    this.#child = child;
+    child.once('exit', (code, signal) => {
+      this.#lines.push(`it ended by itself (${signal ?? code})`);
+      this.#heard();
+    });
+    child.stdin?.on('error', () => undefined);
+    createInterface(stream).on('line', (line) => {
+      this.#lines.push(line);
+      this.#heard();
+    });
+  }
+
+  /** The server, in a network namespace of its own. */
+  static async internet(main: string): Promise<Companion> {
+    const program = [process.execPath, main, 'demo', '--as', 'internet'];
+    const child = spawn('unshare', ['--net', '--', ...program], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const companion = new Companion('the server', child, child.stdout);
+    await companion.hear('ready');
+    return companion;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  say(word: string): void {
+    this.#child.stdin?.write(`${word}\n`);
+  }
+
+  /** What follows `word` on the next line that begins with it. @throws StoryError */
+  async hear(word: string): Promise<string> {
+    const until = performance.now() + PATIENCE;
+    for (;;) {
+      const line = this.#lines.shift();
+      if (line?.startsWith(word)) return line.slice(word.length).trim();
+      if (line?.startsWith('it ended')) throw new StoryError(`${this.#name}: ${line}`);
+      if (line !== undefined) continue;
+      const left = until - performance.now();
+      if (left <= 0) throw new StoryError(`${this.#name} did not say "${word}" within ${PATIENCE / 1000} s`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#heard = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/** The real daemon as its own process, with the shipped rules: what it logs, and what its status says. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { ask } from '../control/client.ts';
+import type { StatusDocument } from '../control/document.ts';
+import { connectKernel } from '../daemon/kernel.ts';
+import { systemClock } from '../system/clock.ts';
+import { runtimeFolder } from '../system/runtime.ts';
+import type { Chronicle } from './chronicle.ts';
+import { hookLine } from './hook.ts';
+
+/** `17:03:12.125 `, with which the log begins each line; the chronicle has a clock of its own. */
+const TIME = /^\d\d:\d\d:\d\d\.\d{3} /;
+
+export class Daemon {
+  readonly #chronicle: Chronicle;
+  readonly #socket: string;
+  readonly #told = new Map<string, string>();
+  #asking: Promise<void> | null = null;
+  #again = false;
+
+  private constructor(chronicle: Chronicle, socket: string) {
+    this.#chronicle = chronicle;
+    this.#socket = socket;
+  }
+
+  static async start(chronicle: Chronicle, main: string, onEnd: (text: string) => void): Promise<Daemon> {
+    const kernel = await connectKernel({ clock: systemClock });
+    kernel.close();
+    const daemon = new Daemon(chronicle, runtimeFolder(kernel.namespace).socket);
+    const child = spawn(process.execPath, [main, 'run'], { stdio: ['ignore', 'inherit', 'pipe'] });
+    child.once('exit', (code, signal) => onEnd(`the daemon ended by itself (${signal ?? code})`));
+    createInterface(child.stderr).on('line', (line) => {
+      const text = line.replace(TIME, '');
+      const hook = hookLine(text);
+      chronicle.tell(hook ? { kind: 'hook', ...hook } : { kind: 'log', text });
+      daemon.look();
+    });
+    return daemon;
+  }
+
+  /** Asks for the status, and tells of each uplink that is not as it was. */
+  look(): void {
+    this.#again = true;
+    this.#asking ??= this.#askAll().finally(() => (this.#asking = null));
+  }
+
+  async #askAll(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      // It may not have begun to listen.
+      const status = await ask(this.#socket, { ask: 'status' }).catch(() => undefined);
+      if (status) this.#compare(status as StatusDocument);
+    }
+  }
+
+  #compare({ uplinks }: StatusDocument): void {
+    for (const uplink of uplinks) {
+      const { interface: name, address, state, reason, rule, flags, endpoint } = uplink;
+      // Link-local addresses, which no rule here asks for.
+      if (state === 'ignored') continue;
+      const tidings = {
+        kind: 'uplink',
+        interface: name,
+        address,
+        state,
+        reason,
+        rule,
+        flags,
+        endpoint: endpoint?.id ?? null,
+      } as const;
+      const text = JSON.stringify(tidings);
+      if (this.#told.get(name) === text) continue;
+      this.#told.set(name, text);
+      this.#chronicle.tell(tidings);
+    }
+    for (const name of this.#told.keys())
+      if (!uplinks.some((uplink) => uplink.interface === name)) this.#told.delete(name);
+  }
+}

@@ -1,0 +1,67 @@
+/** The demo as its user sees it: opens the enclosure, shows what is told from inside, and ends both together. */
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { NoMptcpError } from '../daemon/kernel.ts';
+import { StoryError } from './chronicle.ts';
+import { openEnclosure, type Enclosure } from './enclosure.ts';
+import type { Fact } from './fact.ts';
+import { internet } from './internet.ts';
+import { laptop } from './laptop.ts';
+import { Screen } from './screen.ts';
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Parts that the demo itself starts, inside. */
+export const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  laptop: () => laptop(MAIN),
+  internet,
+};
+
+/**
+ * @returns the exit code: 0, or 128 and the signal's number
+ * @throws ForbiddenError, MissingError, NoMptcpError, StoryError
+ */
+export async function demo(options: { readonly json: boolean }): Promise<number> {
+  let signalled: (typeof SIGNALS)[number] | null = null;
+  let gone = false;
+  let enclosure: Enclosure | null = null;
+  const stop = (signal: (typeof SIGNALS)[number]): void => {
+    signalled ??= signal;
+    enclosure?.end();
+  };
+  for (const signal of SIGNALS) process.on(signal, stop);
+  // Whoever read it has seen enough.
+  process.stdout.on('error', () => {
+    gone = true;
+    enclosure?.end();
+  });
+  enclosure = openEnclosure(MAIN);
+  const screen = options.json ? null : new Screen(process.stdout, process.env);
+  try {
+    if (signalled) enclosure.end();
+    let last: Fact | null = null;
+    for await (const fact of enclosure.facts) {
+      if (signalled || gone) continue;
+      if (screen) screen.show(fact);
+      else process.stdout.write(`${JSON.stringify(fact)}\n`);
+      last = fact;
+    }
+    const code = await enclosure.ended;
+    if (signalled) return 128 + constants.signals[signalled];
+    if (gone) return 0;
+    return verdict(last, code);
+  } finally {
+    enclosure.end();
+    screen?.close();
+    for (const signal of SIGNALS) process.removeListener(signal, stop);
+  }
+}
+
+function verdict(last: Fact | null, code: number | null): number {
+  if (last?.kind === 'failure' && last.reason === 'mptcp') throw new NoMptcpError(last.text);
+  if (last?.kind === 'failure') throw new StoryError(last.text);
+  if (last?.kind !== 'end') throw new StoryError(`the private network ended too early (${code ?? 'killed'})`);
+  if (last.received !== last.sent) throw new StoryError(`${last.received} of ${last.sent} bytes came`);
+  return 0;
+}

@@ -1,0 +1,56 @@
+/** The laptop's end of the download: checks what comes, and writes down when. */
+import { once } from 'node:events';
+import { Socket } from 'node:net';
+import { mptcpSocket } from '../system/addon.ts';
+import { BlockChecker } from './block.ts';
+import { SERVER } from './places.ts';
+import type { Arrival } from './stall.ts';
+
+export class Download {
+  readonly checker = new BlockChecker();
+  /** Every data callback so far. */
+  readonly arrivals: Arrival[] = [];
+  /** Rejects with what went wrong; resolves when the server has sent all. */
+  readonly done: Promise<void>;
+  readonly #socket: Socket;
+  #untold = 0;
+
+  /** @throws SystemError */
+  static async start(now: () => number): Promise<Download> {
+    const socket = new Socket({ fd: mptcpSocket('ipv4'), allowHalfOpen: true });
+    socket.connect({ host: SERVER.address, port: SERVER.port });
+    await once(socket, 'connect');
+    return new Download(socket, now);
+  }
+
+  private constructor(socket: Socket, now: () => number) {
+    this.#socket = socket;
+    socket.on('data', (piece: Buffer) => {
+      this.arrivals.push([now(), piece.length]);
+      try {
+        this.checker.take(piece);
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
+    });
+    this.done = once(socket, 'end').then(() => undefined);
+    // Whoever waits for the end hears of it.
+    this.done.catch(() => undefined);
+  }
+
+  get received(): number {
+    return this.checker.bytes;
+  }
+
+  /** Those since the last call. */
+  newArrivals(): Arrival[] {
+    const fresh = this.arrivals.slice(this.#untold);
+    this.#untold = this.arrivals.length;
+    return fresh;
+  }
+
+  /** Says that it is enough: the server ends after the block that it is at. */
+  enough(): void {
+    this.#socket.end();
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Folders that the daemon reads and writes, made private: what is done here shows in this mount namespace alone. The
+ * shipped rules lie where an administrator would put them, and the host's own are out of sight.
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { HOOK_NAME, HOOK_TEXT } from './hook.ts';
+
+const RULES = fileURLToPath(new URL('../../rules/', import.meta.url));
+const HOST_ETC = '/run/host/etc';
+
+export function furnish(): void {
+  mountEmpty('/run');
+  mkdirSync(HOST_ETC, { recursive: true });
+  // Recursive: a user namespace may not take apart what was mounted there by others (mount_namespaces(7)).
+  execFileSync('mount', ['--rbind', '/etc', HOST_ETC]);
+  mountEmpty('/etc');
+  for (const name of readdirSync(HOST_ETC)) {
+    if (name === 'multihomed') continue;
+    const there = `${HOST_ETC}/${name}`;
+    // A relative link means what it meant only where it stood.
+    symlinkSync(lstatSync(there).isSymbolicLink() ? readlinkSync(there) : there, `/etc/${name}`);
+  }
+  if (existsSync('/usr/lib/multihomed')) mountEmpty('/usr/lib/multihomed');
+  mkdirSync('/etc/multihomed/rules.d', { recursive: true, mode: 0o755 });
+  mkdirSync('/etc/multihomed/hooks.d', { mode: 0o755 });
+  // Copied, not mounted: the originals may belong to whoever unpacked them, whom the daemon does not trust.
+  for (const name of readdirSync(RULES).filter((each) => each.endsWith('.yaml')))
+    copyFileSync(`${RULES}${name}`, `/etc/multihomed/rules.d/${name}`);
+  writeFileSync(`/etc/multihomed/hooks.d/${HOOK_NAME}`, HOOK_TEXT, { mode: 0o755 });
+}
+
+function mountEmpty(folder: string): void {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'multihomed-demo', folder]);
+}

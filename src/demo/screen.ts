@@ -1,0 +1,89 @@
+/** Where a person looks: lines that stay, and on a terminal a board below them that is drawn anew. */
+import type { WriteStream } from 'node:tty';
+import { Board } from './board.ts';
+import type { Fact, FigureFact, SceneFact } from './fact.ts';
+import { styleFor, time, type Style } from './style.ts';
+import { summaryLines } from './summary.ts';
+import { timelineLines } from './timeline.ts';
+
+const HIDE_CURSOR = '\u001b[?25l';
+const SHOW_CURSOR = '\u001b[?25h';
+const CLEAR_BELOW = '\u001b[J';
+const up = (lines: number): string => (lines > 0 ? `\u001b[${lines}A` : '');
+
+/** Milliseconds between two lines of the board where it is not drawn anew. */
+const LINE_EVERY = 1000;
+
+export class Screen {
+  readonly #out: NodeJS.WriteStream;
+  readonly #style: Style;
+  readonly #board: Board;
+  readonly #live: boolean;
+  readonly #scenes: SceneFact[] = [];
+  readonly #figures: FigureFact[] = [];
+  #drawn = 0;
+  #lined = 0;
+  #closed = false;
+
+  constructor(out: NodeJS.WriteStream, environment: NodeJS.ProcessEnv) {
+    this.#out = out;
+    this.#live = out.isTTY && environment['TERM'] !== 'dumb';
+    this.#style = styleFor(out.isTTY, environment);
+    this.#board = new Board(this.#style);
+    const { colours } = this.#style;
+    if (this.#live) out.write(HIDE_CURSOR);
+    this.#add([
+      `${colours.bold('multihomed demo')} ${colours.dim('in a private network; nothing of this host is touched')}`,
+    ]);
+  }
+
+  show(fact: Fact): void {
+    this.#board.take(fact);
+    if (fact.kind === 'scene') this.#scenes.push(fact);
+    if (fact.kind === 'figure') this.#figures.push(fact);
+    const lines = timelineLines(fact, this.#style);
+    if (fact.kind === 'end') {
+      this.close();
+      this.#out.write(`${summaryLines(fact, this.#scenes, this.#figures, this.#style).join('\n')}\n`);
+      return;
+    }
+    if (fact.kind === 'sample' && !this.#live && fact.at - this.#lined >= LINE_EVERY) {
+      this.#lined = fact.at;
+      lines.push(`${time(fact.at)}  ${'bytes'.padEnd(8)} ${this.#board.line()}`);
+    }
+    if (lines.length > 0 || fact.kind === 'sample') this.#add(lines);
+  }
+
+  /** Leaves the terminal as it was; the board stays as it is. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#live) this.#out.write(SHOW_CURSOR);
+  }
+
+  #add(lines: readonly string[]): void {
+    if (this.#closed) return;
+    const text = lines.map((line) => `${this.#cut(line)}\n`).join('');
+    if (!this.#live) {
+      this.#out.write(text);
+      return;
+    }
+    const board = this.#board.lines(this.#width).map((line) => `${this.#cut(line)}\n`);
+    this.#out.write(`${up(this.#drawn)}\r${CLEAR_BELOW}${text}${board.join('')}`);
+    this.#drawn = board.length;
+  }
+
+  get #width(): number {
+    return (this.#out as WriteStream).columns || 80;
+  }
+
+  /** A line that wraps would be counted as one: it ends at the terminal's edge. */
+  #cut(line: string): string {
+    if (!this.#live) return line;
+    let room = this.#width - 1;
+    // Colours take no room.
+    return line.replace(/(\u001b\[[\d;]*m)|([\s\S])/gu, (all, colour: string | undefined) =>
+      colour !== undefined || room-- > 0 ? all : '',
+    );
+  }
+}

@@ -1,0 +1,173 @@
+/** The story: a download that goes on while uplinks come and go. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoryError, type Chronicle } from './chronicle.ts';
+import type { Companion } from './companion.ts';
+import { Daemon } from './daemon.ts';
+import { Download } from './download.ts';
+import type { Counters, SceneName } from './fact.ts';
+import type { Network } from './network.ts';
+import { ETHERNET, MODEM, type Path } from './places.ts';
+import { longestStall } from './stall.ts';
+import type { Witness } from './witness.ts';
+
+export interface Cast {
+  readonly chronicle: Chronicle;
+  readonly network: Network;
+  readonly witness: Witness;
+  readonly internet: Companion;
+  readonly main: string;
+}
+
+/** Milliseconds. */
+const SAMPLE = 200;
+const STATUS = 1000;
+/** A DHCP server takes about so long to answer. */
+const DHCP = 1200;
+
+/** Resolves at its end; rejects with what did not happen. */
+export async function tell(cast: Cast): Promise<void> {
+  const broken = new AbortController();
+  const failed = new Promise<never>((_, reject) => {
+    broken.signal.addEventListener('abort', () => reject(broken.signal.reason as Error));
+  });
+  await Promise.race([failed, new Story(cast, (error) => broken.abort(error)).run()]);
+}
+
+class Story {
+  readonly #cast: Cast;
+  readonly #fail: (error: Error) => void;
+  #download: Download | null = null;
+  #links: Record<string, Counters> = {};
+
+  constructor(cast: Cast, fail: (error: Error) => void) {
+    this.#cast = cast;
+    this.#fail = fail;
+  }
+
+  async run(): Promise<void> {
+    const { chronicle, network, internet, main } = this.#cast;
+    const daemon = await Daemon.start(chronicle, main, (text) => this.#fail(new StoryError(text)));
+    setInterval(() => daemon.look(), STATUS);
+
+    let from = this.#scene('ethernet', 'A laptop on Ethernet');
+    await network.wire(ETHERNET);
+    await network.up(ETHERNET);
+    await network.lease(ETHERNET);
+    await this.#active(ETHERNET, from);
+
+    from = this.#scene('download', 'A download begins');
+    internet.say('the address is there');
+    await internet.hear('listening');
+    this.#download = await Download.start(() => chronicle.now());
+    setInterval(() => this.#sample().catch(this.#fail), SAMPLE);
+    await this.#scrutinise('download', ETHERNET, from, 2400);
+
+    from = this.#scene('modem', 'A USB modem is plugged in');
+    await network.wire(MODEM);
+    await network.up(MODEM);
+    await chronicle.until('link', this.#is(MODEM, 'carrier'), { from, what: 'the carrier of wwan0' });
+    await sleep(DHCP);
+    await network.lease(MODEM);
+    const route = await chronicle.until('route', (fact) => fact.interface === MODEM.interface, {
+      from,
+      what: 'the default route by wwan0',
+    });
+    await this.#joined('modem', MODEM, route.at);
+    await this.#scrutinise('modem', ETHERNET, from, 3200);
+
+    from = this.#scene('pulled', 'The Ethernet cable is pulled');
+    await network.pull(ETHERNET);
+    await chronicle.until('link', this.#is(ETHERNET, 'no carrier'), { from, what: 'the end of the carrier' });
+    await this.#scrutinise('pulled', MODEM, from, 4000);
+
+    from = this.#scene('back', 'The cable comes back');
+    await network.plug(ETHERNET);
+    const carrier = await chronicle.until('link', this.#is(ETHERNET, 'carrier'), { from, what: 'a carrier' });
+    await this.#joined('back', ETHERNET, carrier.at);
+    await this.#scrutinise('back', ETHERNET, from, 3000);
+
+    await this.#sample();
+    from = this.#scene('unplugged', 'The modem is unplugged');
+    await network.remove(MODEM);
+    await chronicle.until('link', this.#is(MODEM, 'gone'), { from, what: 'the end of wwan0' });
+    await this.#scrutinise('unplugged', ETHERNET, from, 2000);
+    await this.#end();
+  }
+
+  #scene(name: SceneName, text: string): number {
+    const { chronicle } = this.#cast;
+    const at = chronicle.now();
+    chronicle.tell({ kind: 'scene', name, text }, at);
+    return at;
+  }
+
+  readonly #is =
+    (path: Path, state: string) =>
+    (fact: { readonly interface: string; readonly state: string }): boolean =>
+      fact.interface === path.interface && fact.state === state;
+
+  async #active(path: Path, from: number): Promise<void> {
+    await this.#cast.chronicle.until('uplink', this.#is(path, 'active'), {
+      from,
+      what: `the uplink ${path.interface}`,
+    });
+  }
+
+  /** From what made the path usable to the subflow over it. */
+  async #joined(scene: SceneName, path: Path, from: number): Promise<void> {
+    const { chronicle } = this.#cast;
+    const subflow = await chronicle.until(
+      'subflow',
+      (fact) => fact.side === 'laptop' && fact.event === 'established' && fact.interface === path.interface,
+      { from, what: `a subflow over ${path.interface}` },
+    );
+    const milliseconds = Math.round((subflow.at - from) * 10) / 10;
+    chronicle.tell({
+      kind: 'figure',
+      scene,
+      name: 'join',
+      interface: path.interface,
+      milliseconds,
+      from,
+      to: subflow.at,
+    });
+  }
+
+  /** Lets the scene last so long from its beginning, and a second more than what happened in it; then looks for silences. */
+  async #scrutinise(scene: SceneName, path: Path, from: number, lasts: number): Promise<void> {
+    const { chronicle } = this.#cast;
+    await sleep(Math.max(from + lasts - chronicle.now(), 1000));
+    const to = chronicle.now();
+    const stall = longestStall(this.#download?.arrivals ?? [], from, to);
+    if (!stall) throw new StoryError('the download has stopped');
+    chronicle.tell({
+      kind: 'figure',
+      scene,
+      name: 'stall',
+      interface: path.interface,
+      ...stall,
+      window: [from, to],
+    });
+  }
+
+  async #sample(): Promise<void> {
+    const { chronicle, witness } = this.#cast;
+    const links = await witness.counters();
+    this.#links = { ...this.#links, ...links };
+    chronicle.tell({ kind: 'sample', links, checked: this.#download?.received ?? 0 });
+    const log = this.#download?.newArrivals() ?? [];
+    if (log.length > 0) chronicle.tell({ kind: 'arrivals', log });
+  }
+
+  async #end(): Promise<void> {
+    const { chronicle, internet } = this.#cast;
+    const download = this.#download!;
+    download.enough();
+    await download.done;
+    const sent = Number(await internet.hear('sent'));
+    await this.#sample();
+    const { arrivals, received, checker } = download;
+    const duration = Math.round(arrivals.at(-1)![0] - arrivals[0]![0]);
+    chronicle.tell({ kind: 'end', received, sent, blocks: checker.blocks, duration, links: this.#links });
+  }
+}

@@ -1,0 +1,45 @@
+/** Colours and glyphs, as far as the reader's terminal has them. */
+import pc from 'picocolors';
+
+export interface Style {
+  readonly colours: ReturnType<typeof pc.createColors>;
+  readonly unicode: boolean;
+  /** From nothing to full. */
+  readonly levels: readonly string[];
+  readonly bar: string;
+  readonly rule: string;
+  readonly star: string;
+  readonly arrow: string;
+}
+
+/** Colour only on a terminal and never with NO_COLOR (no-color.org). */
+export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): Style {
+  const unicode = hasUnicode(environment);
+  return {
+    colours: pc.createColors(terminal && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb'),
+    unicode,
+    levels: [...(unicode ? '▁▂▃▄▅▆▇█' : '_.-:=+*#')],
+    bar: unicode ? '█' : '#',
+    rule: unicode ? '─' : '-',
+    star: unicode ? '★' : '*',
+    arrow: unicode ? '→' : '->',
+  };
+}
+
+/** Without any locale set most terminals of today still show it; the kernel's own console does not. */
+function hasUnicode({ LC_ALL, LC_CTYPE, LANG, TERM }: NodeJS.ProcessEnv): boolean {
+  if (TERM === 'linux' || TERM === 'dumb') return false;
+  const locale = LC_ALL || LC_CTYPE || LANG;
+  return !locale || /utf-?8/i.test(locale);
+}
+
+export const duration = (milliseconds: number): string =>
+  milliseconds < 100
+    ? `${milliseconds.toFixed(1)} ms`
+    : milliseconds < 1000
+      ? `${Math.round(milliseconds)} ms`
+      : `${(milliseconds / 1000).toFixed(2)} s`;
+
+export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+export const time = (at: number): string => `${(at / 1000).toFixed(2).padStart(6)} s`;

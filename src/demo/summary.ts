@@ -1,0 +1,41 @@
+/** The end: what each scene cost, and which path carried how much. */
+import { paintOf } from './board.ts';
+import type { EndFact, FigureFact, SceneFact } from './fact.ts';
+import { figureText } from './timeline.ts';
+import { megabytes, type Style } from './style.ts';
+
+const BAR = 40;
+
+export function summaryLines(
+  end: EndFact,
+  scenes: readonly SceneFact[],
+  figures: readonly FigureFact[],
+  style: Style,
+): string[] {
+  const { colours, bar } = style;
+  const lines = ['', colours.bold('What it came to')];
+  for (const { name, text } of scenes) {
+    const told = figures.filter(({ scene }) => scene === name).map(figureText);
+    if (told.length === 0) continue;
+    lines.push(` ${text.padEnd(29)} ${colours.green(told[0]!)}`);
+    for (const more of told.slice(1)) lines.push(` ${''.padEnd(29)} ${colours.green(more)}`);
+  }
+  const most = Math.max(...Object.values(end.links).map(({ received }) => received));
+  lines.push('');
+  for (const [name, { received }] of Object.entries(end.links)) {
+    const length = Math.max(1, Math.round((received / most) * BAR));
+    lines.push(
+      ` ${colours.bold(name.padEnd(6))} ${paintOf(name, colours)(bar.repeat(length).padEnd(BAR))} ${megabytes(received).padStart(8)}`,
+    );
+  }
+  const whole = end.received === end.sent;
+  const seconds = (end.duration / 1000).toFixed(1);
+  lines.push(
+    '',
+    whole
+      ? ` ${megabytes(end.received)} in ${seconds} s over one connection that never broke: every byte once, in its place.`
+      : colours.red(` ${end.received} of ${end.sent} bytes came.`),
+    colours.dim(' Nothing of this host was touched, and nothing is left of the private network.'),
+  );
+  return lines;
+}

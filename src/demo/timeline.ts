@@ -1,0 +1,64 @@
+/** What happened, one line each; figures are what facts hold, only rounded. */
+import type { Fact, FigureFact, SubflowFact, UplinkFact } from './fact.ts';
+import { duration, time, type Style } from './style.ts';
+
+/** No line: nothing that a person needs to see there. */
+export function timelineLines(fact: Fact, style: Style): string[] {
+  const { colours } = style;
+  const line = (label: string, text: string): string[] => [
+    `${colours.dim(`${time(fact.at)}  ${label.padEnd(8)}`)} ${text}`,
+  ];
+  switch (fact.kind) {
+    case 'scene':
+      return ['', `${colours.dim(time(fact.at))}  ${colours.bold(fact.text)}`];
+    case 'link':
+      return line('kernel', `${fact.interface}: ${fact.state}`);
+    case 'route':
+      return line(
+        'kernel',
+        `${fact.interface}: default route${fact.gateway ? ` via ${fact.gateway}` : ''} came`,
+      );
+    case 'uplink':
+      return line('uplink', uplinkText(fact, style));
+    case 'subflow':
+      return isShown(fact) ? line('subflow', subflowText(fact, style)) : [];
+    case 'hook':
+      return line('hook', `${fact.hook} ${colours.dim('was told')} ${fact.text}`);
+    case 'log':
+      return /^(warning|error): /.test(fact.text) ? line('daemon', colours.yellow(fact.text)) : [];
+    case 'figure':
+      return [
+        `${colours.dim(time(fact.at))}  ${colours.green(`${style.star}        ${colours.bold(figureText(fact))}`)}`,
+      ];
+    default:
+      return [];
+  }
+}
+
+function uplinkText({ interface: name, state, reason, rule, flags }: UplinkFact, { colours }: Style): string {
+  const paint = state === 'active' ? colours.green : state === 'lingering' ? colours.yellow : colours.red;
+  const by = state === 'active' && rule ? `${flags.join(' ')}, by the rule "${rule.glob}"` : reason;
+  return `${name}: ${paint(state)}${colours.dim(`: ${by}`)}`;
+}
+
+/** A subflow stands when the server says so too; it has ended when the laptop says so. */
+const isShown = ({ side, event, initial }: SubflowFact): boolean =>
+  event === 'closed' ? side === 'laptop' : side === (initial ? 'laptop' : 'server');
+
+function subflowText(fact: SubflowFact, { colours, arrow }: Style): string {
+  const { event, laptop, server, backup, initial, side, interface: name } = fact;
+  const what = `${name}: ${laptop} ${arrow} ${server}`;
+  if (event === 'closed') return `${what} ${colours.red('closed')}`;
+  const kind = initial ? ', the connection’s first' : backup && side === 'server' ? ', backup' : '';
+  return `${what} ${colours.green('stands')}${kind}`;
+}
+
+export function figureText({ name, scene, milliseconds, interface: uplink }: FigureFact): string {
+  const how = duration(milliseconds);
+  if (name === 'join') {
+    const since = scene === 'back' ? 'the carrier' : 'its default route';
+    return `${scene === 'modem' ? 'backup subflow' : `subflow over ${uplink}`} ${how} after ${since} came`;
+  }
+  if (scene === 'pulled') return `data goes on over ${uplink} after a stall of ${how}`;
+  return `longest stall ${how}`;
+}
