@@ -31,21 +31,27 @@ export async function apply(
   before: (action: Action) => void,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  for (let at = 0; at < actions.length;) {
-    const routing = leading(actions.slice(at), isRouting);
-    const batch = routing.length > 0 ? routing : [actions[at]!];
+  for (const batch of batches(actions)) {
+    // Once the kernel has no room for one more endpoint it has none for those behind it.
+    if (batch[0]?.kind === 'endpoint add' && outcomes.some(isFull)) continue;
     for (const action of batch) before(action);
     outcomes.push(...(await Promise.all(batch.map((action) => applyOne(action, kernel)))));
-    at += batch.length;
   }
   return outcomes;
 }
 
+const isFull = ({ error }: Outcome): boolean => error?.code === 'ERANGE';
+
 const isRouting = (action: Action): boolean => /^(route|policy-rule) /.test(action.kind);
 
-function leading<T>(list: readonly T[], holds: (each: T) => boolean): T[] {
-  const end = list.findIndex((each) => !holds(each));
-  return list.slice(0, end === -1 ? list.length : end);
+function batches(actions: readonly Action[]): Action[][] {
+  const all: Action[][] = [];
+  for (const action of actions) {
+    const last = all.at(-1);
+    if (last && isRouting(action) && isRouting(last[0]!)) last.push(action);
+    else all.push([action]);
+  }
+  return all;
 }
 
 async function applyOne(action: Action, kernel: Kernel): Promise<Outcome> {

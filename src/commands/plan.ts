@@ -16,9 +16,9 @@ export async function planCommand(flags: {
   const namespace = await openNamespace();
   try {
     const { snapshot, memory } = await look(namespace, configuration);
-    // Who may not ask for the most that a limit can be is shown the plan without the limits.
+    // Who may not ask for the most that a limit can be is shown the plan without a change of limits.
     const limitMax = await probeLimits(namespace.kernel).catch((error: unknown) => {
-      if (error instanceof NetlinkError && error.code === 'EPERM') return null;
+      if (error instanceof NetlinkError && error.code === 'EPERM') return snapshot.limits.subflows;
       throw error;
     });
     const actions = plan(snapshot, configuration, { ...memory, limitMax }, true).actions.map(actionText);

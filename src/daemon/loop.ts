@@ -11,7 +11,7 @@ import { DecodeError } from '../netlink/attribute.ts';
 import { actionText, type Action } from '../plan/action.ts';
 import { flagNames } from '../plan/flags.ts';
 import { flushActions } from '../plan/flush.ts';
-import { learnFlags } from '../plan/learn.ts';
+import { learn } from '../plan/learn.ts';
 import type { Memory } from '../plan/memory.ts';
 import { plan, type Plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
@@ -69,6 +69,8 @@ export class Loop {
   #view: View | null = null;
   #rehearsed = '';
   #blamed = -Infinity;
+  /** What the last pass failed with; said once. */
+  #trouble = '';
   #flushed: string[] = [];
   #running = false;
   #stopped = false;
@@ -155,9 +157,13 @@ export class Loop {
       }
     } catch (error) {
       const expected = error instanceof NetlinkError || error instanceof DecodeError;
-      log.warn(`reading the kernel's state failed and is tried again: ${(error as Error).message}`, {
-        ...(expected ? {} : { stack: (error as Error).stack }),
-      });
+      const text = (error as Error).message;
+      if (text !== this.#trouble)
+        log.warn(
+          `a pass failed and is tried again: ${text}`,
+          expected ? {} : { stack: (error as Error).stack },
+        );
+      this.#trouble = text;
       this.#after('again', expected ? READ_AGAIN : TRY_AGAIN, ALL_PARTS);
       this.#stale.clear();
     }
@@ -191,6 +197,7 @@ export class Loop {
     const done = this.#parts.dryRun ? this.#rehearse(allowed) : await this.#do(allowed, snapshot);
     this.#write();
     this.#setTimers(planned, wait);
+    this.#trouble = '';
     this.#parts.onPass(this.#view);
     if (this.#memory.resting) this.#flushed.push(...done.map(actionText));
     for (const action of done) for (const part of staleBy(action)) this.#stale.add(part);
@@ -198,7 +205,7 @@ export class Loop {
   }
 
   #learn(snapshot: Snapshot): void {
-    const learnt = learnFlags(this.#memory, snapshot);
+    const learnt = learn(this.#memory, snapshot);
     const unknown = learnt.unknownFlags & ~this.#memory.unknownFlags;
     if (unknown)
       this.#parts.log.warn(
@@ -217,7 +224,10 @@ export class Loop {
     });
     this.#memory = rememberAll(this.#memory, outcomes, snapshot);
     for (const { action, error, foreign } of outcomes) {
-      if (error) log.warn(`${error.message}`, { action: actionText(action), errno: error.code });
+      // A table that is full is no fault: the uplinks that wait for a slot say so.
+      if (error && this.#memory.failures.has(actionText(action)))
+        log.warn(error.message, { action: actionText(action), errno: error.code });
+      else if (error) log.debug(error.message);
       else if (foreign) log.warn(`${actionText(action)}: left alone, the endpoint is another program's now`);
       else {
         this.#limiter.done(action);

@@ -141,7 +141,7 @@ export async function run(options: RunOptions): Promise<void> {
   notify(`READY=1\nMAINPID=${process.pid}`);
   if (options.once) await hooks.idle();
   else await untilEnd(failed.promise, options, log, reload);
-  await end({ control, events, loop, log, kernel, once: options.once });
+  await end({ control, events, loop, log, kernel, once: options.once, dryRun: options.dryRun });
 }
 
 function startText({ once, dryRun }: RunOptions, { rules, files }: Configuration): string {
@@ -200,6 +200,7 @@ async function end(parts: {
   log: Log;
   kernel: { close(): void };
   once: boolean;
+  dryRun: boolean;
 }): Promise<void> {
   notify('STOPPING=1');
   parts.events.close();
@@ -207,7 +208,8 @@ async function end(parts: {
   await parts.loop.stop();
   const owned = parts.loop.view?.memory.owned.size ?? 0;
   parts.kernel.close();
-  if (owned > 0 && !parts.once)
+  if (parts.dryRun) parts.log.info('ended; nothing was changed');
+  else if (owned > 0 && !parts.once)
     parts.log.info(
       `ended; ${owned === 1 ? 'one endpoint stays as it is' : `${owned} endpoints stay as they are`}, ` +
         '"multihomed flush" removes all that is ours',

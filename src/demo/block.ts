@@ -1,4 +1,4 @@
-/** The download's content: numbered blocks, each with a checksum, so that nothing lost, doubled or moved goes unseen. */
+/** The stream's content: numbered blocks, each with a checksum, so that nothing lost, doubled or moved goes unseen. */
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
@@ -16,7 +16,7 @@ export function makeBlock(sequence: number): Buffer {
   return block;
 }
 
-/** A byte of the download is not what was sent. */
+/** A byte of the stream is not what was sent. */
 export class ContentError extends Error {
   override readonly name = 'ContentError';
 }

@@ -1,6 +1,6 @@
 /** What the demo tells, one JSON document a line. `at` is milliseconds since its start, by one clock. */
 
-export type SceneName = 'ethernet' | 'download' | 'modem' | 'pulled' | 'back' | 'unplugged';
+export type SceneName = 'ethernet' | 'stream' | 'modem' | 'pulled' | 'back' | 'unplugged';
 
 export interface Counters {
   /** Bytes since the link was made: rtnl_link_stats64. */

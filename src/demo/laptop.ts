@@ -1,4 +1,4 @@
-/** The laptop: first process of the namespaces, in which the daemon, the download and the story run. */
+/** The laptop: first process of the namespaces, in which the daemon, the receiver and the story run. */
 import { checkEnabled, NoMptcpError } from '../daemon/kernel.ts';
 import { Chronicle } from './chronicle.ts';
 import { Companion } from './companion.ts';

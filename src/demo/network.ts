@@ -1,7 +1,7 @@
 /** The private network: made, plugged and unplugged by iproute2, as a person would. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { MODEM, MODEM_RATE, SERVER, type Path } from './places.ts';
+import { SERVER, type Path } from './places.ts';
 
 const run = promisify(execFile);
 
@@ -31,7 +31,6 @@ export class Network {
       `address add ${gateway}/${prefixLength} dev ${far}`,
       `link set ${far} up`,
     );
-    if (near === MODEM.interface) await this.#slow(far);
     // The laptop is the first process of this process namespace.
     await this.#there(`link set ${near} netns 1`);
   }
@@ -62,22 +61,12 @@ export class Network {
     await this.#there(`link delete ${far}`);
   }
 
-  async #slow(far: string): Promise<void> {
-    const shape = ['qdisc', 'add', 'dev', far, 'root', 'tbf'];
-    const limits = ['rate', MODEM_RATE, 'burst', '32kb', 'latency', '50ms'];
-    // Not every kernel has sch_tbf; without it the modem is as fast as the cable.
-    await this.#enter('tc', [...shape, ...limits]).catch(() => undefined);
-  }
-
   async #here(...commands: string[]): Promise<void> {
     for (const command of commands) await run('ip', command.split(' '));
   }
 
   async #there(...commands: string[]): Promise<void> {
-    for (const command of commands) await this.#enter('ip', command.split(' '));
-  }
-
-  async #enter(program: string, parameters: readonly string[]): Promise<void> {
-    await run('nsenter', [`--net=${this.internetNamespace}`, program, ...parameters]);
+    const enter = [`--net=${this.internetNamespace}`, 'ip'];
+    for (const command of commands) await run('nsenter', [...enter, ...command.split(' ')]);
   }
 }

@@ -1,9 +1,9 @@
-/** The story: a download that goes on while uplinks come and go. */
+/** The story: a stream that goes on while uplinks come and go. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoryError, type Chronicle } from './chronicle.ts';
 import type { Companion } from './companion.ts';
 import { Daemon } from './daemon.ts';
-import { Download } from './download.ts';
+import { Receiver } from './receiver.ts';
 import type { Counters, SceneName } from './fact.ts';
 import type { Network } from './network.ts';
 import { ETHERNET, MODEM, type Path } from './places.ts';
@@ -36,7 +36,7 @@ export async function tell(cast: Cast): Promise<void> {
 class Story {
   readonly #cast: Cast;
   readonly #fail: (error: Error) => void;
-  #download: Download | null = null;
+  #receiver: Receiver | null = null;
   #links: Record<string, Counters> = {};
 
   constructor(cast: Cast, fail: (error: Error) => void) {
@@ -55,12 +55,12 @@ class Story {
     await network.lease(ETHERNET);
     await this.#active(ETHERNET, from);
 
-    from = this.#scene('download', 'A download begins');
+    from = this.#scene('stream', 'A stream of 16 Mbit/s begins');
     internet.say('the address is there');
     await internet.hear('listening');
-    this.#download = await Download.start(() => chronicle.now());
+    this.#receiver = await Receiver.start(() => chronicle.now());
     setInterval(() => this.#sample().catch(this.#fail), SAMPLE);
-    await this.#scrutinise('download', ETHERNET, from, 2400);
+    await this.#scrutinise('stream', ETHERNET, from, 2400);
 
     from = this.#scene('modem', 'A USB modem is plugged in');
     await network.wire(MODEM);
@@ -138,8 +138,8 @@ class Story {
     const { chronicle } = this.#cast;
     await sleep(Math.max(from + lasts - chronicle.now(), 1000));
     const to = chronicle.now();
-    const stall = longestStall(this.#download?.arrivals ?? [], from, to);
-    if (!stall) throw new StoryError('the download has stopped');
+    const stall = longestStall(this.#receiver?.arrivals ?? [], from, to);
+    if (!stall) throw new StoryError('the stream has stopped');
     chronicle.tell({
       kind: 'figure',
       scene,
@@ -154,19 +154,19 @@ class Story {
     const { chronicle, witness } = this.#cast;
     const links = await witness.counters();
     this.#links = { ...this.#links, ...links };
-    chronicle.tell({ kind: 'sample', links, checked: this.#download?.received ?? 0 });
-    const log = this.#download?.newArrivals() ?? [];
+    chronicle.tell({ kind: 'sample', links, checked: this.#receiver?.received ?? 0 });
+    const log = this.#receiver?.newArrivals() ?? [];
     if (log.length > 0) chronicle.tell({ kind: 'arrivals', log });
   }
 
   async #end(): Promise<void> {
     const { chronicle, internet } = this.#cast;
-    const download = this.#download!;
-    download.enough();
-    await download.done;
+    const receiver = this.#receiver!;
+    receiver.enough();
+    await receiver.done;
     const sent = Number(await internet.hear('sent'));
     await this.#sample();
-    const { arrivals, received, checker } = download;
+    const { arrivals, received, checker } = receiver;
     const duration = Math.round(arrivals.at(-1)![0] - arrivals[0]![0]);
     chronicle.tell({ kind: 'end', received, sent, blocks: checker.blocks, duration, links: this.#links });
   }

@@ -1,25 +1,25 @@
-/** What an endpoint that stands tells of the kernel. */
+/** What the endpoints that stand tell of the kernel, and of what is still ours. */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { CHANGEABLE } from './flags.ts';
 import { isOwned } from './assess.ts';
+import { CHANGEABLE } from './flags.ts';
 import type { Memory } from './memory.ts';
 
 /**
- * The kernel drops flags that it does not know without a word (laminar before 6.18: add it, and the dump lacks it).
- * Nobody can take such a flag from an endpoint that stands, so one that is missing was never known.
+ * An endpoint that somebody deleted is not ours when it comes back. And the kernel drops flags that it does not know
+ * without a word (laminar before 6.18: add it, and the dump lacks it); nobody can take such a flag from an endpoint that
+ * stands, so one that is missing was never known.
  */
-export function learnFlags(memory: Memory, snapshot: Snapshot): Memory {
-  let unknown = memory.unknownFlags;
-  const owned = new Map(memory.owned);
-  let changed = false;
+export function learn(memory: Memory, snapshot: Snapshot): Memory {
+  const owned = new Map<number, Endpoint>();
+  let unknownFlags = memory.unknownFlags;
   for (const endpoint of snapshot.endpoints) {
     const added = memory.owned.get(endpoint.id);
     if (!added || !isOwned(memory, endpoint)) continue;
     const dropped = added.flags & ~endpoint.flags & ~CHANGEABLE;
-    if (dropped === 0) continue;
-    unknown |= dropped;
-    changed = true;
-    owned.set(added.id, { ...added, flags: added.flags & ~dropped });
+    unknownFlags |= dropped;
+    owned.set(added.id, dropped ? { ...added, flags: added.flags & ~dropped } : added);
   }
-  return changed ? { ...memory, owned, unknownFlags: unknown } : memory;
+  const same = owned.size === memory.owned.size && unknownFlags === memory.unknownFlags;
+  return same ? memory : { ...memory, owned, unknownFlags };
 }

@@ -54,5 +54,5 @@ function makeRoom(entry: Entry, fate: Fate): number {
 
 function slotReason(snapshot: Snapshot, owned: readonly Endpoint[]): string {
   const all = snapshot.endpoints.length;
-  return `the kernel holds no more than ${all} endpoints, ${all - owned.length} of them are not ours; the next free one is taken`;
+  return `the kernel holds no more than ${all} endpoints (${all - owned.length} of other programs); the next that is free is taken`;
 }

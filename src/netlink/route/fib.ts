@@ -32,6 +32,8 @@ const NO = new Set([
   'ENETDOWN',
   'EADDRNOTAVAIL',
   'EAGAIN',
+  'EOPNOTSUPP',
+  'EAFNOSUPPORT',
 ]);
 
 export async function askFib(requester: Requester, query: FibQuery): Promise<FibAnswer> {

@@ -133,8 +133,12 @@ export async function deletePolicyRule(
 export async function dumpPolicyRules(requester: Requester, family: Family): Promise<PolicyRule[]> {
   const payload = new Writer().u8(familyNumber(family)).bytes(Buffer.alloc(11)).done();
   const messages = await requester.dump({ operation: 'policy-rule show', type: RTM_GETRULE, payload });
-  return messages
-    .filter((message) => message.type === RTM_NEWRULE)
-    .map(decodePolicyRule)
-    .filter((rule) => rule !== null);
+  return (
+    messages
+      .filter((message) => message.type === RTM_NEWRULE)
+      .map(decodePolicyRule)
+      .filter((rule) => rule !== null)
+      // A kernel without IPv6 answers with IPv4's.
+      .filter((rule) => rule.family === family)
+  );
 }

@@ -216,10 +216,14 @@ export async function dumpRoutes(
       type: RTM_GETROUTE,
       payload: writer.done(),
     });
-    return messages
-      .filter((message) => message.type === RTM_NEWROUTE)
-      .map((message) => decodeRoute(message))
-      .filter((route) => route !== null);
+    return (
+      messages
+        .filter((message) => message.type === RTM_NEWROUTE)
+        .map((message) => decodeRoute(message))
+        .filter((route) => route !== null)
+        // A kernel without IPv6 answers with IPv4's.
+        .filter((route) => route.family === filter.family)
+    );
   } catch (error) {
     // A table that was never used is ENOENT "FIB table does not exist": ip route show table 4711
     if (error instanceof NetlinkError && error.code === 'ENOENT') return [];

@@ -1,4 +1,4 @@
-/** The laptop's end of the download: checks what comes, and writes down when. */
+/** The laptop's end of the stream: checks what comes, and writes down when. */
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { mptcpSocket } from '../system/addon.ts';
@@ -6,7 +6,7 @@ import { BlockChecker } from './block.ts';
 import { SERVER } from './places.ts';
 import type { Arrival } from './stall.ts';
 
-export class Download {
+export class Receiver {
   readonly checker = new BlockChecker();
   /** Every data callback so far. */
   readonly arrivals: Arrival[] = [];
@@ -16,11 +16,11 @@ export class Download {
   #untold = 0;
 
   /** @throws SystemError */
-  static async start(now: () => number): Promise<Download> {
+  static async start(now: () => number): Promise<Receiver> {
     const socket = new Socket({ fd: mptcpSocket('ipv4'), allowHalfOpen: true });
     socket.connect({ host: SERVER.address, port: SERVER.port });
     await once(socket, 'connect');
-    return new Download(socket, now);
+    return new Receiver(socket, now);
   }
 
   private constructor(socket: Socket, now: () => number) {
