@@ -9,21 +9,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-if (!process.env.MULTIHOMED_BENCH) {
-  const enclosed = [
-    '--net',
-    '--mount',
-    process.execPath,
-    fileURLToPath(import.meta.url),
-    ...process.argv.slice(2),
-  ];
-  const env = { ...process.env, MULTIHOMED_BENCH: '1' };
-  const child = spawn('unshare', enclosed, { stdio: 'inherit', env });
-  child.on('exit', (code) => (process.exitCode = code ?? 1));
-} else {
-  await storm(Number(process.argv[2] ?? 20_000), Number(process.argv[3] ?? 50));
-}
-
 async function storm(changes, interfaces) {
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
   const folder = mkdtempSync(join(tmpdir(), 'multihomed-bench-'));
@@ -93,3 +78,18 @@ function used(pid) {
 }
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+if (!process.env.MULTIHOMED_BENCH) {
+  const enclosed = [
+    '--net',
+    '--mount',
+    process.execPath,
+    fileURLToPath(import.meta.url),
+    ...process.argv.slice(2),
+  ];
+  const env = { ...process.env, MULTIHOMED_BENCH: '1' };
+  const child = spawn('unshare', enclosed, { stdio: 'inherit', env });
+  child.on('exit', (code) => (process.exitCode = code ?? 1));
+} else {
+  await storm(Number(process.argv[2] ?? 20_000), Number(process.argv[3] ?? 50));
+}
