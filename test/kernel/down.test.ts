@@ -1,0 +1,75 @@
+import { describe, expect } from 'vitest';
+import type { Cable } from '../support/cable.ts';
+import { test, type Lab } from '../support/lab.ts';
+import type { Version } from '../support/netns.ts';
+
+const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
+
+/** Two active uplinks. */
+async function two(lab: Lab, version: Version): Promise<[Cable, Cable]> {
+  const cables: [Cable, Cable] = [lab.cable('eth0').connect(version), lab.cable('wwan0').connect(version)];
+  await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  return cables;
+}
+
+const LOSSES: [string, (lab: Lab, eth: Cable, version: Version) => void][] = [
+  ['carrier is lost', (_, eth) => void eth.pull()],
+  ['the link is set down', (_, eth) => void eth.down()],
+  ['the link is gone', (lab) => void lab.host.ip('link del eth0')],
+  ['the address is gone', (_, eth, version) => void eth.take(version)],
+  ['the default route is gone', (_, eth, version) => void eth.unroute(version)],
+  [
+    'the link moves to another namespace',
+    (lab) => void lab.host.ip(`link set eth0 netns ${lab.provider.name}`),
+  ],
+];
+
+describe.each([4, 6] as const)('the way down with another uplink active, IPv%i', (version) => {
+  test.for(LOSSES)('%s', async ([, lose], { lab }) => {
+    const [eth, wwan] = await two(lab, version);
+    lose(lab, eth, version);
+    // Carrier: the kernel itself may tell it a second late on a link that has just come.
+    const timeout = 2_000;
+    await expect
+      .poll(() => lab.host.endpointWords(), { timeout })
+      .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
+    await expect.poll(() => lab.host.rules(version).map(({ src }) => src)).not.toContain(eth.address(version));
+    await expect.poll(() => lab.host.routes(version).every(({ dev }) => dev === 'wwan0')).toBe(true);
+    expect(lab.host.leaves(version === 4 ? '203.0.113.9' : '2600::9', wwan.address(version))).toBe(
+      `wwan0 via ${wwan.gateway(version)}`,
+    );
+  });
+
+  test('is in order: endpoint, policy rules, routes', async ({ lab }) => {
+    const [eth, wwan] = await two(lab, version);
+    const connections = await lab.connections(version);
+    const connection = await connections.open(eth.address(version));
+    await expect.poll(() => connections.subflows()).toEqual([eth.address(version), wwan.address(version)]);
+    const mptcp = await lab.monitor('mptcp');
+    const routing = await lab.monitor('route', 'rule');
+    wwan.unroute(version);
+    await expect.poll(() => mptcp.texts().filter((text) => text.includes('SF_CLOSED'))).toHaveLength(1);
+    await expect.poll(() => lab.host.routes(version)).toHaveLength(2);
+    await expect
+      .poll(() => routing.texts().filter((text) => /Deleted .*proto 86/.test(text)).length)
+      .toBeGreaterThanOrEqual(3);
+    const ours = routing.heard().filter(({ text }) => /Deleted .*proto 86/.test(text));
+    const kinds = ours.map(({ text }) => (text.startsWith('[RULE]') ? 'policy rule' : 'route'));
+    expect(kinds).toEqual([...kinds].sort());
+    const closed = mptcp.heard().find(({ text }) => text.includes('SF_CLOSED'));
+    expect(closed?.at).toBeLessThan(ours[0]?.at ?? 0);
+    await connection.echo('still here');
+  });
+
+  test('back again: all of it comes back', async ({ lab }) => {
+    const [eth, wwan] = await two(lab, version);
+    eth.unroute(version);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    eth.route(version, 'metric 100');
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${eth.address(version)} eth0 subflow`, `${wwan.address(version)} wwan0 subflow,backup`]);
+    expect(lab.host.routes(version)).toHaveLength(4);
+  });
+});

@@ -1,0 +1,112 @@
+import { describe, expect } from 'vitest';
+import type { Cable } from '../support/cable.ts';
+import { test, type Lab } from '../support/lab.ts';
+import type { Version } from '../support/netns.ts';
+import { stays } from '../support/stays.ts';
+
+const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
+
+const LOSSES: [string, (lab: Lab, eth: Cable, version: Version) => void, back: (eth: Cable, version: Version) => void][] = [
+  ['carrier', (_, eth) => void eth.pull(), (eth) => void eth.putBack()],
+  [
+    'link',
+    (_, eth) => void eth.down(),
+    (eth, version) => {
+      eth.up();
+      if (version === 6) eth.give(6);
+      eth.route(version);
+    },
+  ],
+  ['default route', (_, eth, version) => void eth.unroute(version), (eth, version) => void eth.route(version)],
+  [
+    'address',
+    (_, eth, version) => void eth.take(version),
+    (eth, version) => {
+      eth.give(version);
+      if (version === 4) eth.route(4);
+    },
+  ],
+];
+
+describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
+  test.for(LOSSES)('%s lost and back', async ([, lose, back], { lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const before = lab.host.endpoints();
+    lose(lab, eth, version);
+    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^lingering: ./);
+    expect(await stays(() => lab.host.endpoints())).toEqual(before);
+    back(eth, version);
+    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^active: ./);
+    // Untouched: the same id.
+    expect(lab.host.endpoints()).toEqual(before);
+    await expect
+      .poll(() => lab.host.leaves(version === 4 ? '203.0.113.9' : '2600::9', eth.address(version)))
+      .toBe(`eth0 via ${eth.gateway(version)}`);
+    expect(lab.host.routes(version)).toHaveLength(2);
+  });
+
+  test('until another is active: then the new one is added first', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    const wwan = lab.cable('wwan0');
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const connections = await lab.connections(version);
+    const connection = await connections.open(eth.address(version));
+    eth.pull();
+    await stays(() => lab.host.endpointWords(), 1_200);
+    const mptcp = await lab.monitor('mptcp');
+    wwan.connect(version);
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
+    const told = (): string[] =>
+      mptcp.texts().flatMap((text) => /SF_ESTABLISHED|SF_CLOSED/.exec(text)?.[0] ?? []);
+    await expect.poll(told).toEqual(['SF_ESTABLISHED', 'SF_CLOSED']);
+    await connection.echo('by the new one');
+    expect(connections.subflows()).toEqual([wwan.address(version)]);
+    expect(lab.host.rules(version).map(({ src }) => src)).not.toContain(eth.address(version));
+  });
+});
+
+test('families count for themselves', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const wwan = lab.cable('wwan0').connect(6);
+  const daemon = await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const before = lab.host.endpoints();
+  eth.unroute();
+  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^lingering: ./);
+  wwan.unroute(6);
+  await expect.poll(() => daemon.stateOf(wwan.address(6))).toMatch(/^lingering: ./);
+  expect(lab.host.endpoints()).toEqual(before);
+});
+
+test('all paths lost at once leave one endpoint of the family that was there last', async ({ lab }) => {
+  const [eth, wwan] = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()];
+  await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  eth.unroute();
+  await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address()} wwan0 subflow,backup`]);
+  wwan.unroute();
+  await stays(() => lab.host.endpointWords());
+  eth.route();
+  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+});
+
+test('a connection outlives a time without any path that is longer than close_timeout', async ({ lab }) => {
+  lab.host.sysctl('net.mptcp.close_timeout', 2);
+  const eth = lab.cable('eth0').connect();
+  await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  const connections = await lab.connections();
+  const connection = await connections.open(eth.address());
+  eth.pull();
+  connection.send('sent without a path');
+  await stays(() => lab.host.endpointWords(), 6_000);
+  eth.putBack();
+  await connection.hears('sent without a path', 20_000);
+  expect(connection.error).toBeNull();
+  await connection.echo('and on');
+});

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect } from 'vitest';
+import { stays } from '../support/stays.ts';
+import { test } from '../support/lab.ts';
+
+const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
+
+describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
+  test('ends with table, policy rules and endpoint', async ({ lab }) => {
+    const eth = lab.cable('eth0');
+    await lab.daemon(RULES);
+    eth.connect(version);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    const table = lab.host.table('eth0');
+    expect(table).toBe(86_840_000 + lab.host.index('eth0'));
+    expect(lab.host.routeWords(version)).toEqual([
+      `${eth.subnet(version)} dev eth0 table ${table}`,
+      `default via ${eth.gateway(version)} dev eth0 table ${table}`,
+    ]);
+    const rules = lab.host.rules(version);
+    expect(rules).toContainEqual(
+      expect.objectContaining({ priority: 8684, src: eth.address(version), table, protocol: '86' }),
+    );
+    for (const { priority } of rules) {
+      expect(priority).toBeGreaterThanOrEqual(8680);
+      expect(priority).toBeLessThanOrEqual(8689);
+    }
+    const destination = version === 4 ? '203.0.113.9' : '2600::9';
+    expect(lab.host.leaves(destination, eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
+  });
+
+  test('is in order: connected route, default route, policy rules, and the endpoint last', async ({ lab }) => {
+    const [eth, modem] = [lab.cable('eth0'), lab.cable('wwan0')];
+    eth.connect(version);
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpointWords()).toHaveLength(1);
+    const connections = await lab.connections(version);
+    await connections.open(eth.address(version));
+    // The kernel uses an endpoint on a live connection the moment that it is added.
+    const mptcp = await lab.monitor('mptcp');
+    const routing = await lab.monitor('route', 'rule');
+    modem.connect(version);
+    await expect
+      .poll(() => mptcp.texts().filter((text) => text.includes('SF_ESTABLISHED')))
+      .toEqual([expect.stringContaining(modem.address(version))]);
+    await expect.poll(() => routing.texts().filter((text) => text.includes('[RULE]')).length).toBeGreaterThan(0);
+    const ours = routing.heard().filter(({ text }) => text.includes('proto 86'));
+    const kinds = ours.map(({ text }) =>
+      text.startsWith('[RULE]') ? 'policy rule' : / default /.test(` ${text} `) ? 'default' : 'connected',
+    );
+    expect(kinds.slice(0, 2)).toEqual(['connected', 'default']);
+    expect(new Set(kinds.slice(2))).toEqual(new Set(['policy rule']));
+    const joined = mptcp.heard().find(({ text }) => text.includes('SF_ESTABLISHED'));
+    expect(joined?.at).toBeGreaterThan(ours.at(-1)?.at ?? Infinity);
+  });
+
+  test('waits for carrier, then an address, then a default route, and says so', async ({ lab }) => {
+    const eth = lab.cable('eth0');
+    const daemon = await lab.daemon({ 'eth*': { flags: 'subflow', families: [`ipv${version}`] } });
+    expect(await daemon.stateOf('eth0')).toMatch(/^no carrier: ./);
+    eth.pull().up();
+    await expect.poll(() => daemon.stateOf('eth0')).toMatch(/^no carrier: ./);
+    eth.putBack();
+    if (version === 4) await expect.poll(() => daemon.stateOf('eth0')).toMatch(/^no address: ./);
+    eth.give(version);
+    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^no default route: ./);
+    expect(await stays(() => lab.host.endpoints())).toEqual([]);
+    expect(lab.host.rules(version)).toEqual([]);
+    expect(lab.host.routes(version)).toEqual([]);
+    eth.route(version);
+    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^active: ./);
+    expect(lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+  });
+
+  test('goes on when the default route comes seconds after the address', async ({ lab }) => {
+    const eth = lab.cable('eth0');
+    await lab.daemon(RULES);
+    eth.up().give(version);
+    await sleep(5_000);
+    expect(lab.host.endpoints()).toEqual([]);
+    eth.route(version);
+    await expect.poll(() => lab.host.endpointWords(), { timeout: 1_000 }).toHaveLength(1);
+  });
+});
+
+test('an address waits until duplicate address detection is over', async ({ lab }) => {
+  const eth = lab.cable('eth0');
+  const daemon = await lab.daemon(RULES);
+  eth.up();
+  lab.host.ip(`address add ${eth.prefixed(6)} dev eth0`);
+  eth.route(6);
+  expect(lab.host.ip('-6 address show dev eth0 tentative')).toContain(eth.address(6));
+  expect(await daemon.stateOf(eth.address(6))).toMatch(/^tentative: ./);
+  expect(lab.host.endpoints()).toEqual([]);
+  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(6)} eth0 subflow`]);
+  expect(lab.host.ip('-6 address show dev eth0 tentative')).not.toContain(eth.address(6));
+});
+
+test('an address that another host has is not used', async ({ lab }) => {
+  const eth = lab.cable('eth0');
+  const daemon = await lab.daemon(RULES);
+  eth.up();
+  lab.host.ip(`address add ${eth.gateway(6)}/64 dev eth0`);
+  await expect.poll(() => lab.host.ip('-6 address show dev eth0 dadfailed')).toContain(eth.gateway(6));
+  lab.host.ip('-6 route add default dev eth0');
+  await expect.poll(() => daemon.stateOf(eth.gateway(6))).toMatch(/^failed: .*duplicate/);
+  expect(lab.host.endpoints()).toEqual([]);
+});
+
+test('both families of one interface get an endpoint each', async ({ lab }) => {
+  const eth = lab.cable('eth0');
+  await lab.daemon(RULES);
+  eth.connect().give(6).route(6);
+  await expect
+    .poll(() => lab.host.endpointWords())
+    .toEqual([`${eth.address()} eth0 subflow`, `${eth.address(6)} eth0 subflow`]);
+});
+
+test('what stands already when the daemon starts is found', async ({ lab }) => {
+  const [eth, wwan] = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()];
+  await lab.daemon(RULES);
+  expect(lab.host.endpointWords()).toEqual([
+    `${eth.address()} eth0 subflow`,
+    `${wwan.address()} wwan0 subflow,backup`,
+  ]);
+});
+
+test('interfaces that no rule selects, and ignored ones, are left alone', async ({ lab }) => {
+  lab.cable('eth0').connect();
+  lab.cable('docker0').connect();
+  lab.cable('veth9').connect();
+  const daemon = await lab.daemon({ 'docker*': 'ignore', 'eth*': 'subflow' });
+  await expect.poll(() => lab.host.endpointWords()).toHaveLength(1);
+  expect(await daemon.stateOf('docker0')).toMatch(/^ignored: ./);
+  expect((await daemon.status())?.uplinks.map((each) => each.interface)).not.toContain('veth9');
+  expect(lab.host.rules().every(({ src }) => src === '10.1.0.2')).toBe(true);
+});
+
+test('link-local addresses and the loopback are not used', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect(6);
+  await expect.poll(() => lab.host.ip('-6 address show dev eth0 scope link -tentative')).toContain('fe80');
+  await lab.daemon({ '*': 'subflow' });
+  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(6)} eth0 subflow`]);
+  await stays(() => lab.host.endpointWords());
+});

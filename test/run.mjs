@@ -1,0 +1,119 @@
+/**
+ * The tests, in network, mount and process namespaces of their own: nothing of the host's is seen or changed. Run by
+ * root, they are run once more by an ordinary user in a user namespace. Arguments are vitest's.
+ *
+ * MULTIHOMED_TEST_RESULTS=FOLDER keeps vitest's results there. CI=true: what would be skipped for want of a part of
+ * the system is a failure.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { summary } from './support/summary.mjs';
+
+const NOBODY = 65534;
+const project = fileURLToPath(new URL('..', import.meta.url));
+const [, , ...given] = process.argv;
+const root = process.geteuid() === 0;
+const ci = process.env.CI === 'true';
+const results = mkdtempSync(join(process.env.MULTIHOMED_TEST_RESULTS ?? tmpdir(), 'multihomed-results-'));
+// Debian's own programs before those of somebody's home, which another user could not run.
+const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', process.env.PATH].join(':');
+
+const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+const asRoot = ['unshare', ...namespaces, '--'];
+const asUser = ['unshare', '--user', '--map-root-user', ...namespaces, '--'];
+// Another user may not be let into the folder above the tree: it is shown where everybody may go.
+const STAND = '/mnt';
+const become = `setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups`;
+const asNobody = [
+  ...['unshare', '--mount', '--', 'sh', '-euc'],
+  `mount -t tmpfs -o mode=755 tmpfs ${STAND}
+  mkdir ${STAND}/tree
+  touch ${STAND}/node
+  mount --bind "$1" ${STAND}/tree
+  mount --bind "$2" ${STAND}/node
+  cd ${STAND}/tree
+  shift 2
+  exec ${become} unshare --user --map-root-user ${namespaces.join(' ')} -- "$@"`,
+  ...['sh', project, process.execPath],
+];
+// The shell stays as the first process of its namespace, and buries the others' children.
+const prepare = `mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/netns && ip link set lo up && "$@"; exit $?`;
+
+/** @returns why these namespaces cannot be made, or null */
+function forbidden(world) {
+  const { status, stderr, error } = spawnSync(world[0], [...world.slice(1), 'sh', '-c', prepare, 'sh', 'true'], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  return status === 0 ? null : error?.message ?? (stderr.trim() || `exit status ${status}`);
+}
+
+/** Runs vitest; `world`: what stands before its command line. @returns the file with its results */
+function run(name, world, { where = project, node = process.execPath, args }) {
+  const folder = join(results, name);
+  mkdirSync(folder);
+  if (name === 'user') chownSync(folder, NOBODY, NOBODY);
+  const file = join(folder, 'results.json');
+  const vitest = [join(where, 'node_modules/vitest/vitest.mjs'), 'run', '--configLoader', 'runner', ...args];
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const inside = world.length > 0 ? [...world, 'sh', '-c', prepare, 'sh'] : [];
+  const [program, ...rest] = [...inside, node, ...vitest, ...reporters];
+  const { status, signal } = spawnSync(program, rest, {
+    cwd: project,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, PATH, ...(world.length > 0 ? { MULTIHOMED_TEST_NETNS: '1' } : {}) },
+  });
+  if (status !== 0) failed.push(`${name}: vitest ended with ${signal ?? `status ${status}`}`);
+  return { name, file };
+}
+
+const failed = [];
+const missing = [];
+const runs = [];
+/** Options of vitest that change which files are run take the place of ours. */
+const chosen = given.some((each) => !each.startsWith('-'));
+const coverage = chosen || given.some((each) => each.startsWith('--coverage')) ? [] : ['--coverage'];
+
+chmodSync(results, 0o755);
+try {
+  const main = root ? asRoot : asUser;
+  const why = forbidden(main);
+  if (why === null) runs.push(run(root ? 'root' : 'own', main, { args: [...coverage, ...given] }));
+  else {
+    missing.push(
+      `the tests on the kernel: this host does not let ${root ? 'root' : 'an ordinary user'} make namespaces (${why})` +
+        (root ? '' : '; sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, or run as root'),
+    );
+    runs.push(run('pure', [], { args: [...coverage, ...given] }));
+  }
+  if (root && why === null) {
+    const whyNot = forbidden(asNobody) ?? unreadable();
+    const files = chosen ? given : ['test/kernel', 'test/native', ...given];
+    const args = ['--coverage.enabled=false', '--passWithNoTests', ...files];
+    if (whyNot === null) {
+      console.log('\nOnce more as an ordinary user, in a user namespace:');
+      runs.push(run('user', asNobody, { where: `${STAND}/tree`, node: `${STAND}/node`, args }));
+    } else missing.push(`the tests as an ordinary user: ${whyNot}`);
+  }
+  if (ci && missing.length > 0) failed.push(...missing);
+  const { line, broken } = summary(runs, missing);
+  for (const each of failed) console.log(each);
+  console.log(line);
+  process.exitCode = failed.length > 0 || broken ? 1 : 0;
+} finally {
+  if (!process.env.MULTIHOMED_TEST_RESULTS) rmSync(results, { recursive: true, force: true });
+}
+
+/** @returns what nobody may not read, or null */
+function unreadable() {
+  const { status, stderr } = spawnSync(
+    asNobody[0],
+    [...asNobody.slice(1), `${STAND}/node`, `${STAND}/tree/dist/main.js`, '--version'],
+    { encoding: 'utf8', env: { ...process.env, PATH }, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  return status === 0 ? null : `others may not read this tree (chmod -R o+rX .): ${stderr.trim().split('\n')[0]}`;
+}

@@ -1,0 +1,86 @@
+/** A veth pair between the host and its provider: network N is 10.N.0.0/24 and 2400:N::/64. */
+import type { Netns, Version } from './netns.ts';
+
+export class Cable {
+  readonly host: Netns;
+  readonly provider: Netns;
+  readonly device: string;
+  /** The provider's end. */
+  readonly far: string;
+  readonly network: number;
+
+  constructor(host: Netns, provider: Netns, device: string, network: number) {
+    [this.host, this.provider, this.device, this.network] = [host, provider, device, network];
+    this.far = `to-${device}`;
+    host.ip(`link add ${device} type veth peer name ${this.far} netns ${provider.name}`);
+    provider.ip(`address add ${this.gateway()}/24 dev ${this.far}`);
+    provider.ip(`address add ${this.gateway(6)}/64 dev ${this.far} nodad`);
+    provider.ip(`link set ${this.far} up`);
+  }
+
+  /** The host's address; 2 is the first. */
+  address(version: Version = 4, number = 2): string {
+    return version === 4 ? `10.${this.network}.0.${number}` : `2400:${this.network}::${number}`;
+  }
+
+  gateway(version: Version = 4, number = 1): string {
+    return this.address(version, number);
+  }
+
+  subnet(version: Version = 4): string {
+    return version === 4 ? `10.${this.network}.0.0/24` : `2400:${this.network}::/64`;
+  }
+
+  up(): this {
+    this.host.ip(`link set ${this.device} up`);
+    return this;
+  }
+
+  down(): this {
+    this.host.ip(`link set ${this.device} down`);
+    return this;
+  }
+
+  /** Pulled at the far end: carrier goes and comes, the link stays up. */
+  pull(): this {
+    this.provider.ip(`link set ${this.far} down`);
+    return this;
+  }
+
+  putBack(): this {
+    this.provider.ip(`link set ${this.far} up`);
+    return this;
+  }
+
+  prefixed(version: Version = 4, number = 2): string {
+    return `${this.address(version, number)}/${version === 4 ? 24 : 64}`;
+  }
+
+  give(version: Version = 4, number = 2): this {
+    this.host.ip(`address add ${this.prefixed(version, number)} dev ${this.device}${version === 6 ? ' nodad' : ''}`);
+    return this;
+  }
+
+  take(version: Version = 4, number = 2): this {
+    this.host.ip(`address del ${this.prefixed(version, number)} dev ${this.device}`);
+    return this;
+  }
+
+  /** The default route through it; `more`: metric and the like. */
+  route(version: Version = 4, more = ''): this {
+    this.host.ip(
+      `-${version} route add default via ${this.gateway(version)} dev ${this.device}${more ? ` ${more}` : ''}`,
+    );
+    return this;
+  }
+
+  unroute(version: Version = 4): this {
+    this.host.ip(`-${version} route del default dev ${this.device}`);
+    return this;
+  }
+
+  /** Link, address and default route; the metric keeps two defaults of one family apart. */
+  connect(version: Version = 4, metric = 100 * this.network): this {
+    return this.up().give(version).route(version, `metric ${metric}`);
+  }
+}

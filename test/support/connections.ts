@@ -1,0 +1,110 @@
+/** Live MPTCP connections between the host and its provider, and `ss` to tell their subflows. */
+import { once } from 'node:events';
+import { createServer, Socket, type Server } from 'node:net';
+import { execFileSync } from 'node:child_process';
+import { expect } from 'vitest';
+import { mptcpSocket } from '../../src/system/addon.ts';
+import type { Netns, Version } from './netns.ts';
+
+const PORT = 7684;
+
+export class Connections {
+  readonly #host: Netns;
+  readonly #provider: Netns;
+  readonly #version: Version;
+  readonly #sockets: Socket[] = [];
+  #server: Server | null = null;
+  /** Where the server is, behind every uplink. */
+  readonly server: string;
+
+  constructor(host: Netns, provider: Netns, version: Version) {
+    [this.#host, this.#provider, this.#version] = [host, provider, version];
+    this.server = version === 4 ? '10.99.0.1' : '2400:99::1';
+  }
+
+  /** An echo server on an address of the provider's own, which takes as many subflows as the kernel allows. */
+  async listen(): Promise<void> {
+    const bits = this.#version === 4 ? 32 : 128;
+    this.#provider.ip(`address add ${this.server}/${bits} dev lo${this.#version === 6 ? ' nodad' : ''}`);
+    this.#provider.ip('mptcp limits set subflows 8 add_addr_accepted 8');
+    const fd = mptcpSocket(this.#family, {
+      netns: this.#provider.path,
+      listen: { address: this.server, port: PORT },
+    });
+    this.#server = createServer((socket) => {
+      this.#sockets.push(socket);
+      socket.on('error', () => socket.destroy());
+      socket.pipe(socket);
+    });
+    this.#server.listen({ fd });
+    await once(this.#server, 'listening');
+  }
+
+  get #family(): 'ipv4' | 'ipv6' {
+    return this.#version === 4 ? 'ipv4' : 'ipv6';
+  }
+
+  /** Opened by the host, from this address where one is given. */
+  async open(from?: string): Promise<Connection> {
+    const fd = mptcpSocket(this.#family, {
+      netns: this.#host.path,
+      ...(from === undefined ? {} : { bind: { address: from, port: 0 } }),
+    });
+    const socket = new Socket({ fd });
+    this.#sockets.push(socket);
+    socket.connect({ host: this.server, port: PORT });
+    await once(socket, 'connect');
+    const connection = new Connection(socket);
+    // Fully established is what new subflows wait for.
+    await connection.echo('hello');
+    return connection;
+  }
+
+  /** Local addresses of the established subflows, each as often as there are such; sorted. */
+  subflows(): string[] {
+    const text = execFileSync('ss', ['-N', this.#host.name, '-tnH', 'state', 'established'], { encoding: 'utf8' });
+    return text
+      .split('\n')
+      .filter((line) => line.includes(`:${PORT}`))
+      .map((line) => line.trim().split(/\s+/)[2] ?? '')
+      .map((local) => local.slice(0, local.lastIndexOf(':')).replace(/%.*$/, '').replace(/[[\]]/g, ''))
+      .sort();
+  }
+
+  async end(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    if (!this.#server) return;
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}
+
+export class Connection {
+  readonly #socket: Socket;
+  #received = '';
+  error: Error | null = null;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding('utf8').on('data', (text: string) => (this.#received += text));
+    socket.on('error', (error) => (this.error = error));
+  }
+
+  get open(): boolean {
+    return !this.#socket.destroyed && this.#socket.readyState === 'open';
+  }
+
+  send(word: string): void {
+    this.#socket.write(`${word}\n`);
+  }
+
+  /** There and back. */
+  async echo(word: string, timeout = 10_000): Promise<void> {
+    this.send(word);
+    await this.hears(word, timeout);
+  }
+
+  async hears(word: string, timeout = 10_000): Promise<void> {
+    await expect.poll(() => this.#received, { timeout }).toContain(`${word}\n`);
+  }
+}

@@ -1,0 +1,131 @@
+/** The program as a user starts it: a process of its own, with a configuration file of its own. */
+import { once } from 'node:events';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
+import { expect } from 'vitest';
+import type { StatusDocument, UplinkDocument } from '../../src/control/document.ts';
+import type { Netns } from './netns.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+export interface DaemonOptions {
+  readonly args?: readonly string[];
+  /** `--netns` instead of being started inside; the caller is then in the outer namespace. */
+  readonly netns?: boolean;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** JSON is YAML too. */
+export function configurationText(rules: Record<string, unknown> | string): string {
+  return typeof rules === 'string' ? rules : JSON.stringify({ rules });
+}
+
+/** Any command, to its end. */
+export async function command(
+  netns: Netns,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Finished> {
+  return finished(netns.spawn(process.execPath, [MAIN, ...args], environment));
+}
+
+async function finished(child: ChildProcess): Promise<Finished> {
+  const output = { stdout: '', stderr: '' };
+  child.stdin?.end();
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, ...output };
+}
+
+export class Daemon {
+  readonly #netns: Netns;
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<Finished>;
+  readonly config: string;
+  #log = '';
+
+  constructor(netns: Netns, folder: string, rules: Record<string, unknown> | string, options: DaemonOptions) {
+    this.#netns = netns;
+    this.config = join(folder, 'etc', 'config.yaml');
+    mkdirSync(join(folder, 'etc'), { recursive: true });
+    this.configure(rules);
+    const args = [MAIN, 'run', '--config', this.config, ...(options.args ?? [])];
+    this.#child = netns.spawn(process.execPath, args, options.environment);
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#log += text));
+    this.#closed = finished(this.#child);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get log(): string {
+    return this.#log;
+  }
+
+  get runs(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  configure(rules: Record<string, unknown> | string): void {
+    writeFileSync(this.config, configurationText(rules), { mode: 0o644 });
+  }
+
+  /** Through its first pass: then it answers. */
+  async started(): Promise<void> {
+    await expect
+      .poll(
+        async () => {
+          if (!this.runs) throw new Error(`the daemon ended: ${this.#log}`);
+          return (await this.status())?.daemon?.pid;
+        },
+        { interval: 50, timeout: 10_000 },
+      )
+      .toBe(this.pid);
+  }
+
+  async status(): Promise<StatusDocument | null> {
+    const { stdout, code } = await command(this.#netns, ['status', '--json', '--config', this.config]);
+    return code === 0 ? (JSON.parse(stdout) as StatusDocument) : null;
+  }
+
+  async uplink(address: string): Promise<UplinkDocument | undefined> {
+    return (await this.status())?.uplinks.find((each) => each.address === address);
+  }
+
+  /** `state: reason` of an address; of an interface that has none. */
+  async stateOf(name: string): Promise<string> {
+    const uplinks = (await this.status())?.uplinks ?? [];
+    const found = uplinks.find((each) => each.address === name) ?? uplinks.find((each) => each.interface === name);
+    return found ? `${found.state}: ${found.reason}` : 'none';
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Ends it and waits for it. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Finished> {
+    if (this.runs) this.signal(signal);
+    return this.#closed;
+  }
+
+  /** To its end by itself. */
+  finished(): Promise<Finished> {
+    return this.#closed;
+  }
+
+  async end(): Promise<void> {
+    await this.stop('SIGKILL');
+    rmSync(this.config, { force: true });
+  }
+}

@@ -1,0 +1,101 @@
+/** A host with uplinks to a provider, made for one test and gone with it, whatever comes of the test. */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test as base } from 'vitest';
+import { Cable } from './cable.ts';
+import { Connections } from './connections.ts';
+import { Daemon, type DaemonOptions } from './daemon.ts';
+import { Modem } from './modem.ts';
+import { Monitor } from './monitor.ts';
+import { Netns } from './netns.ts';
+
+let count = 0;
+
+interface Ending {
+  end(): Promise<void> | void;
+}
+
+export class Lab {
+  readonly folder = mkdtempSync(join(tmpdir(), 'multihomed-lab-'));
+  /** Where the daemon runs. */
+  readonly host = new Netns(`host-${process.pid}-${++count}`);
+  /** The other end of every cable. */
+  readonly provider = new Netns(`provider-${process.pid}-${count}`);
+  readonly #endings: Ending[] = [];
+  #cables = 0;
+
+  constructor() {
+    // Where a user's files may be written by their group, the configuration would be refused.
+    process.umask(0o022);
+    chmodSync(this.folder, 0o755);
+  }
+
+  #keep<T extends Ending>(ending: T): T {
+    this.#endings.push(ending);
+    return ending;
+  }
+
+  /** A cable whose other end is plugged in and up; ours is down. */
+  cable(device: string, network = ++this.#cables): Cable {
+    return new Cable(this.host, this.provider, device, network);
+  }
+
+  /** A modem stand-in: POINTOPOINT and NOARP, with a carrier. */
+  modem(device: string): Promise<Modem> {
+    return Modem.plug(this.host, device).then((modem) => this.#keep(modem));
+  }
+
+  /** Started and through its first pass. `rules` as in the configuration, or the whole of it as text. */
+  async daemon(rules: Record<string, unknown> | string, options: DaemonOptions = {}): Promise<Daemon> {
+    const daemon = this.prepare(rules, options);
+    await daemon.started();
+    return daemon;
+  }
+
+  /** As it comes, to be waited for in another way. */
+  prepare(rules: Record<string, unknown> | string, options: DaemonOptions = {}): Daemon {
+    return this.#keep(new Daemon(this.host, this.folder, rules, options));
+  }
+
+  /** `ip monitor` with these objects, or `ip mptcp monitor`; returns when it listens. */
+  async monitor(...objects: string[]): Promise<Monitor> {
+    const monitor = this.#keep(new Monitor(this.host, objects));
+    await monitor.listening();
+    return monitor;
+  }
+
+  /** MPTCP connections to a server of the provider's. */
+  async connections(version: 4 | 6 = 4): Promise<Connections> {
+    const connections = this.#keep(new Connections(this.host, this.provider, version));
+    await connections.listen();
+    return connections;
+  }
+
+  async end(): Promise<void> {
+    for (const ending of this.#endings.reverse()) await ending.end();
+    this.host.delete();
+    this.provider.delete();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** False, said once, where this may be the host's own network. */
+export const isPrivate = process.env['MULTIHOMED_TEST_NETNS'] === '1';
+
+export const test = base.extend<{ lab: Lab }>({
+  lab: async ({ task, skip }, use) => {
+    if (!isPrivate) {
+      const why = "not in namespaces of its own (npm test makes them): this may be the host's own network";
+      if (process.env['CI'] === 'true') throw new Error(why);
+      Object.assign(task.meta, { why });
+      skip(why);
+    }
+    const lab = new Lab();
+    try {
+      await use(lab);
+    } finally {
+      await lab.end();
+    }
+  },
+});

@@ -1,0 +1,155 @@
+/** A network namespace of a test's own, and what `ip` says of it: the oracle that every kernel test asks. */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+
+export interface EndpointShown {
+  readonly address: string;
+  readonly id: number;
+  readonly dev: string;
+  readonly flags: readonly string[];
+  readonly port?: number;
+}
+
+export interface RuleShown {
+  readonly priority: number;
+  readonly src: string;
+  readonly table: number;
+  readonly suppress_prefixlen?: number;
+  readonly protocol?: string;
+}
+
+export interface RouteShown {
+  readonly dst: string;
+  readonly dev?: string;
+  readonly gateway?: string;
+  readonly table?: string;
+  readonly flags: readonly string[];
+  readonly metrics?: readonly Record<string, number>[];
+}
+
+export type Version = 4 | 6;
+
+/** What multihomed's routes and policy rules carry. */
+export const OURS = '86';
+const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'implicit', 'laminar'];
+
+export class Netns {
+  readonly name: string;
+  readonly path: string;
+
+  constructor(name: string) {
+    this.name = name;
+    this.path = `/run/netns/${name}`;
+    execFileSync('ip', ['netns', 'add', name]);
+    this.ip('link set lo up');
+  }
+
+  /** As one would type it after `ip -n NAME`. @throws with what `ip` said */
+  ip(text: string): string {
+    return run('ip', ['-n', this.name, ...text.split(' ')]);
+  }
+
+  json<T>(text: string): T {
+    return JSON.parse(this.ip(`-N -j ${text}`) || '[]') as T;
+  }
+
+  /** A shell command inside. */
+  sh(text: string): string {
+    return run('nsenter', [`--net=${this.path}`, 'sh', '-c', text]);
+  }
+
+  /** `nsenter` becomes the program, so the child's pid is the program's. */
+  spawn(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
+    return spawn('nsenter', [`--net=${this.path}`, program, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1', ...environment },
+    });
+  }
+
+  sysctl(name: string, value: string | number): void {
+    this.sh(`echo ${value} >/proc/sys/${name.replaceAll('.', '/')}`);
+  }
+
+  endpoints(): EndpointShown[] {
+    type Shown = { address: string; id: number; dev?: string; port?: number; [flag: string]: unknown };
+    return this.json<Shown[]>('mptcp endpoint show').map(({ address, id, dev = '', port, ...rest }) => ({
+      address,
+      id,
+      dev,
+      flags: FLAGS.filter((flag) => rest[flag] === true),
+      ...(port === undefined ? {} : { port }),
+    }));
+  }
+
+  /** `ADDRESS DEV FLAG,FLAG` of each. */
+  endpointWords(): string[] {
+    return this.endpoints()
+      .map(({ address, dev, flags }) => `${address} ${dev} ${flags.join(',')}`)
+      .sort();
+  }
+
+  limits(): { accepted: number; subflows: number } {
+    const [, accepted, subflows] = /add_addr_accepted (\d+) subflows (\d+)/.exec(this.ip('mptcp limits')) ?? [];
+    return { accepted: Number(accepted), subflows: Number(subflows) };
+  }
+
+  /** Policy rules: all, or only ours. */
+  rules(version: Version = 4, which: 'all' | 'ours' = 'ours'): RuleShown[] {
+    type Shown = Omit<RuleShown, 'table'> & { table?: string };
+    return this.json<Shown[]>(`-${version} -d rule show`)
+      .map((rule) => ({ ...rule, table: Number(rule.table) }))
+      .filter(({ protocol }) => which === 'all' || protocol === OURS);
+  }
+
+  /** `PRIORITY from ADDRESS lookup TABLE` of each of ours. */
+  ruleWords(version: Version = 4): string[] {
+    return this.rules(version).map(({ priority, src, table, suppress_prefixlen: suppress }) =>
+      `${priority} from ${src} lookup ${table}${suppress === undefined ? '' : ` suppress ${suppress}`}`,
+    );
+  }
+
+  /** Routes of multihomed in every table. */
+  routes(version: Version = 4): RouteShown[] {
+    return this.json<RouteShown[]>(`-${version} -d route show table all proto ${OURS}`);
+  }
+
+  /** `DESTINATION via GATEWAY dev DEV table TABLE` of each. */
+  routeWords(version: Version = 4): string[] {
+    return this.routes(version)
+      .map(({ dst, gateway, dev, table }) => `${dst}${gateway ? ` via ${gateway}` : ''} dev ${dev} table ${table}`)
+      .sort();
+  }
+
+  /** `ip route get`: the device and the gateway by which a packet leaves. */
+  leaves(destination: string, from: string): string {
+    const text = `route get ${destination} from ${from}`;
+    const [route] = this.json<RouteShown[]>(destination.includes(':') ? `-6 ${text}` : text);
+    return `${route?.dev}${route?.gateway ? ` via ${route.gateway}` : ''}`;
+  }
+
+  index(device: string): number {
+    return this.json<{ ifindex: number }[]>(`link show ${device}`)[0]!.ifindex;
+  }
+
+  /** The table of an interface, as documented. */
+  table(device: string): number {
+    return 86_840_000 + this.index(device);
+  }
+
+  /** Everything that multihomed could have made or changed here. */
+  state(): object {
+    return {
+      endpoints: this.endpoints(),
+      limits: this.limits(),
+      rules: [this.rules(4, 'all'), this.rules(6, 'all')],
+      routes: [4, 6].map((version) => this.ip(`-N -${version} route show table all`).replaceAll(/ expires \d+sec/g, '')),
+    };
+  }
+
+  delete(): void {
+    execFileSync('ip', ['netns', 'delete', this.name]);
+  }
+}
+
+function run(program: string, args: readonly string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}

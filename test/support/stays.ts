@@ -1,0 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+
+/** That nothing changes cannot be waited for: it is looked at again and again for so long, in milliseconds. */
+export async function stays<T>(look: () => T, duration = 500): Promise<T> {
+  const first = look();
+  for (const end = Date.now() + duration; Date.now() < end;) {
+    await sleep(25);
+    expect(look()).toEqual(first);
+  }
+  return first;
+}

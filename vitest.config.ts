@@ -1,0 +1,23 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  // Whoever runs the tests need not be the owner of the tree.
+  cacheDir: join(tmpdir(), `multihomed-vitest-${process.geteuid?.() ?? 0}-${process.pid}`),
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Kernel tests mostly wait for the kernel, each in namespaces of its own.
+    maxWorkers: 3,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    // Kernel tests wait for what `ip` shows.
+    expect: { poll: { interval: 20, timeout: 5_000 } },
+    coverage: {
+      provider: 'v8',
+      // What runs in the daemon's own process is not counted: test/kernel watches it from outside, with `ip`.
+      include: ['src/**/*.ts'],
+      reporter: ['text-summary', 'html', 'json-summary'],
+    },
+  },
+});
