@@ -7,6 +7,8 @@ import { megabytes, type Style } from './style.ts';
 const COLUMN = 3;
 
 interface Row {
+  /** Before it is plugged in, it has no line. */
+  seen: boolean;
   state: string;
   /** Bytes a second in each column. */
   readonly columns: number[];
@@ -34,6 +36,7 @@ export class Board {
 
   #row(name: string): Row {
     const row = this.#rows.get(name) ?? {
+      seen: false,
       state: '',
       columns: [],
       counters: { received: 0, sent: 0 },
@@ -46,7 +49,8 @@ export class Board {
   #sample(fact: SampleFact): void {
     const before = this.#samples.at(-1);
     this.#checked = fact.checked;
-    for (const [name, counters] of Object.entries(fact.links)) this.#row(name).counters = counters;
+    for (const [name, counters] of Object.entries(fact.links))
+      Object.assign(this.#row(name), { counters, seen: true });
     for (const [name, row] of this.#rows) row.rate = before ? rateOf(name, before, fact) : 0;
     this.#samples.push(fact);
     if (this.#samples.length <= COLUMN) return;
@@ -57,12 +61,12 @@ export class Board {
 
   /** For a terminal so many columns wide. */
   lines(width: number): string[] {
-    const { colours, rule } = this.#style;
+    const { colours, wires } = this.#style;
     const room = Math.max(8, Math.min(width, 100) - 50);
-    const lines = [colours.dim(rule.repeat(Math.min(width, 100) - 1))];
+    const lines = [colours.dim(wires.horizontal.repeat(Math.min(width, 100) - 1))];
     for (const { interface: name } of PATHS) {
       const row = this.#rows.get(name);
-      if (!row) continue;
+      if (!row?.seen) continue;
       const state = row.state.trim().slice(0, 17).padEnd(17);
       const spark = row.columns
         .slice(-room)
@@ -79,11 +83,13 @@ export class Board {
 
   /** One line, for a reader that is no terminal. */
   line(): string {
-    const cells = PATHS.filter(({ interface: name }) => this.#rows.has(name)).map(({ interface: name }) => {
-      const rate = this.#rows.get(name)?.rate ?? 0;
-      const bar = this.#style.bar.repeat(Math.round((rate / PACE) * 16));
-      return `${name} ${bar.padEnd(17)}${mbit(rate).padStart(5)} Mbit/s`;
-    });
+    const cells = PATHS.filter(({ interface: name }) => this.#rows.get(name)?.seen).map(
+      ({ interface: name }) => {
+        const rate = this.#rows.get(name)?.rate ?? 0;
+        const bar = this.#style.bar.repeat(Math.round((rate / PACE) * 16));
+        return `${name} ${bar.padEnd(17)}${mbit(rate).padStart(5)} Mbit/s`;
+      },
+    );
     return cells.join('   ').trimEnd();
   }
 

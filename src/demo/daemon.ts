@@ -69,7 +69,7 @@ export class Daemon {
         flags,
         endpoint: endpoint?.id ?? null,
       } as const;
-      const text = JSON.stringify(tidings);
+      const text = `${state} ${address} ${flags.join(' ')}`;
       if (this.#told.get(name) === text) continue;
       this.#told.set(name, text);
       this.#chronicle.tell(tidings);

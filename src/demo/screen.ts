@@ -2,6 +2,7 @@
 import type { WriteStream } from 'node:tty';
 import { Board } from './board.ts';
 import type { Fact, FigureFact, SceneFact } from './fact.ts';
+import { mapLines } from './map.ts';
 import { styleFor, time, type Style } from './style.ts';
 import { summaryLines } from './summary.ts';
 import { timelineLines } from './timeline.ts';
@@ -34,6 +35,8 @@ export class Screen {
     if (this.#live) out.write(HIDE_CURSOR);
     this.#add([
       `${colours.bold('multihomed demo')} ${colours.dim('in a private network; nothing of this host is touched')}`,
+      '',
+      ...mapLines(this.#style),
     ]);
   }
 
@@ -80,10 +83,19 @@ export class Screen {
   /** A line that wraps would be counted as one: it ends at the terminal's edge. */
   #cut(line: string): string {
     if (!this.#live) return line;
-    let room = this.#width - 1;
-    // Colours take no room.
-    return line.replace(/(\u001b\[[\d;]*m)|([\s\S])/gu, (all, colour: string | undefined) =>
-      colour !== undefined || room-- > 0 ? all : '',
-    );
+    const room = this.#width - 1;
+    const { ellipsis } = this.#style;
+    let at = 0;
+    // Colours take no room, and the last of them ends what the others began.
+    // oxlint-disable-next-line no-control-regex -- colours are control characters
+    return line.replace(/(\u001b\[[\d;]*m)|[^]/gu, (all, colour: string | undefined, offset: number) => {
+      if (colour !== undefined || ++at < room) return all;
+      return at > room ? '' : isLast(line, offset + all.length) ? all : ellipsis;
+    });
   }
 }
+
+/** Nothing but colours follows. */
+const isLast = (line: string, from: number): boolean =>
+  // oxlint-disable-next-line no-control-regex -- colours are control characters
+  /^(\u001b\[[\d;]*m)*$/.test(line.slice(from));

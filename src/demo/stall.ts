@@ -1,5 +1,7 @@
 /** The receiver's own log of arrivals, and the longest silence in it. */
 
+import { tenth } from './fact.ts';
+
 export type Arrival = readonly [at: number, bytes: number];
 
 export interface Stall {
@@ -19,7 +21,7 @@ export function longestStall(arrivals: readonly Arrival[], from: number, to: num
     const earlier = arrivals[i - 1]![0];
     const later = arrivals[i]![0];
     if (later < from || earlier > to) continue;
-    const milliseconds = Math.round((later - earlier) * 10) / 10;
+    const milliseconds = tenth(later - earlier);
     if (!longest || milliseconds > longest.milliseconds) longest = { milliseconds, from: earlier, to: later };
   }
   return longest;

@@ -4,7 +4,7 @@ import { StoryError, type Chronicle } from './chronicle.ts';
 import type { Companion } from './companion.ts';
 import { Daemon } from './daemon.ts';
 import { Receiver } from './receiver.ts';
-import type { Counters, SceneName } from './fact.ts';
+import { tenth, type Counters, type SceneName } from './fact.ts';
 import type { Network } from './network.ts';
 import { ETHERNET, MODEM, type Path } from './places.ts';
 import { longestStall } from './stall.ts';
@@ -21,6 +21,10 @@ export interface Cast {
 /** Milliseconds. */
 const SAMPLE = 200;
 const STATUS = 1000;
+/** For so long after the last event of a scene its stall may still come. */
+const AFTERMATH = 1000;
+/** For the arrival that ends a silence. */
+const MARGIN = 100;
 /** A DHCP server takes about so long to answer. */
 const DHCP = 1200;
 
@@ -121,23 +125,27 @@ class Story {
       (fact) => fact.side === 'laptop' && fact.event === 'established' && fact.interface === path.interface,
       { from, what: `a subflow over ${path.interface}` },
     );
-    const milliseconds = Math.round((subflow.at - from) * 10) / 10;
+    // And the server takes part.
+    await chronicle.until('subflow', (fact) => fact.side === 'server' && fact.laptop === subflow.laptop, {
+      from,
+      what: `the server's word of that subflow`,
+    });
     chronicle.tell({
       kind: 'figure',
       scene,
       name: 'join',
       interface: path.interface,
-      milliseconds,
+      milliseconds: tenth(subflow.at - from),
       from,
       to: subflow.at,
     });
   }
 
-  /** Lets the scene last so long from its beginning, and a second more than what happened in it; then looks for silences. */
+  /** Looks for silences around what has happened since `from`, and lets the scene last so long. */
   async #scrutinise(scene: SceneName, path: Path, from: number, lasts: number): Promise<void> {
     const { chronicle } = this.#cast;
-    await sleep(Math.max(from + lasts - chronicle.now(), 1000));
-    const to = chronicle.now();
+    const to = chronicle.now() + AFTERMATH;
+    await sleep(AFTERMATH + MARGIN);
     const stall = longestStall(this.#receiver?.arrivals ?? [], from, to);
     if (!stall) throw new StoryError('the stream has stopped');
     chronicle.tell({
@@ -148,6 +156,7 @@ class Story {
       ...stall,
       window: [from, to],
     });
+    await sleep(Math.max(from + lasts - chronicle.now(), 0));
   }
 
   async #sample(): Promise<void> {

@@ -3,13 +3,18 @@ import pc from 'picocolors';
 
 export interface Style {
   readonly colours: ReturnType<typeof pc.createColors>;
-  readonly unicode: boolean;
   /** From nothing to full. */
   readonly levels: readonly string[];
   readonly bar: string;
-  readonly rule: string;
+  readonly wires: {
+    readonly horizontal: string;
+    readonly fork: string;
+    readonly join: string;
+    readonly corner: string;
+    readonly end: string;
+  };
   readonly star: string;
-  readonly arrow: string;
+  readonly ellipsis: string;
 }
 
 /** Colour only on a terminal and never with NO_COLOR (no-color.org). */
@@ -17,12 +22,13 @@ export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): Sty
   const unicode = hasUnicode(environment);
   return {
     colours: pc.createColors(terminal && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb'),
-    unicode,
     levels: [...(unicode ? '▁▂▃▄▅▆▇█' : '_.-:=+*#')],
     bar: unicode ? '█' : '#',
-    rule: unicode ? '─' : '-',
+    wires: unicode
+      ? { horizontal: '─', fork: '┬', join: '┬', corner: '└', end: '┘' }
+      : { horizontal: '-', fork: '+', join: '+', corner: '+', end: '+' },
     star: unicode ? '★' : '*',
-    arrow: unicode ? '→' : '->',
+    ellipsis: unicode ? '…' : '~',
   };
 }
 

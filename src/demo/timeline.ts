@@ -2,6 +2,8 @@
 import type { Fact, FigureFact, SubflowFact, UplinkFact } from './fact.ts';
 import { duration, time, type Style } from './style.ts';
 
+const STEPS: ReadonlySet<string> = new Set(['no address', 'no default route', 'tentative', 'verified']);
+
 /** No line: nothing that a person needs to see there. */
 export function timelineLines(fact: Fact, style: Style): string[] {
   const { colours } = style;
@@ -19,7 +21,8 @@ export function timelineLines(fact: Fact, style: Style): string[] {
         `${fact.interface}: default route${fact.gateway ? ` via ${fact.gateway}` : ''} came`,
       );
     case 'uplink':
-      return line('uplink', uplinkText(fact, style));
+      // Steps on the way, over before anybody has read them.
+      return STEPS.has(fact.state) ? [] : line('uplink', uplinkText(fact, style));
     case 'subflow':
       return isShown(fact) ? line('subflow', subflowText(fact, style)) : [];
     case 'hook':
@@ -45,20 +48,21 @@ function uplinkText({ interface: name, state, reason, rule, flags }: UplinkFact,
 const isShown = ({ side, event, initial }: SubflowFact): boolean =>
   event === 'closed' ? side === 'laptop' : side === (initial ? 'laptop' : 'server');
 
-function subflowText(fact: SubflowFact, { colours, arrow }: Style): string {
-  const { event, laptop, server, backup, initial, side, interface: name } = fact;
-  const what = `${name}: ${laptop} ${arrow} ${server}`;
+function subflowText(fact: SubflowFact, { colours }: Style): string {
+  const { event, laptop, backup, initial, side, interface: name } = fact;
+  const what = `${name}: from ${laptop}`;
   if (event === 'closed') return `${what} ${colours.red('closed')}`;
-  const kind = initial ? ', the connection’s first' : backup && side === 'server' ? ', backup' : '';
+  const kind = initial ? ', the first' : backup && side === 'server' ? ', as backup' : '';
   return `${what} ${colours.green('stands')}${kind}`;
 }
 
 export function figureText({ name, scene, milliseconds, interface: uplink }: FigureFact): string {
   const how = duration(milliseconds);
   if (name === 'join') {
-    const since = scene === 'back' ? 'the carrier' : 'its default route';
-    return `${scene === 'modem' ? 'backup subflow' : `subflow over ${uplink}`} ${how} after ${since} came`;
+    return scene === 'modem'
+      ? `backup subflow ${how} after the default route`
+      : `subflow over ${uplink} ${how} after the carrier`;
   }
   if (scene === 'pulled') return `data goes on over ${uplink} after a stall of ${how}`;
-  return `longest stall ${how}`;
+  return `longest gap in the data ${how}`;
 }

@@ -1,0 +1,14 @@
+/** The private network at a glance. */
+import { paintOf } from './board.ts';
+import { ETHERNET, MODEM, SERVER, type Path } from './places.ts';
+import type { Style } from './style.ts';
+
+export function mapLines({ colours, wires }: Style): string[] {
+  const uplink = ({ interface: name, address }: Path): string =>
+    `${paintOf(name, colours)(name.padEnd(5))} ${address.padEnd(13)}`;
+  const { horizontal: h, fork, join, corner, end } = wires;
+  return [
+    `  laptop ${fork}${h} ${uplink(ETHERNET)} ${h.repeat(4)} Ethernet ${h.repeat(4)}${join}${h} server ${SERVER.address}`,
+    `         ${corner}${h} ${uplink(MODEM)} ${h.repeat(4)} USB modem ${h.repeat(3)}${end}`,
+  ];
+}
