@@ -1,0 +1,72 @@
+/** Hooks that write down what they are told. */
+import type { LinkFacts, UplinkFacts } from '../../src/hooks/occasion.ts';
+import type { HookRequest, HookRunner } from '../../src/hooks/runner.ts';
+import type { TestClock } from './clock.ts';
+
+type Facts = (UplinkFacts | LinkFacts) & { action: string };
+
+export class Audience {
+  /** What they believe to be up: `ifindex/family/address`, or `ifindex` of a link. */
+  readonly up = new Map<string, Facts>();
+  /** Sentences that contradict what was told before. */
+  readonly contradictions: string[] = [];
+  /** Milliseconds that each run takes. */
+  slowness = 0;
+  #ends: (() => void)[] = [];
+  /** A daemon died or was stopped while something was told: it may be told again. */
+  #forgiven = new Set<string>();
+
+  runner(clock: TestClock, isDead: () => boolean): HookRunner {
+    return {
+      run: async (request: HookRequest) => {
+        this.#hear(JSON.parse(request.environment['MULTIHOMED_JSON']!) as Facts);
+        if (this.slowness > 0)
+          await new Promise<void>((resolve) => {
+            this.#ends.push(resolve);
+            clock.after(this.slowness, resolve);
+          });
+        if (isDead()) await new Promise(() => undefined);
+        return [];
+      },
+      stop: async () => this.stop(),
+    };
+  }
+
+  stop(): void {
+    for (const end of this.#ends.splice(0)) end();
+  }
+
+  cut(): void {
+    this.#ends = [];
+    this.#forgiven = new Set(['*']);
+  }
+
+  #hear(facts: Facts): void {
+    const key = keyOf(facts);
+    const known = this.up.has(key);
+    const again = this.#forgiven.has('*');
+    if (facts.action === 'up' || facts.action === 'link-up') {
+      if (known && !again) this.contradictions.push(`${facts.action} twice: ${key}`);
+      this.up.set(key, facts);
+    } else if (facts.action === 'change') this.#change(key, facts as UplinkFacts & Facts, again);
+    else {
+      if (!known && !again) this.contradictions.push(`${facts.action} without its beginning: ${key}`);
+      this.up.delete(key);
+    }
+  }
+
+  /** The address may have been replaced. */
+  #change(key: string, facts: UplinkFacts & Facts, again: boolean): void {
+    const before = this.up.has(key)
+      ? key
+      : [...this.up].find(
+          ([, each]) => 'address' in each && each.ifindex === facts.ifindex && each.family === facts.family,
+        )?.[0];
+    if (before === undefined && !again) this.contradictions.push(`change of what is not up: ${key}`);
+    if (before !== undefined) this.up.delete(before);
+    this.up.set(key, facts);
+  }
+}
+
+const keyOf = (facts: Facts): string =>
+  'address' in facts ? `${facts.ifindex}/${facts.family}/${facts.address}` : `${facts.ifindex}`;

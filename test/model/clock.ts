@@ -1,0 +1,45 @@
+/** Time that stands until a test moves it. */
+import type { Clock } from '../../src/system/clock.ts';
+
+interface Timer {
+  readonly due: number;
+  readonly wake: () => void;
+}
+
+export class TestClock implements Clock {
+  #now = 0;
+  #timers: Timer[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delay: number, wake: () => void): () => void {
+    const timer = { due: this.#now + Math.max(0, delay), wake };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((each) => each !== timer);
+    };
+  }
+
+  /** Milliseconds until the next timer; null: none. */
+  get next(): number | null {
+    return this.#timers.length === 0
+      ? null
+      : Math.max(0, Math.min(...this.#timers.map((each) => each.due)) - this.#now);
+  }
+
+  /** Moves on by no more than the next timer, and calls what is due. @returns how far it went */
+  step(most: number): number {
+    const by = Math.min(most, this.next ?? most);
+    this.#now += by;
+    const due = this.#timers.filter((each) => each.due <= this.#now).sort((a, b) => a.due - b.due);
+    this.#timers = this.#timers.filter((each) => !due.includes(each));
+    for (const timer of due) timer.wake();
+    return by;
+  }
+
+  clear(): void {
+    this.#timers = [];
+  }
+}

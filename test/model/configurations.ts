@@ -1,0 +1,56 @@
+/** Configurations among which histories reload. */
+import type { Configuration, Rule } from '../../src/rules/rule.ts';
+
+export function rule(glob: string, words: Partial<Rule> = {}): Rule {
+  return {
+    glob,
+    origin: { file: 'test', line: 1, column: 1 },
+    ignore: false,
+    flags: ['subflow'],
+    port: null,
+    families: ['ipv4', 'ipv6'],
+    addresses: 'auto',
+    perInterface: 1,
+    routing: 'policy',
+    checkRoute: true,
+    driver: null,
+    table: null,
+    linkLocal: false,
+    ...words,
+  };
+}
+
+export function configuration(
+  rules: readonly Rule[],
+  limits: Configuration['limits'] = 'auto',
+): Configuration {
+  return { rules, limits, hooks: { timeout: 1000, user: 'root', path: [] }, files: [], warnings: [] };
+}
+
+export const CONFIGURATIONS: readonly Configuration[] = [
+  configuration([rule('wwan*', { flags: ['subflow', 'backup'] }), rule('eth*')]),
+  configuration([
+    rule('eth0', { flags: ['signal'], port: 4433 }),
+    rule('eth*', { perInterface: Infinity }),
+    rule('wwan*', { perInterface: Infinity }),
+  ]),
+  configuration(
+    [rule('eth1', { ignore: true }), rule('eth*', { flags: ['subflow', 'fullmesh'] }), rule('wwan*')],
+    'leave',
+  ),
+  configuration([rule('eth*', { perInterface: 2, addresses: 'all' }), rule('wwan*', { routing: 'main' })], {
+    subflows: 5,
+    addAddrAccepted: null,
+  }),
+  configuration(
+    ['eth*', 'wwan*'].map((glob) =>
+      rule(glob, {
+        families: ['ipv6', 'ipv4'],
+        flags: ['signal', 'subflow'],
+        perInterface: Infinity,
+        addresses: 'all',
+      }),
+    ),
+  ),
+  configuration([rule('wwan*', { checkRoute: false }), rule('eth*', { families: ['ipv4'] })]),
+];

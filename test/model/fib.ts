@@ -1,0 +1,102 @@
+/** Where the model kernel sends a packet: policy rules, tables, the longest prefix, the lowest metric. */
+import {
+  bitsOf,
+  covers,
+  Refusal,
+  type ModelHop,
+  type ModelRoute,
+  type ModelRule,
+  type State,
+} from './state.ts';
+import type { Family } from '../../src/netlink/ip.ts';
+
+export interface Flow {
+  readonly family: Family;
+  readonly destination: string;
+  readonly source?: string | undefined;
+  readonly oif?: number | undefined;
+  /** Scope that a route must have at least: 253 when a gateway is looked for. */
+  readonly scope?: number;
+}
+
+export interface Found {
+  readonly route: ModelRoute;
+  readonly hop: ModelHop | null;
+}
+
+const RTN_UNICAST = 1;
+const UNREACHABLE: Readonly<Record<number, 'EINVAL' | 'EHOSTUNREACH' | 'EACCES'>> = {
+  6: 'EINVAL',
+  7: 'EHOSTUNREACH',
+  8: 'EACCES',
+};
+
+/** null: no rule leads anywhere. @throws Refusal for an unreachable, blackhole or prohibit route */
+export function lookup(
+  state: Pick<State, 'routes' | 'policyRules'>,
+  flow: Flow,
+  usable: (rule: ModelRule) => boolean = () => true,
+): Found | null {
+  for (const rule of state.policyRules) {
+    if (rule.family !== flow.family || !usable(rule) || !selects(rule, flow)) continue;
+    const action = UNREACHABLE[rule.action];
+    if (action) throw new Refusal(action === 'EHOSTUNREACH' ? 'ENETUNREACH' : action);
+    const found = inTable(state.routes, rule.table, flow);
+    if (!found) continue;
+    if (rule.suppress !== null && found.route.prefixLength <= rule.suppress) continue;
+    const refused = UNREACHABLE[found.route.type];
+    if (refused) throw new Refusal(refused);
+    return found;
+  }
+  return null;
+}
+
+function selects(rule: ModelRule, flow: Flow): boolean {
+  if (rule.source === null) return true;
+  return flow.source !== undefined && covers(flow.family, rule.source, rule.sourceLength, flow.source);
+}
+
+/** One table alone. */
+export function inTable(routes: readonly ModelRoute[], table: number, flow: Flow): Found | null {
+  let best: Found | null = null;
+  for (const route of routes) {
+    if (route.table !== table || route.family !== flow.family) continue;
+    if (route.scope < (flow.scope ?? 0)) continue;
+    if (best && !isBetter(route, best.route)) continue;
+    if (!covers(route.family, route.destination, route.prefixLength, flow.destination)) continue;
+    const hop = usableHop(route, flow);
+    if (hop || route.type !== RTN_UNICAST) best = { route, hop };
+  }
+  return best;
+}
+
+const isBetter = (one: ModelRoute, other: ModelRoute): boolean =>
+  one.prefixLength > other.prefixLength ||
+  (one.prefixLength === other.prefixLength && one.metric < other.metric);
+
+/** IPv6 only prefers the device when a source is given: it still takes the route of another. */
+function usableHop(route: ModelRoute, { family, oif, source }: Flow): ModelHop | null {
+  const alive = route.hops.filter((hop) => !hop.dead);
+  if (oif === undefined) return alive[0] ?? null;
+  const through = alive.find((hop) => hop.ifindex === oif);
+  if (through) return through;
+  return family === 'ipv6' && source !== undefined ? (alive[0] ?? null) : null;
+}
+
+/** What RTM_GETROUTE answers with RTM_F_FIB_MATCH. @throws Refusal */
+export function matchRoute(state: State, flow: Flow): ModelRoute {
+  const { family, source, oif } = flow;
+  if (family === 'ipv4' && source !== undefined && !state.isLocal(source)) throw new Refusal('EINVAL');
+  const link = oif === undefined ? undefined : state.links.get(oif);
+  if (oif !== undefined && !link) throw new Refusal('ENODEV');
+  if (family === 'ipv4' && link && (!link.up || !hasIPv4(state, link.index)))
+    throw new Refusal('ENETUNREACH');
+  const found = lookup(state, flow);
+  if (!found) throw new Refusal(family === 'ipv4' && oif !== undefined ? 'EHOSTUNREACH' : 'ENETUNREACH');
+  return found.route;
+}
+
+/** A link has IPv4 as long as it is up in the real kernel, too, once it ever had an address. */
+const hasIPv4 = (state: State, ifindex: number): boolean => state.links.has(ifindex);
+
+export const hostPrefix = (family: Family): number => bitsOf(family);

@@ -1,0 +1,192 @@
+/** A host for one history: the model kernel, the program under test in it, its time, its journal and its hooks. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Journal } from '../../src/actions/journal.ts';
+import type { KernelConnections } from '../../src/daemon/kernel.ts';
+import { Loop } from '../../src/daemon/loop.ts';
+import { staleAfter } from '../../src/events/wake.ts';
+import { HookDispatcher, nobodyTold, type ToldRecord } from '../../src/hooks/dispatcher.ts';
+import type { Message } from '../../src/netlink/message.ts';
+import { questions } from '../../src/plan/select.ts';
+import type { Configuration } from '../../src/rules/rule.ts';
+import { SnapshotReader } from '../../src/snapshot/reader.ts';
+import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
+import { TestClock } from './clock.ts';
+import { Audience } from './audience.ts';
+import { ModelKernel, MPTCP_FAMILY } from './kernel.ts';
+import { Line } from './requester.ts';
+import { SLOTS } from './endpoints.ts';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const quiet = (): void => undefined;
+
+interface Daemon {
+  readonly loop: Loop;
+  readonly line: Line;
+  readonly clock: TestClock;
+  readonly hear: (event: Message) => void;
+}
+
+export class Host {
+  readonly kernel = new ModelKernel();
+  readonly audience = new Audience();
+  readonly warnings: string[] = [];
+  configuration: Configuration;
+  resting = false;
+  /** Events are lost until it hears again. */
+  deaf = false;
+  crashes = 0;
+  /** What is to be done after so many more requests of the daemon, one after the other. */
+  readonly #races: { left: number; run: () => void }[] = [];
+  readonly #midways: (() => void)[] = [];
+  readonly #folder = mkdtempSync('/dev/shm/multihomed-model-');
+  #daemon: Daemon | null = null;
+
+  constructor(configuration: Configuration) {
+    this.configuration = configuration;
+  }
+
+  get daemon(): Daemon {
+    if (!this.#daemon) throw new Error('no daemon runs');
+    return this.#daemon;
+  }
+
+  start(): void {
+    const { configuration, kernel } = this;
+    const line = new Line(kernel, 'daemon');
+    const clock = new TestClock();
+    const connections = {
+      route: line,
+      generic: line,
+      mptcp: { id: MPTCP_FAMILY, groups: new Map() },
+      namespace: '1',
+      close: quiet,
+    };
+    const journal = new Journal(`${this.#folder}/journal`, { boot: 'b', namespace: '1' });
+    const record = journal.read();
+    const told = (record.told as ToldRecord | null) ?? nobodyTold;
+    const reader = new SnapshotReader({
+      ...connections,
+      sysfs: '/nonexistent',
+      questions: (base) => questions(base, this.configuration.rules),
+    });
+    const log = {
+      debug: quiet,
+      info: quiet,
+      warn: (text: string) => void this.warnings.push(text),
+      error: (text: string) => void this.warnings.push(text),
+    };
+    const hooks = new HookDispatcher({
+      runner: this.audience.runner(clock, () => line.dead),
+      settings: configuration.hooks,
+      log,
+      told,
+      onTold: (now) => loop.told(now),
+    });
+    const loop: Loop = new Loop(
+      {
+        kernel: connections as unknown as KernelConnections,
+        reader,
+        clock,
+        log,
+        journal,
+        hooks,
+        dryRun: false,
+        memory: { ...record.memory, limitMax: SLOTS },
+        told,
+        onPass: quiet,
+      },
+      configuration,
+    );
+    line.before = () => this.#race();
+    line.midway = () => this.#midways.shift()?.();
+    const hear = (event: Message): void => {
+      if (!this.deaf && !ModelKernel.isOwn(event) && passes(event)) loop.wake(staleAfter(event));
+    };
+    kernel.listeners.add(hear);
+    this.#daemon = { loop, line, clock, hear };
+    this.resting = record.memory.resting;
+    loop.wake([]);
+  }
+
+  /** The machine's own end: SIGKILL, as seen from the kernel. */
+  #bury(): void {
+    const { line, clock, hear } = this.daemon;
+    line.dead = true;
+    clock.clear();
+    this.kernel.listeners.delete(hear);
+    this.audience.cut();
+  }
+
+  kill(): void {
+    this.#bury();
+    this.crashes++;
+    this.start();
+  }
+
+  async restart(): Promise<void> {
+    const { loop } = this.daemon;
+    const stopped = loop.stop();
+    this.audience.stop();
+    await turn();
+    await stopped;
+    this.#bury();
+    this.start();
+  }
+
+  race(requests: number, run: () => void): void {
+    this.#races.push({ left: requests, run });
+  }
+
+  midway(run: () => void): void {
+    this.#midways.push(run);
+  }
+
+  #race(): void {
+    const [first] = this.#races;
+    if (!first || first.left-- > 0) return;
+    this.#races.shift();
+    first.run();
+  }
+
+  /** The overrun is told, as the listener does. */
+  hearAgain(): void {
+    if (!this.deaf) return;
+    this.deaf = false;
+    this.daemon.loop.wake(ALL_PARTS);
+  }
+
+  /** Until nothing moves without more time; short timers (rests) count as nothing. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 200; i++) {
+      await turn();
+      if (this.daemon.line.dead) {
+        this.kill();
+        continue;
+      }
+      const waiting = this.#races.shift()?.run ?? this.#midways.shift();
+      if (waiting) waiting();
+      else if ((this.daemon.clock.next ?? 1000) <= 250) this.daemon.clock.step(250);
+      else return;
+    }
+    throw new Error('the daemon never came to rest');
+  }
+
+  async pass(milliseconds: number): Promise<void> {
+    await this.settle();
+    for (let left = milliseconds; left > 0;) {
+      const went = this.daemon.clock.step(left);
+      left -= Math.max(1, went);
+      await this.settle();
+    }
+  }
+
+  end(): void {
+    this.#bury();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The filter on the event socket: of routes only defaults and our own. */
+function passes({ type, payload }: Message): boolean {
+  return (type !== 24 && type !== 25) || payload.readUInt8(1) === 0 || payload.readUInt8(5) === 86;
+}

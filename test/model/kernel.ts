@@ -1,0 +1,215 @@
+/** The model kernel: real payloads in, real payloads out, and the events that the real one sends or leaves out. */
+import type { Message } from '../../src/netlink/message.ts';
+import {
+  encodeAddress,
+  encodeEndpoint,
+  encodeLimits,
+  encodeLink,
+  encodeRoute,
+  encodeRule,
+  message,
+} from './answers.ts';
+import { addEndpoint, byId, deleteEndpoint, setFlags, setLimits } from './endpoints.ts';
+import { matchRoute } from './fib.ts';
+import type { Voice } from './links.ts';
+import { readEndpoint, readFlow, readLimits, readRoute, readRule } from './requests.ts';
+import { addRoute, findDeleted } from './routes.ts';
+import { addRule, deleteRule } from './rules.ts';
+import { bitsOf, Refusal, State, type Maker, type ModelRoute, type ModelRule } from './state.ts';
+
+export const MPTCP_FAMILY = 37;
+const OWN_PORT = 4711;
+
+/** One request, as Connection would send it. */
+export interface Asked {
+  readonly type: number;
+  readonly flags: number;
+  readonly payload: Buffer;
+}
+
+export class ModelKernel implements Voice {
+  readonly state = new State();
+  readonly listeners = new Set<(event: Message) => void>();
+  /** What the daemon did that it never may. */
+  readonly harm: string[] = [];
+  /** Every change that the daemon made, in words. */
+  readonly done: string[] = [];
+  /** 6.1 says EINVAL to everything. */
+  lies = false;
+  #cause: Maker = 'world';
+
+  link(kind: 'new' | 'delete', link: Parameters<Voice['link']>[1]): void {
+    this.#tell(kind === 'new' ? 16 : 17, encodeLink(link));
+  }
+
+  address(kind: 'new' | 'delete', address: Parameters<Voice['address']>[1]): void {
+    this.#tell(kind === 'new' ? 20 : 21, encodeAddress(address));
+  }
+
+  route(kind: 'new' | 'delete', route: ModelRoute): void {
+    this.#tell(kind === 'new' ? 24 : 25, encodeRoute(route, this.state));
+  }
+
+  rule(kind: 'new' | 'delete', rule: ModelRule): void {
+    this.#tell(kind === 'new' ? 32 : 33, encodeRule(rule));
+  }
+
+  #tell(type: number, payload: Buffer): void {
+    const event = message(type, payload, this.#cause === 'daemon' ? OWN_PORT : 0);
+    for (const listener of this.listeners) listener(event);
+  }
+
+  static isOwn(event: Message): boolean {
+    return event.portId === OWN_PORT;
+  }
+
+  /** @throws Refusal */
+  request(asked: Asked, maker: Maker): Message[] {
+    this.#cause = maker;
+    try {
+      return asked.type === MPTCP_FAMILY ? this.#pathManager(asked, maker) : this.#route(asked, maker);
+    } finally {
+      this.#cause = 'world';
+    }
+  }
+
+  #note(maker: Maker, what: string, touched?: { maker: Maker } | null): void {
+    if (maker !== 'daemon') return;
+    this.done.push(what);
+    if (touched && touched.maker !== 'daemon') this.harm.push(`${what}: it is ${touched.maker}'s`);
+  }
+
+  #route({ type, flags, payload }: Asked, maker: Maker): Message[] {
+    const { state } = this;
+    switch (type) {
+      case 24: {
+        const { event, replaced } = addRoute(state, readRoute(payload), flags, maker);
+        if (event) this.route(event.kind, event.route);
+        this.#note(maker, `route add ${words(readRoute(payload))}`, replaced);
+        return [];
+      }
+      case 25: {
+        const gone = findDeleted(state, readRoute(payload));
+        state.routes = state.routes.filter((each) => each !== gone);
+        this.route('delete', gone);
+        this.#note(maker, `route delete ${words(gone)}`, gone);
+        return [];
+      }
+      case 26:
+        return [this.#routeGet(payload)];
+      case 32: {
+        const rule = addRule(state, readRule(payload), flags, maker);
+        this.rule('new', rule);
+        this.#note(maker, `policy-rule add ${rule.priority} from ${rule.source}`);
+        return [];
+      }
+      case 33: {
+        const rule = deleteRule(state, readRule(payload));
+        this.rule('delete', rule);
+        this.#note(maker, `policy-rule delete ${rule.priority} from ${rule.source}`, rule);
+        return [];
+      }
+      default:
+        throw new Refusal('EOPNOTSUPP');
+    }
+  }
+
+  #routeGet(payload: Buffer): Message {
+    const flow = readFlow(payload);
+    const route = matchRoute(this.state, flow);
+    // The entry itself; the caller of the other form wants the source that the kernel takes by itself.
+    if (flow.match) return message(24, encodeRoute(route, this.state));
+    const source = this.ownSource(route.hops[0]?.ifindex ?? 0, flow.family);
+    const used = { ...route, destination: flow.destination, prefixLength: bitsOf(flow.family) };
+    return message(
+      24,
+      encodeRoute({ ...used, preferredSource: route.preferredSource ?? source }, this.state),
+    );
+  }
+
+  /** The newest address that is neither tentative nor deprecated, a temporary one last (use_tempaddr 0). */
+  ownSource(ifindex: number, family: string): string | null {
+    const fit = this.state.addresses.filter(
+      (each) => each.ifindex === ifindex && each.family === family && !(each.flags & 0x48),
+    );
+    const rank = (flags: number): number => (flags & 0x20 ? 2 : 0) + (flags & 0x01 ? 1 : 0);
+    return fit.toReversed().sort((a, b) => rank(a.flags) - rank(b.flags))[0]?.address ?? null;
+  }
+
+  #pathManager({ payload }: Asked, maker: Maker): Message[] {
+    const { state } = this;
+    switch (payload.readUInt8(0)) {
+      case 1: {
+        const { address, ...rest } = readEndpoint(payload);
+        if (address === null) throw new Refusal('EINVAL', 'missing address');
+        addEndpoint(state, { ...rest, address }, maker, this.lies);
+        this.#note(maker, `endpoint add ${address} if ${rest.ifindex} flags ${rest.flags}`);
+        return [];
+      }
+      case 2: {
+        const { id } = readEndpoint(payload);
+        if (maker === 'daemon' && id === 0) this.harm.push('endpoint delete id 0');
+        const gone = deleteEndpoint(state, id);
+        this.#note(maker, `endpoint delete ${gone?.address}`, gone);
+        return [];
+      }
+      case 3:
+        return [message(MPTCP_FAMILY, encodeEndpoint(byId(state, readEndpoint(payload).id)))];
+      case 4:
+        this.#note(maker, 'endpoint flush', { maker: 'kernel' });
+        state.endpoints = [];
+        return [];
+      case 5:
+        setLimits(state, readLimits(payload));
+        this.#note(maker, `limits set ${JSON.stringify(readLimits(payload))}`);
+        return [];
+      case 6:
+        return [message(MPTCP_FAMILY, encodeLimits(state.limits))];
+      case 7: {
+        const { id, flags } = readEndpoint(payload);
+        const changed = setFlags(state, id, flags);
+        this.#note(maker, `endpoint change ${changed.address} flags ${flags}`, changed);
+        return [];
+      }
+      default:
+        throw new Refusal('EOPNOTSUPP');
+    }
+  }
+
+  /** @throws Refusal */
+  dump({ type, payload }: Asked): Message[] {
+    const { state } = this;
+    switch (type) {
+      case 18:
+        return [...state.links.values()].map((link) => message(16, encodeLink(link)));
+      case 22:
+        return state.addresses.map((address) => message(20, encodeAddress(address)));
+      case 26: {
+        const asked = readRoute(payload);
+        const [hop] = asked.hops;
+        return state.routes
+          .filter(
+            (route) =>
+              route.family === asked.family &&
+              (asked.table === 0 || asked.table === route.table) &&
+              (asked.protocol === 0 || asked.protocol === route.protocol) &&
+              (!hop || route.hops.some((each) => each.ifindex === hop.ifindex)),
+          )
+          .map((route) => message(24, encodeRoute(route, state)));
+      }
+      case 34: {
+        const { family } = readRule(payload);
+        return state.policyRules
+          .filter((rule) => rule.family === family)
+          .map((rule) => message(32, encodeRule(rule)));
+      }
+      case MPTCP_FAMILY:
+        return state.endpoints.map((endpoint) => message(MPTCP_FAMILY, encodeEndpoint(endpoint)));
+      default:
+        throw new Refusal('EOPNOTSUPP');
+    }
+  }
+}
+
+const words = (route: Omit<ModelRoute, 'maker'>): string =>
+  `${route.destination}/${route.prefixLength} via ${route.hops.map((hop) => hop.gateway ?? hop.ifindex).join(',')} table ${route.table}`;

@@ -1,0 +1,56 @@
+/** Policy rules of the model kernel: net/core/fib_rules.c. */
+import { NLM_F_EXCL } from '../../src/netlink/message.ts';
+import { Refusal, type Maker, type ModelRule, type State } from './state.ts';
+
+/** As a request has it: what is absent is not said. */
+export type RuleWords = Pick<ModelRule, 'family'> & Partial<Omit<ModelRule, 'family' | 'maker'>>;
+
+export function addRule(state: State, words: RuleWords, flags: number, maker: Maker): ModelRule {
+  const rule: ModelRule = {
+    family: words.family,
+    priority: words.priority ?? unnumbered(state, words),
+    source: words.source ?? null,
+    sourceLength: words.source ? (words.sourceLength ?? 0) : 0,
+    table: words.table ?? 0,
+    action: words.action ?? 1,
+    suppress: words.suppress ?? null,
+    protocol: words.protocol ?? 0,
+    maker,
+  };
+  if (flags & NLM_F_EXCL && state.policyRules.some((each) => sameRule(each, rule)))
+    throw new Refusal('EEXIST');
+  const after = state.policyRules.findIndex(
+    (each) => each.family === rule.family && each.priority > rule.priority,
+  );
+  const at = after === -1 ? lastOf(state, rule) : after;
+  state.policyRules.splice(at, 0, rule);
+  return rule;
+}
+
+function lastOf(state: State, rule: ModelRule): number {
+  const at = state.policyRules.findLastIndex((each) => each.family === rule.family);
+  return at === -1 ? state.policyRules.length : at + 1;
+}
+
+/** One less than the second that stands. */
+function unnumbered(state: State, { family }: RuleWords): number {
+  const second = state.policyRules.filter((each) => each.family === family)[1];
+  return second && second.priority > 0 ? second.priority - 1 : 0;
+}
+
+const KEYS = ['priority', 'source', 'sourceLength', 'table', 'action', 'suppress', 'protocol'] as const;
+
+const sameRule = (one: ModelRule, other: ModelRule): boolean =>
+  one.family === other.family && KEYS.every((key) => one[key] === other[key]);
+
+/** What is not said is a wildcard, and the first that agrees goes. */
+export function deleteRule(state: State, words: RuleWords): ModelRule {
+  const found = state.policyRules.find(
+    (each) =>
+      each.family === words.family &&
+      KEYS.every((key) => words[key] === undefined || words[key] === each[key]),
+  );
+  if (!found) throw new Refusal('ENOENT');
+  state.policyRules = state.policyRules.filter((each) => each !== found);
+  return found;
+}

@@ -1,0 +1,140 @@
+/** What the model kernel holds: plain values, and who made each. */
+import ipaddr from 'ipaddr.js';
+import { constants } from 'node:os';
+import type { Family } from '../../src/netlink/ip.ts';
+
+/** `daemon`: the program under test. */
+export type Maker = 'kernel' | 'world' | 'daemon';
+
+export interface ModelLink {
+  readonly index: number;
+  name: string;
+  up: boolean;
+  carrier: boolean;
+  readonly pointToPoint: boolean;
+}
+
+export interface ModelAddress {
+  readonly ifindex: number;
+  readonly family: Family;
+  readonly address: string;
+  readonly prefixLength: number;
+  flags: number;
+}
+
+export interface ModelHop {
+  readonly ifindex: number;
+  readonly gateway: string | null;
+  readonly onlink: boolean;
+  dead: boolean;
+}
+
+export interface ModelRoute {
+  readonly family: Family;
+  readonly destination: string;
+  readonly prefixLength: number;
+  readonly table: number;
+  readonly protocol: number;
+  readonly type: number;
+  readonly scope: number;
+  readonly metric: number;
+  readonly hops: readonly ModelHop[];
+  preferredSource: string | null;
+  readonly metrics: Buffer | null;
+  readonly maker: Maker;
+}
+
+export interface ModelRule {
+  readonly family: Family;
+  readonly priority: number;
+  readonly source: string | null;
+  readonly sourceLength: number;
+  readonly table: number;
+  readonly action: number;
+  readonly suppress: number | null;
+  readonly protocol: number;
+  readonly maker: Maker;
+}
+
+export interface ModelEndpoint {
+  readonly id: number;
+  readonly address: string;
+  readonly ifindex: number;
+  flags: number;
+  readonly port: number;
+  readonly maker: Maker;
+}
+
+export class State {
+  readonly links = new Map<number, ModelLink>();
+  addresses: ModelAddress[] = [];
+  routes: ModelRoute[] = [];
+  /** Both families, each in the order in which it is looked at. */
+  policyRules: ModelRule[] = [];
+  endpoints: ModelEndpoint[] = [];
+  limits = { subflows: 2, addAddrAccepted: 0 };
+  lastEndpointId = 0;
+
+  constructor() {
+    const rule = (family: Family, priority: number, table: number): ModelRule => ({
+      family,
+      priority,
+      source: null,
+      sourceLength: 0,
+      table,
+      action: 1,
+      suppress: null,
+      protocol: 2,
+      maker: 'kernel',
+    });
+    this.policyRules.push(rule('ipv4', 0, 255), rule('ipv4', 32_766, 254), rule('ipv4', 32_767, 253));
+    this.policyRules.push(rule('ipv6', 0, 255), rule('ipv6', 32_766, 254));
+  }
+
+  isLocal(address: string): boolean {
+    return this.addresses.some((each) => each.address === address);
+  }
+}
+
+/** What the kernel answers instead of doing it. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly errno: number;
+  readonly kernelText: string | undefined;
+
+  constructor(code: keyof typeof constants.errno, kernelText?: string) {
+    super(`${code} ${kernelText ?? ''}`);
+    this.errno = constants.errno[code];
+    this.kernelText = kernelText;
+  }
+}
+
+const numbers = new Map<string, bigint>();
+
+/** An address as a number. */
+export function numberOf(address: string): bigint {
+  let number = numbers.get(address);
+  if (number === undefined) {
+    const bytes = ipaddr.parse(address).toByteArray();
+    number = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+    numbers.set(address, number);
+  }
+  return number;
+}
+
+export const bitsOf = (family: Family): number => (family === 'ipv4' ? 32 : 128);
+export const nowhere = (family: Family): string => (family === 'ipv4' ? '0.0.0.0' : '::');
+
+/** Whether both are in one network of this length. */
+export function covers(family: Family, network: string, length: number, address: string): boolean {
+  const shift = BigInt(bitsOf(family) - length);
+  return numberOf(network) >> shift === numberOf(address) >> shift;
+}
+
+export function networkOf(family: Family, address: string, length: number): string {
+  const shift = BigInt(bitsOf(family) - length);
+  const number = (numberOf(address) >> shift) << shift;
+  if (family === 'ipv4') return [24n, 16n, 8n, 0n].map((by) => Number((number >> by) & 0xffn)).join('.');
+  const bytes = Array.from({ length: 16 }, (_, i) => Number((number >> BigInt(120 - 8 * i)) & 0xffn));
+  return ipaddr.fromByteArray(bytes).toString();
+}

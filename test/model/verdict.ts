@@ -1,0 +1,116 @@
+/** What is wrong with a host that has come to rest, in sentences; none when all is as it should be. */
+import { addressFamily } from '../../src/netlink/ip.ts';
+import { SLOTS } from './endpoints.ts';
+import { goesItsWay, ourWays, wantedUplinks, wayOf, type Wanted } from './expected.ts';
+import type { Host } from './host.ts';
+import type { ModelEndpoint, State } from './state.ts';
+import type { World } from './world.ts';
+
+const BITS: Readonly<Record<string, number>> = { signal: 1, subflow: 2, backup: 4, fullmesh: 8, laminar: 32 };
+
+export function faults(host: Host, world: World): string[] {
+  const { state, harm } = host.kernel;
+  const found = [...harm.map((each) => `harm: ${each}`)];
+  const owned = state.endpoints.filter((each) => each.maker === 'daemon');
+  if (host.resting) {
+    for (const each of [...ourWays(state), ...owned.map((one) => `endpoint ${one.address}`)])
+      found.push(`after flush: ${each}`);
+    return [...found, ...limitFaults(host, world, owned)];
+  }
+  const wanted = wantedUplinks(host);
+  const serving = wanted.filter((each) => goesItsWay(state, each));
+  found.push(...endpointFaults(state, owned, serving));
+  const lingering = owned.filter((each) => !serving.some((one) => holds(one, each)));
+  for (const each of lingering)
+    if (
+      serving.some(
+        (one) =>
+          one.address.family === addressFamily(each.address) && owned.some((other) => holds(one, other)),
+      )
+    )
+      found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind beside an active one`);
+  found.push(...wayFaults(state, wanted, serving, lingering));
+  found.push(...limitFaults(host, world, owned), ...hookFaults(host, serving, owned));
+  return found;
+}
+
+const holds = ({ address, link }: Wanted, endpoint: ModelEndpoint): boolean =>
+  endpoint.address === address.address && endpoint.ifindex === link.index;
+
+function endpointFaults(state: State, owned: readonly ModelEndpoint[], serving: readonly Wanted[]): string[] {
+  const found: string[] = [];
+  const missing = serving.filter((each) => !owned.some((one) => holds(each, one)));
+  const room = state.endpoints.length < SLOTS;
+  for (const each of missing)
+    if (room && each.routable) found.push(`${each.link.name} ${each.address.address} has no endpoint`);
+  for (const each of serving) {
+    const endpoint = owned.find((one) => holds(each, one));
+    const flags = each.rule.flags.reduce((sum, name) => sum | BITS[name]!, 0);
+    if (endpoint && endpoint.flags !== flags)
+      found.push(`endpoint ${endpoint.address} has flags ${endpoint.flags}, not ${flags}`);
+    if (endpoint && endpoint.port !== (each.rule.port ?? 0))
+      found.push(`endpoint ${endpoint.address} has port ${endpoint.port}`);
+  }
+  return found;
+}
+
+function wayFaults(
+  state: State,
+  wanted: readonly Wanted[],
+  serving: readonly Wanted[],
+  lingering: readonly ModelEndpoint[],
+): string[] {
+  const stands = ourWays(state);
+  const due = new Set(serving.filter((each) => each.routable).flatMap((each) => wayOf(each, state)));
+  const may = new Set(wanted.flatMap((each) => wayOf(each, state)));
+  const lost = new Set(lingering.map((each) => each.address));
+  const tables = new Set(
+    state.policyRules.filter((each) => lost.has(each.source ?? '')).map((each) => `${each.table}`),
+  );
+  const found: string[] = [];
+  // Of two subnets or gateways in one table the better-ranked uplink's stands.
+  const seen = new Set<string>();
+  for (const line of due) {
+    const slot = line.replace(/ via .* dev/, ' dev');
+    if (!seen.has(slot) && !stands.includes(line)) found.push(`missing: ${line}`);
+    seen.add(slot);
+  }
+  for (const line of stands) {
+    const [, , source] = line.split(' ');
+    const kept = line.startsWith('rule ') ? lost.has(source!) : tables.has(line.split(' table ')[1]!);
+    if (!may.has(line) && !kept) found.push(`left behind: ${line}`);
+  }
+  for (const line of stands)
+    if (stands.filter((each) => each === line).length > 1) found.push(`twice: ${line}`);
+  return found;
+}
+
+/** Raised while an endpoint stands, put back after the last, and an administrator's word is the last one. */
+function limitFaults(host: Host, world: World, owned: readonly ModelEndpoint[]): string[] {
+  const found: string[] = [];
+  const { limits: setting } = host.configuration;
+  for (const name of ['subflows', 'addAddrAccepted'] as const) {
+    const now = host.kernel.state.limits[name];
+    const admin = world.administrator[name];
+    const needed = owned.length > 0 && (name === 'subflows' || owned.some((each) => each.flags & 2));
+    const goal =
+      setting === 'leave' || !needed ? null : setting === 'auto' ? Math.max(SLOTS, admin) : setting[name];
+    const right = goal ?? admin;
+    if (now === right) continue;
+    if (world.limitsTaken[name] && (now === admin || now === SLOTS)) continue;
+    found.push(`limit ${name} is ${now}, not ${right} (the administrator's: ${admin})`);
+  }
+  return found;
+}
+
+function hookFaults(host: Host, serving: readonly Wanted[], owned: readonly ModelEndpoint[]): string[] {
+  const { audience } = host;
+  const found = audience.contradictions.map((each) => `hooks: ${each}`);
+  const told = [...audience.up.keys()].filter((key) => key.includes('/'));
+  const active = serving
+    .filter((each) => owned.some((one) => holds(each, one)))
+    .map(({ link, address }) => `${link.index}/${address.family}/${address.address}`);
+  for (const key of told) if (!active.includes(key)) found.push(`hooks believe in ${key}`);
+  for (const key of active) if (!told.includes(key)) found.push(`hooks were not told of ${key}`);
+  return found;
+}

@@ -1,0 +1,365 @@
+/** What happens to a host: steps as plain values, so that a history that fails reads and shrinks well. */
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../src/netlink/message.ts';
+import { addressFamily, type Family } from '../../src/netlink/ip.ts';
+import { CONFIGURATIONS } from './configurations.ts';
+import { addEndpoint, deleteEndpoint, setFlags, setLimits } from './endpoints.ts';
+import type { Host } from './host.ts';
+import { addAddress, createLink, deleteLink, removeAddress, renameLink, setCarrier, setUp } from './links.ts';
+import { addRoute } from './routes.ts';
+import { addRule } from './rules.ts';
+import { nowhere, Refusal, type ModelLink, type ModelRoute } from './state.ts';
+
+export const NAMES = ['eth0', 'eth1', 'eth2', 'wwan0', 'lan0', 'eth9'] as const;
+/** Of each slot, n being its number; the last ones are shared by all. */
+const addressPool = (slot: number): readonly [string, number][] => [
+  [`10.${slot + 1}.0.1`, 24],
+  [`10.${slot + 1}.0.2`, 24],
+  [`10.${slot + 21}.0.1`, 24],
+  ['10.99.0.1', 24],
+  [`10.99.0.${slot + 2}`, 24],
+  [`2001:db8:${slot + 1}::1`, 64],
+  [`2001:db8:${slot + 1}::2`, 64],
+  [`fd00:${slot + 1}::1`, 64],
+];
+const gateways = (slot: number, family: Family): readonly (string | null)[] =>
+  family === 'ipv4'
+    ? [`10.${slot + 1}.0.254`, `10.${slot + 1}.0.253`, '10.99.0.254', null, '172.31.0.1']
+    : [`fe80::${slot + 1}`, `fe80::ff`, `2001:db8:${slot + 1}::ff`, null, '2001:db8:77::1'];
+export const ADDRESSES = addressPool(0).length;
+export const GATEWAYS = 5;
+const TABLE = 77;
+
+export type Op =
+  | { readonly op: 'link'; readonly slot: number; readonly to: 'absent' | 'down' | 'no carrier' | 'up' }
+  | { readonly op: 'recreate'; readonly slot: number; readonly sameIndex: boolean }
+  | { readonly op: 'rename'; readonly slot: number; readonly name: number }
+  | {
+      readonly op: 'address';
+      readonly slot: number;
+      readonly which: number;
+      readonly to: 'absent' | 'permanent' | 'tentative' | 'deprecated';
+    }
+  | {
+      readonly op: 'default';
+      readonly slot: number;
+      readonly family: Family;
+      readonly gateway: number;
+      readonly metric: number;
+      readonly verb: 'add' | 'replace' | 'delete';
+      readonly table?: 77;
+    }
+  | { readonly op: 'split'; readonly slot: number; readonly verb: 'add' | 'delete' }
+  | { readonly op: 'foreign endpoint'; readonly slot: number; readonly which: number; readonly flags: number }
+  | {
+      readonly op: 'take endpoint' | 'change endpoint' | 'take policy rule' | 'take route';
+      readonly nth: number;
+    }
+  | { readonly op: 'limits'; readonly subflows: number; readonly addAddrAccepted: number }
+  | { readonly op: 'policy rule'; readonly slot: number; readonly kind: number }
+  | { readonly op: 'remove policy rules' }
+  | { readonly op: 'reload'; readonly configuration: number }
+  | { readonly op: 'flush' | 'kill' | 'restart' | 'deaf' | 'hear' }
+  | { readonly op: 'crash'; readonly after: number }
+  | { readonly op: 'lose answers'; readonly count: number }
+  | { readonly op: 'time'; readonly milliseconds: number };
+
+/** `when`: settled first; in so many requests' time; or in the middle of a dump. */
+export type Step = Op & { readonly when: 'settled' | 'midway' | number };
+
+export class World {
+  readonly #host: Host;
+  readonly #slots = new Map<number, number>();
+  #index = 2;
+  /** An administrator changed limits after they had been raised. */
+  limitsTaken = { subflows: false, addAddrAccepted: false };
+  administrator: { subflows: number; addAddrAccepted: number };
+  /** Neighbours touched endpoints: the last path may be gone by their doing. */
+  meddled = false;
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.administrator = { ...host.kernel.state.limits };
+  }
+
+  link(slot: number): ModelLink | null {
+    return this.#host.kernel.state.links.get(this.#slots.get(slot) ?? -1) ?? null;
+  }
+
+  /** What the real kernel would refuse does not happen. */
+  change(op: Op): void {
+    try {
+      this.#change(op);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+    }
+  }
+
+  #change(op: Op): void {
+    const { kernel } = this.#host;
+    const { state } = kernel;
+    switch (op.op) {
+      case 'link':
+        return this.#bring(op.slot, op.to);
+      case 'recreate': {
+        const link = this.link(op.slot);
+        if (!link) return;
+        deleteLink(state, kernel, link);
+        return this.#create(op.slot, op.sameIndex ? link.index : ++this.#index, link.name);
+      }
+      case 'rename': {
+        const link = this.link(op.slot);
+        if (link) renameLink(state, kernel, link, NAMES[op.name]!);
+        return;
+      }
+      case 'address':
+        return this.#address(op);
+      case 'default':
+        return this.#default(op);
+      case 'split':
+        return this.#split(op);
+      case 'foreign endpoint': {
+        this.meddled = true;
+        const [address] = addressPool(op.slot)[op.which]!;
+        addEndpoint(
+          state,
+          { id: 0, address, ifindex: this.link(op.slot)?.index ?? 0, flags: op.flags, port: 0 },
+          'world',
+          kernel.lies,
+        );
+        return;
+      }
+      case 'take endpoint': {
+        const found = state.endpoints[op.nth % Math.max(1, state.endpoints.length)];
+        this.meddled = true;
+        if (found) deleteEndpoint(state, found.id);
+        return;
+      }
+      case 'change endpoint': {
+        const found = state.endpoints[op.nth % Math.max(1, state.endpoints.length)];
+        this.meddled = true;
+        if (found) setFlags(state, found.id, found.flags ^ 4);
+        return;
+      }
+      case 'take policy rule': {
+        const own = state.policyRules.filter((each) => each.maker === 'daemon');
+        const rule = own[op.nth % Math.max(1, own.length)];
+        if (rule) this.#removeRules((each) => each === rule);
+        return;
+      }
+      case 'remove policy rules':
+        return this.#removeRules((each) => each.maker === 'world');
+      case 'take route': {
+        const own = state.routes.filter((each) => each.maker === 'daemon');
+        const route = own[op.nth % Math.max(1, own.length)];
+        if (route) this.#removeRoutes((each) => each === route);
+        return;
+      }
+      case 'limits':
+        return this.#limits(op);
+      case 'policy rule':
+        return this.#policyRule(op.slot, op.kind);
+      default:
+        throw new Error(`${op.op} does not happen to the kernel`);
+    }
+  }
+
+  /** What sets a limit to the value that it has been raised to cannot be told from nothing. */
+  #limits(limits: { readonly subflows: number; readonly addAddrAccepted: number }): void {
+    const { state } = this.#host.kernel;
+    for (const name of ['subflows', 'addAddrAccepted'] as const) {
+      if (limits[name] === state.limits[name]) continue;
+      if (state.limits[name] !== this.administrator[name]) this.limitsTaken[name] = true;
+      this.administrator[name] = limits[name];
+      setLimits(state, { [name]: limits[name] });
+    }
+  }
+
+  #create(slot: number, index: number, name: string): void {
+    const { kernel } = this.#host;
+    createLink(kernel.state, kernel, {
+      index,
+      name,
+      up: false,
+      carrier: true,
+      pointToPoint: name.startsWith('wwan'),
+    });
+    this.#slots.set(slot, index);
+  }
+
+  #bring(slot: number, to: 'absent' | 'down' | 'no carrier' | 'up'): void {
+    const { kernel } = this.#host;
+    const link = this.link(slot);
+    if (to === 'absent') {
+      if (link) deleteLink(kernel.state, kernel, link);
+      return;
+    }
+    if (!link) this.#create(slot, ++this.#index, NAMES[slot]!);
+    const made = this.link(slot)!;
+    setUp(kernel.state, kernel, made, to !== 'down');
+    setCarrier(kernel, made, to !== 'no carrier');
+  }
+
+  #address({ slot, which, to }: Op & { op: 'address' }): void {
+    const { kernel } = this.#host;
+    const link = this.link(slot);
+    const [address, prefixLength] = addressPool(slot)[which]!;
+    if (!link) return;
+    const stands = kernel.state.addresses.find(
+      (each) => each.ifindex === link.index && each.address === address,
+    );
+    const family = addressFamily(address);
+    if (to === 'absent') {
+      if (stands) removeAddress(kernel.state, kernel, stands);
+      return;
+    }
+    // Duplicate address detection needs IPv6 and a link that is up.
+    if (family === 'ipv6' && !link.up) return;
+    const flags =
+      0x80 | (family === 'ipv6' && to === 'tentative' ? 0x40 : 0) | (to === 'deprecated' ? 0x20 : 0);
+    if (!stands)
+      return addAddress(kernel.state, kernel, { ifindex: link.index, family, address, prefixLength, flags });
+    if (family === 'ipv4') return;
+    stands.flags = flags;
+    kernel.address('new', stands);
+  }
+
+  #routeThrough(
+    slot: number,
+    family: Family,
+    gateway: string | null,
+    onlink: boolean,
+  ): Omit<ModelRoute, 'maker'> | null {
+    const link = this.link(slot);
+    if (!link) return null;
+    return {
+      family,
+      destination: nowhere(family),
+      prefixLength: 0,
+      table: 254,
+      protocol: 16,
+      type: 1,
+      scope: family === 'ipv4' && gateway === null ? 253 : 0,
+      metric: 0,
+      hops: [{ ifindex: link.index, gateway, onlink, dead: false }],
+      preferredSource: null,
+      metrics: null,
+    };
+  }
+
+  #default({ slot, family, gateway, metric, verb, table }: Op & { op: 'default' }): void {
+    const { kernel } = this.#host;
+    const route = this.#routeThrough(slot, family, gateways(slot, family)[gateway]!, gateway === 4);
+    if (!route) return;
+    const wanted = { ...route, metric, table: table ?? 254 };
+    if (verb === 'delete')
+      return this.#removeRoutes(
+        (each) =>
+          each.maker === 'world' &&
+          each.prefixLength === 0 &&
+          each.family === family &&
+          each.table === wanted.table &&
+          each.hops.some((hop) => hop.ifindex === route.hops[0]!.ifindex),
+      );
+    const { event } = addRoute(
+      kernel.state,
+      wanted,
+      NLM_F_CREATE | (verb === 'add' ? NLM_F_EXCL : NLM_F_REPLACE),
+      'world',
+    );
+    if (event) kernel.route(event.kind, event.route);
+  }
+
+  #split({ slot, verb }: Op & { op: 'split' }): void {
+    const { kernel } = this.#host;
+    const route = this.#routeThrough(slot, 'ipv4', null, false);
+    if (verb === 'delete')
+      return this.#removeRoutes((each) => each.maker === 'world' && each.prefixLength === 1);
+    for (const destination of ['0.0.0.0', '128.0.0.0'])
+      if (route)
+        addRoute(
+          kernel.state,
+          { ...route, destination, prefixLength: 1 },
+          NLM_F_CREATE | NLM_F_EXCL,
+          'world',
+        );
+  }
+
+  #policyRule(slot: number, kind: number): void {
+    const { kernel } = this.#host;
+    const source = `10.${slot + 1}.0.0`;
+    const base = { family: 'ipv4' as const, protocol: 3, action: 1, source, sourceLength: 16, table: TABLE };
+    const { priority: _, ...unnumbered } = { ...base, priority: 0 };
+    const rules = [
+      { ...base, priority: 100 },
+      unnumbered,
+      { ...base, priority: 9000 },
+      { ...base, priority: 50, action: 7, table: 0 },
+      { family: 'ipv4' as const, protocol: 3, action: 1, priority: 100, table: 254, suppress: 0 },
+    ];
+    const rule = addRule(kernel.state, rules[kind]!, NLM_F_EXCL, 'world');
+    kernel.rule('new', rule);
+  }
+
+  #removeRules(gone: (rule: (typeof this.rules)[number]) => boolean): void {
+    const { kernel } = this.#host;
+    for (const rule of kernel.state.policyRules.filter(gone)) {
+      kernel.state.policyRules = kernel.state.policyRules.filter((each) => each !== rule);
+      kernel.rule('delete', rule);
+    }
+  }
+
+  get rules(): Host['kernel']['state']['policyRules'] {
+    return this.#host.kernel.state.policyRules;
+  }
+
+  #removeRoutes(gone: (route: ModelRoute) => boolean): void {
+    const { kernel } = this.#host;
+    for (const route of kernel.state.routes.filter(gone)) {
+      kernel.state.routes = kernel.state.routes.filter((each) => each !== route);
+      kernel.route('delete', route);
+    }
+  }
+
+  /** One step of a history. */
+  async take(step: Step): Promise<void> {
+    const host = this.#host;
+    // Between the daemon's look at the limits and its change nothing can be told apart.
+    if (step.when === 'settled' || step.op === 'limits') await host.settle();
+    switch (step.op) {
+      case 'reload': {
+        const next = CONFIGURATIONS[step.configuration]!;
+        host.configuration = next;
+        host.resting = false;
+        return host.daemon.loop.reload(next);
+      }
+      case 'flush':
+        host.resting = true;
+        void host.daemon.loop.flush();
+        return;
+      case 'kill':
+        return host.kill();
+      case 'restart':
+        await host.settle();
+        return host.restart();
+      case 'deaf':
+        host.deaf = true;
+        return;
+      case 'hear':
+        return host.hearAgain();
+      case 'crash':
+        host.daemon.line.life = step.after;
+        return;
+      case 'lose answers':
+        host.daemon.line.losses = step.count;
+        return;
+      case 'time':
+        return host.pass(step.milliseconds);
+      default:
+    }
+    const run = (): void => this.change(step);
+    if (step.op === 'limits') run();
+    else if (step.when === 'midway') host.midway(run);
+    else if (typeof step.when === 'number') host.race(step.when, run);
+    else run();
+  }
+}
