@@ -1,0 +1,34 @@
+/** The JSON Schema that editors read is what the program's own schema says. `npm test -- test/docs/schema -u` writes it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { format, resolveConfig } from 'prettier';
+import { expect, test } from 'vitest';
+import * as z from 'zod';
+import { configurationSchema } from '../../src/rules/schema.ts';
+
+const file = new URL('../../docs/multihomed.schema.json', import.meta.url).pathname;
+const rules = new URL('../../rules/', import.meta.url).pathname;
+
+/** Where the README has it installed. Absolute: these files are copied to /etc by those who change them. */
+const MODELINE = '# yaml-language-server: $schema=/usr/share/multihomed/multihomed.schema.json';
+
+test('docs/multihomed.schema.json is what the program checks', async () => {
+  const schema = {
+    title: 'multihomed.yaml(5): /etc/multihomed/config.yaml and rules.d/*.yaml',
+    ...z.toJSONSchema(configurationSchema, { io: 'input', target: 'draft-7' }),
+  };
+  const text = await format(JSON.stringify(schema), { ...(await resolveConfig(file)), parser: 'json' });
+  await expect(text).toMatchFileSnapshot(file);
+});
+
+const shipped = (readdirSync(rules, { recursive: true }) as string[]).filter((name) =>
+  name.endsWith('.yaml'),
+);
+
+test.each(shipped)('rules/%s tells an editor where the schema is, in its first line', (name) => {
+  expect(readFileSync(`${rules}${name}`, 'utf8').split('\n')[0]).toBe(MODELINE);
+});
+
+test('the README installs the schema there', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  expect(readme).toMatch(/install -D -m 644 -t \/usr\/share\/multihomed docs\/multihomed\.schema\.json/);
+});
