@@ -1,0 +1,158 @@
+/** Every figure that the demo shows, against the receiver's raw log and against iproute2. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { FigureFact } from '../../src/demo/fact.ts';
+import { Oracle } from './oracle.ts';
+import { only, perform, users, whyNot, type Performance, type User } from './performance.ts';
+
+const forbidden = whyNot() !== null;
+
+/** Two programs that listen to the same kernel may be woken so much apart, milliseconds. */
+const APART = 100;
+
+interface Run extends Performance {
+  readonly user: User;
+  readonly oracle: Oracle;
+  readonly seconds: number;
+}
+
+const runs = new Map<User, Run>();
+const everybody = forbidden ? [] : users();
+
+describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
+  beforeAll(async () => {
+    // All at once: each has a network of its own.
+    if (runs.size === 0) for (const run of await Promise.all(everybody.map(watch))) runs.set(run.user, run);
+  }, 60_000);
+  const run = (): Run => runs.get(user)!;
+  const figure = (scene: string, name: string): FigureFact => {
+    const found = only(run().facts, 'figure').find((fact) => fact.scene === scene && fact.name === name);
+    if (!found) throw new Error(`no ${name} in the scene ${scene}`);
+    return found;
+  };
+  const arrivals = (): (readonly [number, number])[] =>
+    only(run().facts, 'arrivals').flatMap(({ log }) => log);
+
+  it('ends by itself in time', () => {
+    expect(run().errors).toBe('');
+    expect(run().code).toBe(0);
+    expect(run().seconds).toBeLessThan(30);
+    expect(only(run().facts, 'scene').map(({ name }) => name)).toEqual([
+      'ethernet',
+      'stream',
+      'modem',
+      'pulled',
+      'back',
+      'unplugged',
+    ]);
+  });
+
+  it('receives every byte that was sent', () => {
+    const [end] = only(run().facts, 'end');
+    expect(end?.received).toBe(end?.sent);
+    expect(end?.received).toBeGreaterThan(10_000_000);
+    expect(arrivals().reduce((sum, [, bytes]) => sum + bytes, 0)).toBe(end?.received);
+  });
+
+  it('takes stalls from the receiver’s log', () => {
+    const stalls = only(run().facts, 'figure').filter(({ name }) => name === 'stall');
+    expect(stalls.length).toBe(5);
+    for (const stall of stalls) {
+      const [from, to] = stall.window!;
+      const gaps = arrivals()
+        .map(([at], i, all) => [at, all[i + 1]?.[0] ?? at] as const)
+        .filter(([earlier, later]) => later >= from && earlier <= to)
+        .map(([earlier, later]) => later - earlier);
+      expect(stall.milliseconds).toBeCloseTo(Math.max(...gaps), 1);
+      expect(stall.to - stall.from).toBeCloseTo(stall.milliseconds, 1);
+    }
+  });
+
+  it('has the pull in the window of its stall', () => {
+    const [from, to] = figure('pulled', 'stall').window!;
+    const pulled = only(run().facts, 'link').find(
+      ({ interface: name, state, at }) => name === 'eth0' && state === 'no carrier' && at >= from,
+    );
+    expect(pulled!.at).toBeLessThan(to - 900);
+    // The kernel alone needs 0.41 s until it sends the first data by the backup.
+    expect(figure('pulled', 'stall').milliseconds).toBeLessThan(400);
+  });
+
+  it('joins when ip(8) says so too', () => {
+    const { routes, subflows } = run().oracle;
+    const route = routes.find(({ text }) => /^default .* dev wwan0 proto dhcp/.test(text));
+    const joins = subflows.filter(({ text }) => text.includes('SF_ESTABLISHED'));
+    expect(joins.map(({ text }) => /saddr4=(\S+)/.exec(text)?.[1])).toEqual(['198.51.100.10', '192.0.2.10']);
+    const took = joins[0]!.time - route!.time;
+    expect(Math.abs(took - figure('modem', 'join').milliseconds)).toBeLessThan(APART);
+  });
+
+  it('tells the server that the modem is a backup', () => {
+    const subflows = only(run().facts, 'subflow').filter(
+      ({ side, event, initial }) => side === 'server' && event === 'established' && !initial,
+    );
+    expect(subflows.map(({ interface: name, backup }) => [name, backup])).toEqual([
+      ['wwan0', true],
+      ['eth0', false],
+    ]);
+  });
+
+  it('counts the bytes that ip(8) counts', () => {
+    const samples = only(run().facts, 'sample');
+    const { readings } = run().oracle;
+    expect(readings.length).toBeGreaterThan(10);
+    for (const { after, before, received } of readings)
+      for (const name of ['eth0', 'wwan0']) {
+        const earlier = samples[after]?.links[name]?.received ?? 0;
+        // The next sample may have been on its way already.
+        const later = samples[before + 1]?.links[name]?.received;
+        if (received[name] === undefined || later === undefined) continue;
+        expect(received[name]).toBeGreaterThanOrEqual(earlier);
+        expect(received[name]).toBeLessThanOrEqual(later);
+      }
+  });
+
+  it('adds up: what the links carried is the stream and its headers', () => {
+    const [end] = only(run().facts, 'end');
+    const carried = Object.values(end!.links).reduce((sum, { received }) => sum + received, 0);
+    expect(carried).toBeGreaterThan(end!.received);
+    expect(carried).toBeLessThan(end!.received * 1.1);
+  });
+
+  it('moves the data to the modem and back', () => {
+    const carriedIn = (scene: string, name: string): number => {
+      const [from, to] = figure(scene, 'stall').window!;
+      const inside = only(run().facts, 'sample').filter(({ at }) => at >= from && at <= to);
+      const [first, last] = [inside[0]?.links[name], inside.at(-1)?.links[name]];
+      return (last?.received ?? 0) - (first?.received ?? 0);
+    };
+    expect(carriedIn('pulled', 'wwan0')).toBeGreaterThan(500_000);
+    expect(carriedIn('pulled', 'eth0')).toBeLessThan(100_000);
+    expect(carriedIn('back', 'eth0')).toBeGreaterThan(500_000);
+    expect(carriedIn('modem', 'wwan0')).toBeLessThan(100_000);
+  });
+
+  it('goes by the shipped rules, and runs the hook', () => {
+    const active = only(run().facts, 'uplink').filter(({ state }) => state === 'active');
+    const rules = new Set(
+      active.map((fact) => `${fact.interface} ${fact.rule?.glob} ${fact.flags.join(' ')}`),
+    );
+    expect([...rules]).toEqual(['eth0 en*|eth* subflow', 'wwan0 ww*|bnep* subflow backup']);
+    const told = only(run().facts, 'hook').map(({ interface: name, action }) => `${name} ${action}`);
+    expect(told.filter((word) => /up$|down$/.test(word) && !word.includes('link'))).toEqual([
+      'eth0 up',
+      'wwan0 up',
+      'eth0 down',
+      'eth0 up',
+      'wwan0 down',
+    ]);
+  });
+});
+
+async function watch(user: User): Promise<Run> {
+  const oracle = new Oracle();
+  const began = performance.now();
+  const performed = await perform(user, (fact, inside) => oracle.hear(fact, inside));
+  const seconds = (performance.now() - began) / 1000;
+  await oracle.end();
+  return { ...performed, user, oracle, seconds };
+}

@@ -1,0 +1,71 @@
+/** Where namespaces are forbidden, one sentence says why and what to do. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { whyForbidden } from '../../src/demo/forbidden.ts';
+import { MAIN, whyNot } from './performance.ts';
+
+describe('why namespaces are forbidden', () => {
+  const folders: string[] = [];
+  afterEach(() => {
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+  });
+  const sysctl = (file: string, value: string): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'multihomed-sysctl-'));
+    folders.push(folder);
+    mkdirSync(join(folder, file, '..'), { recursive: true });
+    writeFileSync(join(folder, file), `${value}\n`);
+    return folder;
+  };
+
+  it.each([
+    ['kernel/unprivileged_userns_clone', '0', 'kernel.unprivileged_userns_clone is 0'],
+    [
+      'kernel/apparmor_restrict_unprivileged_userns',
+      '1',
+      'kernel.apparmor_restrict_unprivileged_userns is 1',
+    ],
+    ['user/max_user_namespaces', '0', 'user.max_user_namespaces is 0'],
+  ])('names %s', (file, value, reason) => {
+    const said = whyForbidden('unshare: unshare failed: Operation not permitted', false, sysctl(file, value));
+    expect(said).toBe(`This host lets only root make namespaces (${reason}): run it with sudo.`);
+  });
+
+  it('says what the kernel says where no switch is to blame', () => {
+    const said = whyForbidden('unshare: unshare failed: Operation not permitted\n', false, '/nonexistent');
+    expect(said).toContain('(unshare: unshare failed: Operation not permitted): run it with sudo.');
+  });
+
+  it('does not send root to sudo', () => {
+    const said = whyForbidden('unshare: unshare failed: Operation not permitted', true, '/nonexistent');
+    expect(said).toMatch(/^Not even root .* CAP_SYS_ADMIN/);
+  });
+});
+
+describe.skipIf(whyNot() !== null)('where user namespaces are used up', () => {
+  it('ends with 77 and one sentence', () => {
+    // The limit is this user namespace's own.
+    const script = `echo 0 >/proc/sys/user/max_user_namespaces
+      exec setpriv --inh-caps=-all --ambient-caps=-all -- "$@"`;
+    const world = [
+      '--user',
+      '--map-user=1000',
+      '--map-group=1000',
+      '--keep-caps',
+      '--',
+      'sh',
+      '-ec',
+      script,
+      'sh',
+    ];
+    const demo = [process.execPath, MAIN, 'demo'];
+    const { status, stdout, stderr } = spawnSync('unshare', [...world, ...demo], { encoding: 'utf8' });
+    expect(stderr).toBe(
+      'This host lets only root make namespaces (user.max_user_namespaces is 0): run it with sudo.\n',
+    );
+    expect(status).toBe(77);
+    expect(stdout).toBe('');
+  });
+});

@@ -1,0 +1,78 @@
+/**
+ * Starts demos and ends them before their time, in a process namespace in which there is nothing else, and says what is
+ * left afterwards. Arguments: main.js, then the command that stands before node (such as setpriv), then `--`, then what to
+ * do: SIGNAL@MILLISECONDS, all at the same time. Prints one JSON document.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const [main, ...rest] = process.argv.slice(2);
+const at = rest.indexOf('--');
+const before = rest.slice(0, at);
+const points = rest.slice(at + 1).map((point) => point.split('@'));
+
+const read = (act) => {
+  try {
+    return act();
+  } catch {
+    return null;
+  }
+};
+
+/** Processes that are neither the first one nor this one; those that wait to be buried have ended. */
+function others() {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && name !== '1' && Number(name) !== process.pid)
+    .map((pid) => ({ pid, stat: read(() => readFileSync(`/proc/${pid}/stat`, 'utf8')) }))
+    .filter(({ stat }) => stat !== null && !/\) [ZX] /.test(stat))
+    .map(
+      ({ pid }) => `${pid} ${read(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))}`,
+    );
+}
+
+const KINDS = ['net', 'mnt', 'pid', 'user'];
+const namespaces = () =>
+  new Set(
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .flatMap((pid) => KINDS.map((kind) => read(() => readlinkSync(`/proc/${pid}/ns/${kind}`))))
+      .filter((link) => link !== null),
+  );
+
+const host = () => ({
+  mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
+  named: spawnSync('ip', ['netns'], { encoding: 'utf8' }).stdout,
+  links: spawnSync('ip', ['-o', 'link'], { encoding: 'utf8' }).stdout,
+  routes: spawnSync('ip', ['route', 'show', 'table', 'all'], { encoding: 'utf8' }).stdout,
+  endpoints: spawnSync('ip', ['mptcp', 'endpoint'], { encoding: 'utf8' }).stdout,
+  run: readdirSync('/run').join(' '),
+});
+
+async function interrupt([signal, delay]) {
+  const [program, ...parameters] = [...before, process.execPath, main, 'demo', '--json'];
+  const child = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
+  let errors = '';
+  let scene = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    for (const [, name] of text.matchAll(/"kind":"scene","name":"(\w+)"/g)) scene = name;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => (errors += text));
+  const closed = once(child, 'close');
+  await sleep(Number(delay));
+  child.kill(signal);
+  const began = performance.now();
+  const [code, killed] = await closed;
+  const took = Math.round(performance.now() - began);
+  return { signal, delay: Number(delay), scene, code, killed, took, errors };
+}
+
+const namespacesBefore = namespaces();
+const hostBefore = host();
+const interrupted = await Promise.all(points.map(interrupt));
+// A killed one cannot wait for the others' end.
+for (let i = 0; i < 100 && others().length > 0; i++) await sleep(20);
+const left = [...namespaces()].filter((link) => !namespacesBefore.has(link));
+const same = JSON.stringify(host()) === JSON.stringify(hostBefore);
+process.stdout.write(JSON.stringify({ interrupted, processes: others(), namespaces: left, same }));
