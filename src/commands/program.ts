@@ -1,6 +1,8 @@
 /** What a user types: the tree of commands and their options. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { PACKAGE_ROOT } from '../system/root.ts';
 import { LOG_TARGETS } from '../system/logger.ts';
 import { EXIT } from './exit.ts';
 
@@ -70,7 +72,7 @@ export function program(setCode: (code: number) => void): Command {
 }
 
 function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
   return `multihomed ${(JSON.parse(text) as { version: string }).version}`;
 }
 

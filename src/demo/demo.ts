@@ -1,7 +1,8 @@
 /** The demo as its user sees it: opens the enclosure, shows what is told from inside, and ends both together. */
 import { constants } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { NoMptcpError } from '../daemon/kernel.ts';
+import { PACKAGE_ROOT } from '../system/root.ts';
 import { StoryError } from './chronicle.ts';
 import { openEnclosure, type Enclosure } from './enclosure.ts';
 import type { Fact } from './fact.ts';
@@ -9,7 +10,7 @@ import { internet } from './internet.ts';
 import { laptop } from './laptop.ts';
 import { Screen } from './screen.ts';
 
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+const MAIN = join(PACKAGE_ROOT, 'dist/main.js');
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Parts that the demo itself starts, inside. */

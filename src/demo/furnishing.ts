@@ -13,10 +13,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../system/root.ts';
 import { HOOK_NAME, HOOK_TEXT } from './hook.ts';
 
-const RULES = fileURLToPath(new URL('../../rules/', import.meta.url));
+const RULES = join(PACKAGE_ROOT, 'rules');
 const HOST_ETC = '/run/host/etc';
 
 export function furnish(): void {
@@ -36,7 +37,7 @@ export function furnish(): void {
   mkdirSync('/etc/multihomed/hooks.d', { mode: 0o755 });
   // Copied, not mounted: the originals may belong to whoever unpacked them, whom the daemon does not trust.
   for (const name of readdirSync(RULES).filter((each) => each.endsWith('.yaml')))
-    copyFileSync(`${RULES}${name}`, `/etc/multihomed/rules.d/${name}`);
+    copyFileSync(join(RULES, name), `/etc/multihomed/rules.d/${name}`);
   writeFileSync(`/etc/multihomed/hooks.d/${HOOK_NAME}`, HOOK_TEXT, { mode: 0o755 });
 }
 

@@ -1,7 +1,8 @@
 /** The native addon: sockets that Node does not have. What goes through them is read elsewhere. */
 
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from './root.ts';
 import { SystemError } from './system-error.ts';
 
 export { errnoName, SystemError } from './system-error.ts';
@@ -116,7 +117,7 @@ export interface PeerCredentials {
 
 const require = createRequire(import.meta.url);
 const load = require('node-gyp-build') as (folder: string) => Addon;
-const addon = load(fileURLToPath(new URL('../../native', import.meta.url)));
+const addon = load(join(PACKAGE_ROOT, 'native'));
 addon.setErrorClass(SystemError);
 
 class Socket extends addon.Netlink implements NetlinkSocket {
