@@ -97,18 +97,14 @@ function serving(
 const preference = (address: ModelAddress, own: string | null): number =>
   address.address === own ? 0 : address.family === 'ipv4' && address.flags & 1 ? 2 : 1;
 
-/** The default that the kernel takes through a link for a packet from nobody in particular. */
+/** The default that the kernel takes through a link for a packet from nobody in particular, whatever else there is. */
 function defaultThrough(state: State, flow: Flow): Found | null {
-  for (const destination of PROBES[flow.family]) {
-    const found = ask(state, { ...flow, destination });
-    if (!found) return null;
-    if (found.route.prefixLength > 0) continue;
-    return found.hop && found.hop.ifindex === flow.oif ? found : null;
-  }
-  return null;
+  const routes = state.routes.filter((each) => each.prefixLength === 0);
+  const found = ask({ ...state, routes }, { ...flow, destination: PROBES[flow.family][0]! });
+  return found?.hop && found.hop.ifindex === flow.oif ? found : null;
 }
 
-function ask(state: State, flow: Flow): Found | null {
+function ask(state: Pick<State, 'routes' | 'policyRules'>, flow: Flow): Found | null {
   try {
     return lookup(state, flow);
   } catch (error) {

@@ -97,7 +97,9 @@ function limitFaults(host: Host, world: World, owned: readonly ModelEndpoint[]):
       setting === 'leave' || !needed ? null : setting === 'auto' ? Math.max(SLOTS, admin) : setting[name];
     const right = goal ?? admin;
     if (now === right) continue;
-    if (world.limitsTaken[name] && (now === admin || now === SLOTS)) continue;
+    // What was set and set back between two looks cannot be seen.
+    const taken = world.limitsTaken[name];
+    if (taken.size > 0 && (taken.has(now) || now === admin || now === SLOTS)) continue;
     found.push(`limit ${name} is ${now}, not ${right} (the administrator's: ${admin})`);
   }
   return found;

@@ -71,7 +71,7 @@ export class World {
   readonly #slots = new Map<number, number>();
   #index = 2;
   /** An administrator changed limits after they had been raised. */
-  limitsTaken = { subflows: false, addAddrAccepted: false };
+  readonly limitsTaken = { subflows: new Set<number>(), addAddrAccepted: new Set<number>() };
   administrator: { subflows: number; addAddrAccepted: number };
   /** Neighbours touched endpoints: the last path may be gone by their doing. */
   meddled = false;
@@ -168,7 +168,8 @@ export class World {
     const { state } = this.#host.kernel;
     for (const name of ['subflows', 'addAddrAccepted'] as const) {
       if (limits[name] === state.limits[name]) continue;
-      if (state.limits[name] !== this.administrator[name]) this.limitsTaken[name] = true;
+      if (state.limits[name] !== this.administrator[name])
+        this.limitsTaken[name].add(this.administrator[name]).add(limits[name]);
       this.administrator[name] = limits[name];
       setLimits(state, { [name]: limits[name] });
     }

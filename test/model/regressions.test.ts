@@ -1,0 +1,57 @@
+/** Histories that once ended wrongly, as small as they could be made. */
+import { expect, test, vi } from 'vitest';
+import { live, type History } from './histories.ts';
+
+vi.mock('../../src/snapshot/driver.ts', () => ({ readDriver: async () => null }));
+
+const history = (words: Partial<History>): History => ({
+  configuration: 0,
+  lies: false,
+  slowness: 0,
+  opening: true,
+  steps: [],
+  ...words,
+});
+
+const HISTORIES: Readonly<Record<string, History>> = {
+  'an endpoint that is made anew with other flags stays ours': history({
+    steps: [{ op: 'reload', configuration: 4, when: 0 }],
+  }),
+  'a limit that a crash kept from being raised further is still ours': history({
+    configuration: 3,
+    steps: [
+      { op: 'reload', configuration: 0, when: 0 },
+      { op: 'crash', after: 1, when: 0 },
+      { op: 'link', slot: 3, to: 'down', when: 0 },
+      { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', table: 77, when: 0 },
+    ],
+  }),
+  'hooks believe in an address whose rule goes from several addresses to one, through a crash too': history({
+    configuration: 3,
+    slowness: 50,
+    steps: [
+      { op: 'reload', configuration: 0, when: 0 },
+      { op: 'crash', after: 0, when: 0 },
+      { op: 'link', slot: 0, to: 'up', when: 'settled' },
+    ],
+  }),
+  'an id taken meanwhile is no full table, though 6.1 says the same of both': history({
+    configuration: 3,
+    lies: true,
+    steps: [
+      { op: 'address', slot: 0, which: 1, to: 'permanent', when: 0 },
+      { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 2 },
+      { op: 'remove policy rules', when: 4 },
+      { op: 'foreign endpoint', slot: 0, which: 2, flags: 1, when: 11 },
+      { op: 'address', slot: 0, which: 0, to: 'permanent', when: 0 },
+    ],
+  }),
+  'a default beside a split default on the same link is a path': history({
+    steps: [{ op: 'split', slot: 0, verb: 'add', when: 0 }],
+  }),
+};
+
+for (const [name, each] of Object.entries(HISTORIES))
+  test(name, async () => {
+    expect(await live(each)).toEqual([]);
+  });
