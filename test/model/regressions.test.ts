@@ -46,6 +46,16 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'address', slot: 0, which: 0, to: 'permanent', when: 0 },
     ],
   }),
+  'an uplink whose own default the kernel refuses to put back is not active': history({
+    configuration: 1,
+    steps: [
+      { op: 'address', slot: 3, which: 2, to: 'permanent', when: 'settled' },
+      { op: 'address', slot: 3, which: 0, to: 'absent', when: 0 },
+      { op: 'address', slot: 0, which: 0, to: 'permanent', when: 5 },
+      { op: 'address', slot: 0, which: 0, to: 'permanent', when: 3 },
+      { op: 'take route', nth: 2, when: 8 },
+    ],
+  }),
   'a default beside a split default on the same link is a path': history({
     steps: [{ op: 'split', slot: 0, verb: 'add', when: 0 }],
   }),
