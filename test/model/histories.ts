@@ -5,7 +5,8 @@ import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { Host } from './host.ts';
 import { faults } from './verdict.ts';
-import { ADDRESSES, GATEWAYS, NAMES, World, type Op, type Step } from './world.ts';
+import { ADDRESSES, GATEWAYS, NAMES, type Op, type Step } from './steps.ts';
+import { World } from './world.ts';
 
 const slot = fc.nat({ max: 3 });
 /** The last slot's link is no uplink by any configuration. */

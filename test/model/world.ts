@@ -1,4 +1,4 @@
-/** What happens to a host: steps as plain values, so that a history that fails reads and shrinks well. */
+/** Does to the model kernel and to the daemon what a step says. */
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../src/netlink/message.ts';
 import { addressFamily, type Family } from '../../src/netlink/ip.ts';
 import { CONFIGURATIONS } from './configurations.ts';
@@ -7,64 +7,8 @@ import type { Host } from './host.ts';
 import { addAddress, createLink, deleteLink, removeAddress, renameLink, setCarrier, setUp } from './links.ts';
 import { addRoute } from './routes.ts';
 import { addRule } from './rules.ts';
+import { addressPool, gateways, NAMES, TABLE, type Op, type Step } from './steps.ts';
 import { nowhere, Refusal, type ModelLink, type ModelRoute } from './state.ts';
-
-export const NAMES = ['eth0', 'eth1', 'eth2', 'wwan0', 'lan0', 'eth9'] as const;
-/** Of each slot, n being its number; the last ones are shared by all. */
-const addressPool = (slot: number): readonly [string, number][] => [
-  [`10.${slot + 1}.0.1`, 24],
-  [`10.${slot + 1}.0.2`, 24],
-  [`10.${slot + 21}.0.1`, 24],
-  ['10.99.0.1', 24],
-  [`10.99.0.${slot + 2}`, 24],
-  [`2001:db8:${slot + 1}::1`, 64],
-  [`2001:db8:${slot + 1}::2`, 64],
-  [`fd00:${slot + 1}::1`, 64],
-];
-const gateways = (slot: number, family: Family): readonly (string | null)[] =>
-  family === 'ipv4'
-    ? [`10.${slot + 1}.0.254`, `10.${slot + 1}.0.253`, '10.99.0.254', null, '172.31.0.1']
-    : [`fe80::${slot + 1}`, `fe80::ff`, `2001:db8:${slot + 1}::ff`, null, '2001:db8:77::1'];
-export const ADDRESSES = addressPool(0).length;
-export const GATEWAYS = 5;
-const TABLE = 77;
-
-export type Op =
-  | { readonly op: 'link'; readonly slot: number; readonly to: 'absent' | 'down' | 'no carrier' | 'up' }
-  | { readonly op: 'recreate'; readonly slot: number; readonly sameIndex: boolean }
-  | { readonly op: 'rename'; readonly slot: number; readonly name: number }
-  | {
-      readonly op: 'address';
-      readonly slot: number;
-      readonly which: number;
-      readonly to: 'absent' | 'permanent' | 'tentative' | 'deprecated';
-    }
-  | {
-      readonly op: 'default';
-      readonly slot: number;
-      readonly family: Family;
-      readonly gateway: number;
-      readonly metric: number;
-      readonly verb: 'add' | 'replace' | 'delete';
-      readonly table?: 77;
-    }
-  | { readonly op: 'split'; readonly slot: number; readonly verb: 'add' | 'delete' }
-  | { readonly op: 'foreign endpoint'; readonly slot: number; readonly which: number; readonly flags: number }
-  | {
-      readonly op: 'take endpoint' | 'change endpoint' | 'take policy rule' | 'take route';
-      readonly nth: number;
-    }
-  | { readonly op: 'limits'; readonly subflows: number; readonly addAddrAccepted: number }
-  | { readonly op: 'policy rule'; readonly slot: number; readonly kind: number }
-  | { readonly op: 'remove policy rules' }
-  | { readonly op: 'reload'; readonly configuration: number }
-  | { readonly op: 'flush' | 'kill' | 'restart' | 'deaf' | 'hear' }
-  | { readonly op: 'crash'; readonly after: number }
-  | { readonly op: 'lose answers'; readonly count: number }
-  | { readonly op: 'time'; readonly milliseconds: number };
-
-/** `when`: settled first; in so many requests' time; or in the middle of a dump. */
-export type Step = Op & { readonly when: 'settled' | 'midway' | number };
 
 export class World {
   readonly #host: Host;
