@@ -1,7 +1,7 @@
 /** What a user types: the tree of commands and their options. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { PACKAGE_ROOT } from '../system/root.ts';
 import { LOG_TARGETS } from '../system/logger.ts';
 import { EXIT } from './exit.ts';
@@ -66,6 +66,17 @@ export function program(setCode: (code: number) => void): Command {
     .option('--json', 'one JSON document a line')
     .addOption(new Option('--as <part>').choices(['laptop', 'internet']).hideHelp())
     .action(async (flags) => setCode(await (await import('./demo.ts')).demoCommand(flags)));
+
+  root
+    .command('completion')
+    .description('what a shell reads to complete command lines')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell) => setCode((await import('./completion.ts')).completionCommand(shell, root)));
+
+  root
+    .command('__complete', { hidden: true })
+    .addArgument(new Argument('<what>').choices(['endpoint']))
+    .action(async () => setCode(await (await import('./complete.ts')).completeCommand()));
 
   for (const command of root.commands) command.exitOverride();
   return root;

@@ -1,0 +1,25 @@
+/** What the scripts of `multihomed completion` ask while somebody types: one word a line, a tab, and what it is. */
+import { connectKernel } from '../daemon/kernel.ts';
+import { dumpEndpoints } from '../netlink/mptcp/endpoint.ts';
+import { dumpLinks } from '../netlink/route/link.ts';
+import { flagNames } from '../plan/flags.ts';
+import { systemClock } from '../system/clock.ts';
+import { printable } from '../system/printable.ts';
+import { EXIT } from './exit.ts';
+import { print } from './print.ts';
+
+/** The ids of the endpoints. Who may not ask, or has no MPTCP, is offered nothing. */
+export async function completeCommand(): Promise<number> {
+  const kernel = await connectKernel({ clock: systemClock });
+  try {
+    const endpoints = await dumpEndpoints(kernel.generic, kernel.mptcp);
+    const links = new Map((await dumpLinks(kernel.route)).map(({ index, name }) => [index, name]));
+    for (const { id, address, ifindex, flags } of endpoints) {
+      const dev = ifindex === 0 ? '' : ` dev ${printable(links.get(ifindex) ?? `${ifindex}`)}`;
+      print(`${id}\t${address}${dev} ${flagNames(flags).join(' ')}`.trimEnd());
+    }
+    return EXIT.done;
+  } finally {
+    kernel.close();
+  }
+}

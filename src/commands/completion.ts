@@ -1,0 +1,17 @@
+/** `multihomed completion SHELL`: the script that a shell reads. */
+import type { Command } from 'commander';
+import { EXIT } from './exit.ts';
+import { print } from './print.ts';
+import { bashCompletion } from './shell/bash.ts';
+import { fishCompletion } from './shell/fish.ts';
+import { commandNodes } from './shell/tree.ts';
+import { zshCompletion } from './shell/zsh.ts';
+
+const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion };
+export type Shell = keyof typeof SCRIPTS;
+
+/** @param root the commands that are to be completed */
+export function completionCommand(shell: Shell, root: Command): number {
+  print(SCRIPTS[shell](commandNodes(root)).trimEnd());
+  return EXIT.done;
+}
