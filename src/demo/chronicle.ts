@@ -37,7 +37,7 @@ export class Chronicle {
     // The receiver keeps its own log.
     if (fact.kind === 'arrivals') return;
     this.#facts.push(fact);
-    for (const wait of [...this.#waits]) if (wait.wanted(fact)) wait.found(fact);
+    for (const wait of this.#waits) if (wait.wanted(fact)) wait.found(fact);
   }
 
   /**

@@ -16,7 +16,7 @@ export class Daemon {
   readonly #chronicle: Chronicle;
   readonly #socket: string;
   readonly #told = new Map<string, string>();
-  #asking: Promise<void> | null = null;
+  #asking = false;
   #again = false;
 
   private constructor(chronicle: Chronicle, socket: string) {
@@ -28,7 +28,7 @@ export class Daemon {
     const kernel = await connectKernel({ clock: systemClock });
     kernel.close();
     const daemon = new Daemon(chronicle, runtimeFolder(kernel.namespace).socket);
-    const child = spawn(process.execPath, [main, 'run'], { stdio: ['ignore', 'inherit', 'pipe'] });
+    const child = spawn(process.execPath, [main, 'run'], { stdio: ['ignore', 'ignore', 'pipe'] });
     child.once('exit', (code, signal) => onEnd(`the daemon ended by itself (${signal ?? code})`));
     createInterface(child.stderr).on('line', (line) => {
       const text = line.replace(TIME, '');
@@ -42,16 +42,18 @@ export class Daemon {
   /** Asks for the status, and tells of each uplink that is not as it was. */
   look(): void {
     this.#again = true;
-    this.#asking ??= this.#askAll().finally(() => (this.#asking = null));
+    if (!this.#asking) void this.#askAll();
   }
 
   async #askAll(): Promise<void> {
+    this.#asking = true;
     while (this.#again) {
       this.#again = false;
-      // It may not have begun to listen.
+      // It may not have begun to listen, or is at its first look.
       const status = await ask(this.#socket, { ask: 'status' }).catch(() => undefined);
       if (status) this.#compare(status as StatusDocument);
     }
+    this.#asking = false;
   }
 
   #compare({ uplinks }: StatusDocument): void {

@@ -49,6 +49,7 @@ export async function demo(options: { readonly json: boolean }): Promise<number>
       last = fact;
     }
     const code = await enclosure.ended;
+    if (signalled) screen?.interrupted();
     if (signalled) return 128 + constants.signals[signalled];
     if (gone) return 0;
     return verdict(last, code);

@@ -33,7 +33,7 @@ export interface Enclosure {
 /** Runs `main demo --as laptop` inside. @throws ForbiddenError @throws MissingError */
 export function openEnclosure(main: string): Enclosure {
   const flags = permitted();
-  const inside = [process.execPath, ...process.execArgv, main, 'demo', '--as', 'laptop'];
+  const inside = [process.execPath, main, 'demo', '--as', 'laptop'];
   const child = spawn('unshare', [...flags, '--', ...inside], {
     stdio: ['pipe', 'pipe', 'inherit'],
     cwd: '/',
@@ -44,12 +44,17 @@ export function openEnclosure(main: string): Enclosure {
   // Whoever writes to one that has ended learns it from `ended`.
   child.stdin.on('error', () => undefined);
   let timer: NodeJS.Timeout | undefined;
-  const ended = exitOf(child).finally(() => clearTimeout(timer));
+  let over = false;
+  const ended = exitOf(child).finally(() => {
+    over = true;
+    clearTimeout(timer);
+  });
   return {
     facts: factsOf(child),
     ended,
     end() {
       child.stdin.destroy();
+      if (over) return;
       timer ??= setTimeout(() => child.kill('SIGKILL'), GRACE);
     },
   };

@@ -34,8 +34,6 @@ export class Receiver {
       }
     });
     this.done = once(socket, 'end').then(() => undefined);
-    // Whoever waits for the end hears of it.
-    this.done.catch(() => undefined);
   }
 
   get received(): number {

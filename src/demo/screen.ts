@@ -57,6 +57,13 @@ export class Screen {
     if (lines.length > 0 || fact.kind === 'sample') this.#add(lines);
   }
 
+  /** Its user has had enough. */
+  interrupted(): void {
+    if (this.#closed) return;
+    this.close();
+    this.#out.write('\nInterrupted. Nothing is left of the private network.\n');
+  }
+
   /** Leaves the terminal as it was; the board stays as it is. */
   close(): void {
     if (this.#closed) return;

@@ -63,6 +63,7 @@ class Story {
     internet.say('the address is there');
     await internet.hear('listening');
     this.#receiver = await Receiver.start(() => chronicle.now());
+    this.#receiver.done.catch(this.#fail);
     setInterval(() => this.#sample().catch(this.#fail), SAMPLE);
     await this.#scrutinise('stream', ETHERNET, from, 2400);
 

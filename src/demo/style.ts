@@ -22,7 +22,7 @@ export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): Sty
   const unicode = hasUnicode(environment);
   return {
     colours: pc.createColors(terminal && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb'),
-    levels: [...(unicode ? '▁▂▃▄▅▆▇█' : '_.-:=+*#')],
+    levels: (unicode ? '▁▂▃▄▅▆▇█' : '_.-:=+*#').split(''),
     bar: unicode ? '█' : '#',
     wires: unicode
       ? { horizontal: '─', fork: '┬', join: '┬', corner: '└', end: '┘' }

@@ -17,8 +17,8 @@ export function summaryLines(
   for (const { name, text } of scenes) {
     const told = figures.filter(({ scene }) => scene === name).map(figureText);
     if (told.length === 0) continue;
-    lines.push(` ${text.padEnd(28)} ${colours.green(told[0]!)}`);
-    for (const more of told.slice(1)) lines.push(` ${''.padEnd(28)} ${colours.green(more)}`);
+    lines.push(` ${text.padEnd(29)} ${colours.green(told[0]!)}`);
+    for (const more of told.slice(1)) lines.push(` ${''.padEnd(29)} ${colours.green(more)}`);
   }
   const most = Math.max(...Object.values(end.links).map(({ received }) => received));
   lines.push('');

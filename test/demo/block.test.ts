@@ -1,0 +1,72 @@
+/** The receiver's checks: nothing lost, doubled, moved or changed goes unseen. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BLOCK, BlockChecker, ContentError, makeBlock } from '../../src/demo/block.ts';
+import { longestStall, type Arrival } from '../../src/demo/stall.ts';
+
+const stream = Buffer.concat([0, 1, 2, 3].map(makeBlock));
+
+describe('the stream', () => {
+  it('is right in whatever pieces it comes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: stream.length - 1 })), (cuts) => {
+        const checker = new BlockChecker();
+        const edges = [0, ...cuts.toSorted((a, b) => a - b), stream.length];
+        for (let i = 1; i < edges.length; i++) checker.take(stream.subarray(edges[i - 1], edges[i]));
+        expect(checker.blocks).toBe(4);
+        expect(checker.bytes).toBe(stream.length);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('is wrong where a bit is', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: stream.length - 1 }),
+        fc.integer({ min: 0, max: 7 }),
+        (at, bit) => {
+          const changed = Buffer.from(stream);
+          changed[at] = changed[at]! ^ (1 << bit);
+          expect(() => new BlockChecker().take(changed)).toThrow(ContentError);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it.each([
+    ['lost', [0, 2]],
+    ['doubled', [0, 1, 1]],
+    ['moved', [1, 0]],
+  ])('is wrong where a block is %s', (_, order) => {
+    const wrong = Buffer.concat(order.map(makeBlock));
+    expect(() => new BlockChecker().take(wrong)).toThrow(/came where block/);
+  });
+
+  it('is wrong where a byte is missing', () => {
+    const short = Buffer.concat([stream.subarray(0, BLOCK + 5), stream.subarray(BLOCK + 6)]);
+    expect(() => new BlockChecker().take(short)).toThrow(ContentError);
+  });
+});
+
+describe('the longest stall', () => {
+  const arrivals: Arrival[] = [0, 4, 8, 50, 54, 58, 90, 94].map((at) => [at, 1]);
+
+  it.each([
+    [0, 100, 42],
+    [54, 100, 32],
+    // Under way when the window opens, or when it closes: it counts whole.
+    [20, 56, 42],
+    [56, 60, 32],
+    [0, 8, 42],
+    [0, 7, 4],
+  ])('from %d to %d is %d', (from, to, milliseconds) => {
+    expect(longestStall(arrivals, from, to)?.milliseconds).toBe(milliseconds);
+  });
+
+  it('is unknown where nothing comes any more', () => {
+    expect(longestStall(arrivals, 100, 200)).toBeNull();
+    expect(longestStall([], 0, 100)).toBeNull();
+  });
+});
