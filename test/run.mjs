@@ -92,8 +92,8 @@ try {
   }
   if (root && why === null) {
     const whyNot = forbidden(asNobody) ?? unreadable();
-    const files = chosen ? given : ['test/kernel', 'test/native', ...given];
-    const args = ['--coverage.enabled=false', '--passWithNoTests', ...files];
+    const rest = given.filter((each) => !each.startsWith('--coverage'));
+    const args = ['--passWithNoTests', ...(chosen ? [] : ['test/kernel', 'test/native']), ...rest];
     if (whyNot === null) {
       console.log('\nOnce more as an ordinary user, in a user namespace:');
       runs.push(run('user', asNobody, { where: `${STAND}/tree`, node: `${STAND}/node`, args }));

@@ -46,7 +46,7 @@ describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
     await expect.poll(() => routing.texts().filter((text) => text.includes('[RULE]')).length).toBeGreaterThan(0);
     const ours = routing.heard().filter(({ text }) => text.includes('proto 86'));
     const kinds = ours.map(({ text }) =>
-      text.startsWith('[RULE]') ? 'policy rule' : / default /.test(` ${text} `) ? 'default' : 'connected',
+      text.startsWith('[RULE]') ? 'policy rule' : /\bdefault\b/.test(text) ? 'default' : 'connected',
     );
     expect(kinds.slice(0, 2)).toEqual(['connected', 'default']);
     expect(new Set(kinds.slice(2))).toEqual(new Set(['policy rule']));

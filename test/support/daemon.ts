@@ -8,12 +8,10 @@ import { expect } from 'vitest';
 import type { StatusDocument, UplinkDocument } from '../../src/control/document.ts';
 import type { Netns } from './netns.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 export interface DaemonOptions {
   readonly args?: readonly string[];
-  /** `--netns` instead of being started inside; the caller is then in the outer namespace. */
-  readonly netns?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
 }
 
@@ -37,7 +35,8 @@ export async function command(
   return finished(netns.spawn(process.execPath, [MAIN, ...args], environment));
 }
 
-async function finished(child: ChildProcess): Promise<Finished> {
+/** Until it ends by itself; its standard input is closed. */
+export async function finished(child: ChildProcess): Promise<Finished> {
   const output = { stdout: '', stderr: '' };
   child.stdin?.end();
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
@@ -111,6 +110,24 @@ export class Daemon {
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** SIGHUP, and its word that the configuration is read anew. */
+  async reload(): Promise<void> {
+    const times = (): number => this.#log.split('configuration read anew').length;
+    const before = times();
+    this.signal('SIGHUP');
+    await expect.poll(times).toBeGreaterThan(before);
+  }
+
+  async reconfigure(rules: Record<string, unknown> | string): Promise<void> {
+    this.configure(rules);
+    await this.reload();
+  }
+
+  /** A command to the same namespace; `status` and `run` have the same configuration. */
+  command(...args: string[]): Promise<Finished> {
+    return command(this.#netns, args);
   }
 
   /** Ends it and waits for it. */

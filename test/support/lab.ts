@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test as base } from 'vitest';
 import { Cable } from './cable.ts';
 import { Connections } from './connections.ts';
-import { Daemon, type DaemonOptions } from './daemon.ts';
+import { Daemon, finished, MAIN, type DaemonOptions, type Finished } from './daemon.ts';
 import { Modem } from './modem.ts';
 import { Monitor } from './monitor.ts';
 import { Netns } from './netns.ts';
@@ -56,6 +56,16 @@ export class Lab {
   /** As it comes, to be waited for in another way. */
   prepare(rules: Record<string, unknown> | string, options: DaemonOptions = {}): Daemon {
     return this.#keep(new Daemon(this.host, this.folder, rules, options));
+  }
+
+  /** The daemon outside of the host's namespace: in the provider's. */
+  outside(rules: Record<string, unknown>, args: readonly string[]): Daemon {
+    return this.#keep(new Daemon(this.provider, this.folder, rules, { args }));
+  }
+
+  /** A command of a process without all of root's capabilities, as setpriv(1) is told. */
+  weak(privileges: readonly string[], args: readonly string[]): Promise<Finished> {
+    return finished(this.host.spawn('setpriv', [...privileges, process.execPath, MAIN, ...args]));
   }
 
   /** `ip monitor` with these objects, or `ip mptcp monitor`; returns when it listens. */

@@ -1,5 +1,6 @@
 /** A network namespace of a test's own, and what `ip` says of it: the oracle that every kernel test asks. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { NETLINK_ROUTE, openNetlink } from '../../src/system/addon.ts';
 
 export interface EndpointShown {
   readonly address: string;
@@ -135,14 +136,33 @@ export class Netns {
     return 86_840_000 + this.index(device);
   }
 
-  /** Everything that multihomed could have made or changed here. */
+  /** Everything that multihomed could have made or changed here; without the kernel's own table of local addresses. */
   state(): object {
     return {
       endpoints: this.endpoints(),
       limits: this.limits(),
       rules: [this.rules(4, 'all'), this.rules(6, 'all')],
-      routes: [4, 6].map((version) => this.ip(`-N -${version} route show table all`).replaceAll(/ expires \d+sec/g, '')),
+      routes: [4, 6].map((version) =>
+        this.ip(`-N -${version} route show table all`)
+          .replaceAll(/ expires \d+sec/g, '')
+          .split('\n')
+          .filter((line) => !line.includes('table 255')),
+      ),
     };
+  }
+
+  /** Where the daemon of this namespace keeps its record. */
+  journal(): string {
+    const ignore = (): void => undefined;
+    const socket = openNetlink({
+      protocol: NETLINK_ROUTE,
+      netns: this.path,
+      onBatch: ignore,
+      onOverrun: ignore,
+      onError: ignore,
+    });
+    socket.close();
+    return `/run/multihomed/${socket.netnsCookie}/journal.json`;
   }
 
   delete(): void {

@@ -1,0 +1,201 @@
+/** What a user types, and the exit codes that scripts go by. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { command } from '../support/daemon.ts';
+import { test } from '../support/lab.ts';
+import { stays } from '../support/stays.ts';
+
+const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
+
+describe('status', () => {
+  test('with a daemon: every uplink, limits and endpoints', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    lab.cable('wwan0');
+    lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const status = await daemon.status();
+    expect(status?.daemon?.pid).toBe(daemon.pid);
+    expect(await daemon.uplink(eth.address())).toMatchObject({
+      interface: 'eth0',
+      state: 'active',
+      gateway: eth.gateway(),
+      table: lab.host.table('eth0'),
+      rule: { glob: 'eth*', file: daemon.config },
+      endpoint: { id: lab.host.endpoints().find(({ dev }) => dev === 'eth0')?.id, flags: ['subflow'] },
+    });
+    expect(status?.limits).toEqual({ subflows: 8, addAddrAccepted: 8 });
+    expect(status?.endpoints).toMatchObject({ owned: 1, foreign: 1 });
+    const { stdout, code } = await daemon.command('status');
+    expect(code).toBe(0);
+    for (const word of ['eth0', eth.address(), 'active', eth.gateway(), 'wwan0', 'no carrier'])
+      expect(stdout).toContain(word);
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  test('of one interface; of one that no rule selects', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    lab.cable('wwan0').connect();
+    const daemon = await lab.daemon(RULES);
+    const { stdout } = await daemon.command('status', 'wwan0');
+    expect(stdout).toContain('wwan0');
+    expect(stdout).not.toContain('eth0');
+    expect((await daemon.command('status', 'nosuch')).code).toBe(64);
+  });
+
+  test('without a daemon, from the kernel, says so and ends with 0', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    await daemon.stop();
+    const status = await daemon.status();
+    expect(status?.daemon).toBeNull();
+    expect(await daemon.uplink(eth.address())).toMatchObject({ state: 'active', interface: 'eth0' });
+    const { stdout, code } = await daemon.command('status', '--config', daemon.config);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/no daemon/i);
+    expect(lab.host.endpoints()).toHaveLength(1);
+  });
+});
+
+describe('flush', () => {
+  test('through the daemon removes all that is owned, and it rests until a reload', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect().give(6).route(6);
+    lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
+    const before = lab.host.state();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(3);
+    const { code, stdout } = await daemon.command('flush');
+    expect(code).toBe(0);
+    expect(stdout).toContain(`endpoint delete ${eth.address()}`);
+    expect(lab.host.state()).toEqual(before);
+    eth.unroute().route();
+    lab.cable('wwan0').connect();
+    await stays(() => lab.host.endpoints());
+    expect(lab.host.endpoints()).toHaveLength(1);
+    expect((await daemon.command('status')).stdout).toMatch(/rest/);
+    await daemon.reload();
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(4);
+  });
+
+  test('without a daemon does the same', async ({ lab }) => {
+    lab.cable('eth0').connect().give(6).route(6);
+    lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
+    const before = lab.host.state();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(3);
+    await daemon.stop();
+    expect((await daemon.command('flush')).code).toBe(0);
+    expect(lab.host.state()).toEqual(before);
+    expect((await daemon.command('flush')).code).toBe(0);
+  });
+
+  test.for([true, false])('with live connections only by force; daemon: %s', async (runs, { lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const connections = await lab.connections();
+    await connections.open(eth.address());
+    await connections.open(eth.address());
+    if (!runs) await daemon.stop();
+    const before = lab.host.state();
+    const refused = await daemon.command('flush');
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(/2 open MPTCP connections.*--force/);
+    expect(lab.host.state()).toEqual(before);
+    expect((await daemon.command('flush', '--force')).code).toBe(0);
+    expect(lab.host.endpoints()).toEqual([]);
+    expect(lab.host.rules()).toEqual([]);
+  });
+
+  test('a connection that keeps a subflow elsewhere is none of these', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const wwan = lab.cable('wwan0').connect();
+    const daemon = await lab.daemon({ 'wwan*': 'subflow' });
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const connections = await lab.connections();
+    const connection = await connections.open(eth.address());
+    await expect.poll(() => connections.subflows()).toEqual([eth.address(), wwan.address()]);
+    expect((await daemon.command('flush')).code).toBe(0);
+    expect(lab.host.endpoints()).toEqual([]);
+    await connection.echo('still here');
+  });
+});
+
+describe('exit codes', () => {
+  test('75: a second daemon ends at once and says who is there', async ({ lab }) => {
+    const first = await lab.daemon(RULES);
+    const { code, stderr } = await lab.prepare(RULES).finished();
+    expect(code).toBe(75);
+    expect(stderr).toContain(`pid ${first.pid}`);
+    expect(first.runs).toBe(true);
+  });
+
+  test('69: Multipath TCP is switched off', async ({ lab }) => {
+    lab.host.sysctl('net.mptcp.enabled', 0);
+    const { code, stderr } = await lab.prepare(RULES).finished();
+    expect(code).toBe(69);
+    expect(stderr).toContain('net.mptcp.enabled');
+  });
+
+  test('77: no CAP_NET_ADMIN', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const drop = `--bounding-set=-net_admin --inh-caps=-net_admin`;
+    const daemon = await lab.daemon(RULES);
+    await daemon.stop();
+    const { code, stderr } = await lab.weak(drop.split(' '), ['run', '--config', daemon.config]);
+    expect(stderr).toMatch(/CAP_NET_ADMIN|root/);
+    expect(code).toBe(77);
+    expect(eth.device).toBe('eth0');
+  });
+
+  test('78: bad configuration, with all the errors', async ({ lab }) => {
+    const { code, stderr } = await lab.prepare('rules:\n  "eth*": subflwo\n  wl0: backup\nlimit: auto\n').finished();
+    expect(code).toBe(78);
+    for (const line of [2, 3, 4]) expect(stderr).toMatch(new RegExp(`config\\.yaml:${line}:\\d+`));
+    expect(stderr).toContain('limits');
+    const missing = await command(lab.host, ['run', '--config', join(lab.folder, 'none.yaml')]);
+    expect(missing.code).toBe(78);
+  });
+
+  test('64: wrong arguments', async ({ lab }) => {
+    for (const args of [['rnu'], ['run', '--nonsense'], ['run', '--log', 'paper'], ['run', '--netns', '../x']]) {
+      const { code, stderr } = await command(lab.host, args);
+      expect([args, code]).toEqual([args, 64]);
+      expect(stderr).not.toBe('');
+    }
+    expect((await command(lab.host, ['run', '--netns', 'none', '--config', lab.prepare(RULES).config])).code).toBe(64);
+  });
+
+  test('0: --version and --help', async ({ lab }) => {
+    for (const args of [['--version'], ['--help'], ['run', '--help']]) {
+      const { code, stdout } = await command(lab.host, args);
+      expect([args, code]).toEqual([args, 0]);
+      expect(stdout).toContain('multihomed');
+    }
+  });
+});
+
+test('check: the configuration, and all its errors', async ({ lab }) => {
+  const good = join(lab.folder, 'good.yaml');
+  const bad = join(lab.folder, 'bad.yaml');
+  writeFileSync(good, 'rules: { "eth*": subflow }\n', { mode: 0o644 });
+  writeFileSync(bad, 'rules:\n  eth0: signal fullmesh\n  eth1: backup\n', { mode: 0o644 });
+  expect(await command(lab.host, ['check', good])).toMatchObject({ code: 0, stderr: '' });
+  const { code, stderr } = await command(lab.host, ['check', bad]);
+  expect(code).toBe(78);
+  expect(stderr).toMatch(/bad\.yaml:2:\d+[^]*bad\.yaml:3:\d+/);
+  const json = await command(lab.host, ['check', bad, '--json']);
+  expect(json.code).toBe(78);
+  expect(JSON.parse(json.stdout)).toMatchObject({ valid: false, errors: [{ line: 2 }, { line: 3 }] });
+});
+
+test('the userspace path manager is told of', async ({ lab }) => {
+  lab.host.sysctl('net.mptcp.pm_type', 1);
+  const daemon = await lab.daemon(RULES);
+  expect(daemon.log).toContain('pm_type');
+  expect((await daemon.status())?.problems.join()).toContain('pm_type');
+  await daemon.stop();
+  expect((await daemon.status())?.problems.join()).toContain('pm_type');
+});

@@ -1,0 +1,163 @@
+import { describe, expect } from 'vitest';
+import { test } from '../support/lab.ts';
+import { stays } from '../support/stays.ts';
+
+const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
+const outside = (version: 4 | 6): string => (version === 4 ? '203.0.113.9' : '2600::9');
+
+describe('a modem: point-to-point and without a gateway', () => {
+  test.for([4, 6] as const)('default dev wwan0, IPv%i', async (version, { lab }) => {
+    await lab.modem('wwan0');
+    lab.host.ip('link set wwan0 up');
+    const address = version === 4 ? '100.64.3.2' : '2402::2';
+    lab.host.ip(`address add ${address}/${version === 4 ? 32 : 64} dev wwan0${version === 6 ? ' nodad' : ''}`);
+    lab.host.ip(`-${version} route add default dev wwan0`);
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${address} wwan0 subflow,backup`]);
+    expect(lab.host.routeWords(version)).toContain(`default dev wwan0 table ${lab.host.table('wwan0')}`);
+    expect(lab.host.leaves(outside(version), address)).toBe('wwan0');
+  });
+
+  test('the local side of a point-to-point address is the endpoint', async ({ lab }) => {
+    await lab.modem('wwan0');
+    lab.host.ip('link set wwan0 up');
+    lab.host.ip('address add 100.64.3.2 peer 100.64.9.1 dev wwan0');
+    lab.host.ip('route add default via 100.64.9.1 dev wwan0');
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpointWords()).toEqual(['100.64.3.2 wwan0 subflow,backup']);
+    expect(lab.host.leaves(outside(4), '100.64.3.2')).toBe('wwan0 via 100.64.9.1');
+    expect(lab.host.leaves('100.64.9.1', '100.64.3.2')).toBe('wwan0');
+  });
+
+  test('its carrier and its unplugging are followed', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const modem = await lab.modem('wwan0');
+    lab.host.ip('link set wwan0 up');
+    lab.host.ip('address add 100.64.3.2/32 dev wwan0');
+    lab.host.ip('route add default dev wwan0 metric 700');
+    await lab.daemon(RULES);
+    const both = [`${eth.address()} eth0 subflow`, '100.64.3.2 wwan0 subflow,backup'].sort();
+    await expect.poll(() => lab.host.endpointWords()).toEqual(both);
+    modem.carrier(false);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+    modem.carrier(true);
+    await expect.poll(() => lab.host.endpointWords()).toEqual(both);
+    await modem.end();
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+    expect(lab.host.ruleWords().filter((words) => words.includes('100.64.3.2'))).toEqual([]);
+  });
+});
+
+describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
+  test('multipath: each leg leads its own uplink', async ({ lab }) => {
+    const [eth0, eth1] = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
+    lab.host.ip(
+      `-${version} route add default nexthop via ${eth0.gateway(version)} dev eth0 nexthop via ${eth1.gateway(version)} dev eth1`,
+    );
+    await lab.daemon(RULES);
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${eth0.address(version)} eth0 subflow`, `${eth1.address(version)} eth1 subflow`]);
+    for (const eth of [eth0, eth1])
+      expect(lab.host.leaves(outside(version), eth.address(version))).toBe(
+        `${eth.device} via ${eth.gateway(version)}`,
+      );
+  });
+
+  test('multipath: a leg that goes down takes its uplink alone', async ({ lab }) => {
+    const [eth0, eth1] = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
+    lab.host.ip(
+      `-${version} route add default nexthop via ${eth0.gateway(version)} dev eth0 nexthop via ${eth1.gateway(version)} dev eth1`,
+    );
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    eth0.down();
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth1.address(version)} eth1 subflow`]);
+  });
+
+  test('by a nexthop object, and its silent end', async ({ lab }) => {
+    const [eth, wwan] = [lab.cable('eth0').up().give(version), lab.cable('wwan0').connect(version)];
+    lab.host.ip(`nexthop add id 5 via ${eth.gateway(version)} dev eth0`);
+    lab.host.ip(`-${version} route add default nhid 5 metric 100`);
+    await lab.daemon(RULES);
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${eth.address(version)} eth0 subflow`, `${wwan.address(version)} wwan0 subflow,backup`]);
+    expect(lab.host.leaves(outside(version), eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
+    lab.host.ip('nexthop del id 5');
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
+  });
+
+  test('by a group of nexthop objects', async ({ lab }) => {
+    const [eth0, eth1] = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
+    lab.host.ip(`nexthop add id 5 via ${eth0.gateway(version)} dev eth0`);
+    lab.host.ip(`nexthop add id 6 via ${eth1.gateway(version)} dev eth1`);
+    lab.host.ip('nexthop add id 7 group 5/6');
+    lab.host.ip(`-${version} route add default nhid 7`);
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    lab.host.ip('nexthop del id 5');
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth1.address(version)} eth1 subflow`]);
+  });
+
+  test('two on one interface: the one of the lower metric, then the other', async ({ lab }) => {
+    const eth = lab.cable('eth0').up().give(version).route(version, 'metric 50');
+    lab.host.ip(`-${version} route add default via ${eth.gateway(version, 9)} dev eth0 metric 90`);
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const before = lab.host.endpoints();
+    const out = (): string => lab.host.leaves(outside(version), eth.address(version));
+    expect(out()).toBe(`eth0 via ${eth.gateway(version)}`);
+    lab.host.ip(`-${version} route del default via ${eth.gateway(version)} dev eth0`);
+    await expect.poll(out).toBe(`eth0 via ${eth.gateway(version, 9)}`);
+    expect(lab.host.endpoints()).toEqual(before);
+  });
+
+  test('in another table, behind somebody’s policy rule', async ({ lab }) => {
+    const eth = lab.cable('eth0').up().give(version);
+    lab.host.ip(`-${version} route add default via ${eth.gateway(version)} dev eth0 table 777`);
+    lab.host.ip(`-${version} rule add from ${eth.address(version)} lookup 777 priority 1000`);
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    expect(lab.host.leaves(outside(version), eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
+  });
+
+  test('unreachable, prohibited or a blackhole is none', async ({ lab }) => {
+    const eth = lab.cable('eth0').up().give(version);
+    const daemon = await lab.daemon(RULES);
+    for (const type of ['unreachable', 'prohibit', 'blackhole']) {
+      lab.host.ip(`-${version} route add ${type} default`);
+      await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^no default route: ./);
+      await stays(() => lab.host.endpoints(), 200);
+      lab.host.ip(`-${version} route del ${type} default`);
+    }
+    expect(lab.host.endpoints()).toEqual([]);
+  });
+
+  test('through another interface is none', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    const wwan = lab.cable('wwan0').up().give(version);
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    expect(await daemon.stateOf(wwan.address(version))).toMatch(/^no default route: ./);
+  });
+
+  test('is not needed with check-route: false', async ({ lab }) => {
+    const eth = lab.cable('eth0').up().give(version);
+    await lab.daemon({ 'eth*': { flags: 'subflow', 'check-route': false } });
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+  });
+});
+
+test('router-advertised: it ends when it expires, told or not', async ({ lab }) => {
+  const eth = lab.cable('eth0').up().give(6);
+  const wwan = lab.cable('wwan0').connect(6);
+  lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra metric 50 expires 3`);
+  await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  await expect
+    .poll(() => lab.host.endpointWords(), { timeout: 6_000 })
+    .toEqual([`${wwan.address(6)} wwan0 subflow,backup`]);
+});

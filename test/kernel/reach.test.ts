@@ -1,0 +1,121 @@
+/** What else the host reaches stays reachable, asked of the kernel from each uplink's address. */
+import { describe, expect } from 'vitest';
+import { test } from '../support/lab.ts';
+
+const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
+const outside = (version: 4 | 6): string => (version === 4 ? '203.0.113.9' : '2600::9');
+
+describe.each([4, 6] as const)('IPv%i', (version) => {
+  test('more specific routes of the main table are kept', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    const wwan = lab.cable('wwan0').connect(version);
+    const [bridge, net, far, vpn] =
+      version === 4
+        ? ['172.17.0.1/16', '172.17.0.9', '10.200.0.0/16', '10.200.0.9']
+        : ['2500:17::1/64', '2500:17::9', '2500:200::/48', '2500:200::9'];
+    lab.host.ip('link add docker0 type bridge');
+    lab.host.ip('link set docker0 up');
+    lab.host.ip(`address add ${bridge} dev docker0${version === 6 ? ' nodad' : ''}`);
+    lab.host.ip(`-${version} route add ${far} via ${wwan.gateway(version, 8)} dev wwan0`);
+    // An IPv6 route through a link without carrier is none: a port with carrier.
+    lab.cable('port0').up();
+    lab.host.ip('link set port0 master docker0');
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    for (const from of [eth.address(version), wwan.address(version)]) {
+      expect(lab.host.leaves(net!, from)).toBe('docker0');
+      expect(lab.host.leaves(vpn!, from)).toBe(`wwan0 via ${wwan.gateway(version, 8)}`);
+    }
+    expect(lab.host.leaves(eth.address(version, 8), wwan.address(version))).toBe('eth0');
+    expect(lab.host.leaves(wwan.address(version, 8), eth.address(version))).toBe('wwan0');
+    expect(lab.host.leaves(eth.address(version, 8), eth.address(version))).toBe('eth0');
+    expect(lab.host.leaves(outside(version), eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
+    expect(lab.host.leaves(outside(version), wwan.address(version))).toBe(`wwan0 via ${wwan.gateway(version)}`);
+  });
+
+  test('two links in one subnet: each address keeps to its own link', async ({ lab }) => {
+    const [eth0, eth1] = [lab.cable('eth0', 5), lab.cable('eth1', 5)];
+    eth0.up().give(version, 2).route(version, 'metric 100');
+    eth1.up().give(version, 3).route(version, 'metric 200');
+    await lab.daemon(RULES);
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${eth0.address(version, 2)} eth0 subflow`, `${eth1.address(version, 3)} eth1 subflow`]);
+    for (const [eth, number] of [
+      [eth0, 2],
+      [eth1, 3],
+    ] as const) {
+      const from = eth.address(version, number);
+      await expect.poll(() => lab.host.leaves(eth.address(version, 8), from)).toBe(eth.device);
+      expect(lab.host.leaves(outside(version), from)).toBe(`${eth.device} via ${eth.gateway(version)}`);
+    }
+  });
+
+  test('a split default keeps its traffic, and the uplink stays active', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const before = lab.host.endpoints();
+    await lab.modem('tun0');
+    lab.host.ip('link set tun0 up');
+    const halves = version === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
+    for (const half of halves) lab.host.ip(`-${version} route add ${half} dev tun0`);
+    await expect.poll(() => lab.host.leaves(outside(version), eth.address(version))).toBe('tun0');
+    // Something that wakes the daemon, so that it has looked.
+    eth.give(version === 4 ? 6 : 4);
+    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^active: ./);
+    expect(lab.host.endpoints()).toEqual(before);
+  });
+
+  test('an uplink comes up beneath a split default', async ({ lab }) => {
+    await lab.modem('tun0');
+    lab.host.ip('link set tun0 up');
+    const halves = version === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
+    for (const half of halves) lab.host.ip(`-${version} route add ${half} dev tun0`);
+    const eth = lab.cable('eth0').connect(version);
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    expect(lab.host.leaves(outside(version), eth.address(version))).toBe('tun0');
+  });
+
+  test('the same address on two interfaces: the better-ranked has it, the other is in conflict', async ({ lab }) => {
+    const [eth, wwan] = [lab.cable('eth0', 5), lab.cable('wwan0', 5)];
+    for (const cable of [wwan, eth]) cable.up().give(version);
+    eth.route(version, 'metric 100');
+    wwan.route(version, 'metric 200');
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    const uplinks = (await daemon.status())?.uplinks.filter((each) => each.address === eth.address(version));
+    const states = Object.fromEntries((uplinks ?? []).map((each) => [each.interface, each.state]));
+    expect(states).toEqual({ eth0: 'active', wwan0: 'conflict' });
+    eth.unroute(version);
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
+  });
+});
+
+test('a strict reverse path filter lets answers in', async ({ lab }) => {
+  lab.host.sysctl('net.ipv4.conf.all.rp_filter', 1);
+  const eth = lab.cable('eth0').connect();
+  const wwan = lab.cable('wwan0').connect();
+  await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const connections = await lab.connections();
+  await connections.open(eth.address());
+  await expect.poll(() => connections.subflows()).toEqual([eth.address(), wwan.address()]);
+});
+
+test('routing: main makes neither table nor policy rule', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const wwan = lab.cable('wwan0').connect();
+  await lab.daemon({ '*0': { flags: 'subflow', routing: 'main' } });
+  await expect
+    .poll(() => lab.host.endpointWords())
+    .toEqual([`${eth.address()} eth0 subflow`, `${wwan.address()} wwan0 subflow`]);
+  expect(lab.host.rules()).toEqual([]);
+  expect(lab.host.routes()).toEqual([]);
+  const connections = await lab.connections();
+  await connections.open(eth.address());
+  await expect.poll(() => connections.subflows()).toEqual([eth.address(), wwan.address()]);
+});

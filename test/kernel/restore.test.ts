@@ -1,0 +1,85 @@
+/** What somebody else removes is put back, and not for ever at full speed. */
+import { describe, expect } from 'vitest';
+import { test } from '../support/lab.ts';
+import { stays } from '../support/stays.ts';
+
+const RULES = { 'eth*': 'subflow' };
+
+describe.each([4, 6] as const)('removed by a foreign hand, IPv%i', (version) => {
+  test('policy rules and routes come back, and the endpoint stays meanwhile', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const before = lab.host.state();
+    const mptcp = await lab.monitor('mptcp');
+    const connections = await lab.connections(version);
+    await connections.open(eth.address(version));
+    lab.host.ip(`-${version} rule del priority 8684 from ${eth.address(version)}`);
+    await expect.poll(() => lab.host.state()).toEqual(before);
+    lab.host.ip(`-${version} route flush table ${lab.host.table('eth0')}`);
+    await expect.poll(() => lab.host.state()).toEqual(before);
+    lab.host.ip(`-${version} route del default table ${lab.host.table('eth0')}`);
+    await expect.poll(() => lab.host.state()).toEqual(before);
+    await expect.poll(() => daemon.log).toMatch(/put back.*networkd/);
+    expect(mptcp.texts().filter((text) => text.includes('SF_CLOSED'))).toEqual([]);
+  });
+});
+
+test('an endpoint comes back at the next look', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const daemon = await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  lab.host.ip('mptcp endpoint flush');
+  await daemon.reload();
+  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+});
+
+test.for([
+  ['on a quiet host', false],
+  ['while other links come and go', true],
+] as const)('at most ten times in a burst, then once in five seconds, %s', async ([, busy], { lab }) => {
+  lab.cable('eth0').connect();
+  await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  // The link-local address is the last to come.
+  await expect.poll(() => lab.host.ip('-6 address show dev eth0 scope link -tentative')).toContain('fe80');
+  const has = (): boolean => lab.host.rules().some(({ priority }) => priority === 8684);
+  const monitor = await lab.monitor('rule');
+  const restored = (): number =>
+    monitor.texts().filter((text) => /^\[RULE\]8684:.*proto 86/.test(text)).length;
+  const bustle = (): void => {
+    if (!busy) return;
+    lab.host.ip('link add other0 type bridge');
+    lab.host.ip('link del other0');
+  };
+  for (let times = 1; times <= 10; times++) {
+    lab.host.ip('rule del priority 8684');
+    bustle();
+    await expect.poll(has, { timeout: 1_000 }).toBe(true);
+  }
+  const last = Date.now();
+  lab.host.ip('rule del priority 8684');
+  bustle();
+  expect(
+    await stays(() => {
+      bustle();
+      return has();
+    }, 1_000),
+  ).toBe(false);
+  expect(restored()).toBe(10);
+  await expect.poll(has, { timeout: 6_000 }).toBe(true);
+  // A little of the five seconds had passed while the ten were put back.
+  expect(Date.now() - last).toBeGreaterThan(2_000);
+  expect(lab.host.endpoints()).toHaveLength(1);
+});
+
+test('flags that somebody else changes are set again', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const daemon = await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  const id = lab.host.endpoints()[0]?.id;
+  lab.host.ip(`mptcp endpoint change id ${id} backup`);
+  await daemon.reload();
+  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  expect(lab.host.endpoints()[0]?.id).toBe(id);
+});

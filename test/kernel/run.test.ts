@@ -1,0 +1,143 @@
+/** How the daemon starts, reloads and ends. */
+import { describe, expect } from 'vitest';
+import { test } from '../support/lab.ts';
+import { stays } from '../support/stays.ts';
+
+const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
+
+describe('ending', () => {
+  test.for(['SIGTERM', 'SIGINT'] as const)('%s leaves all standing, and says so', async (signal, { lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const wwan = lab.cable('wwan0').connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const connections = await lab.connections();
+    const connection = await connections.open(eth.address());
+    await expect.poll(() => connections.subflows()).toEqual([eth.address(), wwan.address()]);
+    const before = lab.host.state();
+    const { code, stderr } = await daemon.stop(signal);
+    expect(code).toBe(0);
+    expect(stderr.trim().split('\n').at(-1)).toMatch(/\bflush\b/);
+    expect(lab.host.state()).toEqual(before);
+    expect(connections.subflows()).toEqual([eth.address(), wwan.address()]);
+    await connection.echo('nobody noticed');
+  });
+
+  test('flush is not named where nothing stands', async ({ lab }) => {
+    const daemon = await lab.daemon(RULES);
+    const { code, stderr } = await daemon.stop();
+    expect(code).toBe(0);
+    expect(stderr.trim().split('\n').at(-1)).not.toMatch(/"multihomed flush"/);
+  });
+});
+
+describe('reloading', () => {
+  test('applies the difference and nothing else', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const wwan = lab.cable('wwan0').connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const [first] = lab.host.endpoints();
+    const connections = await lab.connections();
+    await connections.open(eth.address());
+    await expect.poll(() => connections.subflows()).toHaveLength(2);
+    const mptcp = await lab.monitor('mptcp');
+    const routing = await lab.monitor('route', 'rule');
+    await daemon.reconfigure({ 'eth*': 'subflow', 'wwan*': 'subflow' });
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${eth.address()} eth0 subflow`, `${wwan.address()} wwan0 subflow`]);
+    expect(lab.host.endpoints()[0]).toEqual(first);
+    // MP_PRIO, not a new subflow.
+    expect(mptcp.texts().filter((text) => /SF_(CLOSED|ESTABLISHED)/.test(text))).toEqual([]);
+    expect(routing.texts().filter((text) => text.includes('proto 86'))).toEqual([]);
+    await daemon.reconfigure({ 'eth*': 'subflow', 'wwan*': 'ignore' });
+    await expect.poll(() => lab.host.endpoints()).toEqual([first]);
+    expect(routing.texts().filter((text) => text.includes(eth.address()))).toEqual([]);
+  });
+
+  test('the same configuration again changes nothing', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const before = lab.host.state();
+    const routing = await lab.monitor('route', 'rule');
+    await daemon.reload();
+    expect(await stays(() => lab.host.state())).toEqual(before);
+    expect(routing.texts().filter((text) => text.includes('proto 86'))).toEqual([]);
+  });
+
+  test('happens by itself when the file changes', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const daemon = await lab.daemon({ 'wwan*': 'subflow' });
+    await stays(() => lab.host.endpoints(), 200);
+    daemon.configure(RULES);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  });
+
+  test('with errors says all of them, and the old configuration stays in force', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const before = lab.host.state();
+    daemon.configure('rules:\n  "eth*": subflwo\n  "wl*": { flags: backup }\n');
+    daemon.signal('SIGHUP');
+    await expect.poll(() => daemon.log).toMatch(/config\.yaml:2:\d+[^]*subflow[^]*config\.yaml:3:\d+/);
+    expect(await stays(() => lab.host.state())).toEqual(before);
+    const wwan = lab.cable('wwan0').connect();
+    await expect.poll(() => lab.host.endpointWords()).toContain(`${wwan.address()} wwan0 subflow,backup`);
+  });
+});
+
+describe('--dry-run', () => {
+  test('says what would be done, does nothing, and goes on watching', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const before = lab.host.state();
+    const daemon = lab.prepare(RULES, { args: ['--dry-run'] });
+    await expect.poll(() => daemon.log).toMatch(/would: .*table/);
+    expect(daemon.log).toContain(eth.address());
+    expect(await stays(() => lab.host.state())).toEqual(before);
+    lab.cable('wwan0').connect();
+    await expect.poll(() => daemon.log).toMatch(/would: .*wwan0/);
+    expect(lab.host.endpoints()).toEqual([]);
+    expect(lab.host.rules()).toEqual([]);
+    expect(daemon.runs).toBe(true);
+    expect((await daemon.stop()).code).toBe(0);
+  });
+
+  test('goes beside a daemon that runs', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const before = lab.host.state();
+    const dry = lab.prepare(RULES, { args: ['--dry-run', '--once'] });
+    expect((await dry.finished()).code).toBe(0);
+    expect(lab.host.state()).toEqual(before);
+  });
+});
+
+test('--once brings everything to its state, leaves it so, and ends', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const wwan = lab.cable('wwan0').connect();
+  const { code } = await lab.prepare(RULES, { args: ['--once'] }).finished();
+  expect(code).toBe(0);
+  expect(lab.host.endpointWords()).toEqual([
+    `${eth.address()} eth0 subflow`,
+    `${wwan.address()} wwan0 subflow,backup`,
+  ]);
+  wwan.down();
+  await lab.prepare(RULES, { args: ['--once'] }).finished();
+  expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+});
+
+test('--netns manages another namespace from outside, and only that', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const here = lab.provider.state();
+  lab.outside(RULES, ['--netns', lab.host.name]);
+  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  lab.host.ip('link set eth0 down');
+  const wwan = lab.cable('wwan0').connect();
+  await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address()} wwan0 subflow,backup`]);
+  expect(lab.provider.endpoints()).toEqual([]);
+  expect(here).toMatchObject({ endpoints: [] });
+});

@@ -1,0 +1,118 @@
+import { describe, expect } from 'vitest';
+import { test } from '../support/lab.ts';
+
+/** What this kernel holds: 8 before Linux 7.2. */
+const SLOTS = 8;
+const foreign = (count: number): string[] =>
+  Array.from({ length: count }, (_, at) => `mptcp endpoint add 192.168.50.${at + 1} id ${100 + at} signal`);
+
+describe('slots', () => {
+  test('full with foreign endpoints: it says so, and takes the next that is free', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    for (const command of foreign(SLOTS)) lab.host.ip(command);
+    const daemon = await lab.daemon({ 'eth*': 'subflow' });
+    await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^no free slot: .*8/);
+    expect(lab.host.endpoints().map(({ id }) => id)).toEqual([100, 101, 102, 103, 104, 105, 106, 107]);
+    lab.host.ip('mptcp endpoint del id 103');
+    await daemon.reload();
+    await expect.poll(() => lab.host.endpointWords()).toContain(`${eth.address()} eth0 subflow`);
+    expect(lab.host.endpoints()).toHaveLength(SLOTS);
+  });
+
+  test('go in the order of the rules, then of the metric, and none that stands is pushed out', async ({ lab }) => {
+    for (const command of foreign(SLOTS - 2)) lab.host.ip(command);
+    const slow = lab.cable('eth0').connect(4, 300);
+    const quick = lab.cable('eth1').connect(4, 200);
+    const modem = lab.cable('wwan0').connect(4, 50);
+    const daemon = await lab.daemon({ 'eth*': 'subflow', 'wwan*': 'subflow backup', 'wl*': 'subflow' });
+    const ours = (): string[] => lab.host.endpointWords().filter((words) => words.startsWith('10.'));
+    await expect.poll(ours).toEqual([`${slow.address()} eth0 subflow`, `${quick.address()} eth1 subflow`]);
+    expect(await daemon.stateOf(modem.address())).toMatch(/^no free slot/);
+    const standing = lab.host.endpoints();
+    lab.cable('eth2').connect(4, 10);
+    await expect.poll(async () => (await daemon.status())?.uplinks.length).toBeGreaterThanOrEqual(4);
+    expect(lab.host.endpoints()).toEqual(standing);
+    // The next free one goes to the best-ranked that waits.
+    quick.unroute();
+    await expect.poll(ours).toEqual([`${slow.address()} eth0 subflow`, '10.4.0.2 eth2 subflow']);
+  });
+
+  test('an address that is replaced gets the slot of the one before', async ({ lab }) => {
+    lab.host.sysctl('net.ipv4.conf.all.promote_secondaries', 1);
+    for (const command of foreign(SLOTS - 1)) lab.host.ip(command);
+    const eth = lab.cable('eth0').connect();
+    const daemon = await lab.daemon({ 'eth*': 'subflow' });
+    await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
+    eth.give(4, 7).take(4);
+    await expect.poll(() => lab.host.endpointWords()).toContain(`${eth.address(4, 7)} eth0 subflow`);
+  });
+});
+
+describe('limits', () => {
+  const limits = (subflows: number, accepted: number): object => ({ subflows, accepted });
+
+  test('are raised while a subflow endpoint stands, and put back with the last', async ({ lab }) => {
+    expect(lab.host.limits()).toEqual(limits(2, 0));
+    const daemon = await lab.daemon({ 'eth*': 'subflow' });
+    expect(lab.host.limits()).toEqual(limits(2, 0));
+    const eth = lab.cable('eth0').connect();
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 8));
+    await daemon.reconfigure({ 'other*': 'subflow' });
+    // The last endpoint lingers, and its limits with it.
+    expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+    await daemon.command('flush');
+    expect(lab.host.limits()).toEqual(limits(2, 0));
+  });
+
+  test('add_addr_accepted is raised for subflow endpoints alone', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    await lab.daemon({ 'eth*': 'signal' });
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 0));
+  });
+
+  test('that an administrator set higher are never lowered, and stay', async ({ lab }) => {
+    lab.host.ip('mptcp limits set subflows 8 add_addr_accepted 3');
+    lab.cable('eth0').connect();
+    const daemon = await lab.daemon({ 'eth*': 'subflow' });
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 8));
+    await daemon.command('flush');
+    expect(lab.host.limits()).toEqual(limits(8, 3));
+  });
+
+  test('that an administrator changes meanwhile are the administrator’s', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    const daemon = await lab.daemon({ 'eth*': 'subflow' });
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 8));
+    lab.host.ip('mptcp limits set subflows 5 add_addr_accepted 1');
+    await daemon.reload();
+    await daemon.command('flush');
+    expect(lab.host.limits()).toEqual(limits(5, 1));
+  });
+
+  test('numbers are set as they are, lower too, and put back', async ({ lab }) => {
+    lab.host.ip('mptcp limits set subflows 6 add_addr_accepted 6');
+    lab.cable('eth0').connect();
+    const text = 'rules: { "eth*": subflow }\nlimits: { subflows: 3, add-addr-accepted: 1 }\n';
+    const daemon = await lab.daemon(text);
+    await expect.poll(() => lab.host.limits()).toEqual(limits(3, 1));
+    await daemon.command('flush');
+    expect(lab.host.limits()).toEqual(limits(6, 6));
+  });
+
+  test('leave leaves them', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    await lab.daemon('rules: { "eth*": subflow }\nlimits: leave\n');
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    expect(lab.host.limits()).toEqual(limits(2, 0));
+  });
+
+  test('are put back by the next daemon where the one before was killed', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    const first = await lab.daemon({ 'eth*': 'subflow' });
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 8));
+    await first.stop('SIGKILL');
+    const second = await lab.daemon({ 'eth*': 'subflow' });
+    await second.command('flush');
+    expect(lab.host.limits()).toEqual(limits(2, 0));
+  });
+});
