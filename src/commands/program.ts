@@ -1,7 +1,7 @@
 /** What a user types: the tree of commands and their options. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Argument, Command, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { PACKAGE_ROOT } from '../system/root.ts';
 import { LOG_TARGETS } from '../system/logger.ts';
 import { EXIT } from './exit.ts';
@@ -54,6 +54,14 @@ export function program(setCode: (code: number) => void): Command {
     .action(async (file, flags) => setCode(await (await import('./check.ts')).checkCommand(file, flags)));
 
   root
+    .command('watch')
+    .description('a screen that stays: uplinks, live connections and how much each path carries')
+    .option('--interval <seconds>', 'how often it is drawn', seconds, 1)
+    .option('--json', 'one JSON document a line')
+    .option('--config <file>', 'the rules to go by where no daemon runs')
+    .action(async (flags) => setCode(await (await import('./watch.ts')).watchCommand(flags)));
+
+  root
     .command('flush')
     .description('remove every endpoint, policy rule and route that multihomed has made')
     .option('--force', 'even where open connections or this SSH session would be lost')
@@ -80,6 +88,13 @@ export function program(setCode: (code: number) => void): Command {
 
   for (const command of root.commands) command.exitOverride();
   return root;
+}
+
+/** Less would show nothing that an eye could follow, and more is no screen that stays. */
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0.1 && value <= 3600) return value;
+  throw new InvalidArgumentError('It takes seconds, from 0.1 to 3600.');
 }
 
 function version(): string {

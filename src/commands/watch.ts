@@ -1,0 +1,233 @@
+/** `multihomed watch`: a screen that stays. */
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { StatusDocument } from '../control/document.ts';
+import { Connection } from '../netlink/connection.ts';
+import { dumpConnectionSockets, dumpSubflowSockets, type ConnectionSocket } from '../netlink/diag.ts';
+import { NetlinkError } from '../netlink/error.ts';
+import type { Configuration } from '../rules/rule.ts';
+import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
+import { systemClock, type Clock } from '../system/clock.ts';
+import { watchDocument } from '../watch/document.ts';
+import { frame, type Frame } from '../watch/frame.ts';
+import { Sampler, type Sample } from '../watch/sample.ts';
+import type { Model } from '../watch/model.ts';
+import { styleFor } from '../watch/style.ts';
+import { Terminal } from '../watch/terminal.ts';
+import { FIRST_VIEW, press, type View } from '../watch/view.ts';
+import { configurationOrExit } from './configuration.ts';
+import { EXIT } from './exit.ts';
+import { askStatus, openNamespace, statusWithoutDaemon, type Namespace } from './namespace.ts';
+import { print } from './print.ts';
+
+export interface WatchFlags {
+  readonly json?: boolean;
+  readonly config?: string;
+  /** Seconds. */
+  readonly interval: number;
+}
+
+export async function watchCommand(flags: WatchFlags): Promise<number> {
+  const namespace = await openNamespace();
+  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
+  try {
+    const reader = new Reader(namespace, diag, flags.config);
+    // What is wrong from the beginning is said as every other command says it, and not on a screen.
+    await reader.status();
+    const { stdout } = process;
+    const plain =
+      flags.json === true || !stdout.isTTY || ['dumb', '', undefined].includes(process.env['TERM']);
+    await (plain ? onPaper : onScreen)(reader, flags);
+    return EXIT.done;
+  } finally {
+    diag.close();
+    namespace.kernel.close();
+  }
+}
+
+async function onScreen(reader: Reader, { interval }: WatchFlags): Promise<void> {
+  const style = styleFor(true, process.env);
+  let view: View = FIRST_VIEW;
+  let model: Model | null = null;
+  let page: Frame | null = null;
+  await repeat(interval, systemClock, async (end, ended) => {
+    const terminal = new Terminal({
+      input: process.stdin,
+      output: process.stdout,
+      clock: systemClock,
+      onResize: () => draw(),
+      onGone: end,
+      onKey: (key) => {
+        const pressed = press(view, key, page ?? { lines: 0, total: 0 });
+        if (pressed === 'quit') end();
+        else if (pressed === 'suspend') terminal.suspend();
+        else if (pressed === 'redraw') terminal.forget();
+        else view = pressed;
+        draw();
+      },
+    });
+    const draw = (): void => {
+      if (!model || ended()) return;
+      page = frame(model, view, terminal.size, style);
+      terminal.draw(page.text);
+    };
+    terminal.open();
+    return {
+      step: async () => {
+        model = await reader.model();
+        draw();
+      },
+      close: () => terminal.close(),
+    };
+  });
+}
+
+/** A pipe, a file, or a terminal that can only write on: one frame after the other. */
+async function onPaper(reader: Reader, { interval, json }: WatchFlags): Promise<void> {
+  const style = styleFor(process.stdout.isTTY, process.env);
+  const columns = process.stdout.columns || Number(process.env['COLUMNS']) || 80;
+  await repeat(interval, systemClock, (end) => {
+    process.stdout.on('error', end);
+    return Promise.resolve({
+      step: async () => {
+        const model = await reader.model();
+        if (json) print(JSON.stringify(watchDocument(model, new Date())));
+        else print(`${frame(model, FIRST_VIEW, { columns, rows: null }, style).text.join('\n')}\n`);
+      },
+      close: () => process.stdout.off('error', end),
+    });
+  });
+}
+
+interface Steps {
+  readonly step: () => Promise<void>;
+  readonly close: () => void;
+}
+
+/** Steps until `end` is called. However long they take, half of the time stays free for keys. */
+async function repeat(
+  interval: number,
+  clock: Clock,
+  begin: (end: () => void, ended: () => boolean) => Promise<Steps>,
+): Promise<void> {
+  let done = false;
+  let wake = (): void => undefined;
+  const end = (): void => {
+    done = true;
+    wake();
+  };
+  const steps = await begin(end, () => done);
+  try {
+    while (!done) {
+      const start = clock.now();
+      await steps.step();
+      const took = clock.now() - start;
+      const rest = Math.max(interval * 1000 - took, took);
+      await new Promise<void>((resume) => {
+        const stop = clock.after(rest, resume);
+        wake = () => {
+          stop();
+          resume();
+        };
+        if (done) wake();
+      });
+    }
+  } finally {
+    steps.close();
+  }
+}
+
+/** Milliseconds that a frame waits for a slow daemon; the one after has its answer. */
+const STATUS_WAIT = 250;
+
+class Reader {
+  readonly #namespace: Namespace;
+  readonly #diag: Connection;
+  readonly #config: string | undefined;
+  readonly #sampler = new Sampler();
+  #configuration: Configuration | null = null;
+  #status: StatusDocument | null = null;
+  #asking: Promise<void> | null = null;
+  #problem: string | null = null;
+
+  constructor(namespace: Namespace, diag: Connection, config: string | undefined) {
+    this.#namespace = namespace;
+    this.#diag = diag;
+    this.#config = config;
+  }
+
+  /** @throws CommandError where no daemon runs and the configuration is not valid */
+  async status(): Promise<void> {
+    this.#status =
+      (await askStatus(this.#namespace)) ??
+      (await statusWithoutDaemon(
+        this.#namespace,
+        (this.#configuration ??= await configurationOrExit(
+          this.#config === undefined ? {} : { config: this.#config },
+        )),
+      ));
+  }
+
+  async model(): Promise<Model> {
+    this.#asking ??= this.status()
+      .then(() => (this.#problem = null))
+      .catch((error: unknown) => {
+        this.#problem = `uplinks are as they were: ${firstLine(error)}`;
+      })
+      .then(() => {
+        this.#asking = null;
+      });
+    const problems: string[] = [];
+    const [sockets] = await Promise.all([this.#sockets(problems), this.#patience(this.#asking)]);
+    if (this.#problem !== null) problems.push(this.#problem);
+    return this.#sampler.take({ ...sockets, status: this.#status, names: addressNames(), problems });
+  }
+
+  async #sockets(problems: string[]): Promise<Pick<Sample, 'at' | 'subflows' | 'connections'>> {
+    try {
+      const [subflows, connections] = await Promise.all([
+        dumpSubflowSockets(this.#diag),
+        dumpConnectionSockets(this.#diag).catch(withoutDiag),
+      ]);
+      if (!mayReadTokens()) problems.push('connections are shown to root alone (CAP_NET_ADMIN)');
+      return { at: systemClock.now(), subflows, connections };
+    } catch (error) {
+      problems.push(`connections could not be read: ${firstLine(error)}`);
+      return { at: systemClock.now(), subflows: [], connections: [] };
+    }
+  }
+
+  async #patience(asking: Promise<void>): Promise<void> {
+    let stop = (): void => undefined;
+    await Promise.race([
+      asking,
+      new Promise<void>((resume) => (stop = systemClock.after(STATUS_WAIT, resume))),
+    ]);
+    stop();
+  }
+}
+
+/** A kernel without mptcp_diag lists subflows only. */
+function withoutDiag(error: unknown): ConnectionSocket[] {
+  if (error instanceof NetlinkError && error.code === 'ENOENT') return [];
+  throw error;
+}
+
+const firstLine = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+
+function addressNames(): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [name, addresses] of Object.entries(networkInterfaces()))
+    for (const { address } of addresses ?? []) names.set(address, name);
+  return names;
+}
+
+const CAP_NET_ADMIN = 12n;
+
+/** Without it the kernel keeps the tokens that tell which subflow belongs to which connection. */
+function mayReadTokens(): boolean {
+  const [, effective = '0'] =
+    /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
+  return ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 1n;
+}

@@ -1,0 +1,49 @@
+/** How much flows where, drawn in single lines. */
+import { hueInk, span, type Glyphs, type Ink, type Span } from './text.ts';
+
+/** The newest sample at the right edge; nothing is a dim base line, anything at least one step above it. */
+export function sparkline(
+  history: readonly number[],
+  peak: number,
+  room: number,
+  ink: Ink,
+  glyphs: Glyphs,
+): Span[] {
+  const { levels } = glyphs;
+  const [base = ' '] = levels;
+  const recent = history.slice(-room);
+  const spans: Span[] = [];
+  const put = (text: string, of: Ink): void => {
+    const last = spans.at(-1);
+    if (last?.ink === of) spans[spans.length - 1] = span(last.text + text, of);
+    else spans.push(span(text, of));
+  };
+  for (let empty = room - recent.length; empty > 0; empty--) put(base, 'dim');
+  for (const value of recent) {
+    const level = value <= 0 || peak <= 0 ? 0 : Math.max(1, Math.round((value / peak) * (levels.length - 1)));
+    put(levels[Math.min(level, levels.length - 1)]!, level === 0 ? 'dim' : ink);
+  }
+  return spans;
+}
+
+const SHADES = [...'█▓▒░'];
+
+/** One bar, divided as its parts are; largest remainders are rounded up, so that it is always full. */
+export function shareBar(
+  parts: readonly { readonly hue: number; readonly amount: number }[],
+  room: number,
+  glyphs: Glyphs,
+  colour: boolean,
+): Span[] {
+  const all = parts.reduce((sum, { amount }) => sum + amount, 0);
+  if (all <= 0) return [span((glyphs.unicode ? '·' : '.').repeat(room), 'dim')];
+  const exact = parts.map(({ amount }) => (amount / all) * room);
+  const cells = exact.map(Math.floor);
+  const order = exact.map((_, at) => at).sort((a, b) => exact[b]! - cells[b]! - (exact[a]! - cells[a]!));
+  let left = room - cells.reduce((sum, each) => sum + each, 0);
+  for (const at of order) if (left-- > 0) cells[at]!++;
+  return parts.map(({ hue }, at) => {
+    const shade = !glyphs.unicode ? '#=+-'[hue % 4]! : colour ? SHADES[0]! : SHADES[hue % 4]!;
+    return span(shade.repeat(cells[at]!), hueInk(hue));
+  });
+}

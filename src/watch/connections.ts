@@ -1,0 +1,183 @@
+/** The lower part of a frame: connections, and below each its subflows. */
+import { shareBar, sparkline } from './chart.ts';
+import { cellsOf, choose, head, type Chosen, type Column } from './columns.ts';
+import { total } from './meter.ts';
+import type { Connection, Rate, Subflow, SubflowRole } from './model.ts';
+import { sideText, type Sort } from './order.ts';
+import type { Style } from './style.ts';
+import { hueInk, outside, span, type Ink, type Span } from './text.ts';
+import { bytes, count, roundTrip } from './units.ts';
+
+/** One line of the list. */
+type Row =
+  | { readonly kind: 'connection'; readonly connection: Connection }
+  | {
+      readonly kind: 'subflow';
+      readonly connection: Connection;
+      readonly subflow: Subflow;
+      readonly last: boolean;
+    };
+
+const ROLE_INKS: Record<SubflowRole, Ink> = {
+  open: 'good',
+  backup: 'dim',
+  opening: 'warn',
+  closing: 'warn',
+  stalled: 'bad',
+};
+
+const SORTED_BY: Partial<Record<Sort, string>> = {
+  'round trip': 'RTT',
+  retransmits: 'RETR',
+  peer: 'CONNECTION',
+};
+
+/** Of `from` and the following lines of the whole list, `room`; nothing is made of those that are not seen. */
+export function connectionLines(
+  connections: readonly Connection[],
+  from: number,
+  room: number,
+  columns: number,
+  style: Style,
+): Span[][] {
+  const chosen = choose(connectionColumns(style), columns);
+  const lines: Span[][] = [];
+  let at = 0;
+  for (const connection of connections) {
+    const size = 1 + connection.subflows.length;
+    if (at + size > from)
+      for (const [line, row] of rowsOf(connection).entries())
+        if (at + line >= from && lines.length < room) lines.push(rowLine(row, chosen, style));
+    at += size;
+    if (lines.length >= room) break;
+  }
+  return lines;
+}
+
+export const lineCount = (connections: readonly Connection[]): number =>
+  connections.reduce((all, { subflows }) => all + 1 + subflows.length, 0);
+
+export const headLine = (sort: Sort, columns: number, style: Style): Span[] =>
+  head(choose(connectionColumns(style), columns), SORTED_BY[sort] ?? null, style.glyphs);
+
+function rowsOf(connection: Connection): Row[] {
+  const { subflows } = connection;
+  return [
+    { kind: 'connection', connection },
+    ...subflows.map((subflow, at): Row => ({
+      kind: 'subflow',
+      connection,
+      subflow,
+      last: at === subflows.length - 1,
+    })),
+  ];
+}
+
+const rowLine = (row: Row, chosen: readonly Chosen<Row>[], { glyphs }: Style): Span[] =>
+  cellsOf(chosen, row, glyphs);
+
+function connectionColumns(style: Style): Column<Row>[] {
+  const { glyphs } = style;
+  const amount = (
+    title: string,
+    [least, rank]: readonly [number, number],
+    of: (facts: Facts) => number | null,
+    text: (value: number) => string,
+  ): Column<Row> => ({
+    title,
+    ...{ least, most: least, rank, side: 'right' },
+    cell: (row) => {
+      const value = of(factsOf(row));
+      const ink: Ink = !value ? 'dim' : row.kind === 'connection' ? 'bold' : 'plain';
+      return [span(value === null ? '-' : text(value), ink)];
+    },
+  });
+  return [
+    {
+      title: 'CONNECTION',
+      ...{ least: 17, most: 46, rank: 0, side: 'left' },
+      cell: (row, room) => label(row, room, style),
+    },
+    { title: 'STATE', ...{ least: 7, most: 8, rank: 1, side: 'left' }, cell: (row) => [stateOf(row)] },
+    {
+      title: 'CARRIES',
+      ...{ least: 7, most: 40, rank: 4, side: 'left' },
+      cell: (row, room) => chart(row, room, style),
+    },
+    amount('IN/s', [7, 2], ({ rate }) => rate.in, bytes),
+    amount('OUT/s', [7, 2], ({ rate }) => rate.out, bytes),
+    amount('RECV', [7, 5], ({ received }) => received, bytes),
+    amount('SENT', [7, 5], ({ sent }) => sent, bytes),
+    amount(
+      'RTT',
+      [6, 3],
+      ({ rtt }) => rtt,
+      (value) => roundTrip(value, glyphs.unicode),
+    ),
+    amount('RETR', [5, 5], ({ retransmits }) => retransmits, count),
+  ];
+}
+
+interface Facts {
+  readonly rate: Rate;
+  readonly received: number;
+  readonly sent: number;
+  readonly rtt: number | null;
+  readonly retransmits: number;
+}
+
+function factsOf(row: Row): Facts {
+  if (row.kind === 'connection') return row.connection;
+  const { traffic } = row.subflow.socket;
+  return {
+    rate: row.subflow.rate,
+    received: traffic?.received ?? 0,
+    sent: traffic?.acked ?? 0,
+    rtt: traffic?.rtt ?? null,
+    retransmits: traffic?.retransmits ?? 0,
+  };
+}
+
+/** Who the peer is; our own side too where there is room for both. */
+function label(row: Row, room: number, { glyphs }: Style): Span[] {
+  if (row.kind === 'connection') {
+    const local = `${sideText(row.connection.local)} ${glyphs.to} `;
+    const remote = sideText(row.connection.remote);
+    return [
+      ...(local.length + remote.length <= room ? [outside(local, 'dim')] : []),
+      outside(remote, 'bold'),
+    ];
+  }
+  const { subflow, last, connection } = row;
+  const { local, remote } = subflow.socket;
+  const spans = [
+    span(`${last ? glyphs.last : glyphs.branch} `, 'dim'),
+    outside(subflow.interface, hueInk(subflow.hue)),
+    outside(` ${local.address}`, 'plain'),
+  ];
+  // A subflow may lead to another address of the peer.
+  if (remote.address !== connection.remote.address)
+    spans.push(outside(` ${glyphs.to} ${remote.address}`, 'dim'));
+  return spans;
+}
+
+function stateOf(row: Row): Span {
+  if (row.kind === 'subflow') return span(row.subflow.role, ROLE_INKS[row.subflow.role]);
+  const { fallback, subflows } = row.connection;
+  if (fallback) return span('plain', 'warn');
+  if (subflows.length === 0) return span('no path', 'bad');
+  return span(`${subflows.length} path${subflows.length === 1 ? '' : 's'}`, 'dim');
+}
+
+function chart(row: Row, room: number, { glyphs, colour }: Style): Span[] {
+  const { subflows } = row.connection;
+  if (row.kind === 'connection')
+    return shareBar(
+      subflows.map(({ hue, rate }) => ({ hue, amount: total(rate) })),
+      room,
+      glyphs,
+      colour,
+    );
+  const peak = Math.max(0, ...subflows.flatMap(({ history }) => history.slice(-room)));
+  return sparkline(row.subflow.history, peak, room, hueInk(row.subflow.hue), glyphs);
+}

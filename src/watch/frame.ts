@@ -1,0 +1,149 @@
+/** One whole screen, from what is known and what the viewer chose: pure. */
+import { connectionLines, headLine, lineCount } from './connections.ts';
+import { helpLines } from './help.ts';
+import type { Model } from './model.ts';
+import { arrange } from './order.ts';
+import { changeLines, pathLines } from './paths.ts';
+import type { Style } from './style.ts';
+import { fit, outside, render, span, spansWidth, type Span } from './text.ts';
+import { perSecond } from './units.ts';
+import { clampOffset, type Page, type View } from './view.ts';
+
+export interface Size {
+  readonly columns: number;
+  /** null: as many as there are, for paper and pipes; then there are no keys either. */
+  readonly rows: number | null;
+}
+
+export interface Frame extends Page {
+  /** Without line ends; on a screen as many as it has rows, each within its columns. */
+  readonly text: readonly string[];
+}
+
+/** Connections in a frame that has no end. */
+const PAPER_LINES = 40;
+
+export function frame(model: Model, view: View, { columns, rows }: Size, style: Style): Frame {
+  const line = (spans: readonly Span[]): string => render(spans, columns, style.paint, style.glyphs);
+  const title = barLine(titleSpans(model, style), titleEnd(model, style), columns, style);
+  const height = rows ?? Infinity;
+  if (view.help) {
+    const text = [title, '', ...helpLines(style.glyphs).map(line)].slice(0, height - 1);
+    return {
+      lines: 0,
+      total: 0,
+      text: closed(text, barLine([span(' ? back   q quit')], [], columns, style), height),
+    };
+  }
+  const above = upperPart(model, columns, height, style);
+  const shown = arrange(model.connections, view.sort, view.filter);
+  const total = lineCount(shown);
+  const heading = [listTitle(model, shown.length, view, style), headLine(view.sort, columns, style)];
+  const room = rows === null ? PAPER_LINES : Math.max(0, height - 2 - above.length - heading.length);
+  const page = { lines: room, total };
+  const offset = clampOffset(view.offset, page);
+  const list = connectionLines(shown, offset, room, columns, style);
+  const text = [title, ...[...above, ...heading, ...list].map(line)];
+  if (rows === null) {
+    if (total > room) text.push(`and ${total - room} more lines`);
+    return { ...page, text };
+  }
+  return {
+    ...page,
+    text: closed(text, footer(view, { offset, lines: list.length, total }, columns, style), height),
+  };
+}
+
+/** Filled up to the height, the last line at its bottom. */
+function closed(text: readonly string[], last: string, height: number): string[] {
+  const body = text.slice(0, Math.max(0, height - 1));
+  if (height === Infinity) return [...body, last];
+  return [...body, ...Array<string>(Math.max(0, height - 1 - body.length)).fill(''), last].slice(-height);
+}
+
+/** Half of the screen at most belongs to the paths, their changes and what is wrong. */
+function upperPart(model: Model, columns: number, height: number, style: Style): Span[][] {
+  const airy = height >= 16;
+  const half = height === Infinity ? Infinity : Math.max(2, Math.floor((height - 4) / 2));
+  const problems = model.problems
+    .slice(0, height < 16 ? 1 : 3)
+    .map((each) => [span('! ', 'bad'), outside(each, 'bad')]);
+  const paths = pathLines(model, columns, Math.max(2, half - problems.length), style);
+  const changes = changeLines(
+    model,
+    height === Infinity ? 5 : Math.min(height >= 30 ? 4 : 1, half - paths.length),
+    style,
+  );
+  const gap: Span[][] = airy ? [[]] : [];
+  return [
+    ...gap,
+    ...problems,
+    ...paths,
+    ...(changes.length > 0 && height >= 30 ? [[]] : []),
+    ...changes,
+    ...gap,
+  ];
+}
+
+function titleSpans(model: Model, { glyphs }: Style): Span[] {
+  const active = model.paths.filter(({ state }) => state === 'active').length;
+  const uplinks = model.paths.filter(({ state }) => state !== 'no uplink').length;
+  return [
+    span(' multihomed', 'bar'),
+    span(
+      `${glyphs.unicode ? '  ' : ': '}${active} of ${uplinks} uplink${uplinks === 1 ? '' : 's'} active, ${model.source} `,
+      'bar',
+    ),
+  ];
+}
+
+const titleEnd = ({ rate }: Model, { glyphs }: Style): Span[] => [
+  span(` ${glyphs.in} ${perSecond(rate.in)}  ${glyphs.out} ${perSecond(rate.out)} `, 'bar'),
+];
+
+function listTitle(model: Model, shown: number, view: View, { glyphs }: Style): Span[] {
+  const all = model.connections.length;
+  const what = view.filter === '' ? `${all}` : `${shown} of ${all}`;
+  const filter = view.filter === '' ? '' : `, filter ${JSON.stringify(view.filter)}`;
+  return [
+    span(`${what} connection${what === '1' ? '' : 's'}`, 'bold'),
+    outside(`, by ${view.sort}${filter}`, 'dim'),
+    span(all === 0 ? ` ${glyphs.unicode ? '·' : '-'} none is open that speaks MPTCP` : '', 'dim'),
+  ];
+}
+
+function footer(
+  view: View,
+  seen: { readonly offset: number; readonly lines: number; readonly total: number },
+  columns: number,
+  style: Style,
+): string {
+  const { glyphs } = style;
+  const { offset, lines, total } = seen;
+  const range = total > lines ? [span(` ${offset + 1}-${offset + lines} of ${total} `, 'bar')] : [];
+  if (view.typing) {
+    const hint = 'Enter keeps it, Esc shows all';
+    return barLine(
+      [outside(` filter: ${view.filter}_`, 'bar'), span(`   ${hint}`, 'bar')],
+      range,
+      columns,
+      style,
+    );
+  }
+  const keys = ` q quit  s sort  f filter  ${glyphs.arrows} scroll  ? help`;
+  return barLine([span(keys, 'bar')], range, columns, style);
+}
+
+/** The right end goes first where both have no room. */
+function barLine(
+  start: readonly Span[],
+  end: readonly Span[],
+  columns: number,
+  { paint, glyphs }: Style,
+): string {
+  const left = start.map(({ text }) => text).join('');
+  const right = end.map(({ text }) => text).join('');
+  const room = columns - spansWidth(end);
+  if (room < Math.min(24, columns)) return paint(fit(left, columns, glyphs.ellipsis), 'bar');
+  return paint(fit(left, room, glyphs.ellipsis) + right, 'bar');
+}

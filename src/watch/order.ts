@@ -1,0 +1,54 @@
+/** Which connections are shown, and in which order. */
+import { total } from './meter.ts';
+import type { Connection } from './model.ts';
+
+export const SORTS = ['rate', 'bytes', 'round trip', 'retransmits', 'peer', 'arrival'] as const;
+export type Sort = (typeof SORTS)[number];
+
+export const nextSort = (sort: Sort): Sort => SORTS[(SORTS.indexOf(sort) + 1) % SORTS.length]!;
+
+/** Descending by amount; equals stay as they came. */
+const WORTH: Record<Exclude<Sort, 'peer' | 'arrival'>, (connection: Connection) => number> = {
+  rate: ({ rate }) => total(rate),
+  bytes: ({ received, sent }) => received + sent,
+  'round trip': ({ rtt }) => rtt ?? -1,
+  retransmits: ({ retransmits }) => retransmits,
+};
+
+export function arrange(
+  connections: readonly Connection[],
+  sort: Sort,
+  filter: string,
+): readonly Connection[] {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const chosen = words.length === 0 ? connections : connections.filter((each) => matches(each, words));
+  if (sort === 'arrival') return chosen;
+  if (sort === 'peer')
+    return chosen.toSorted(
+      (a, b) => compare(a.remote.address, b.remote.address) || a.remote.port - b.remote.port,
+    );
+  const worth = WORTH[sort];
+  return chosen.toSorted((a, b) => worth(b) - worth(a));
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Every word occurs in an address, a port, an interface or a state of it. */
+function matches(connection: Connection, words: readonly string[]): boolean {
+  const { local, remote, subflows, fallback } = connection;
+  const text = [
+    sideText(local),
+    sideText(remote),
+    fallback ? 'plain tcp' : '',
+    ...subflows.map(
+      (each) =>
+        `${each.interface} ${each.role} ${sideText(each.socket.local)} ${sideText(each.socket.remote)}`,
+    ),
+  ]
+    .join(' ')
+    .toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+export const sideText = ({ address, port }: { readonly address: string; readonly port: number }): string =>
+  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

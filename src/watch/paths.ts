@@ -1,0 +1,99 @@
+/** The upper part of a frame: what each path is and carries. */
+import { sparkline } from './chart.ts';
+import { cellsOf, choose, head, type Column } from './columns.ts';
+import { share } from './sample.ts';
+import type { Model, Path } from './model.ts';
+import type { Style } from './style.ts';
+import { hueInk, outside, span, type Ink, type Span } from './text.ts';
+import { ago, perSecond } from './units.ts';
+
+export function stateInk(state: string): Ink {
+  if (state === 'active') return 'good';
+  if (state === 'conflict' || state === 'failed') return 'bad';
+  return state === 'ignored' || state === 'no uplink' ? 'dim' : 'warn';
+}
+
+/** At most `room` lines; with reasons where all paths have room for theirs. */
+export function pathLines(model: Model, columns: number, room: number, style: Style): Span[][] {
+  const { paths } = model;
+  if (paths.length === 0) return [[span(`  ${emptyText(model)}`, 'dim')]];
+  const chosen = choose(pathColumns(model, style), columns - 2);
+  const detailed = paths.length * 2 + 1 <= room;
+  const fitting = detailed
+    ? paths.length
+    : Math.max(1, Math.min(paths.length, room - (paths.length >= room ? 2 : 1)));
+  const lines = [[span('  '), ...head(chosen, null, style.glyphs)]];
+  for (const path of paths.slice(0, fitting)) {
+    const mark = span(`${style.glyphs.dot} `, stateInk(path.state));
+    lines.push([mark, ...cellsOf(chosen, path, style.glyphs)]);
+    if (detailed) lines.push(detailLine(path, style));
+  }
+  const more = paths.length - fitting;
+  if (more > 0) lines.push([span(`  and ${more} more`, 'dim')]);
+  return lines;
+}
+
+function pathColumns(model: Model, { glyphs }: Style): Column<Path>[] {
+  const peak = Math.max(0, ...model.paths.flatMap(({ history }) => history));
+  const rate = (title: string, of: (path: Path) => number, ink: Ink): Column<Path> => ({
+    title,
+    ...{ least: 9, most: 9, rank: 1, side: 'right' },
+    cell: (path) => [span(perSecond(of(path)), of(path) === 0 ? 'dim' : ink)],
+  });
+  return [
+    {
+      title: 'PATH',
+      ...{ least: 9, most: 15, rank: 0, side: 'left' },
+      cell: (path) => [outside(path.interface, hueInk(path.hue))],
+    },
+    {
+      title: 'STATE',
+      ...{ least: 9, most: 16, rank: 0, side: 'left' },
+      cell: (path) => [outside(path.state, stateInk(path.state))],
+    },
+    {
+      title: 'CARRIES',
+      ...{ least: 6, most: 60, rank: 3, side: 'left' },
+      cell: (path, room) => sparkline(path.history, peak, room, hueInk(path.hue), glyphs),
+    },
+    {
+      title: 'SHARE',
+      ...{ least: 5, most: 5, rank: 2, side: 'right' },
+      cell: (path) => {
+        const part = Math.round(share(path.rate, model.rate) * 100);
+        return [span(`${part} %`, part === 0 ? 'dim' : 'plain')];
+      },
+    },
+    rate(`IN${glyphs.unicode ? ` ${glyphs.in}` : ''}`, (path) => path.rate.in, 'plain'),
+    rate(`OUT${glyphs.unicode ? ` ${glyphs.out}` : ''}`, (path) => path.rate.out, 'plain'),
+  ];
+}
+
+/** The reason before what stands: it is what one looks for when the line is cut. */
+function detailLine(path: Path, { glyphs }: Style): Span[] {
+  const spans = [span('  ')];
+  if (path.address !== null) spans.push(outside(path.address), span('  '));
+  spans.push(outside(path.reason, path.state === 'active' ? 'dim' : stateInk(path.state)));
+  if (path.detail !== '') spans.push(outside(`${glyphs.unicode ? ' · ' : '; '}${path.detail}`, 'dim'));
+  return spans;
+}
+
+const emptyText = ({ ignored, source }: Model): string =>
+  source === 'reading'
+    ? 'asking …'
+    : ignored > 0
+      ? `no uplink: ${ignored} ${ignored === 1 ? 'address is' : 'addresses are'} ignored by rules`
+      : 'no interface is selected by a rule';
+
+export function changeLines(model: Model, room: number, { glyphs }: Style): Span[][] {
+  return model.changes
+    .slice(0, Math.max(0, room))
+    .map(({ at, hue, what, before, after }) => [
+      span(`  ${ago(model.at - at).padStart(10)}  `, 'dim'),
+      outside(what, hueInk(hue)),
+      span(' '),
+      outside(before, 'dim'),
+      span(` ${glyphs.to} `, 'dim'),
+      outside(after, after === 'gone' || after === 'new' ? 'plain' : stateInk(after)),
+    ]);
+}

@@ -1,0 +1,210 @@
+/** From what the kernel and the daemon say at one moment, and what they said before, to what is shown. */
+import type { ConnectionSocket, SubflowSocket } from '../netlink/diag.ts';
+import type { StatusDocument, UplinkDocument } from '../control/document.ts';
+import { Meter, remember, sum, total } from './meter.ts';
+import type { Change, Connection, Model, Path, Rate, Subflow, SubflowRole } from './model.ts';
+
+export interface Sample {
+  /** Milliseconds of a clock that only grows. */
+  readonly at: number;
+  /** null: not read yet. */
+  readonly status: StatusDocument | null;
+  readonly subflows: readonly SubflowSocket[];
+  readonly connections: readonly ConnectionSocket[];
+  /** Names of interfaces by address, for what is no uplink. */
+  readonly names: ReadonlyMap<string, string>;
+  /** What could not be read, in sentences. */
+  readonly problems: readonly string[];
+}
+
+const CHANGES = 50;
+const NOTHING: Rate = { in: 0, out: 0 };
+
+export class Sampler {
+  #meters = new Map<number, Meter>();
+  readonly #hues = new Map<string, number>();
+  readonly #histories = new Map<string, number[]>();
+  #states: Map<string, string> | null = null;
+  #changes: readonly Change[] = [];
+  /** Order of arrival, so that equals keep their places. */
+  #arrivals = new Map<number, number>();
+  #arrived = 0;
+
+  take(sample: Sample): Model {
+    const { at, status, problems } = sample;
+    const uplinks = (status?.uplinks ?? []).filter(
+      ({ state, address }) => state !== 'ignored' || address === null,
+    );
+    // The uplinks first: their colours are those of their order.
+    for (const uplink of uplinks) this.#hue(pathKey(uplink));
+    const subflows = this.#subflows(sample, byAddress(uplinks));
+    this.#note(at, status, uplinks);
+    const paths = this.#paths(uplinks, subflows);
+    return {
+      at,
+      source: sourceOf(status),
+      daemon: status?.daemon != null,
+      paths,
+      ignored: (status?.uplinks.length ?? 0) - uplinks.length,
+      connections: this.#connections(sample.connections, subflows),
+      rate: sum(paths.map(({ rate }) => rate)),
+      changes: this.#changes,
+      problems: [...problems, ...(status?.problems ?? [])],
+    };
+  }
+
+  #hue(key: string): number {
+    const hue = this.#hues.get(key) ?? this.#hues.size;
+    this.#hues.set(key, hue);
+    return hue;
+  }
+
+  #subflows({ at, subflows, names }: Sample, uplinks: ReadonlyMap<string, UplinkDocument[]>): Subflow[] {
+    const meters = new Map<number, Meter>();
+    const shown = subflows.map((socket): Subflow => {
+      const meter = this.#meters.get(socket.cookie) ?? new Meter();
+      meters.set(socket.cookie, meter);
+      if (socket.traffic) meter.take(at, socket.traffic.received, socket.traffic.acked);
+      const candidates = uplinks.get(socket.local.address);
+      const uplink = candidates?.find(({ ifindex }) => ifindex === socket.ifindex) ?? candidates?.[0];
+      const name = uplink?.interface ?? names.get(socket.local.address) ?? '?';
+      const hue = this.#hue(uplink ? pathKey(uplink) : `${name}/${socket.local.address}`);
+      return { socket, role: roleOf(socket), interface: name, hue, rate: meter.rate, history: meter.history };
+    });
+    this.#meters = meters;
+    return shown;
+  }
+
+  #paths(uplinks: readonly UplinkDocument[], subflows: readonly Subflow[]): Path[] {
+    const carried = new Map<number, Subflow[]>();
+    for (const subflow of subflows) {
+      const others = carried.get(subflow.hue);
+      if (others) others.push(subflow);
+      else carried.set(subflow.hue, [subflow]);
+    }
+    const path = (
+      key: string,
+      facts: Pick<Path, 'interface' | 'address' | 'state' | 'reason' | 'detail'>,
+    ): Path => {
+      const hue = this.#hue(key);
+      const mine = carried.get(hue) ?? [];
+      carried.delete(hue);
+      const history = this.#histories.get(key) ?? [];
+      this.#histories.set(key, history);
+      remember(
+        history,
+        mine.reduce((all, each) => all + (each.history.at(-1) ?? 0), 0),
+      );
+      const rate = mine.length === 0 ? NOTHING : sum(mine.map((each) => each.rate));
+      return { ...facts, hue, rate, history, subflows: mine.length };
+    };
+    const known = uplinks.map((uplink) => path(pathKey(uplink), { ...uplink, detail: detailOf(uplink) }));
+    const strangers = [...carried.values()].map(([first]) => {
+      const { socket, interface: name } = first!;
+      const { address } = socket.local;
+      const reason = 'carries subflows, and no rule selects it';
+      return path(`${name}/${address}`, { interface: name, address, state: 'no uplink', reason, detail: '' });
+    });
+    return [...known, ...strangers];
+  }
+
+  #connections(sockets: readonly ConnectionSocket[], subflows: readonly Subflow[]): Connection[] {
+    const grouped = new Map<number, Subflow[]>();
+    for (const subflow of subflows) {
+      const others = grouped.get(subflow.socket.token);
+      if (others) others.push(subflow);
+      else grouped.set(subflow.socket.token, [subflow]);
+    }
+    const shown: Connection[] = [];
+    for (const socket of sockets) {
+      shown.push(connectionOf(socket, grouped.get(socket.token) ?? []));
+      grouped.delete(socket.token);
+    }
+    // Where the kernel does not list connections, their subflows tell of them.
+    for (const [token, mine] of grouped) {
+      const { local, remote, state } = firstOf(mine)!.socket;
+      shown.push(connectionOf({ token, local, remote, state, fallback: false }, mine));
+    }
+    const arrivals = new Map<number, number>();
+    for (const { token } of shown) arrivals.set(token, this.#arrivals.get(token) ?? this.#arrived++);
+    this.#arrivals = arrivals;
+    return shown.sort((a, b) => arrivals.get(a.token)! - arrivals.get(b.token)!);
+  }
+
+  /** What the uplinks' states have become since they were last known. */
+  #note(at: number, status: StatusDocument | null, uplinks: readonly UplinkDocument[]): void {
+    if (!status) return;
+    const states = new Map(uplinks.map((uplink) => [pathKey(uplink), uplink.state]));
+    const old = this.#states;
+    this.#states = states;
+    if (!old) return;
+    const changes: Change[] = [];
+    const note = (key: string, before: string, after: string): void => {
+      changes.push({ at, hue: this.#hue(key), what: key.replace('/', ' ').trim(), before, after });
+    };
+    for (const [key, state] of states) if (old.get(key) !== state) note(key, old.get(key) ?? 'new', state);
+    for (const [key, state] of old) if (!states.has(key)) note(key, state, 'gone');
+    this.#changes = [...changes, ...this.#changes].slice(0, CHANGES);
+  }
+}
+
+const pathKey = (uplink: UplinkDocument): string => `${uplink.interface}/${uplink.address ?? ''}`;
+
+function byAddress(uplinks: readonly UplinkDocument[]): Map<string, UplinkDocument[]> {
+  const found = new Map<string, UplinkDocument[]>();
+  for (const uplink of uplinks)
+    if (uplink.address !== null) found.set(uplink.address, [...(found.get(uplink.address) ?? []), uplink]);
+  return found;
+}
+
+function roleOf({ state, traffic, backup }: SubflowSocket): SubflowRole {
+  if (state === 'SYN-SENT' || state === 'SYN-RECV') return 'opening';
+  if (state !== 'ESTAB') return 'closing';
+  if ((traffic?.timeouts ?? 0) > 0) return 'stalled';
+  return backup.local || backup.remote ? 'backup' : 'open';
+}
+
+function detailOf({ endpoint, gateway, flags, state }: UplinkDocument): string {
+  const words = (endpoint?.flags ?? flags).join(' ');
+  const what = endpoint ? `endpoint ${endpoint.id} ${words}` : state === 'ignored' ? '' : words;
+  return [what.trim(), gateway === null ? '' : `via ${gateway}`].filter(Boolean).join(', ');
+}
+
+/** That which opened the connection has identifier 0 on either side. */
+const firstOf = (subflows: readonly Subflow[]): Subflow | undefined =>
+  subflows.find(({ socket }) => socket.ids.local === 0 && socket.ids.remote === 0) ?? subflows[0];
+
+function connectionOf(socket: ConnectionSocket, subflows: readonly Subflow[]): Connection {
+  const add = (amount: (subflow: Subflow) => number): number =>
+    subflows.reduce((all, subflow) => all + amount(subflow), 0);
+  return {
+    token: socket.token,
+    local: socket.local,
+    remote: socket.remote,
+    fallback: socket.fallback,
+    subflows: [...subflows].sort(
+      (a, b) => a.socket.ids.local - b.socket.ids.local || a.socket.cookie - b.socket.cookie,
+    ),
+    rate: sum(subflows.map(({ rate }) => rate)),
+    received: add(({ socket: { traffic } }) => traffic?.received ?? 0),
+    sent: add(({ socket: { traffic } }) => traffic?.acked ?? 0),
+    retransmits: add(({ socket: { traffic } }) => traffic?.retransmits ?? 0),
+    rtt: subflows.reduce<number | null>(
+      (best, { socket: { traffic } }) => (traffic ? Math.min(best ?? Infinity, traffic.rtt) : best),
+      null,
+    ),
+  };
+}
+
+function sourceOf(status: StatusDocument | null): string {
+  if (!status) return 'reading';
+  if (!status.daemon) return 'no daemon: this is what the kernel has';
+  const { pid, resting, dryRun } = status.daemon;
+  return `daemon ${pid}${resting ? ', resting after flush' : ''}${dryRun ? ', changing nothing' : ''}`;
+}
+
+/** The part of `rate` in `whole`, 0 to 1. */
+export const share = (rate: Rate, whole: Rate): number => {
+  const all = total(whole);
+  return all === 0 ? 0 : total(rate) / all;
+};

@@ -1,0 +1,139 @@
+/** The viewer's terminal, which is given back as it was, whatever ends the process (SIGKILL apart). */
+import type { ReadStream, WriteStream } from 'node:tty';
+import type { Clock } from '../system/clock.ts';
+import { Keyboard, type Key } from './keyboard.ts';
+import { difference, ENTER, LEAVE } from './screen.ts';
+
+/** Milliseconds after which an escape is taken for the key and not for the beginning of a sequence. */
+const ESCAPE_WAIT = 50;
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+
+export interface TerminalOptions {
+  readonly input: ReadStream;
+  readonly output: WriteStream;
+  readonly clock: Clock;
+  readonly onKey: (key: Key) => void;
+  /** The size changed, or the process was continued after a stop: everything is to be drawn. */
+  readonly onResize: () => void;
+  /** The terminal is gone. */
+  readonly onGone: () => void;
+}
+
+export class Terminal {
+  readonly #options: TerminalOptions;
+  readonly #keyboard = new Keyboard();
+  #shown: readonly string[] | null = null;
+  #entered = false;
+  #stopWaiting = (): void => undefined;
+  readonly #undo: (() => void)[] = [];
+
+  constructor(options: TerminalOptions) {
+    this.#options = options;
+  }
+
+  get size(): { readonly columns: number; readonly rows: number } {
+    const { columns, rows } = this.#options.output;
+    return { columns: columns || 80, rows: rows || 24 };
+  }
+
+  open(): void {
+    const { input, output, onGone, onResize } = this.#options;
+    for (const signal of ENDING) this.#on(process, signal, () => this.#die(signal));
+    this.#on(process, 'SIGTSTP', () => this.suspend());
+    this.#on(process, 'SIGCONT', () => {
+      this.#enter();
+      onResize();
+    });
+    // Before Node prints the exception: on the other screen nobody would read it.
+    this.#on(process, 'uncaughtExceptionMonitor', () => this.#leave());
+    this.#on(process, 'exit', () => this.#leave());
+    this.#on(output, 'error', onGone);
+    this.#on(output, 'resize', () => {
+      this.#shown = null;
+      onResize();
+    });
+    if (input.isTTY) {
+      input.setEncoding('utf8');
+      this.#on(input, 'data', (text: string) => this.#typed(text));
+      this.#on(input, 'error', onGone);
+      this.#on(input, 'end', onGone);
+    }
+    this.#enter();
+  }
+
+  close(): void {
+    this.#stopWaiting();
+    this.#leave();
+    for (const undo of this.#undo.splice(0)) undo();
+    this.#options.input.pause();
+    this.#options.input.unref();
+  }
+
+  draw(lines: readonly string[]): void {
+    if (!this.#entered) return;
+    const text = difference(this.#shown, lines);
+    this.#shown = lines;
+    if (text !== '') this.#options.output.write(text);
+  }
+
+  /** The next frame is drawn whole. */
+  forget(): void {
+    this.#shown = null;
+  }
+
+  /** As Ctrl-Z does elsewhere: the shell gets a terminal that is in order. */
+  suspend(): void {
+    this.#leave();
+    process.kill(process.pid, 'SIGSTOP');
+  }
+
+  #enter(): void {
+    const { input, output } = this.#options;
+    if (input.isTTY) {
+      // A shell that continued the process has set its own modes since.
+      input.setRawMode(false);
+      input.setRawMode(true);
+      input.resume();
+    }
+    this.#shown = null;
+    this.#entered = true;
+    output.write(ENTER);
+  }
+
+  #leave(): void {
+    if (!this.#entered) return;
+    this.#entered = false;
+    const { input, output } = this.#options;
+    // A terminal takes it at once, so that it is out before the process is gone; tty(4).
+    output.write(LEAVE);
+    try {
+      if (input.isTTY) input.setRawMode(false);
+    } catch {
+      // The terminal itself is gone: there is nothing to put back.
+    }
+  }
+
+  /** Of the signal itself, so that whoever started it sees what ended it. */
+  #die(signal: NodeJS.Signals): void {
+    this.close();
+    process.kill(process.pid, signal);
+  }
+
+  #typed(text: string): void {
+    this.#stopWaiting();
+    for (const key of this.#keyboard.feed(text)) this.#options.onKey(key);
+    if (!this.#keyboard.waiting) return;
+    this.#stopWaiting = this.#options.clock.after(ESCAPE_WAIT, () => {
+      for (const key of this.#keyboard.flush()) this.#options.onKey(key);
+    });
+  }
+
+  #on<Listener extends (...args: never[]) => void>(
+    from: { on(event: string, listener: Listener): unknown; off(event: string, listener: Listener): unknown },
+    event: string,
+    listener: Listener,
+  ): void {
+    from.on(event, listener);
+    this.#undo.push(() => from.off(event, listener));
+  }
+}

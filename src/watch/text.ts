@@ -1,0 +1,151 @@
+/** Lines made of inked spans, cut and filled to a terminal's cells before any colour is put in. */
+import pc from 'picocolors';
+import { printable } from '../system/printable.ts';
+
+export type Ink = 'plain' | 'bold' | 'dim' | 'good' | 'warn' | 'bad' | 'bar' | 'key' | `path${number}`;
+
+export interface Span {
+  readonly text: string;
+  readonly ink: Ink;
+}
+
+export const span = (text: string, ink: Ink = 'plain'): Span => ({ text, ink });
+
+/** Whatever came from outside this program goes through here. */
+export const outside = (text: string, ink: Ink = 'plain'): Span => ({ text: printable(text), ink });
+
+/** East Asian wide and emoji take two cells, combining marks none (UAX 11, as wcwidth(3) has them). */
+export function cells(character: string): number {
+  const code = character.codePointAt(0) ?? 0;
+  if (code < 0x300) return 1;
+  if (/\p{M}/u.test(character)) return 0;
+  if (
+    (code >= 0x1100 && code <= 0x115f) ||
+    (code >= 0x2e80 && code <= 0xa4cf) ||
+    (code >= 0xac00 && code <= 0xd7a3) ||
+    (code >= 0xf900 && code <= 0xfaff) ||
+    (code >= 0xfe30 && code <= 0xfe6f) ||
+    (code >= 0xff00 && code <= 0xff60) ||
+    (code >= 0xffe0 && code <= 0xffe6) ||
+    (code >= 0x20000 && code <= 0x3fffd)
+  )
+    return 2;
+  return /\p{Emoji_Presentation}/u.test(character) ? 2 : 1;
+}
+
+export function width(text: string): number {
+  let all = 0;
+  for (const character of text) all += cells(character);
+  return all;
+}
+
+/** At most so many cells; what was cut ends in `ellipsis`. */
+export function cut(text: string, room: number, ellipsis: string): string {
+  if (width(text) <= room) return text;
+  const left = room - width(ellipsis);
+  if (left < 0) return ''.padEnd(Math.max(0, room), '.');
+  let kept = '';
+  let used = 0;
+  for (const character of text) {
+    used += cells(character);
+    if (used > left) break;
+    kept += character;
+  }
+  return kept + ellipsis;
+}
+
+/** Exactly so many cells. */
+export function fit(text: string, room: number, ellipsis: string, side: 'left' | 'right' = 'left'): string {
+  const short = cut(text, room, ellipsis);
+  const space = ' '.repeat(Math.max(0, room - width(short)));
+  return side === 'left' ? short + space : space + short;
+}
+
+export interface Glyphs {
+  readonly ellipsis: string;
+  readonly levels: readonly string[];
+  readonly rule: string;
+  readonly branch: string;
+  readonly last: string;
+  readonly in: string;
+  readonly out: string;
+  readonly to: string;
+  readonly dot: string;
+  readonly sorted: string;
+  readonly arrows: string;
+  readonly unicode: boolean;
+}
+
+export const UNICODE: Glyphs = {
+  ellipsis: '…',
+  levels: [...'▁▂▃▄▅▆▇█'],
+  rule: '─',
+  branch: '├─',
+  last: '└─',
+  in: '↓',
+  out: '↑',
+  to: '→',
+  dot: '●',
+  sorted: '▾',
+  arrows: '↑↓',
+  unicode: true,
+};
+
+export const ASCII: Glyphs = {
+  ellipsis: '~',
+  levels: [...'_.-:=+*#'],
+  rule: '-',
+  branch: '|-',
+  last: '`-',
+  in: 'in',
+  out: 'out',
+  to: '->',
+  dot: '*',
+  sorted: '*',
+  arrows: 'up/down',
+  unicode: false,
+};
+
+export type Painter = (text: string, ink: Ink) => string;
+
+const PATHS = ['cyan', 'magenta', 'blue', 'yellowBright', 'greenBright', 'redBright'] as const;
+export const HUES = PATHS.length;
+export const hueInk = (hue: number): Ink => `path${hue % HUES}`;
+
+export function painter(colour: boolean): Painter {
+  const colours = pc.createColors(colour);
+  const inks: Partial<Record<Ink, (text: string) => string>> = {
+    bold: colours.bold,
+    dim: colours.dim,
+    good: colours.green,
+    warn: colours.yellow,
+    bad: (text) => colours.bold(colours.red(text)),
+    bar: colours.inverse,
+    key: (text) => colours.bold(text),
+  };
+  PATHS.forEach((name, at) => (inks[`path${at}`] = colours[name]));
+  return (text, ink) => (text === '' ? '' : (inks[ink]?.(text) ?? text));
+}
+
+/** At most `room` cells; the span at which room ends is cut. */
+export function cutSpans(spans: readonly Span[], room: number, glyphs: Glyphs): Span[] {
+  const kept: Span[] = [];
+  let left = room;
+  for (const { text, ink } of spans) {
+    if (left <= 0) break;
+    const short = cut(text, left, glyphs.ellipsis);
+    left -= width(short);
+    kept.push({ text: short, ink });
+  }
+  return kept;
+}
+
+export const spansWidth = (spans: readonly Span[]): number =>
+  spans.reduce((all, { text }) => all + width(text), 0);
+
+/** One line of at most `room` cells. */
+export function render(spans: readonly Span[], room: number, paint: Painter, glyphs: Glyphs): string {
+  return cutSpans(spans, room, glyphs)
+    .map(({ text, ink }) => paint(text, ink))
+    .join('');
+}
