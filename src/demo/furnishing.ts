@@ -24,7 +24,7 @@ export function furnish(): void {
   mountEmpty('/run');
   mkdirSync(HOST_ETC, { recursive: true });
   // Recursive: a user namespace may not take apart what was mounted there by others (mount_namespaces(7)).
-  execFileSync('mount', ['--rbind', '/etc', HOST_ETC]);
+  mount('--rbind', '/etc', HOST_ETC);
   mountEmpty('/etc');
   for (const name of readdirSync(HOST_ETC)) {
     if (name === 'multihomed') continue;
@@ -42,5 +42,10 @@ export function furnish(): void {
 }
 
 function mountEmpty(folder: string): void {
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'multihomed-demo', folder]);
+  mount('-t', 'tmpfs', '-o', 'mode=755', 'multihomed-demo', folder);
+}
+
+/** Without a note of it: mount(8) would make /run/mount for that, in the host's /run while it is not covered yet. */
+function mount(...parameters: string[]): void {
+  execFileSync('mount', ['--no-mtab', ...parameters]);
 }

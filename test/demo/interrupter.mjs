@@ -74,5 +74,6 @@ const interrupted = await Promise.all(points.map(interrupt));
 // A killed one cannot wait for the others' end.
 for (let i = 0; i < 100 && others().length > 0; i++) await sleep(20);
 const left = [...namespaces()].filter((link) => !namespacesBefore.has(link));
-const same = JSON.stringify(host()) === JSON.stringify(hostBefore);
-process.stdout.write(JSON.stringify({ interrupted, processes: others(), namespaces: left, same }));
+const hostAfter = host();
+const changed = Object.keys(hostBefore).filter((key) => hostBefore[key] !== hostAfter[key]);
+process.stdout.write(JSON.stringify({ interrupted, processes: others(), namespaces: left, changed }));
