@@ -17,7 +17,7 @@ ${nodes.map(commandCase).join('\n')}
 
 # What follows the option or keyword $2 of the command $1; empty: nothing does.
 _multihomed_value() {
-    value=
+    value=''
     case "$1 $2" in
 ${valueCases(nodes).join('\n')}
     esac
@@ -103,7 +103,7 @@ _multihomed_source() {
 }
 
 _multihomed() {
-    local current=\${COMP_WORDS[COMP_CWORD]} command= expected= ended= value= word IFS=$' \\t\\n'
+    local current=\${COMP_WORDS[COMP_CWORD]} command='' expected='' ended='' value='' word IFS=$' \\t\\n'
     local -a commands flags arguments keywords
     local -i count=0 i
     COMPREPLY=()

@@ -55,7 +55,7 @@ export function commandNodes(command: Command, path = '', siblings: readonly str
     commands: below.map((each) => ({ name: each.name(), description: each.description() })),
     flags: help.visibleOptions(command).map(flagOf),
     arguments: command.registeredArguments.map(
-      ({ argChoices, name }) => argChoices ?? (name() === 'command' ? siblings : sourceOf(name())),
+      (each) => each.argChoices ?? (each.name() === 'command' ? siblings : sourceOf(each.name())),
     ),
     keywords: KEYWORDS[path] ?? null,
   };

@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { test, type Lab } from '../support/lab.ts';
+import { SHELLS, Terminal } from './terminal.ts';
+
+/** What the kernel takes as a name, and a shell would take for something else. */
+const ODD = [
+  'a$(id>ran)',
+  'b`id>ran`',
+  'c;id>ran',
+  'd|id>ran',
+  'e\'"f',
+  'g&id',
+  'h*',
+  'i\\n',
+  'j#k',
+  'm!l',
+  'n~',
+  'o{p,q}',
+  'r[s]',
+  't<u',
+];
+
+function furnish(lab: Lab): string {
+  for (const [at, name] of ['wwan0', '-x', ...ODD].entries())
+    execFileSync('ip', [
+      '-n',
+      lab.host.name,
+      'link',
+      'add',
+      'name',
+      name,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      `zz${at}`,
+    ]);
+  lab.host.ip('mptcp endpoint add 10.0.0.2 dev wwan0 id 117 subflow');
+  const folder = join(lab.folder, 'home');
+  mkdirSync(join(folder, 'my rules'), { recursive: true });
+  writeFileSync(join(folder, 'my rules/first.yaml'), '');
+  return folder;
+}
+
+function missing(shell: string): string | null {
+  try {
+    execFileSync('sh', ['-c', `command -v ${shell}`]);
+    return null;
+  } catch {
+    return `${shell} is not installed: apt-get install ${shell}`;
+  }
+}
+
+describe.each(SHELLS)('%s', (shell) => {
+  const why = missing(shell);
+
+  test(
+    'completes what is typed, and quotes the names of interfaces',
+    { timeout: 120_000 },
+    async ({ lab, skip, task }) => {
+      if (why !== null) {
+        if (process.env['CI'] === 'true') throw new Error(why);
+        Object.assign(task.meta, { why });
+        skip(why);
+      }
+      const folder = furnish(lab);
+      const terminal = await Terminal.open(shell, lab.host, folder);
+      const line = async (text: string): Promise<string[]> =>
+        (await terminal.words(`multihomed ${text}`)).slice(1);
+      try {
+        expect(await line('stat\t')).toEqual(['status']);
+        expect(await line('run --dry\t')).toEqual(['run', '--dry-run']);
+        expect(await line('run --log jo\t')).toEqual(['run', '--log', 'journal']);
+        expect(await line('run --log=jo\t')).toEqual(['run', '--log=journal']);
+        expect(await line('run --dry-run --once --deb\t')).toEqual(['run', '--dry-run', '--once', '--debug']);
+        expect(await line(`run --netns ${lab.provider.name.slice(0, -1)}\t`)).toEqual([
+          'run',
+          '--netns',
+          lab.provider.name,
+        ]);
+        expect(await line('check my\tfir\t')).toEqual(['check', 'my rules/first.yaml']);
+        expect(await line('plan --config my\tfir\t')).toEqual(['plan', '--config', 'my rules/first.yaml']);
+        expect(await line('plan --json --config=my\tfir\t')).toEqual([
+          'plan',
+          '--json',
+          '--config=my rules/first.yaml',
+        ]);
+        expect(await line('completion f\t')).toEqual(['completion', 'fish']);
+        expect(await line('help expl\t')).toEqual(['help', 'explain']);
+        expect(await line('explain --json wwa\t')).toEqual(['explain', '--json', 'wwan0']);
+        expect(await line('explain -x\t')).toEqual(['explain', '-x']);
+        expect(await line('explain -- -\t')).toEqual(['explain', '--', '-x']);
+        for (const name of ODD) expect(await line(`status ${name[0]}\t`)).toEqual(['status', name]);
+        expect(readdirSync(folder).filter((name) => name.startsWith('ran'))).toEqual([]);
+        expect(existsSync('ran')).toBe(false);
+      } finally {
+        await terminal.end();
+      }
+    },
+  );
+});
