@@ -62,6 +62,16 @@ export function program(setCode: (code: number) => void): Command {
     .action(async (flags) => setCode(await (await import('./watch.ts')).watchCommand(flags)));
 
   root
+    .command('doctor')
+    .description('what is wrong with this host for Multipath TCP, and the command that mends it')
+    .option('--peer <host:port>', 'connect there over each active uplink, and see whether it is MPTCP')
+    .option('--report [file]', 'write a file for a bug report, without secrets')
+    .option('--json', 'one JSON document')
+    .option('--config <file>', 'read this one file and nothing else')
+    .addHelpText('after', '\nExit status: 0 nothing or notes, 1 warnings, 3 faults.')
+    .action(async (flags) => setCode(await (await import('./doctor.ts')).doctorCommand(flags)));
+
+  root
     .command('flush')
     .description('remove every endpoint, policy rule and route that multihomed has made')
     .option('--force', 'even where open connections or this SSH session would be lost')

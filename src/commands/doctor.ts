@@ -1,0 +1,130 @@
+/** `multihomed doctor`: what is wrong with the host, and the command that mends it. */
+import { readFileSync } from 'node:fs';
+import { NoMptcpError } from '../daemon/kernel.ts';
+import { diagnose } from '../doctor/diagnose.ts';
+import { readConfiguration } from '../doctor/facts/configuration.ts';
+import { worstOf, type Finding, type Severity } from '../doctor/finding.ts';
+import { gather } from '../doctor/gather.ts';
+import { parsePeer } from '../doctor/peer.ts';
+import { reportText, writeReport } from '../doctor/report.ts';
+import type { Configuration } from '../rules/rule.ts';
+import { printable } from '../system/printable.ts';
+import { CommandError, EXIT } from './exit.ts';
+import { look, openNamespace, type Namespace } from './namespace.ts';
+import { colours, print } from './print.ts';
+
+/** By the worst finding; sysexits.h and ip(8) have other meanings for 2 and for 64 and above. */
+export const DOCTOR_EXIT: Readonly<Record<Severity, number>> = { ok: 0, note: 0, warning: 1, fault: 3 };
+
+export interface DoctorFlags {
+  readonly peer?: string;
+  readonly json?: boolean;
+  /** true: under a name of our choice in the current folder. */
+  readonly report?: string | true;
+  readonly config?: string;
+}
+
+const NO_RULES: Configuration = {
+  rules: [],
+  limits: 'leave',
+  hooks: { timeout: 0, user: 'root', path: [] },
+  files: [],
+  warnings: [],
+};
+
+export async function doctorCommand(flags: DoctorFlags): Promise<number> {
+  const peer = flags.peer === undefined ? null : parsePeer(flags.peer);
+  if (flags.peer !== undefined && !peer)
+    throw new CommandError(
+      EXIT.usage,
+      `--peer takes HOST:PORT or [ADDRESS]:PORT, not ${JSON.stringify(flags.peer)}`,
+    );
+  const configuration = await readConfiguration(flags.config === undefined ? {} : { config: flags.config });
+  const rules = configuration.loaded ?? NO_RULES;
+  const namespace = await namespaceOrNull();
+  try {
+    const looked = namespace && {
+      ...(await look(namespace, rules)),
+      route: namespace.kernel.route,
+      socket: namespace.folder.socket,
+      configuration: rules,
+    };
+    const facts = await gather({ configuration, looked, peer });
+    const findings = diagnose(facts);
+    const written = flags.report === undefined ? null : flags.report === true ? nameNow() : flags.report;
+    if (written !== null) {
+      const words = new Map(peer ? [[peer.host, 'PEER']] : []);
+      save(written, reportText(facts, findings, { version: version(), words }));
+    }
+    const worst = worstOf(findings);
+    if (flags.json) print(JSON.stringify({ version: 1, worst, findings, report: written }));
+    else print(doctorText(findings, written));
+    return DOCTOR_EXIT[worst];
+  } finally {
+    namespace?.kernel.close();
+  }
+}
+
+/** Without MPTCP there is nothing to ask; that is a finding, and not the end. */
+async function namespaceOrNull(): Promise<Namespace | null> {
+  try {
+    return await openNamespace();
+  } catch (error) {
+    if (error instanceof NoMptcpError) return null;
+    throw error;
+  }
+}
+
+function save(path: string, text: string): void {
+  try {
+    writeReport(path, text);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why =
+      code === 'EEXIST' ? 'it is there already, and nothing is ever overwritten' : (error as Error).message;
+    throw new CommandError(EXIT.usage, `the report was not written to ${printable(path)}: ${why}`);
+  }
+}
+
+const nameNow = (): string =>
+  `multihomed-report-${new Date().toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-')}.json`;
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+const MARKS: Readonly<Record<Severity, string>> = { fault: '✗', warning: '!', note: 'i', ok: '✓' };
+const PAINT: Readonly<Record<Severity, (text: string) => string>> = {
+  fault: colours.red,
+  warning: colours.yellow,
+  note: colours.cyan,
+  ok: colours.green,
+};
+const ORDER: readonly Severity[] = ['fault', 'warning', 'note', 'ok'];
+
+/** The worst first; what is well is told too, so that one sees that it was looked at. */
+export function doctorText(findings: readonly Finding[], report: string | null): string {
+  const lines = ORDER.flatMap((severity) =>
+    findings
+      .filter((each) => each.severity === severity)
+      .flatMap(({ text, command }) => [
+        `${PAINT[severity](MARKS[severity])} ${severity === 'ok' ? colours.dim(printable(text)) : printable(text)}`,
+        ...(command === null ? [] : [`    ${colours.bold(printable(command))}`]),
+      ]),
+  );
+  return [...lines, '', summary(findings), ...(report === null ? [] : [reportLine(report)])].join('\n');
+}
+
+function summary(findings: readonly Finding[]): string {
+  const number = (severity: Severity): number => findings.filter((each) => each.severity === severity).length;
+  const told = (['fault', 'warning', 'note'] as const)
+    .filter((severity) => number(severity) > 0)
+    .map((severity) => `${number(severity)} ${severity}${number(severity) === 1 ? '' : 's'}`);
+  if (told.length === 0) return 'All is well.';
+  const mended = findings.some(({ command, severity }) => command !== null && severity !== 'ok');
+  return `${told.join(', ')}.${mended ? ' The command under a finding mends it when root runs it.' : ''}`;
+}
+
+const reportLine = (path: string): string =>
+  `The report is in ${printable(path)}, for you alone to read; look at it before you pass it on.`;

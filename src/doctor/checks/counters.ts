@@ -1,0 +1,99 @@
+/** What the kernel has counted since the namespace was made. History cannot be mended: these are notes. */
+import type { Facts } from '../facts.ts';
+import { finding, type Finding } from '../finding.ts';
+import { count } from '../shell.ts';
+
+interface Telling {
+  readonly id: string;
+  /** Names in net/mptcp/mib.h; they are added up. */
+  readonly counters: readonly string[];
+  readonly thing: string;
+  readonly rest: string;
+}
+
+const TELLINGS: readonly Telling[] = [
+  {
+    id: 'fallback-out',
+    counters: ['MPCapableFallbackSYNACK', 'MPCapableSYNTXDrop'],
+    thing: 'connection',
+    rest: 'begun here fell back to TCP: the peer or something on the way does not speak MPTCP',
+  },
+  {
+    id: 'fallback-in',
+    counters: ['MPCapableFallbackACK'],
+    thing: 'connection',
+    rest: 'from elsewhere fell back to TCP before anything was sent',
+  },
+  {
+    id: 'fallback-later',
+    counters: [
+      'DSSNoMatchTCP',
+      'DSSCorruptionFallback',
+      'MPCapableDataFallback',
+      'DssFallback',
+      'InfiniteMapRx',
+    ],
+    thing: 'connection',
+    rest: 'fell back to TCP after it had begun: something on the way takes MPTCP options out or changes data',
+  },
+  {
+    id: 'blackhole',
+    counters: ['Blackhole'],
+    thing: 'time',
+    rest: 'a path swallowed MPTCP handshakes, and MPTCP was left off for a while (net.mptcp.blackhole_timeout)',
+  },
+  {
+    id: 'join-rejected',
+    counters: ['MPJoinRejected'],
+    thing: 'join',
+    rest: 'by peers refused here: the subflows limit was reached or the connection had ended',
+  },
+  {
+    id: 'join-unknown',
+    counters: ['MPJoinNoTokenFound'],
+    thing: 'join',
+    rest: 'arrived for connections that this host does not know (closed before, or behind a load balancer)',
+  },
+  {
+    id: 'join-hmac',
+    counters: ['MPJoinSynAckHMacFailure', 'MPJoinAckHMacFailure'],
+    thing: 'join',
+    rest: 'failed at its proof of identity: something on the way changes MPTCP options',
+  },
+  {
+    id: 'join-failed',
+    counters: ['MPJoinSynTxCreatSkErr', 'MPJoinSynTxBindErr', 'MPJoinSynTxConnectErr'],
+    thing: 'join',
+    rest: 'from here failed before anything was sent (address, device or route was missing)',
+  },
+  {
+    id: 'announcement-dropped',
+    counters: ['AddAddrDrop', 'AddAddrTxDrop', 'EchoAddTxDrop'],
+    thing: 'announcement',
+    rest: 'of an address dropped: too many at once, or no room for the option',
+  },
+  {
+    id: 'removal-dropped',
+    counters: ['RmAddrDrop', 'RmAddrTxDrop'],
+    thing: 'removal',
+    rest: 'of an address dropped: too many at once, or no room for the option',
+  },
+  {
+    id: 'stale',
+    counters: ['SubflowStale'],
+    thing: 'time',
+    rest: 'a subflow was taken for stale, and its data sent another way',
+  },
+];
+
+export function checkCounters({ counters }: Facts): Finding[] {
+  if (!counters) return [];
+  const findings = TELLINGS.flatMap(({ id, counters: names, thing, rest }): Finding[] => {
+    const told = names.filter((name) => (counters.get(name) ?? 0) > 0);
+    const sum = told.reduce((all, name) => all + (counters.get(name) ?? 0), 0);
+    if (sum === 0) return [];
+    return [finding('note', `counter-${id}`, `${count(sum, thing)} ${rest} (${told.join(', ')}).`)];
+  });
+  if (findings.length > 0) return findings;
+  return [finding('ok', 'counters', 'The kernel has counted no refused join, failed join or fallback.')];
+}

@@ -1,0 +1,100 @@
+/** What the kernel is able and set to do. */
+import type { Facts } from '../facts.ts';
+import { finding, type Finding } from '../finding.ts';
+import { setSysctl } from '../shell.ts';
+
+export function checkKernel({ kernel, sysctls }: Facts): Finding[] {
+  if (!kernel.mptcp)
+    return [
+      finding(
+        'fault',
+        'kernel-mptcp',
+        'This kernel has no Multipath TCP (CONFIG_MPTCP): nothing works until one runs that has.',
+      ),
+    ];
+  return [enabled(kernel.socket, sysctls), pathManager(sysctls), ...timing(sysctls), ipv6(kernel.ipv6)];
+}
+
+function enabled(socket: string, sysctls: Facts['sysctls']): Finding {
+  if (sysctls.get('mptcp.enabled') === '0')
+    return finding(
+      'fault',
+      'mptcp-enabled',
+      'Multipath TCP is switched off in this network namespace (net.mptcp.enabled is 0).',
+      setSysctl(['net', 'mptcp', 'enabled'], 1),
+    );
+  if (socket !== 'ok')
+    return finding('fault', 'mptcp-enabled', `The kernel makes no MPTCP sockets: it answers ${socket}.`);
+  return finding('ok', 'mptcp-enabled', 'The kernel has Multipath TCP, and it is switched on.');
+}
+
+/** `path_manager` (since Linux 6.15) names what `pm_type` numbers. */
+function pathManager(sysctls: Facts['sysctls']): Finding {
+  const name = sysctls.get('mptcp.path_manager');
+  const userspace = name === undefined ? sysctls.get('mptcp.pm_type') === '1' : name !== 'kernel';
+  if (!userspace) return finding('ok', 'path-manager', "The kernel's own path manager is in use.");
+  return finding(
+    'fault',
+    'path-manager',
+    `The path manager is ${name ?? 'userspace'}: endpoints have no effect on new connections.`,
+    name === undefined
+      ? setSysctl(['net', 'mptcp', 'pm_type'], 0)
+      : setSysctl(['net', 'mptcp', 'path_manager'], 'kernel'),
+  );
+}
+
+function timing(sysctls: Facts['sysctls']): Finding[] {
+  const findings: Finding[] = [];
+  const read = (name: string): number | null => {
+    const text = sysctls.get(`mptcp.${name}`);
+    return text === undefined ? null : Number(text);
+  };
+  const advise = (name: string, text: string, value: number): void => {
+    const id = `sysctl-${name.replaceAll('_', '-')}`;
+    findings.push(finding('warning', id, text, setSysctl(['net', 'mptcp', name], value)));
+  };
+  const announce = read('add_addr_timeout');
+  if (announce === 0)
+    advise(
+      'add_addr_timeout',
+      'An announced address that is lost on its way is never announced again (net.mptcp.add_addr_timeout is 0).',
+      120,
+    );
+  const close = read('close_timeout');
+  if (close !== null && close < 10)
+    advise(
+      'close_timeout',
+      `A connection without a path is given up after ${close} s (net.mptcp.close_timeout), which is short for roaming.`,
+      60,
+    );
+  const stale = read('stale_loss_cnt');
+  if (stale === 0)
+    advise(
+      'stale_loss_cnt',
+      'A path that loses everything is never taken for stale (net.mptcp.stale_loss_cnt is 0): backups stay idle.',
+      4,
+    );
+  const scheduler = sysctls.get('mptcp.scheduler');
+  if (scheduler !== undefined && scheduler !== 'default')
+    findings.push(
+      finding(
+        'note',
+        'scheduler',
+        `The packet scheduler is ${scheduler}: which path carries what is up to it.`,
+      ),
+    );
+  if (sysctls.get('mptcp.allow_join_initial_addr_port') === '0')
+    findings.push(
+      finding(
+        'note',
+        'sysctl-allow-join-initial-addr-port',
+        'Peers are told to join by announced addresses only (net.mptcp.allow_join_initial_addr_port is 0).',
+      ),
+    );
+  return findings;
+}
+
+const ipv6 = (has: boolean): Finding =>
+  has
+    ? finding('ok', 'kernel-ipv6', 'The kernel has IPv6.')
+    : finding('note', 'kernel-ipv6', 'The kernel has no IPv6: uplinks are IPv4 alone.');

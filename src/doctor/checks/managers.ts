@@ -1,0 +1,71 @@
+/** Other programs that make endpoints, or remove what they do not know. */
+import { isOwned } from '../../plan/assess.ts';
+import type { Facts, Setting } from '../facts.ts';
+import { finding, type Finding } from '../finding.ts';
+import { writeFile } from '../shell.ts';
+
+/** NetworkManager's NM_MPTCP_FLAGS_DISABLED; nm-settings(5), connection.mptcp-flags. */
+const DISABLED = 1;
+const OVERRIDE = '/etc/NetworkManager/conf.d';
+
+export function checkManagers(facts: Facts): Finding[] {
+  return [...networkManager(facts), ...mptcpd(facts), ...networkd(facts)];
+}
+
+const running = ({ managers }: Facts, name: string): boolean =>
+  managers.processes.some((process) => process.name === name && process.here !== false);
+
+function networkManager(facts: Facts): Finding[] {
+  const { configured, mptcpFlags } = facts.managers.networkManager;
+  const runs = running(facts, 'NetworkManager');
+  if (!runs && !configured) return [];
+  const id = 'networkmanager';
+  // The first section that says anything about a device decides.
+  const decisive = mptcpFlags.find(({ value }) => Number(value) !== 0);
+  if (decisive && Number(decisive.value) & DISABLED)
+    return [finding('ok', id, `NetworkManager leaves MPTCP endpoints alone (${decisive.file}).`)];
+  const text = decisive
+    ? `NetworkManager is told to make MPTCP endpoints of its own (connection.mptcp-flags=${decisive.value} in ${decisive.file}): each takes the address from an uplink.`
+    : `NetworkManager${runs ? '' : ', when it is started,'} makes MPTCP endpoints of its own unless it is told not to: each takes the address from an uplink.`;
+  return [finding(decisive || runs ? 'warning' : 'note', id, text, overrule(decisive, runs))];
+}
+
+/** Of one key in one section the file that is read last decides, and that is the last of /etc's folder. */
+function overrule(decisive: Setting | undefined, runs: boolean): string {
+  const lines = [`[${decisive?.section ?? 'connection'}]`, `connection.mptcp-flags=${DISABLED}`];
+  return `${writeFile(OVERRIDE, 'zz-multihomed.conf', lines)}${runs ? ' && nmcli general reload' : ''}`;
+}
+
+function mptcpd(facts: Facts): Finding[] {
+  if (!running(facts, 'mptcpd')) return [];
+  const foreign = (facts.view?.snapshot.endpoints ?? []).filter(
+    (endpoint) => !isOwned(facts.view!.memory, endpoint),
+  );
+  const text =
+    foreign.length > 0
+      ? `mptcpd runs, and endpoints that are not of multihomed stand: two programs manage the same addresses.`
+      : 'mptcpd runs: with its addr_adv or sspi plugin it makes endpoints of its own.';
+  return [
+    finding(foreign.length > 0 ? 'warning' : 'note', 'mptcpd', text, 'systemctl disable --now mptcp.service'),
+  ];
+}
+
+function networkd(facts: Facts): Finding[] {
+  if (!running(facts, 'systemd-network')) return [];
+  const { foreignRules, foreignRoutes } = facts.managers.networkd;
+  const id = 'networkd';
+  if (!foreignRules && !foreignRoutes)
+    return [finding('ok', id, 'systemd-networkd leaves foreign policy rules and routes alone.')];
+  const what = [...(foreignRules ? ['policy rules'] : []), ...(foreignRoutes ? ['routes'] : [])].join(
+    ' and ',
+  );
+  const lines = ['[Network]', 'ManageForeignRoutingPolicyRules=no', 'ManageForeignRoutes=no'];
+  return [
+    finding(
+      'warning',
+      id,
+      `systemd-networkd removes ${what} that it does not know whenever it starts or reconfigures a link; they are put back each time.`,
+      `${writeFile('/etc/systemd/networkd.conf.d', '90-multihomed.conf', lines)} && systemctl restart systemd-networkd`,
+    ),
+  ];
+}

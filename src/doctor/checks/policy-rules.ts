@@ -1,0 +1,127 @@
+/** Other people's policy rules and routes where ours are, or before them. */
+import { hostBits, inNetwork } from '../../netlink/ip.ts';
+import { FR_ACT_TO_TBL, type PolicyRule } from '../../netlink/route/policy-rule.ts';
+import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.ts';
+import { PRIORITY, PRIORITY_TWIN } from '../../plan/routing.ts';
+import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
+import type { Facts, View } from '../facts.ts';
+import { finding, type Finding } from '../finding.ts';
+import { quoted } from '../shell.ts';
+
+/** 8680 to 8689 are multihomed's. */
+const LAST = PRIORITY_TWIN + 9;
+const AFTER = LAST + 1;
+
+export function checkPolicyRules({ view }: Facts): Finding[] {
+  if (!view) return [];
+  const foreign = view.snapshot.policyRules.filter((rule) => rule.protocol !== RTPROT_MULTIHOMED);
+  const findings = [
+    ...foreign
+      .filter((rule) => rule.priority > 0 && rule.priority < PRIORITY_TWIN)
+      .flatMap((rule) => inTheWay(rule, view)),
+    ...foreign
+      .filter(({ priority }) => priority >= PRIORITY_TWIN && priority <= LAST)
+      .map((rule) =>
+        finding(
+          'warning',
+          `priority:${rule.family}:${rule.priority}`,
+          `Policy rule ${rule.priority} (${sourceText(rule)}) is not ours and stands among ours, which have ${PRIORITY_TWIN} to ${LAST}.`,
+          renumber(rule),
+        ),
+      ),
+    ...tables(view),
+  ];
+  if (findings.length > 0) return findings;
+  return [finding('ok', 'policy-rules', 'No other policy rule or route is in the way of ours.')];
+}
+
+/** Its table has a default that leads elsewhere, and some uplink's packets would take it. */
+function inTheWay(rule: PolicyRule, view: View): Finding[] {
+  if (rule.action !== FR_ACT_TO_TBL || rule.narrow || rule.invert || rule.fwmark || rule.destination)
+    return [];
+  if (rule.iif !== null || rule.oif !== null || rule.suppressPrefixLength !== null) return [];
+  if (rule.table === RT_TABLE_LOCAL || rule.table === RT_TABLE_MAIN) return [];
+  const hit = view.plan.uplinks.filter(
+    (uplink) =>
+      uplink.address !== null &&
+      uplink.family === rule.family &&
+      uplink.table !== null &&
+      uplink.table !== rule.table &&
+      (rule.source === null || inNetwork(uplink.address, rule.source, rule.sourceLength)) &&
+      view.otherDefaults.some(
+        (route) =>
+          route.table === rule.table &&
+          route.family === rule.family &&
+          !route.hops.some((hop) => hop.ifindex === uplink.ifindex),
+      ),
+  );
+  if (hit.length === 0) return [];
+  const addresses = [...new Set(hit.map(({ address }) => address))].join(', ');
+  return [
+    finding(
+      'fault',
+      `policy-rule:${rule.family}:${rule.priority}`,
+      `Policy rule ${rule.priority} (${sourceText(rule)}) comes before ours and leads packets from ${addresses} into table ${rule.table}, whose default goes out elsewhere; behind ours it would do no harm.`,
+      renumber(rule),
+    ),
+  ];
+}
+
+/** The same rule behind ours; null: it has parts that are not read here. */
+export function renumber(rule: PolicyRule): string | null {
+  if (rule.narrow || rule.action !== FR_ACT_TO_TBL) return null;
+  const words = [
+    ...(rule.invert ? ['not'] : []),
+    'from',
+    rule.source === null ? 'all' : `${rule.source}/${rule.sourceLength}`,
+    ...(rule.destination === null ? [] : [null]),
+    ...(rule.fwmark === 0 ? [] : ['fwmark', `${rule.fwmark}`]),
+    ...(rule.iif === null ? [] : ['iif', quoted(rule.iif)]),
+    ...(rule.oif === null ? [] : ['oif', quoted(rule.oif)]),
+    'lookup',
+    `${rule.table}`,
+    ...(rule.suppressPrefixLength === null ? [] : ['suppress_prefixlength', `${rule.suppressPrefixLength}`]),
+  ];
+  if (words.includes(null)) return null;
+  const ip = rule.family === 'ipv6' ? 'ip -6 rule' : 'ip rule';
+  const selector = words.join(' ');
+  return `${ip} add ${selector} priority ${AFTER} && ${ip} delete ${selector} priority ${rule.priority}`;
+}
+
+const sourceText = (rule: PolicyRule): string =>
+  `from ${rule.source === null ? 'all' : rule.sourceLength === hostBits(rule.family) ? rule.source : `${rule.source}/${rule.sourceLength}`} lookup ${rule.table}`;
+
+function tables(view: View): Finding[] {
+  const numbers = [...new Set(view.foreignRoutes.map((route) => route.table))];
+  return numbers.map((table) => {
+    const protocols = [
+      ...new Set(view.foreignRoutes.filter((each) => each.table === table).map((each) => each.protocol)),
+    ];
+    const flush = protocols.flatMap((protocol) =>
+      ['-4', '-6']
+        .filter((family) =>
+          view.foreignRoutes.some(
+            (each) =>
+              each.table === table &&
+              each.protocol === protocol &&
+              (each.family === 'ipv6') === (family === '-6'),
+          ),
+        )
+        .map((family) => `ip ${family} route flush table ${table} proto ${protocol}`),
+    );
+    return finding(
+      'warning',
+      `table:${table}`,
+      `Table ${table} belongs to an uplink, and another program has put routes into it.`,
+      flush.join(' && '),
+    );
+  });
+}
+
+/** The rules that a conflict's reason names. */
+export function suspects(reason: string, view: View): PolicyRule[] {
+  const priority = Number(/policy rule (\d+)/.exec(reason)?.[1] ?? -1);
+  return view.snapshot.policyRules.filter(
+    (rule) => rule.priority === priority && priority <= PRIORITY && rule.protocol !== RTPROT_MULTIHOMED,
+  );
+}

@@ -1,0 +1,42 @@
+/** rp_filter (RFC 3704; ip-sysctl): the larger of `all` and the interface's own is in force. */
+import { answerKey } from '../../snapshot/snapshot.ts';
+import type { Facts } from '../facts.ts';
+import { finding, type Finding } from '../finding.ts';
+import { setSysctl } from '../shell.ts';
+
+const LOOSE = 2;
+
+export function checkReversePath({ view, sysctls }: Facts): Finding[] {
+  if (!view) return [];
+  const { snapshot } = view;
+  return view.plan.selected
+    .filter(({ rule }) => !rule.ignore && rule.families.includes('ipv4'))
+    .flatMap(({ link, rule }): Finding[] => {
+      const values = ['all', link.name].map((name) => sysctls.get(`ipv4.conf.${name}.rp_filter`));
+      if (values.some((value) => value === undefined)) return [];
+      const id = `reverse-path:${link.name}`;
+      if (Math.max(...values.map(Number)) !== 1) return [];
+      if (rule.routing === 'policy')
+        return [
+          finding(
+            'ok',
+            id,
+            `Answers on ${link.name} pass its strict reverse path filter, by the policy rule of its address.`,
+          ),
+        ];
+      const best = snapshot.addresses.some((address) => {
+        const way = snapshot.answers.get(answerKey(link.index, address.address))?.unbound;
+        return address.ifindex === link.index && way?.kind === 'leaves' && way.ifindex[0] === link.index;
+      });
+      return [
+        finding(
+          best ? 'note' : 'fault',
+          id,
+          best
+            ? `The reverse path filter of ${link.name} is strict and its rule says "routing: main": answers pass as long as its default route is the best one.`
+            : `The reverse path filter of ${link.name} is strict and its rule says "routing: main": every answer that comes in there is dropped.`,
+          setSysctl(['net', 'ipv4', 'conf', link.name, 'rp_filter'], LOOSE),
+        ),
+      ];
+    });
+}

@@ -1,0 +1,150 @@
+/** Uplinks that are not active: the plan's reason and advice, with the command that helps. */
+import type { ExplainedUplink } from '../../plan/explain.ts';
+import { foreignClaim } from '../../plan/assess.ts';
+import type { Uplink, UplinkState } from '../../plan/uplink.ts';
+import type { Facts, View } from '../facts.ts';
+import { finding, type Finding, type Severity } from '../finding.ts';
+import { quoted, setSysctl } from '../shell.ts';
+import { guessGateway } from './gateway.ts';
+import { renumber, suspects } from './policy-rules.ts';
+
+const SEVERITY: Readonly<Record<UplinkState, Severity>> = {
+  ignored: 'ok',
+  active: 'ok',
+  verified: 'ok',
+  tentative: 'note',
+  'no carrier': 'note',
+  'no address': 'warning',
+  'no default route': 'warning',
+  lingering: 'warning',
+  'no free slot': 'warning',
+  conflict: 'fault',
+  failed: 'fault',
+};
+
+export function checkUplinks({ view, configuration, sysctls }: Facts): Finding[] {
+  if (!view) return [];
+  const told = view.explanations.flatMap((explanation) =>
+    explanation.uplinks.map((uplink) => ({ ...uplink, interface: explanation.interface })),
+  );
+  const findings: Finding[] = [];
+  for (const each of told) {
+    const planned = view.plan.uplinks.find(
+      (uplink) => uplink.interface === each.interface && uplink.address === each.address,
+    );
+    const state = each.state as UplinkState;
+    if (state === 'ignored' || state === 'verified') continue;
+    const id = `uplink:${each.interface}${each.address ? `:${each.address}` : ''}`;
+    const name = each.address ? `${each.interface} ${each.address}` : each.interface;
+    if (state === 'active') {
+      findings.push(finding('ok', id, `${name} is active.`));
+      continue;
+    }
+    const mending = mend(each, planned, view, sysctls);
+    const advice = mending.command ? '' : each.advice ? `; ${each.advice}` : '';
+    findings.push(
+      finding(
+        SEVERITY[state] ?? 'warning',
+        id,
+        `${name}: ${state}, ${each.reason}${mending.remark}${advice}.`,
+        mending.command,
+      ),
+    );
+  }
+  return [
+    ...daemon(view),
+    ...nothingSelected(view, configuration),
+    ...disabledIpv6(view, sysctls),
+    ...findings,
+  ];
+}
+
+interface Mending {
+  readonly command: string | null;
+  /** What a person must know of the command. */
+  readonly remark: string;
+}
+
+const plain = (command: string | null): Mending => ({ command, remark: '' });
+
+function mend(
+  { state, reason, advice, interface: name }: ExplainedUplink & { readonly interface: string },
+  uplink: Uplink | undefined,
+  view: View,
+  sysctls: Facts['sysctls'],
+): Mending {
+  switch (state) {
+    case 'no carrier':
+      return plain(advice?.startsWith('ip link set') ? `ip link set ${quoted(name)} up` : null);
+    case 'no default route':
+    case 'lingering':
+      return uplink && /no default route|none through/.test(`${uplink.state} ${reason}`)
+        ? guessGateway(uplink, view, sysctls)
+        : plain(null);
+    case 'conflict': {
+      const claim = uplink?.address && foreignClaim(view.snapshot, view.memory, uplink.address);
+      if (claim) return plain(`ip mptcp endpoint delete id ${claim.id}`);
+      const commands = suspects(reason, view)
+        .filter((rule) => rule.family === uplink?.family)
+        .map(renumber);
+      return plain(commands.length > 0 && !commands.includes(null) ? commands.join(' && ') : null);
+    }
+    default:
+      return plain(null);
+  }
+}
+
+function daemon({ daemon: status, systemd, plan }: View): Finding[] {
+  const running = status?.daemon;
+  if (running?.resting)
+    return [
+      finding(
+        'warning',
+        'daemon',
+        `The daemon (pid ${running.pid}) rests since "multihomed flush", until it is told to reload.`,
+        `kill -HUP ${running.pid}`,
+      ),
+    ];
+  if (running) return [finding('ok', 'daemon', `The daemon runs (pid ${running.pid}).`)];
+  const waiting = plan.uplinks.filter(({ state, address }) => state !== 'ignored' && address !== null).length;
+  const text = 'No daemon runs in this network namespace: nothing follows what changes.';
+  return [
+    finding(
+      waiting > 0 ? 'warning' : 'note',
+      'daemon',
+      text,
+      systemd ? 'systemctl start multihomed' : 'multihomed run',
+    ),
+  ];
+}
+
+function nothingSelected({ plan }: View, { loaded }: Facts['configuration']): Finding[] {
+  if (!loaded || plan.selected.some(({ rule }) => !rule.ignore)) return [];
+  const where = loaded.files[0] ?? '/etc/multihomed/config.yaml';
+  return [
+    finding(
+      'warning',
+      'no-uplink',
+      `No rule selects an interface of this host; "multihomed explain INTERFACE" says why, and ${where} is where to add one.`,
+    ),
+  ];
+}
+
+/** Switched off on an interface on which the rules would use it. */
+function disabledIpv6({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
+  return plan.selected
+    .filter(
+      ({ rule, link }) =>
+        !rule.ignore &&
+        rule.families.includes('ipv6') &&
+        sysctls.get(`ipv6.conf.${link.name}.disable_ipv6`) === '1',
+    )
+    .map(({ link }) =>
+      finding(
+        'note',
+        `ipv6:${link.name}`,
+        `IPv6 is switched off on ${link.name}.`,
+        setSysctl(['net', 'ipv6', 'conf', link.name, 'disable_ipv6'], 0),
+      ),
+    );
+}

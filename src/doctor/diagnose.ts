@@ -1,0 +1,37 @@
+/** All checks, one after the other: facts in, findings out. */
+import type { Facts } from './facts.ts';
+import { finding, type Finding } from './finding.ts';
+import { checkConfiguration } from './checks/configuration.ts';
+import { checkConnections } from './checks/connection.ts';
+import { checkCounters } from './checks/counters.ts';
+import { checkEndpoints } from './checks/endpoints.ts';
+import { checkHooks } from './checks/hooks.ts';
+import { checkKernel } from './checks/kernel.ts';
+import { checkLimits } from './checks/limits.ts';
+import { checkManagers } from './checks/managers.ts';
+import { checkPolicyRules } from './checks/policy-rules.ts';
+import { checkReversePath } from './checks/reverse-path.ts';
+import { checkTunnel } from './checks/tunnel.ts';
+import { checkUplinks } from './checks/uplinks.ts';
+
+const CHECKS = [
+  checkKernel,
+  checkConfiguration,
+  checkUplinks,
+  checkLimits,
+  checkReversePath,
+  checkPolicyRules,
+  checkEndpoints,
+  checkManagers,
+  checkTunnel,
+  checkHooks,
+  checkConnections,
+  checkCounters,
+];
+
+export function diagnose(facts: Facts): Finding[] {
+  return [
+    ...CHECKS.flatMap((check) => check(facts)),
+    ...facts.unread.map((text, at) => finding('note', `unread:${at + 1}`, text)),
+  ];
+}

@@ -1,0 +1,120 @@
+/** Connections made to look at them: one over loopback, one over each active uplink; each ends at once. */
+import { once } from 'node:events';
+import { createServer, Socket, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { dumpConnectionSockets, dumpSubflowSockets } from '../../netlink/diag.ts';
+import type { Requester } from '../../netlink/connection.ts';
+import { NetlinkError } from '../../netlink/error.ts';
+import type { Family } from '../../netlink/ip.ts';
+import { mptcpSocket } from '../../system/addon.ts';
+import { SystemError } from '../../system/system-error.ts';
+import type { ConnectionFacts } from '../facts.ts';
+
+/** Milliseconds. */
+const CONNECT = 5_000;
+/** A join's first SYN may be lost on a fresh link, and comes again after a second. */
+const JOINS = 2_500;
+const LOOK_AGAIN = 50;
+const LOOPBACK = '127.0.0.1';
+
+type Outcome = ConnectionFacts['outcome'];
+
+export interface Attempt {
+  readonly family: Family;
+  readonly host: string;
+  readonly port: number;
+  readonly bind: { readonly address: string; readonly device: string } | null;
+  /** Local addresses from which a subflow should come. */
+  readonly expected: readonly string[];
+}
+
+export async function tryLoopback(diag: Requester): Promise<ConnectionFacts> {
+  const common = { uplink: null, peer: LOOPBACK };
+  try {
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.end('hello\n');
+    });
+    server.listen({ fd: mptcpSocket('ipv4', { listen: { address: LOOPBACK, port: 0, backlog: 4 } }) });
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      const outcome = await attempt(diag, { family: 'ipv4', host: LOOPBACK, port, bind: null, expected: [] });
+      return { ...common, outcome };
+    } finally {
+      server.close();
+    }
+  } catch (error) {
+    return { ...common, outcome: failed(error) };
+  }
+}
+
+export async function attempt(diag: Requester, wanted: Attempt): Promise<Outcome> {
+  const { family, bind, host, port } = wanted;
+  let socket: Socket | null = null;
+  try {
+    const options = bind ? { bind: { address: bind.address, port: 0 }, device: bind.device } : {};
+    socket = new Socket({ fd: mptcpSocket(family, options) });
+    const connection = socket;
+    let heard = false;
+    connection.on('data', () => (heard = true));
+    connection.connect({ host, port });
+    const signal = AbortSignal.timeout(CONNECT);
+    await once(connection, 'connect', { signal });
+    // A connection that the peer resets while it is looked at has told enough.
+    connection.on('error', () => undefined);
+    return await look(diag, connection.localPort ?? 0, wanted, () => heard);
+  } catch (error) {
+    return failed(error);
+  } finally {
+    socket?.destroy();
+  }
+}
+
+async function look(
+  diag: Requester,
+  localPort: number,
+  { port, expected }: Attempt,
+  heard: () => boolean,
+): Promise<Outcome> {
+  const fallback = await isTcp(diag, localPort, port);
+  if (fallback === true) return { kind: 'tcp' };
+  const end = performance.now() + JOINS;
+  for (;;) {
+    const sockets = await dumpSubflowSockets(diag);
+    const first = sockets.find(({ local, remote }) => local.port === localPort && remote.port === port);
+    if (!first)
+      return fallback === false
+        ? { kind: 'mptcp', heard: heard(), subflows: [], missing: [] }
+        : { kind: 'untold', why: 'the kernel tells subflows to root alone, and it has no mptcp_diag' };
+    const subflows = sockets
+      .filter(({ token, state }) => token === first.token && state === 'ESTAB')
+      .map(({ local }) => local.address);
+    const missing = expected.filter((address) => !subflows.includes(address));
+    if (missing.length === 0 || performance.now() > end)
+      return { kind: 'mptcp', heard: heard(), subflows: [...new Set(subflows)], missing };
+    await sleep(LOOK_AGAIN);
+  }
+}
+
+/** null: the kernel does not say. */
+async function isTcp(diag: Requester, localPort: number, port: number): Promise<boolean | null> {
+  try {
+    const sockets = await dumpConnectionSockets(diag);
+    return (
+      sockets.find(({ local, remote }) => local.port === localPort && remote.port === port)?.fallback ?? null
+    );
+  } catch (error) {
+    if (error instanceof NetlinkError) return null;
+    throw error;
+  }
+}
+
+function failed(error: unknown): Outcome {
+  if (error instanceof SystemError) return { kind: 'failed', code: error.code };
+  if (error instanceof Error && error.name === 'AbortError')
+    return { kind: 'failed', code: 'no answer in 5 s' };
+  const { code } = error as NodeJS.ErrnoException;
+  if (typeof code === 'string') return { kind: 'failed', code };
+  throw error;
+}

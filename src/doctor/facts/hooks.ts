@@ -1,0 +1,19 @@
+/** Hooks that would be refused, by the same look that the daemon takes at them. */
+import { closeSync } from 'node:fs';
+import { listHooks, openHook } from '../../hooks/discover.ts';
+import { isRefusal, type Refusal } from '../../system/trust.ts';
+
+export function findRefusedHooks(folders: readonly string[], unread: string[]): Refusal[] {
+  const { paths, refusals } = listHooks(folders);
+  const refused = [...refusals];
+  for (const path of paths) {
+    const hook = openHook(path);
+    if (isRefusal(hook)) refused.push(hook);
+    else closeSync(hook.fd);
+  }
+  if (process.geteuid?.() === 0) return refused;
+  // What is kept from this user is not kept from the daemon.
+  const kept = refused.filter(({ reason }) => reason.includes('EACCES'));
+  for (const { path } of kept) unread.push(`${path} may not be looked at by this user (EACCES).`);
+  return refused.filter((each) => !kept.includes(each));
+}

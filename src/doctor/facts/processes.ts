@@ -1,0 +1,41 @@
+/** Which programs that manage networks run, and whether they do so in this network namespace. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { ManagerFacts } from '../facts.ts';
+
+/** As /proc/PID/comm has them: 15 bytes. */
+const NAMES = new Set(['NetworkManager', 'systemd-network', 'mptcpd']);
+
+export function findManagers(unread: string[]): ManagerFacts['processes'] {
+  const own = namespaceOf('self');
+  const found: { name: string; pid: number; here: boolean | null }[] = [];
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const name = nameOf(entry);
+    if (name === null || !NAMES.has(name)) continue;
+    const theirs = namespaceOf(entry);
+    found.push({ name, pid: Number(entry), here: theirs === null ? null : theirs === own });
+  }
+  const untold = found.filter(({ here }) => here === null).map(({ name, pid }) => `${name} (${pid})`);
+  if (untold.length > 0)
+    unread.push(
+      `Only root can tell in which network namespace ${untold.join(', ')} runs; it is taken for ours.`,
+    );
+  return found;
+}
+
+/** null: it has ended meanwhile. */
+function nameOf(pid: string): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return null;
+  }
+}
+
+function namespaceOf(pid: string): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return null;
+  }
+}

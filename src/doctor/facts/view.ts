@@ -1,0 +1,96 @@
+/** What the kernel and the daemon say of uplinks, and what other programs have put where ours would be. */
+import { existsSync } from 'node:fs';
+import { ask } from '../../control/client.ts';
+import type { StatusDocument } from '../../control/document.ts';
+import type { Requester } from '../../netlink/connection.ts';
+import type { Family } from '../../netlink/ip.ts';
+import { askFib } from '../../netlink/route/fib.ts';
+import { dumpRoutes, RT_TABLE_LOCAL, RT_TABLE_MAIN, type Route } from '../../netlink/route/route.ts';
+import { explain, type Explanation } from '../../plan/explain.ts';
+import type { Memory } from '../../plan/memory.ts';
+import { plan } from '../../plan/plan.ts';
+import { TABLE_BASE, tableOf } from '../../plan/select.ts';
+import type { Configuration } from '../../rules/rule.ts';
+import { PROBES } from '../../snapshot/probe.ts';
+import { RTPROT_MULTIHOMED, type Snapshot } from '../../snapshot/snapshot.ts';
+import type { View } from '../facts.ts';
+
+const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
+/** The other half of a split default. */
+const LOWER: Readonly<Record<Family, string>> = { ipv4: '1.0.0.1', ipv6: '2600::1' };
+/** A route half as long as this is meant as a default. */
+const SPLIT = 8;
+/** FRA_TABLE values of which a table is worth a look: a host may have thousands of policy rules. */
+const MOST_TABLES = 64;
+
+export interface Looked {
+  readonly route: Requester;
+  readonly socket: string;
+  readonly snapshot: Snapshot;
+  readonly memory: Memory;
+  readonly configuration: Configuration;
+}
+
+export async function readView(looked: Looked): Promise<View> {
+  const { route, socket, snapshot, memory, configuration } = looked;
+  const planned = plan(snapshot, configuration, memory, true);
+  const names = planned.selected.filter(({ rule }) => !rule.ignore).map(({ link }) => link.name);
+  const explanations = await Promise.all(
+    names.map(async (name) => {
+      const told = (await ask(socket, { ask: 'explain', interface: name })) as Explanation | null | undefined;
+      return told ?? explain(name, planned, snapshot, configuration, memory);
+    }),
+  );
+  return {
+    daemon: ((await ask(socket, { ask: 'status' })) as StatusDocument | undefined) ?? null,
+    systemd: existsSync('/run/systemd/system'),
+    snapshot,
+    plan: planned,
+    memory,
+    explanations: explanations.filter((each) => each !== null),
+    foreignRoutes: await foreignRoutes(
+      route,
+      planned.selected.map(({ rule, link }) => tableOf(rule, link.index)),
+    ),
+    otherDefaults: await otherDefaults(route, snapshot),
+    unbound: await unbound(route),
+  };
+}
+
+async function foreignRoutes(route: Requester, tables: readonly (number | null)[]): Promise<Route[]> {
+  const own = [...new Set(tables)].filter((table) => table !== null && table >= TABLE_BASE);
+  const dumps = own.flatMap((table) =>
+    FAMILIES.map((family) => dumpRoutes(route, { family, table: table! })),
+  );
+  return (await Promise.all(dumps)).flat().filter(({ protocol }) => protocol !== RTPROT_MULTIHOMED);
+}
+
+async function otherDefaults(route: Requester, snapshot: Snapshot): Promise<Route[]> {
+  const tables = new Map(
+    snapshot.policyRules
+      .filter((rule) => rule.protocol !== RTPROT_MULTIHOMED)
+      .filter(
+        ({ table }) => table !== 0 && table !== RT_TABLE_MAIN && table !== RT_TABLE_LOCAL && table !== 253,
+      )
+      .map(({ family, table }) => [`${family} ${table}`, { family, table }]),
+  );
+  const dumps = [...tables.values()].slice(0, MOST_TABLES).map((filter) => dumpRoutes(route, filter));
+  return (await Promise.all(dumps)).flat().filter(({ prefixLength }) => prefixLength === 0);
+}
+
+/** Without source and device: what a program gets that has never heard of uplinks. */
+async function unbound(route: Requester): Promise<View['unbound']> {
+  const asked = FAMILIES.flatMap((family) =>
+    [PROBES[family][0]!, LOWER[family]].map((destination) => ({ family, destination })),
+  );
+  const answers = await Promise.all(
+    asked.map(async ({ family, destination }) => {
+      const answer = await askFib(route, { family, destination });
+      const hop = 'route' in answer && answer.route.prefixLength < SPLIT ? answer.route.hops[0] : undefined;
+      return hop && 'route' in answer
+        ? [{ family, ifindex: hop.ifindex, split: answer.route.prefixLength > 0 }]
+        : [];
+    }),
+  );
+  return answers.flat();
+}

@@ -1,0 +1,67 @@
+/** Reads everything that the checks go by; what is kept from this user is said, not skipped. */
+import { existsSync, closeSync } from 'node:fs';
+import { Connection } from '../netlink/connection.ts';
+import { NETLINK_SOCK_DIAG, mptcpSocket } from '../system/addon.ts';
+import { systemClock } from '../system/clock.ts';
+import { SystemError } from '../system/system-error.ts';
+import { tryLoopback } from './facts/connection.ts';
+import { readCounters } from './facts/counters.ts';
+import { findRefusedHooks } from './facts/hooks.ts';
+import { readNetworkd } from './facts/networkd.ts';
+import { readNetworkManager } from './facts/network-manager.ts';
+import { findManagers } from './facts/processes.ts';
+import { readSysctls } from './facts/sysctl.ts';
+import { readView, type Looked } from './facts/view.ts';
+import type { ConfigurationFacts, ConnectionFacts, Facts, View } from './facts.ts';
+import { tryPeer, type Peer } from './peer.ts';
+
+export interface Sources {
+  readonly configuration: ConfigurationFacts;
+  /** null: the kernel has no path manager. */
+  readonly looked: Looked | null;
+  /** Whom to connect to over each uplink; null: nobody. */
+  readonly peer: Peer | null;
+}
+
+export async function gather({ configuration, looked, peer }: Sources): Promise<Facts> {
+  const unread: string[] = [];
+  const view = looked && (await readView(looked));
+  const interfaces =
+    view?.plan.selected.filter(({ rule }) => !rule.ignore).map(({ link }) => link.name) ?? [];
+  const socket = trySocket();
+  return {
+    kernel: { mptcp: looked !== null, socket, ipv6: existsSync('/proc/sys/net/ipv6') },
+    sysctls: readSysctls(interfaces, unread),
+    configuration,
+    view,
+    managers: {
+      processes: findManagers(unread),
+      networkManager: readNetworkManager(unread),
+      networkd: readNetworkd(unread),
+    },
+    hooks: configuration.loaded ? findRefusedHooks(configuration.loaded.hooks.path, unread) : [],
+    // Before connections of our own are counted.
+    counters: readCounters(unread),
+    connections: socket === 'ok' && view ? await connect(view, peer, unread) : [],
+    unread,
+  };
+}
+
+function trySocket(): string {
+  try {
+    closeSync(mptcpSocket('ipv4'));
+    return 'ok';
+  } catch (error) {
+    if (error instanceof SystemError) return error.code;
+    throw error;
+  }
+}
+
+async function connect(view: View, peer: Peer | null, unread: string[]): Promise<ConnectionFacts[]> {
+  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
+  try {
+    return [await tryLoopback(diag), ...(peer ? await tryPeer(diag, peer, view, unread) : [])];
+  } finally {
+    diag.close();
+  }
+}

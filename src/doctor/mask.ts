@@ -1,0 +1,74 @@
+/**
+ * Takes out of a text what tells who and where somebody is. Addresses are replaced by others, marked with `~`, such that
+ * equal ones stay equal and two that share their first bits go on sharing just these: subnets stay subnets.
+ */
+import { createHmac } from 'node:crypto';
+import { isIP } from 'node:net';
+import { addressBytes, addressFamily, addressRange, readAddress } from '../netlink/ip.ts';
+
+/** First bits that tell the kind of an address and stay; the rest is replaced. Missing: it stays as a whole. */
+const KEPT_BITS: Readonly<Record<string, number>> = { unicast: 0, uniqueLocal: 8, linkLocal: 64 };
+const GLOBAL_V6 = 3;
+/** Of tunnels: the IPv4 address that is in them would show. */
+const TUNNELLED = new Set(['6to4', 'teredo', 'rfc6145', 'rfc6052', 'ipv4Mapped']);
+
+const ADDRESS = /(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:.]*)(?![\w:])/gi;
+const HARDWARE = /\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b/gi;
+/** systemd names USB devices after their hardware address. */
+const NAMED_BY_HARDWARE = /\b(en|wl|ww|sl|ib)x([0-9a-f]{12})\b/gi;
+const HOME = /\/home\/[^/\s"]+/g;
+
+export interface Secrets {
+  /** Of this run alone, so that two reports cannot be laid side by side. */
+  readonly key: Buffer;
+  /** Words to be replaced, with what stands for them: the host's name, the peer's. */
+  readonly words: ReadonlyMap<string, string>;
+}
+
+export function mask(text: string, secrets: Secrets): string {
+  const hardware = new Map<string, string>();
+  const numbered = (address: string): string => {
+    const plain = address.toLowerCase().replace(/[:-]/g, '');
+    if (!hardware.has(plain)) hardware.set(plain, `mac${hardware.size + 1}`);
+    return hardware.get(plain)!;
+  };
+  let masked = text
+    .replace(HARDWARE, (address) => numbered(address))
+    .replace(NAMED_BY_HARDWARE, (_, kind: string, address: string) => `${kind}x-${numbered(address)}`)
+    .replace(HOME, '/home/USER');
+  for (const [word, stand] of secrets.words) {
+    if (word.length < 2) continue;
+    const escaped = word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+    masked = masked.replace(new RegExp(`(?<![\\w-])${escaped}(?![\\w-])`, 'gi'), stand);
+  }
+  return masked.replace(ADDRESS, (found) => {
+    const [, word = found, tail = ''] = /^(.*?)([:.]*)$/.exec(found) ?? [];
+    if (isIP(found)) return maskAddress(found, secrets.key);
+    return isIP(word) ? maskAddress(word, secrets.key) + tail : found;
+  });
+}
+
+export function maskAddress(address: string, key: Buffer): string {
+  const bytes = addressBytes(address);
+  const family = addressFamily(address);
+  const range = addressRange(address);
+  const public6 = family === 'ipv6' && range === 'unicast';
+  // The host part of an IPv4 link-local address tells nothing.
+  if (family === 'ipv4' && range !== 'unicast') return address;
+  const kept = TUNNELLED.has(range) ? 0 : public6 ? GLOBAL_V6 : KEPT_BITS[range];
+  if (kept === undefined) return address;
+  return `~${readAddress(family, permuted(bytes, kept, key))}`;
+}
+
+/** Each bit is turned or not as all the bits before it say: J. Xu and others, "Crypto-PAn". */
+function permuted(bytes: Buffer, kept: number, key: Buffer): Buffer {
+  const out = Buffer.from(bytes);
+  for (let bit = kept; bit < bytes.length * 8; bit++) {
+    const before = Buffer.from(bytes.subarray(0, (bit >> 3) + 1));
+    const last = bit >> 3;
+    before[last] = before[last]! & ~(0xff >> (bit & 7));
+    const turn = createHmac('sha256', key).update(before).update(`/${bit}`).digest()[0]! & 1;
+    if (turn) out[last] = out[last]! ^ (0x80 >> (bit & 7));
+  }
+  return out;
+}

@@ -1,0 +1,74 @@
+/** The peer that is asked for, and who connects to it: one connection over each active uplink. */
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import type { Requester } from '../netlink/connection.ts';
+import type { Family } from '../netlink/ip.ts';
+import type { Uplink } from '../plan/uplink.ts';
+import type { ConnectionFacts, View } from './facts.ts';
+import { attempt } from './facts/connection.ts';
+
+export interface Peer {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `HOST:PORT`, `[2001:db8::1]:22`; null: neither. */
+export function parsePeer(text: string): Peer | null {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = Number(digits);
+  return host && port > 0 && port < 65_536 ? { host, port } : null;
+}
+
+export async function tryPeer(
+  diag: Requester,
+  peer: Peer,
+  view: View,
+  unread: string[],
+): Promise<ConnectionFacts[]> {
+  const addresses = await resolve(peer.host, unread);
+  const active = view.plan.uplinks.filter((uplink) => uplink.state === 'active');
+  const name = isIP(peer.host) === 6 ? `[${peer.host}]:${peer.port}` : `${peer.host}:${peer.port}`;
+  const attempts = active.flatMap((uplink) => {
+    const { family, address, interface: device } = uplink;
+    const host = family && addresses.get(family);
+    if (!family || !address || !host) return [];
+    const expected = others(uplink, active).slice(0, view.snapshot.limits.subflows);
+    return [
+      attempt(diag, { family, host, port: peer.port, bind: { address, device }, expected }).then(
+        (outcome) => ({
+          uplink: { interface: device, address, family },
+          peer: name,
+          outcome,
+        }),
+      ),
+    ];
+  });
+  if (attempts.length === 0)
+    unread.push(
+      `No connection to ${name} was tried: no uplink is active in a family in which it has an address.`,
+    );
+  return Promise.all(attempts);
+}
+
+/** From each other uplink with the subflow flag a join is to come; which address it came to, the peer knows. */
+const others = (uplink: Uplink, active: readonly Uplink[]): string[] =>
+  active
+    .filter(
+      (each) =>
+        each.key !== uplink.key && each.family === uplink.family && each.rule?.flags.includes('subflow'),
+    )
+    .flatMap(({ address }) => (address === null ? [] : [address]));
+
+async function resolve(host: string, unread: string[]): Promise<ReadonlyMap<Family, string>> {
+  const found = new Map<Family, string>();
+  try {
+    for (const { address, family } of await lookup(host, { all: true })) {
+      const name: Family = family === 6 ? 'ipv6' : 'ipv4';
+      if (!found.has(name)) found.set(name, address);
+    }
+  } catch (error) {
+    unread.push(`${host} could not be resolved (${(error as NodeJS.ErrnoException).code}).`);
+  }
+  return found;
+}
