@@ -2,11 +2,11 @@
  * The tests, in network, mount and process namespaces of their own: nothing of the host's is seen or changed. Run by
  * root, they are run once more by an ordinary user in a user namespace. Arguments are vitest's.
  *
- * MULTIHOMED_TEST_RESULTS=FOLDER keeps vitest's results there. CI=true: what would be skipped for want of a part of
+ * MULTIHOMED_TEST_RESULTS=FOLDER keeps vitest's results there, and the closing line as `summary`. CI=true: what would be skipped for want of a part of
  * the system is a failure.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,12 +44,16 @@ const prepare = `mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/netns && ip
 
 /** @returns why these namespaces cannot be made, or null */
 function forbidden(world) {
-  const { status, stderr, error } = spawnSync(world[0], [...world.slice(1), 'sh', '-c', prepare, 'sh', 'true'], {
-    encoding: 'utf8',
-    env: { ...process.env, PATH },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  return status === 0 ? null : error?.message ?? (stderr.trim() || `exit status ${status}`);
+  const { status, stderr, error } = spawnSync(
+    world[0],
+    [...world.slice(1), 'sh', '-c', prepare, 'sh', 'true'],
+    {
+      encoding: 'utf8',
+      env: { ...process.env, PATH },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  return status === 0 ? null : (error?.message ?? (stderr.trim() || `exit status ${status}`));
 }
 
 /** Runs vitest; `world`: what stands before its command line. @returns the file with its results */
@@ -86,7 +90,9 @@ try {
   else {
     missing.push(
       `the tests on the kernel: this host does not let ${root ? 'root' : 'an ordinary user'} make namespaces (${why})` +
-        (root ? '' : '; sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, or run as root'),
+        (root
+          ? ''
+          : '; sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, or run as root'),
     );
     runs.push(run('pure', [], { args: [...coverage, ...given] }));
   }
@@ -103,6 +109,8 @@ try {
   const { line, broken } = summary(runs, missing);
   for (const each of failed) console.log(each);
   console.log(line);
+  if (process.env.MULTIHOMED_TEST_RESULTS)
+    writeFileSync(join(process.env.MULTIHOMED_TEST_RESULTS, 'summary'), `${line}\n`);
   process.exitCode = failed.length > 0 || broken ? 1 : 0;
 } finally {
   if (!process.env.MULTIHOMED_TEST_RESULTS) rmSync(results, { recursive: true, force: true });
@@ -115,5 +123,7 @@ function unreadable() {
     [...asNobody.slice(1), `${STAND}/node`, `${STAND}/tree/dist/main.js`, '--version'],
     { encoding: 'utf8', env: { ...process.env, PATH }, stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  return status === 0 ? null : `others may not read this tree (chmod -R o+rX .): ${stderr.trim().split('\n')[0]}`;
+  return status === 0
+    ? null
+    : `others may not read this tree (chmod -R o+rX .): ${stderr.trim().split('\n')[0]}`;
 }

@@ -151,7 +151,9 @@ describe('exit codes', () => {
   });
 
   test('78: bad configuration, with all the errors', async ({ lab }) => {
-    const { code, stderr } = await lab.prepare('rules:\n  "eth*": subflwo\n  wl0: backup\nlimit: auto\n').finished();
+    const { code, stderr } = await lab
+      .prepare('rules:\n  "eth*": subflwo\n  wl0: backup\nlimit: auto\n')
+      .finished();
     expect(code).toBe(78);
     for (const line of [2, 3, 4]) expect(stderr).toMatch(new RegExp(`config\\.yaml:${line}:\\d+`));
     expect(stderr).toContain('limits');
@@ -160,12 +162,19 @@ describe('exit codes', () => {
   });
 
   test('64: wrong arguments', async ({ lab }) => {
-    for (const args of [['rnu'], ['run', '--nonsense'], ['run', '--log', 'paper'], ['run', '--netns', '../x']]) {
+    for (const args of [
+      ['rnu'],
+      ['run', '--nonsense'],
+      ['run', '--log', 'paper'],
+      ['run', '--netns', '../x'],
+    ]) {
       const { code, stderr } = await command(lab.host, args);
       expect([args, code]).toEqual([args, 64]);
       expect(stderr).not.toBe('');
     }
-    expect((await command(lab.host, ['run', '--netns', 'none', '--config', lab.prepare(RULES).config])).code).toBe(64);
+    expect(
+      (await command(lab.host, ['run', '--netns', 'none', '--config', lab.prepare(RULES).config])).code,
+    ).toBe(64);
   });
 
   test('0: --version and --help', async ({ lab }) => {

@@ -12,7 +12,9 @@ describe.each([4, 6] as const)('somebody else’s policy rule, IPv%i', (version)
     lab.host.ip(`-${version} rule add from ${eth.address(version)} lookup 777 priority 500`);
     const foreign = lab.host.rules(version, 'all').filter(({ protocol }) => protocol !== '86');
     const daemon = await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
     expect(await daemon.stateOf(eth.address(version))).toMatch(/^conflict: .*policy rule 500\b/);
     await stays(() => lab.host.endpoints());
     lab.host.ip(`-${version} rule del from ${eth.address(version)} lookup 777 priority 500`);
@@ -37,7 +39,9 @@ describe.each([4, 6] as const)('somebody else’s policy rule, IPv%i', (version)
       .poll(() => daemon.stateOf(eth.address(version)))
       .toMatch(new RegExp(`^conflict: .*policy rule ${added?.priority}\\b`));
     // Another uplink is active, and this one leads nowhere.
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
     lab.host.ip(`-${version} rule del priority ${added?.priority}`);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
   });
@@ -81,7 +85,9 @@ test('a foreign endpoint on the address: conflict, and it is never touched', asy
   });
 });
 
-test('the address is taken when the foreign endpoint goes; at the latest half a minute later', async ({ lab }) => {
+test('the address is taken when the foreign endpoint goes; at the latest half a minute later', async ({
+  lab,
+}) => {
   const eth = lab.cable('eth0').connect();
   lab.host.ip(`mptcp endpoint add ${eth.address()} dev eth0 id 77 signal`);
   const daemon = await lab.daemon(RULES);
@@ -92,7 +98,9 @@ test('the address is taken when the foreign endpoint goes; at the latest half a 
   await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
 });
 
-test('a foreign endpoint elsewhere, and foreign routes and policy rules, stay as they are', async ({ lab }) => {
+test('a foreign endpoint elsewhere, and foreign routes and policy rules, stay as they are', async ({
+  lab,
+}) => {
   const eth = lab.cable('eth0').connect();
   lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
   lab.host.ip(`route add 198.18.0.0/15 via ${eth.gateway()} table 8684`);
@@ -104,5 +112,7 @@ test('a foreign endpoint elsewhere, and foreign routes and policy rules, stay as
   eth.take();
   await daemon.stop();
   expect(lab.host.endpointWords()).toContain('192.168.50.1  signal');
-  expect(lab.host.rules(4, 'all')).toContainEqual(expect.objectContaining({ src: '192.168.50.1', priority: 8684 }));
+  expect(lab.host.rules(4, 'all')).toContainEqual(
+    expect.objectContaining({ src: '192.168.50.1', priority: 8684 }),
+  );
 });

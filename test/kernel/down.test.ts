@@ -34,7 +34,9 @@ describe.each([4, 6] as const)('the way down with another uplink active, IPv%i',
     await expect
       .poll(() => lab.host.endpointWords(), { timeout })
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
-    await expect.poll(() => lab.host.rules(version).map(({ src }) => src)).not.toContain(eth.address(version));
+    await expect
+      .poll(() => lab.host.rules(version).map(({ src }) => src))
+      .not.toContain(eth.address(version));
     await expect.poll(() => lab.host.routes(version).every(({ dev }) => dev === 'wwan0')).toBe(true);
     expect(lab.host.leaves(version === 4 ? '203.0.113.9' : '2600::9', wwan.address(version))).toBe(
       `wwan0 via ${wwan.gateway(version)}`,

@@ -10,7 +10,9 @@ describe('a modem: point-to-point and without a gateway', () => {
     await lab.modem('wwan0');
     lab.host.ip('link set wwan0 up');
     const address = version === 4 ? '100.64.3.2' : '2402::2';
-    lab.host.ip(`address add ${address}/${version === 4 ? 32 : 64} dev wwan0${version === 6 ? ' nodad' : ''}`);
+    lab.host.ip(
+      `address add ${address}/${version === 4 ? 32 : 64} dev wwan0${version === 6 ? ' nodad' : ''}`,
+    );
     lab.host.ip(`-${version} route add default dev wwan0`);
     await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpointWords()).toEqual([`${address} wwan0 subflow,backup`]);

@@ -6,7 +6,11 @@ import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
-const LOSSES: [string, (lab: Lab, eth: Cable, version: Version) => void, back: (eth: Cable, version: Version) => void][] = [
+const LOSSES: [
+  string,
+  (lab: Lab, eth: Cable, version: Version) => void,
+  back: (eth: Cable, version: Version) => void,
+][] = [
   ['carrier', (_, eth) => void eth.pull(), (eth) => void eth.putBack()],
   [
     'link',
@@ -17,7 +21,11 @@ const LOSSES: [string, (lab: Lab, eth: Cable, version: Version) => void, back: (
       eth.route(version);
     },
   ],
-  ['default route', (_, eth, version) => void eth.unroute(version), (eth, version) => void eth.route(version)],
+  [
+    'default route',
+    (_, eth, version) => void eth.unroute(version),
+    (eth, version) => void eth.route(version),
+  ],
   [
     'address',
     (_, eth, version) => void eth.take(version),

@@ -30,7 +30,9 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     expect(lab.host.leaves(wwan.address(version, 8), eth.address(version))).toBe('wwan0');
     expect(lab.host.leaves(eth.address(version, 8), eth.address(version))).toBe('eth0');
     expect(lab.host.leaves(outside(version), eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
-    expect(lab.host.leaves(outside(version), wwan.address(version))).toBe(`wwan0 via ${wwan.gateway(version)}`);
+    expect(lab.host.leaves(outside(version), wwan.address(version))).toBe(
+      `wwan0 via ${wwan.gateway(version)}`,
+    );
   });
 
   test('two links in one subnet: each address keeps to its own link', async ({ lab }) => {
@@ -78,7 +80,9 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     expect(lab.host.leaves(outside(version), eth.address(version))).toBe('tun0');
   });
 
-  test('the same address on two interfaces: the better-ranked has it, the other is in conflict', async ({ lab }) => {
+  test('the same address on two interfaces: the better-ranked has it, the other is in conflict', async ({
+    lab,
+  }) => {
     const [eth, wwan] = [lab.cable('eth0', 5), lab.cable('wwan0', 5)];
     for (const cable of [wwan, eth]) cable.up().give(version);
     eth.route(version, 'metric 100');

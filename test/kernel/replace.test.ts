@@ -22,15 +22,15 @@ describe.each([4, 6] as const)('an address that is replaced, IPv%i', (version) =
     const connections = await lab.connections(version);
     const connection = await connections.open(eth.address(version));
     eth.give(version, 7).take(version);
-    await expect
-      .poll(() => lab.host.endpointWords())
-      .toEqual([`${eth.address(version, 7)} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version, 7)} eth0 subflow`]);
     await expect.poll(() => connections.subflows()).toEqual([eth.address(version, 7)]);
-    await expect.poll(() => order(daemon)).toEqual([
-      `add ${eth.address(version)}`,
-      `add ${eth.address(version, 7)}`,
-      `delete ${eth.address(version)}`,
-    ]);
+    await expect
+      .poll(() => order(daemon))
+      .toEqual([
+        `add ${eth.address(version)}`,
+        `add ${eth.address(version, 7)}`,
+        `delete ${eth.address(version)}`,
+      ]);
     await connection.echo('by the new one');
     expect(lab.host.rules(version).map(({ src }) => src)).not.toContain(eth.address(version));
     expect(lab.host.routes(version)).toHaveLength(2);
@@ -46,9 +46,7 @@ describe.each([4, 6] as const)('an address that is replaced, IPv%i', (version) =
     await stays(() => lab.host.endpointWords(), 300);
     eth.give(version, 7);
     if (version === 4) eth.route(version);
-    await expect
-      .poll(() => lab.host.endpointWords())
-      .toEqual([`${eth.address(version, 7)} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version, 7)} eth0 subflow`]);
     await connection.echo('by the new one');
   });
 });
@@ -62,11 +60,9 @@ test('a deprecated address makes way for its successor, new first', async ({ lab
   eth.give(6, 7);
   lab.host.ip(`address change ${eth.prefixed(6)} dev eth0 preferred_lft 0 valid_lft 600`);
   await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(6, 7)} eth0 subflow`]);
-  await expect.poll(() => order(daemon)).toEqual([
-    `add ${eth.address(6)}`,
-    `add ${eth.address(6, 7)}`,
-    `delete ${eth.address(6)}`,
-  ]);
+  await expect
+    .poll(() => order(daemon))
+    .toEqual([`add ${eth.address(6)}`, `add ${eth.address(6, 7)}`, `delete ${eth.address(6)}`]);
   expect(await daemon.stateOf(eth.address(6))).toMatch(/^(ignored|lingering): .*deprecated/);
   await connection.echo('by the new one');
 });
@@ -121,7 +117,9 @@ describe.each([4, 6] as const)('what changes on an uplink that stands, IPv%i', (
         `address replace ${eth.prefixed(version)} dev eth0 valid_lft 3600 preferred_lft 1800${version === 6 ? ' nodad' : ''}`,
       );
     const route = (): void =>
-      void lab.host.ip(`-${version} route replace default via ${eth.gateway(version)} dev eth0 proto dhcp metric 100`);
+      void lab.host.ip(
+        `-${version} route replace default via ${eth.gateway(version)} dev eth0 proto dhcp metric 100`,
+      );
     address();
     route();
     await lab.daemon(RULES);

@@ -19,7 +19,9 @@ describe('slots', () => {
     expect(lab.host.endpoints()).toHaveLength(SLOTS);
   });
 
-  test('go in the order of the rules, then of the metric, and none that stands is pushed out', async ({ lab }) => {
+  test('go in the order of the rules, then of the metric, and none that stands is pushed out', async ({
+    lab,
+  }) => {
     for (const command of foreign(SLOTS - 2)) lab.host.ip(command);
     const slow = lab.cable('eth0').connect(4, 300);
     const quick = lab.cable('eth1').connect(4, 200);

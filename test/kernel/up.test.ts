@@ -29,7 +29,9 @@ describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
     expect(lab.host.leaves(destination, eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
   });
 
-  test('is in order: connected route, default route, policy rules, and the endpoint last', async ({ lab }) => {
+  test('is in order: connected route, default route, policy rules, and the endpoint last', async ({
+    lab,
+  }) => {
     const [eth, modem] = [lab.cable('eth0'), lab.cable('wwan0')];
     eth.connect(version);
     await lab.daemon(RULES);
@@ -43,7 +45,9 @@ describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
     await expect
       .poll(() => mptcp.texts().filter((text) => text.includes('SF_ESTABLISHED')))
       .toEqual([expect.stringContaining(modem.address(version))]);
-    await expect.poll(() => routing.texts().filter((text) => text.includes('[RULE]')).length).toBeGreaterThan(0);
+    await expect
+      .poll(() => routing.texts().filter((text) => text.includes('[RULE]')).length)
+      .toBeGreaterThan(0);
     const ours = routing.heard().filter(({ text }) => text.includes('proto 86'));
     const kinds = ours.map(({ text }) =>
       text.startsWith('[RULE]') ? 'policy rule' : /\bdefault\b/.test(text) ? 'default' : 'connected',

@@ -57,7 +57,9 @@ export class Cable {
   }
 
   give(version: Version = 4, number = 2): this {
-    this.host.ip(`address add ${this.prefixed(version, number)} dev ${this.device}${version === 6 ? ' nodad' : ''}`);
+    this.host.ip(
+      `address add ${this.prefixed(version, number)} dev ${this.device}${version === 6 ? ' nodad' : ''}`,
+    );
     return this;
   }
 

@@ -62,7 +62,9 @@ export class Connections {
 
   /** Local addresses of the established subflows, each as often as there are such; sorted. */
   subflows(): string[] {
-    const text = execFileSync('ss', ['-N', this.#host.name, '-tnH', 'state', 'established'], { encoding: 'utf8' });
+    const text = execFileSync('ss', ['-N', this.#host.name, '-tnH', 'state', 'established'], {
+      encoding: 'utf8',
+    });
     return text
       .split('\n')
       .filter((line) => line.includes(`:${PORT}`))

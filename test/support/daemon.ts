@@ -104,7 +104,8 @@ export class Daemon {
   /** `state: reason` of an address; of an interface that has none. */
   async stateOf(name: string): Promise<string> {
     const uplinks = (await this.status())?.uplinks ?? [];
-    const found = uplinks.find((each) => each.address === name) ?? uplinks.find((each) => each.interface === name);
+    const found =
+      uplinks.find((each) => each.address === name) ?? uplinks.find((each) => each.interface === name);
     return found ? `${found.state}: ${found.reason}` : 'none';
   }
 

@@ -28,6 +28,8 @@ export class Lab {
   constructor() {
     // Where a user's files may be written by their group, the configuration would be refused.
     process.umask(0o022);
+    // A cable that is pulled at its other end finds the gateway there again.
+    this.provider.sysctl('net.ipv6.conf.all.keep_addr_on_down', 1);
     chmodSync(this.folder, 0o755);
   }
 
@@ -69,8 +71,17 @@ export class Lab {
   }
 
   /** `ip monitor` with these objects, or `ip mptcp monitor`; returns when it listens. */
-  async monitor(...objects: string[]): Promise<Monitor> {
-    const monitor = this.#keep(new Monitor(this.host, objects));
+  monitor(...objects: string[]): Promise<Monitor> {
+    return this.#listen(this.host, objects);
+  }
+
+  /** The same at the provider's. */
+  monitorFar(...objects: string[]): Promise<Monitor> {
+    return this.#listen(this.provider, objects);
+  }
+
+  async #listen(netns: Netns, objects: readonly string[]): Promise<Monitor> {
+    const monitor = this.#keep(new Monitor(netns, objects));
     await monitor.listening();
     return monitor;
   }

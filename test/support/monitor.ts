@@ -28,7 +28,10 @@ export class Monitor {
   async listening(): Promise<void> {
     const { pid } = this.#child;
     for (let tries = 0; tries < 250; tries++) {
-      const sockets = this.#netns.sh('cat /proc/net/netlink').split('\n').map((line) => line.trim().split(/\s+/));
+      const sockets = this.#netns
+        .sh('cat /proc/net/netlink')
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/));
       // sk Eth Pid Groups ...; generic netlink's groups stand beyond the first 32.
       if (sockets.some(([, , port, groups]) => Number(port) === pid && Number(`0x${groups}`) !== 0)) return;
       await sleep(20);
@@ -41,7 +44,11 @@ export class Monitor {
     const messages: { at: number; text: string }[] = [];
     for (const line of this.#text.split('\n')) {
       const [, time, rest] = /^\[([\d-]+T[\d:.]+)\] ?(.*)$/.exec(line) ?? [];
-      if (time) messages.push({ at: Date.parse(`${time.slice(0, 19)}Z`) + Number(time.slice(19)) * 1000, text: rest ?? '' });
+      if (time)
+        messages.push({
+          at: Date.parse(`${time.slice(0, 19)}Z`) + Number(time.slice(19)) * 1000,
+          text: rest ?? '',
+        });
       else if (line.trim() && messages.length > 0) messages.at(-1)!.text += ` ${line.trim()}`;
     }
     return messages;

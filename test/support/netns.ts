@@ -89,7 +89,8 @@ export class Netns {
   }
 
   limits(): { accepted: number; subflows: number } {
-    const [, accepted, subflows] = /add_addr_accepted (\d+) subflows (\d+)/.exec(this.ip('mptcp limits')) ?? [];
+    const [, accepted, subflows] =
+      /add_addr_accepted (\d+) subflows (\d+)/.exec(this.ip('mptcp limits')) ?? [];
     return { accepted: Number(accepted), subflows: Number(subflows) };
   }
 
@@ -103,8 +104,9 @@ export class Netns {
 
   /** `PRIORITY from ADDRESS lookup TABLE` of each of ours. */
   ruleWords(version: Version = 4): string[] {
-    return this.rules(version).map(({ priority, src, table, suppress_prefixlen: suppress }) =>
-      `${priority} from ${src} lookup ${table}${suppress === undefined ? '' : ` suppress ${suppress}`}`,
+    return this.rules(version).map(
+      ({ priority, src, table, suppress_prefixlen: suppress }) =>
+        `${priority} from ${src} lookup ${table}${suppress === undefined ? '' : ` suppress ${suppress}`}`,
     );
   }
 
@@ -116,7 +118,10 @@ export class Netns {
   /** `DESTINATION via GATEWAY dev DEV table TABLE` of each. */
   routeWords(version: Version = 4): string[] {
     return this.routes(version)
-      .map(({ dst, gateway, dev, table }) => `${dst}${gateway ? ` via ${gateway}` : ''} dev ${dev} table ${table}`)
+      .map(
+        ({ dst, gateway, dev, table }) =>
+          `${dst}${gateway ? ` via ${gateway}` : ''} dev ${dev} table ${table}`,
+      )
       .sort();
   }
 

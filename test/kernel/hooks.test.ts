@@ -1,0 +1,115 @@
+/** What a real script is told of real changes. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { test, type Lab } from '../support/lab.ts';
+
+/** A hook that writes a line for each call, and the configuration that names it. */
+function hooked(lab: Lab, rules: Record<string, unknown>, body = ''): { text: string; told: () => string[] } {
+  const folder = join(lab.folder, 'hooks');
+  const file = join(lab.folder, 'told');
+  mkdirSync(folder);
+  const hook = join(folder, '10-tell');
+  const line = '"$1 $2 $MULTIHOMED_ADDRESS $MULTIHOMED_FLAGS $MULTIHOMED_GATEWAY"';
+  writeFileSync(hook, `#!/bin/sh\n${body}\necho ${line} >>${file}\n`);
+  chmodSync(hook, 0o755);
+  return {
+    text: JSON.stringify({ rules, hooks: { path: folder } }),
+    told: () =>
+      existsSync(file)
+        ? readFileSync(file, 'utf8')
+            .split('\n')
+            .map((each) => each.trim())
+            .filter(Boolean)
+        : [],
+  };
+}
+
+test('link-up, up, change, down and link-down come as they happen', async ({ lab }) => {
+  const eth = lab.cable('eth0');
+  lab.cable('wwan0').connect();
+  const { text, told } = hooked(lab, { 'eth*': 'subflow', 'wwan*': 'subflow backup' });
+  const daemon = await lab.daemon(text);
+  await expect.poll(told).toEqual(['wwan0 link-up', 'wwan0 up 10.2.0.2 subflow backup 10.2.0.1']);
+  const ofEth = (): string[] => told().filter((line) => line.startsWith('eth0'));
+  eth.up();
+  await expect.poll(ofEth).toEqual(['eth0 link-up']);
+  eth.give().route();
+  const up = ['eth0 link-up', 'eth0 up 10.1.0.2 subflow 10.1.0.1'];
+  await expect.poll(ofEth).toEqual(up);
+  lab.host.ip('route replace default via 10.1.0.9 dev eth0');
+  const changed = [...up, 'eth0 change 10.1.0.2 subflow 10.1.0.9'];
+  await expect.poll(ofEth).toEqual(changed);
+  // The last known values are there.
+  const down = [...changed, 'eth0 down 10.1.0.2 subflow 10.1.0.9'];
+  eth.unroute();
+  await expect.poll(ofEth).toEqual(down);
+  eth.down();
+  await expect.poll(ofEth).toEqual([...down, 'eth0 link-down']);
+  await daemon.stop();
+  expect(ofEth()).toHaveLength(5);
+});
+
+test('an address that is replaced is one change', async ({ lab }) => {
+  lab.host.sysctl('net.ipv4.conf.all.promote_secondaries', 1);
+  const eth = lab.cable('eth0').connect();
+  const { text, told } = hooked(lab, { 'eth*': 'subflow' });
+  await lab.daemon(text);
+  await expect.poll(told).toHaveLength(2);
+  eth.give(4, 7).take(4);
+  await expect.poll(told).toContain('eth0 change 10.1.0.7 subflow 10.1.0.1');
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  expect(told().filter((line) => / (up|down) /.test(line))).toHaveLength(1);
+});
+
+test('a daemon that is started again tells nobody twice', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const { text, told } = hooked(lab, { 'eth*': 'subflow' });
+  const first = await lab.daemon(text);
+  await expect.poll(told).toHaveLength(2);
+  await first.stop('SIGKILL');
+  const second = await lab.daemon(text);
+  expect(await second.stateOf(eth.address())).toMatch(/^active/);
+  await second.stop();
+  expect(told()).toHaveLength(2);
+  // What went while nobody watched is told all the same.
+  lab.host.ip('link del eth0');
+  await lab.daemon(text);
+  await expect
+    .poll(told)
+    .toEqual([
+      'eth0 link-up',
+      'eth0 up 10.1.0.2 subflow 10.1.0.1',
+      'eth0 down 10.1.0.2 subflow 10.1.0.1',
+      'eth0 link-down',
+    ]);
+});
+
+test('a hook that is slow or fails holds up no network change', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const { text, told } = hooked(lab, { 'eth*': 'subflow', 'wwan*': 'subflow backup' }, 'sleep 3; exit 7');
+  const daemon = await lab.daemon(text);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  const wwan = lab.cable('wwan0').connect();
+  await expect.poll(() => lab.host.endpoints(), { timeout: 2_500 }).toHaveLength(2);
+  eth.unroute();
+  await expect
+    .poll(() => lab.host.endpointWords(), { timeout: 2_500 })
+    .toEqual([`${wwan.address()} wwan0 subflow,backup`]);
+  await expect.poll(() => daemon.log, { timeout: 10_000 }).toMatch(/10-tell.*7/);
+  expect(told()).toEqual([]);
+});
+
+test('--dry-run runs no hook', async ({ lab }) => {
+  lab.cable('eth0').connect();
+  const { text, told } = hooked(lab, { 'eth*': 'subflow' });
+  await lab.prepare(text, { args: ['--dry-run', '--once'] }).finished();
+  expect(told()).toEqual([]);
+});
+
+test('--once waits for its hooks', async ({ lab }) => {
+  lab.cable('eth0').connect();
+  const { text, told } = hooked(lab, { 'eth*': 'subflow' });
+  await lab.prepare(text, { args: ['--once'] }).finished();
+  expect(told()).toEqual(['eth0 link-up', 'eth0 up 10.1.0.2 subflow 10.1.0.1']);
+});

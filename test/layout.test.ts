@@ -1,0 +1,83 @@
+/** Imports go one way, as docs/layout.md says; the plan is pure; the lock file names no registry. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const project = fileURLToPath(new URL('..', import.meta.url));
+const source = join(project, 'src');
+const read = (path: string): string => readFileSync(join(project, path), 'utf8');
+
+/** As the table in docs/layout.md has them, from the bottom to the top. */
+const order = [...read('docs/layout.md').matchAll(/^\| `src\/(\w+)\/`/gm)].map(([, folder]) => folder!);
+
+interface Import {
+  readonly file: string;
+  readonly folder: string;
+  readonly from: string;
+  /** Nothing of it is there when the program runs. */
+  readonly typeOnly: boolean;
+}
+
+const imports: Import[] = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .flatMap((file) => {
+    const text = readFileSync(join(source, file), 'utf8');
+    const pattern = /(?:^(?:import|export)\s+(type\s)?[^'";]*?from\s*|^import\s*|\bimport\()'([^']+)'/gm;
+    return [...text.matchAll(pattern)].map(([, typeOnly, from]) => ({
+      file,
+      folder: file.includes('/') ? file.slice(0, file.indexOf('/')) : '',
+      from: from!,
+      typeOnly: typeOnly !== undefined,
+    }));
+  });
+
+/** Folder of src/ that an import leads to; null: another package. */
+function target({ file, from }: Import): string | null {
+  if (!from.startsWith('.')) return null;
+  const path = relative(source, resolve(source, dirname(file), from));
+  return path.startsWith('..') || !path.includes('/') ? '' : path.slice(0, path.indexOf('/'));
+}
+
+test('docs/layout.md names every folder of src/', () => {
+  const folders = readdirSync(source, { withFileTypes: true })
+    .filter((each) => each.isDirectory())
+    .map(({ name }) => name);
+  expect([...order].sort()).toEqual(folders.sort());
+  expect(imports.length).toBeGreaterThan(100);
+});
+
+test('no folder imports from one below it in the list', () => {
+  const wrong = imports.filter((each) => {
+    const to = target(each);
+    if (each.folder === '' || to === null) return false;
+    return to === '' || order.indexOf(to) > order.indexOf(each.folder);
+  });
+  expect(wrong.map(({ file, from }) => `${file} imports ${from}`)).toEqual([]);
+});
+
+test('the plan is pure: no Node, no system, no socket, no clock', () => {
+  const wrong = imports.filter(
+    (each) =>
+      each.folder === 'plan' &&
+      (target(each) === null || (['system', 'events'].includes(target(each)!) && !each.typeOnly)),
+  );
+  expect(wrong.map(({ file, from }) => `${file} imports ${from}`)).toEqual([]);
+  const calls = readdirSync(join(source, 'plan'))
+    .filter((name) => name.endsWith('.ts'))
+    .filter((name) =>
+      /\b(process\.|Date\.now|setTimeout|Math\.random|await )/.test(read(`src/plan/${name}`)),
+    );
+  expect(calls).toEqual([]);
+});
+
+test('sources are small', () => {
+  const long = readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => read(`src/${file}`).trimEnd().split('\n').length > 300);
+  expect(long).toEqual([]);
+});
+
+test('the lock file names no registry', () => {
+  expect(read('package-lock.json')).not.toContain('"resolved"');
+});
