@@ -2,7 +2,15 @@
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
-import { addEndpoint, changeEndpoint, deleteEndpoint, getEndpoint } from '../netlink/mptcp/endpoint.ts';
+import { mappedOf } from '../netlink/ip.ts';
+import {
+  addEndpoint,
+  changeEndpoint,
+  deleteEndpoint,
+  dumpEndpoints,
+  getEndpoint,
+  type Endpoint,
+} from '../netlink/mptcp/endpoint.ts';
 import { setLimits } from '../netlink/mptcp/limits.ts';
 import { addPolicyRule, deletePolicyRule } from '../netlink/route/policy-rule.ts';
 import { addRoute, deleteRoute, replaceRoute } from '../netlink/route/route.ts';
@@ -14,33 +22,38 @@ export interface Kernel {
   readonly mptcp: GenericFamily;
 }
 
-/** What came of one action; `foreign`: the endpoint under this id is no longer ours and was not touched. */
+/** What came of one action. */
 export interface Outcome {
   readonly action: Action;
   readonly error: NetlinkError | null;
+  /** The endpoint under this id is no longer ours and was not touched. */
   readonly foreign?: boolean;
+  /** The kernel holds this many endpoints and takes no more. */
+  readonly full?: number;
+}
+
+export interface Record {
+  /** Ahead of each action: what must be written down first is. */
+  readonly before: (action: Action) => void;
+  readonly after: (outcome: Outcome) => void;
 }
 
 /**
  * Actions on routes and policy rules that follow each other leave together and are done by the kernel in their order;
- * each endpoint waits for all before it. `before` is called ahead of an action that must be written down first.
+ * each endpoint waits for all before it.
  */
-export async function apply(
-  actions: readonly Action[],
-  kernel: Kernel,
-  before: (action: Action) => void,
-): Promise<Outcome[]> {
+export async function apply(actions: readonly Action[], kernel: Kernel, record: Record): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const batch of batches(actions)) {
     // Once the kernel has no room for one more endpoint it has none for those behind it.
-    if (batch[0]?.kind === 'endpoint add' && outcomes.some(isFull)) continue;
-    for (const action of batch) before(action);
-    outcomes.push(...(await Promise.all(batch.map((action) => applyOne(action, kernel)))));
+    if (batch[0]?.kind === 'endpoint add' && outcomes.some((outcome) => outcome.full !== undefined)) continue;
+    for (const action of batch) record.before(action);
+    const done = await Promise.all(batch.map((action) => applyOne(action, kernel)));
+    for (const outcome of done) record.after(outcome);
+    outcomes.push(...done);
   }
   return outcomes;
 }
-
-const isFull = ({ error }: Outcome): boolean => error?.code === 'ERANGE';
 
 const isRouting = (action: Action): boolean => /^(route|policy-rule) /.test(action.kind);
 
@@ -60,8 +73,27 @@ async function applyOne(action: Action, kernel: Kernel): Promise<Outcome> {
     return { action, error: null, ...(foreign ? { foreign } : {}) };
   } catch (error) {
     if (!(error instanceof NetlinkError)) throw error;
-    return { action, error: isDone(action, error) ? null : error };
+    const full = action.kind === 'endpoint add' ? await fullAt(action.endpoint, error, kernel) : null;
+    return { action, error: isDone(action, error) ? null : error, ...(full === null ? {} : { full }) };
   }
+}
+
+/**
+ * ERANGE since 6.12 or earlier; 6.1 answers EINVAL with the same words for a full table, an address and an id that is
+ * there already: what the kernel has now tells them apart.
+ */
+async function fullAt(
+  wanted: Endpoint,
+  error: NetlinkError,
+  { generic, mptcp }: Kernel,
+): Promise<number | null> {
+  const lying = error.code === 'EINVAL' && error.kernelText?.startsWith('too many addresses') === true;
+  if (error.code !== 'ERANGE' && !lying) return null;
+  const standing = await dumpEndpoints(generic, mptcp);
+  const taken = standing.some(
+    (each) => each.id === wanted.id || mappedOf(each.address) === mappedOf(wanted.address),
+  );
+  return taken ? null : standing.length;
 }
 
 /** Gone already is as good as removed. */

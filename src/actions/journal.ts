@@ -106,7 +106,8 @@ function isEndpoint(
 function isRaised(value: unknown): value is Memory['raised'] {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).every(
-    ([key, each]: [string, { from?: unknown; to?: unknown } | null]) =>
-      (key === 'subflows' || key === 'addAddrAccepted') && isCount(each?.from) && isCount(each?.to),
+    ([key, each]: [string, { [part: string]: unknown } | null]) =>
+      (key === 'subflows' || key === 'addAddrAccepted') &&
+      [each?.['from'], each?.['before'], each?.['to']].every(isCount),
   );
 }

@@ -1,8 +1,7 @@
 /** What actions and their outcomes change in the memory: pure. */
 import type { NetlinkError } from '../netlink/error.ts';
-import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
-import { actionText, type Action } from '../plan/action.ts';
+import { actionKey, type Action } from '../plan/action.ts';
 import type { Memory } from '../plan/memory.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Outcome } from './apply.ts';
@@ -16,28 +15,18 @@ export function intend(memory: Memory, action: Action, snapshot: Snapshot): Memo
   if (action.kind !== 'limits set' || !action.raised) return memory;
   const raised = { ...memory.raised };
   for (const [name, to] of Object.entries(action.limits) as [keyof Limits, number][])
-    raised[name] = { from: raised[name]?.from ?? snapshot.limits[name], to };
+    raised[name] = { from: raised[name]?.from ?? snapshot.limits[name], before: snapshot.limits[name], to };
   return { ...memory, raised };
 }
 
-/** All outcomes of one pass, in their order. */
-export function rememberAll(memory: Memory, outcomes: readonly Outcome[], snapshot: Snapshot): Memory {
-  let standing = snapshot.endpoints.length;
-  let result = memory;
-  for (const outcome of outcomes) {
-    result = remember(result, outcome, snapshot, standing);
-    if (outcome.error || outcome.foreign) continue;
-    if (outcome.action.kind === 'endpoint add' && !outcome.action.implicit) standing++;
-    if (outcome.action.kind === 'endpoint delete') standing--;
-  }
-  return result;
+export function remember(memory: Memory, { action, error, foreign, full }: Outcome): Memory {
+  if (foreign) return forget(memory, action);
+  if (full !== undefined) return { ...forget(memory, action), slots: full };
+  if (error) return refused(memory, action, error);
+  return succeeded(withoutFailure(memory, action), action);
 }
 
-/** `standing`: how many endpoints the kernel has at this point of the pass. */
-function remember(memory: Memory, outcome: Outcome, snapshot: Snapshot, standing: number): Memory {
-  const { action, error, foreign } = outcome;
-  if (foreign) return forget(memory, action);
-  if (error) return refused(memory, action, error, snapshot, standing);
+function succeeded(memory: Memory, action: Action): Memory {
   if (action.kind === 'endpoint delete') return forget(memory, action);
   if (action.kind === 'endpoint change')
     return { ...memory, owned: new Map(memory.owned).set(action.endpoint.id, action.endpoint) };
@@ -47,6 +36,26 @@ function remember(memory: Memory, outcome: Outcome, snapshot: Snapshot, standing
     return { ...memory, raised };
   }
   return memory;
+}
+
+function withoutFailure(memory: Memory, action: Action): Memory {
+  if (!memory.failures.has(actionKey(action))) return memory;
+  const failures = new Map(memory.failures);
+  failures.delete(actionKey(action));
+  return { ...memory, failures };
+}
+
+/** Something changed, or time has passed: what was refused is tried again. */
+export function retryAll(memory: Memory): Memory {
+  if (memory.failures.size === 0) return memory;
+  const failures = new Map([...memory.failures].map(([key, failure]) => [key, { ...failure, retry: true }]));
+  return { ...memory, failures };
+}
+
+/** What was to be tried again and was not asked for any more. */
+export function dropRetries(memory: Memory): Memory {
+  if (memory.failures.size === 0) return memory;
+  return { ...memory, failures: new Map([...memory.failures].filter(([, { retry }]) => !retry)) };
 }
 
 function forget(memory: Memory, action: Action): Memory {
@@ -59,30 +68,9 @@ function forget(memory: Memory, action: Action): Memory {
 /** The answer did not come: whether it was done, the next snapshot tells. */
 const UNANSWERED = new Set(['ENOBUFS', 'ETIMEDOUT', 'ECANCELED', 'EBADMSG']);
 
-function refused(
-  memory: Memory,
-  action: Action,
-  error: NetlinkError,
-  snapshot: Snapshot,
-  standing: number,
-): Memory {
+function refused(memory: Memory, action: Action, error: NetlinkError): Memory {
   if (UNANSWERED.has(error.code)) return memory;
   const unowned = action.kind === 'endpoint add' ? forget(memory, action) : memory;
-  if (action.kind === 'endpoint add' && isFull(error, action.endpoint, snapshot))
-    return { ...unowned, slots: standing };
-  const failures = new Map(unowned.failures).set(actionText(action), error.message);
-  return { ...unowned, failures };
-}
-
-/**
- * ERANGE since 6.2 or so; older kernels answer EINVAL "too many addresses or duplicate one" for this, for an address
- * and for an id that is there already: what the kernel has tells them apart.
- */
-function isFull(error: NetlinkError, { id, address }: Endpoint, snapshot: Snapshot): boolean {
-  if (error.code === 'ERANGE') return true;
-  if (error.code !== 'EINVAL' || !error.kernelText?.startsWith('too many addresses')) return false;
-  return (
-    snapshot.endpoints.length > 0 &&
-    !snapshot.endpoints.some((each) => each.id === id || each.address === address)
-  );
+  const failure = { reason: error.message, retry: false };
+  return { ...unowned, failures: new Map(unowned.failures).set(actionKey(action), failure) };
 }

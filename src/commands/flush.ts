@@ -1,6 +1,6 @@
 /** `multihomed flush`: removes all that is owned, after it has counted what that costs. */
 import { apply } from '../actions/apply.ts';
-import { rememberAll } from '../actions/remember.ts';
+import { remember } from '../actions/remember.ts';
 import { ask } from '../control/client.ts';
 import { Connection } from '../netlink/connection.ts';
 import { dumpSubflowSockets } from '../netlink/diag.ts';
@@ -88,8 +88,12 @@ async function flush({ kernel, journal }: Namespace, { snapshot, memory }: Look)
   const lock = lockRuntime(makeRuntimeFolder(kernel.namespace));
   if (!lock.held)
     throw new CommandError(EXIT.daemon, 'a daemon holds this namespace and does not answer; end it first');
-  const outcomes = await apply(flushActions(snapshot, memory), kernel, () => undefined);
-  journal.write(rememberAll(memory, outcomes, snapshot), null);
+  let now = memory;
+  const outcomes = await apply(flushActions(snapshot, memory), kernel, {
+    before: () => undefined,
+    after: (outcome) => (now = remember(now, outcome)),
+  });
+  journal.write(now, null);
   const failed = outcomes.find((outcome) => outcome.error);
   if (failed?.error) throw failed.error;
   return outcomes.map((outcome) => actionText(outcome.action));

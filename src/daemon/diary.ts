@@ -4,39 +4,45 @@ import type { Uplink } from '../plan/uplink.ts';
 import type { Log } from '../system/log.ts';
 
 interface Entry {
-  readonly state: string;
-  readonly gateway: string | null;
-  readonly name: string;
+  readonly uplink: Uplink;
   /** When it left its resting state, by the clock. */
   readonly since: number;
+  readonly now: number;
 }
 
 export class Diary {
   readonly #log: Log;
-  #entries = new Map<string, Entry>();
+  #written = new Map<string, Entry>();
+  #seen = new Map<string, Entry>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  write(plan: Plan, now: number): void {
-    const entries = new Map<string, Entry>();
-    for (const uplink of plan.uplinks) {
-      const before = this.#entries.get(uplink.key);
-      const name = `${uplink.interface}${uplink.address ? ` ${uplink.address}` : ''}`;
-      const same = before?.state === uplink.state;
-      const since = same || uplink.state === 'active' ? (before?.since ?? now) : now;
-      entries.set(uplink.key, { state: uplink.state, gateway: uplink.gateway, name, since });
-      if (!same) this.#line(uplink, name, now - since);
-      else if (before.gateway !== uplink.gateway && uplink.state === 'active')
-        this.#log.info(
-          `${name}: gateway ${before.gateway ?? 'none'} → ${uplink.gateway ?? 'none'}`,
-          fields(uplink),
-        );
-    }
-    for (const [key, { name }] of this.#entries)
-      if (!entries.has(key) && !key.endsWith('/')) this.#log.info(`${name}: gone`, { uplink: key });
-    this.#entries = entries;
+  /** After each pass; what lasts no longer than until the next one is not worth a line. */
+  observe(plan: Plan, now: number): void {
+    this.#seen = new Map(
+      plan.uplinks.map((uplink) => {
+        const before = this.#seen.get(uplink.key);
+        const goesOn = before?.uplink.state === uplink.state || uplink.state === 'active';
+        return [uplink.key, { uplink, since: goesOn ? (before?.since ?? now) : now, now }];
+      }),
+    );
+  }
+
+  /** When the passes have settled. */
+  write(): void {
+    for (const [key, entry] of this.#seen) this.#compare(this.#written.get(key)?.uplink, entry);
+    for (const [key, { uplink }] of this.#written)
+      if (!this.#seen.has(key) && uplink.address) this.#log.info(`${nameOf(uplink)}: gone`, { uplink: key });
+    this.#written = this.#seen;
+  }
+
+  #compare(before: Uplink | undefined, { uplink, since, now }: Entry): void {
+    if (before?.state !== uplink.state) return this.#line(uplink, nameOf(uplink), now - since);
+    if (before.gateway === uplink.gateway || uplink.state !== 'active') return;
+    const text = `gateway ${before.gateway ?? 'none'} → ${uplink.gateway ?? 'none'}`;
+    this.#log.info(`${nameOf(uplink)}: ${text}`, fields(uplink));
   }
 
   #line(uplink: Uplink, name: string, took: number): void {
@@ -50,6 +56,8 @@ export class Diary {
     else this.#log.info(text, fields(uplink));
   }
 }
+
+const nameOf = ({ interface: name, address }: Uplink): string => (address ? `${name} ${address}` : name);
 
 const words = (milliseconds: number): string =>
   milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;

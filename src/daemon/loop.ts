@@ -2,25 +2,24 @@
  * The loop: whatever woke it, it reads what may have changed, plans, does what is planned, and looks again until there
  * is nothing to do. It never waits for hooks.
  */
-import { apply } from '../actions/apply.ts';
+import { apply, type Kernel, type Outcome } from '../actions/apply.ts';
 import type { Journal } from '../actions/journal.ts';
-import { intend, rememberAll } from '../actions/remember.ts';
+import { dropRetries, intend, remember, retryAll } from '../actions/remember.ts';
 import type { HookDispatcher, ToldRecord } from '../hooks/dispatcher.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { DecodeError } from '../netlink/attribute.ts';
-import { actionText, type Action } from '../plan/action.ts';
+import { actionKey, actionText, type Action } from '../plan/action.ts';
 import { flagNames } from '../plan/flags.ts';
 import { flushActions } from '../plan/flush.ts';
 import { learn } from '../plan/learn.ts';
 import type { Memory } from '../plan/memory.ts';
-import { plan, type Plan } from '../plan/plan.ts';
+import { isDue, plan, type Plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { SnapshotReader } from '../snapshot/reader.ts';
 import { ALL_PARTS, type Part, type Snapshot } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { Diary } from './diary.ts';
-import type { KernelConnections } from './kernel.ts';
 import { RestoreLimiter } from './restore.ts';
 import { levelOf } from './tell.ts';
 
@@ -37,7 +36,7 @@ const LONGEST_REST = 250;
 const SETTLE = 50;
 
 export interface LoopParts {
-  readonly kernel: KernelConnections;
+  readonly kernel: Kernel;
   readonly reader: SnapshotReader;
   readonly clock: Clock;
   readonly log: Log;
@@ -145,7 +144,7 @@ export class Loop {
     const { clock, log } = this.#parts;
     const started = clock.now();
     try {
-      for (let passes = 1; this.#stale.size > 0 && !this.#stopped; passes++) {
+      for (let passes = 1; !this.#stopped; passes++) {
         // Only what we changed ourselves is looked at again at once; events may gather for a moment.
         if (!(await this.#pass())) break;
         if (passes < SETTLE) continue;
@@ -167,6 +166,7 @@ export class Loop {
       this.#after('again', expected ? READ_AGAIN : TRY_AGAIN, ALL_PARTS);
       this.#stale.clear();
     }
+    this.#diary.write();
     this.#running = false;
     this.#rest = Math.min(clock.now() - started, LONGEST_REST);
     if (this.#stale.size > 0 && !this.#stopped) this.#after('rest', this.#rest, []);
@@ -181,27 +181,31 @@ export class Loop {
     this.#stale.clear();
     const snapshot = await reader.read(stale);
     const moved = stale.has('links') || stale.has('addresses');
-    if (this.#woken && (moved || stale.has('routes')))
-      this.#memory = { ...this.#memory, failures: new Map() };
+    if (this.#woken && (moved || stale.has('routes'))) this.#memory = retryAll(this.#memory);
     this.#woken = false;
     this.#learn(snapshot);
     const planned = plan(snapshot, this.#configuration, this.#memory, this.#parts.dryRun);
     this.#view = { plan: planned, snapshot, memory: this.#memory };
-    this.#diary.write(planned, clock.now());
-    const level = levelOf(planned, snapshot);
+    this.#diary.observe(planned, clock.now());
+    const level = levelOf(planned, snapshot, this.#told);
     hooks.wantUplinks(level.uplinks, level.farewells);
     hooks.wantLinks(level.links);
-    const actions = this.#memory.resting ? flushActions(snapshot, this.#memory) : planned.actions;
+    const actions = this.#memory.resting
+      ? flushActions(snapshot, this.#memory).filter((action) => isDue(action, this.#memory))
+      : planned.actions;
     const { allowed, restored, wait } = this.#limiter.allow(actions, !moved, clock.now());
     this.#blame(restored, wait);
-    const done = this.#parts.dryRun ? this.#rehearse(allowed) : await this.#do(allowed, snapshot);
+    const outcomes = this.#parts.dryRun ? this.#rehearse(allowed) : await this.#do(allowed, snapshot);
+    this.#memory = dropRetries(this.#memory);
     this.#write();
     this.#setTimers(planned, wait);
     this.#trouble = '';
     this.#parts.onPass(this.#view);
+    const done = outcomes.filter((outcome) => !outcome.error).map((outcome) => outcome.action);
     if (this.#memory.resting) this.#flushed.push(...done.map(actionText));
     for (const action of done) for (const part of staleBy(action)) this.#stale.add(part);
-    return done.length > 0;
+    // A refusal changes what is planned, too.
+    return outcomes.length > 0;
   }
 
   #learn(snapshot: Snapshot): void {
@@ -214,18 +218,20 @@ export class Loop {
     this.#memory = learnt;
   }
 
-  async #do(actions: readonly Action[], snapshot: Snapshot): Promise<Action[]> {
+  async #do(actions: readonly Action[], snapshot: Snapshot): Promise<Outcome[]> {
     const { kernel, log } = this.#parts;
-    const outcomes = await apply(actions, kernel, (action) => {
-      const intended = intend(this.#memory, action, snapshot);
-      if (intended === this.#memory) return;
-      this.#memory = intended;
-      this.#write();
+    const outcomes = await apply(actions, kernel, {
+      before: (action) => {
+        const intended = intend(this.#memory, action, snapshot);
+        if (intended === this.#memory) return;
+        this.#memory = intended;
+        this.#write();
+      },
+      after: (outcome) => (this.#memory = remember(this.#memory, outcome)),
     });
-    this.#memory = rememberAll(this.#memory, outcomes, snapshot);
     for (const { action, error, foreign } of outcomes) {
       // A table that is full is no fault: the uplinks that wait for a slot say so.
-      if (error && this.#memory.failures.has(actionText(action)))
+      if (error && this.#memory.failures.has(actionKey(action)))
         log.warn(error.message, { action: actionText(action), errno: error.code });
       else if (error) log.debug(error.message);
       else if (foreign) log.warn(`${actionText(action)}: left alone, the endpoint is another program's now`);
@@ -234,11 +240,11 @@ export class Loop {
         log.debug(actionText(action));
       }
     }
-    return outcomes.filter((outcome) => !outcome.error).map((outcome) => outcome.action);
+    return outcomes;
   }
 
   /** Each plan once: a dry run goes on watching, and nothing that it says is ever done. */
-  #rehearse(actions: readonly Action[]): Action[] {
+  #rehearse(actions: readonly Action[]): Outcome[] {
     const text = actions.map(actionText).join('\n');
     if (text !== this.#rehearsed)
       for (const action of actions) this.#parts.log.info(`would: ${actionText(action)}`);

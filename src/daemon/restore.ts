@@ -2,7 +2,7 @@
  * Putting back what somebody else removed: at most ten times in a burst and then once in five seconds, so that two
  * programs of different minds do not keep the kernel busy. systemd-networkd removes foreign policy rules by default.
  */
-import { actionText, type Action } from '../plan/action.ts';
+import { actionKey, type Action } from '../plan/action.ts';
 
 const BURST = 10;
 const REFILL = 5_000;
@@ -12,31 +12,16 @@ interface Bucket {
   filled: number;
 }
 
-/** The object that an action makes, whatever id it gets. */
+/** What an action makes; null: it makes nothing that somebody could remove. */
 function objectOf(action: Action): string | null {
-  switch (action.kind) {
-    case 'route add':
-    case 'policy-rule add':
-      return actionText(action);
-    case 'endpoint add':
-      return `endpoint add ${action.endpoint.address} ${action.endpoint.ifindex}`;
-    default:
-      return null;
-  }
+  const makes =
+    action.kind === 'route add' || action.kind === 'policy-rule add' || action.kind === 'endpoint add';
+  return makes ? actionKey(action) : null;
 }
 
-/** The object that an action takes away, named as the action that made it. */
+/** What an action takes away, named as the action that made it. */
 function removedObject(action: Action): string | null {
-  switch (action.kind) {
-    case 'route delete':
-      return actionText({ ...action, kind: 'route add' });
-    case 'policy-rule delete':
-      return actionText({ ...action, kind: 'policy-rule add' });
-    case 'endpoint delete':
-      return `endpoint add ${action.endpoint.address} ${action.endpoint.ifindex}`;
-    default:
-      return null;
-  }
+  return action.kind.endsWith('delete') ? actionKey(action).replace(' delete ', ' add ') : null;
 }
 
 export class RestoreLimiter {

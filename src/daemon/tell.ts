@@ -2,6 +2,7 @@
 import { flagNames } from '../plan/flags.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Uplink } from '../plan/uplink.ts';
+import type { ToldRecord } from '../hooks/dispatcher.ts';
 import type { LinkFacts, UplinkFacts } from '../hooks/occasion.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
@@ -12,15 +13,19 @@ export interface Level {
   readonly farewells: ReadonlyMap<string, string>;
 }
 
-export function levelOf(plan: Plan, snapshot: Snapshot): Level {
+/** `told`: what hooks believe now, so that an uplink keeps the key under which they know it. */
+export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord): Level {
   const uplinks = new Map<string, UplinkFacts>();
   const farewells = new Map<string, string>();
+  const firsts = firstAddresses(plan, told);
   for (const uplink of plan.uplinks) {
     const { family, address, prefixLength, rule } = uplink;
     if (!family || !address) continue;
-    const key = uplinkKey(uplink);
+    const place = placeOf(uplink);
+    const key = firsts.get(place) === address ? place : `${place}/${address}`;
     if (uplink.state !== 'active' || prefixLength === null || !rule) {
-      if (!farewells.has(key)) farewells.set(key, `${uplink.state}: ${uplink.reason}`);
+      const known = told.uplinks[place]?.address === address ? place : key;
+      farewells.set(known, `${uplink.state}: ${uplink.reason}`);
       continue;
     }
     uplinks.set(key, {
@@ -48,6 +53,20 @@ export function levelOf(plan: Plan, snapshot: Snapshot): Level {
   return { uplinks, links, farewells };
 }
 
-/** Where one address serves, its successor is the same uplink to a hook: an address that is replaced is a `change`. */
-const uplinkKey = ({ ifindex, family, address, rule }: Uplink): string =>
-  rule?.perInterface === 1 ? `${ifindex}/${family}` : `${ifindex}/${family}/${address}`;
+/**
+ * The address that speaks for its interface and family: the one that hooks know there, or else one that they do not know
+ * yet. Whatever address speaks next is the same uplink to a hook: an address that is replaced is a `change`.
+ */
+function firstAddresses(plan: Plan, told: ToldRecord): Map<string, string> {
+  const firsts = new Map<string, string>();
+  const active = plan.uplinks.filter((uplink) => uplink.state === 'active' && uplink.address !== null);
+  for (const uplink of active) {
+    const place = placeOf(uplink);
+    const known = told.uplinks[`${place}/${uplink.address}`] !== undefined;
+    const speaks = told.uplinks[place]?.address === uplink.address;
+    if (speaks || (!known && !firsts.has(place))) firsts.set(place, uplink.address!);
+  }
+  return firsts;
+}
+
+const placeOf = ({ ifindex, family }: Uplink): string => `${ifindex}/${family}`;

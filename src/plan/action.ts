@@ -39,6 +39,11 @@ export function actionText(action: Action): string {
   }
 }
 
+/** The text without the id, which another try does not have: what is asked for again is the same action. */
+export function actionKey(action: Action): string {
+  return action.kind.startsWith('endpoint') ? actionText(action).replace(/ id \d+$/, '') : actionText(action);
+}
+
 function routeText(route: NewRoute, device: string): string {
   const { hop } = route;
   const destination = route.destination === null ? 'default' : `${route.destination}/${route.prefixLength}`;

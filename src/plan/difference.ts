@@ -22,11 +22,9 @@ export interface RoutingChange {
 }
 
 export function routingDifference(wanted: readonly Routing[], kept: Kept, snapshot: Snapshot): RoutingChange {
-  const device = (ifindex: number): string => snapshot.links.get(ifindex)?.name ?? `if${ifindex}`;
   const routes = firstOfEach(wanted.flatMap((each) => each.routes));
   const policyRules = wanted.flatMap((each) => each.policyRules);
   const own = snapshot.policyRules.filter((rule) => rule.protocol === RTPROT_MULTIHOMED);
-  const missing = routes.filter((route) => !snapshot.ownRoutes.some((each) => sameRoute(each, route)));
   const replaced = (route: Route): boolean => routes.some((each) => sameDestination(route, each));
   const stalePolicyRules = own.filter(
     (rule) =>
@@ -43,22 +41,31 @@ export function routingDifference(wanted: readonly Routing[], kept: Kept, snapsh
       ...staleRoutes.map((route) => ({
         kind: 'route delete' as const,
         route: asNewRoute(route),
-        device: device(route.hops[0]?.ifindex ?? 0),
+        device: deviceName(route.hops[0]?.ifindex ?? 0, snapshot),
       })),
     ],
-    additions: [
-      ...missing.map((route) => ({
-        kind: snapshot.ownRoutes.some((each) => sameDestination(each, route))
-          ? ('route replace' as const)
-          : ('route add' as const),
-        route,
-        device: device(route.hop.ifindex),
-      })),
-      ...policyRules
-        .filter((rule) => !own.some((each) => samePolicyRule(each, rule)))
-        .map((policyRule) => ({ kind: 'policy-rule add' as const, policyRule })),
-    ],
+    additions: additions({ routes, policyRules }, snapshot),
   };
+}
+
+const deviceName = (ifindex: number, snapshot: Snapshot): string =>
+  snapshot.links.get(ifindex)?.name ?? `if${ifindex}`;
+
+/** What is missing of it; nothing: it stands. */
+export function additions(routing: Routing, snapshot: Snapshot): Action[] {
+  const missing = routing.routes.filter((route) => !snapshot.ownRoutes.some((own) => sameRoute(own, route)));
+  return [
+    ...missing.map((route) => ({
+      kind: snapshot.ownRoutes.some((own) => sameDestination(own, route))
+        ? ('route replace' as const)
+        : ('route add' as const),
+      route,
+      device: deviceName(route.hop.ifindex, snapshot),
+    })),
+    ...routing.policyRules
+      .filter((rule) => !snapshot.policyRules.some((own) => samePolicyRule(own, rule)))
+      .map((policyRule) => ({ kind: 'policy-rule add' as const, policyRule })),
+  ];
 }
 
 /** A table has one default and one connected route for a subnet: the better-ranked uplink's. */
@@ -108,8 +115,8 @@ export function limitsDifference(
     const now = snapshot.limits[limit];
     const goal = goalOf(limit, setting, endpoints, memory);
     const raised = memory.raised[limit];
-    // Changed since by somebody: theirs now.
-    if (raised && now !== raised.to && now !== raised.from) continue;
+    // Changed since by somebody: theirs now. `before`: we died before the kernel was asked.
+    if (raised && ![raised.to, raised.from, raised.before].includes(now)) continue;
     if (goal === null && raised && now === raised.to) putBack[limit] = raised.from;
     if (goal !== null && now !== goal && (setting !== 'auto' || now < goal)) raise[limit] = goal;
   }

@@ -1,12 +1,13 @@
 /** One address on its way through a pass: what is known of it, and the verdict as far as it has come. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import type { Action } from './action.ts';
+import { actionKey, type Action } from './action.ts';
 import { assess, claimReason, foreignClaim, type Verdict } from './assess.ts';
 import { endpointOf, wantedFlags } from './endpoint.ts';
 import { CHANGEABLE } from './flags.ts';
 import type { Memory } from './memory.ts';
-import { routingOf, stands, type Routing } from './routing.ts';
+import { additions } from './difference.ts';
+import { routingOf, type Routing } from './routing.ts';
 import { candidates } from './select.ts';
 import type { Candidate, Selected, Viable } from './uplink.ts';
 import { verify } from './verify.ts';
@@ -72,6 +73,28 @@ export function claimAddresses(entries: readonly Entry[]): void {
   }
 }
 
+/** A table has one default route for a family: the better-ranked uplink's, whichever interface it is on. */
+export function claimTables(entries: readonly Entry[]): void {
+  const holders = new Map<string, Entry>();
+  for (const entry of entries) {
+    const { table, family } = entry.candidate;
+    if (entry.verdict || !entry.viable?.default || table === null) continue;
+    const holder = holders.get(`${family} ${table}`);
+    if (!holder) holders.set(`${family} ${table}`, entry);
+    else if (!sameWay(holder.viable!, entry.viable))
+      drop(
+        entry,
+        conflict(
+          `table ${table} has the default route of ${holder.candidate.address.address}; give the rule another table`,
+        ),
+      );
+  }
+}
+
+const sameWay = (one: Viable, other: Viable): boolean =>
+  one.default?.hop.ifindex === other.default?.hop.ifindex &&
+  one.default?.hop.gateway === other.default?.hop.gateway;
+
 export function drop(entry: Entry, verdict: Verdict): void {
   entry.verdict = verdict;
 }
@@ -81,7 +104,10 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
   const { viable, routing, endpoint, candidate } = entry;
   if (entry.verdict || !viable || !routing) return;
   const through = viable.default?.hop.gateway ? ` through ${viable.default.hop.gateway}` : '';
-  if (!stands(routing, snapshot)) {
+  const missing = additions(routing, snapshot).map(actionKey);
+  if (missing.length > 0) {
+    const refused = missing.map((key) => memory.failures.get(key)).find((failure) => failure !== undefined);
+    if (refused) return drop(entry, { state: 'failed', reason: refused.reason, routed: true });
     // Something took our routes or policy rules away; the endpoint stays while they are put back.
     if (endpoint) drop(entry, { state: 'active', reason: 'routes and policy rules are being put back' });
     else if (foresee)

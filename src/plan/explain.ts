@@ -3,12 +3,13 @@ import type { Link } from '../netlink/route/link.ts';
 import { matchRule } from '../rules/match.ts';
 import type { Configuration, Rule } from '../rules/rule.ts';
 import type { Snapshot, Way } from '../snapshot/snapshot.ts';
+import { actionText } from './action.ts';
 import { carrierReason } from './assess.ts';
+import { additions } from './difference.ts';
 import type { Entry } from './entry.ts';
 import { flagNames } from './flags.ts';
 import type { Memory } from './memory.ts';
 import type { Plan } from './plan.ts';
-import { samePolicyRule, sameRoute } from './routing.ts';
 import type { Uplink } from './uplink.ts';
 
 export interface Step {
@@ -168,12 +169,10 @@ function afterStop(steps: readonly Step[]): Step[] {
 }
 
 function missingText(routing: NonNullable<Entry['routing']>, snapshot: Snapshot): string {
-  const routes = routing.routes.filter((route) => !snapshot.ownRoutes.some((own) => sameRoute(own, route)));
-  const rules = routing.policyRules.filter(
-    (rule) => !snapshot.policyRules.some((own) => samePolicyRule(own, rule)),
+  const missing = additions(routing, snapshot).map((action) =>
+    actionText(action).replace(/ (add|replace)/, ''),
   );
-  if (routes.length === 0 && rules.length === 0) return '';
-  return `missing: ${routes.length} routes, policy rules ${rules.map((rule) => rule.priority).join(', ') || 'none'}`;
+  return missing.length === 0 ? '' : `missing: ${missing.join('; ')}`;
 }
 
 function wayText(way: Way, snapshot: Snapshot): string {

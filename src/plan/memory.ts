@@ -3,8 +3,18 @@ import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
 
 export interface Raised {
+  /** What it was before us, and is put back to. */
   readonly from: number;
+  /** What it was when it was raised last. */
+  readonly before: number;
   readonly to: number;
+}
+
+export interface Failure {
+  /** The kernel's answer. */
+  readonly reason: string;
+  /** Something has changed since, or time has passed: it is to be tried again. */
+  readonly retry: boolean;
 }
 
 export interface Memory {
@@ -19,8 +29,8 @@ export interface Memory {
   readonly limitMax: number | null;
   /** MPTCP_PM_ADDR_FLAG_* bits that this kernel drops. */
   readonly unknownFlags: number;
-  /** The kernel's refusals by the action's text. */
-  readonly failures: ReadonlyMap<string, string>;
+  /** The kernel's refusals, by `actionKey`. */
+  readonly failures: ReadonlyMap<string, Failure>;
   /** After `flush`: nothing is made until the next reload. */
   readonly resting: boolean;
 }

@@ -6,11 +6,11 @@ import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { actionText, type Action } from './action.ts';
+import { actionKey, type Action } from './action.ts';
 import { describe, orphans, withoutAddress } from './describe.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
 import { standing } from './endpoint.ts';
-import { assessAll, claimAddresses, drop, rank, verifyEntry, type Entry } from './entry.ts';
+import { assessAll, claimAddresses, claimTables, rank, verifyEntry, type Entry } from './entry.ts';
 import { decideFate, kept } from './fate.ts';
 import type { Memory } from './memory.ts';
 import { select } from './select.ts';
@@ -39,6 +39,7 @@ export function plan(
   const owned = standing(snapshot, memory);
   const entries = rank(assessAll(snapshot, memory, selected, owned));
   claimAddresses(entries);
+  claimTables(entries);
   for (const entry of entries) verifyEntry(entry, snapshot, memory, foresee);
   const active = new Set<Family>(
     entries.filter((entry) => entry.verdict?.state === 'active').map((entry) => entry.candidate.family),
@@ -54,12 +55,11 @@ export function plan(
     snapshot,
     memory,
   );
-  const additions = routing.additions.filter((action) => !refuse(action, entries, memory));
   const actions: Action[] = [
     ...fate.deletions.map((endpoint) => deletion(endpoint, snapshot)),
     ...routing.removals,
     ...(limits.putBack ? [limits.putBack] : []),
-    ...additions,
+    ...routing.additions,
     ...(limits.raise ? [limits.raise] : []),
     ...entries.flatMap((entry) => entry.add),
   ];
@@ -71,7 +71,7 @@ export function plan(
     ],
     selected,
     entries,
-    actions: memory.resting ? [] : actions.filter((action) => !memory.failures.has(actionText(action))),
+    actions: memory.resting ? [] : actions.filter((action) => isDue(action, memory)),
     expires: soonest(entries),
   };
 }
@@ -84,18 +84,9 @@ function isWanted(entry: Entry): boolean {
   return entry.viable !== null && entry.verdict?.routed === true;
 }
 
-/** The uplink that an action failed for says so, until the action is tried again. */
-function refuse(action: Action, entries: readonly Entry[], memory: Memory): boolean {
-  const reason = memory.failures.get(actionText(action));
-  if (reason === undefined) return false;
-  for (const entry of entries) {
-    const touched =
-      (action.kind === 'policy-rule add' && entry.routing?.policyRules.includes(action.policyRule)) ||
-      ((action.kind === 'route add' || action.kind === 'route replace') &&
-        entry.routing?.routes.includes(action.route));
-    if (touched && entry.verdict?.state !== 'active') drop(entry, { state: 'failed', reason });
-  }
-  return true;
+/** Not refused, or to be tried again. */
+export function isDue(action: Action, memory: Memory): boolean {
+  return memory.failures.get(actionKey(action))?.retry ?? true;
 }
 
 const deletion = (endpoint: Endpoint, snapshot: Snapshot): Action => ({

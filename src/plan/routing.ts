@@ -131,11 +131,3 @@ function metricsText(metrics: Buffer | null): string {
     .map(([type, value]) => `${type}=${value.toString('hex')}`)
     .join(' ');
 }
-
-/** Everything that is to stand for it stands. */
-export function stands(routing: Routing, snapshot: Snapshot): boolean {
-  return (
-    routing.routes.every((wanted) => snapshot.ownRoutes.some((own) => sameRoute(own, wanted))) &&
-    routing.policyRules.every((wanted) => snapshot.policyRules.some((own) => samePolicyRule(own, wanted)))
-  );
-}

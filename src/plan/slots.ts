@@ -1,7 +1,7 @@
 /** The kernel holds few endpoints: who gets one. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { actionText, type Action } from './action.ts';
+import { actionKey, type Action } from './action.ts';
 import { endpointFamily, newEndpoint } from './endpoint.ts';
 import { drop, type Entry } from './entry.ts';
 import type { Fate } from './fate.ts';
@@ -30,11 +30,9 @@ export function grantSlots(
     }
     const device = entry.candidate.selected.link.name;
     const action = { kind: 'endpoint add' as const, endpoint, device, implicit };
-    const failed = memory.failures.get(actionText(action));
-    if (failed !== undefined) {
-      drop(entry, { state: 'failed', reason: failed, routed: true });
-      continue;
-    }
+    const failed = memory.failures.get(actionKey(action));
+    if (failed) drop(entry, { state: 'failed', reason: failed.reason, routed: true });
+    if (failed && !failed.retry) continue;
     if (!implicit) free--;
     taken.add(endpoint.id);
     lastId = implicit ? lastId : endpoint.id;

@@ -53,12 +53,33 @@ export async function findDefault(
   ifindex: number,
 ): Promise<{ default: DefaultRoute | null; why: string | null }> {
   const asked = await askDefault(requester, family, { ifindex });
-  if (asked.specific)
-    return { default: null, why: 'only routes more specific than a default lead out (a split default)' };
+  if (asked.specific) return defaultBelow(requester, family, ifindex);
   if (!asked.route) return { default: null, why: `the kernel answers ${asked.error?.code ?? 'nothing'}` };
   const found = hopThrough(asked.route, ifindex);
   if (found) return { default: found, why: null };
   return { default: null, why: 'the default route leads through another interface' };
+}
+
+/**
+ * A split default (0/1 and 128/1) on the link itself answers for every probe: the default below it is found by reading.
+ * Only here, since main may hold a million routes.
+ */
+async function defaultBelow(
+  requester: Requester,
+  family: Family,
+  ifindex: number,
+): Promise<{ default: DefaultRoute | null; why: string | null }> {
+  const found = firstDefault(await dumpRoutes(requester, { family, table: RT_TABLE_MAIN, ifindex }), ifindex);
+  return { default: found, why: found ? null : 'only routes more specific than a default (a split default)' };
+}
+
+function firstDefault(routes: readonly Route[], ifindex: number): DefaultRoute | null {
+  const found = routes
+    .filter((route) => route.prefixLength === 0)
+    .sort((a, b) => a.metric - b.metric)
+    .map((route) => hopThrough(route, ifindex))
+    .find((each) => each !== null);
+  return found ?? null;
 }
 
 /** A default that only a table behind somebody's policy rule for this source has. Such tables are small. */
@@ -69,12 +90,8 @@ export async function findPolicyDefault(
 ): Promise<DefaultRoute | null> {
   for (const table of tablesFor(question, policyRules)) {
     const routes = await dumpRoutes(requester, { family: question.family, table, ifindex: question.ifindex });
-    const defaults = routes
-      .filter((route) => route.prefixLength === 0)
-      .sort((a, b) => a.metric - b.metric)
-      .map((route) => hopThrough(route, question.ifindex))
-      .filter((found) => found !== null);
-    if (defaults[0]) return defaults[0];
+    const found = firstDefault(routes, question.ifindex);
+    if (found) return found;
   }
   return null;
 }
