@@ -5,6 +5,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { PACKAGE_ROOT } from '../system/root.ts';
 import { LOG_TARGETS } from '../system/logger.ts';
 import { EXIT } from './exit.ts';
+import { teach } from './help.ts';
 
 /** Commands are loaded when they are called: none waits for the parts of another. */
 export function program(setCode: (code: number) => void): Command {
@@ -97,6 +98,7 @@ export function program(setCode: (code: number) => void): Command {
     .action(async () => setCode(await (await import('./complete.ts')).completeCommand()));
 
   for (const command of root.commands) command.exitOverride();
+  teach(root);
   return root;
 }
 

@@ -1,0 +1,90 @@
+/** What `--help` says besides the list of options: examples to take and change. */
+import type { Command } from 'commander';
+
+/** A command line, and what it is good for. */
+type Example = readonly [line: string, purpose: string];
+
+/** By the command's name, after those of the commands above it; without the program's own. */
+export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
+  '': [
+    ['demo', 'see it at work, in a network of its own'],
+    ['check', 'whether the rules are right'],
+    ['plan', 'what would be done with them here'],
+    ['run', 'do it, and go on watching'],
+    ['status', 'how every uplink is'],
+    ['explain wwan0', 'why one does not come up, and what to do'],
+  ],
+  run: [
+    ['run', 'by the rules of /etc/multihomed'],
+    ['run --dry-run --config new.yaml', 'watch what other rules would do'],
+    ['run --once', 'put everything in place, and end'],
+    ['run --netns blue --config blue.yaml', 'for the network namespace blue'],
+  ],
+  status: [
+    ['status', 'all uplinks'],
+    ['status wwan0', 'those of one interface'],
+    ['status --json', 'for a program; ignored addresses too'],
+  ],
+  explain: [
+    ['explain wwan0', 'each step of the way up, with the evidence'],
+    ['explain wwan0 --config new.yaml', 'by other rules, where no daemon runs'],
+  ],
+  plan: [
+    ['plan', 'what run would change now'],
+    ['plan --config new.yaml', 'with other rules'],
+  ],
+  check: [
+    ['check', 'every file of /etc/multihomed and /usr/lib/multihomed'],
+    ['check new.yaml', 'one file alone'],
+  ],
+  monitor: [
+    ['monitor', 'uplinks and connections, as they change'],
+    ['monitor --json', 'one JSON document a line'],
+  ],
+  watch: [['watch', 'uplinks, and how much each connection sends over each']],
+  endpoint: [
+    ['endpoint show', 'all that the kernel has, ours and others'],
+    ['endpoint add 10.0.0.2 dev eth0 subflow', 'one by hand; it is yours, and left alone'],
+  ],
+  limits: [
+    ['limits show', 'how many subflows a connection may have'],
+    ['limits set subflows 8 add_addr_accepted 8', 'the most that the kernel takes'],
+  ],
+  doctor: [
+    ['doctor', 'everything that can be wrong, and what mends it'],
+    ['doctor --peer server.example:443', 'whether a server speaks MPTCP over each uplink'],
+    ['doctor --report report.txt', 'a file for a bug report'],
+  ],
+  flush: [
+    ['flush', 'unless an open connection or this SSH session would be lost'],
+    ['flush --force', 'even so'],
+  ],
+  demo: [['demo', 'half a minute; needs no root']],
+  completion: [
+    ['completion bash >/usr/share/bash-completion/completions/multihomed', 'for all users'],
+    ['completion zsh >/usr/local/share/zsh/site-functions/_multihomed', 'for all users'],
+    ['completion fish >~/.config/fish/completions/multihomed.fish', 'for you'],
+  ],
+};
+
+const CLOSING = `
+No path where one should be: status, then explain, then doctor.
+
+Exit status: 0 done, 2 the kernel refused, 64 wrong arguments, 69 no MPTCP, 70 our own fault,
+75 no daemon runs or another does, 77 not permitted, 78 wrong configuration.
+
+More: man 8 multihomed, man 5 multihomed.yaml (rules), man 7 multihomed-hooks (scripts).`;
+
+/** Appends the examples to the help of every command. */
+export function teach(command: Command, path = ''): void {
+  const examples = EXAMPLES[path] ?? [];
+  if (examples.length > 0) command.addHelpText('after', examplesText(examples));
+  if (path === '') command.addHelpText('after', CLOSING);
+  for (const each of command.commands) teach(each, `${path} ${each.name()}`.trim());
+}
+
+function examplesText(examples: readonly Example[]): string {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, purpose]) => `  multihomed ${line.padEnd(width)}  ${purpose}`);
+  return `\nExamples:\n${lines.join('\n')}`;
+}
