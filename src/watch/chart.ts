@@ -26,7 +26,8 @@ export function sparkline(
   return spans;
 }
 
-const SHADES = [...'█▓▒░'];
+/** Without colours the strokes tell the paths apart. */
+const STROKES = [...'━═╌┄'];
 
 /** One bar, divided as its parts are; largest remainders are rounded up, so that it is always full. */
 export function shareBar(
@@ -43,7 +44,7 @@ export function shareBar(
   let left = room - cells.reduce((sum, each) => sum + each, 0);
   for (const at of order) if (left-- > 0) cells[at]!++;
   return parts.map(({ hue }, at) => {
-    const shade = !glyphs.unicode ? '#=+-'[hue % 4]! : colour ? SHADES[0]! : SHADES[hue % 4]!;
+    const shade = !glyphs.unicode ? '#=+-'[hue % 4]! : STROKES[colour ? 0 : hue % 4]!;
     return span(shade.repeat(cells[at]!), hueInk(hue));
   });
 }

@@ -162,11 +162,15 @@ function label(row: Row, room: number, { glyphs }: Style): Span[] {
 }
 
 function stateOf(row: Row): Span {
-  if (row.kind === 'subflow') return span(row.subflow.role, ROLE_INKS[row.subflow.role]);
-  const { fallback, subflows } = row.connection;
+  if (row.kind === 'subflow') {
+    const { role, rate } = row.subflow;
+    // A backup that is in use is what one looks for after a loss.
+    return span(role, role === 'backup' && total(rate) > 0 ? 'good' : ROLE_INKS[role]);
+  }
+  const { fallback, usable } = row.connection;
   if (fallback) return span('plain', 'warn');
-  if (subflows.length === 0) return span('no path', 'bad');
-  return span(`${subflows.length} path${subflows.length === 1 ? '' : 's'}`, 'dim');
+  if (usable === 0) return span('no path', 'bad');
+  return span(`${usable} path${usable === 1 ? '' : 's'}`, 'dim');
 }
 
 function chart(row: Row, room: number, { glyphs, colour }: Style): Span[] {

@@ -25,7 +25,7 @@ const PAPER_LINES = 40;
 
 export function frame(model: Model, view: View, { columns, rows }: Size, style: Style): Frame {
   const line = (spans: readonly Span[]): string => render(spans, columns, style.paint, style.glyphs);
-  const title = barLine(titleSpans(model, style), titleEnd(model, style), columns, style);
+  const title = barLine(titleSpans(model, columns, style), titleEnd(model, style), columns, style);
   const height = rows ?? Infinity;
   if (view.help) {
     const text = [title, '', ...helpLines(style.glyphs).map(line)].slice(0, height - 1);
@@ -85,16 +85,12 @@ function upperPart(model: Model, columns: number, height: number, style: Style):
   ];
 }
 
-function titleSpans(model: Model, { glyphs }: Style): Span[] {
+function titleSpans(model: Model, columns: number, { glyphs }: Style): Span[] {
   const active = model.paths.filter(({ state }) => state === 'active').length;
   const uplinks = model.paths.filter(({ state }) => state !== 'no uplink').length;
-  return [
-    span(' multihomed', 'bar'),
-    span(
-      `${glyphs.unicode ? '  ' : ': '}${active} of ${uplinks} uplink${uplinks === 1 ? '' : 's'} active, ${model.source} `,
-      'bar',
-    ),
-  ];
+  const what = `${active} of ${uplinks} uplink${uplinks === 1 ? '' : 's'} active`;
+  if (columns < 72) return [span(` ${what}${model.daemon ? '' : ', no daemon'}`, 'bar')];
+  return [span(` multihomed${glyphs.unicode ? '  ' : ': '}${what}, ${model.source} `, 'bar')];
 }
 
 const titleEnd = ({ rate }: Model, { glyphs }: Style): Span[] => [

@@ -6,6 +6,8 @@ const SETTLE = 1200;
 export const HISTORY = 60;
 /** Below it a rate is taken for none: the tail of the smoothing is not traffic. */
 const SILENT = 1;
+/** Samples in a row without a byte after which the rate is none. */
+const SILENCE = 3;
 
 export class Meter {
   #at: number | null = null;
@@ -14,16 +16,21 @@ export class Meter {
   #rateIn = 0;
   #rateOut = 0;
   readonly history: number[] = [];
+  #silent = 0;
 
   /** Counts are bytes since the socket's birth; a count that shrank is a new counter. */
   take(at: number, received: number, sent: number): void {
     const elapsed = this.#at === null ? 0 : at - this.#at;
     if (elapsed > 0) {
-      const weight = 1 - Math.exp(-elapsed / SETTLE);
+      // The first difference is all that is known: nothing to smooth.
+      const weight = this.history.length === 0 ? 1 : 1 - Math.exp(-elapsed / SETTLE);
       const read = Math.max(0, received - this.#in) / (elapsed / 1000);
       const written = Math.max(0, sent - this.#out) / (elapsed / 1000);
       this.#rateIn = settle(this.#rateIn, read, weight);
       this.#rateOut = settle(this.#rateOut, written, weight);
+      this.#silent = read + written === 0 ? this.#silent + 1 : 0;
+      // A path that was lost carries nothing, whatever the smoothing would still say.
+      if (this.#silent >= SILENCE) this.#rateIn = this.#rateOut = 0;
       // As it was, not smoothed: a chart shows the moment of a change.
       remember(this.history, read + written);
     }

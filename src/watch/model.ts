@@ -43,12 +43,14 @@ export interface Connection {
   readonly fallback: boolean;
   /** The first one first. */
   readonly subflows: readonly Subflow[];
+  /** Subflows that can carry data now. */
+  readonly usable: number;
   readonly rate: Rate;
   /** Of the subflows that are open now. */
   readonly received: number;
   readonly sent: number;
   readonly retransmits: number;
-  /** Microseconds, of the quickest subflow; null without any. */
+  /** Microseconds, of the quickest usable subflow; null without any. */
   readonly rtt: number | null;
 }
 

@@ -53,12 +53,12 @@ function pathColumns(model: Model, { glyphs }: Style): Column<Path>[] {
     },
     {
       title: 'CARRIES',
-      ...{ least: 6, most: 60, rank: 3, side: 'left' },
+      ...{ least: 7, most: 60, rank: 2, side: 'left' },
       cell: (path, room) => sparkline(path.history, peak, room, hueInk(path.hue), glyphs),
     },
     {
       title: 'SHARE',
-      ...{ least: 5, most: 5, rank: 2, side: 'right' },
+      ...{ least: 5, most: 5, rank: 3, side: 'right' },
       cell: (path) => {
         const part = Math.round(share(path.rate, model.rate) * 100);
         return [span(`${part} %`, part === 0 ? 'dim' : 'plain')];
@@ -80,7 +80,7 @@ function detailLine(path: Path, { glyphs }: Style): Span[] {
 
 const emptyText = ({ ignored, source }: Model): string =>
   source === 'reading'
-    ? 'asking …'
+    ? 'asking'
     : ignored > 0
       ? `no uplink: ${ignored} ${ignored === 1 ? 'address is' : 'addresses are'} ignored by rules`
       : 'no interface is selected by a rule';

@@ -175,6 +175,7 @@ const firstOf = (subflows: readonly Subflow[]): Subflow | undefined =>
   subflows.find(({ socket }) => socket.ids.local === 0 && socket.ids.remote === 0) ?? subflows[0];
 
 function connectionOf(socket: ConnectionSocket, subflows: readonly Subflow[]): Connection {
+  const usable = subflows.filter(({ role }) => role !== 'closing' && role !== 'opening');
   const add = (amount: (subflow: Subflow) => number): number =>
     subflows.reduce((all, subflow) => all + amount(subflow), 0);
   return {
@@ -189,7 +190,8 @@ function connectionOf(socket: ConnectionSocket, subflows: readonly Subflow[]): C
     received: add(({ socket: { traffic } }) => traffic?.received ?? 0),
     sent: add(({ socket: { traffic } }) => traffic?.acked ?? 0),
     retransmits: add(({ socket: { traffic } }) => traffic?.retransmits ?? 0),
-    rtt: subflows.reduce<number | null>(
+    usable: usable.length,
+    rtt: usable.reduce<number | null>(
       (best, { socket: { traffic } }) => (traffic ? Math.min(best ?? Infinity, traffic.rtt) : best),
       null,
     ),
