@@ -71,9 +71,9 @@ async function interrupt([signal, delay]) {
 const namespacesBefore = namespaces();
 const hostBefore = host();
 const interrupted = await Promise.all(points.map(interrupt));
-// A killed one cannot wait for the others' end.
-for (let i = 0; i < 100 && others().length > 0; i++) await sleep(20);
-const left = [...namespaces()].filter((link) => !namespacesBefore.has(link));
+const left = () => [...namespaces()].filter((link) => !namespacesBefore.has(link));
+// A killed one cannot wait for the others' end; and who has ended keeps its user namespace until it is buried.
+for (let i = 0; i < 100 && others().length + left().length > 0; i++) await sleep(20);
 const hostAfter = host();
 const changed = Object.keys(hostBefore).filter((key) => hostBefore[key] !== hostAfter[key]);
-process.stdout.write(JSON.stringify({ interrupted, processes: others(), namespaces: left, changed }));
+process.stdout.write(JSON.stringify({ interrupted, processes: others(), namespaces: left(), changed }));
