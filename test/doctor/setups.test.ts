@@ -1,0 +1,157 @@
+/** Five broken set-ups: found, mended by the printed command as it stands, and then the path is there. */
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import type { Finding } from '../../src/doctor/finding.ts';
+import { mptcpSocket } from '../../src/system/addon.ts';
+import { command } from '../support/daemon.ts';
+import { test, type Lab } from '../support/lab.ts';
+import { cured, diagnosed, found, obey, visit, withEtc } from './visit.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const GREETER = { host: '10.98.0.1', port: 7022 };
+
+/** A server that speaks first, as SSH's does: further subflows wait for the first bytes. */
+async function greeter({ provider }: Lab): Promise<{ close(): void }> {
+  provider.ip(`address add ${GREETER.host}/32 dev lo`);
+  provider.ip('mptcp limits set subflows 8 add_addr_accepted 8');
+  const fd = mptcpSocket('ipv4', {
+    netns: provider.path,
+    listen: { address: GREETER.host, port: GREETER.port },
+  });
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.write('hello\n');
+  });
+  server.listen({ fd });
+  await once(server, 'listening');
+  return server;
+}
+
+const active = async (lab: Lab, daemonConfig: string, name: string): Promise<string> =>
+  (await command(lab.host, ['explain', name, '--config', daemonConfig])).stdout;
+
+test('no default route', async ({ lab }) => {
+  const cable = lab.cable('eth0').up().give();
+  const daemon = await lab.daemon({ 'eth*': 'subflow' });
+  const id = `uplink:eth0:${cable.address()}`;
+  expect(await active(lab, daemon.config, 'eth0')).toContain('no default route');
+  const finding = await diagnosed(lab, daemon, id);
+  expect(finding.text).toContain('guess');
+  obey(lab, finding);
+  await cured(lab, daemon, id);
+  await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
+  expect(lab.host.endpointWords()).toEqual([`${cable.address()} eth0 subflow`]);
+});
+
+test('the gateway that an uplink had is named, and is no guess', async ({ lab }) => {
+  const cable = lab.cable('eth0').connect();
+  const daemon = await lab.daemon({ eth0: 'subflow' });
+  await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
+  cable.unroute();
+  await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^lingering/);
+  const finding = await diagnosed(lab, daemon, `uplink:eth0:${cable.address()}`);
+  expect(finding.command).toContain(`via ${cable.gateway()}`);
+  expect(finding.text).not.toContain('guess');
+  obey(lab, finding);
+  await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
+});
+
+test('a rule shadowed by one above', async ({ lab }) => {
+  const cable = lab.cable('eth0').connect();
+  const rules = `rules:
+  "e*": ignore     # what is not named below
+  # The cable to the provider.
+  eth0:
+    flags: [subflow, backup]
+    routing: policy
+  "wwan*": subflow
+limits: auto
+`;
+  const daemon = await lab.daemon(rules);
+  expect(await active(lab, daemon.config, 'eth0')).toContain('ignore');
+  const finding = await diagnosed(lab, daemon, 'rule-shadowed:eth0');
+  expect(finding.text).toContain('"e*"');
+  obey(lab, finding);
+  expect(readFileSync(daemon.config, 'utf8')).toContain('# The cable to the provider.');
+  await cured(lab, daemon, 'rule-shadowed:eth0');
+  await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
+  expect(lab.host.endpointWords()).toEqual([`${cable.address()} eth0 subflow,backup`]);
+});
+
+test('rp_filter strict with routing: main', async ({ lab }) => {
+  const [first, second] = [lab.cable('eth0').connect(), lab.cable('eth1').connect()];
+  lab.host.sysctl('net.ipv4.conf.all.rp_filter', 0);
+  lab.host.sysctl('net.ipv4.conf.eth1.rp_filter', 1);
+  const server = await greeter(lab);
+  const daemon = await lab.daemon({ eth0: 'subflow', eth1: { flags: 'subflow', routing: 'main' } });
+  await expect.poll(() => daemon.stateOf(second.address())).toMatch(/^active/);
+  const peer = ['--peer', `${GREETER.host}:${GREETER.port}`];
+  const before = await visit(lab, daemon, ...peer);
+  expect(found(before, `peer:eth0:${first.address()}`)).toMatchObject({ severity: 'warning' });
+  expect(found(before, `peer:eth1:${second.address()}`)).toMatchObject({ severity: 'warning' });
+  const finding = await diagnosed(lab, daemon, 'reverse-path:eth1');
+  obey(lab, finding);
+  await cured(lab, daemon, 'reverse-path:eth1');
+  const after = await visit(lab, daemon, ...peer);
+  for (const [name, cable] of [
+    ['eth0', first],
+    ['eth1', second],
+  ] as const)
+    expect(found(after, `peer:${name}:${cable.address()}`)).toMatchObject({
+      severity: 'ok',
+      text: expect.stringMatching(/MPTCP, with subflows from .*, /),
+    });
+  server.close();
+});
+
+test('NetworkManager overwriting flags', { timeout: 90_000 }, async ({ lab }) => {
+  const cable = lab.cable('eth0').connect();
+  lab.host.ip(`mptcp endpoint add ${cable.address()} dev eth0 signal`);
+  const etc = join(lab.folder, 'private-etc');
+  mkdirSync(join(etc, 'NetworkManager'), { recursive: true });
+  writeFileSync(
+    join(etc, 'NetworkManager', 'NetworkManager.conf'),
+    '[main]\nplugins=keyfile\n\n[connection]\nconnection.mptcp-flags=0x12\n',
+  );
+  const daemon = await lab.daemon({ eth0: 'subflow backup' });
+  const doctor = (): Finding[] => {
+    const run = `${process.execPath} ${MAIN} doctor --json --config ${daemon.config} || true`;
+    return (JSON.parse(withEtc(lab, etc, run)) as { findings: Finding[] }).findings;
+  };
+  const ids = ['networkmanager', `uplink:eth0:${cable.address()}`];
+  const bad = (): Finding[] =>
+    doctor().filter(({ id, severity }) => ids.includes(id) && ['warning', 'fault'].includes(severity));
+  expect(
+    bad()
+      .map(({ id }) => id)
+      .sort(),
+  ).toEqual(ids);
+  for (const { command: text } of bad()) withEtc(lab, etc, text!);
+  // Nothing tells that an endpoint went: the daemon looks every thirty seconds.
+  await expect
+    .poll(() => daemon.stateOf(cable.address()), { timeout: 40_000, interval: 500 })
+    .toMatch(/^active/);
+  expect(bad()).toEqual([]);
+  expect(lab.host.endpointWords()).toEqual([`${cable.address()} eth0 subflow,backup`]);
+});
+
+for (const [how, limits] of [
+  ['left alone', 'leave'],
+  ['given as numbers', '{ subflows: 0 }'],
+])
+  test(`limits too low, ${how}`, async ({ lab }) => {
+    const cables = [lab.cable('eth0').connect(), lab.cable('eth1').connect()];
+    lab.host.ip('mptcp limits set subflows 0 add_addr_accepted 0');
+    const daemon = await lab.daemon(`rules:\n  "eth*": subflow\nlimits: ${limits}\n`);
+    for (const cable of cables) await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
+    const finding = await diagnosed(lab, daemon, 'limits');
+    obey(lab, finding);
+    await cured(lab, daemon, 'limits');
+    const connections = await lab.connections();
+    await connections.open();
+    await expect.poll(() => connections.subflows()).toEqual(cables.map((cable) => cable.address()));
+  });

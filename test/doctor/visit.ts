@@ -1,0 +1,57 @@
+/** A visit to the doctor: what it finds, and what it prescribes, done as it stands. */
+import { execFileSync } from 'node:child_process';
+import { expect } from 'vitest';
+import type { Finding } from '../../src/doctor/finding.ts';
+import type { Daemon } from '../support/daemon.ts';
+import { command } from '../support/daemon.ts';
+import type { Lab } from '../support/lab.ts';
+
+export interface Visit {
+  readonly code: number | null;
+  readonly worst: string;
+  readonly findings: readonly Finding[];
+}
+
+export async function visit(lab: Lab, daemon: Daemon, ...more: string[]): Promise<Visit> {
+  const { code, stdout, stderr } = await command(lab.host, [
+    'doctor',
+    '--json',
+    '--config',
+    daemon.config,
+    ...more,
+  ]);
+  if (stdout === '') throw new Error(stderr);
+  return { ...(JSON.parse(stdout) as Omit<Visit, 'code'>), code };
+}
+
+export const found = ({ findings }: Visit, id: string): Finding | undefined =>
+  findings.find((each) => each.id === id);
+
+/** Found, with a command, and with an exit code that says so. */
+export async function diagnosed(lab: Lab, daemon: Daemon, id: string): Promise<Finding> {
+  const seen = await visit(lab, daemon);
+  const finding = found(seen, id);
+  expect(finding, JSON.stringify(seen.findings)).toMatchObject({ command: expect.any(String) });
+  expect(['warning', 'fault']).toContain(finding?.severity);
+  expect(seen.code).toBe(seen.worst === 'fault' ? 3 : 1);
+  return finding!;
+}
+
+/** The command as it is printed, in the host's namespace. */
+export function obey(lab: Lab, { command: text }: Finding): void {
+  lab.host.sh(text!);
+}
+
+/** Neither a warning nor a fault of this name any more. */
+export async function cured(lab: Lab, daemon: Daemon, id: string, timeout = 5_000): Promise<void> {
+  await expect
+    .poll(async () => found(await visit(lab, daemon), id)?.severity ?? 'gone', { timeout, interval: 200 })
+    .toMatch(/^(?:ok|note|gone)$/);
+}
+
+/** Runs a shell command in the host's namespace where `folder` is /etc. */
+export function withEtc(lab: Lab, folder: string, text: string): string {
+  const script = 'mount --bind "$1" /etc && exec sh -c "$2"';
+  const args = [`--net=${lab.host.path}`, 'unshare', '--mount', 'sh', '-c', script, 'sh', folder, text];
+  return execFileSync('nsenter', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
