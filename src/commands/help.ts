@@ -43,13 +43,34 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   watch: [['watch', 'uplinks, and how much each connection sends over each']],
   endpoint: [
-    ['endpoint show', 'all that the kernel has, ours and others'],
+    ['endpoint', 'all that the kernel has, ours and others'],
     ['endpoint add 10.0.0.2 dev eth0 subflow', 'one by hand; it is yours, and left alone'],
+    ['endpoint change id 2 backup', 'use the others first'],
   ],
+  'endpoint add': [
+    ['endpoint add 10.0.0.2 dev eth0 subflow', 'open subflows from this address'],
+    ['endpoint add 10.1.0.2 dev wwan0 subflow backup', 'for when the others fail'],
+    ['endpoint add 192.0.2.7 signal', 'announce it to peers'],
+  ],
+  'endpoint delete': [
+    ['endpoint delete id 2', 'close the subflows from it, too'],
+    ['endpoint delete id 0 10.0.0.2', 'close the first subflows from this address'],
+  ],
+  'endpoint change': [
+    ['endpoint change id 2 backup', 'use the others first'],
+    ['endpoint change 10.1.0.2 nobackup', 'by its address'],
+  ],
+  'endpoint show': [
+    ['endpoint show', 'all that the kernel has'],
+    ['endpoint show id 2', 'one'],
+  ],
+  'endpoint flush': [['endpoint flush', 'all, also those of other programs']],
   limits: [
-    ['limits show', 'how many subflows a connection may have'],
-    ['limits set subflows 8 add_addr_accepted 8', 'the most that the kernel takes'],
+    ['limits', 'how many subflows a connection may have'],
+    ['limits set subflows 8', 'more of them'],
   ],
+  'limits set': [['limits set subflows 8 add_addr_accepted 8', 'the most that most kernels take']],
+  'limits show': [['limits show', 'how many subflows a connection may have']],
   doctor: [
     ['doctor', 'everything that can be wrong, and what mends it'],
     ['doctor --peer server.example:443', 'whether a server speaks MPTCP over each uplink'],

@@ -93,6 +93,12 @@ describe.each(SHELLS)('%s', (shell) => {
         expect(await line('explain --json wwa\t')).toEqual(['explain', '--json', 'wwan0']);
         expect(await line('explain -x\t')).toEqual(['explain', '-x']);
         expect(await line('explain -- -\t')).toEqual(['explain', '--', '-x']);
+        expect(await line('endpoint del\tid 1\t')).toEqual(['endpoint', 'delete', 'id', '117']);
+        expect(await line('endpoint show id 1\t')).toEqual(['endpoint', 'show', 'id', '117']);
+        expect(await line('endpoint add 10.0.0.3 dev wwa\tba\t')).toEqual(
+          'endpoint add 10.0.0.3 dev wwan0 backup'.split(' '),
+        );
+        expect(await line('limits set add\t')).toEqual(['limits', 'set', 'add_addr_accepted']);
         for (const name of ODD) expect(await line(`status ${name[0]}\t`)).toEqual(['status', name]);
         expect(readdirSync(folder).filter((name) => name.startsWith('ran'))).toEqual([]);
         expect(existsSync('ran')).toBe(false);
