@@ -35,7 +35,7 @@ export function summaryLines(
     whole
       ? ` ${megabytes(end.received)} in ${seconds} s over one connection: every byte came, once and in its place.`
       : colours.red(` ${end.received} of ${end.sent} bytes came.`),
-    colours.dim(' Nothing of this host was touched, and nothing is left of the private network.'),
+    colours.dim(' Nothing of this host was touched; the private network ends with this program.'),
   );
   return lines;
 }
