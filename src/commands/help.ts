@@ -74,7 +74,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   doctor: [
     ['doctor', 'everything that can be wrong, and what mends it'],
     ['doctor --peer server.example:443', 'whether a server speaks MPTCP over each uplink'],
-    ['doctor --report report.txt', 'a file for a bug report'],
+    ['doctor --report', 'write a file for a bug report, without secrets'],
   ],
   flush: [
     ['flush', 'unless an open connection or this SSH session would be lost'],
