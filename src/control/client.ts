@@ -36,3 +36,45 @@ export function ask(
     client.on('close', () => reject(new ControlError('the daemon closed the connection without an answer')));
   });
 }
+
+export interface Watch {
+  close(): void;
+}
+
+/**
+ * Asks for a document now and one after each change. `onEnd` is called once: the daemon ended, or let us go.
+ * @returns undefined where no daemon listens
+ */
+export function watch(
+  path: string,
+  onDocument: (document: unknown) => void,
+  onEnd: (error: Error | null) => void,
+): Promise<Watch | undefined> {
+  return new Promise((resolve, reject) => {
+    const client = createConnection(path);
+    let text = '';
+    let failure: Error | null = null;
+    client.setEncoding('utf8');
+    client.on('error', (error: NodeJS.ErrnoException) => {
+      // A connection that breaks is one that ended.
+      failure = error instanceof ControlError ? error : null;
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      else reject(error);
+    });
+    client.on('connect', () => {
+      client.write('{"ask":"watch"}\n');
+      resolve({ close: () => client.destroy() });
+      client.on('close', () => onEnd(failure));
+    });
+    client.on('data', (chunk: string) => {
+      const lines = (text + chunk).split('\n');
+      text = lines.pop() ?? '';
+      if (text.length > LONGEST_ANSWER) client.destroy(new ControlError('the answer is too long'));
+      for (const line of lines) {
+        const { answer, error } = JSON.parse(line) as { answer?: unknown; error?: string };
+        if (error === undefined) onDocument(answer);
+        else client.destroy(new ControlError(error));
+      }
+    });
+  });
+}

@@ -12,15 +12,23 @@ const LONGEST_REQUEST = 4096;
 const MOST_CLIENTS = 64;
 const SILENCE = 10_000;
 const MOST_WAITING = 4 << 20;
+/** They stay, so they may never take all the places of those who ask once. */
+const MOST_WATCHERS = 16;
+/** Bytes that a watcher may leave unread. */
+const MOST_UNREAD = 1 << 20;
 
 /** `change`: for root alone. */
 export interface Verb {
   readonly change: boolean;
   /** A value for JSON; what it throws is told to the client as its error. */
   readonly answer: (request: { readonly [key: string]: unknown }) => unknown;
+  /** The client stays, and is sent what is published; the answer, which must be no promise, is the first of it. */
+  readonly watch?: boolean;
 }
 
 export interface ControlServer {
+  /** To all who watch, if it is not what was published last; `document` is made only where somebody does. */
+  publish(document: () => object): void;
   close(): Promise<void>;
 }
 
@@ -30,11 +38,16 @@ export async function serve(
   log: Log,
 ): Promise<ControlServer> {
   const clients = new Set<Socket>();
+  const watchers = new Set<Socket>();
+  let published = '';
   const server = createServer({ allowHalfOpen: true }, (client) => {
     if (clients.size >= MOST_CLIENTS) return void client.destroy();
     clients.add(client);
-    client.on('close', () => clients.delete(client));
-    attend(client, verbs);
+    client.on('close', () => {
+      clients.delete(client);
+      watchers.delete(client);
+    });
+    attend(client, verbs, watchers);
   });
   // The lock is held, so whatever socket is there was left by a daemon that is gone.
   rmSync(path, { force: true });
@@ -42,6 +55,17 @@ export async function serve(
   chmodSync(path, 0o666);
   server.on('error', (error) => log.warn(`control socket: ${error.message}`));
   return {
+    publish: (document) => {
+      if (watchers.size === 0) return;
+      const text = line({ version: DOCUMENT_VERSION, answer: document() });
+      if (text === published) return;
+      published = text;
+      for (const client of watchers) {
+        // Whoever does not read is let go; nothing is kept for later.
+        if (client.writableLength > MOST_UNREAD) client.destroy();
+        else if (client.writable) client.write(text);
+      }
+    },
     close: () =>
       new Promise((resolve) => {
         for (const client of clients) client.destroy();
@@ -60,7 +84,9 @@ function listening(server: Server, path: string): Promise<void> {
   });
 }
 
-function attend(client: Socket, verbs: Readonly<Record<string, Verb>>): void {
+const line = (document: object): string => `${JSON.stringify(document)}\n`;
+
+function attend(client: Socket, verbs: Readonly<Record<string, Verb>>, watchers: Set<Socket>): void {
   const may = mayChange(client);
   let text = '';
   client.setEncoding('utf8');
@@ -72,13 +98,40 @@ function attend(client: Socket, verbs: Readonly<Record<string, Verb>>): void {
     const lines = text.split('\n');
     text = lines.pop() ?? '';
     if (text.length > LONGEST_REQUEST || client.writableLength > MOST_WAITING) return void client.destroy();
-    for (const line of lines) {
-      respond(line, verbs, may).then(
-        (answer) => client.writable && client.write(`${JSON.stringify(answer)}\n`),
+    for (const each of lines) {
+      if (watch(client, each, verbs, watchers)) continue;
+      respond(each, verbs, may).then(
+        (answer) => client.writable && client.write(line(answer)),
         () => client.destroy(),
       );
     }
   });
+}
+
+/** In one go: nothing is published between the answer and the first change. @returns whether it was asked for */
+function watch(
+  client: Socket,
+  text: string,
+  verbs: Readonly<Record<string, Verb>>,
+  watchers: Set<Socket>,
+): boolean {
+  const request = parse(text);
+  const name = String(request?.['ask']);
+  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (!request || !verb?.watch) return false;
+  const version = DOCUMENT_VERSION;
+  if (watchers.size >= MOST_WATCHERS && !watchers.has(client)) {
+    client.end(line({ version, error: `${MOST_WATCHERS} others watch already` }));
+    return true;
+  }
+  try {
+    client.write(line({ version, answer: verb.answer(request) }));
+    client.setTimeout(0);
+    watchers.add(client);
+  } catch (error) {
+    client.end(line({ version, error: error instanceof Error ? error.message : String(error) }));
+  }
+  return true;
 }
 
 async function respond(

@@ -78,6 +78,7 @@ export async function run(options: RunOptions): Promise<void> {
   });
   let overruns = 0;
   const memory: Memory = { ...record.memory, limitMax };
+  let control: ControlServer | null = null;
   const loop: Loop = new Loop(
     {
       kernel,
@@ -89,7 +90,7 @@ export async function run(options: RunOptions): Promise<void> {
       dryRun: options.dryRun,
       memory,
       told,
-      onPass: () => undefined,
+      onPass: () => control?.publish(status),
     },
     configuration,
   );
@@ -124,6 +125,7 @@ export async function run(options: RunOptions): Promise<void> {
   };
   const verbs: Record<string, Verb> = {
     status: { change: false, answer: status },
+    watch: { change: false, answer: status, watch: true },
     explain: {
       change: false,
       answer: ({ interface: name }) => {
@@ -134,7 +136,7 @@ export async function run(options: RunOptions): Promise<void> {
     flush: { change: true, answer: () => loop.flush() },
     reload: { change: true, answer: () => reload(true) },
   };
-  const control = options.dryRun ? null : await serve(folder.socket, verbs, log);
+  if (!options.dryRun) control = await serve(folder.socket, verbs, log);
   log.info(startText(options, configuration));
   loop.wake([]);
   await loop.settled();
