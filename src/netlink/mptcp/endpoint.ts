@@ -13,6 +13,7 @@ export const MPTCP_PM_VERSION = 1;
 const MPTCP_PM_CMD_ADD_ADDR = 1;
 const MPTCP_PM_CMD_DEL_ADDR = 2;
 const MPTCP_PM_CMD_GET_ADDR = 3;
+const MPTCP_PM_CMD_FLUSH_ADDRS = 4;
 const MPTCP_PM_CMD_SET_FLAGS = 7;
 const MPTCP_PM_ATTR_ADDR = 1;
 
@@ -131,11 +132,34 @@ export async function deleteEndpoint(
   await requester.request({ operation, type: family.id, payload });
 }
 
-/** Sets backup and fullmesh, both, as `flags` has them; the kernel leaves every other flag. */
+/**
+ * Of every connection that started from this address, closes the subflow that it started with; no endpoint is deleted.
+ * The kernel answers the same whether there was one or not. (DEL_ADDR with id 0.)
+ */
+export async function closeInitialSubflows(
+  requester: Requester,
+  family: GenericFamily,
+  address: string,
+  operation: string,
+): Promise<void> {
+  const payload = generic(MPTCP_PM_CMD_DEL_ADDR, MPTCP_PM_VERSION, (w) => writeEndpoint(w, { address }));
+  await requester.request({ operation, type: family.id, payload });
+}
+
+/** Deletes the endpoints of everybody; the limits stay. */
+export async function flushEndpoints(requester: Requester, family: GenericFamily): Promise<void> {
+  const payload = generic(MPTCP_PM_CMD_FLUSH_ADDRS, MPTCP_PM_VERSION);
+  await requester.request({ operation: 'endpoint flush', type: family.id, payload });
+}
+
+/**
+ * Sets backup and fullmesh, both, as `flags` has them; the kernel leaves every other flag. With an address it looks for
+ * that (and its port) and not at the id.
+ */
 export async function changeEndpoint(
   requester: Requester,
   family: GenericFamily,
-  change: { readonly id: number; readonly flags: number },
+  change: Partial<Endpoint> & { readonly flags: number },
   operation: string,
 ): Promise<void> {
   const payload = generic(MPTCP_PM_CMD_SET_FLAGS, MPTCP_PM_VERSION, (w) => writeEndpoint(w, change));

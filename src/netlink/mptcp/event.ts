@@ -30,20 +30,28 @@ export type MptcpEventKind =
   | 'listener-created'
   | 'listener-closed';
 
-const MPTCP_ATTR_TOKEN = 1;
+export const MPTCP_ATTR_TOKEN = 1;
 const MPTCP_ATTR_FAMILY = 2;
-const MPTCP_ATTR_LOC_ID = 3;
-const MPTCP_ATTR_REM_ID = 4;
-const MPTCP_ATTR_SADDR4 = 5;
-const MPTCP_ATTR_SADDR6 = 6;
-const MPTCP_ATTR_DADDR4 = 7;
-const MPTCP_ATTR_DADDR6 = 8;
-const MPTCP_ATTR_SPORT = 9;
-const MPTCP_ATTR_DPORT = 10;
-const MPTCP_ATTR_BACKUP = 11;
-const MPTCP_ATTR_ERROR = 12;
-const MPTCP_ATTR_IF_IDX = 15;
-const MPTCP_ATTR_SERVER_SIDE = 18;
+export const MPTCP_ATTR_LOC_ID = 3;
+export const MPTCP_ATTR_REM_ID = 4;
+export const MPTCP_ATTR_SADDR4 = 5;
+export const MPTCP_ATTR_SADDR6 = 6;
+export const MPTCP_ATTR_DADDR4 = 7;
+export const MPTCP_ATTR_DADDR6 = 8;
+export const MPTCP_ATTR_SPORT = 9;
+export const MPTCP_ATTR_DPORT = 10;
+export const MPTCP_ATTR_BACKUP = 11;
+export const MPTCP_ATTR_ERROR = 12;
+export const MPTCP_ATTR_FLAGS = 13;
+export const MPTCP_ATTR_TIMEOUT = 14;
+export const MPTCP_ATTR_IF_IDX = 15;
+export const MPTCP_ATTR_RESET_REASON = 16;
+export const MPTCP_ATTR_RESET_FLAGS = 17;
+export const MPTCP_ATTR_SERVER_SIDE = 18;
+
+/** Bits of MPTCP_ATTR_FLAGS, since Linux 6.18. */
+export const MPTCP_PM_EV_FLAG_DENY_JOIN_ID0 = 1;
+export const MPTCP_PM_EV_FLAG_SERVER_SIDE = 2;
 
 export interface MptcpEvent {
   readonly kind: MptcpEventKind;
@@ -83,6 +91,8 @@ export function decodeMptcpEvent(message: Message): MptcpEvent | null {
     backup: backup === undefined ? null : backup !== 0,
     error: attributes.u8(MPTCP_ATTR_ERROR) || null,
     ifindex: attributes.s32(MPTCP_ATTR_IF_IDX) ?? null,
-    serverSide: attributes.u8(MPTCP_ATTR_SERVER_SIDE) === 1,
+    serverSide:
+      attributes.u8(MPTCP_ATTR_SERVER_SIDE) === 1 ||
+      ((attributes.u16(MPTCP_ATTR_FLAGS) ?? 0) & MPTCP_PM_EV_FLAG_SERVER_SIDE) !== 0,
   };
 }

@@ -1,0 +1,54 @@
+/** Listens to the kernel's MPTCP events: group mptcp_pm_events of generic netlink. */
+import { DecodeError } from '../netlink/attribute.ts';
+import type { GenericFamily } from '../netlink/generic/family.ts';
+import { decodeMessages, type Message } from '../netlink/message.ts';
+import { MPTCP_PM_EVENTS } from '../netlink/mptcp/event.ts';
+import { NETLINK_GENERIC, openNetlink, type NetlinkSocket } from '../system/addon.ts';
+import type { SystemError } from '../system/system-error.ts';
+
+export interface MptcpListenerOptions {
+  readonly family: GenericFamily;
+  /** Path of a namespace file; omitted: the caller's. */
+  readonly netns?: string | undefined;
+  /** All that was waiting, in its order. */
+  readonly onEvents: (messages: readonly Message[]) => void;
+  /** Events were lost; what they told cannot be asked for again. */
+  readonly onOverrun: () => void;
+  readonly onError: (error: SystemError) => void;
+}
+
+/**
+ * @returns null where this kernel has no such group (before Linux 5.12)
+ * @throws SystemError EPERM without CAP_NET_ADMIN
+ */
+export function listenMptcp(options: MptcpListenerOptions): NetlinkSocket | null {
+  const { family, netns, onEvents, onOverrun, onError } = options;
+  const group = family.groups.get(MPTCP_PM_EVENTS);
+  if (group === undefined) return null;
+  const socket = openNetlink({
+    protocol: NETLINK_GENERIC,
+    ...(netns === undefined ? {} : { netns }),
+    receiveBuffer: 4 << 20,
+    onBatch: (buffer, spans) => {
+      const messages: Message[] = [];
+      for (let i = 0; i + 1 < spans.length; i += 2) {
+        try {
+          messages.push(...decodeMessages(buffer.subarray(spans[i]!, spans[i]! + spans[i + 1]!)));
+        } catch (error) {
+          if (!(error instanceof DecodeError)) throw error;
+          onOverrun();
+        }
+      }
+      onEvents(messages.filter(({ type }) => type === family.id));
+    },
+    onOverrun,
+    onError,
+  });
+  try {
+    socket.join(group);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  return socket;
+}
