@@ -5,6 +5,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { PACKAGE_ROOT } from '../system/root.ts';
 import { LOG_TARGETS } from '../system/logger.ts';
 import { EXIT } from './exit.ts';
+import { registerIpMptcp } from './ipmptcp/registration.ts';
 import { teach } from './help.ts';
 
 /** Commands are loaded when they are called: none waits for the parts of another. */
@@ -78,6 +79,8 @@ export function program(setCode: (code: number) => void): Command {
     .option('--force', 'even where open connections or this SSH session would be lost')
     .option('--json', 'one JSON document')
     .action(async (flags) => setCode(await (await import('./flush.ts')).flushCommand(flags)));
+
+  registerIpMptcp(root, setCode);
 
   root
     .command('demo')

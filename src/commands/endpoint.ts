@@ -1,0 +1,171 @@
+/** `multihomed endpoint ...`: what `ip mptcp endpoint` does, ip-mptcp(8). */
+import { NetlinkError } from '../netlink/error.ts';
+import { mappedOf } from '../netlink/ip.ts';
+import {
+  addEndpoint,
+  changeEndpoint,
+  closeInitialSubflows,
+  deleteEndpoint,
+  dumpEndpoints,
+  flushEndpoints,
+  type Endpoint,
+} from '../netlink/mptcp/endpoint.ts';
+import { dumpLinks, type Link } from '../netlink/route/link.ts';
+import { CHANGEABLE, flagBits, flagNames } from '../plan/flags.ts';
+import { CommandError, EXIT } from './exit.ts';
+import {
+  addArguments,
+  changeArguments,
+  deleteArguments,
+  noArguments,
+  showArguments,
+} from './ipmptcp/arguments.ts';
+import { addRefusal, explainRefusal } from './ipmptcp/refusal.ts';
+import { endpointJson, endpointText, type Names } from './ipmptcp/text.ts';
+import { connectionsFrom, warn, warnOwned, warnUseless } from './ipmptcp/warning.ts';
+import { wrong } from './ipmptcp/words.ts';
+import { openNamespace, type Namespace } from './namespace.ts';
+import { print } from './print.ts';
+
+export const ENDPOINT_VERBS = ['add', 'delete', 'change', 'show', 'flush'] as const;
+export type EndpointVerb = (typeof ENDPOINT_VERBS)[number];
+
+/** @param words as they stand after the verb */
+export async function endpointCommand(
+  verb: EndpointVerb,
+  words: readonly string[],
+  flags: { readonly json?: boolean } = {},
+): Promise<number> {
+  // Wrong arguments are told without the kernel.
+  const act = DO[verb](words, flags.json ?? false);
+  const namespace = await openNamespace();
+  try {
+    await act(namespace);
+    return EXIT.done;
+  } finally {
+    namespace.kernel.close();
+  }
+}
+
+type Act = (namespace: Namespace) => Promise<void>;
+
+const DO: Readonly<Record<EndpointVerb, (words: readonly string[], json: boolean) => Act>> = {
+  add: (words) => add(addArguments(words)),
+  delete: (words) => remove(deleteArguments(words)),
+  change: (words) => change(changeArguments(words)),
+  show: (words, json) => show(showArguments(words), json),
+  flush: (words) => {
+    noArguments('endpoint flush', words);
+    return flush;
+  },
+};
+
+const dump = ({ kernel }: Namespace): Promise<Endpoint[]> => dumpEndpoints(kernel.generic, kernel.mptcp);
+
+const namesOf = (links: readonly Link[]): Names => new Map(links.map(({ index, name }) => [index, name]));
+
+const none = (what: string): CommandError =>
+  new CommandError(EXIT.refused, `${what}; "multihomed endpoint show" lists those that are there`);
+
+function show(id: number | null, json: boolean): Act {
+  return async (namespace) => {
+    const all = await dump(namespace).catch(explainRefusal);
+    const shown = id === null ? all : all.filter((endpoint) => endpoint.id === id);
+    if (id !== null && shown.length === 0) throw none(`no endpoint has the id ${id}`);
+    const bound = shown.some(({ ifindex }) => ifindex !== 0);
+    const names = bound ? namesOf(await dumpLinks(namespace.kernel.route)) : new Map<number, string>();
+    if (json) print(JSON.stringify(shown.map((endpoint) => endpointJson(endpoint, names))));
+    else for (const endpoint of shown) print(endpointText(endpoint, names));
+  };
+}
+
+function add(given: ReturnType<typeof addArguments>): Act {
+  return async (namespace) => {
+    const { kernel } = namespace;
+    const links = await dumpLinks(kernel.route);
+    const endpoint: Endpoint = {
+      id: given.id ?? 0,
+      address: given.address,
+      ifindex: given.dev === null ? 0 : deviceIndex(given.dev, links),
+      flags: flagBits(given.flags),
+      port: given.port ?? 0,
+    };
+    const operation =
+      `endpoint add ${endpointText(endpoint, namesOf(links)).replace(' id 0 ', ' ')}`.trimEnd();
+    try {
+      await addEndpoint(kernel.generic, kernel.mptcp, endpoint, operation);
+    } catch (error) {
+      if (!(error instanceof NetlinkError) || error.code === 'EPERM') throw error;
+      throw addRefusal(error, endpoint, await dump(namespace), namesOf(links));
+    }
+    const stands = (await dump(namespace)).find(
+      ({ address }) => mappedOf(address) === mappedOf(given.address),
+    );
+    await warnUseless(namespace, { ...endpoint, id: stands?.id ?? endpoint.id });
+  };
+}
+
+/** By name or altname; `if7` is the device of index 7, as for ip(8). */
+function deviceIndex(dev: string, links: readonly Link[]): number {
+  const link = links.find(({ name, altnames }) => name === dev || altnames.includes(dev));
+  const index = link?.index ?? Number(/^if(\d{1,9})$/.exec(dev)?.[1] ?? 0);
+  if (index > 0) return index;
+  throw wrong(`endpoint add: there is no interface ${JSON.stringify(dev)}; "ip link" lists them`);
+}
+
+function remove({ id, address }: ReturnType<typeof deleteArguments>): Act {
+  return async (namespace) => {
+    const { generic, mptcp } = namespace.kernel;
+    const all = await dump(namespace);
+    if (id === 0) return closeFirst(namespace, address!, all);
+    const endpoint = all.find((each) => each.id === id);
+    if (!endpoint) throw none(`endpoint delete: no endpoint has the id ${id}`);
+    await warnOwned(namespace, [endpoint], 'deleted');
+    await deleteEndpoint(generic, mptcp, endpoint, `endpoint delete id ${id}`).catch(explainRefusal);
+  };
+}
+
+/** The kernel consents to it whether there is such a connection or not. */
+async function closeFirst({ kernel }: Namespace, address: string, all: readonly Endpoint[]): Promise<void> {
+  const connections = await connectionsFrom(address);
+  await closeInitialSubflows(kernel.generic, kernel.mptcp, address, `endpoint delete id 0 ${address}`).catch(
+    explainRefusal,
+  );
+  if (connections === 0) warn(`no open connection started from ${address}: nothing was closed`);
+  const endpoint = all.find((each) => mappedOf(each.address) === mappedOf(address));
+  if (endpoint) warn(`the endpoint of ${address} stands; "endpoint delete id ${endpoint.id}" deletes it`);
+}
+
+function change({ id, address, port, flags }: ReturnType<typeof changeArguments>): Act {
+  return async (namespace) => {
+    const { generic, mptcp } = namespace.kernel;
+    const found = (await dump(namespace)).find((each) =>
+      address === null
+        ? each.id === id
+        : mappedOf(each.address) === mappedOf(address) &&
+          (id === null || each.id === id) &&
+          (port === null || !each.port || each.port === port),
+    );
+    const words = [
+      ...(id === null ? [] : [`id ${id}`]),
+      ...(address === null ? [] : [address]),
+      ...(port ? [`port ${port}`] : []),
+    ].join(' ');
+    if (!found) throw none(`endpoint change: there is no endpoint ${words}`);
+    const bits = flagBits(flags);
+    // The kernel sets both flags at once.
+    const lost = flagNames(found.flags & CHANGEABLE & ~bits).filter((name) => !flags.includes(`no${name}`));
+    if (lost.length > 0) warn(`${lost.join(', ')} is taken off too; name it beside ${flags[0]} to keep it`);
+    await warnOwned(namespace, [found], 'changed');
+    // The id where there is one, so that an address that has several ports is no question.
+    const target = address === null || id !== null ? { id: found.id } : { address, port: port ?? found.port };
+    await changeEndpoint(generic, mptcp, { ...target, flags: bits }, `endpoint change ${words}`).catch(
+      explainRefusal,
+    );
+  };
+}
+
+async function flush(namespace: Namespace): Promise<void> {
+  await warnOwned(namespace, await dump(namespace), 'deleted');
+  await flushEndpoints(namespace.kernel.generic, namespace.kernel.mptcp).catch(explainRefusal);
+}

@@ -1,0 +1,147 @@
+/** The arguments of `endpoint` and `limits`, as ip-mptcp(8) has them. */
+import ipaddr from 'ipaddr.js';
+import { MPTCP_PM_ADDR_FLAG_FULLMESH, MPTCP_PM_ADDR_FLAG_SIGNAL } from '../../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../../netlink/mptcp/limits.ts';
+import { flagBits } from '../../plan/flags.ts';
+import { byPrefix, isAddress, unknownWord, wholeNumber, Words, wrong } from './words.ts';
+
+const KEYWORDS = ['id', 'dev', 'port'] as const;
+const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'laminar', 'implicit'];
+const CHANGES = ['backup', 'nobackup', 'fullmesh', 'nofullmesh'];
+const PORT_MAX = 65535;
+const U32_MAX = 0xffff_ffff;
+
+export interface EndpointArguments {
+  readonly address: string | null;
+  readonly id: number | null;
+  /** An interface's name. */
+  readonly dev: string | null;
+  readonly port: number | null;
+  /** In the order in which they were given. */
+  readonly flags: readonly string[];
+}
+
+/** RFC 5952. ipaddr.js takes `::192.0.2.1` for an IPv4-mapped address, so dots become two words before it reads them. */
+function canonical(word: string): string {
+  const words = word.replace(/:(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...octets: string[]) => {
+    const [a, b, c, d] = octets.map(Number) as [number, number, number, number];
+    return `:${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  });
+  return ipaddr.parse(words).toString();
+}
+
+type Part = (typeof KEYWORDS)[number] | 'address';
+
+function parse(
+  place: string,
+  words: readonly string[],
+  parts: readonly Part[],
+  flags: readonly string[],
+): EndpointArguments {
+  const found: { -readonly [key in keyof EndpointArguments]: EndpointArguments[key] } = {
+    address: null,
+    id: null,
+    dev: null,
+    port: null,
+    flags: [],
+  };
+  const once = (part: Part, value: string | number): void => {
+    if (!parts.includes(part)) throw wrong(`${place} takes no ${part}`);
+    if (found[part] !== null && found[part] !== value)
+      throw wrong(`${place}: two values of ${part}, ${found[part]} and ${value}`);
+    Object.assign(found, { [part]: value });
+  };
+  const rest = new Words(words, place);
+  for (let word = rest.next(); word !== undefined; word = rest.next()) {
+    const keyword = byPrefix(word, KEYWORDS);
+    if (flags.includes(word)) found.flags = [...found.flags, word];
+    else if (keyword === 'dev') once('dev', rest.value('dev'));
+    else if (keyword !== null)
+      once(
+        keyword,
+        wholeNumber(rest.value(keyword), 0, keyword === 'id' ? 255 : PORT_MAX, `${place}: ${keyword}`),
+      );
+    else if (isAddress(word)) once('address', canonical(word));
+    else if ([...FLAGS, ...CHANGES].includes(word)) throw wrong(`${place} takes no ${word}`);
+    else throw unknownWord(word, [...KEYWORDS.filter((each) => parts.includes(each)), ...flags], place);
+  }
+  return found;
+}
+
+const noZero = (place: string, id: number | null): void => {
+  if (id === 0) throw wrong(`${place}: an id is 1 to 255; 0 is that of a connection's first subflow`);
+};
+
+/** `endpoint add IFADDR [dev IFNAME] [id ID] [port PORT] [FLAG ...]` */
+export function addArguments(words: readonly string[]): EndpointArguments & { readonly address: string } {
+  const place = 'endpoint add';
+  const given = parse(place, words, ['address', 'id', 'dev', 'port'], [...FLAGS, 'nobackup', 'nofullmesh']);
+  const { address, id, port } = given;
+  if (address === null) throw wrong(`${place} wants an address, such as 192.0.2.1 or 2001:db8::1`);
+  noZero(place, id);
+  const bits = flagBits(given.flags);
+  if (bits & MPTCP_PM_ADDR_FLAG_SIGNAL && bits & MPTCP_PM_ADDR_FLAG_FULLMESH)
+    throw wrong(`${place}: signal and fullmesh exclude each other`);
+  if (port && !(bits & MPTCP_PM_ADDR_FLAG_SIGNAL))
+    throw wrong(`${place}: a port is for an endpoint that is announced; add signal`);
+  return { ...given, address };
+}
+
+/** `endpoint delete id ID`, or `endpoint delete id 0 IFADDR` */
+export function deleteArguments(words: readonly string[]): {
+  readonly id: number;
+  readonly address: string | null;
+} {
+  const place = 'endpoint delete';
+  const { id, address } = parse(place, words, ['address', 'id'], []);
+  if (id === null)
+    throw wrong(`${place} wants the id of the endpoint${address === null ? '' : `, not its address alone`}`);
+  if (id !== 0 && address !== null)
+    throw wrong(`${place}: an address goes with id 0 only; the kernel would not look at it with id ${id}`);
+  if (id === 0 && address === null)
+    throw wrong(`${place} id 0 wants an address: the one whose connections lose their first subflow`);
+  return { id, address };
+}
+
+/** `endpoint change [id ID] [IFADDR] [port PORT] CHANGE-OPT` */
+export function changeArguments(words: readonly string[]): EndpointArguments {
+  const place = 'endpoint change';
+  const given = parse(place, words, ['address', 'id', 'port'], CHANGES);
+  const { id, address, port, flags } = given;
+  noZero(place, id);
+  if (id === null && address === null) throw wrong(`${place} wants the endpoint's id or its address`);
+  if (id !== null && port !== null) throw wrong(`${place}: a port goes with an address, not with an id`);
+  if (flags.length === 0) throw wrong(`${place} wants what is to change: ${CHANGES.join(', ')}`);
+  for (const flag of ['backup', 'fullmesh'])
+    if (flags.includes(flag) && flags.includes(`no${flag}`))
+      throw wrong(`${place}: ${flag} and no${flag} exclude each other`);
+  return given;
+}
+
+/** `endpoint show [id ID]` @returns null for all */
+export function showArguments(words: readonly string[]): number | null {
+  const { id } = parse('endpoint show', words, ['id'], []);
+  noZero('endpoint show', id);
+  return id;
+}
+
+/** `limits set [subflows NR] [add_addr_accepted NR]`; `subflow` is an older manual's. */
+export function limitsArguments(words: readonly string[]): Partial<Limits> {
+  const place = 'limits set';
+  const names = ['subflows', 'add_addr_accepted'] as const;
+  let limits: Partial<Limits> = {};
+  const rest = new Words(words, place);
+  for (let word = rest.next(); word !== undefined; word = rest.next()) {
+    const name = byPrefix(word, names);
+    if (name === null) throw unknownWord(word, names, place);
+    const value = wholeNumber(rest.value(name), 0, U32_MAX, `${place}: ${name}`);
+    limits = { ...limits, ...(name === 'subflows' ? { subflows: value } : { addAddrAccepted: value }) };
+  }
+  if (Object.keys(limits).length === 0) throw wrong(`${place} wants ${names.join(' N, or ')} N`);
+  return limits;
+}
+
+/** For verbs that stand alone. */
+export function noArguments(place: string, words: readonly string[]): void {
+  if (words.length > 0) throw wrong(`${place} takes nothing else, not ${JSON.stringify(words[0])}`);
+}

@@ -1,0 +1,117 @@
+/** Follows the uplinks: as the daemon tells of them, and from the kernel's own events while none runs. */
+import { watch, type Watch } from '../../control/client.ts';
+import type { StatusDocument } from '../../control/document.ts';
+import { listen } from '../../events/listener.ts';
+import type { Configuration } from '../../rules/rule.ts';
+import type { NetlinkSocket } from '../../system/addon.ts';
+import { statusWithoutDaemon, type Namespace } from '../namespace.ts';
+import { changes, type UplinkChange } from './change.ts';
+
+/** A daemon that was started is found after so long, in milliseconds. */
+const LOOK_FOR_DAEMON = 2_000;
+/** Events come in swarms. */
+const GATHER = 50;
+
+export interface FollowOptions {
+  readonly namespace: Namespace;
+  /** Read when it is needed first. */
+  readonly configuration: () => Promise<Configuration>;
+  readonly onChange: (change: UplinkChange) => void;
+  /** From where it is told now: the daemon's pid, or null for the kernel. */
+  readonly onSource: (daemon: number | null) => void;
+  readonly onError: (error: Error) => void;
+}
+
+export class Follower {
+  readonly #options: FollowOptions;
+  #before: StatusDocument['uplinks'] | null = null;
+  #source: number | null | undefined;
+  #events: NetlinkSocket | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #daemon: Watch | null = null;
+  #looking = false;
+  #stale = false;
+  #stopped = false;
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the first look is over. */
+  async start(): Promise<void> {
+    const { namespace, onError } = this.#options;
+    const daemon = await watch(
+      namespace.folder.socket,
+      (document) => this.#take(document as StatusDocument),
+      (error) => {
+        this.#daemon = null;
+        if (this.#stopped) return;
+        if (error) onError(error);
+        else this.start().catch(onError);
+      },
+    );
+    this.#rest();
+    if (this.#stopped) return daemon?.close();
+    if (daemon) {
+      this.#daemon = daemon;
+      this.#deaf();
+      return;
+    }
+    const fresh = this.#events === null;
+    this.#events ??= listen({
+      own: new Set(),
+      onStale: () => this.#wake(),
+      onOverrun: () => this.#wake(),
+      onError,
+    });
+    this.#timer = setTimeout(() => void this.start().catch(onError), LOOK_FOR_DAEMON);
+    if (fresh) await this.#look();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#rest();
+    this.#deaf();
+    this.#daemon?.close();
+  }
+
+  #rest(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** The daemon tells all. */
+  #deaf(): void {
+    this.#events?.close();
+    this.#events = null;
+  }
+
+  #wake(): void {
+    this.#stale = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    setTimeout(() => {
+      this.#look()
+        .catch(this.#options.onError)
+        .finally(() => {
+          this.#looking = false;
+          if (this.#stale && this.#events) this.#wake();
+        });
+    }, GATHER);
+  }
+
+  async #look(): Promise<void> {
+    this.#stale = false;
+    const document = await statusWithoutDaemon(this.#options.namespace, await this.#options.configuration());
+    if (this.#events) this.#take(document);
+  }
+
+  #take({ daemon, uplinks }: StatusDocument): void {
+    const { onSource, onChange } = this.#options;
+    const source = daemon?.pid ?? null;
+    if (source !== this.#source) onSource(source);
+    this.#source = source;
+    if (this.#before) for (const change of changes(this.#before, uplinks)) onChange(change);
+    this.#before = uplinks;
+  }
+}

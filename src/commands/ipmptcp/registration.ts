@@ -1,0 +1,123 @@
+/** `endpoint`, `limits` and `monitor` in the tree of commands; as for ip(8), a beginning of their names is enough. */
+import type { Command } from 'commander';
+import { byPrefix, unknownWord } from './words.ts';
+
+type SetCode = (code: number) => void;
+type Flags = { readonly json?: boolean };
+
+const WORDS = '[words...]';
+
+export function registerIpMptcp(root: Command, setCode: SetCode): void {
+  registerEndpoint(root, setCode);
+  registerLimits(root, setCode);
+  registerMonitor(root, setCode);
+  for (const name of ['endpoint', 'limits', 'monitor']) abbreviate(root, name);
+}
+
+function registerEndpoint(root: Command, setCode: SetCode): void {
+  const endpoint = root
+    .command('endpoint')
+    .description('MPTCP endpoints: what "ip mptcp endpoint" does, in its words');
+  const verb = (name: 'add' | 'delete' | 'change' | 'flush', usage: string, description: string): void => {
+    endpoint
+      .command(name)
+      .argument(WORDS)
+      .usage(usage)
+      .description(description)
+      .action(async (words: string[]) =>
+        setCode(await (await import('../endpoint.ts')).endpointCommand(name, words)),
+      );
+  };
+  verb(
+    'add',
+    'IFADDR [dev IFNAME] [id ID] [port PORT] [signal|subflow|backup|fullmesh|laminar ...]',
+    'add one',
+  );
+  verb(
+    'delete',
+    'id ID | id 0 IFADDR',
+    'delete one; with id 0: close the first subflow of connections from IFADDR',
+  );
+  verb(
+    'change',
+    '{id ID | IFADDR [port PORT]} {backup|nobackup|fullmesh|nofullmesh ...}',
+    'set flags, all at once',
+  );
+  verb('flush', '', 'delete all, whoever made them');
+  endpoint
+    .command('show', { isDefault: true })
+    .argument(WORDS)
+    .usage('[id ID]')
+    .description('list them')
+    .option('--json', 'as "ip -j mptcp endpoint"')
+    .action(async (words: string[], flags: Flags) => {
+      const { endpointCommand, ENDPOINT_VERBS } = await import('../endpoint.ts');
+      const begun = redirect(words, ENDPOINT_VERBS, 'endpoint', ['id']);
+      if (begun === null) return setCode(await endpointCommand('show', words, flags));
+      await root.parseAsync(['endpoint', begun, ...words.slice(1), ...json(flags)], { from: 'user' });
+    });
+}
+
+function registerLimits(root: Command, setCode: SetCode): void {
+  const limits = root.command('limits').description('the limits on subflows: what "ip mptcp limits" does');
+  limits
+    .command('set')
+    .argument(WORDS)
+    .usage('[subflows NR] [add_addr_accepted NR]')
+    .description('set one or both; what is not named stays')
+    .action(async (words: string[]) =>
+      setCode(await (await import('../limits.ts')).limitsCommand('set', words)),
+    );
+  limits
+    .command('show', { isDefault: true })
+    .argument(WORDS)
+    .usage('')
+    .description('show both')
+    .option('--json', 'with the keys of "ip mptcp limits"')
+    .action(async (words: string[], flags: Flags) => {
+      const { limitsCommand, LIMITS_VERBS } = await import('../limits.ts');
+      const begun = redirect(words, LIMITS_VERBS, 'limits', []);
+      if (begun === null) return setCode(await limitsCommand('show', words, flags));
+      await root.parseAsync(['limits', begun, ...words.slice(1), ...json(flags)], { from: 'user' });
+    });
+}
+
+function registerMonitor(root: Command, setCode: SetCode): void {
+  root
+    .command('monitor')
+    .description("changes as they happen: uplinks, and the kernel's MPTCP events")
+    .option('--json', 'one JSON document a line')
+    .option('--mptcp', 'the MPTCP events alone, as "ip mptcp monitor" prints them')
+    .option('--config <file>', 'the rules to go by where no daemon runs')
+    .action(async (flags) => setCode(await (await import('../monitor.ts')).monitorCommand(flags)));
+}
+
+const json = (flags: Flags): string[] => (flags.json ? ['--json'] : []);
+
+/** What is no command comes to the default one, `show`; its first word may be the beginning of another verb. */
+function redirect<T extends string>(
+  words: readonly string[],
+  verbs: readonly T[],
+  place: string,
+  own: readonly string[],
+): T | null {
+  const [first] = words;
+  if (first === undefined || byPrefix(first, own) !== null) return null;
+  const verb = byPrefix(first, verbs);
+  if (verb === null) throw unknownWord(first, [...verbs, ...own], place);
+  return verb;
+}
+
+/** Hidden, so that neither help nor completion nor "did you mean" knows them. */
+function abbreviate(root: Command, name: string): void {
+  for (let length = 1; length < name.length; length++) {
+    root
+      .command(name.slice(0, length), { hidden: true })
+      .argument(WORDS)
+      .helpOption(false)
+      .allowUnknownOption()
+      .action(async (words: string[]) => {
+        await root.parseAsync([name, ...words], { from: 'user' });
+      });
+  }
+}

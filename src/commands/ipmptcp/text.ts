@@ -1,0 +1,64 @@
+/** Endpoints and limits as `ip mptcp` prints them, and as `ip -j mptcp` does. */
+import ipaddr from 'ipaddr.js';
+import type { Endpoint } from '../../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../../netlink/mptcp/limits.ts';
+import { flagBits, flagNames } from '../../plan/flags.ts';
+import { printable } from '../../system/printable.ts';
+
+/** By index; of a device that is gone ip(8) makes a name. */
+export type Names = ReadonlyMap<number, string>;
+const deviceName = (names: Names, ifindex: number): string => names.get(ifindex) ?? `if${ifindex >>> 0}`;
+
+/** inet_ntop(3) writes what holds an IPv4 address with dots. */
+export function inetText(address: string): string {
+  if (!address.includes(':')) return address;
+  const words = (ipaddr.parse(address) as ipaddr.IPv6).parts;
+  const leading = words.findIndex((word) => word !== 0);
+  const dotted = leading === 6 || (leading === 5 && words[5] === 0xffff);
+  if (!dotted) return address;
+  const [high, low] = [words[6]!, words[7]!];
+  return `::${leading === 5 ? 'ffff:' : ''}${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+}
+
+/** Flags by name, and the bits that have none in hexadecimal. */
+function splitFlags(flags: number): { named: string[]; raw: string | null } {
+  const named = flagNames(flags).filter((name) => !name.startsWith('0x'));
+  const rest = (flags & ~flagBits(named)) >>> 0;
+  return { named, raw: rest === 0 ? null : rest.toString(16).padStart(2, '0') };
+}
+
+/** With the space at the end that ip(8) leaves. */
+export function endpointText(endpoint: Endpoint, names: Names): string {
+  const { address, port, id, flags, ifindex } = endpoint;
+  const { named, raw } = splitFlags(flags);
+  const words = [
+    inetText(address),
+    ...(port ? [`port ${port}`] : []),
+    `id ${id}`,
+    ...named,
+    ...(raw === null ? [] : [`rawflags ${raw}`]),
+    ...(ifindex ? [`dev ${printable(deviceName(names, ifindex))}`] : []),
+  ];
+  return words.map((word) => `${word} `).join('');
+}
+
+export function endpointJson(endpoint: Endpoint, names: Names): object {
+  const { address, port, id, flags, ifindex } = endpoint;
+  const { named, raw } = splitFlags(flags);
+  return {
+    address: inetText(address),
+    ...(port ? { port } : {}),
+    id,
+    ...Object.fromEntries(named.map((name) => [name, true])),
+    ...(raw === null ? {} : { rawflags: raw }),
+    ...(ifindex ? { dev: deviceName(names, ifindex) } : {}),
+  };
+}
+
+export const limitsText = ({ subflows, addAddrAccepted }: Limits): string =>
+  `add_addr_accepted ${addAddrAccepted} subflows ${subflows} `;
+
+export const limitsJson = ({ subflows, addAddrAccepted }: Limits): object => ({
+  add_addr_accepted: addAddrAccepted,
+  subflows,
+});

@@ -1,0 +1,66 @@
+/** What a user should know beside the kernel's consent; on standard error. */
+import { getEndpoint, MPTCP_PM_ADDR_FLAG_LAMINAR, type Endpoint } from '../../netlink/mptcp/endpoint.ts';
+import { dumpSubflowSockets } from '../../netlink/diag.ts';
+import { Connection } from '../../netlink/connection.ts';
+import { NetlinkError } from '../../netlink/error.ts';
+import { mappedOf } from '../../netlink/ip.ts';
+import { dumpAddresses } from '../../netlink/route/address.ts';
+import { isOwned } from '../../plan/assess.ts';
+import { flagNames } from '../../plan/flags.ts';
+import { NETLINK_SOCK_DIAG } from '../../system/addon.ts';
+import { systemClock } from '../../system/clock.ts';
+import { inetText } from './text.ts';
+import { askStatus, type Namespace } from '../namespace.ts';
+
+export const warn = (text: string): void => void process.stderr.write(`warning: ${text}\n`);
+
+/** Of what is about to be deleted or changed, what is the daemon's. */
+export async function warnOwned(
+  namespace: Namespace,
+  endpoints: readonly Endpoint[],
+  what: 'deleted' | 'changed',
+): Promise<void> {
+  const { memory } = namespace.journal.read();
+  const ours = endpoints.filter((endpoint) => isOwned(memory, endpoint));
+  if (ours.length === 0) return;
+  const names = ours.map(({ id, address }) => `${address} (id ${id})`).join(', ');
+  const many = ours.length > 1;
+  const back = what === 'deleted' ? `${many ? 'them' : 'it'} back` : `${many ? 'their' : 'its'} flags back`;
+  // One that does not answer runs all the same.
+  const runs = (await askStatus(namespace).catch(() => true)) !== null;
+  const when = runs ? 'which will put' : 'whose daemon, when it is started, will put';
+  warn(
+    `${names} ${many ? 'belong' : 'belongs'} to multihomed, ${when} ${back} where a rule still wants it; ` +
+      'a rule decides for good (/etc/multihomed/config.yaml), "multihomed flush" removes all that is its own',
+  );
+}
+
+/** What the kernel takes without a word although it has no effect. */
+export async function warnUseless({ kernel }: Namespace, added: Endpoint): Promise<void> {
+  const { address, flags, id } = added;
+  if (flags === 0) warn('an endpoint without signal or subflow leads to no subflow');
+  if (flags & MPTCP_PM_ADDR_FLAG_LAMINAR && id !== 0) {
+    const stands = await getEndpoint(kernel.generic, kernel.mptcp, id);
+    const dropped = stands ? flagNames(flags & ~stands.flags) : [];
+    if (dropped.length > 0) warn(`this kernel does not know ${dropped.join(', ')}, and has left it out`);
+  }
+  const addresses = await dumpAddresses(kernel.route);
+  if (!addresses.some((each) => each.address === mappedOf(address)))
+    warn(`no interface of this host has the address ${inetText(address)} now`);
+}
+
+/** @returns how many connections started from this address, as far as the kernel tells it */
+export async function connectionsFrom(address: string): Promise<number> {
+  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
+  try {
+    const initial = (await dumpSubflowSockets(diag)).filter(
+      ({ ids, local }) => ids.local === 0 && mappedOf(local.address) === mappedOf(address),
+    );
+    return new Set(initial.map(({ token }) => token)).size;
+  } catch (error) {
+    if (error instanceof NetlinkError) return 0;
+    throw error;
+  } finally {
+    diag.close();
+  }
+}

@@ -1,0 +1,66 @@
+/** Words of the command line as iproute2 reads them: keywords by any prefix of their own, numbers in C's notation. */
+import { isIPv4, isIPv6 } from 'node:net';
+import { nearest } from '../../rules/nearest.ts';
+import { CommandError, EXIT } from '../exit.ts';
+
+export const wrong = (message: string): CommandError => new CommandError(EXIT.usage, message);
+
+/** The one of `names` that `word` begins, or is; null where none or several are. */
+export function byPrefix<T extends string>(word: string, names: readonly T[]): T | null {
+  if (word === '') return null;
+  const exact = names.find((name) => name === word);
+  const matching = names.filter((name) => name.startsWith(word));
+  return exact ?? (matching.length === 1 ? matching[0]! : null);
+}
+
+/** What is said of a word that nothing stands for. @param place such as `endpoint add` */
+export function unknownWord(word: string, names: readonly string[], place: string): CommandError {
+  const several = names.filter((name) => word !== '' && name.startsWith(word));
+  const near = nearest(word, names);
+  const hint =
+    several.length > 1
+      ? `; it may be ${several.join(' or ')}`
+      : near === null
+        ? `; known are ${names.join(', ')}`
+        : `; did you mean ${near}?`;
+  return wrong(`${place}: ${JSON.stringify(word)} is not known here${hint}`);
+}
+
+/** As strtoul(3) with base 0 reads it: decimal, 0x and octal. @throws CommandError with what was expected */
+export function wholeNumber(word: string, least: number, most: number, what: string): number {
+  const digits = /^\+?(?:0x([0-9a-f]+)|(0[0-7]*)|([1-9]\d*))$/i.exec(word);
+  const [, hexadecimal, octal, decimal] = digits ?? [];
+  const value = hexadecimal
+    ? Number.parseInt(hexadecimal, 16)
+    : octal
+      ? Number.parseInt(octal, 8)
+      : Number(decimal);
+  if (digits && value >= least && value <= most) return value;
+  throw wrong(`${what} is a number from ${least} to ${most}, not ${JSON.stringify(word)}`);
+}
+
+/** Written in full: what ip(8) makes of `10.1` or `any` is no address that anybody means. */
+export const isAddress = (word: string): boolean => isIPv4(word) || (isIPv6(word) && !word.includes('%'));
+
+/** Words one after the other. */
+export class Words {
+  readonly #words: readonly string[];
+  readonly #place: string;
+  #at = 0;
+
+  constructor(words: readonly string[], place: string) {
+    this.#words = words;
+    this.#place = place;
+  }
+
+  next(): string | undefined {
+    return this.#words[this.#at++];
+  }
+
+  /** The word behind a keyword. */
+  value(keyword: string): string {
+    const word = this.next();
+    if (word === undefined) throw wrong(`${this.#place}: ${keyword} wants a value`);
+    return word;
+  }
+}

@@ -1,0 +1,60 @@
+/** `multihomed limits ...`: what `ip mptcp limits` does, ip-mptcp(8). */
+import { getLimits, setLimits, type Limits } from '../netlink/mptcp/limits.ts';
+import { EXIT } from './exit.ts';
+import { limitsArguments, noArguments } from './ipmptcp/arguments.ts';
+import { explainRefusal } from './ipmptcp/refusal.ts';
+import { limitsJson, limitsText } from './ipmptcp/text.ts';
+import { warn } from './ipmptcp/warning.ts';
+import { askStatus, openNamespace, type Namespace } from './namespace.ts';
+import { print } from './print.ts';
+
+export const LIMITS_VERBS = ['set', 'show'] as const;
+export type LimitsVerb = (typeof LIMITS_VERBS)[number];
+
+/** @param words as they stand after the verb */
+export async function limitsCommand(
+  verb: LimitsVerb,
+  words: readonly string[],
+  flags: { readonly json?: boolean } = {},
+): Promise<number> {
+  const limits = verb === 'set' ? limitsArguments(words) : null;
+  if (limits === null) noArguments('limits show', words);
+  const namespace = await openNamespace();
+  try {
+    if (limits === null) await show(namespace, flags.json ?? false);
+    else await set(namespace, limits);
+    return EXIT.done;
+  } finally {
+    namespace.kernel.close();
+  }
+}
+
+async function show({ kernel }: Namespace, json: boolean): Promise<void> {
+  const limits = await getLimits(kernel.generic, kernel.mptcp).catch(explainRefusal);
+  print(json ? JSON.stringify([limitsJson(limits)]) : limitsText(limits));
+}
+
+async function set(namespace: Namespace, limits: Partial<Limits>): Promise<void> {
+  const { generic, mptcp } = namespace.kernel;
+  const words = [
+    ...(limits.addAddrAccepted === undefined ? [] : [`add_addr_accepted ${limits.addAddrAccepted}`]),
+    ...(limits.subflows === undefined ? [] : [`subflows ${limits.subflows}`]),
+  ].join(' ');
+  await warnRaised(namespace, limits);
+  await setLimits(generic, mptcp, limits, `limits set ${words}`).catch(explainRefusal);
+}
+
+/** What the daemon has raised it raises again while its endpoints stand. */
+async function warnRaised(namespace: Namespace, limits: Partial<Limits>): Promise<void> {
+  const { raised } = namespace.journal.read().memory;
+  const again = (['subflows', 'addAddrAccepted'] as const).filter((limit) => {
+    const [to, wanted] = [raised[limit]?.to, limits[limit]];
+    return to !== undefined && wanted !== undefined && wanted < to;
+  });
+  if (again.length === 0 || (await askStatus(namespace).catch(() => true)) === null) return;
+  const names = again.map((limit) => (limit === 'subflows' ? 'subflows' : 'add_addr_accepted'));
+  warn(
+    `the daemon has raised ${names.join(' and ')} and will do so again while its endpoints stand; ` +
+      '"limits: leave" or numbers in /etc/multihomed/config.yaml decide for good',
+  );
+}

@@ -1,0 +1,129 @@
+/** `multihomed monitor`: uplinks and MPTCP connections as they change. */
+import { ControlError } from '../control/client.ts';
+import { listenMptcp } from '../events/mptcp.ts';
+import { DecodeError } from '../netlink/attribute.ts';
+import type { Message } from '../netlink/message.ts';
+import { decodeMptcpEvent, type MptcpEvent } from '../netlink/mptcp/event.ts';
+import { dumpLinks } from '../netlink/route/link.ts';
+import { SystemError } from '../system/system-error.ts';
+import { configurationOrExit } from './configuration.ts';
+import { CommandError, EXIT } from './exit.ts';
+import { eventText } from './ipmptcp/event.ts';
+import { Follower } from './ipmptcp/follow.ts';
+import { mptcpJson, mptcpLine, uplinkJson, uplinkLine } from './ipmptcp/line.ts';
+import { openNamespace, type Namespace } from './namespace.ts';
+import { print } from './print.ts';
+
+export interface MonitorFlags {
+  readonly json?: boolean;
+  readonly mptcp?: boolean;
+  readonly config?: string;
+}
+
+/** Until it is ended: Ctrl-C, SIGTERM, or nobody who reads. */
+export async function monitorCommand(flags: MonitorFlags): Promise<number> {
+  if (flags.mptcp && flags.json)
+    throw new CommandError(
+      EXIT.usage,
+      '--mptcp prints the text of "ip mptcp monitor"; leave --json or --mptcp out',
+    );
+  const namespace = await openNamespace();
+  try {
+    await follow(namespace, flags);
+    return EXIT.done;
+  } finally {
+    namespace.kernel.close();
+  }
+}
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+async function follow(namespace: Namespace, flags: MonitorFlags): Promise<void> {
+  const ended = ending();
+  const socket = await connections(namespace, flags, ended.reject);
+  const config = flags.config === undefined ? {} : { config: flags.config };
+  let configuration: ReturnType<typeof configurationOrExit> | undefined;
+  const follower = new Follower({
+    namespace,
+    configuration: () => (configuration ??= configurationOrExit(config)),
+    onChange: (change) => {
+      // What no rule uses comes and goes with every privacy address.
+      if (flags.json) print(JSON.stringify(uplinkJson(new Date(), change)));
+      else if (change.state !== 'ignored' || (change.was !== null && change.was !== 'ignored'))
+        print(uplinkLine(new Date(), change));
+    },
+    onSource: (daemon) =>
+      say(
+        daemon === null
+          ? 'No daemon runs here: uplinks are followed from what the kernel has, and nothing is made for them.'
+          : `Uplinks are followed as the daemon (pid ${daemon}) sees them.`,
+      ),
+    onError: (error) =>
+      ended.reject(error instanceof ControlError ? new CommandError(EXIT.daemon, error.message) : error),
+  });
+  try {
+    if (!flags.mptcp) await follower.start();
+    await ended.promise;
+  } finally {
+    follower.stop();
+    socket?.close();
+  }
+}
+
+/** @returns null where they cannot be followed; the uplinks are all the same */
+async function connections(
+  { kernel }: Namespace,
+  { json, mptcp }: MonitorFlags,
+  onError: (error: Error) => void,
+): Promise<{ close(): void } | null> {
+  let order = Promise.resolve();
+  const tell = async (messages: readonly Message[], time: Date): Promise<void> => {
+    const events = messages.map(decodeMptcpEvent).filter((event) => event !== null);
+    const names = events.some(({ ifindex }) => ifindex !== null)
+      ? new Map((await dumpLinks(kernel.route)).map(({ index, name }) => [index, name]))
+      : new Map<number, string>();
+    const name = ({ ifindex }: MptcpEvent): string | undefined => names.get(ifindex ?? 0);
+    for (const event of events)
+      print(json ? JSON.stringify(mptcpJson(time, event, name(event))) : mptcpLine(time, event, name(event)));
+  };
+  try {
+    const socket = listenMptcp({
+      family: kernel.mptcp,
+      onEvents: (messages) => {
+        const time = new Date();
+        if (mptcp) for (const message of messages) print(eventText(message));
+        else
+          order = order
+            .then(() => tell(messages, time))
+            .catch((error: Error) => {
+              if (error instanceof DecodeError) say(`an event could not be read: ${error.message}`);
+              else onError(error);
+            });
+      },
+      onOverrun: () => say('MPTCP events were lost: they came faster than they could be read.'),
+      onError,
+    });
+    if (socket) return socket;
+    if (mptcp)
+      throw new CommandError(EXIT.unavailable, 'This kernel tells of no MPTCP events (Linux 5.12 does).');
+    say('This kernel tells of no MPTCP events (Linux 5.12 does); only uplinks are shown.');
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.code !== 'EPERM') throw error;
+    if (mptcp) throw new CommandError(EXIT.permission, 'MPTCP events need CAP_NET_ADMIN: run it as root.');
+    say('MPTCP events need CAP_NET_ADMIN (run it as root to see them); only uplinks are shown.');
+  }
+  return null;
+}
+
+function ending(): { promise: Promise<void>; reject: (error: Error) => void } {
+  let reject!: (error: Error) => void;
+  const promise = new Promise<void>((resolve, no) => {
+    reject = no;
+    process.once('SIGINT', resolve).once('SIGTERM', resolve).once('SIGHUP', resolve);
+    process.stdout.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EPIPE' ? resolve() : no(error),
+    );
+  });
+  promise.catch(() => undefined);
+  return { promise, reject };
+}
