@@ -203,7 +203,8 @@ export class Loop {
     this.#parts.onPass(this.#view);
     const done = outcomes.filter((outcome) => !outcome.error).map((outcome) => outcome.action);
     if (this.#memory.resting) this.#flushed.push(...done.map(actionText));
-    for (const action of done) for (const part of staleBy(action)) this.#stale.add(part);
+    // Refused or unanswered, it may have been done all the same: what the kernel has tells.
+    for (const { action } of outcomes) for (const part of staleBy(action)) this.#stale.add(part);
     // A refusal changes what is planned, too.
     return outcomes.length > 0;
   }

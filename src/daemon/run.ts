@@ -61,7 +61,7 @@ export async function run(options: RunOptions): Promise<void> {
   const identity: Identity = { boot: bootId(), namespace: kernel.namespace };
   const journal = new Journal(folder.journal, identity);
   const record = journal.read();
-  const told = (record.told as ToldRecord | null) ?? nobodyTold;
+  const told = { ...nobodyTold, ...(record.told as Partial<ToldRecord> | null) };
   let configuration = options.configuration;
   const reader = new SnapshotReader({
     ...kernel,

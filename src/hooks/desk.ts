@@ -7,6 +7,8 @@ export interface DeskParts<Facts> {
   readonly limiter: Limiter;
   /** What was told in an earlier run of the daemon, by key. */
   readonly told: Readonly<Record<string, Facts>>;
+  /** Keys of those whose end was cut short in an earlier run. */
+  readonly leaving: readonly string[];
   /** Tells it; false when it was cut short. Never rejects. */
   readonly tell: (telling: Telling<Facts>) => Promise<boolean>;
   readonly onTold: () => void;
@@ -23,7 +25,8 @@ export class Desk<Facts extends { readonly reason: string }> {
 
   constructor(parts: DeskParts<Facts>) {
     this.#parts = parts;
-    for (const [key, facts] of Object.entries(parts.told)) this.#parties.set(key, newParty(facts));
+    for (const [key, facts] of Object.entries(parts.told))
+      this.#parties.set(key, newParty(facts, parts.leaving.includes(key)));
   }
 
   /** What has been told and not taken back, by key. */
@@ -31,6 +34,11 @@ export class Desk<Facts extends { readonly reason: string }> {
     const record: Record<string, Facts> = {};
     for (const [key, party] of this.#parties) if (party.told !== null) record[key] = party.told;
     return record;
+  }
+
+  /** Keys of those whose end was begun and is not over. */
+  get leaving(): string[] {
+    return [...this.#parties].filter(([, party]) => party.leaving && party.told !== null).map(([key]) => key);
   }
 
   /** `level` is all that is so; a key that is absent is gone, for the reason in `farewells` if there is one. */

@@ -11,9 +11,11 @@ import type { Telling } from './told.ts';
 export interface ToldRecord {
   readonly uplinks: Readonly<Record<string, UplinkFacts>>;
   readonly links: Readonly<Record<string, LinkFacts>>;
+  /** Keys of either whose end was begun and is not over. */
+  readonly leaving: readonly string[];
 }
 
-export const nobodyTold: ToldRecord = { uplinks: {}, links: {} };
+export const nobodyTold: ToldRecord = { uplinks: {}, links: {}, leaving: [] };
 
 export interface DispatcherParts {
   readonly runner: HookRunner;
@@ -52,6 +54,7 @@ export class HookDispatcher {
     const limiter = new Limiter(AT_A_TIME);
     const shared = {
       limiter,
+      leaving: told.leaving,
       tell: (telling: Telling<UplinkFacts | LinkFacts>) => this.#tell(telling),
       onTold: () => this.#report(),
     };
@@ -115,7 +118,8 @@ export class HookDispatcher {
   }
 
   #report(): void {
-    this.#onTold({ uplinks: this.#uplinks.told, links: this.#links.told });
+    const leaving = [...this.#uplinks.leaving, ...this.#links.leaving];
+    this.#onTold({ uplinks: this.#uplinks.told, links: this.#links.told, leaving });
   }
 
   #speakable<Facts extends { readonly interface: string }>(

@@ -15,6 +15,8 @@ export interface Party<Facts> {
   readonly farewell: string | null;
   /** What is being told at this moment. */
   readonly telling: Telling<Facts> | null;
+  /** Its end was begun and cut short: whatever is so now, it is told again first. */
+  readonly leaving: boolean;
 }
 
 export interface Telling<Facts> {
@@ -22,9 +24,9 @@ export interface Telling<Facts> {
   readonly facts: Facts;
 }
 
-export function newParty<Facts>(told: Facts | null): Party<Facts> {
+export function newParty<Facts>(told: Facts | null, leaving = false): Party<Facts> {
   // Until the first level is known, what was told last is assumed to be so still.
-  return { told, wanted: told, farewell: null, telling: null };
+  return { told, wanted: told, farewell: null, telling: null, leaving };
 }
 
 /** The next run that is due, or null. Never one while another runs. */
@@ -32,11 +34,11 @@ export function next<Facts extends { readonly reason: string }>(
   party: Party<Facts>,
   words: Vocabulary<Facts>,
 ): Telling<Facts> | null {
-  const { told, wanted, farewell, telling } = party;
+  const { told, wanted, farewell, telling, leaving } = party;
   if (telling !== null) return null;
   if (told === null) return wanted === null ? null : { action: words.come, facts: wanted };
   // On the way down the last known values are told: a hook undoes what it did with them.
-  if (wanted === null) {
+  if (wanted === null || leaving) {
     return { action: words.go, facts: farewell === null ? told : { ...told, reason: farewell } };
   }
   if (!words.same(told, wanted)) return { action: words.go, facts: told };
@@ -53,11 +55,13 @@ export function started<Facts>(
   telling: Telling<Facts>,
   words: Vocabulary<Facts>,
 ): Party<Facts> {
-  return { ...party, telling, told: telling.action === words.go ? party.told : telling.facts };
+  const leaving = telling.action === words.go;
+  return { ...party, telling, leaving, told: leaving ? party.told : telling.facts };
 }
 
 export function finished<Facts>(party: Party<Facts>, words: Vocabulary<Facts>): Party<Facts> {
-  return { ...party, telling: null, told: party.telling?.action === words.go ? null : party.told };
+  const gone = party.telling?.action === words.go;
+  return { ...party, telling: null, leaving: false, told: gone ? null : party.told };
 }
 
 /** Neither told nor wanted nor running: nothing to remember. */

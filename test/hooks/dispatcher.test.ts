@@ -125,7 +125,7 @@ describe('telling hooks', () => {
     second.dispatcher.wantUplinks(level(stays));
     await second.runner.endAll();
     expect(second.actions()).toEqual(['eth1 down']);
-    expect(second.records.at(-1)).toEqual({ uplinks: { stays }, links: {} });
+    expect(second.records.at(-1)).toEqual({ uplinks: { stays }, links: {}, leaving: [] });
   });
 
   it('leaves an end that was cut short for the next daemon to tell', async () => {
@@ -137,6 +137,10 @@ describe('telling hooks', () => {
     dispatcher.wantUplinks(level(uplink({ gateway: null })));
     expect(actions()).toEqual(['wwan0 up', 'wwan0 down']);
     expect(records.at(-1)?.uplinks).toEqual({ [uplink().rule]: uplink() });
+    const next = stage(JSON.parse(JSON.stringify(records.at(-1))) as ToldRecord);
+    next.dispatcher.wantUplinks(level(uplink()));
+    await next.runner.endAll();
+    expect(next.actions()).toEqual(['wwan0 down', 'wwan0 up']);
   });
 
   it('goes on when the runner itself fails', async () => {
