@@ -82,7 +82,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   demo: [['demo', 'half a minute; needs no root']],
   completion: [
-    ['completion bash >/usr/share/bash-completion/completions/multihomed', 'for all users'],
+    ['completion bash >/etc/bash_completion.d/multihomed', 'for all users'],
     ['completion zsh >/usr/local/share/zsh/site-functions/_multihomed', 'for all users'],
     ['completion fish >~/.config/fish/completions/multihomed.fish', 'for you'],
   ],
