@@ -145,6 +145,7 @@ class Reader {
   readonly #diag: Connection;
   readonly #config: string | undefined;
   readonly #sampler = new Sampler();
+  readonly #names = new Map<string, string>();
   #configuration: Configuration | null = null;
   #status: StatusDocument | null = null;
   #asking: Promise<void> | null = null;
@@ -180,7 +181,7 @@ class Reader {
     const problems: string[] = [];
     const [sockets] = await Promise.all([this.#sockets(problems), this.#patience(this.#asking)]);
     if (this.#problem !== null) problems.push(this.#problem);
-    return this.#sampler.take({ ...sockets, status: this.#status, names: addressNames(), problems });
+    return this.#sampler.take({ ...sockets, status: this.#status, names: this.#learnNames(), problems });
   }
 
   async #sockets(problems: string[]): Promise<Pick<Sample, 'at' | 'subflows' | 'connections'>> {
@@ -195,6 +196,13 @@ class Reader {
       problems.push(`connections could not be read: ${firstLine(error)}`);
       return { at: systemClock.now(), subflows: [], connections: [] };
     }
+  }
+
+  /** Those of addresses that are gone stay: their subflows close later. */
+  #learnNames(): ReadonlyMap<string, string> {
+    for (const [name, addresses] of Object.entries(networkInterfaces()))
+      for (const { address } of addresses ?? []) this.#names.set(address, name);
+    return this.#names;
   }
 
   async #patience(asking: Promise<void>): Promise<void> {
@@ -215,13 +223,6 @@ function withoutDiag(error: unknown): ConnectionSocket[] {
 
 const firstLine = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
-
-function addressNames(): Map<string, string> {
-  const names = new Map<string, string>();
-  for (const [name, addresses] of Object.entries(networkInterfaces()))
-    for (const { address } of addresses ?? []) names.set(address, name);
-  return names;
-}
 
 const CAP_NET_ADMIN = 12n;
 

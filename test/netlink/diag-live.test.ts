@@ -1,0 +1,94 @@
+/** Live connections between two namespaces; ss(8) is the oracle. */
+import { expect } from 'vitest';
+import { Connection } from '../../src/netlink/connection.ts';
+import { dumpConnectionSockets, dumpSubflowSockets } from '../../src/netlink/diag.ts';
+import { NETLINK_SOCK_DIAG } from '../../src/system/addon.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { test } from '../support/lab.ts';
+
+/** What `ss -tin` prints of one subflow. */
+interface Shown {
+  readonly state: string;
+  readonly local: string;
+  readonly remote: string;
+  readonly token: number;
+  readonly ids: { readonly local: number; readonly remote: number };
+  readonly flags: string;
+  readonly acked: number;
+  readonly received: number;
+  readonly retransmits: number;
+  /** Milliseconds. */
+  readonly rtt: number;
+}
+
+function shown(text: string): Shown[] {
+  return text
+    .replace(/\n[ \t]+/g, ' ')
+    .split('\n')
+    .filter((line) => line.includes('tcp-ulp-mptcp'))
+    .map((line) => {
+      const [state = '', , , local = '', remote = ''] = line.trim().split(/\s+/);
+      const of = (pattern: RegExp, otherwise = '0'): string => pattern.exec(line)?.[1] ?? otherwise;
+      const [, , remoteId, token = '', localId] =
+        /token:(\w+)\(id:(\d+)\)\/(\w+)\(id:(\d+)\)/.exec(line) ?? [];
+      return {
+        ...{ state, remote, local: local.replace(/%[^:]+/, '') },
+        token: Number.parseInt(token, 16),
+        ids: { local: Number(localId), remote: Number(remoteId) },
+        flags: of(/flags:(\w+)/),
+        acked: Number(of(/bytes_acked:(\d+)/)),
+        received: Number(of(/bytes_received:(\d+)/)),
+        retransmits: Number(of(/retrans:\d+\/(\d+)/)),
+        rtt: Number(of(/ rtt:([\d.]+)/)),
+      };
+    })
+    .sort((a, b) => (a.local < b.local ? -1 : 1));
+}
+
+test('says of subflows and connections what ss says', async ({ lab }) => {
+  const first = lab.cable('eth0').up().give();
+  const second = lab.cable('wwan0').up().give();
+  for (const cable of [first, second]) {
+    lab.host.ip(`route add default via ${cable.gateway()} dev ${cable.device} metric ${cable.network}`);
+    // Each address leaves by its own cable.
+    lab.host.ip(`route add default via ${cable.gateway()} table ${100 + cable.network}`);
+    lab.host.ip(`rule add from ${cable.address()} lookup ${100 + cable.network}`);
+  }
+  const connections = await lab.connections();
+  const connection = await connections.open(first.address());
+  lab.host.ip('mptcp limits set subflows 8');
+  lab.host.ip(`mptcp endpoint add ${second.address()} dev wwan0 subflow backup`);
+  await expect.poll(() => connections.subflows()).toEqual([first.address(), second.address()]);
+  for (let round = 0; round < 20; round++) await connection.echo(`round ${round} ${'x'.repeat(5000)}`);
+  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock, netns: lab.host.path });
+  try {
+    const ss = shown(lab.host.sh('ss -tinH'));
+    const ours = (await dumpSubflowSockets(diag)).sort((a, b) =>
+      a.local.address < b.local.address ? -1 : 1,
+    );
+    expect(ss).toHaveLength(2);
+    expect(
+      ours.map(({ state, local, remote, token, ids, traffic }) => ({
+        ...{ state, token, ids },
+        ...{ local: `${local.address}:${local.port}`, remote: `${remote.address}:${remote.port}` },
+        ...{ acked: traffic?.acked, received: traffic?.received, retransmits: traffic?.retransmits },
+      })),
+    ).toEqual(ss.map(({ flags: _, rtt: __, ...facts }) => facts));
+    // In ss's flags: B of the remote side, b of the local one.
+    expect(ours.map(({ backup }) => [backup.local, backup.remote])).toEqual(
+      ss.map(({ flags }) => [flags.includes('b'), flags.includes('B')]),
+    );
+    expect(ours.map(({ backup }) => backup.local || backup.remote)).toEqual([false, true]);
+    ours.forEach(({ traffic }, at) => expect(traffic!.rtt / 1000).toBeCloseTo(ss[at]!.rtt, 1));
+    expect(ours[0]!.traffic!.received).toBeGreaterThan(100_000);
+    expect(ours[1]!.ifindex).toBe(lab.host.index('wwan0'));
+
+    const token = /token:(\w+)/.exec(lab.host.sh('ss -MinH'))?.[1] ?? '';
+    const [listed, ...others] = await dumpConnectionSockets(diag);
+    expect(others).toEqual([]);
+    expect(listed).toMatchObject({ token: Number.parseInt(token, 16), state: 'ESTAB', fallback: false });
+    expect(listed?.token).toBe(ours[0]!.token);
+  } finally {
+    diag.close();
+  }
+});

@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest';
+import { DecodeError } from '../../src/netlink/attribute.ts';
+import { Writer } from '../../src/netlink/bytes.ts';
+import { decodeConnectionSocket, decodeSubflowSocket } from '../../src/netlink/diag.ts';
+import { addressBytes } from '../../src/netlink/ip.ts';
+import type { Message } from '../../src/netlink/message.ts';
+
+const message = (payload: Buffer): Message => ({ type: 20, flags: 2, sequence: 1, portId: 1, payload });
+
+/** struct inet_diag_msg, linux/inet_diag.h. */
+function socket(local: string, remote: string, state = 1): Writer {
+  const padded = (address: string): Buffer => {
+    const bytes = addressBytes(address);
+    return Buffer.concat([bytes, Buffer.alloc(16 - bytes.length)]);
+  };
+  const ports = Buffer.alloc(4);
+  ports.writeUInt16BE(40_000, 0);
+  ports.writeUInt16BE(443, 2);
+  return new Writer()
+    .u8(local.includes(':') ? 10 : 2)
+    .u8(state)
+    .u8(0)
+    .u8(0)
+    .bytes(ports)
+    .bytes(padded(local))
+    .bytes(padded(remote))
+    .u32(3)
+    .u32(0x89)
+    .u32(1)
+    .bytes(Buffer.alloc(20));
+}
+
+/** struct tcp_info, linux/tcp.h. */
+function tcpInfo(length = 248): Buffer {
+  const info = new Writer()
+    .u8(1)
+    .u8(0)
+    .u8(2)
+    .bytes(Buffer.alloc(65))
+    .u32(23_456)
+    .bytes(Buffer.alloc(28))
+    .u32(17);
+  const counts = info.bytes(Buffer.alloc(16)).u32(1_000).u32(1).u32(2_000).u32(2);
+  return Buffer.concat([counts.done(), Buffer.alloc(248)]).subarray(0, length);
+}
+
+interface Ulp {
+  readonly name?: string;
+  readonly token?: number;
+  readonly flags?: number;
+}
+
+function withUlp(
+  writer: Writer,
+  { name = 'mptcp', token = 0xfeed, flags = 0 }: Ulp,
+  info = tcpInfo(),
+): Buffer {
+  return writer
+    .attributeBytes(2, info)
+    .nest(19, (ulp) => {
+      ulp.attributeString(1, name);
+      ulp.nest(3, (mptcp) => {
+        mptcp.attributeU32(1, 0xbad);
+        if (token >= 0) mptcp.attributeU32(2, token);
+        mptcp.attributeU32(8, flags);
+        mptcp.attribute(9, (value) => value.u8(4));
+        mptcp.attribute(10, (value) => value.u8(5));
+      });
+    })
+    .done();
+}
+
+const subflow = (ulp: Ulp = {}, info = tcpInfo()) =>
+  decodeSubflowSocket(message(withUlp(socket('10.0.0.2', '203.0.113.5'), ulp, info)));
+
+describe('a subflow', () => {
+  test('is told by its ULP, with all that TCP_INFO has', () => {
+    expect(subflow()).toEqual({
+      token: 0xfeed,
+      local: { address: '10.0.0.2', port: 40_000 },
+      remote: { address: '203.0.113.5', port: 443 },
+      ifindex: 3,
+      cookie: 2 ** 32 + 0x89,
+      state: 'ESTAB',
+      backup: { local: false, remote: false },
+      ids: { local: 5, remote: 4 },
+      traffic: {
+        acked: 2 ** 32 + 1_000,
+        received: 2 ** 33 + 2_000,
+        rtt: 23_456,
+        retransmits: 17,
+        timeouts: 2,
+      },
+    });
+  });
+
+  test.each([
+    [1 << 4, { local: false, remote: true }],
+    [1 << 5, { local: true, remote: false }],
+    [0x3cf, { local: false, remote: false }],
+  ])('flags %i', (flags, backup) => expect(subflow({ flags })?.backup).toEqual(backup));
+
+  test('of an older kernel has no traffic', () => {
+    expect(subflow({}, tcpInfo(104))?.traffic).toBeNull();
+  });
+
+  test('of a mapped address is IPv4', () => {
+    const payload = withUlp(socket('::ffff:10.0.0.2', '2001:db8::5'), {});
+    expect(decodeSubflowSocket(message(payload))).toMatchObject({
+      local: { address: '10.0.0.2' },
+      remote: { address: '2001:db8::5' },
+    });
+  });
+
+  test.each([{ name: 'tls' }, { token: -1 }])('%j is none', (ulp) => expect(subflow(ulp)).toBeNull());
+
+  test('plain TCP is none', () => {
+    const payload = socket('10.0.0.2', '203.0.113.5').attributeBytes(2, tcpInfo()).done();
+    expect(decodeSubflowSocket(message(payload))).toBeNull();
+  });
+
+  test('that is cut anywhere is an error of ours or nothing, and no reading past the end', () => {
+    const whole = withUlp(socket('10.0.0.2', '203.0.113.5'), {});
+    for (let length = 0; length < whole.length; length++)
+      try {
+        decodeSubflowSocket(message(whole.subarray(0, length)));
+      } catch (error) {
+        expect(error).toBeInstanceOf(DecodeError);
+      }
+  });
+});
+
+describe('a connection', () => {
+  const decode = (flags: number, length = 88) => {
+    const info = Buffer.concat([new Writer().u32(0).u32(0).u32(flags).u32(0xfeed).done(), Buffer.alloc(72)]);
+    const payload = socket('10.0.0.2', '203.0.113.5', 8).attributeBytes(2, info.subarray(0, length)).done();
+    return decodeConnectionSocket(message(payload));
+  };
+
+  test('has token, sides and state', () => {
+    expect(decode(2)).toEqual({
+      token: 0xfeed,
+      local: { address: '10.0.0.2', port: 40_000 },
+      remote: { address: '203.0.113.5', port: 443 },
+      state: 'CLOSE-WAIT',
+      fallback: false,
+    });
+  });
+
+  test('that fell back says so', () => expect(decode(1)?.fallback).toBe(true));
+  test('without mptcp_info is none', () => expect(decode(0, 8)).toBeNull());
+});
