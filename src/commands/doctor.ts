@@ -1,5 +1,6 @@
 /** `multihomed doctor`: what is wrong with the host, and the command that mends it. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { NoMptcpError } from '../daemon/kernel.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { readConfiguration } from '../doctor/facts/configuration.ts';
@@ -9,6 +10,7 @@ import { parsePeer } from '../doctor/peer.ts';
 import { reportText, writeReport } from '../doctor/report.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { printable } from '../system/printable.ts';
+import { PACKAGE_ROOT } from '../system/root.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { look, openNamespace, type Namespace } from './namespace.ts';
 import { colours, print } from './print.ts';
@@ -90,7 +92,7 @@ const nameNow = (): string =>
   `multihomed-report-${new Date().toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-')}.json`;
 
 function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 

@@ -29,8 +29,8 @@ export interface Facts {
 export interface KernelFacts {
   /** The generic netlink family mptcp_pm is there. */
   readonly mptcp: boolean;
-  /** A socket of IPPROTO_MPTCP can be made; otherwise the errno's name. */
-  readonly socket: 'ok' | string;
+  /** Name of the errno that refuses a socket of IPPROTO_MPTCP; null: it can be made. */
+  readonly refused: string | null;
   readonly ipv6: boolean;
 }
 

@@ -28,9 +28,9 @@ export async function gather({ configuration, looked, peer }: Sources): Promise<
   const view = looked && (await readView(looked));
   const interfaces =
     view?.plan.selected.filter(({ rule }) => !rule.ignore).map(({ link }) => link.name) ?? [];
-  const socket = trySocket();
+  const refused = trySocket();
   return {
-    kernel: { mptcp: looked !== null, socket, ipv6: existsSync('/proc/sys/net/ipv6') },
+    kernel: { mptcp: looked !== null, refused, ipv6: existsSync('/proc/sys/net/ipv6') },
     sysctls: readSysctls(interfaces, unread),
     configuration,
     view,
@@ -42,15 +42,16 @@ export async function gather({ configuration, looked, peer }: Sources): Promise<
     hooks: configuration.loaded ? findRefusedHooks(configuration.loaded.hooks.path, unread) : [],
     // Before connections of our own are counted.
     counters: readCounters(unread),
-    connections: socket === 'ok' && view ? await connect(view, peer, unread) : [],
+    connections: refused === null && view ? await connect(view, peer, unread) : [],
     unread,
   };
 }
 
-function trySocket(): string {
+/** @returns the errno's name, or null */
+function trySocket(): string | null {
   try {
     closeSync(mptcpSocket('ipv4'));
-    return 'ok';
+    return null;
   } catch (error) {
     if (error instanceof SystemError) return error.code;
     throw error;

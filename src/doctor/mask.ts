@@ -12,7 +12,9 @@ const GLOBAL_V6 = 3;
 /** Of tunnels: the IPv4 address that is in them would show. */
 const TUNNELLED = new Set(['6to4', 'teredo', 'rfc6145', 'rfc6052', 'ipv4Mapped']);
 
-const ADDRESS = /(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:.]*)(?![\w:])/gi;
+const IPV4 = /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d]|\.\d)/g;
+/** Words with colons in them, of which a part may be an IPv6 address: `uplink:eth0:2001:db8::1`. */
+const COLONS = /[\w.-]*:[\w.:-]*/g;
 const HARDWARE = /\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b/gi;
 /** systemd names USB devices after their hardware address. */
 const NAMED_BY_HARDWARE = /\b(en|wl|ww|sl|ib)x([0-9a-f]{12})\b/gi;
@@ -41,11 +43,20 @@ export function mask(text: string, secrets: Secrets): string {
     const escaped = word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
     masked = masked.replace(new RegExp(`(?<![\\w-])${escaped}(?![\\w-])`, 'gi'), stand);
   }
-  return masked.replace(ADDRESS, (found) => {
-    const [, word = found, tail = ''] = /^(.*?)([:.]*)$/.exec(found) ?? [];
-    if (isIP(found)) return maskAddress(found, secrets.key);
-    return isIP(word) ? maskAddress(word, secrets.key) + tail : found;
-  });
+  return masked
+    .replace(COLONS, (word) => maskWithin(word, secrets.key))
+    .replace(IPV4, (found) => (isIP(found) ? maskAddress(found, secrets.key) : found));
+}
+
+/** The longest part between colons, or to the end, that is an IPv6 address. */
+function maskWithin(word: string, key: Buffer): string {
+  const starts = [0, ...[...word.matchAll(/:/g)].map(({ index }) => index + 1)];
+  for (const start of starts)
+    for (let end = word.length; end > start + 1; end--) {
+      const part = word.slice(start, end);
+      if (isIP(part) === 6) return word.slice(0, start) + maskAddress(part, key) + word.slice(end);
+    }
+  return word;
 }
 
 export function maskAddress(address: string, key: Buffer): string {

@@ -14,9 +14,15 @@ interface Telling {
 const TELLINGS: readonly Telling[] = [
   {
     id: 'fallback-out',
-    counters: ['MPCapableFallbackSYNACK', 'MPCapableSYNTXDrop'],
+    counters: ['MPCapableFallbackSYNACK'],
     thing: 'connection',
     rest: 'begun here fell back to TCP: the peer or something on the way does not speak MPTCP',
+  },
+  {
+    id: 'syn-dropped',
+    counters: ['MPCapableSYNTXDrop'],
+    thing: 'connection',
+    rest: 'begun here went on without MPTCP: nothing answered the first tries',
   },
   {
     id: 'fallback-in',

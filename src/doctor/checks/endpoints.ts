@@ -1,6 +1,6 @@
 /** Endpoints that nobody answers for. */
 import { mappedOf } from '../../netlink/ip.ts';
-import { MPTCP_PM_ADDR_FLAG_IMPLICIT } from '../../netlink/mptcp/endpoint.ts';
+import { MPTCP_PM_ADDR_FLAG_IMPLICIT, MPTCP_PM_ADDR_FLAG_SIGNAL } from '../../netlink/mptcp/endpoint.ts';
 import { isOwned } from '../../plan/assess.ts';
 import { flagNames } from '../../plan/flags.ts';
 import type { Facts } from '../facts.ts';
@@ -21,13 +21,14 @@ export function checkEndpoints({ view }: Facts): Finding[] {
       const { id, address, flags } = endpoint;
       const named = `Endpoint ${id} (${address}, ${flagNames(flags).join(' ') || 'no flags'})`;
       const remove = `ip mptcp endpoint delete id ${id}`;
-      return local.has(mappedOf(address))
-        ? finding('note', `endpoint:${id}`, `${named} was made by another program; it takes one slot.`)
-        : finding(
-            'warning',
-            `endpoint:${id}`,
-            `${named} was made by another program, and this host has no such address: it takes a slot for nothing.`,
-            remove,
-          );
+      // What is announced may be the address that a router in front of this host translates.
+      if (local.has(mappedOf(address)) || flags & MPTCP_PM_ADDR_FLAG_SIGNAL)
+        return finding('note', `endpoint:${id}`, `${named} was made by another program; it takes one slot.`);
+      return finding(
+        'warning',
+        `endpoint:${id}`,
+        `${named} was made by another program, and this host has no such address: it takes a slot for nothing.`,
+        remove,
+      );
     });
 }

@@ -12,10 +12,10 @@ export function checkKernel({ kernel, sysctls }: Facts): Finding[] {
         'This kernel has no Multipath TCP (CONFIG_MPTCP): nothing works until one runs that has.',
       ),
     ];
-  return [enabled(kernel.socket, sysctls), pathManager(sysctls), ...timing(sysctls), ipv6(kernel.ipv6)];
+  return [enabled(kernel.refused, sysctls), pathManager(sysctls), ...timing(sysctls), ipv6(kernel.ipv6)];
 }
 
-function enabled(socket: string, sysctls: Facts['sysctls']): Finding {
+function enabled(refused: string | null, sysctls: Facts['sysctls']): Finding {
   if (sysctls.get('mptcp.enabled') === '0')
     return finding(
       'fault',
@@ -23,8 +23,8 @@ function enabled(socket: string, sysctls: Facts['sysctls']): Finding {
       'Multipath TCP is switched off in this network namespace (net.mptcp.enabled is 0).',
       setSysctl(['net', 'mptcp', 'enabled'], 1),
     );
-  if (socket !== 'ok')
-    return finding('fault', 'mptcp-enabled', `The kernel makes no MPTCP sockets: it answers ${socket}.`);
+  if (refused !== null)
+    return finding('fault', 'mptcp-enabled', `The kernel makes no MPTCP sockets: it answers ${refused}.`);
   return finding('ok', 'mptcp-enabled', 'The kernel has Multipath TCP, and it is switched on.');
 }
 

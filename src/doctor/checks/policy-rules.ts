@@ -15,12 +15,16 @@ const AFTER = LAST + 1;
 export function checkPolicyRules({ view }: Facts): Finding[] {
   if (!view) return [];
   const foreign = view.snapshot.policyRules.filter((rule) => rule.protocol !== RTPROT_MULTIHOMED);
+  // Told of with the uplink.
+  const told = view.explanations
+    .flatMap(({ uplinks }) => uplinks.filter(({ state }) => state === 'conflict'))
+    .flatMap(({ reason }) => suspects(reason, view));
   const findings = [
     ...foreign
-      .filter((rule) => rule.priority > 0 && rule.priority < PRIORITY_TWIN)
+      .filter((rule) => rule.priority > 0 && rule.priority < PRIORITY_TWIN && !told.includes(rule))
       .flatMap((rule) => inTheWay(rule, view)),
     ...foreign
-      .filter(({ priority }) => priority >= PRIORITY_TWIN && priority <= LAST)
+      .filter((rule) => rule.priority >= PRIORITY_TWIN && rule.priority <= LAST && !told.includes(rule))
       .map((rule) =>
         finding(
           'warning',
@@ -31,7 +35,7 @@ export function checkPolicyRules({ view }: Facts): Finding[] {
       ),
     ...tables(view),
   ];
-  if (findings.length > 0) return findings;
+  if (findings.length + told.length > 0) return findings;
   return [finding('ok', 'policy-rules', 'No other policy rule or route is in the way of ours.')];
 }
 

@@ -102,7 +102,7 @@ function daemon({ daemon: status, systemd, plan }: View): Finding[] {
         'warning',
         'daemon',
         `The daemon (pid ${running.pid}) rests since "multihomed flush", until it is told to reload.`,
-        `kill -HUP ${running.pid}`,
+        systemd ? 'systemctl reload multihomed' : `kill -HUP ${running.pid}`,
       ),
     ];
   if (running) return [finding('ok', 'daemon', `The daemon runs (pid ${running.pid}).`)];

@@ -34,15 +34,20 @@ export interface Looked {
 export async function readView(looked: Looked): Promise<View> {
   const { route, socket, snapshot, memory, configuration } = looked;
   const planned = plan(snapshot, configuration, memory, true);
-  const names = planned.selected.filter(({ rule }) => !rule.ignore).map(({ link }) => link.name);
+  const daemon = ((await ask(socket, { ask: 'status' })) as StatusDocument | undefined) ?? null;
+  // Where the configuration has errors by now, the daemon still goes by the one before.
+  const names = new Set([
+    ...planned.selected.filter(({ rule }) => !rule.ignore).map(({ link }) => link.name),
+    ...(daemon?.uplinks ?? []).filter(({ state }) => state !== 'ignored').map((uplink) => uplink.interface),
+  ]);
   const explanations = await Promise.all(
-    names.map(async (name) => {
+    [...names].map(async (name) => {
       const told = (await ask(socket, { ask: 'explain', interface: name })) as Explanation | null | undefined;
       return told ?? explain(name, planned, snapshot, configuration, memory);
     }),
   );
   return {
-    daemon: ((await ask(socket, { ask: 'status' })) as StatusDocument | undefined) ?? null,
+    daemon,
     systemd: existsSync('/run/systemd/system'),
     snapshot,
     plan: planned,

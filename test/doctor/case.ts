@@ -1,0 +1,22 @@
+/** One thing that is wrong with a host, and what is found. */
+import { expect, test } from 'vitest';
+import { diagnose } from '../../src/doctor/diagnose.ts';
+import { facts, type Spoilt } from './facts.ts';
+
+export type Case = readonly [
+  name: string,
+  spoilt: Spoilt,
+  id: string,
+  severity: string,
+  command: string | null,
+];
+
+export function holds(cases: readonly Case[]): void {
+  test.each(cases)('%s', (_, spoilt, id, severity, command) => {
+    const all = diagnose(facts(spoilt));
+    const found = all.find((each) => each.id === id);
+    expect(found, JSON.stringify(all)).toMatchObject({ severity, command });
+    expect(found!.text).toMatch(/\.$/);
+    expect(found!.text).not.toMatch(/undefined|null|NaN/);
+  });
+}

@@ -1,0 +1,177 @@
+/** Facts in, findings out: each fact that is wrong has its sentence, its severity and its command. */
+import { describe, expect, test } from 'vitest';
+import { diagnose } from '../../src/doctor/diagnose.ts';
+import { worstOf } from '../../src/doctor/finding.ts';
+import { holds } from './case.ts';
+import { defaultRoute, facts, policyRule, snapshot, type Spoilt } from './facts.ts';
+
+test('a host with which all is well has nothing worse than ok', () => {
+  const findings = diagnose(facts());
+  expect(worstOf(findings), JSON.stringify(findings)).toBe('ok');
+  for (const { text, command } of findings) {
+    expect(text).toMatch(/^[A-Z"].*\.$/);
+    expect(command).toBeNull();
+  }
+});
+
+const main = 'rules: { eth1: subflow, eth2: { flags: subflow, routing: main } }';
+const endpoint = { id: 5, address: '10.9.9.9', ifindex: 0, flags: 2, port: 0 };
+const worse = snapshot().answers;
+
+holds([
+  [
+    'no MPTCP',
+    { facts: { kernel: { mptcp: false, refused: 'EPROTONOSUPPORT', ipv6: true } } },
+    'kernel-mptcp',
+    'fault',
+    null,
+  ],
+  [
+    'switched off',
+    { sysctls: { 'mptcp.enabled': '0' } },
+    'mptcp-enabled',
+    'fault',
+    'sysctl -w net.mptcp.enabled=1',
+  ],
+  [
+    'no sockets',
+    { facts: { kernel: { mptcp: true, refused: 'EPERM', ipv6: true } } },
+    'mptcp-enabled',
+    'fault',
+    null,
+  ],
+  ['no IPv6', { facts: { kernel: { mptcp: true, refused: null, ipv6: false } } }, 'kernel-ipv6', 'note', null],
+  [
+    'userspace by name',
+    { sysctls: { 'mptcp.path_manager': 'userspace' } },
+    'path-manager',
+    'fault',
+    'sysctl -w net.mptcp.path_manager=kernel',
+  ],
+  [
+    'short close time',
+    { sysctls: { 'mptcp.close_timeout': '3' } },
+    'sysctl-close-timeout',
+    'warning',
+    'sysctl -w net.mptcp.close_timeout=60',
+  ],
+  [
+    'never stale',
+    { sysctls: { 'mptcp.stale_loss_cnt': '0' } },
+    'sysctl-stale-loss-cnt',
+    'warning',
+    'sysctl -w net.mptcp.stale_loss_cnt=4',
+  ],
+  [
+    'never announced again',
+    { sysctls: { 'mptcp.add_addr_timeout': '0' } },
+    'sysctl-add-addr-timeout',
+    'warning',
+    'sysctl -w net.mptcp.add_addr_timeout=120',
+  ],
+  ['another scheduler', { sysctls: { 'mptcp.scheduler': 'bpf_rr' } }, 'scheduler', 'note', null],
+  ['strict filter, policy', { sysctls: { 'ipv4.conf.all.rp_filter': '1' } }, 'reverse-path:eth1', 'ok', null],
+  [
+    'strict filter, main, not the best',
+    {
+      rules: main,
+      sysctls: { 'ipv4.conf.eth2.rp_filter': '1' },
+      snapshot: {
+        answers: new Map(
+          [...worse].map(([key, answer]) => [key, { ...answer, unbound: worse.get('1/10.1.0.2')!.unbound }]),
+        ),
+      },
+    },
+    'reverse-path:eth2',
+    'fault',
+    'sysctl -w net.ipv4.conf.eth2.rp_filter=2',
+  ],
+  [
+    'strict filter, main, the best',
+    { rules: main, sysctls: { 'ipv4.conf.eth2.rp_filter': '1' } },
+    'reverse-path:eth2',
+    'note',
+    'sysctl -w net.ipv4.conf.eth2.rp_filter=2',
+  ],
+  [
+    'limits left',
+    {
+      rules: 'rules: { "eth*": subflow }\nlimits: leave',
+      snapshot: { limits: { subflows: 0, addAddrAccepted: 0 } },
+    },
+    'limits',
+    'fault',
+    'ip mptcp limits set subflows 1',
+  ],
+  [
+    'limits as numbers',
+    {
+      rules: 'rules: { "eth*": subflow }\nlimits:\n  subflows: 0 # few\n',
+      snapshot: { limits: { subflows: 0, addAddrAccepted: 0 } },
+    },
+    'limits',
+    'fault',
+    "sed -i -e '3c\\  subflows: 1 # few' /etc/multihomed/config.yaml",
+  ],
+  [
+    'limits will be raised',
+    { snapshot: { limits: { subflows: 0, addAddrAccepted: 0 } }, view: { daemon: null } },
+    'limits',
+    'ok',
+    null,
+  ],
+]);
+
+describe('uplinks', () => {
+  const told = (state: string, reason: string, advice: string | null = null): Spoilt => ({
+    view: {
+      explanations: [
+        {
+          interface: 'eth1',
+          rules: [],
+          advice: null,
+          uplinks: [{ address: '10.1.0.2', state, reason, steps: [], advice }],
+        },
+      ],
+    },
+  });
+  const of = (spoilt: Spoilt) => diagnose(facts(spoilt)).find(({ id }) => id.startsWith('uplink:eth1'));
+
+  test.each([
+    ['active', 'ok'],
+    ['no carrier', 'note'],
+    ['tentative', 'note'],
+    ['lingering', 'warning'],
+    ['no free slot', 'warning'],
+    ['failed', 'fault'],
+  ])('%s is %s', (state, severity) => {
+    expect(of(told(state, 'because'))?.severity).toBe(severity);
+  });
+
+  test("the plan's advice is passed on where no command helps", () => {
+    expect(of(told('no free slot', 'because', 'do this'))?.text).toBe(
+      'eth1 10.1.0.2: no free slot, because; do this.',
+    );
+  });
+
+  test('a foreign endpoint on its address is to be deleted', () => {
+    const { view } = told('conflict', 'endpoint 5');
+    const endpoints = [{ ...endpoint, address: '10.1.0.2' }];
+    const found = of({ snapshot: { endpoints }, view: view! });
+    expect(found).toMatchObject({ severity: 'fault', command: 'ip mptcp endpoint delete id 5' });
+  });
+
+  test('the policy rule that a conflict names goes behind ours, and is told of once', () => {
+    const { view } = told('conflict', 'policy rule 100 sends packets elsewhere');
+    const policyRules = [policyRule({ source: '10.1.0.0', sourceLength: 24 })];
+    const all = diagnose(
+      facts({
+        snapshot: { policyRules },
+        view: { ...view, otherDefaults: [defaultRoute(2, { table: 77 })] },
+      }),
+    );
+    expect(all.filter(({ severity }) => severity === 'fault').map(({ command }) => command)).toEqual([
+      'ip rule add from 10.1.0.0/24 lookup 77 priority 8690 && ip rule delete from 10.1.0.0/24 lookup 77 priority 100',
+    ]);
+  });
+});

@@ -1,0 +1,170 @@
+/** Facts of a host with which all is well, to be spoilt one by one. */
+import type { Facts, View } from '../../src/doctor/facts.ts';
+import type { Link } from '../../src/netlink/route/link.ts';
+import type { PolicyRule } from '../../src/netlink/route/policy-rule.ts';
+import type { Route } from '../../src/netlink/route/route.ts';
+import { EMPTY_MEMORY } from '../../src/plan/memory.ts';
+import { plan } from '../../src/plan/plan.ts';
+import { isValid } from '../../src/rules/load.ts';
+import type { Configuration } from '../../src/rules/rule.ts';
+import { validateFile } from '../../src/rules/validate.ts';
+import { answerKey, type Snapshot } from '../../src/snapshot/snapshot.ts';
+
+const FILE = '/etc/multihomed/config.yaml';
+
+export function configuration(text: string): Facts['configuration'] {
+  const file = validateFile({ file: FILE, text }, false);
+  const loaded: Configuration = {
+    rules: file.rules,
+    limits: file.limits ?? 'auto',
+    hooks: { timeout: 30_000, user: 'root', path: [] },
+    files: [FILE],
+    warnings: [],
+  };
+  if (!isValid(loaded) || file.problems.length > 0) throw new Error(JSON.stringify(file.problems));
+  return { loaded, errors: [], texts: new Map([[FILE, text]]) };
+}
+
+export const link = (index: number, name: string, more: Partial<Link> = {}): Link => ({
+  index,
+  name,
+  altnames: [],
+  flags: 0x11043,
+  usable: true,
+  loopback: false,
+  pointToPoint: false,
+  kind: null,
+  master: null,
+  hardware: '02:00:5e:10:00:01',
+  parent: null,
+  ...more,
+});
+
+export const policyRule = (more: Partial<PolicyRule>): PolicyRule => ({
+  family: 'ipv4',
+  priority: 100,
+  source: null,
+  sourceLength: 0,
+  destination: null,
+  table: 77,
+  action: 1,
+  suppressPrefixLength: null,
+  protocol: 3,
+  iif: null,
+  oif: null,
+  fwmark: 0,
+  invert: false,
+  narrow: false,
+  ...more,
+});
+
+export const defaultRoute = (ifindex: number, more: Partial<Route> = {}): Route => ({
+  family: 'ipv4',
+  destination: null,
+  prefixLength: 0,
+  table: 254,
+  protocol: 3,
+  type: 1,
+  metric: 0,
+  hops: [{ ifindex, gateway: `10.${ifindex}.0.1`, onlink: false, dead: false }],
+  preferredSource: null,
+  metrics: null,
+  expires: null,
+  nexthop: null,
+  ...more,
+});
+
+/** eth1 and eth2, each with an address and a default route. */
+export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
+  const indices = [1, 2];
+  return {
+    links: new Map(indices.map((index) => [index, link(index, `eth${index}`)])),
+    drivers: new Map(),
+    addresses: indices.map((index) => ({
+      ifindex: index,
+      family: 'ipv4',
+      address: `10.${index}.0.2`,
+      peer: null,
+      prefixLength: 24,
+      flags: 0x80,
+      scope: 0,
+      preferred: null,
+    })),
+    policyRules: [],
+    endpoints: [],
+    limits: { subflows: 2, addAddrAccepted: 2 },
+    ownRoutes: [],
+    answers: new Map(
+      indices.map((index) => {
+        const route = defaultRoute(index);
+        const way = { kind: 'leaves' as const, ifindex: [index], gateway: `10.${index}.0.1`, table: 254 };
+        return [
+          answerKey(index, `10.${index}.0.2`),
+          { default: { route, hop: route.hops[0]! }, why: null, source: null, bound: way, unbound: way },
+        ];
+      }),
+    ),
+    ...more,
+  };
+}
+
+export interface Spoilt {
+  readonly rules?: string;
+  readonly snapshot?: Partial<Snapshot>;
+  readonly view?: Partial<View>;
+  readonly facts?: Partial<Facts>;
+  readonly sysctls?: Readonly<Record<string, string>>;
+}
+
+const DAEMON: View['daemon'] = {
+  version: 1,
+  daemon: { pid: 99, resting: false, dryRun: false, overruns: 0 },
+  uplinks: [],
+  limits: { subflows: 2, addAddrAccepted: 2 },
+  endpoints: { owned: 2, foreign: 0, slots: null },
+  problems: [],
+};
+
+export function facts(spoilt: Spoilt = {}): Facts {
+  const own = configuration(spoilt.rules ?? 'rules: { "eth*": subflow }');
+  const seen = snapshot(spoilt.snapshot);
+  const view: View = {
+    daemon: DAEMON,
+    systemd: true,
+    snapshot: seen,
+    plan: plan(seen, own.loaded!, EMPTY_MEMORY, true),
+    memory: EMPTY_MEMORY,
+    explanations: [],
+    foreignRoutes: [],
+    otherDefaults: [],
+    unbound: [{ family: 'ipv4', ifindex: 1, split: false }],
+    ...spoilt.view,
+  };
+  return {
+    kernel: { mptcp: true, refused: null, ipv6: true },
+    sysctls: new Map(
+      Object.entries({
+        'mptcp.enabled': '1',
+        'mptcp.path_manager': 'kernel',
+        'mptcp.pm_type': '0',
+        'mptcp.close_timeout': '60',
+        'ipv4.conf.all.rp_filter': '0',
+        'ipv4.conf.eth1.rp_filter': '0',
+        'ipv4.conf.eth2.rp_filter': '0',
+        ...spoilt.sysctls,
+      }),
+    ),
+    configuration: own,
+    view,
+    managers: {
+      processes: [],
+      networkManager: { configured: false, mptcpFlags: [] },
+      networkd: { foreignRules: true, foreignRoutes: true },
+    },
+    hooks: [],
+    counters: new Map([['MPJoinRejected', 0]]),
+    connections: [],
+    unread: [],
+    ...spoilt.facts,
+  };
+}

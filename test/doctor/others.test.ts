@@ -1,0 +1,203 @@
+/** Other programs, other people's objects, and connections: what is found of each. */
+import type { ConnectionFacts, ManagerFacts } from '../../src/doctor/facts.ts';
+import { holds } from './case.ts';
+import { defaultRoute, facts, link, policyRule, snapshot, type Spoilt } from './facts.ts';
+
+const managers = (more: Partial<ManagerFacts>): Spoilt => ({
+  facts: { managers: { ...facts().managers, ...more } },
+});
+const runs = (name: string, here: boolean | null = true) => [{ name, pid: 7, here }];
+const connected = (outcome: ConnectionFacts['outcome'], loopback = false): Spoilt => ({
+  facts: {
+    connections: [
+      {
+        uplink: loopback ? null : { interface: 'eth1', address: '10.1.0.2', family: 'ipv4' },
+        peer: 'server.example:22',
+        outcome,
+      },
+    ],
+  },
+});
+const endpoint = { id: 5, address: '10.9.9.9', ifindex: 0, flags: 2, port: 0 };
+
+holds([
+  [
+    'NetworkManager runs',
+    managers({ processes: runs('NetworkManager') }),
+    'networkmanager',
+    'warning',
+    "mkdir -p /etc/NetworkManager/conf.d && printf '[connection]\\nconnection.mptcp-flags=1\\n' > /etc/NetworkManager/conf.d/zz-multihomed.conf && nmcli general reload",
+  ],
+  [
+    'NetworkManager elsewhere',
+    managers({
+      processes: runs('NetworkManager', false),
+      networkManager: { configured: true, mptcpFlags: [] },
+    }),
+    'networkmanager',
+    'note',
+    "mkdir -p /etc/NetworkManager/conf.d && printf '[connection]\\nconnection.mptcp-flags=1\\n' > /etc/NetworkManager/conf.d/zz-multihomed.conf",
+  ],
+  [
+    'NetworkManager told not to',
+    managers({
+      processes: runs('NetworkManager', null),
+      networkManager: { configured: true, mptcpFlags: [{ section: 'connection', value: '0x1', file: 'x' }] },
+    }),
+    'networkmanager',
+    'ok',
+    null,
+  ],
+  [
+    'NetworkManager in a section',
+    managers({
+      networkManager: {
+        configured: true,
+        mptcpFlags: [{ section: 'connection-wifi', value: '0x22', file: 'x' }],
+      },
+    }),
+    'networkmanager',
+    'warning',
+    "mkdir -p /etc/NetworkManager/conf.d && printf '[connection-wifi]\\nconnection.mptcp-flags=1\\n' > /etc/NetworkManager/conf.d/zz-multihomed.conf",
+  ],
+  [
+    'mptcpd alone',
+    managers({ processes: runs('mptcpd') }),
+    'mptcpd',
+    'note',
+    'systemctl disable --now mptcp.service',
+  ],
+  [
+    'networkd by default',
+    managers({ processes: runs('systemd-network') }),
+    'networkd',
+    'warning',
+    "mkdir -p /etc/systemd/networkd.conf.d && printf '[Network]\\nManageForeignRoutingPolicyRules=no\\nManageForeignRoutes=no\\n' > /etc/systemd/networkd.conf.d/90-multihomed.conf && systemctl restart systemd-networkd",
+  ],
+  [
+    'networkd told not to',
+    managers({ processes: runs('systemd-network'), networkd: { foreignRules: false, foreignRoutes: false } }),
+    'networkd',
+    'ok',
+    null,
+  ],
+  [
+    'a policy rule before ours',
+    {
+      snapshot: { policyRules: [policyRule({})] },
+      view: { otherDefaults: [defaultRoute(2, { table: 77 })] },
+    },
+    'policy-rule:ipv4:100',
+    'fault',
+    'ip rule add from all lookup 77 priority 8690 && ip rule delete from all lookup 77 priority 100',
+  ],
+  [
+    'a policy rule for marked packets',
+    {
+      snapshot: { policyRules: [policyRule({ fwmark: 7 })] },
+      view: { otherDefaults: [defaultRoute(2, { table: 77 })] },
+    },
+    'policy-rules',
+    'ok',
+    null,
+  ],
+  [
+    'a policy rule among ours',
+    { snapshot: { policyRules: [policyRule({ priority: 8681, fwmark: 9, iif: 'lo' })] } },
+    'priority:ipv4:8681',
+    'warning',
+    'ip rule add from all fwmark 9 iif lo lookup 77 priority 8690 && ip rule delete from all fwmark 9 iif lo lookup 77 priority 8681',
+  ],
+  [
+    'routes in our table',
+    { view: { foreignRoutes: [defaultRoute(1, { table: 86_840_001, protocol: 4 })] } },
+    'table:86840001',
+    'warning',
+    'ip -4 route flush table 86840001 proto 4',
+  ],
+  [
+    'an endpoint for no address',
+    { snapshot: { endpoints: [endpoint] } },
+    'endpoint:5',
+    'warning',
+    'ip mptcp endpoint delete id 5',
+  ],
+  [
+    'an announced address of a router',
+    { snapshot: { endpoints: [{ ...endpoint, flags: 1 }] } },
+    'endpoint:5',
+    'note',
+    null,
+  ],
+  [
+    'a full-tunnel VPN',
+    {
+      snapshot: { links: new Map([...snapshot().links, [9, link(9, 'wg0', { kind: 'wireguard' })]]) },
+      view: { unbound: [{ family: 'ipv4', ifindex: 9, split: true }] },
+    },
+    'tunnel:wg0',
+    'note',
+    null,
+  ],
+  [
+    'a hook that others may write',
+    { facts: { hooks: [{ path: '/h', code: 'refused', reason: 'everyone may write /h: chmod o-w /h' }] } },
+    'hook:/h',
+    'warning',
+    'chmod o-w /h',
+  ],
+  [
+    'a hook that is not executable',
+    {
+      facts: {
+        hooks: [
+          { path: '/h', code: 'refused', reason: '/h is not executable: chmod +x /h, or move it elsewhere' },
+        ],
+      },
+    },
+    'hook:/h',
+    'warning',
+    'chmod +x /h',
+  ],
+  [
+    'joins refused',
+    { facts: { counters: new Map([['MPJoinRejected', 3]]) } },
+    'counter-join-rejected',
+    'note',
+    null,
+  ],
+  ['no daemon', { view: { daemon: null } }, 'daemon', 'warning', 'systemctl start multihomed'],
+  [
+    'no daemon, no systemd',
+    { view: { daemon: null, systemd: false } },
+    'daemon',
+    'warning',
+    'multihomed run',
+  ],
+  ['nothing selected', { rules: 'rules: { "wl*": subflow }' }, 'no-uplink', 'warning', null],
+  ['loopback is TCP', connected({ kind: 'tcp' }, true), 'loopback', 'fault', null],
+  ['a peer without MPTCP', connected({ kind: 'tcp' }), 'peer:eth1:10.1.0.2', 'warning', null],
+  [
+    'a peer that is not there',
+    connected({ kind: 'failed', code: 'ECONNREFUSED' }),
+    'peer:eth1:10.1.0.2',
+    'warning',
+    null,
+  ],
+  [
+    'a subflow is missing',
+    connected({ kind: 'mptcp', heard: true, subflows: ['10.1.0.2'], missing: ['10.2.0.2'] }),
+    'peer:eth1:10.1.0.2',
+    'warning',
+    null,
+  ],
+  [
+    'a silent peer',
+    connected({ kind: 'mptcp', heard: false, subflows: ['10.1.0.2'], missing: ['10.2.0.2'] }),
+    'peer:eth1:10.1.0.2',
+    'note',
+    null,
+  ],
+  ['nobody tells', connected({ kind: 'untold', why: 'no' }), 'peer:eth1:10.1.0.2', 'note', null],
+  ['what cannot be read', { facts: { unread: ['That could not be read.'] } }, 'unread:1', 'note', null],
+]);
