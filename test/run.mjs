@@ -2,7 +2,7 @@
  * The tests, in network, mount and process namespaces of their own: nothing of the host's is seen or changed. Run by
  * root, they are run once more by an ordinary user in a user namespace. Arguments are vitest's.
  *
- * MULTIHOMED_TEST_RESULTS=FOLDER keeps vitest's results there, and the closing line as `summary`. CI=true: what would be skipped for want of a part of
+ * MULTIHOMED_TEST_SUMMARY=FILE is given the closing line too. CI=true: what would be skipped for want of a part of
  * the system is a failure.
  */
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ const project = fileURLToPath(new URL('..', import.meta.url));
 const [, , ...given] = process.argv;
 const root = process.geteuid() === 0;
 const ci = process.env.CI === 'true';
-const results = mkdtempSync(join(process.env.MULTIHOMED_TEST_RESULTS ?? tmpdir(), 'multihomed-results-'));
+const results = mkdtempSync(join(tmpdir(), 'multihomed-results-'));
 // Debian's own programs before those of somebody's home, which another user could not run.
 const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', process.env.PATH].join(':');
 
@@ -109,11 +109,11 @@ try {
   const { line, broken } = summary(runs, missing);
   for (const each of failed) console.log(each);
   console.log(line);
-  if (process.env.MULTIHOMED_TEST_RESULTS)
-    writeFileSync(join(process.env.MULTIHOMED_TEST_RESULTS, 'summary'), `${line}\n`);
+  const copy = process.env.MULTIHOMED_TEST_SUMMARY;
+  if (copy) writeFileSync(copy, `${line}\n`);
   process.exitCode = failed.length > 0 || broken ? 1 : 0;
 } finally {
-  if (!process.env.MULTIHOMED_TEST_RESULTS) rmSync(results, { recursive: true, force: true });
+  rmSync(results, { recursive: true, force: true });
 }
 
 /** @returns what nobody may not read, or null */

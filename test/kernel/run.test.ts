@@ -23,6 +23,17 @@ describe('ending', () => {
     await connection.echo('nobody noticed');
   });
 
+  test('comes at once, in the middle of a change too', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    for (let times = 0; times < 4; times++) {
+      const daemon = await lab.daemon(RULES);
+      for (let changes = 0; changes < 20; changes++) eth.unroute().route();
+      const asked = Date.now();
+      expect((await daemon.stop()).code).toBe(0);
+      expect(Date.now() - asked).toBeLessThan(5_000);
+    }
+  });
+
   test('flush is not named where nothing stands', async ({ lab }) => {
     const daemon = await lab.daemon(RULES);
     const { code, stderr } = await daemon.stop();
@@ -95,7 +106,7 @@ describe('--dry-run', () => {
     const before = lab.host.state();
     const daemon = lab.prepare(RULES, { args: ['--dry-run'] });
     await expect.poll(() => daemon.log).toMatch(/would: .*table/);
-    expect(daemon.log).toContain(eth.address());
+    await expect.poll(() => daemon.log).toMatch(new RegExp(`would: .*from ${eth.address()}`));
     expect(await stays(() => lab.host.state())).toEqual(before);
     lab.cable('wwan0').connect();
     await expect.poll(() => daemon.log).toMatch(/would: .*wwan0/);
