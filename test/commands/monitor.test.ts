@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
+import { describe, expect } from 'vitest';
+import { test, type Lab } from '../support/lab.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+class Watching {
+  readonly child: ChildProcess;
+  text = '';
+  errors = '';
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.text += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
+  }
+
+  lines(): string[] {
+    return this.text.split('\n').filter((line) => line !== '');
+  }
+
+  async end(): Promise<number | null> {
+    this.child.kill('SIGINT');
+    const [code] = (await once(this.child, 'close')) as [number | null];
+    return code;
+  }
+}
+
+/** Until it says what it follows. */
+async function monitor(lab: Lab, ...args: string[]): Promise<Watching> {
+  const watching = new Watching(lab.host.spawn(process.execPath, [MAIN, 'monitor', ...args]));
+  if (!args.includes('--mptcp')) await expect.poll(() => watching.errors).toMatch(/are followed/);
+  return watching;
+}
+
+function connect(lab: Lab, device: string): ReturnType<Lab['cable']> {
+  const cable = lab.cable(device).up();
+  lab.host.ip(`address add ${cable.address()}/24 dev ${device}`);
+  lab.host.ip(`route add default via ${cable.gateway()} dev ${device} metric ${100 + cable.network}`);
+  return cable;
+}
+
+/** What iproute2 since 6.18 prints: names for listeners, a wider column, and flags by name at the end. */
+const asNow = (line: string): string =>
+  line
+    .replace(/^\[ *(\w+)\]/, (_, name: string) => `[${name.padStart(16)}]`)
+    .replace(/(.*) flags=([123])\b(.*)/, (_, head: string, flags: string, tail: string) =>
+      [
+        `${head}${tail}`.replace(/ (server_side|deny_join_id0)\b/g, ''),
+        ...(Number(flags) & 2 ? ['server_side'] : []),
+        ...(Number(flags) & 1 ? ['deny_join_id0'] : []),
+      ].join(' '),
+    );
+const known = (line: string): boolean => !/UNKNOWN|LISTENER/.test(line);
+
+describe('monitor', () => {
+  test('follows the daemon, and the kernel without it', async ({ lab }) => {
+    const daemon = lab.prepare({ 'eth*': 'subflow' });
+    await daemon.started();
+    const json = await monitor(lab, '--json', '--config', daemon.config);
+    const text = await monitor(lab, '--config', daemon.config);
+    expect(json.errors).toContain('as the daemon (pid');
+    const cable = connect(lab, 'eth0');
+    await expect
+      .poll(() => text.text)
+      .toMatch(/uplink {2}eth0 10\.1\.0\.2: .*active: default route through 10\.1\.0\.1/);
+    await daemon.stop();
+    await expect.poll(() => text.errors).toContain('No daemon runs here');
+    cable.down();
+    await expect.poll(() => text.text).toMatch(/eth0 10\.1\.0\.2: active → lingering/);
+    await expect.poll(() => json.text).toContain('"lingering"');
+    const events = json.lines().map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        event: 'uplink',
+        interface: 'eth0',
+        address: '10.1.0.2',
+        state: 'active',
+        gateway: '10.1.0.1',
+        endpoint: { id: 1, flags: ['subflow'] },
+      }),
+    );
+    for (const { time } of events) expect(time).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    expect([await json.end(), await text.end()]).toEqual([0, 0]);
+  });
+
+  test.for([4, 6] as const)(
+    'shows connections and subflows as "ip mptcp monitor" does: IPv%i',
+    async (version, { lab }) => {
+      for (const netns of [lab.host, lab.provider]) netns.sysctl('net.ipv6.conf.all.accept_dad', 0);
+      const cable = connect(lab, 'eth0');
+      const second = connect(lab, 'eth1');
+      const connections = await lab.connections(version);
+      if (version === 6)
+        for (const each of [cable, second]) {
+          lab.host.ip(`address add ${each.address(6)}/64 dev ${each.device} nodad`);
+          lab.host.ip(
+            `-6 route add default via ${each.gateway(6)} dev ${each.device} metric ${100 + each.network}`,
+          );
+        }
+      lab.host.ip('mptcp limits set subflows 4');
+      const theirs = await lab.monitor('mptcp');
+      const ours = await monitor(lab, '--mptcp');
+      const json = await monitor(lab, '--json');
+      const text = await monitor(lab);
+      await expect.poll(() => lab.host.sh('cat /proc/net/netlink').split('\n').length).toBeGreaterThan(4);
+      lab.host.ip('mptcp endpoint add 192.0.2.77 signal');
+      await connections.open();
+      lab.host.ip(`mptcp endpoint add ${second.address(version)} dev eth1 subflow`);
+      await expect.poll(() => ours.text).toContain('SF_ESTABLISHED');
+      lab.host.ip('mptcp endpoint change id 2 backup');
+      lab.host.ip('mptcp endpoint delete id 2');
+      await expect.poll(() => ours.text).toContain('SF_CLOSED');
+      await expect.poll(() => theirs.heard().length).toBe(ours.lines().length);
+      expect(ours.lines().filter(known)).toEqual(
+        theirs
+          .heard()
+          .map(({ text: line }) => asNow(line))
+          .filter(known),
+      );
+      const events = json.lines().map((line) => JSON.parse(line) as Record<string, unknown>);
+      expect(events.map(({ event }) => event)).toEqual(
+        expect.arrayContaining(['created', 'established', 'subflow-established', 'subflow-closed']),
+      );
+      expect(events).toContainEqual(
+        expect.objectContaining({
+          event: 'subflow-established',
+          interface: 'eth1',
+          token: expect.stringMatching(/^[0-9a-f]{8}$/),
+        }),
+      );
+      expect(text.text).toMatch(/mptcp {3}[0-9a-f]{8} subflow established .* on eth1 id 2\/0/);
+      for (const each of [ours, json, text]) expect(await each.end()).toBe(0);
+    },
+  );
+
+  test('goes on with uplinks where it may not hear MPTCP', async ({ lab }) => {
+    const drop = ['--bounding-set=-net_admin', '--inh-caps=-net_admin', process.execPath, MAIN, 'monitor'];
+    const watching = new Watching(lab.host.spawn('setpriv', drop));
+    await expect.poll(() => watching.errors).toMatch(/need CAP_NET_ADMIN[^]*are followed/);
+    expect(await watching.end()).toBe(0);
+    const alone = new Watching(lab.host.spawn('setpriv', [...drop, '--mptcp']));
+    const [code] = (await once(alone.child, 'close')) as [number | null];
+    expect([code, alone.errors]).toEqual([77, 'MPTCP events need CAP_NET_ADMIN: run it as root.\n']);
+  });
+
+  test('ends when nobody reads', async ({ lab }) => {
+    const watching = await monitor(lab);
+    watching.child.stdout?.destroy();
+    const closed = once(watching.child, 'exit');
+    lab.cable('eth0').up();
+    // Nothing is selected without a configuration; a listener is always told of.
+    lab.host.sh(
+      `python3 -c "import socket; s=socket.socket(socket.AF_INET,socket.SOCK_STREAM,262); s.bind(('127.0.0.1',9)); s.listen()"`,
+    );
+    const [code] = (await closed) as [number | null];
+    expect(code).toBe(0);
+  });
+
+  test('is let go by the daemon when it does not read, and never takes all places', async ({ lab }) => {
+    const daemon = await lab.daemon({ 'eth*': 'subflow' });
+    const path = lab.host.sh('ls -t /run/multihomed/*/control').split('\n')[0]!;
+    const clients = await Promise.all(
+      Array.from({ length: 17 }, async () => {
+        const client = createConnection(path);
+        const answer = once(client.setEncoding('utf8'), 'data');
+        client.write('{"ask":"watch"}\n');
+        const [text] = (await answer) as [string];
+        return { client, text };
+      }),
+    );
+    expect(clients.filter(({ text }) => text.includes('16 others watch already'))).toHaveLength(1);
+    expect((await daemon.status())?.daemon?.pid).toBeGreaterThan(0);
+    for (const { client } of clients) client.destroy();
+  });
+});
