@@ -2,6 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
+import { program } from '../../src/commands/program.ts';
+import {
+  addArguments,
+  changeArguments,
+  deleteArguments,
+  limitsArguments,
+  showArguments,
+} from '../../src/commands/ipmptcp/arguments.ts';
+import { commandNodes } from '../../src/commands/shell/tree.ts';
 import { test, type Lab } from '../support/lab.ts';
 import { SHELLS, Terminal } from './terminal.ts';
 
@@ -53,6 +62,40 @@ function missing(shell: string): string | null {
     return `${shell} is not installed: apt-get install ${shell}`;
   }
 }
+
+const VALUES: Readonly<Record<string, string>> = {
+  id: '3',
+  dev: 'eth0',
+  port: '4433',
+  subflows: '3',
+  add_addr_accepted: '3',
+};
+
+const READERS: Readonly<Record<string, (words: readonly string[]) => unknown>> = {
+  'endpoint add': (words) =>
+    addArguments(['192.0.2.1', ...words, ...(words.includes('port') ? ['signal'] : [])]),
+  'endpoint delete': deleteArguments,
+  'endpoint change': ([word = '', ...rest]) =>
+    changeArguments([
+      ...(word === 'id' ? [] : ['192.0.2.1']),
+      word,
+      ...rest,
+      ...(rest.length > 0 ? ['backup'] : []),
+    ]),
+  'endpoint show': showArguments,
+  'limits set': limitsArguments,
+};
+
+const offered = commandNodes(program(() => undefined)).flatMap(({ path, keywords }) =>
+  Object.entries(keywords ?? {}).map(
+    ([word, value]) => [path, word, ...(value === null ? [] : [VALUES[word] ?? ''])] as const,
+  ),
+);
+
+test.each(offered)('%s takes %s %s', (path, ...words) => {
+  READERS[path]?.(words);
+  expect(READERS).toHaveProperty([path]);
+});
 
 describe.each(SHELLS)('%s', (shell) => {
   const why = missing(shell);

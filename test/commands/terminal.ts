@@ -42,7 +42,7 @@ export class Terminal {
     );
     writeFileSync(
       join(folder, '.zshrc'),
-      `PS1='${PROMPT}'\nunset zle_bracketed_paste\nautoload -Uz compinit\ncompinit -u -D\nsource <(multihomed completion zsh)\n`,
+      `PS1='${PROMPT}'\nunset zle_bracketed_paste\nmultihomed completion zsh >bin/_multihomed\nfpath=($PWD/bin $fpath)\nautoload -Uz compinit\ncompinit -u -D\n`,
     );
     writeFileSync(
       join(folder, 'config.fish'),

@@ -116,5 +116,5 @@ test('the table of commands in the README has every command, and no other', () =
   const cells = [...readme.matchAll(/^\| (`multihomed .*?) \|(?: |$)/gm)].map(([, cell = '']) => cell);
   const named = cells.flatMap((cell) => [...cell.matchAll(/`multihomed ([\w-]+)/g)].map(([, name]) => name));
   const real = nodes.map(({ path }) => path).filter((path) => !path.includes(' '));
-  expect(named.sort()).toEqual(real.sort());
+  expect(new Set(named)).toEqual(new Set(real));
 });
