@@ -190,7 +190,8 @@ class Reader {
         dumpSubflowSockets(this.#diag),
         dumpConnectionSockets(this.#diag).catch(withoutDiag),
       ]);
-      if (!mayReadTokens()) problems.push('connections are shown to root alone (CAP_NET_ADMIN)');
+      if (subflows.length === 0 && connections.length > 0 && !mayReadTokens())
+        problems.push('this kernel shows subflows to root alone (CAP_NET_ADMIN)');
       return { at: systemClock.now(), subflows, connections };
     } catch (error) {
       problems.push(`connections could not be read: ${firstLine(error)}`);
@@ -226,7 +227,7 @@ const firstLine = (error: unknown): string =>
 
 const CAP_NET_ADMIN = 12n;
 
-/** Without it the kernel keeps the tokens that tell which subflow belongs to which connection. */
+/** Without it older kernels keep the tokens that tell which subflow belongs to which connection. */
 function mayReadTokens(): boolean {
   const [, effective = '0'] =
     /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];

@@ -83,7 +83,7 @@ const TCP_INFO = 136;
 /** struct mptcp_info up to and with mptcpi_token. */
 const MPTCP_INFO = 16;
 
-/** @returns null for a socket that is no subflow, and where the kernel keeps the token from us (no CAP_NET_ADMIN) */
+/** @returns null for a socket that is no subflow, and where an older kernel keeps the token from us (no CAP_NET_ADMIN) */
 export function decodeSubflowSocket({ payload }: Message): SubflowSocket | null {
   checkLength(payload);
   const ulp = find(payload, DIAG_MSG, payload.length, INET_DIAG_ULP_INFO);

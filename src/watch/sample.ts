@@ -43,7 +43,7 @@ export class Sampler {
     return {
       at,
       source: sourceOf(status),
-      daemon: status?.daemon != null,
+      daemon: Boolean(status?.daemon),
       paths,
       ignored: (status?.uplinks.length ?? 0) - uplinks.length,
       connections: this.#connections(sample.connections, subflows),
@@ -200,7 +200,7 @@ function connectionOf(socket: ConnectionSocket, subflows: readonly Subflow[]): C
 
 function sourceOf(status: StatusDocument | null): string {
   if (!status) return 'reading';
-  if (!status.daemon) return 'no daemon: this is what the kernel has';
+  if (!status.daemon) return 'no daemon runs';
   const { pid, resting, dryRun } = status.daemon;
   return `daemon ${pid}${resting ? ', resting after flush' : ''}${dryRun ? ', changing nothing' : ''}`;
 }

@@ -2,7 +2,7 @@
 import pc from 'picocolors';
 import { printable } from '../system/printable.ts';
 
-export type Ink = 'plain' | 'bold' | 'dim' | 'good' | 'warn' | 'bad' | 'bar' | 'key' | `path${number}`;
+export type Ink = 'plain' | 'bold' | 'dim' | 'good' | 'warn' | 'bad' | 'bar' | `path${number}`;
 
 export interface Span {
   readonly text: string;
@@ -64,7 +64,6 @@ export function fit(text: string, room: number, ellipsis: string, side: 'left' |
 export interface Glyphs {
   readonly ellipsis: string;
   readonly levels: readonly string[];
-  readonly rule: string;
   readonly branch: string;
   readonly last: string;
   readonly in: string;
@@ -79,7 +78,6 @@ export interface Glyphs {
 export const UNICODE: Glyphs = {
   ellipsis: '…',
   levels: [...'▁▂▃▄▅▆▇█'],
-  rule: '─',
   branch: '├─',
   last: '└─',
   in: '↓',
@@ -94,7 +92,6 @@ export const UNICODE: Glyphs = {
 export const ASCII: Glyphs = {
   ellipsis: '~',
   levels: [...'_.-:=+*#'],
-  rule: '-',
   branch: '|-',
   last: '`-',
   in: 'in',
@@ -121,7 +118,6 @@ export function painter(colour: boolean): Painter {
     warn: colours.yellow,
     bad: (text) => colours.bold(colours.red(text)),
     bar: colours.inverse,
-    key: (text) => colours.bold(text),
   };
   PATHS.forEach((name, at) => (inks[`path${at}`] = colours[name]));
   return (text, ink) => (text === '' ? '' : (inks[ink]?.(text) ?? text));

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { frame } from '../../src/watch/frame.ts';
 import { Sampler } from '../../src/watch/sample.ts';
@@ -55,7 +56,7 @@ describe.each(Object.entries(SCENES))('%s', (_, model) => {
   test('has the same characters with colours and without', () => {
     const size = { columns: 80, rows: 24 };
     const coloured = frame(model, FIRST_VIEW, size, styleWith(true, false)).text;
-    const bare = coloured.map((line) => line.replace(/\u001b\[\d+m/g, ''));
+    const bare = coloured.map(stripVTControlCharacters);
     expect(bare).toEqual(frame(model, FIRST_VIEW, size, styleWith(false, false)).text);
   });
 });
@@ -98,7 +99,7 @@ test.each([
   [
     'no daemon',
     only({ status: status([uplink()], { daemon: null }) }),
-    'no daemon: this is what the kernel has',
+    '1 of 1 uplink active, no daemon runs',
   ],
   [
     'a resting daemon',
