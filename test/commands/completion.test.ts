@@ -124,6 +124,8 @@ describe.each(SHELLS)('%s', (shell) => {
           '--netns',
           lab.provider.name,
         ]);
+        // Files are no namespaces.
+        expect(await line('run --netns my\t')).toEqual(['run', '--netns', 'my']);
         expect(await line('check my\tfir\t')).toEqual(['check', 'my rules/first.yaml']);
         expect(await line('plan --config my\tfir\t')).toEqual(['plan', '--config', 'my rules/first.yaml']);
         expect(await line('plan --json --config=my\tfir\t')).toEqual([

@@ -117,7 +117,7 @@ function nodeLines({ path, commands, flags, arguments: positional, keywords }: C
 function flagWords({ names, description, value }: Flag): string[] {
   return [
     ...names.map((name) => (name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`)),
-    ...(value === null ? [] : ['-r', ...offered(value)]),
+    ...(value === null ? [] : [value === 'file' ? '-r' : '-x', ...offered(value)]),
     '-d',
     quoted(description),
   ];
