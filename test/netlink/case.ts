@@ -1,0 +1,30 @@
+/** One thing to ask, and what comes of it. */
+import { expect } from 'vitest';
+import { NetlinkError } from '../../src/netlink/error.ts';
+import type { Requester } from '../../src/netlink/connection.ts';
+import type { GenericFamily } from '../../src/netlink/generic/family.ts';
+
+export interface Asked {
+  readonly route: Requester;
+  readonly generic: Requester;
+  readonly mptcp: GenericFamily;
+}
+
+export interface Case {
+  readonly name: string;
+  readonly ask: (kernel: Asked) => Promise<unknown>;
+  /** undefined: nothing but the acknowledgement. */
+  readonly expected?: unknown;
+}
+
+/** What the kernel refused, in its own words. */
+export const refusal = (code: string, kernelText?: string, attribute?: number) =>
+  expect.objectContaining({ name: 'NetlinkError', code, kernelText, attribute }) as unknown;
+export const refused = async (promise: Promise<unknown>): Promise<unknown> => {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error instanceof NetlinkError) return error;
+    throw error;
+  }
+};

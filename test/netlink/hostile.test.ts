@@ -1,0 +1,150 @@
+/**
+ * Bytes that no kernel sends: decoders answer or throw DecodeError, whatever comes, and look at nothing outside the
+ * message. MULTIHOMED_INPUTS=1000000 for a long run, MULTIHOMED_SEED=N for another.
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { DecodeError } from '../../src/netlink/attribute.ts';
+import { decodeMessages, type Message } from '../../src/netlink/message.ts';
+import { DECODERS } from './decoders.ts';
+import { everyMessage } from './recording.ts';
+
+const INPUTS = Number(process.env['MULTIHOMED_INPUTS'] ?? 20_000);
+const seed = process.env['MULTIHOMED_SEED'];
+const settings = {
+  numRuns: Math.ceil(INPUTS / 2),
+  ...(seed === undefined ? {} : { seed: Number(seed) }),
+};
+const LONG = Math.max(30_000, INPUTS);
+
+/** What a decoder does with it: its answer, or that it threw the one error that it may throw. */
+function read(decode: (message: Message) => unknown, message: Message): string {
+  try {
+    return (
+      JSON.stringify(decode(message), (_, value: unknown) =>
+        typeof value === 'bigint' ? `${value}` : value,
+      ) ?? ''
+    );
+  } catch (error) {
+    if (error instanceof DecodeError) return `DecodeError: ${error.message}`;
+    throw error;
+  }
+}
+
+/** The same bytes within others: an answer that changes with those around it has looked at them. */
+function within(bytes: Buffer, surrounding: number): Buffer {
+  const around = Buffer.alloc(bytes.length + 512, surrounding);
+  bytes.copy(around, 256);
+  return around.subarray(256, 256 + bytes.length);
+}
+
+function check(datagram: Buffer): void {
+  const answers = [0x00, 0xff].map((surrounding) => {
+    let messages: Message[];
+    try {
+      messages = decodeMessages(within(datagram, surrounding));
+    } catch (error) {
+      if (error instanceof DecodeError) return `DecodeError: ${error.message}`;
+      throw error;
+    }
+    return messages.flatMap((message) => Object.values(DECODERS).map((decode) => read(decode, message)));
+  });
+  expect(answers[1]).toEqual(answers[0]);
+}
+
+/** A message around any payload, of a type that decoders know. */
+const enveloped = fc
+  .tuple(
+    fc.constantFrom(2, 3, 16, 17, 20, 24, 32, 37, 104, 20),
+    fc.nat(0xffff),
+    fc.uint8Array({ maxLength: 300 }),
+  )
+  .map(([type, flags, payload]) => {
+    const bytes = Buffer.alloc(16 + payload.length);
+    bytes.writeUInt32LE(bytes.length, 0);
+    bytes.writeUInt16LE(type, 4);
+    bytes.writeUInt16LE(flags, 6);
+    bytes.set(payload, 16);
+    return bytes;
+  });
+
+const recorded = everyMessage();
+
+/** A real one with bytes changed, a piece cut off, a piece twice, or its lengths wrong. */
+const mutated = fc
+  .record({
+    message: fc.nat(recorded.length - 1),
+    bytes: fc.array(
+      fc.tuple(fc.nat(3000), fc.oneof(fc.constantFrom(0, 1, 3, 4, 5, 0x7f, 0x80, 0xff), fc.nat(255))),
+      { maxLength: 6 },
+    ),
+    cut: fc.option(fc.nat(3000)),
+    twice: fc.option(fc.tuple(fc.nat(3000), fc.nat(64))),
+    honest: fc.boolean(),
+  })
+  .map(({ message, bytes, cut, twice, honest }) => {
+    let copy = Buffer.from(recorded[message]!);
+    for (const [at, value] of bytes) copy[at % copy.length] = value;
+    if (twice) {
+      const at = twice[0] % copy.length;
+      copy = Buffer.concat([copy.subarray(0, at), copy.subarray(at, at + twice[1]), copy.subarray(at)]);
+    }
+    if (cut !== null) copy = copy.subarray(0, cut % (copy.length + 1));
+    // Its length tells the truth: what is inside is looked at.
+    if (honest && copy.length >= 16) copy.writeUInt32LE(copy.length, 0);
+    return copy;
+  });
+
+describe('hostile messages', () => {
+  test('of any bytes', { timeout: LONG }, () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          enveloped,
+          fc.uint8Array({ maxLength: 120 }).map((each) => Buffer.from(each)),
+        ),
+        check,
+      ),
+      settings,
+    );
+  });
+
+  test('that were real once', { timeout: LONG }, () => {
+    fc.assert(fc.property(mutated, check), settings);
+  });
+
+  test.each(recorded.map((message, at) => [at, message] as const).filter(([, { length }]) => length < 300))(
+    'recorded message %i cut at every byte',
+    (_, message) => {
+      for (let length = 0; length <= message.length; length++) {
+        check(message.subarray(0, length));
+        if (length < 16) continue;
+        const honest = Buffer.from(message.subarray(0, length));
+        honest.writeUInt32LE(length, 0);
+        check(honest);
+      }
+    },
+  );
+
+  test('that nest as deep as a datagram is long end', () => {
+    const deep = Buffer.alloc(65_536);
+    deep.writeUInt32LE(deep.length, 0);
+    deep.writeUInt16LE(24, 4);
+    for (let at = 28; at + 4 <= deep.length; at += 4) {
+      deep.writeUInt16LE(deep.length - at > 0xffff ? 0xffff : deep.length - at, at);
+      deep.writeUInt16LE(0x8000 | 9, at + 2);
+    }
+    check(deep);
+  });
+
+  test('whose attributes are all empty are read once each', () => {
+    const flat = Buffer.alloc(65_536);
+    flat.writeUInt32LE(flat.length, 0);
+    flat.writeUInt16LE(16, 4);
+    for (let at = 32; at + 4 <= flat.length; at += 4) flat.writeUInt16LE(4, at);
+    const begun = performance.now();
+    check(flat);
+    // Far from quadratic, which would take minutes.
+    expect(performance.now() - begun).toBeLessThan(10_000);
+  });
+});

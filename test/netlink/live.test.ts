@@ -1,0 +1,31 @@
+/** The cases on this kernel. MULTIHOMED_RECORD=NAME keeps its messages as `recordings/NAME-requests.txt`. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectKernel, type KernelConnections } from '../../src/daemon/kernel.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { isPrivate } from '../support/lab.ts';
+import type { Netns } from '../support/netns.ts';
+import { CASES } from './cases.ts';
+import { Recorder } from './recording.ts';
+import { scene } from './scene.ts';
+
+describe.skipIf(!isPrivate)('the kernel that runs answers as recorded', () => {
+  const recorder = new Recorder();
+  let netns: Netns;
+  let kernel: KernelConnections;
+
+  beforeAll(async () => {
+    netns = scene();
+    kernel = await connectKernel({ clock: systemClock, netns: netns.path, trace: recorder.trace });
+  });
+  afterAll(() => {
+    kernel.close();
+    netns.delete();
+    const name = process.env['MULTIHOMED_RECORD'];
+    if (name) recorder.write(`${name}-requests.txt`);
+  });
+
+  test.each(CASES)('$name', async ({ name, ask, expected }) => {
+    recorder.begin(name);
+    expect(await ask(kernel)).toEqual(expected);
+  });
+});
