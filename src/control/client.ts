@@ -66,7 +66,10 @@ export function watch(
       resolve({ close: () => client.destroy() });
       client.on('close', () => onEnd(failure));
     });
+    client.setTimeout(PATIENCE, () => client.destroy(new ControlError('the daemon does not answer')));
     client.on('data', (chunk: string) => {
+      // The first answer comes at once; changes may take for ever.
+      client.setTimeout(0);
       const lines = (text + chunk).split('\n');
       text = lines.pop() ?? '';
       if (text.length > LONGEST_ANSWER) client.destroy(new ControlError('the answer is too long'));

@@ -3,6 +3,8 @@ import { createConnection } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { ChildProcess } from 'node:child_process';
 import { describe, expect } from 'vitest';
+import { serve } from '../../src/control/server.ts';
+import { openLog } from '../../src/system/logger.ts';
 import { test, type Lab } from '../support/lab.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -175,5 +177,27 @@ describe('monitor', () => {
     expect(clients.filter(({ text }) => text.includes('16 others watch already'))).toHaveLength(1);
     expect((await daemon.status())?.daemon?.pid).toBeGreaterThan(0);
     for (const { client } of clients) client.destroy();
+  });
+
+  test('leaves behind who does not read', async ({ lab }) => {
+    const path = `${lab.folder}/control`;
+    const answer = (): object => ({ filling: 'x'.repeat(600_000), at: performance.now() });
+    const verbs = { watch: { change: false, answer, watch: true } };
+    const server = await serve(path, verbs, openLog('null', false));
+    const [slow, quick] = [createConnection(path), createConnection(path)];
+    for (const client of [slow, quick]) client.write('{"ask":"watch"}\n');
+    let read = 0;
+    quick.on('data', (chunk: Buffer) => (read += chunk.length));
+    await expect.poll(() => read).toBeGreaterThan(600_000);
+    for (let times = 1; times <= 8; times++) {
+      server.publish(answer);
+      await expect.poll(() => read).toBeGreaterThan(600_000 * (times + 1));
+    }
+    // What was on its way may be read yet, and then it is over.
+    slow.on('error', () => undefined).resume();
+    await once(slow, 'close');
+    expect(quick.destroyed).toBe(false);
+    quick.destroy();
+    await server.close();
   });
 });

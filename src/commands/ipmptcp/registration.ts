@@ -5,6 +5,9 @@ import { byPrefix, unknownWord } from './words.ts';
 type SetCode = (code: number) => void;
 type Flags = { readonly json?: boolean };
 
+/** With its grammar, which commander does not know. */
+const subcommandTerm = (command: Command): string => `${command.name()} ${command.usage()}`.trimEnd();
+
 const WORDS = '[words...]';
 
 export function registerIpMptcp(root: Command, setCode: SetCode): void {
@@ -17,7 +20,8 @@ export function registerIpMptcp(root: Command, setCode: SetCode): void {
 function registerEndpoint(root: Command, setCode: SetCode): void {
   const endpoint = root
     .command('endpoint')
-    .description('MPTCP endpoints: what "ip mptcp endpoint" does, in its words');
+    .description('MPTCP endpoints: what "ip mptcp endpoint" does, in its words')
+    .configureHelp({ subcommandTerm });
   const verb = (name: 'add' | 'delete' | 'change' | 'flush', usage: string, description: string): void => {
     endpoint
       .command(name)
@@ -30,20 +34,16 @@ function registerEndpoint(root: Command, setCode: SetCode): void {
   };
   verb(
     'add',
-    'IFADDR [dev IFNAME] [id ID] [port PORT] [signal|subflow|backup|fullmesh|laminar ...]',
-    'add one',
+    'IFADDR [dev IFNAME] [id ID] [port PORT] [FLAG...]',
+    'add one; flags: signal, subflow, backup, fullmesh, laminar',
   );
-  verb(
-    'delete',
-    'id ID | id 0 IFADDR',
-    'delete one; with id 0: close the first subflow of connections from IFADDR',
-  );
+  verb('delete', 'id ID | id 0 IFADDR', 'delete one; with id 0, the first subflows from IFADDR');
   verb(
     'change',
-    '{id ID | IFADDR [port PORT]} {backup|nobackup|fullmesh|nofullmesh ...}',
-    'set flags, all at once',
+    '{id ID | IFADDR [port PORT]} FLAG...',
+    'backup or nobackup, fullmesh or nofullmesh; both are set',
   );
-  verb('flush', '', 'delete all, whoever made them');
+  verb('flush', ' ', 'delete all, whoever made them');
   endpoint
     .command('show', { isDefault: true })
     .argument(WORDS)
@@ -59,7 +59,10 @@ function registerEndpoint(root: Command, setCode: SetCode): void {
 }
 
 function registerLimits(root: Command, setCode: SetCode): void {
-  const limits = root.command('limits').description('the limits on subflows: what "ip mptcp limits" does');
+  const limits = root
+    .command('limits')
+    .description('the limits on subflows: what "ip mptcp limits" does')
+    .configureHelp({ subcommandTerm });
   limits
     .command('set')
     .argument(WORDS)
@@ -71,7 +74,7 @@ function registerLimits(root: Command, setCode: SetCode): void {
   limits
     .command('show', { isDefault: true })
     .argument(WORDS)
-    .usage('')
+    .usage(' ')
     .description('show both')
     .option('--json', 'with the keys of "ip mptcp limits"')
     .action(async (words: string[], flags: Flags) => {
