@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { program } from '../../src/commands/program.ts';
 import { EXIT } from '../../src/commands/exit.ts';
@@ -63,6 +63,21 @@ test('multihomed(8) has every state and exit status, and no other', () => {
   );
   const real = new Set([...Object.values(EXIT), ...Object.values(DOCTOR_EXIT)]);
   expect(codes.map(Number)).toEqual([...real].sort((a, b) => a - b));
+});
+
+test('multihomed(8) has every variable of the environment that the program reads, and no other', () => {
+  const folder = new URL('../../src/', import.meta.url).pathname;
+  const files = (readdirSync(folder, { recursive: true }) as string[]).filter((name) => name.endsWith('.ts'));
+  const text = files.map((name) => readFileSync(`${folder}${name}`, 'utf8')).join('\n');
+  const read = [
+    ...[...text.matchAll(/\benv(?:ironment)?\['([A-Z_]+)'\]/g)].map(([, name]) => name),
+    ...[...text.matchAll(/\{([^{}]*)\}(?:: NodeJS\.ProcessEnv| = process\.env)/g)].flatMap(([, names = '']) =>
+      [...names.matchAll(/[A-Z_]{2,}/g)].map(([name]) => name),
+    ),
+  ];
+  // What we write for hooks ourselves; and where every program is looked up.
+  const real = new Set(read.filter((name) => name !== 'MULTIHOMED_JSON' && name !== 'PATH'));
+  expect(new Set(items('multihomed.8', 'ENVIRONMENT', 'Ev'))).toEqual(real);
 });
 
 test('multihomed.yaml(5) has every key, and no other', () => {

@@ -2,8 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import * as z from 'zod';
 import { configurationSchema } from '../../src/rules/schema.ts';
+import { examples } from './manual.ts';
 
 const file = new URL('../../docs/multihomed.schema.json', import.meta.url).pathname;
 const rules = new URL('../../rules/', import.meta.url).pathname;
@@ -31,4 +33,23 @@ test.each(shipped)('rules/%s tells an editor where the schema is, in its first l
 test('the README installs the schema there', () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   expect(readme).toMatch(/install -D -m 644 -t \/usr\/share\/multihomed docs\/multihomed\.schema\.json/);
+});
+
+const schema = z.fromJSONSchema(JSON.parse(readFileSync(file, 'utf8')) as z.core.JSONSchema.JSONSchema);
+const texts = [
+  ...shipped.map((name) => readFileSync(`${rules}${name}`, 'utf8')),
+  ...examples('multihomed.yaml.5', 'EXAMPLES'),
+];
+
+test.each(texts)('an editor finds no fault in %s', (text) => {
+  expect(schema.safeParse(parse(text)).error).toBeUndefined();
+});
+
+test.each([
+  'limit: auto',
+  'rules: { eth0: subflwo }',
+  'rules: { eth0: { flag: subflow } }',
+  'hooks: { timeout: 30x }',
+])('an editor finds the fault in %s', (text) => {
+  expect(schema.safeParse(parse(text)).success).toBe(false);
 });
