@@ -15,6 +15,7 @@ import { setLimits } from '../netlink/mptcp/limits.ts';
 import { addPolicyRule, deletePolicyRule } from '../netlink/route/policy-rule.ts';
 import { addRoute, deleteRoute, replaceRoute } from '../netlink/route/route.ts';
 import { actionText, type Action } from '../plan/action.ts';
+import { isThat } from '../plan/assess.ts';
 
 export interface Kernel {
   readonly route: Requester;
@@ -135,8 +136,7 @@ async function request(action: Action, kernel: Kernel): Promise<boolean> {
     case 'endpoint delete': {
       // The kernel goes by the id alone: asked at the last moment whose it is.
       const stands = await getEndpoint(generic, mptcp, action.endpoint.id);
-      if (stands?.address !== action.endpoint.address || stands.ifindex !== action.endpoint.ifindex)
-        return true;
+      if (!stands || !isThat(action.endpoint, stands)) return true;
       if (action.kind === 'endpoint delete') await deleteEndpoint(generic, mptcp, action.endpoint, text);
       else await changeEndpoint(generic, mptcp, action.endpoint, text);
       return false;

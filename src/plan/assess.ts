@@ -1,8 +1,12 @@
 /** How far up its way an address is, before anything is made for it. */
 import { mappedOf } from '../netlink/ip.ts';
-import { MPTCP_PM_ADDR_FLAG_IMPLICIT, type Endpoint } from '../netlink/mptcp/endpoint.ts';
+import {
+  MPTCP_PM_ADDR_FLAG_IMPLICIT,
+  MPTCP_PM_ADDR_FLAG_LAMINAR,
+  type Endpoint,
+} from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { flagNames } from './flags.ts';
+import { CHANGEABLE, flagNames } from './flags.ts';
 import type { Memory } from './memory.ts';
 import type { Candidate, UplinkState, Viable } from './uplink.ts';
 
@@ -46,10 +50,26 @@ export function foreignClaim(snapshot: Snapshot, memory: Memory, address: string
   );
 }
 
-/** By id, address and device, as they were written down before it was added; others may change its flags. */
+/** Flags in which an endpoint may differ from what was asked for: the kernel changes some, and may not know another. */
+const LOOSE = CHANGEABLE | MPTCP_PM_ADDR_FLAG_LAMINAR;
+
+/**
+ * By id, address and device, as they were written down before it was added, and by the flags that nobody can change:
+ * who deletes ours and adds one of his own may well be given the same id.
+ */
 export function isOwned(memory: Memory, endpoint: Endpoint): boolean {
   const owned = memory.owned.get(endpoint.id);
-  return owned !== undefined && owned.address === endpoint.address && owned.ifindex === endpoint.ifindex;
+  return owned !== undefined && isThat(owned, endpoint);
+}
+
+/** Whether what was found under an id is what was added under it. */
+export function isThat(added: Endpoint, found: Endpoint): boolean {
+  return (
+    added.address === found.address &&
+    added.ifindex === found.ifindex &&
+    ((added.flags ^ found.flags) & ~LOOSE) === 0 &&
+    (found.flags & ~added.flags & MPTCP_PM_ADDR_FLAG_LAMINAR) === 0
+  );
 }
 
 export function claimReason(endpoint: Endpoint): string {
