@@ -156,10 +156,10 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
 test('router-advertised: it ends when it expires, told or not', async ({ lab }) => {
   const eth = lab.cable('eth0').up().give(6);
   const wwan = lab.cable('wwan0').connect(6);
-  lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra metric 50 expires 3`);
+  lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra metric 50 expires 8`);
   await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
   await expect
-    .poll(() => lab.host.endpointWords(), { timeout: 6_000 })
+    .poll(() => lab.host.endpointWords(), { timeout: 12_000 })
     .toEqual([`${wwan.address(6)} wwan0 subflow,backup`]);
 });

@@ -71,6 +71,13 @@ export class Daemon {
     return this.#log;
   }
 
+  /** What it says under --debug that it did, in order: two `ip monitor` cannot be put in one. */
+  deeds(): string[] {
+    return [...this.#log.matchAll(/debug: ((?:route|policy-rule|endpoint) (?:add|delete)) /g)].map(
+      ([, deed]) => deed!,
+    );
+  }
+
   get runs(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }

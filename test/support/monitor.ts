@@ -1,14 +1,8 @@
-/** `ip monitor`: what the kernel tells everybody, with its time. */
+/** `ip monitor`: what the kernel tells everybody. */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Netns } from './netns.ts';
-
-export interface Heard {
-  /** Milliseconds, to the microsecond; of use beside others alone. */
-  readonly at: number;
-  readonly text: string;
-}
 
 export class Monitor {
   readonly #netns: Netns;
@@ -40,27 +34,14 @@ export class Monitor {
   }
 
   /** Every message in its order; continuation lines are joined to it. */
-  heard(): Heard[] {
-    const messages: { at: number; text: string }[] = [];
+  texts(): string[] {
+    const messages: string[] = [];
     for (const line of this.#text.split('\n')) {
-      const [, time, rest] = /^\[([\d-]+T[\d:.]+)\] ?(.*)$/.exec(line) ?? [];
-      if (time)
-        messages.push({
-          at: Date.parse(`${time.slice(0, 19)}Z`) + Number(time.slice(19)) * 1000,
-          text: rest ?? '',
-        });
-      else if (line.trim() && messages.length > 0) messages.at(-1)!.text += ` ${line.trim()}`;
+      const [, first] = /^\[[\d-]+T[\d:.]+\] ?(.*)$/.exec(line) ?? [];
+      if (first !== undefined) messages.push(first);
+      else if (line.trim() && messages.length > 0) messages.push(`${messages.pop()} ${line.trim()}`);
     }
     return messages;
-  }
-
-  texts(): string[] {
-    return this.heard().map(({ text }) => text);
-  }
-
-  /** What is heard from now on. */
-  forget(): void {
-    this.#text = '';
   }
 
   async end(): Promise<void> {
