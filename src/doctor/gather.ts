@@ -61,7 +61,7 @@ function trySocket(): string | null {
 async function connect(view: View, peer: Peer | null, unread: string[]): Promise<ConnectionFacts[]> {
   const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
   try {
-    return [await tryLoopback(diag), ...(peer ? await tryPeer(diag, peer, view, unread) : [])];
+    return [await tryLoopback(diag, view.snapshot), ...(peer ? await tryPeer(diag, peer, view, unread) : [])];
   } finally {
     diag.close();
   }

@@ -12,7 +12,7 @@ import { mask } from './mask.ts';
 const LEFT_OUT = [
   'public addresses: replaced by others, marked with "~"; equal ones stay equal, subnets stay subnets',
   'hardware addresses: numbered, also where an interface is named after one',
-  "this host's name, the peer's name, home folders",
+  "this host's name, the peer's name, the name of the hooks' user, home folders",
   "comments and layout of the configuration, names of Wi-Fi networks, hooks' text, logs",
   'routes that are neither defaults nor of multihomed',
 ];
@@ -49,9 +49,14 @@ export function reportText(facts: Facts, findings: readonly Finding[], options: 
     connections: facts.connections,
     network: facts.view && network(facts.view),
   };
-  const words = new Map([...options.words, ...ownNames()]);
+  const words = new Map([...options.words, ...ownNames(), ...hookUser(facts)]);
   const text = JSON.stringify(document, (_, value: unknown) => (value === Infinity ? 'all' : value), 2);
   return `${mask(text, { key: randomBytes(32), words })}\n`;
+}
+
+function hookUser({ configuration }: Facts): [string, string][] {
+  const user = configuration.loaded?.hooks.user ?? 'root';
+  return user === 'root' ? [] : [[user, 'USER']];
 }
 
 /** The short name too, where it stands alone. */

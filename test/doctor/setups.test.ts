@@ -3,15 +3,13 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { mptcpSocket } from '../../src/system/addon.ts';
-import { command } from '../support/daemon.ts';
+import { command, MAIN } from '../support/daemon.ts';
 import { test, type Lab } from '../support/lab.ts';
 import { cured, diagnosed, found, obey, visit, withEtc } from './visit.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const GREETER = { host: '10.98.0.1', port: 7022 };
 
 /** A server that speaks first, as SSH's does: further subflows wait for the first bytes. */

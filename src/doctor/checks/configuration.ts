@@ -9,6 +9,8 @@ import { finding, type Finding } from '../finding.ts';
 import { count } from '../shell.ts';
 import { mendingOf } from './hooks.ts';
 
+const PACKAGED = '/usr/lib/';
+
 export function checkConfiguration({ configuration, view }: Facts): Finding[] {
   const { loaded, errors, texts } = configuration;
   if (!loaded)
@@ -21,16 +23,8 @@ export function checkConfiguration({ configuration, view }: Facts): Finding[] {
   const links = view ? [...view.snapshot.links.values()] : [];
   loaded.rules.forEach((rule, at) => {
     const above = loaded.rules.slice(0, at).find((each) => covers(each, rule));
-    if (!above) return;
-    const names = links.filter((link) => matches(rule, link)).map((link) => link.name);
-    findings.push(
-      finding(
-        'warning',
-        `rule-shadowed:${rule.glob}`,
-        `The rule ${quote(rule.glob)} (${place(rule)}) never matches: ${quote(above.glob)} (${place(above)}) stands above it and matches the same${names.length > 0 ? `, so it decides about ${names.join(', ')}` : ''}.`,
-        moveRule(texts, rule.origin, above.origin),
-      ),
-    );
+    // The administrator's rules stand above the packaged ones on purpose.
+    if (above && !rule.origin.file.startsWith(PACKAGED)) findings.push(shadowed(rule, above, links, texts));
   });
   findings.push(...daemonElsewhere(loaded.files, view));
   if (findings.length > 0) return findings;
@@ -41,6 +35,25 @@ export function checkConfiguration({ configuration, view }: Facts): Finding[] {
       `The configuration is valid: ${count(loaded.rules.length, 'rule')} in ${count(loaded.files.length, 'file')}.`,
     ),
   ];
+}
+
+function shadowed(
+  rule: Rule,
+  above: Rule,
+  links: readonly Link[],
+  texts: Facts['configuration']['texts'],
+): Finding {
+  const id = `rule-shadowed:${rule.glob}`;
+  const text = `The rule ${quote(rule.glob)} (${place(rule)}) never matches: ${quote(above.glob)} (${place(above)}) stands above it and matches the same`;
+  if (effect(rule) === effect(above)) return finding('note', id, `${text}, to the same effect.`);
+  const names = links.filter((link) => matches(rule, link)).map((link) => link.name);
+  const decided = names.length > 0 ? `, so it decides about ${names.join(', ')}` : '';
+  return finding('warning', id, `${text}${decided}.`, moveRule(texts, rule.origin, above.origin));
+}
+
+/** All that a rule says but whom it is about. */
+function effect({ glob: _glob, origin: _origin, driver: _driver, ...rest }: Rule): string {
+  return rest.ignore ? 'ignore' : JSON.stringify({ ...rest, perInterface: `${rest.perInterface}` });
 }
 
 const place = ({ origin }: Rule): string => `${origin.file}:${origin.line}`;

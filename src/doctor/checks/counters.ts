@@ -68,7 +68,8 @@ const TELLINGS: readonly Telling[] = [
   },
   {
     id: 'join-failed',
-    counters: ['MPJoinSynTxCreatSkErr', 'MPJoinSynTxBindErr', 'MPJoinSynTxConnectErr'],
+    // MPJoinSynTxCreatSkErr is left out: every server's connection that is not accepted yet counts there.
+    counters: ['MPJoinSynTxBindErr', 'MPJoinSynTxConnectErr'],
     thing: 'join',
     rest: 'from here failed before anything was sent (address, device or route was missing)',
   },

@@ -5,7 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { dumpConnectionSockets, dumpSubflowSockets } from '../../netlink/diag.ts';
 import type { Requester } from '../../netlink/connection.ts';
 import { NetlinkError } from '../../netlink/error.ts';
-import type { Family } from '../../netlink/ip.ts';
+import { addressFamily, mappedOf, type Family } from '../../netlink/ip.ts';
+import { MPTCP_PM_ADDR_FLAG_SUBFLOW } from '../../netlink/mptcp/endpoint.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { mptcpSocket } from '../../system/addon.ts';
 import { SystemError } from '../../system/system-error.ts';
 import type { ConnectionFacts } from '../facts.ts';
@@ -15,7 +17,11 @@ const CONNECT = 5_000;
 /** A join's first SYN may be lost on a fresh link, and comes again after a second. */
 const JOINS = 2_500;
 const LOOK_AGAIN = 50;
-const LOOPBACK = '127.0.0.1';
+/** The first one is used that no subflow endpoint would try to join: it could not reach it, and a SYN would go astray. */
+const LOOPBACK: readonly (readonly [Family, string])[] = [
+  ['ipv4', '127.0.0.1'],
+  ['ipv6', '::1'],
+];
 
 type Outcome = ConnectionFacts['outcome'];
 
@@ -28,19 +34,25 @@ export interface Attempt {
   readonly expected: readonly string[];
 }
 
-export async function tryLoopback(diag: Requester): Promise<ConnectionFacts> {
-  const common = { uplink: null, peer: LOOPBACK };
+export async function tryLoopback(diag: Requester, snapshot: Snapshot): Promise<ConnectionFacts> {
+  const joined = new Set(
+    snapshot.endpoints
+      .filter(({ flags }) => flags & MPTCP_PM_ADDR_FLAG_SUBFLOW)
+      .map((endpoint) => addressFamily(mappedOf(endpoint.address))),
+  );
+  const there = LOOPBACK.filter(([, own]) => snapshot.addresses.some(({ address }) => address === own));
+  const [family, host] = there.find(([each]) => !joined.has(each)) ?? there[0] ?? LOOPBACK[0]!;
+  const common = { uplink: null, peer: host };
   try {
     const server = createServer((socket) => {
-      // Not a byte is sent: with the first one every endpoint would try to join, from where loopback is not reached.
       socket.on('error', () => socket.destroy());
       socket.resume();
     });
-    server.listen({ fd: mptcpSocket('ipv4', { listen: { address: LOOPBACK, port: 0, backlog: 4 } }) });
+    server.listen({ fd: mptcpSocket(family, { listen: { address: host, port: 0, backlog: 4 } }) });
     await once(server, 'listening');
     try {
       const { port } = server.address() as AddressInfo;
-      const outcome = await attempt(diag, { family: 'ipv4', host: LOOPBACK, port, bind: null, expected: [] });
+      const outcome = await attempt(diag, { family, host, port, bind: null, expected: [] });
       return { ...common, outcome };
     } finally {
       server.close();
