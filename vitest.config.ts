@@ -1,10 +1,8 @@
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   // Whoever runs the tests need not be the owner of the tree.
-  cacheDir: join(tmpdir(), `multihomed-vitest-${process.geteuid?.() ?? 0}-${process.pid}`),
+  cacheDir: process.env['MULTIHOMED_TEST_CACHE'] ?? 'node_modules/.vite',
   test: {
     include: ['test/**/*.test.ts'],
     // Kernel tests mostly wait for the kernel, each in namespaces of its own.

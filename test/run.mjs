@@ -69,7 +69,12 @@ function run(name, world, { where = project, node = process.execPath, args }) {
   const { status, signal } = spawnSync(program, rest, {
     cwd: project,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, PATH, ...(world.length > 0 ? { MULTIHOMED_TEST_NETNS: '1' } : {}) },
+    env: {
+      ...process.env,
+      PATH,
+      MULTIHOMED_TEST_CACHE: folder,
+      ...(world.length > 0 ? { MULTIHOMED_TEST_NETNS: '1' } : {}),
+    },
   });
   if (status !== 0) failed.push(`${name}: vitest ended with ${signal ?? `status ${status}`}`);
   return { name, file };
