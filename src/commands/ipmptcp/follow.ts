@@ -2,6 +2,8 @@
 import { watch, type Watch } from '../../control/client.ts';
 import type { StatusDocument } from '../../control/document.ts';
 import { listen } from '../../events/listener.ts';
+import { DecodeError } from '../../netlink/attribute.ts';
+import { NetlinkError } from '../../netlink/error.ts';
 import type { Configuration } from '../../rules/rule.ts';
 import type { NetlinkSocket } from '../../system/addon.ts';
 import { statusWithoutDaemon, type Namespace } from '../namespace.ts';
@@ -37,7 +39,7 @@ export class Follower {
     this.#options = options;
   }
 
-  /** Resolves when the first look is over. */
+  /** Once, and again by itself whenever the daemon comes or goes. */
   async start(): Promise<void> {
     const { namespace, onError } = this.#options;
     const daemon = await watch(
@@ -65,7 +67,7 @@ export class Follower {
       onError,
     });
     this.#timer = setTimeout(() => void this.start().catch(onError), LOOK_FOR_DAEMON);
-    if (fresh) await this.#look();
+    if (fresh) this.#wake();
   }
 
   stop(): void {
@@ -92,16 +94,21 @@ export class Follower {
     this.#looking = true;
     setTimeout(() => {
       this.#look()
-        .catch(this.#options.onError)
+        .catch((error: unknown) => {
+          // What is gone in the middle of a look is gone at the next.
+          if (error instanceof NetlinkError || error instanceof DecodeError) this.#stale = true;
+          else this.#options.onError(error as Error);
+        })
         .finally(() => {
           this.#looking = false;
-          if (this.#stale && this.#events) this.#wake();
+          if (this.#stale && this.#events && !this.#stopped) this.#wake();
         });
     }, GATHER);
   }
 
   async #look(): Promise<void> {
     this.#stale = false;
+    if (this.#stopped) return;
     const document = await statusWithoutDaemon(this.#options.namespace, await this.#options.configuration());
     if (this.#events) this.#take(document);
   }
