@@ -81,6 +81,7 @@ describe.skipIf(!isPrivate)('a connection to the kernel', () => {
       (_, i) => `address add 10.${100 + (i >> 8)}.${i & 255}.1/24 dev u0`,
     );
     netns.sh(`ip -batch - <<'EOF'\n${lines.join('\n')}\nEOF`);
+    const u0 = netns.index('u0');
     const churn = netns.spawn('sh', [
       '-c',
       'while :; do for i in 1 2 3 4 5 6 7 8; do echo address add 10.9.$i.1/24 dev p0; done | ip -batch -; ip address flush dev p0; done',
@@ -88,9 +89,7 @@ describe.skipIf(!isPrivate)('a connection to the kernel', () => {
     try {
       for (let i = 0; i < 10; i++) {
         const addresses = await dumpAddresses(connection);
-        const steady = addresses.filter(
-          ({ ifindex, family }) => ifindex === netns.index('u0') && family === 'ipv4',
-        );
+        const steady = addresses.filter(({ ifindex, family }) => ifindex === u0 && family === 'ipv4');
         expect(new Set(steady.map((each) => each.address)).size).toBe(3000);
       }
       expect(dumps).toBeLessThanOrEqual(50);
