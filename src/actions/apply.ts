@@ -12,6 +12,7 @@ import {
   type Endpoint,
 } from '../netlink/mptcp/endpoint.ts';
 import { setLimits } from '../netlink/mptcp/limits.ts';
+import { forgetUnresolved } from '../netlink/route/neighbour.ts';
 import { addPolicyRule, deletePolicyRule } from '../netlink/route/policy-rule.ts';
 import { addRoute, deleteRoute, replaceRoute } from '../netlink/route/route.ts';
 import { actionText, type Action } from '../plan/action.ts';
@@ -125,6 +126,7 @@ async function request(action: Action, kernel: Kernel): Promise<boolean> {
       await deletePolicyRule(route, action.policyRule, text);
       return false;
     case 'endpoint add':
+      if (action.gateway) await forgetUnresolved(route, action.gateway, action.endpoint.ifindex);
       await addEndpoint(
         generic,
         mptcp,

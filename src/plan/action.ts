@@ -16,6 +16,8 @@ export type Action =
       readonly kind: 'endpoint add' | 'endpoint change' | 'endpoint delete';
       readonly endpoint: Endpoint;
       readonly device: string;
+      /** Whom the first packet of the path goes to; null: whoever it is for. */
+      readonly gateway?: string | null;
       /** It takes the place of an implicit endpoint, which the kernel allows without an id only. */
       readonly implicit?: boolean;
     }

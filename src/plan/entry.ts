@@ -133,6 +133,6 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
   }
   entry.add.push(
     { kind: 'endpoint delete', endpoint, device },
-    { kind: 'endpoint add', endpoint: wanted, device },
+    { kind: 'endpoint add', endpoint: wanted, device, gateway: viable.default?.hop.gateway ?? null },
   );
 }

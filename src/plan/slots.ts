@@ -29,7 +29,8 @@ export function grantSlots(
       continue;
     }
     const device = entry.candidate.selected.link.name;
-    const action = { kind: 'endpoint add' as const, endpoint, device, implicit };
+    const gateway = entry.viable?.default?.hop.gateway ?? null;
+    const action = { kind: 'endpoint add' as const, endpoint, device, gateway, implicit };
     const failed = memory.failures.get(actionKey(action));
     if (failed) drop(entry, { state: 'failed', reason: failed.reason, routed: true });
     if (failed && !failed.retry) continue;

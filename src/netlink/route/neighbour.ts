@@ -1,0 +1,48 @@
+/** Neighbours: ARP and neighbour discovery entries, struct ndmsg (linux/neighbour.h). */
+import { readU16, Writer } from '../bytes.ts';
+import type { Requester } from '../connection.ts';
+import { NetlinkError } from '../error.ts';
+import { addressBytes, addressFamily, familyNumber } from '../ip.ts';
+
+const RTM_DELNEIGH = 29;
+const RTM_GETNEIGH = 30;
+
+const NDA_DST = 1;
+const NUD_INCOMPLETE = 0x01;
+const NUD_FAILED = 0x20;
+
+function encode(address: string, ifindex: number): Buffer {
+  return new Writer()
+    .u8(familyNumber(addressFamily(address)))
+    .bytes(Buffer.alloc(3))
+    .s32(ifindex)
+    .bytes(Buffer.alloc(4))
+    .attributeBytes(NDA_DST, addressBytes(address))
+    .done();
+}
+
+/**
+ * Drops the entry of a neighbour that was asked for in vain. While a link has no carrier, what is retransmitted uses up
+ * the entry's probes; a SYN that comes just after the carrier then gets EHOSTUNREACH (`ip monitor neigh`: FAILED), and
+ * MPTCP never tries that path again.
+ */
+export async function forgetUnresolved(
+  requester: Requester,
+  address: string,
+  ifindex: number,
+): Promise<void> {
+  const payload = encode(address, ifindex);
+  try {
+    const [message] = await requester.request({
+      operation: `neighbour show ${address}`,
+      type: RTM_GETNEIGH,
+      payload,
+    });
+    if (!message || message.payload.length < 12) return;
+    if ((readU16(message.payload, 8) & (NUD_INCOMPLETE | NUD_FAILED)) === 0) return;
+    await requester.request({ operation: `neighbour delete ${address}`, type: RTM_DELNEIGH, payload });
+  } catch (error) {
+    // No entry is what is wanted; and a path without this help is no worse than before.
+    if (!(error instanceof NetlinkError)) throw error;
+  }
+}
