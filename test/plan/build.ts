@@ -1,0 +1,249 @@
+/** A host in a few words: what the kernel has, told as a snapshot, and what becomes of it when a plan is carried out. */
+import { intend, remember } from '../../src/actions/remember.ts';
+import { NetlinkError } from '../../src/netlink/error.ts';
+import { addressFamily, type Family } from '../../src/netlink/ip.ts';
+import type { Endpoint } from '../../src/netlink/mptcp/endpoint.ts';
+import type { Address } from '../../src/netlink/route/address.ts';
+import type { Link } from '../../src/netlink/route/link.ts';
+import type { PolicyRule } from '../../src/netlink/route/policy-rule.ts';
+import type { NewRoute, Route } from '../../src/netlink/route/route.ts';
+import { actionText, type Action } from '../../src/plan/action.ts';
+import { flagBits } from '../../src/plan/flags.ts';
+import { learn } from '../../src/plan/learn.ts';
+import { EMPTY_MEMORY, type Memory } from '../../src/plan/memory.ts';
+import { plan, type Plan } from '../../src/plan/plan.ts';
+import type { Configuration, Rule } from '../../src/rules/rule.ts';
+import { answerKey, type Answer, type Snapshot, type Way } from '../../src/snapshot/snapshot.ts';
+import { configuration } from '../model/configurations.ts';
+
+export { rule } from '../model/configurations.ts';
+
+interface Default {
+  readonly ifindex: number;
+  readonly family: Family;
+  readonly route: Route;
+}
+
+const UP = 0x1 | 0x40 | 0x10000;
+
+export class Host {
+  readonly links = new Map<number, Link>();
+  readonly drivers = new Map<number, string>();
+  addresses: Address[] = [];
+  policyRules: PolicyRule[] = [];
+  ownRoutes: Route[] = [];
+  endpoints: Endpoint[] = [];
+  limits = { subflows: 2, addAddrAccepted: 0 };
+  memory: Memory = { ...EMPTY_MEMORY, limitMax: 8 };
+  /** What the kernel answers instead: by address. */
+  readonly ways = new Map<string, Way>();
+  readonly sources = new Map<number, string>();
+  /** How many endpoints the kernel holds. */
+  room = 8;
+  #defaults: Default[] = [];
+  #rules: readonly Rule[] = [];
+  #limits: Configuration['limits'] = 'auto';
+
+  rules(rules: readonly Rule[], limits: Configuration['limits'] = 'auto'): this {
+    this.#rules = rules;
+    this.#limits = limits;
+    return this;
+  }
+
+  get configuration(): Configuration {
+    return configuration(this.#rules, this.#limits);
+  }
+
+  link(name: string, index: number, words: Partial<Link> = {}): this {
+    const flags = words.flags ?? UP;
+    this.links.set(index, {
+      ...{ index, name, altnames: [], flags, usable: (flags & UP) === UP, loopback: false },
+      ...{ pointToPoint: false, kind: null, master: null, hardware: '', parent: null },
+      ...words,
+    });
+    return this;
+  }
+
+  /** `up` with carrier, `no carrier`, `down` or `gone`. */
+  turn(index: number, to: 'up' | 'no carrier' | 'down' | 'gone'): this {
+    const link = this.links.get(index)!;
+    if (to === 'gone') this.links.delete(index);
+    else this.link(link.name, index, { flags: { up: UP, 'no carrier': 1, down: 0 }[to] });
+    return this;
+  }
+
+  address(ifindex: number, text: string, words: Partial<Address> = {}): this {
+    const [address, length] = text.split('/') as [string, string];
+    const family = addressFamily(address);
+    this.addresses.push({
+      ...{ ifindex, family, address, peer: null, prefixLength: Number(length), flags: 0x80 },
+      ...{ scope: 0, preferred: null, ...words },
+    });
+    return this;
+  }
+
+  withoutAddress(address: string): this {
+    this.addresses = this.addresses.filter((each) => each.address !== address);
+    return this;
+  }
+
+  default(ifindex: number, gateway: string | null, words: Partial<Route> & { onlink?: boolean } = {}): this {
+    const { onlink = false, ...rest } = words;
+    const family = rest.family ?? (gateway === null ? 'ipv4' : addressFamily(gateway));
+    const route: Route = {
+      ...{ family, destination: null, prefixLength: 0, table: 254, protocol: 16, type: 1, metric: 100 },
+      ...{ hops: [{ ifindex, gateway, onlink, dead: false }], preferredSource: null, metrics: null },
+      ...{ expires: null, nexthop: null, ...rest },
+    };
+    this.withoutDefault(ifindex, family);
+    this.#defaults.push({ ifindex, family, route });
+    return this;
+  }
+
+  withoutDefault(ifindex: number, family: Family = 'ipv4'): this {
+    this.#defaults = this.#defaults.filter((each) => each.ifindex !== ifindex || each.family !== family);
+    return this;
+  }
+
+  /** Somebody else's. */
+  endpoint(address: string, id: number, flags: readonly string[] = ['subflow'], ifindex = 0): this {
+    this.endpoints.push({ id, address, ifindex, flags: flagBits(flags), port: 0 });
+    return this;
+  }
+
+  withoutEndpoint(id: number): this {
+    this.endpoints = this.endpoints.filter((each) => each.id !== id);
+    return this;
+  }
+
+  get snapshot(): Snapshot {
+    const { links, drivers, addresses, policyRules, endpoints, limits, ownRoutes } = this;
+    const answers = new Map(
+      addresses.map((each) => [answerKey(each.ifindex, each.address), this.#answer(each)]),
+    );
+    return { links, drivers, addresses, policyRules, endpoints, limits, ownRoutes, answers };
+  }
+
+  #answer({ ifindex, family, address }: Address): Answer {
+    const found = this.#defaults.find((each) => each.ifindex === ifindex && each.family === family);
+    const hop = found?.route.hops[0];
+    const way = this.ways.get(address) ?? this.#way(address, family);
+    return {
+      default: found && hop ? { route: found.route, hop } : null,
+      why: found ? null : 'the kernel answers EHOSTUNREACH',
+      source: this.sources.get(ifindex) ?? null,
+      ...{ bound: way, unbound: way },
+    };
+  }
+
+  #way(address: string, family: Family): Way {
+    const leading = this.policyRules.find(
+      (each) => each.source === address && each.suppressPrefixLength === null,
+    );
+    const own = this.ownRoutes.find(
+      (each) => each.table === leading?.table && each.prefixLength === 0 && each.family === family,
+    );
+    const main = this.#defaults
+      .filter((each) => each.family === family)
+      .sort((a, b) => a.route.metric - b.route.metric)[0]?.route;
+    const route = own ?? main;
+    const [hop] = route?.hops ?? [];
+    if (!route || !hop)
+      return { kind: 'none', error: new NetlinkError({ operation: 'route get', errno: 101 }) };
+    return { kind: 'leaves', ifindex: [hop.ifindex], gateway: hop.gateway, table: route.table };
+  }
+
+  look(foresee = false): Plan {
+    this.memory = learn(this.memory, this.snapshot);
+    return plan(this.snapshot, this.configuration, this.memory, foresee);
+  }
+
+  /** One pass. @returns what was done, in words */
+  pass(): string[] {
+    const { actions } = this.look();
+    for (const action of actions) this.#do(action);
+    return actions.map(actionText);
+  }
+
+  /** Passes until nothing is left to be done. @returns what each did */
+  settle(): string[][] {
+    const passes: string[][] = [];
+    for (let done = this.pass(); done.length > 0; done = this.pass()) {
+      passes.push(done);
+      if (passes.length > 20) throw new Error(`never settles: ${done.join('; ')}`);
+    }
+    return passes;
+  }
+
+  /** `INTERFACE ADDRESS STATE`, in the order of rank. */
+  get states(): string[] {
+    return this.look().uplinks.map(
+      ({ interface: name, address, state }) => `${name} ${address ?? '-'}: ${state}`,
+    );
+  }
+
+  reason(address: string): string | undefined {
+    return this.look().uplinks.find((each) => each.address === address)?.reason;
+  }
+
+  #do(action: Action): void {
+    this.memory = intend(this.memory, action, this.snapshot);
+    const refusal = action.kind === 'endpoint add' && this.endpoints.length >= this.room;
+    const error = refusal ? new NetlinkError({ operation: actionText(action), errno: 34 }) : null;
+    if (!refusal) this.#change(action);
+    this.memory = remember(this.memory, {
+      action,
+      error,
+      ...(refusal ? { full: this.endpoints.length } : {}),
+    });
+  }
+
+  #change(action: Action): void {
+    switch (action.kind) {
+      case 'route add':
+      case 'route replace':
+        this.ownRoutes = [
+          ...this.ownRoutes.filter((each) => !sameSlot(each, action.route)),
+          asRoute(action.route),
+        ];
+        return;
+      case 'route delete':
+        this.ownRoutes = this.ownRoutes.filter((each) => !sameSlot(each, action.route));
+        return;
+      case 'policy-rule add':
+        this.policyRules.push({
+          ...action.policyRule,
+          ...{ destination: null, action: 1, iif: null, oif: null, fwmark: 0, invert: false, narrow: false },
+        });
+        return;
+      case 'policy-rule delete':
+        this.policyRules = this.policyRules.filter(
+          (each) => each.source !== action.policyRule.source || each.priority !== action.policyRule.priority,
+        );
+        return;
+      case 'endpoint add':
+      case 'endpoint change':
+      case 'endpoint delete':
+        this.withoutEndpoint(action.endpoint.id);
+        if (action.kind !== 'endpoint delete') this.endpoints.push(action.endpoint);
+        return;
+      case 'limits set':
+        this.limits = { ...this.limits, ...action.limits };
+    }
+  }
+}
+
+const sameSlot = (one: Route, other: NewRoute): boolean =>
+  one.table === other.table && one.destination === other.destination && one.family === other.family;
+
+const asRoute = ({ hop, ...route }: NewRoute): Route => ({
+  ...route,
+  ...{
+    type: 1,
+    metric: 0,
+    hops: [{ ...hop, dead: false }],
+    preferredSource: null,
+    expires: null,
+    nexthop: null,
+  },
+});

@@ -1,0 +1,163 @@
+/** The way down, what stays when it was the last, and what takes its place. */
+import { describe, expect, test } from 'vitest';
+import { Host, rule } from './build.ts';
+import { settled, two } from './two.ts';
+
+const GONE = [
+  'endpoint delete 192.0.2.10 dev eth0 subflow id 1',
+  'policy-rule delete from 192.0.2.10 lookup main suppress_prefixlength 0 priority 8682',
+  'policy-rule delete from 192.0.2.10 lookup 86840002 priority 8684',
+  'route delete 192.0.2.0/24 dev eth0 table 86840002',
+  'route delete default via 192.0.2.1 dev eth0 table 86840002',
+];
+
+/** How a path is lost. */
+const LOSSES: readonly (readonly [string, (host: Host) => Host, state: string])[] = [
+  ['carrier lost', (host) => host.turn(2, 'no carrier'), 'no carrier'],
+  ['link down', (host) => host.turn(2, 'down'), 'no carrier'],
+  ['default route gone', (host) => host.withoutDefault(2), 'no default route'],
+];
+
+describe.each(LOSSES)('%s', (_, lose, state) => {
+  test('with another active: endpoint, policy rules and routes go at once, in that order', () => {
+    const host = lose(settled());
+    expect(host.pass()).toEqual(GONE);
+    expect(host.states).toContain(`eth0 192.0.2.10: ${state}`);
+    expect(host.pass()).toEqual([]);
+  });
+
+  test('as the last path: all stays, and is taken up again untouched', () => {
+    const host = settled(two().withoutDefault(3));
+    lose(host);
+    expect(host.settle()).toEqual([]);
+    expect(host.states).toContain('eth0 192.0.2.10: lingering');
+    expect(host.reason('192.0.2.10')).toMatch(/its endpoint stays until another IPv4 uplink is active/);
+    host.turn(2, 'up').default(2, '192.0.2.1');
+    expect(host.settle()).toEqual([]);
+    expect(host.states).toContain('eth0 192.0.2.10: active');
+  });
+
+  test('as the last path, until another is active: new first, then old', () => {
+    const host = settled(two().withoutDefault(3));
+    lose(host);
+    host.default(3, '10.0.0.1', { metric: 700 });
+    const passes = host.settle();
+    const all = passes.flat();
+    const added = all.indexOf('endpoint add 10.0.0.5 dev wwan0 subflow,backup id 2');
+    expect(added).toBeGreaterThan(-1);
+    expect(all.indexOf(GONE[0]!)).toBeGreaterThan(added);
+    expect(passes.at(-1)).toEqual(GONE);
+  });
+});
+
+describe('an address that is gone', () => {
+  test('with another active: its endpoint goes', () => {
+    expect(settled().withoutAddress('192.0.2.10').pass()).toEqual(GONE);
+  });
+
+  test('and was the last: its endpoint lingers, and says why', () => {
+    const host = settled(two().withoutDefault(3)).withoutAddress('192.0.2.10');
+    expect(host.settle()).toEqual([]);
+    expect(host.states).toContain('eth0 192.0.2.10: lingering');
+    expect(host.reason('192.0.2.10')).toMatch(/^the address is gone/);
+  });
+
+  test('with its interface: the same, under its number', () => {
+    const host = settled(two().withoutDefault(3))
+      .withoutAddress('192.0.2.10')
+      .withoutDefault(2)
+      .turn(2, 'gone');
+    expect(host.settle()).toEqual([]);
+    expect(host.states).toContain('if2 192.0.2.10: lingering');
+  });
+
+  test('the families are counted apart', () => {
+    const host = settled(two().address(2, '2001:db8::10/64').default(2, 'fe80::1'));
+    expect(host.endpoints).toHaveLength(3);
+    host.withoutDefault(2, 'ipv6');
+    expect(host.settle()).toEqual([]);
+    expect(host.states).toContain('eth0 2001:db8::10: lingering');
+  });
+});
+
+describe('an address that is replaced', () => {
+  const replaced = (host: Host): Host => host.withoutAddress('192.0.2.10').address(2, '192.0.2.11/24');
+
+  test('on the only uplink: new first, then old', () => {
+    const all = replaced(settled(two().withoutDefault(3)))
+      .settle()
+      .flat();
+    const added = all.findIndex((each) => each.startsWith('endpoint add 192.0.2.11'));
+    expect(added).toBeGreaterThan(-1);
+    expect(all.indexOf(GONE[0]!)).toBeGreaterThan(added);
+  });
+
+  test('by deprecation: new first, then old, also beside another uplink', () => {
+    const host = settled();
+    host.addresses = host.addresses.map((each) =>
+      each.address === '192.0.2.10' ? { ...each, flags: each.flags | 0x20 } : each,
+    );
+    const all = host.address(2, '192.0.2.11/24').settle().flat();
+    const added = all.findIndex((each) => each.startsWith('endpoint add 192.0.2.11'));
+    expect(added).toBeGreaterThan(-1);
+    expect(all.indexOf(GONE[0]!)).toBeGreaterThan(added);
+  });
+
+  test('by another link with the same address: the endpoint moves to it', () => {
+    const host = settled(two().withoutDefault(3))
+      .withoutAddress('192.0.2.10')
+      .withoutDefault(2)
+      .turn(2, 'down');
+    host.link('eth1', 4).address(4, '192.0.2.10/24').default(4, '192.0.2.1');
+    host.settle();
+    expect(host.endpoints.map(({ address, ifindex }) => [address, ifindex])).toEqual([['192.0.2.10', 4]]);
+    expect(host.states).toContain('eth1 192.0.2.10: active');
+  });
+});
+
+describe('a reload', () => {
+  test('that ignores the interface removes what stood, if another is active', () => {
+    const host = settled().rules([
+      rule('eth*', { ignore: true }),
+      rule('wwan*', { flags: ['subflow', 'backup'] }),
+    ]);
+    expect(host.pass()).toEqual(GONE);
+  });
+
+  test('that turns backup off changes the endpoint, and nothing else', () => {
+    const host = settled().rules([rule('eth*'), rule('wwan*')]);
+    expect(host.settle()).toEqual([['endpoint change 10.0.0.5 dev wwan0 subflow id 2']]);
+  });
+
+  test('that turns fullmesh on changes the endpoint', () => {
+    const host = settled().rules([
+      rule('eth*', { flags: ['subflow', 'fullmesh'] }),
+      rule('wwan*', { flags: ['subflow', 'backup'] }),
+    ]);
+    expect(host.settle()).toEqual([['endpoint change 192.0.2.10 dev eth0 subflow,fullmesh id 1']]);
+  });
+
+  test('from subflow to signal deletes and adds it, since the kernel changes no other flag', () => {
+    const host = settled().rules([
+      rule('eth*', { flags: ['signal'] }),
+      rule('wwan*', { flags: ['subflow', 'backup'] }),
+    ]);
+    expect(host.settle().flat()).toEqual([
+      'endpoint delete 192.0.2.10 dev eth0 subflow id 1',
+      'endpoint add 192.0.2.10 dev eth0 signal id 1',
+    ]);
+  });
+
+  test('to another port likewise', () => {
+    const signal = (port: number) => [rule('eth*', { flags: ['signal'], port })];
+    const host = settled(two().rules(signal(4433))).rules(signal(4434));
+    expect(host.settle().flat()).toEqual([
+      'endpoint delete 192.0.2.10 port 4433 dev eth0 signal id 1',
+      'endpoint add 192.0.2.10 port 4434 dev eth0 signal id 1',
+    ]);
+  });
+
+  test('that changes nothing does nothing', () => {
+    expect(settled().rules(two().configuration.rules).settle()).toEqual([]);
+  });
+});

@@ -1,0 +1,217 @@
+/** The way of an uplink: each state with its reason, and what each pass does on the way up. */
+import { describe, expect, test } from 'vitest';
+import { Host, rule } from './build.ts';
+
+const ETH = [rule('eth*')];
+const IPV6 = { flags: 0x80 };
+
+/** What is there, and what is said of it. */
+const STATES: readonly (readonly [name: string, host: () => Host, state: string, reason: RegExp])[] = [
+  [
+    'a link that is down',
+    () => new Host().link('eth0', 2, { flags: 0 }),
+    'eth0 -: no carrier',
+    /link is down/,
+  ],
+  [
+    'a link without carrier',
+    () => new Host().link('eth0', 2, { flags: 1 }),
+    'eth0 -: no carrier',
+    /up and has no carrier/,
+  ],
+  [
+    'an address without carrier',
+    () => new Host().link('eth0', 2, { flags: 1 }).address(2, '192.0.2.10/24'),
+    'eth0 192.0.2.10: no carrier',
+    /no carrier/,
+  ],
+  ['no address', () => new Host().link('eth0', 2), 'eth0 -: no address', /no ipv4 or ipv6 address yet/i],
+  [
+    'a tentative address',
+    () => new Host().link('eth0', 2).address(2, '2001:db8::1/64', { flags: 0x40 }),
+    'eth0 2001:db8::1: tentative',
+    /duplicate address detection/,
+  ],
+  [
+    'an address that another host has',
+    () => new Host().link('eth0', 2).address(2, '2001:db8::1/64', { flags: 0x48 }),
+    'eth0 2001:db8::1: failed',
+    /another host has this address/,
+  ],
+  [
+    'a deprecated address',
+    () => new Host().link('eth0', 2).address(2, '2001:db8::1/64', { flags: 0xa0 }),
+    'eth0 2001:db8::1: ignored',
+    /deprecated/,
+  ],
+  [
+    'no default route',
+    () => new Host().link('eth0', 2).address(2, '192.0.2.10/24'),
+    'eth0 192.0.2.10: no default route',
+    /none through eth0: the kernel answers EHOSTUNREACH/,
+  ],
+  [
+    'a link-local address',
+    () => new Host().link('eth0', 2).address(2, 'fe80::1/64', IPV6),
+    'eth0 fe80::1: ignored',
+    /link-local addresses are not used/,
+  ],
+  [
+    'a unique-local address',
+    () => new Host().link('eth0', 2).address(2, 'fd00::1/64', IPV6),
+    'eth0 fd00::1: ignored',
+    /addresses: all/,
+  ],
+];
+
+describe('states and their reasons', () => {
+  test.each(STATES)('%s', (_, build, state, reason) => {
+    const host = build().rules(ETH);
+    expect(host.states).toEqual([state]);
+    expect(host.look().uplinks[0]!.reason).toMatch(reason);
+    expect(host.look().actions).toEqual([]);
+  });
+
+  test('what a rule ignores is named and left alone', () => {
+    const host = plugged().rules([rule('eth*', { ignore: true })]);
+    expect(host.states).toEqual(['eth0 -: ignored']);
+    expect(host.settle()).toEqual([]);
+  });
+
+  test('what no rule selects is not named', () => {
+    expect(plugged().rules([rule('wlan*')]).states).toEqual([]);
+  });
+
+  test('loopback needs a rule that says link-local', () => {
+    const host = new Host().link('lo', 1, { loopback: true }).address(1, '127.0.0.1/8');
+    expect(host.rules([rule('*')]).states).toEqual([]);
+    expect(host.rules([rule('lo', { linkLocal: true })]).states).toEqual(['lo 127.0.0.1: no default route']);
+  });
+});
+
+const plugged = (): Host =>
+  new Host().link('eth0', 2).address(2, '192.0.2.10/24').default(2, '192.0.2.1').rules(ETH);
+
+describe('the way up', () => {
+  test('routes and policy rules, then the limits and the endpoint', () => {
+    const host = plugged();
+    expect(host.settle()).toEqual([
+      [
+        'route add 192.0.2.0/24 dev eth0 table 86840002',
+        'route add default via 192.0.2.1 dev eth0 table 86840002',
+        'policy-rule add from 192.0.2.10 lookup main suppress_prefixlength 0 priority 8682',
+        'policy-rule add from 192.0.2.10 lookup 86840002 priority 8684',
+      ],
+      ['limits set add_addr_accepted 8 subflows 8', 'endpoint add 192.0.2.10 dev eth0 subflow id 1'],
+    ]);
+    expect(host.states).toEqual(['eth0 192.0.2.10: active']);
+  });
+
+  test('one who only looks is told the whole of the next steps', () => {
+    expect(plugged().look(true).uplinks[0]).toMatchObject({ state: 'verified' });
+    expect(
+      plugged()
+        .look(true)
+        .actions.map(({ kind }) => kind),
+    ).toContain('endpoint add');
+  });
+
+  test('IPv6 alike', () => {
+    const host = new Host()
+      .link('eth0', 2)
+      .address(2, '2001:db8::10/64', IPV6)
+      .default(2, 'fe80::1')
+      .rules(ETH);
+    expect(host.settle()).toEqual([
+      [
+        'route add 2001:db8::/64 dev eth0 table 86840002',
+        'route add default via fe80::1 dev eth0 table 86840002 -6',
+        'policy-rule add from 2001:db8::10 lookup main suppress_prefixlength 0 priority 8682',
+        'policy-rule add from 2001:db8::10 lookup 86840002 priority 8684',
+      ],
+      ['limits set add_addr_accepted 8 subflows 8', 'endpoint add 2001:db8::10 dev eth0 subflow id 1'],
+    ]);
+  });
+
+  test.each([
+    ['without a gateway', (host: Host) => host.default(2, null), 'route add default dev eth0 table 86840002'],
+    [
+      'by an on-link gateway',
+      (host: Host) => host.default(2, '203.0.113.1', { onlink: true }),
+      'route add default via 203.0.113.1 dev eth0 table 86840002 onlink',
+    ],
+  ])('%s', (_, change, text) => {
+    expect(change(plugged()).settle()[0]).toContain(text);
+  });
+
+  test('a point-to-point address: the local side is the endpoint, the peer the connected route', () => {
+    const host = new Host()
+      .link('wwan0', 3, { pointToPoint: true })
+      .address(3, '10.0.0.1/32', { peer: '10.0.0.2' });
+    host.default(3, null).rules([rule('wwan*')]);
+    const [first, second] = host.settle();
+    expect(first![0]).toBe('route add 10.0.0.2/32 dev wwan0 table 86840003');
+    expect(second!.at(-1)).toBe('endpoint add 10.0.0.1 dev wwan0 subflow id 1');
+  });
+
+  test('the metrics of the original default go with it', () => {
+    const metrics = Buffer.from('0800020078050000', 'hex');
+    const host = plugged().default(2, '192.0.2.1', { metrics });
+    host.settle();
+    expect(host.ownRoutes.find((each) => each.prefixLength === 0)!.metrics).toEqual(metrics);
+  });
+
+  test('routing: main makes the endpoint alone', () => {
+    const host = plugged().rules([rule('eth*', { routing: 'main' })]);
+    expect(host.settle()).toEqual([
+      ['limits set add_addr_accepted 8 subflows 8', 'endpoint add 192.0.2.10 dev eth0 subflow id 1'],
+    ]);
+  });
+
+  test('check-route: false needs no default route', () => {
+    const host = new Host()
+      .link('eth0', 2)
+      .address(2, '192.0.2.10/24')
+      .rules([rule('eth*', { checkRoute: false })]);
+    host.settle();
+    expect(host.states).toEqual(['eth0 192.0.2.10: active']);
+  });
+
+  test('a table of the user’s choice', () => {
+    const host = plugged().rules([rule('eth*', { table: 77 })]);
+    expect(host.settle()[0]![1]).toBe('route add default via 192.0.2.1 dev eth0 table 77');
+  });
+
+  test('a gateway that changes is followed, and the endpoint not touched', () => {
+    const host = plugged();
+    host.settle();
+    host.default(2, '192.0.2.254');
+    expect(host.settle()).toEqual([['route replace default via 192.0.2.254 dev eth0 table 86840002']]);
+  });
+
+  test('a second pass does nothing', () => {
+    const host = plugged();
+    host.settle();
+    expect(host.pass()).toEqual([]);
+  });
+
+  test('the same subnet on two links: each address keeps to its own', () => {
+    const host = plugged()
+      .link('eth1', 3)
+      .address(3, '192.0.2.20/24')
+      .default(3, '192.0.2.1', { metric: 200 });
+    expect(host.settle()[0]).toEqual(
+      expect.arrayContaining([
+        'policy-rule add from 192.0.2.10 lookup 86840002 suppress_prefixlength 0 priority 8680',
+        'policy-rule add from 192.0.2.20 lookup 86840003 suppress_prefixlength 0 priority 8680',
+      ]),
+    );
+  });
+
+  test('the end of a router-advertised default is waited for', () => {
+    const host = new Host().link('eth0', 2).address(2, '2001:db8::10/64', IPV6).rules(ETH);
+    expect(host.default(2, 'fe80::1', { expires: 90 }).look().expires).toBe(90);
+    expect(host.default(2, 'fe80::1', { expires: -3 }).look().expires).toBe(0);
+    expect(plugged().look().expires).toBeNull();
+  });
+});

@@ -1,0 +1,163 @@
+/** What stands is learnt from, explained, and removed as a whole. */
+import { describe, expect, test } from 'vitest';
+import { explain } from '../../src/plan/explain.ts';
+import { flushActions } from '../../src/plan/flush.ts';
+import { actionText } from '../../src/plan/action.ts';
+import { learn } from '../../src/plan/learn.ts';
+import { Host, rule } from './build.ts';
+import { settled, two } from './two.ts';
+
+describe('what is learnt', () => {
+  test('an endpoint that somebody deleted is not ours when it comes back', () => {
+    const host = settled();
+    const [eth] = host.endpoints;
+    host.withoutEndpoint(1).look();
+    host.endpoints.push(eth!);
+    expect(host.states).toContain('eth0 192.0.2.10: conflict');
+  });
+
+  test('one under the same id and another address or device is not ours', () => {
+    for (const change of [{ address: '198.51.100.7' }, { ifindex: 9 }]) {
+      const host = settled();
+      host.endpoints = host.endpoints.map((each) => (each.id === 1 ? { ...each, ...change } : each));
+      expect(learn(host.memory, host.snapshot).owned.has(1)).toBe(false);
+    }
+  });
+
+  test('a flag that the kernel dropped is unknown to it, and not asked for again', () => {
+    const host = settled(two().rules([rule('eth*', { flags: ['subflow', 'laminar'] })]));
+    host.endpoints = host.endpoints.map((each) => ({ ...each, flags: each.flags & ~32 }));
+    expect(host.settle()).toEqual([]);
+    expect(host.memory.unknownFlags).toBe(32);
+  });
+
+  test('a flag that somebody changed is set right again', () => {
+    const host = settled();
+    host.endpoints = host.endpoints.map((each) => ({ ...each, flags: each.flags ^ 4 }));
+    expect(host.settle().flat()).toEqual([
+      'endpoint change 192.0.2.10 dev eth0 subflow id 1',
+      'endpoint change 10.0.0.5 dev wwan0 subflow,backup id 2',
+    ]);
+  });
+
+  test('what agrees leaves the memory as it is', () => {
+    const host = settled();
+    expect(learn(host.memory, host.snapshot)).toBe(host.memory);
+  });
+});
+
+/** The steps that were passed, the one that it stopped at, and the advice. */
+function told(host: Host, name = 'eth0') {
+  const explanation = explain(name, host.look(), host.snapshot, host.configuration, host.memory)!;
+  const [uplink] = explanation.uplinks;
+  const by = (state: string): string[] =>
+    (uplink?.steps ?? []).filter((step) => step.state === state).map((step) => step.name);
+  return {
+    passed: by('passed'),
+    stopped: by('stopped'),
+    ahead: by('ahead'),
+    advice: uplink?.advice,
+    explanation,
+  };
+}
+
+const ALL = [
+  'link',
+  'address',
+  'default route',
+  'address free',
+  'routes and policy rules',
+  'path',
+  'slot',
+  'endpoint',
+];
+
+const STOPS: readonly (readonly [string, () => Host, number, RegExp | null])[] = [
+  ['no carrier', () => two().turn(2, 'no carrier'), 0, /plug the cable in/],
+  ['down', () => two().turn(2, 'down'), 0, /ip link set eth0 up/],
+  [
+    'tentative',
+    () =>
+      new Host()
+        .link('eth0', 2)
+        .address(2, '2001:db8::1/64', { flags: 0x40 })
+        .rules([rule('eth*')]),
+    1,
+    /wait for duplicate address detection/,
+  ],
+  ['no default route', () => two().withoutDefault(2), 2, /ip route add default via GATEWAY dev eth0/],
+  ['a foreign endpoint', () => two().endpoint('192.0.2.10', 9), 3, /delete what is named above/],
+  ['nothing made yet', () => two(), 4, null],
+  ['active', () => settled(), 8, null],
+];
+
+describe('what is explained', () => {
+  test.each(STOPS)('%s', (_, host, at, advice) => {
+    const seen = told(host());
+    expect(seen.passed).toEqual(ALL.slice(0, at));
+    expect(seen.stopped).toEqual(ALL.slice(at, at + 1));
+    expect(seen.ahead).toEqual(ALL.slice(at + 1));
+    if (advice) expect(seen.advice).toMatch(advice);
+    else expect(seen.advice).toBeNull();
+  });
+
+  test('an interface without an address: the link, and how to give it one', () => {
+    const seen = told(new Host().link('eth0', 2).rules([rule('eth*')]));
+    expect(seen.passed).toEqual(['link']);
+    expect(seen.advice).toMatch(/ip address add ADDRESS\/PREFIX dev eth0/);
+  });
+
+  test('the rules from the top: why those above do not match, and the one that does', () => {
+    const { rules } = told(
+      two().rules([rule('wl*'), rule('eth*', { driver: 'cdc_*' }), rule('e*'), rule('*')]),
+    ).explanation;
+    expect(rules.map(({ glob, matches }) => [glob, matches])).toEqual([
+      ['wl*', false],
+      ['eth*', false],
+      ['e*', true],
+    ]);
+    expect(rules[1]!.why).toMatch(/driver/);
+  });
+
+  test('no rule matches: which line to add', () => {
+    expect(told(two().rules([rule('wl*')])).explanation.advice).toMatch(/"eth0": subflow/);
+  });
+
+  test('by another name of the interface; nothing for one that is not there', () => {
+    const host = two().link('eth0', 2, { altnames: ['uplink'] });
+    expect(told(host, 'uplink').explanation.interface).toBe('eth0');
+    expect(explain('eth7', host.look(), host.snapshot, host.configuration, host.memory)).toBeNull();
+  });
+});
+
+describe('flush', () => {
+  test('removes all that is owned, in order, and nothing else', () => {
+    const host = settled(two().withoutDefault(3)).endpoint('198.51.100.7', 99);
+    host.policyRules.push({ ...host.policyRules[0]!, priority: 100, protocol: 3 });
+    expect(flushActions(host.snapshot, host.memory).map(actionText)).toEqual([
+      'endpoint delete 192.0.2.10 dev eth0 subflow id 1',
+      'policy-rule delete from 192.0.2.10 lookup main suppress_prefixlength 0 priority 8682',
+      'policy-rule delete from 192.0.2.10 lookup 86840002 priority 8684',
+      'route delete 192.0.2.0/24 dev eth0 table 86840002',
+      'route delete default via 192.0.2.1 dev eth0 table 86840002',
+      'limits set add_addr_accepted 0 subflows 2',
+    ]);
+  });
+
+  test('lingering ones too', () => {
+    const host = settled(two().withoutDefault(3)).turn(2, 'no carrier');
+    expect(flushActions(host.snapshot, host.memory).map(actionText)[0]).toMatch(
+      /^endpoint delete 192.0.2.10/,
+    );
+  });
+
+  test('has nothing to do where nothing is owned', () => {
+    expect(flushActions(two().endpoint('198.51.100.7', 99).snapshot, two().memory)).toEqual([]);
+  });
+
+  test('is not undone until the next reload', () => {
+    const host = two();
+    host.memory = { ...host.memory, resting: true };
+    expect(host.settle()).toEqual([]);
+  });
+});
