@@ -2,7 +2,7 @@
 import { Journal } from '../actions/journal.ts';
 import { ask } from '../control/client.ts';
 import { statusDocument, type StatusDocument } from '../control/document.ts';
-import { connectKernel, type KernelConnections } from '../daemon/kernel.ts';
+import { connectKernel, standingProblems, type KernelConnections } from '../daemon/kernel.ts';
 import type { Memory } from '../plan/memory.ts';
 import { plan } from '../plan/plan.ts';
 import { questions } from '../plan/select.ts';
@@ -54,5 +54,9 @@ export async function statusWithoutDaemon(
   configuration: Configuration,
 ): Promise<StatusDocument> {
   const { snapshot, memory } = await look(namespace, configuration);
-  return statusDocument({ plan: plan(snapshot, configuration, memory), snapshot, memory }, null, []);
+  return statusDocument(
+    { plan: plan(snapshot, configuration, memory), snapshot, memory },
+    null,
+    standingProblems(),
+  );
 }

@@ -1,4 +1,6 @@
 /** `multihomed run`: the daemon, in the foreground. */
+import { ControlError } from '../control/client.ts';
+import { ROOT_ONLY } from '../control/document.ts';
 import { HeldError, run } from '../daemon/run.ts';
 import { NoMptcpError } from '../daemon/kernel.ts';
 import { NetlinkError } from '../netlink/error.ts';
@@ -47,6 +49,11 @@ function namespacePath(name: string): string {
 }
 
 export function explained(error: unknown): unknown {
+  if (error instanceof ControlError)
+    return new CommandError(
+      error.message.startsWith(ROOT_ONLY) ? EXIT.permission : EXIT.daemon,
+      error.message,
+    );
   if (error instanceof HeldError) return new CommandError(EXIT.daemon, error.message);
   if (error instanceof NoMptcpError) return new CommandError(EXIT.unavailable, error.message);
   if (error instanceof NetlinkError && error.code === 'EPERM')

@@ -7,6 +7,9 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 
 export const DOCUMENT_VERSION = 1;
 
+/** How the refusal of a change begins. */
+export const ROOT_ONLY = 'only root may';
+
 export interface UplinkDocument {
   readonly interface: string;
   readonly ifindex: number;

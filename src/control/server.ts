@@ -6,7 +6,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { peerCredentials } from '../system/addon.ts';
 import type { Log } from '../system/log.ts';
-import { DOCUMENT_VERSION } from './document.ts';
+import { DOCUMENT_VERSION, ROOT_ONLY } from './document.ts';
 
 const LONGEST_REQUEST = 4096;
 const MOST_CLIENTS = 64;
@@ -145,7 +145,7 @@ async function respond(
   const name = String(request['ask']);
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   if (!verb) return { version, error: `unknown request; known are ${Object.keys(verbs).join(', ')}` };
-  if (verb.change && !may) return { version, error: 'only root may change anything' };
+  if (verb.change && !may) return { version, error: `${ROOT_ONLY} change anything` };
   try {
     return { version, answer: await verb.answer(request) };
   } catch (error) {

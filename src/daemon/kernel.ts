@@ -57,12 +57,21 @@ export function checkEnabled(netns?: string): void {
 }
 
 /** Of the caller's own namespace; null where the kernel has only its own path manager. */
-export function userspacePathManager(): boolean {
+function userspacePathManager(): boolean {
   try {
     return readFileSync('/proc/sys/net/mptcp/pm_type', 'utf8').trim() === '1';
   } catch {
     return false;
   }
+}
+
+/** What makes all of this void in the caller's own namespace, in sentences; /proc/sys shows no other. */
+export function standingProblems(): string[] {
+  if (!userspacePathManager()) return [];
+  return [
+    'net.mptcp.pm_type is 1, the userspace path manager: endpoints have no effect on new connections; ' +
+      'sysctl -w net.mptcp.pm_type=0',
+  ];
 }
 
 /** What a kernel without words of its own has: MPTCP_PM_ADDR_MAX before Linux 7.2. */

@@ -3,6 +3,7 @@
  * is nothing to do. It never waits for hooks.
  */
 import { apply, type Kernel, type Outcome } from '../actions/apply.ts';
+import { staleBy } from '../actions/stale.ts';
 import type { Journal } from '../actions/journal.ts';
 import { dropRetries, intend, remember, retryAll } from '../actions/remember.ts';
 import type { HookDispatcher, ToldRecord } from '../hooks/dispatcher.ts';
@@ -19,6 +20,7 @@ import type { SnapshotReader } from '../snapshot/reader.ts';
 import { ALL_PARTS, type Part, type Snapshot } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
+import { Alarms } from './alarms.ts';
 import { Diary } from './diary.ts';
 import { RestoreLimiter } from './restore.ts';
 import { levelOf } from './tell.ts';
@@ -60,7 +62,9 @@ export class Loop {
   readonly #diary: Diary;
   readonly #limiter = new RestoreLimiter();
   readonly #stale = new Set<Part>(ALL_PARTS);
-  readonly #timers = new Map<string, () => void>();
+  readonly #alarms: Alarms;
+  /** Interfaces that events named since the last pass; null: any. */
+  #touched: Set<number> | null = null;
   readonly #waiters: (() => void)[] = [];
   #configuration: Configuration;
   #memory: Memory;
@@ -83,17 +87,20 @@ export class Loop {
     this.#memory = parts.memory;
     this.#told = parts.told;
     this.#diary = new Diary(parts.log);
+    this.#alarms = new Alarms(parts.clock);
   }
 
   get view(): View | null {
     return this.#view;
   }
 
-  /** Something may have changed. */
-  wake(parts: Iterable<Part>): void {
+  /** Something may have changed. `touched`: the links that it happened to; null: any may be. */
+  wake(parts: Iterable<Part>, touched: Iterable<number> | null = []): void {
     for (const part of parts) this.#stale.add(part);
+    if (touched === null) this.#touched = null;
+    else for (const ifindex of touched) this.#touched?.add(ifindex);
     this.#woken = true;
-    if (!this.#running && !this.#stopped && !this.#timers.has('rest')) this.#start();
+    if (!this.#running && !this.#stopped && !this.#alarms.has('rest')) this.#start();
   }
 
   reload(configuration: Configuration): void {
@@ -105,7 +112,7 @@ export class Loop {
 
   /** Resolves when nothing is left to be done now. */
   settled(): Promise<void> {
-    if (!this.#running && this.#stale.size === 0 && !this.#timers.has('rest')) return Promise.resolve();
+    if (!this.#running && this.#stale.size === 0 && !this.#alarms.has('rest')) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
@@ -128,8 +135,7 @@ export class Loop {
   /** What is owned stays; only the watching ends. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
+    this.#alarms.stop();
     if (this.#running) await new Promise<void>((resolve) => this.#waiters.push(resolve));
     await this.#parts.hooks.stop();
   }
@@ -151,7 +157,7 @@ export class Loop {
         log.warn(
           `${SETTLE} passes did not settle what is to be done; looking again in ${TRY_AGAIN / 1000} s`,
         );
-        this.#after('again', TRY_AGAIN, ALL_PARTS);
+        this.#alarms.set('again', TRY_AGAIN, () => this.wake(ALL_PARTS));
         this.#stale.clear();
       }
     } catch (error) {
@@ -163,13 +169,13 @@ export class Loop {
           expected ? {} : { stack: (error as Error).stack },
         );
       this.#trouble = text;
-      this.#after('again', expected ? READ_AGAIN : TRY_AGAIN, ALL_PARTS);
+      this.#alarms.set('again', expected ? READ_AGAIN : TRY_AGAIN, () => this.wake(ALL_PARTS));
       this.#stale.clear();
     }
     this.#diary.write();
     this.#running = false;
     this.#rest = Math.min(clock.now() - started, LONGEST_REST);
-    if (this.#stale.size > 0 && !this.#stopped) this.#after('rest', this.#rest, []);
+    if (this.#stale.size > 0 && !this.#stopped) this.#alarms.set('rest', this.#rest, () => this.wake([]));
     else for (const resume of this.#waiters.splice(0)) resume();
   }
 
@@ -179,6 +185,8 @@ export class Loop {
     // Nobody says when an endpoint is changed, and what is added must not collide with one that is not known.
     const stale = new Set<Part>([...this.#stale, 'endpoints']);
     this.#stale.clear();
+    const touched = this.#touched;
+    this.#touched = new Set();
     const snapshot = await reader.read(stale);
     const moved = stale.has('links') || stale.has('addresses');
     if (this.#woken && (moved || stale.has('routes'))) this.#memory = retryAll(this.#memory);
@@ -187,13 +195,13 @@ export class Loop {
     const planned = plan(snapshot, this.#configuration, this.#memory, this.#parts.dryRun);
     this.#view = { plan: planned, snapshot, memory: this.#memory };
     this.#diary.observe(planned, clock.now());
-    const level = levelOf(planned, snapshot, this.#told);
+    const level = levelOf(planned, snapshot, this.#told, this.#memory.resting);
     hooks.wantUplinks(level.uplinks, level.farewells);
     hooks.wantLinks(level.links);
     const actions = this.#memory.resting
       ? flushActions(snapshot, this.#memory).filter((action) => isDue(action, this.#memory))
       : planned.actions;
-    const { allowed, restored, wait } = this.#limiter.allow(actions, !moved, clock.now());
+    const { allowed, restored, wait } = this.#limiter.allow(actions, touched, clock.now());
     this.#blame(restored, wait);
     const outcomes = this.#parts.dryRun ? this.#rehearse(allowed) : await this.#do(allowed, snapshot);
     this.#memory = dropRetries(this.#memory);
@@ -257,11 +265,13 @@ export class Loop {
     const { log, clock } = this.#parts;
     const often = clock.now() < this.#blamed + BLAME_AGAIN;
     if (restored.length > 0) this.#blamed = clock.now();
-    for (const action of restored)
-      (often ? log.debug : log.warn)(
+    for (const action of restored) {
+      const text =
         `${actionText(action)}: put back, another program removed it; if that is systemd-networkd, ` +
-          'set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf',
-      );
+        'set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf';
+      if (often) log.debug(text);
+      else log.warn(text);
+    }
     if (wait !== null)
       log.debug(`what others keep removing is put back again in ${Math.ceil(wait / 1000)} s`);
   }
@@ -278,31 +288,12 @@ export class Loop {
   }
 
   #setTimers(planned: Plan, wait: number | null): void {
-    this.#after('endpoints', ENDPOINTS_AGAIN, ['endpoints']);
-    if (planned.expires === null) this.#cancel('expiry');
+    this.#alarms.set('endpoints', ENDPOINTS_AGAIN, () => this.wake(['endpoints']));
+    if (planned.expires === null) this.#alarms.cancel('expiry');
     // A moment later than said: the kernel counts in jiffies, and before its own end the route still answers.
-    else this.#after('expiry', planned.expires * 1000 + 20, ['routes']);
-    if (this.#memory.failures.size > 0) this.#after('again', TRY_AGAIN, ALL_PARTS);
-    if (wait !== null) this.#after('restore', wait, ['policyRules', 'routes', 'endpoints']);
+    else this.#alarms.set('expiry', planned.expires * 1000 + 20, () => this.wake(['routes']));
+    if (this.#memory.failures.size > 0) this.#alarms.set('again', TRY_AGAIN, () => this.wake(ALL_PARTS));
+    if (wait !== null)
+      this.#alarms.set('restore', wait, () => this.wake(['policyRules', 'routes', 'endpoints']));
   }
-
-  #after(name: string, delay: number, parts: readonly Part[]): void {
-    this.#cancel(name);
-    const cancel = this.#parts.clock.after(delay, () => {
-      this.#timers.delete(name);
-      this.wake(parts);
-    });
-    this.#timers.set(name, cancel);
-  }
-
-  #cancel(name: string): void {
-    this.#timers.get(name)?.();
-    this.#timers.delete(name);
-  }
-}
-
-function staleBy(action: Action): readonly Part[] {
-  if (action.kind.startsWith('route')) return ['routes'];
-  if (action.kind.startsWith('policy-rule')) return ['policyRules'];
-  return ['endpoints'];
 }

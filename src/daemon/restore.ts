@@ -37,12 +37,13 @@ export class RestoreLimiter {
   }
 
   /**
-   * `foreign`: neither a link nor an address has changed, so that the kernel itself did not take the objects away.
+   * `touched`: links of which events told; from these the kernel itself may have taken routes, but never policy rules or
+   * endpoints. null: any.
    * @returns what may be done now, what was put back, and for how long the rest must wait (null: nothing waits)
    */
   allow(
     actions: readonly Action[],
-    foreign: boolean,
+    touched: ReadonlySet<number> | null,
     now: number,
   ): { allowed: Action[]; restored: Action[]; wait: number | null } {
     const allowed: Action[] = [];
@@ -50,7 +51,8 @@ export class RestoreLimiter {
     let wait: number | null = null;
     for (const action of actions) {
       const object = objectOf(action);
-      if (!foreign || object === null || !this.#stood.has(object)) {
+      const kernels = 'route' in action && (touched?.has(action.route.hop.ifindex) ?? true);
+      if (kernels || object === null || !this.#stood.has(object)) {
         allowed.push(action);
         continue;
       }

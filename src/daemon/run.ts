@@ -19,7 +19,7 @@ import type { Log } from '../system/log.ts';
 import { notify, watchdogInterval } from '../system/notify.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
-import { checkEnabled, connectKernel, probeLimits, userspacePathManager } from './kernel.ts';
+import { checkEnabled, connectKernel, probeLimits, standingProblems } from './kernel.ts';
 import { Loop, type View } from './loop.ts';
 import { watchFolders } from './watch.ts';
 
@@ -56,7 +56,7 @@ export async function run(options: RunOptions): Promise<void> {
       );
     }
   }
-  const problems = standingProblems(netns);
+  const problems = netns === undefined ? standingProblems() : [];
   for (const problem of problems) log.warn(problem);
   const identity: Identity = { boot: bootId(), namespace: kernel.namespace };
   const journal = new Journal(folder.journal, identity);
@@ -98,7 +98,7 @@ export async function run(options: RunOptions): Promise<void> {
   const events = listen({
     netns,
     own: new Set([kernel.route.socket.portId]),
-    onStale: (parts) => loop.wake(parts),
+    onStale: (parts, touched) => loop.wake(parts, touched),
     onOverrun: () => log.debug(`events were lost (${++overruns} times so far): everything is read again`),
     onError: (error) => failed.reject(error),
   });
@@ -121,7 +121,7 @@ export async function run(options: RunOptions): Promise<void> {
     for (const warning of loaded.warnings) log.warn(warning);
     configuration = loaded;
     loop.reload(loaded);
-    log.info(`configuration read anew: ${loaded.rules.length} rules`);
+    log.info(`configuration read anew: ${rulesText(loaded)}`);
   };
   const verbs: Record<string, Verb> = {
     status: { change: false, answer: status },
@@ -148,17 +148,11 @@ export async function run(options: RunOptions): Promise<void> {
 
 function startText({ once, dryRun }: RunOptions, { rules, files }: Configuration): string {
   const how = dryRun ? 'watching without changing anything' : once ? 'making one pass' : 'started';
-  return `${how}, ${rules.length} rules from ${files.join(', ') || 'no file'}`;
+  return `${how}, ${rulesText({ rules })} from ${files.join(', ') || 'no file'}`;
 }
 
-function standingProblems(netns: string | undefined): string[] {
-  // /proc/sys shows the caller's namespace only.
-  if (netns !== undefined || !userspacePathManager()) return [];
-  return [
-    'net.mptcp.pm_type is 1, the userspace path manager: endpoints have no effect on new connections; ' +
-      'sysctl -w net.mptcp.pm_type=0',
-  ];
-}
+const rulesText = ({ rules }: { readonly rules: readonly unknown[] }): string =>
+  `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`;
 
 async function untilEnd(
   failed: Promise<never>,

@@ -14,7 +14,7 @@ export interface Level {
 }
 
 /** `told`: what hooks believe now, so that an uplink keeps the key under which they know it. */
-export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord): Level {
+export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord, resting: boolean): Level {
   const uplinks = new Map<string, UplinkFacts>();
   const farewells = new Map<string, string>();
   const firsts = firstAddresses(plan, told);
@@ -43,6 +43,7 @@ export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord): Level
       table: uplink.table,
     });
   }
+  if (!resting) keepForSuccessors(plan, told, uplinks);
   const links = new Map<string, LinkFacts>();
   for (const { link, rule } of plan.selected) {
     if (rule.ignore || !link.usable) continue;
@@ -70,3 +71,12 @@ function firstAddresses(plan: Plan, told: ToldRecord): Map<string, string> {
 }
 
 const placeOf = ({ ifindex, family }: Uplink): string => `${ifindex}/${family}`;
+
+/** An address that is about to be replaced is not told `down`: its successor is told as a `change` of it. */
+function keepForSuccessors(plan: Plan, told: ToldRecord, uplinks: Map<string, UplinkFacts>): void {
+  for (const uplink of plan.uplinks) {
+    const place = placeOf(uplink);
+    const before = told.uplinks[place];
+    if (uplink.state === 'verified' && before && !uplinks.has(place)) uplinks.set(place, before);
+  }
+}

@@ -64,7 +64,7 @@ class Story {
     await internet.hear('listening');
     this.#receiver = await Receiver.start(() => chronicle.now());
     this.#receiver.done.catch(this.#fail);
-    setInterval(() => this.#sample().catch(this.#fail), SAMPLE);
+    setInterval(() => void this.#sample().catch(this.#fail), SAMPLE);
     await this.#scrutinise('stream', ETHERNET, from, 2400);
 
     from = this.#scene('modem', 'A USB modem is plugged in');

@@ -1,11 +1,11 @@
 /** Listens to rtnetlink and says what became stale; an overrun makes everything stale. */
 import { DecodeError } from '../netlink/attribute.ts';
-import { decodeMessages } from '../netlink/message.ts';
+import { decodeMessages, type Message } from '../netlink/message.ts';
 import { ALL_PARTS, type Part } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from '../system/addon.ts';
 import type { SystemError } from '../system/system-error.ts';
 import { routeFilter } from './filter.ts';
-import { staleAfter } from './wake.ts';
+import { staleAfter, touchedBy } from './wake.ts';
 
 /** RTNLGRP_* (linux/rtnetlink.h); NEXTHOP is above 31 and has no bit in nl_groups. */
 const RTNLGRP_LINK = 1;
@@ -32,7 +32,8 @@ export interface ListenerOptions {
   readonly netns?: string | undefined;
   /** Bytes; default 8 MiB, of which the kernel gives what the caller may have. */
   readonly receiveBuffer?: number;
-  readonly onStale: (parts: Iterable<Part>) => void;
+  /** `touched`: the links that it happened to; null: any may be. */
+  readonly onStale: (parts: Iterable<Part>, touched: Iterable<number> | null) => void;
   readonly onOverrun: () => void;
   readonly onError: (error: SystemError) => void;
   /** Port ids whose changes are known: those of our own request sockets. */
@@ -42,15 +43,15 @@ export interface ListenerOptions {
 export function listen(options: ListenerOptions): NetlinkSocket {
   const everything = (): void => {
     options.onOverrun();
-    options.onStale(ALL_PARTS);
+    options.onStale(ALL_PARTS, null);
   };
   const socket = openNetlink({
     protocol: NETLINK_ROUTE,
     ...(options.netns === undefined ? {} : { netns: options.netns }),
     receiveBuffer: options.receiveBuffer ?? 8 << 20,
     onBatch: (buffer, spans) => {
-      const stale = staleParts(buffer, spans, options.own);
-      if (stale.size > 0) options.onStale(stale);
+      const { parts, touched } = staleAfterAll(buffer, spans, options.own);
+      if (parts.size > 0) options.onStale(parts, touched);
     },
     onOverrun: everything,
     onError: options.onError,
@@ -61,18 +62,28 @@ export function listen(options: ListenerOptions): NetlinkSocket {
   return socket;
 }
 
-function staleParts(buffer: Buffer, spans: Uint32Array, own: ReadonlySet<number>): Set<Part> {
-  const stale = new Set<Part>();
+interface Stale {
+  readonly parts: Set<Part>;
+  readonly touched: Set<number>;
+}
+
+function staleAfterAll(buffer: Buffer, spans: Uint32Array, own: ReadonlySet<number>): Stale {
+  const stale: Stale = { parts: new Set(), touched: new Set() };
   for (let i = 0; i + 1 < spans.length; i += 2) {
-    // All that can be stale is: the rest of the storm adds nothing.
-    if (stale.size === ALL_PARTS.length - 1) break;
+    const start = spans[i]!;
     try {
-      for (const message of decodeMessages(buffer.subarray(spans[i]!, spans[i]! + spans[i + 1]!)))
-        if (!own.has(message.portId)) for (const part of staleAfter(message)) stale.add(part);
+      for (const message of decodeMessages(buffer.subarray(start, start + spans[i + 1]!)))
+        if (!own.has(message.portId)) addStale(stale, message);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      for (const part of ALL_PARTS) stale.add(part);
+      for (const part of ALL_PARTS) stale.parts.add(part);
     }
   }
   return stale;
+}
+
+function addStale({ parts, touched }: Stale, message: Message): void {
+  for (const part of staleAfter(message)) parts.add(part);
+  const ifindex = touchedBy(message);
+  if (ifindex !== null) touched.add(ifindex);
 }

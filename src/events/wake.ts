@@ -1,4 +1,5 @@
 /** What an rtnetlink event makes stale. Events only wake: nothing is ever learnt from what they carry. */
+import { readU32 } from '../netlink/bytes.ts';
 import { AF_UNSPEC } from '../netlink/ip.ts';
 import type { Message } from '../netlink/message.ts';
 import { RTM_DELADDR, RTM_NEWADDR } from '../netlink/route/address.ts';
@@ -9,6 +10,14 @@ import { RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route/route.ts';
 import type { Part } from '../snapshot/snapshot.ts';
 
 const NOTHING: readonly Part[] = [];
+
+/** The link that a link's or an address's event is of: both headers have the index at 4. */
+export function touchedBy(message: Message): number | null {
+  const { type, payload } = message;
+  const isLinks =
+    type === RTM_NEWLINK || type === RTM_DELLINK || type === RTM_NEWADDR || type === RTM_DELADDR;
+  return isLinks && payload.length >= 8 ? readU32(payload, 4) : null;
+}
 
 /**
  * Routes are stale after each of them: the kernel removes routes without a word when a link goes down, an IPv4

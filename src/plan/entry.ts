@@ -31,7 +31,7 @@ export function assessAll(
 ): Entry[] {
   return selected
     .filter(({ rule }) => !rule.ignore)
-    .flatMap((each) => each.rule.families.flatMap((family) => candidates(snapshot, each, family)))
+    .flatMap((each) => each.rule.families.flatMap((family) => candidates(snapshot, each, family, owned)))
     .map((candidate) => {
       const assessed = assess(candidate);
       const viable = 'candidate' in assessed ? assessed : null;

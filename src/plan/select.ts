@@ -1,5 +1,6 @@
 /** Which interfaces the rules select, and which of their addresses serve. */
 import { addressRange, type Family } from '../netlink/ip.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import {
   IFA_F_DADFAILED,
   IFA_F_DEPRECATED,
@@ -51,15 +52,27 @@ export function questions(base: Base, rules: readonly Rule[]): Question[] {
 }
 
 /** Every address of one interface in one family, those that serve first. */
-export function candidates(snapshot: Snapshot, selected: Selected, family: Family): Candidate[] {
+export function candidates(
+  snapshot: Snapshot,
+  selected: Selected,
+  family: Family,
+  owned: readonly Endpoint[],
+): Candidate[] {
   const { rule, link } = selected;
   const addresses = addressesOf(snapshot, selected, family);
-  const answerOf = (address: Address): Answer | null =>
-    snapshot.answers.get(answerKey(link.index, address.address)) ?? null;
+  const answerOf = (address: Address): Answer | null => {
+    const answer = snapshot.answers.get(answerKey(link.index, address.address)) ?? null;
+    // With several nexthops the kernel may name the address of another link.
+    const here = addresses.some((each) => each.address === answer?.source);
+    return answer && !here ? { ...answer, source: null } : answer;
+  };
+  const stands = (address: Address): boolean =>
+    owned.some((each) => each.address === address.address && each.ifindex === link.index);
   const ordered = addresses
     .map((address) => ({
       address,
       answer: answerOf(address),
+      stands: stands(address),
       out: excluded(address, rule, answerOf(address)),
     }))
     .sort((a, b) => preference(a) - preference(b));
@@ -131,11 +144,21 @@ function excludedByChoice(address: Address, rule: Rule, answer: Answer | null): 
   return null;
 }
 
-/** Those that serve first; the default route's own source and the kernel's choice before others; primary addresses. */
-function preference(each: { address: Address; answer: Answer | null; out: Candidate['out'] }): number {
+interface Ordered {
+  readonly address: Address;
+  readonly answer: Answer | null;
+  /** Its endpoint is there already. */
+  readonly stands: boolean;
+  readonly out: Candidate['out'];
+}
+
+/** The default route's own source and the kernel's choice, then what stands already, then primary addresses. */
+function preference(each: Ordered): number {
   const { address, answer } = each;
   if (each.out) return 4;
+
   const preferred = answer?.default?.route.preferredSource ?? answer?.source;
   if (preferred === address.address) return 0;
-  return address.family === 'ipv4' && address.flags & IFA_F_SECONDARY ? 2 : 1;
+  if (each.stands) return 1;
+  return address.family === 'ipv4' && address.flags & IFA_F_SECONDARY ? 3 : 2;
 }

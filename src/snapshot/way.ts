@@ -54,10 +54,24 @@ export async function findDefault(
 ): Promise<{ default: DefaultRoute | null; why: string | null }> {
   const asked = await askDefault(requester, family, { ifindex });
   if (asked.specific) return defaultBelow(requester, family, ifindex);
-  if (!asked.route) return { default: null, why: `the kernel answers ${asked.error?.code ?? 'nothing'}` };
+  if (!asked.route) {
+    const why = `the kernel answers ${asked.error?.code ?? 'nothing'}`;
+    return (await behindNexthop(requester, family))
+      ? { ...(await defaultBelow(requester, family, ifindex)), why }
+      : { default: null, why };
+  }
   const found = hopThrough(asked.route, ifindex);
   if (found) return { default: found, why: null };
   return { default: null, why: 'the default route leads through another interface' };
+}
+
+/**
+ * A default route over a nexthop object hides those of worse metric from an IPv4 question by device: with it,
+ * `ip route get fibmatch 192.0.2.1 oif eth1` answers EHOSTUNREACH although eth1 has one, and names it without.
+ */
+async function behindNexthop(requester: Requester, family: Family): Promise<boolean> {
+  const best = family === 'ipv4' ? await askDefault(requester, family, {}) : null;
+  return best?.route?.nexthop != null;
 }
 
 /**

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Journal } from '../../src/actions/journal.ts';
 import type { KernelConnections } from '../../src/daemon/kernel.ts';
 import { Loop } from '../../src/daemon/loop.ts';
-import { staleAfter } from '../../src/events/wake.ts';
+import { staleAfter, touchedBy } from '../../src/events/wake.ts';
 import { HookDispatcher, nobodyTold, type ToldRecord } from '../../src/hooks/dispatcher.ts';
 import type { Message } from '../../src/netlink/message.ts';
 import { questions } from '../../src/plan/select.ts';
@@ -100,7 +100,10 @@ export class Host {
     line.before = () => this.#race();
     line.midway = () => this.#midways.shift()?.();
     const hear = (event: Message): void => {
-      if (!this.deaf && !ModelKernel.isOwn(event) && passes(event)) loop.wake(staleAfter(event));
+      if (!this.deaf && !ModelKernel.isOwn(event) && passes(event)) {
+        const ifindex = touchedBy(event);
+        loop.wake(staleAfter(event), ifindex === null ? [] : [ifindex]);
+      }
     };
     kernel.listeners.add(hear);
     this.#daemon = { loop, line, clock, hear };
@@ -152,7 +155,7 @@ export class Host {
   hearAgain(): void {
     if (!this.deaf) return;
     this.deaf = false;
-    this.daemon.loop.wake(ALL_PARTS);
+    this.daemon.loop.wake(ALL_PARTS, null);
   }
 
   /** Until nothing moves without more time; short timers (rests) count as nothing. */
