@@ -71,7 +71,7 @@ export async function findDefault(
  */
 async function behindNexthop(requester: Requester, family: Family): Promise<boolean> {
   const best = family === 'ipv4' ? await askDefault(requester, family, {}) : null;
-  return best?.route?.nexthop != null;
+  return typeof best?.route?.nexthop === 'number';
 }
 
 /**

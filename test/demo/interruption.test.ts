@@ -39,7 +39,8 @@ async function interrupt(before: readonly string[], points: readonly string[]): 
   const user = process.geteuid?.() === 0 ? [] : ['--user', '--map-root-user'];
   const world = [...user, '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
   // The shell stays as the first process, and buries the others' children.
-  const shell = ['sh', '-c', '"$@"; exit $?', 'sh'];
+  // Other tests' namespaces in the /run that is shared come and go.
+  const shell = ['sh', '-c', 'mount -t tmpfs tmpfs /run; "$@"; exit $?', 'sh'];
   const program = [process.execPath, INTERRUPTER, MAIN, ...before, '--', ...points];
   const { stdout } = await run('unshare', [...world, ...shell, ...program]);
   return JSON.parse(stdout) as Report;
