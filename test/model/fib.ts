@@ -86,7 +86,7 @@ function usableHop(route: ModelRoute, { family, oif, source }: Flow): ModelHop |
 /** What RTM_GETROUTE answers with RTM_F_FIB_MATCH. @throws Refusal */
 export function matchRoute(state: State, flow: Flow): ModelRoute {
   const { family, source, oif } = flow;
-  if (family === 'ipv4' && source !== undefined && !state.isLocal(source)) throw new Refusal('EINVAL');
+  if (family === 'ipv4' && source !== undefined && !state.isLocal(source)) throw new Refusal('ENETUNREACH');
   const link = oif === undefined ? undefined : state.links.get(oif);
   if (oif !== undefined && !link) throw new Refusal('ENODEV');
   if (family === 'ipv4' && link && (!link.up || !hasIPv4(state, link.index)))

@@ -75,7 +75,10 @@ function validateHop(state: State, route: RouteWords, hop: ModelHop): void {
   const four = route.family === 'ipv4';
   const link = state.links.get(hop.ifindex);
   if (!link) throw new Refusal('ENODEV');
-  if (!link.up) throw four ? downV4(hop) : new Refusal('ENETDOWN', 'Nexthop device is not up');
+  // IPv6 looks at the gateway before it looks at the device.
+  const nearby = hop.gateway === null || hop.onlink || hop.gateway.startsWith('fe80:');
+  if (!link.up && (four || nearby))
+    throw four ? downV4(hop) : new Refusal('ENETDOWN', 'Nexthop device is not up');
   if (hop.gateway === null || hop.onlink) return;
   const invalid = new Refusal(four ? 'ENETUNREACH' : 'EHOSTUNREACH', 'Nexthop has invalid gateway');
   if (!four && state.addresses.some((each) => each.address === hop.gateway && each.ifindex === hop.ifindex))

@@ -43,12 +43,16 @@ const KEYS = ['priority', 'source', 'sourceLength', 'table', 'action', 'suppress
 const sameRule = (one: ModelRule, other: ModelRule): boolean =>
   one.family === other.family && KEYS.every((key) => one[key] === other[key]);
 
+/** A suppressor of -1 and a protocol of 0 say nothing. */
+const isAny = (key: (typeof KEYS)[number], value: unknown): boolean =>
+  value === undefined || (key === 'suppress' && value === null) || (key === 'protocol' && value === 0);
+
 /** What is not said is a wildcard, and the first that agrees goes. */
 export function deleteRule(state: State, words: RuleWords): ModelRule {
   const found = state.policyRules.find(
     (each) =>
       each.family === words.family &&
-      KEYS.every((key) => words[key] === undefined || words[key] === each[key]),
+      KEYS.every((key) => isAny(key, words[key]) || words[key] === each[key]),
   );
   if (!found) throw new Refusal('ENOENT');
   state.policyRules = state.policyRules.filter((each) => each !== found);

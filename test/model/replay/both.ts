@@ -1,0 +1,254 @@
+/** The model and the real kernel side by side: one deed to both, and what each says of it. */
+import { NetlinkError } from '../../../src/netlink/error.ts';
+import type { Requester } from '../../../src/netlink/connection.ts';
+import type { GenericFamily } from '../../../src/netlink/generic/family.ts';
+import { addressFamily } from '../../../src/netlink/ip.ts';
+import { addEndpoint, changeEndpoint } from '../../../src/netlink/mptcp/endpoint.ts';
+import { generic } from '../../../src/netlink/generic/family.ts';
+import { setLimits } from '../../../src/netlink/mptcp/limits.ts';
+import { encodeRoute, encodeRule } from '../answers.ts';
+import { ModelKernel, MPTCP_FAMILY } from '../kernel.ts';
+import {
+  addAddress,
+  createLink,
+  deleteLink,
+  removeAddress,
+  renameLink,
+  setCarrier,
+  setUp,
+} from '../links.ts';
+import { Line } from '../requester.ts';
+import { addressPool, gateways } from '../steps.ts';
+import { nowhere, Refusal, type ModelRoute, type ModelRule } from '../state.ts';
+import { SLOTS, type Deed } from './deeds.ts';
+import * as real from './links.ts';
+
+export interface Side {
+  readonly route: Requester;
+  readonly generic: Requester;
+  readonly mptcp: GenericFamily;
+}
+
+export const indexOf = (slot: number): number => 10 + slot;
+const DESTINATIONS = {
+  ipv4: [
+    ['0.0.0.0', 0],
+    ['203.0.113.0', 24],
+    ['10.1.0.0', 24],
+    ['128.0.0.0', 1],
+  ],
+  ipv6: [
+    ['::', 0],
+    ['2001:db8:99::', 48],
+    ['2001:db8:1::', 64],
+    ['8000::', 1],
+  ],
+} as const;
+
+export class Both {
+  readonly kernel = new ModelKernel();
+  readonly model: Side;
+  readonly real: Side;
+
+  constructor(kernel: Side) {
+    this.real = kernel;
+    const line = new Line(this.kernel, 'world');
+    this.model = { route: line, generic: line, mptcp: { id: MPTCP_FAMILY, groups: new Map() } };
+  }
+
+  async begin(): Promise<void> {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      await real.linkAdd(this.real.route, indexOf(slot), `eth${slot}`);
+      await real.plug(this.real.route, indexOf(slot), true);
+      createLink(this.kernel.state, this.kernel, this.#fresh(slot, `eth${slot}`));
+    }
+  }
+
+  readonly #fresh = (slot: number, name: string) => ({
+    index: indexOf(slot),
+    name,
+    up: false,
+    carrier: true,
+    pointToPoint: false,
+  });
+
+  /** @returns what each answered: a code of errno, or nothing */
+  async do(deed: Deed): Promise<{ model: string; real: string }> {
+    if ('slot' in deed && deed.deed !== 'endpoint add' && !deed.deed.startsWith('route'))
+      return this.#links(deed);
+    const ask = this.#request(deed);
+    return { model: await said(() => ask(this.model)), real: await said(() => ask(this.real)) };
+  }
+
+  async #links(deed: Deed & { slot: number }): Promise<{ model: string; real: string }> {
+    const { state } = this.kernel;
+    const { route } = this.real;
+    const index = indexOf(deed.slot);
+    const link = state.links.get(index)!;
+    const both = async (model: () => void, kernel: () => Promise<unknown>) => ({
+      model: await said(model),
+      real: await said(kernel),
+    });
+    switch (deed.deed) {
+      case 'up':
+      case 'down':
+        return both(
+          () => setUp(state, this.kernel, link, deed.deed === 'up'),
+          () => real.linkSet(route, index, deed.deed === 'up'),
+        );
+      case 'plug':
+      case 'unplug':
+        return both(
+          () => setCarrier(this.kernel, link, deed.deed === 'plug'),
+          () => real.plug(route, index, deed.deed === 'plug'),
+        );
+      case 'rename': {
+        const name = `eth${deed.name}`;
+        return both(
+          () => {
+            if (link.name !== name) renameLink(state, this.kernel, link, name);
+          },
+          () => real.linkRename(route, index, name),
+        );
+      }
+      case 'recreate':
+        await real.linkDelete(route, index);
+        await real.linkAdd(route, index, link.name);
+        await real.plug(route, index, true);
+        deleteLink(state, this.kernel, link);
+        createLink(state, this.kernel, this.#fresh(deed.slot, link.name));
+        return { model: '', real: '' };
+      case 'address add':
+      case 'address delete': {
+        const [address, prefixLength] = addressPool(deed.slot)[deed.which]!;
+        const family = addressFamily(address);
+        // Whoever adds an IPv6 address to a link that is down waits for its coming up.
+        if (family === 'ipv6' && !link.up) return { model: '', real: '' };
+        const payload = real.addressPayload(index, address, prefixLength, deed.deprecated);
+        const flags = 0x80 | (family === 'ipv6' && deed.deprecated ? 0x20 : 0);
+        if (deed.deed === 'address add')
+          return both(
+            () => addAddress(state, this.kernel, { ifindex: index, family, address, prefixLength, flags }),
+            () => real.addressAdd(route, payload),
+          );
+        return both(
+          () => {
+            const stands = state.addresses.find((each) => each.ifindex === index && each.address === address);
+            if (!stands) throw new Refusal('EADDRNOTAVAIL');
+            removeAddress(state, this.kernel, stands);
+          },
+          () => real.addressDelete(route, payload),
+        );
+      }
+      default:
+        throw new Error(deed.deed);
+    }
+  }
+
+  #request(deed: Deed): (side: Side) => Promise<unknown> {
+    switch (deed.deed) {
+      case 'route add':
+      case 'route replace':
+      case 'route append':
+      case 'route delete': {
+        const flags = {
+          'route add': 0x600,
+          'route replace': 0x500,
+          'route append': 0xc00,
+          'route delete': 0,
+        }[deed.deed];
+        const type = deed.deed === 'route delete' ? 25 : 24;
+        const payload = encodeRoute(routeOf(deed), this.kernel.state);
+        return ({ route }) => route.request({ operation: deed.deed, type, flags, payload });
+      }
+      case 'rule add':
+      case 'rule delete': {
+        const payload = encodeRule(ruleOf(deed));
+        const flags = deed.deed === 'rule add' ? 0x400 | (deed.exclusive ? 0x200 : 0) : 0;
+        const type = deed.deed === 'rule add' ? 32 : 33;
+        return ({ route }) => route.request({ operation: deed.deed, type, flags, payload });
+      }
+      case 'endpoint add': {
+        const [address] = addressPool(deed.address % 3)[deed.address % 8]!;
+        const endpoint = { id: deed.id, address, ifindex: indexOf(deed.slot), flags: deed.flags, port: 0 };
+        return ({ generic: g, mptcp }) => addEndpoint(g, mptcp, endpoint, 'endpoint add');
+      }
+      case 'endpoint delete': {
+        const [address] = addressPool(0)[0]!;
+        const bytes = Buffer.from([
+          6,
+          0,
+          1,
+          0,
+          2,
+          0,
+          0,
+          0,
+          8,
+          0,
+          3,
+          0,
+          ...address.split('.').map(Number),
+          5,
+          0,
+          2,
+          0,
+          deed.id,
+          0,
+          0,
+          0,
+        ]);
+        const payload = generic(2, 1, (w) => w.nest(1, (nest) => nest.bytes(bytes)));
+        return ({ generic: g, mptcp }) => g.request({ operation: deed.deed, type: mptcp.id, payload });
+      }
+      case 'endpoint change':
+        return ({ generic: g, mptcp }) =>
+          changeEndpoint(g, mptcp, { id: deed.id, flags: deed.flags }, deed.deed);
+      case 'limits':
+        return ({ generic: g, mptcp }) => setLimits(g, mptcp, deed, deed.deed);
+      default:
+        throw new Error(deed.deed);
+    }
+  }
+}
+
+function routeOf(deed: Deed & { deed: `route ${string}` }): ModelRoute {
+  const { family, slot } = deed;
+  const deleting = deed.deed === 'route delete';
+  const gateway = gateways(slot, family)[deed.gateway]!;
+  const [destination, prefixLength] = DESTINATIONS[family][deed.destination]!;
+  const source = family === 'ipv4' && deed.source >= 0 ? addressPool(slot)[deed.source]![0] : null;
+  return {
+    ...{ family, destination: prefixLength === 0 ? nowhere(family) : destination, prefixLength },
+    ...{ table: deed.table, protocol: deed.protocol, type: deleting ? 0 : 1, metric: deed.metric },
+    scope: deleting ? 255 : family === 'ipv4' && gateway === null ? 253 : 0,
+    hops: [{ ifindex: indexOf(slot), gateway, onlink: deed.gateway === 4 && !deleting, dead: false }],
+    preferredSource: deleting ? null : source,
+    ...{ metrics: null, maker: 'world' as const },
+  };
+}
+
+function ruleOf(deed: Deed & { deed: `rule ${string}` }): ModelRule {
+  const { family, source, table, suppress } = deed;
+  const pool = addressPool(0)
+    .map(([address]) => address)
+    .filter((each) => addressFamily(each) === family);
+  return {
+    family,
+    priority: Math.max(0, deed.priority),
+    source: source < 0 ? null : pool[source % pool.length]!,
+    sourceLength: source < 0 ? 0 : family === 'ipv4' ? 32 : 128,
+    ...{ table, action: 1, suppress: suppress ? 0 : null, protocol: 86, maker: 'world' as const },
+  };
+}
+
+async function said(what: () => unknown): Promise<string> {
+  try {
+    await what();
+    return '';
+  } catch (error) {
+    if (error instanceof NetlinkError) return `${error.code} ${error.kernelText ?? ''}`.trim();
+    if (error instanceof Refusal) return error.message.trim();
+    throw error;
+  }
+}

@@ -1,0 +1,84 @@
+/** What each of the two kernels holds and answers, as lines that can be laid side by side. */
+import { NetlinkError } from '../../../src/netlink/error.ts';
+import type { Family } from '../../../src/netlink/ip.ts';
+import { dumpEndpoints } from '../../../src/netlink/mptcp/endpoint.ts';
+import { getLimits } from '../../../src/netlink/mptcp/limits.ts';
+import { dumpAddresses } from '../../../src/netlink/route/address.ts';
+import { askFib, type FibQuery } from '../../../src/netlink/route/fib.ts';
+import { dumpLinks } from '../../../src/netlink/route/link.ts';
+import { dumpPolicyRules } from '../../../src/netlink/route/policy-rule.ts';
+import { dumpRoutes, type Route } from '../../../src/netlink/route/route.ts';
+import { indexOf, type Side } from './both.ts';
+import { SLOTS } from './deeds.ts';
+
+const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
+const ours = (ifindex: number): boolean => ifindex >= indexOf(0) && ifindex < indexOf(SLOTS);
+const IFF = 0x1 | 0x10000;
+/** Without IFA_F_NODAD and the marks of who manages it. */
+const IFA = 0x01 | 0x08 | 0x20 | 0x40 | 0x80;
+
+const hopsOf = ({ hops }: Route): string =>
+  hops
+    .map(({ ifindex, gateway, onlink }) => `${gateway ?? '-'} dev ${ifindex}${onlink ? ' onlink' : ''}`)
+    .join(' + ');
+
+const routeLine = (route: Route): string =>
+  `route ${route.destination ?? 'default'}/${route.prefixLength} via ${hopsOf(route)} table ${route.table} ` +
+  `metric ${route.metric} proto ${route.protocol} type ${route.type} src ${route.preferredSource}`;
+
+/** Policy rules in their order, everything else sorted. */
+export async function holdings({ route, generic, mptcp }: Side): Promise<string[]> {
+  const [links, addresses, limits, endpoints, routes, rules] = await Promise.all([
+    dumpLinks(route),
+    dumpAddresses(route),
+    getLimits(generic, mptcp),
+    dumpEndpoints(generic, mptcp),
+    Promise.all(FAMILIES.map((family) => dumpRoutes(route, { family }))),
+    Promise.all(FAMILIES.map((family) => dumpPolicyRules(route, family))),
+  ]);
+  const lines = [
+    ...links
+      .filter(({ index }) => ours(index))
+      .map(({ index, name, flags }) => `link ${index} ${name} ${flags & IFF}`),
+    ...addresses
+      .filter(({ ifindex }) => ours(ifindex))
+      .map(
+        ({ ifindex, address, prefixLength, flags }) =>
+          `address ${address}/${prefixLength} dev ${ifindex} ${flags & IFA}`,
+      ),
+    ...routes
+      .flat()
+      .filter(({ table }) => table !== 255)
+      .map(routeLine),
+    ...endpoints.map(
+      ({ id, address, ifindex, flags }) => `endpoint ${id} ${address} dev ${ifindex} flags ${flags}`,
+    ),
+    `limits ${limits.subflows} ${limits.addAddrAccepted}`,
+  ];
+  const ordered = rules
+    .flat()
+    .map(
+      (rule, at) =>
+        `rule ${at} ${rule.family} ${rule.priority} from ${rule.source}/${rule.sourceLength} table ${rule.table} suppress ${rule.suppressPrefixLength} proto ${rule.protocol}`,
+    );
+  return [...lines.sort((a, b) => a.localeCompare(b)), ...ordered];
+}
+
+export async function answer({ route }: Side, query: FibQuery): Promise<string> {
+  try {
+    const found = await askFib(route, query);
+    if ('error' in found) return found.error.code;
+    return `${found.route.destination ?? 'default'}/${found.route.prefixLength} via ${hopsOf(found.route)} table ${found.route.table}`;
+  } catch (error) {
+    if (error instanceof NetlinkError) return error.code;
+    throw error;
+  }
+}
+
+/** Lines that only one of them has. */
+export function differences(model: readonly string[], kernel: readonly string[]): string[] {
+  return [
+    ...model.filter((line) => !kernel.includes(line)).map((line) => `only the model: ${line}`),
+    ...kernel.filter((line) => !model.includes(line)).map((line) => `only the kernel: ${line}`),
+  ];
+}
