@@ -75,7 +75,7 @@ export function candidates(
       stands: stands(address),
       out: excluded(address, rule, answerOf(address)),
     }))
-    .sort((a, b) => preference(a) - preference(b));
+    .sort((a, b) => preference(a, rule) - preference(b, rule));
   let serving = 0;
   return ordered.map(({ address, answer, out }) => {
     const reason =
@@ -152,13 +152,12 @@ interface Ordered {
   readonly out: Candidate['out'];
 }
 
-/** The default route's own source and the kernel's choice, then what stands already, then primary addresses. */
-function preference(each: Ordered): number {
-  const { address, answer } = each;
-  if (each.out) return 4;
-
-  const preferred = answer?.default?.route.preferredSource ?? answer?.source;
-  if (preferred === address.address) return 0;
-  if (each.stands) return 1;
-  return address.family === 'ipv4' && address.flags & IFA_F_SECONDARY ? 3 : 2;
+/** The default route's own source (and with `auto` the kernel's), what stands already, the kernel's, primary ones. */
+function preference({ address, answer, stands, out }: Ordered, { addresses }: Rule): number {
+  if (out) return 5;
+  const taken = answer?.source === address.address;
+  if (answer?.default?.route.preferredSource === address.address || (taken && addresses === 'auto')) return 0;
+  if (stands) return 1;
+  if (taken) return 2;
+  return address.family === 'ipv4' && address.flags & IFA_F_SECONDARY ? 4 : 3;
 }
