@@ -36,7 +36,7 @@ export function addEndpoint(
   return same ?? null;
 }
 
-/** Behind the highest ever given; from 1 again after 255. */
+/** Behind the highest ever given; from 1 again before 255, which the kernel gives to nobody by itself. */
 function freeId(state: State): number {
   const free = (from: number): number => {
     let id = from;
@@ -44,7 +44,7 @@ function freeId(state: State): number {
     return id;
   };
   const id = free(Math.max(1, state.lastEndpointId));
-  return id <= 255 ? id : free(1);
+  return id < 255 ? id : free(1);
 }
 
 /** By the id alone; without one it succeeds and deletes nothing. */

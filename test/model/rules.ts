@@ -17,7 +17,7 @@ export function addRule(state: State, words: RuleWords, flags: number, maker: Ma
     protocol: words.protocol ?? 0,
     maker,
   };
-  if (flags & NLM_F_EXCL && state.policyRules.some((each) => sameRule(each, rule)))
+  if (flags & NLM_F_EXCL && state.policyRules.some((each) => sameRule(each, rule, rule.source === null)))
     throw new Refusal('EEXIST');
   const after = state.policyRules.findIndex(
     (each) => each.family === rule.family && each.priority > rule.priority,
@@ -40,8 +40,10 @@ function unnumbered(state: State, { family }: RuleWords): number {
 
 const KEYS = ['priority', 'source', 'sourceLength', 'table', 'action', 'suppress', 'protocol'] as const;
 
-const sameRule = (one: ModelRule, other: ModelRule): boolean =>
-  one.family === other.family && KEYS.every((key) => one[key] === other[key]);
+/** One from everywhere counts as there already when any stands that is otherwise the same, wherever from. */
+const sameRule = (one: ModelRule, other: ModelRule, everywhere: boolean): boolean =>
+  one.family === other.family &&
+  KEYS.every((key) => (everywhere && key.startsWith('source')) || one[key] === other[key]);
 
 /** A suppressor of -1 and a protocol of 0 say nothing. */
 const isAny = (key: (typeof KEYS)[number], value: unknown): boolean =>
