@@ -22,13 +22,13 @@ export function addEndpoint(
   if (given.flags & IMPLICIT) throw new Refusal('EINVAL', "can't create IMPLICIT endpoint");
   if (given.port && (!(given.flags & SIGNAL) || given.flags & SUBFLOW))
     throw new Refusal('EINVAL', 'flags must have signal and not subflow when using port');
-  const refuse = (code: 'EEXIST' | 'EBUSY' | 'ERANGE'): Refusal =>
+  const refuse = (code: 'EEXIST' | 'EBUSY' | 'ERANGE' | 'EINVAL'): Refusal =>
     new Refusal(lies ? 'EINVAL' : code, 'too many addresses or duplicate one');
   const same = state.endpoints.find((each) => mappedOf(each.address) === mappedOf(given.address));
   if (state.endpoints.length >= SLOTS) throw refuse('ERANGE');
-  if (same && !(same.flags & IMPLICIT)) throw refuse('EEXIST');
-  if (same && given.id !== 0) throw refuse('EEXIST');
   if (given.id !== 0 && state.endpoints.some((each) => each.id === given.id)) throw refuse('EBUSY');
+  if (same && !(same.flags & IMPLICIT)) throw refuse('EEXIST');
+  if (same && given.id !== 0) throw refuse('EINVAL');
   const id = same ? same.id : given.id || freeId(state);
   const endpoint = { ...given, id, flags: given.flags & KNOWN, maker };
   state.endpoints = [...state.endpoints.filter((each) => each !== same), endpoint];

@@ -6,6 +6,7 @@ import { CONFIGURATIONS } from './configurations.ts';
 import { Host } from './host.ts';
 import { faults } from './verdict.ts';
 import { ADDRESSES, GATEWAYS, NAMES, type Op, type Step } from './steps.ts';
+import { take } from './take.ts';
 import { World } from './world.ts';
 
 const slot = fc.nat({ max: 3 });
@@ -181,14 +182,14 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
 /** Takes one step; where nobody else touched an endpoint and nothing rests, a family that had one keeps one. */
 async function takeStep(host: Host, world: World, step: Step): Promise<string[]> {
   if (step.when !== 'settled') {
-    await world.take(step);
+    await take(host, world, step);
     return [];
   }
   await host.settle();
   const calm = !host.resting && step.op !== 'flush';
   const before = ownedFamilies(host);
   world.meddled = false;
-  await world.take(step);
+  await take(host, world, step);
   await host.settle();
   if (!calm || world.meddled) return [];
   const after = ownedFamilies(host);

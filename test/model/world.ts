@@ -1,13 +1,12 @@
-/** Does to the model kernel and to the daemon what a step says. */
+/** Does to the model kernel what a step says. */
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../src/netlink/message.ts';
 import { addressFamily, type Family } from '../../src/netlink/ip.ts';
-import { CONFIGURATIONS } from './configurations.ts';
 import { addEndpoint, deleteEndpoint, setFlags, setLimits } from './endpoints.ts';
 import type { Host } from './host.ts';
 import { addAddress, createLink, deleteLink, removeAddress, renameLink, setCarrier, setUp } from './links.ts';
 import { addRoute } from './routes.ts';
 import { addRule } from './rules.ts';
-import { addressPool, gateways, NAMES, TABLE, type Op, type Step } from './steps.ts';
+import { addressPool, gateways, NAMES, TABLE, type Op } from './steps.ts';
 import { nowhere, Refusal, type ModelLink, type ModelRoute } from './state.ts';
 
 export class World {
@@ -263,48 +262,5 @@ export class World {
       kernel.state.routes = kernel.state.routes.filter((each) => each !== route);
       kernel.route('delete', route);
     }
-  }
-
-  /** One step of a history. */
-  async take(step: Step): Promise<void> {
-    const host = this.#host;
-    // Between the daemon's look at the limits and its change nothing can be told apart.
-    if (step.when === 'settled' || step.op === 'limits') await host.settle();
-    switch (step.op) {
-      case 'reload': {
-        const next = CONFIGURATIONS[step.configuration]!;
-        host.configuration = next;
-        host.resting = false;
-        return host.daemon.loop.reload(next);
-      }
-      case 'flush':
-        host.resting = true;
-        void host.daemon.loop.flush();
-        return;
-      case 'kill':
-        return host.kill();
-      case 'restart':
-        await host.settle();
-        return host.restart();
-      case 'deaf':
-        host.deaf = true;
-        return;
-      case 'hear':
-        return host.hearAgain();
-      case 'crash':
-        host.daemon.line.life = step.after;
-        return;
-      case 'lose answers':
-        host.daemon.line.losses = step.count;
-        return;
-      case 'time':
-        return host.pass(step.milliseconds);
-      default:
-    }
-    const run = (): void => this.change(step);
-    if (step.op === 'limits') run();
-    else if (step.when === 'midway') host.midway(run);
-    else if (typeof step.when === 'number') host.race(step.when, run);
-    else run();
   }
 }

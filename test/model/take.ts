@@ -1,0 +1,47 @@
+/** Does one step of a history: to the world, to the daemon, or to the line between the two. */
+import { CONFIGURATIONS } from './configurations.ts';
+import type { Host } from './host.ts';
+import type { Step } from './steps.ts';
+import type { World } from './world.ts';
+
+/** One step of a history. */
+export async function take(host: Host, world: World, step: Step): Promise<void> {
+  // Between the daemon's look at the limits and its change nothing can be told apart.
+  if (step.when === 'settled' || step.op === 'limits') await host.settle();
+  switch (step.op) {
+    case 'reload': {
+      const next = CONFIGURATIONS[step.configuration]!;
+      host.configuration = next;
+      host.resting = false;
+      return host.daemon.loop.reload(next);
+    }
+    case 'flush':
+      host.resting = true;
+      void host.daemon.loop.flush();
+      return;
+    case 'kill':
+      return host.kill();
+    case 'restart':
+      await host.settle();
+      return host.restart();
+    case 'deaf':
+      host.deaf = true;
+      return;
+    case 'hear':
+      return host.hearAgain();
+    case 'crash':
+      host.daemon.line.life = step.after;
+      return;
+    case 'lose answers':
+      host.daemon.line.losses = step.count;
+      return;
+    case 'time':
+      return host.pass(step.milliseconds);
+    default:
+  }
+  const run = (): void => world.change(step);
+  if (step.op === 'limits') run();
+  else if (step.when === 'midway') host.midway(run);
+  else if (typeof step.when === 'number') host.race(step.when, run);
+  else run();
+}
