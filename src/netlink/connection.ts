@@ -91,7 +91,10 @@ export class Connection implements Requester {
       receiveBuffer: 4 << 20,
       onBatch: (buffer, spans) => this.#receive(buffer, spans),
       onOverrun: () => this.#failAll(ENOBUFS, 'answers were lost'),
-      onError: (error) => this.#failAll(error.errno, error.message),
+      onError: (error) => {
+        this.#closed = true;
+        this.#failAll(error.errno, error.message);
+      },
     });
     // An idle connection keeps nothing alive; one that waits for an answer does.
     this.socket.unref();
@@ -138,10 +141,15 @@ export class Connection implements Requester {
         stopTimer: () => undefined,
         settle: (error, pending) => (error ? reject(error) : resolve(pending)),
       });
-      if (this.#flushing) return;
-      this.#flushing = true;
-      queueMicrotask(() => this.#flush());
+      this.#flushSoon();
     });
+  }
+
+  /** At the end of this turn: what is asked for in one turn leaves together. */
+  #flushSoon(): void {
+    if (this.#flushing || this.#closed) return;
+    this.#flushing = true;
+    queueMicrotask(() => this.#flush());
   }
 
   #flush(): void {
@@ -189,7 +197,6 @@ export class Connection implements Requester {
         this.#failAll(EBADMSG, error.message);
       }
     }
-    if (this.#waiting.length > 0) this.#flush();
   }
 
   #answer(message: Message): void {
@@ -214,6 +221,7 @@ export class Connection implements Requester {
     if (!this.#inFlight.delete(pending.sequence)) return;
     pending.stopTimer();
     if (this.#inFlight.size === 0 && !this.#closed) this.socket.unref();
+    if (this.#waiting.length > 0) this.#flushSoon();
     pending.settle(error, pending);
   }
 

@@ -41,8 +41,14 @@ const namespaces = () =>
       .filter((link) => link !== null),
   );
 
+// Names of other tests' namespaces, covered in this /run, go when the files that they were mounted on are deleted.
+const mounts = () =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => !line.includes(' - nsfs '));
+
 const host = () => ({
-  mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
+  mounts: mounts().join('\n'),
   named: spawnSync('ip', ['netns'], { encoding: 'utf8' }).stdout,
   links: spawnSync('ip', ['-o', 'link'], { encoding: 'utf8' }).stdout,
   routes: spawnSync('ip', ['route', 'show', 'table', 'all'], { encoding: 'utf8' }).stdout,
