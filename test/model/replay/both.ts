@@ -151,12 +151,14 @@ export class Both {
       case 'route replace':
       case 'route append':
       case 'route delete': {
-        const flags = {
-          'route add': 0x600,
-          'route replace': 0x500,
-          'route append': 0xc00,
-          'route delete': 0,
-        }[deed.deed];
+        const appending = deed.deed === 'route append';
+        // What IPv6 makes one multipath route of, the model does not hold.
+        const flags =
+          appending && deed.family === 'ipv4'
+            ? 0xc00
+            : { 'route add': 0x600, 'route replace': 0x500, 'route append': 0x600, 'route delete': 0 }[
+                deed.deed
+              ];
         const type = deed.deed === 'route delete' ? 25 : 24;
         const payload = encodeRoute(routeOf(deed), this.kernel.state);
         return ({ route }) => route.request({ operation: deed.deed, type, flags, payload });

@@ -1,0 +1,120 @@
+/** What outlives a crash, and what a record that is not ours or not whole is worth: nothing. */
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Journal } from '../../src/actions/journal.ts';
+import { EMPTY_MEMORY, type Memory } from '../../src/plan/memory.ts';
+
+const IDENTITY = { boot: 'b00t', namespace: '42' };
+const MEMORY: Memory = {
+  ...EMPTY_MEMORY,
+  owned: new Map([[3, { id: 3, address: '192.0.2.10', ifindex: 2, flags: 2, port: 0 }]]),
+  lastId: 3,
+  raised: { subflows: { from: 2, before: 2, to: 8 } },
+  resting: true,
+};
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'multihomed-journal-'));
+  path = join(folder, 'journal.json');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const journal = (identity = IDENTITY): Journal => new Journal(path, identity);
+const EMPTY = { memory: EMPTY_MEMORY, told: null };
+
+describe('the journal', () => {
+  test('gives back what was written', () => {
+    journal().write(MEMORY, { uplinks: {} });
+    expect(journal().read()).toEqual({ memory: MEMORY, told: { uplinks: {} } });
+  });
+
+  test('is empty before the first', () => {
+    expect(journal().read()).toEqual(EMPTY);
+  });
+
+  test.each([
+    ['boot', { ...IDENTITY, boot: 'other' }],
+    ['namespace', { ...IDENTITY, namespace: '43' }],
+  ])('of another %s owns nothing', (_, identity) => {
+    journal().write(MEMORY, null);
+    expect(journal(identity).read()).toEqual(EMPTY);
+  });
+
+  test('is replaced as a whole, readable by all and writable by one', () => {
+    const one = journal();
+    one.write(MEMORY, null);
+    const { ino } = statSync(path);
+    one.write({ ...MEMORY, lastId: 4 }, null);
+    expect(statSync(path).ino).not.toBe(ino);
+    expect(statSync(path).mode & 0o777).toBe(0o644);
+    expect(readdirSync(folder)).toEqual(['journal.json']);
+  });
+
+  test('is not written again for nothing', () => {
+    const one = journal();
+    one.write(MEMORY, null);
+    const { ino } = statSync(path);
+    one.write({ ...MEMORY }, null);
+    expect(statSync(path).ino).toBe(ino);
+  });
+
+  test('writes through no link that was laid in its way, and over no left-over', () => {
+    const other = join(folder, 'other');
+    writeFileSync(other, 'untouched');
+    symlinkSync(other, `${path}.new`);
+    journal().write(MEMORY, null);
+    expect(readFileSync(other, 'utf8')).toBe('untouched');
+    expect(journal().read().memory).toEqual(MEMORY);
+  });
+
+  test('that was cut off at any byte owns nothing or what it said', () => {
+    journal().write(MEMORY, null);
+    const whole = readFileSync(path);
+    for (let length = 0; length < whole.length - 1; length++) {
+      writeFileSync(path, whole.subarray(0, length));
+      expect(journal().read()).toEqual(EMPTY);
+    }
+  });
+
+  test.each([
+    { id: 0 },
+    { id: 256 },
+    { id: 1.5 },
+    { id: '3' },
+    { address: 7 },
+    { ifindex: -1 },
+    { flags: null },
+    { port: [] },
+  ])('takes no endpoint with %j for one', (wrong) => {
+    journal().write(MEMORY, null);
+    const record = JSON.parse(readFileSync(path, 'utf8')) as { endpoints: object[] };
+    record.endpoints = [{ ...record.endpoints[0], ...wrong }, null as unknown as object];
+    writeFileSync(path, JSON.stringify(record));
+    expect(journal().read().memory.owned.size).toBe(0);
+  });
+
+  test('of any content is read without a word of complaint', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (endpoints, raised, lastId) => {
+        writeFileSync(path, JSON.stringify({ version: 1, ...IDENTITY, endpoints, raised, lastId }));
+        const { memory } = journal().read();
+        for (const [id, endpoint] of memory.owned) expect(id).toBe(endpoint.id);
+        expect(memory.lastId).toBeGreaterThanOrEqual(0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,113 @@
+/** What others remove is put back ten times in a burst and then once in five seconds, and nobody is blamed for less. */
+import { describe, expect, test } from 'vitest';
+import { RestoreLimiter } from '../../src/daemon/restore.ts';
+import type { Action } from '../../src/plan/action.ts';
+
+const NONE: ReadonlySet<number> = new Set();
+
+const policyRule = (kind: 'add' | 'delete', priority = 8684): Action => ({
+  kind: `policy-rule ${kind}`,
+  policyRule: {
+    ...{ family: 'ipv4', source: '192.0.2.10', sourceLength: 32, priority },
+    ...{ table: 86_840_002, suppressPrefixLength: null, protocol: 86 },
+  },
+});
+
+const route = (kind: 'add' | 'replace' | 'delete', gateway = '192.0.2.1'): Action => ({
+  kind: `route ${kind}`,
+  device: 'eth0',
+  route: {
+    ...{ family: 'ipv4', destination: null, prefixLength: 0, table: 86_840_002, protocol: 86, metrics: null },
+    hop: { ifindex: 2, gateway, onlink: false },
+  },
+});
+
+/** How many of so many tries, one each `every` milliseconds, are allowed. */
+function tries(limiter: RestoreLimiter, action: Action, count: number, every: number, from = 0): number {
+  let allowed = 0;
+  for (let i = 0; i < count; i++) {
+    const found = limiter.allow([action], NONE, from + i * every);
+    allowed += found.allowed.length;
+    for (const each of found.allowed) limiter.done(each);
+  }
+  return allowed;
+}
+
+describe('what is put back', () => {
+  test('is not what never stood', () => {
+    expect(new RestoreLimiter().allow([policyRule('add')], NONE, 0)).toMatchObject({
+      restored: [],
+      wait: null,
+    });
+  });
+
+  test('is what stood and was removed by another', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    expect(limiter.allow([policyRule('add')], NONE, 0).restored).toEqual([policyRule('add')]);
+  });
+
+  test('is not what we removed ourselves', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    limiter.done(policyRule('delete'));
+    expect(limiter.allow([policyRule('add')], NONE, 0).restored).toEqual([]);
+  });
+
+  test('is not a route that we replaced and whose replacement we removed', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(route('add', '192.0.2.1'));
+    limiter.done(route('replace', '192.0.2.2'));
+    limiter.done(route('delete', '192.0.2.2'));
+    expect(limiter.allow([route('add', '192.0.2.1')], NONE, 0).restored).toEqual([]);
+  });
+
+  test('is a replacement that another removed', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(route('add', '192.0.2.1'));
+    limiter.done(route('replace', '192.0.2.2'));
+    expect(limiter.allow([route('add', '192.0.2.2')], NONE, 0).restored).toEqual([route('add', '192.0.2.2')]);
+  });
+
+  test('is no route of a link that events told of, which the kernel itself took away; a policy rule it is', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(route('add'));
+    limiter.done(policyRule('add'));
+    expect(limiter.allow([route('add'), policyRule('add')], new Set([2]), 0).restored).toEqual([
+      policyRule('add'),
+    ]);
+    expect(limiter.allow([route('add')], null, 0).restored).toEqual([]);
+    expect(limiter.allow([route('add')], new Set([3]), 0).restored).toEqual([route('add')]);
+  });
+
+  test('at most ten times in a burst', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    expect(tries(limiter, policyRule('add'), 100, 1)).toBe(10);
+  });
+
+  test('and then once in five seconds, which it says', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    tries(limiter, policyRule('add'), 10, 0);
+    expect(limiter.allow([policyRule('add')], NONE, 0)).toEqual({ allowed: [], restored: [], wait: 5_000 });
+    expect(limiter.allow([policyRule('add')], NONE, 4_000).wait).toBeCloseTo(1_000);
+    expect(tries(limiter, policyRule('add'), 60, 1_000, 5_000)).toBe(12);
+  });
+
+  test('ten times again after a minute’s peace', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    tries(limiter, policyRule('add'), 10, 0);
+    expect(tries(limiter, policyRule('add'), 20, 0, 60_000)).toBe(10);
+  });
+
+  test('each object by its own count', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    limiter.done(policyRule('add', 8682));
+    tries(limiter, policyRule('add'), 10, 0);
+    const found = limiter.allow([policyRule('add'), policyRule('add', 8682)], NONE, 0);
+    expect(found.allowed).toEqual([policyRule('add', 8682)]);
+  });
+});
