@@ -31,6 +31,7 @@ export function deleteLink(state: State, voice: Voice, link: ModelLink): void {
   for (const address of state.addresses.filter((each) => each.ifindex === link.index)) {
     state.addresses = state.addresses.filter((each) => each !== address);
     voice.address('delete', address);
+    removeSourced(state, voice, address.address);
   }
   remove(state, (route) => route.hops.some((hop) => hop.ifindex === link.index));
   state.links.delete(link.index);
@@ -135,11 +136,7 @@ export function removeAddress(state: State, voice: Voice, address: ModelAddress)
       if (each.flags & IFA_F_SECONDARY && inSameSubnet(each, address)) takeAway(state, voice, each);
   takeAway(state, voice, address);
   if (!(address.flags & IFA_F_SECONDARY)) disconnect(state, voice, address);
-  if (!state.isLocal(address.address)) {
-    const dead = (route: ModelRoute): boolean =>
-      route.family === 'ipv4' && route.table === 254 && route.preferredSource === address.address;
-    for (const route of remove(state, dead)) voice.route('delete', route);
-  }
+  removeSourced(state, voice, address.address);
   // The last one takes every IPv4 route of the link with it, without a word.
   if (others().length === 0)
     remove(
@@ -147,6 +144,14 @@ export function removeAddress(state: State, voice: Voice, address: ModelAddress)
       (route) =>
         route.family === 'ipv4' && route.hops.length === 1 && route.hops[0]!.ifindex === address.ifindex,
     );
+}
+
+/** Routes of main that prefer an IPv4 source which is nobody's any more, on other links too. */
+function removeSourced(state: State, voice: Voice, address: string): void {
+  if (state.isLocal(address)) return;
+  const dead = (route: ModelRoute): boolean =>
+    route.family === 'ipv4' && route.table === 254 && route.preferredSource === address;
+  for (const route of remove(state, dead)) voice.route('delete', route);
 }
 
 function removeIPv6(state: State, voice: Voice, address: ModelAddress): void {
