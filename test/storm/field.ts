@@ -1,0 +1,201 @@
+/** Many uplinks of one host, a script that changes them, and what must stand when it is over. */
+import { once } from 'node:events';
+import type { Lab } from '../support/lab.ts';
+import type { Netns } from '../support/netns.ts';
+
+/** Every endpoint that the kernel has room for, one of them somebody else's. */
+const SLOTS = 8;
+const FOREIGN_ID = 99;
+const CONNECTED = 1;
+const ROUTED = 2;
+
+interface Uplink {
+  readonly device: string;
+  readonly subnet: string;
+  readonly metric: number;
+  /** 0: nothing; CONNECTED: an address; ROUTED: a default route too. */
+  stage: number;
+  /** Last byte of its address. */
+  number: number;
+}
+
+export class Field {
+  readonly #lab: Lab;
+  readonly #uplinks: readonly Uplink[];
+  #random: number;
+  #tables: ReadonlyMap<string, number> = new Map();
+
+  constructor(lab: Lab, count: number, seed = 1) {
+    this.#lab = lab;
+    this.#random = seed;
+    this.#uplinks = Array.from({ length: count }, (_, index) => ({
+      device: `u${index}`,
+      subnet: `10.${index}.0`,
+      metric: 100 + index,
+      stage: 0,
+      number: 2,
+    }));
+  }
+
+  /** Interfaces, and beside them what belongs to others: endpoints, policy rules, routes, limits. */
+  async build(): Promise<void> {
+    const { host, provider } = this.#lab;
+    await this.run(
+      this.#uplinks.flatMap(({ device }) => [
+        `link add ${device} type veth peer name to-${device} netns ${provider.name}`,
+        `link set ${device} up`,
+      ]),
+    );
+    await this.run(
+      this.#uplinks.map(({ device }) => `link set to-${device} up`),
+      provider,
+    );
+    type Link = { ifname: string; ifindex: number };
+    const links = host.json<Link[]>('link show');
+    this.#tables = new Map(links.map(({ ifname, ifindex }) => [ifname, 86_840_000 + ifindex]));
+    for (const line of [
+      'link add keep0 type veth peer name keep1',
+      // No address of the kernel's own choice, which is known only when nobody else has it.
+      'link set keep0 addrgenmode none up',
+      'link set keep1 addrgenmode none up',
+      'address add 192.168.50.1/24 dev keep0',
+      'address add 2400:50::1/64 dev keep0 nodad',
+      `mptcp endpoint add 192.168.50.1 id ${FOREIGN_ID} signal`,
+      'mptcp limits set subflows 3 add_addr_accepted 1',
+      'rule add from 192.168.50.1 lookup 777 priority 8684',
+      'rule add to 198.18.0.0/15 lookup 777 priority 20000',
+      'rule add from 10.3.0.0/16 fwmark 0x51 lookup 777 priority 8684',
+      '-6 rule add from 2400:50::/64 lookup 777 priority 8684',
+      'route add 198.18.0.0/15 via 192.168.50.2 table 777',
+      // In the table that is the daemon's to fill, and main's.
+      `route add 198.18.0.0/15 via 192.168.50.2 table ${this.#tables.get('u0')}`,
+      'route add 198.51.100.0/24 via 192.168.50.2 metric 7 proto 186',
+      '-6 route add 2600:51::/32 via 2400:50::2 table 777',
+    ])
+      host.ip(line);
+  }
+
+  /** Lines for `ip -batch`, each of which changes something: the kernel tells of every one. */
+  changes(count: number): string[] {
+    return Array.from({ length: count }, () => this.#change());
+  }
+
+  #change(): string {
+    const uplink = this.#uplinks[this.#next(this.#uplinks.length)]!;
+    const onward = this.#next(2) === 1;
+    if (uplink.stage === 0) return this.#give(uplink, 2 + this.#next(250));
+    if (uplink.stage === CONNECTED) return onward ? this.#route(uplink) : this.#take(uplink);
+    return onward ? this.#unroute(uplink) : this.#take(uplink);
+  }
+
+  /** To where every uplink has the address that ends with `number`, and all but these a default route. */
+  calm(number: number, without: (index: number) => boolean = () => false): string[] {
+    return this.#uplinks.flatMap((uplink, index) => [
+      ...(uplink.stage === ROUTED ? [this.#unroute(uplink)] : []),
+      ...(uplink.stage > 0 ? [this.#take(uplink)] : []),
+      this.#give(uplink, number),
+      ...(without(index) ? [] : [this.#route(uplink)]),
+    ]);
+  }
+
+  #give(uplink: Uplink, number: number): string {
+    [uplink.stage, uplink.number] = [CONNECTED, number];
+    return `address add ${address(uplink)}/24 dev ${uplink.device}`;
+  }
+
+  #take(uplink: Uplink): string {
+    uplink.stage = 0;
+    return `address del ${address(uplink)}/24 dev ${uplink.device}`;
+  }
+
+  #route(uplink: Uplink): string {
+    uplink.stage = ROUTED;
+    return `route add default via ${uplink.subnet}.1 dev ${uplink.device} metric ${uplink.metric}`;
+  }
+
+  #unroute(uplink: Uplink): string {
+    uplink.stage = CONNECTED;
+    return `route del default via ${uplink.subnet}.1 dev ${uplink.device} metric ${uplink.metric}`;
+  }
+
+  /** The same sequence at every run: a multiplicative generator modulo a prime. */
+  #next(below: number): number {
+    this.#random = (this.#random * 48271) % 0x7fff_ffff;
+    return (this.#random >>> 8) % below;
+  }
+
+  /** Ends when the kernel has taken the last line; one that it refuses is an error. */
+  async run(lines: readonly string[], netns: Netns = this.#lab.host): Promise<void> {
+    const child = netns.spawn('ip', ['-batch', '-']);
+    let trouble = '';
+    child.stdout?.resume();
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (trouble += text));
+    child.stdin?.end(`${lines.join('\n')}\n`);
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw new Error(`ip -batch ended with ${code}: ${trouble}`);
+  }
+
+  /** What does not stand as it should; empty: all is right. */
+  wrong(): string[] {
+    const { host } = this.#lab;
+    const routed = this.#uplinks.filter(({ stage }) => stage === ROUTED);
+    const rules = routed.flatMap((uplink) => [
+      `8682 from ${address(uplink)} lookup 254 suppress 0`,
+      `8684 from ${address(uplink)} lookup ${this.#tables.get(uplink.device)}`,
+    ]);
+    const routes = routed.flatMap(({ device, subnet }) => {
+      const where = `dev ${device} table ${this.#tables.get(device)}`;
+      return [`${subnet}.0/24 ${where}`, `default via ${subnet}.1 ${where}`];
+    });
+    const endpoints = host.endpoints().filter(({ id }) => id !== FOREIGN_ID);
+    const words = new Set(routed.map((uplink) => `${address(uplink)} ${uplink.device} subflow`));
+    const shown = endpoints.map(({ address: at, dev, flags }) => `${at} ${dev} ${flags.join(',')}`);
+    const room = Math.min(SLOTS - 1, routed.length);
+    return [
+      ...difference('policy rule', rules, host.ruleWords()),
+      ...difference('route', routes, host.routeWords()),
+      ...difference('IPv6', [], [...host.ruleWords(6), ...host.routeWords(6)]),
+      ...shown.filter((each) => !words.has(each)).map((each) => `endpoint too many: ${each}`),
+      ...(new Set(shown).size === room ? [] : [`${shown.length} endpoints where ${room} should be`]),
+    ];
+  }
+
+  /** What is not multihomed's, as `ip` writes it. */
+  foreign(): string {
+    const { host } = this.#lab;
+    const lines = (text: string, ours: RegExp): string[] =>
+      host
+        .ip(text)
+        .split('\n')
+        .filter((line) => !ours.test(line));
+    // What others have on these uplinks is what the script changes.
+    const uplinks = /\bdev u\d+\b/;
+    return [
+      ...lines('mptcp endpoint show', uplinks),
+      ...[4, 6].flatMap((version) => [
+        ...lines(`-N -d -${version} rule show`, /\bproto 86\b/),
+        ...lines(`-N -d -${version} route show table all`, uplinks),
+      ]),
+    ].join('\n');
+  }
+
+  get rules(): number {
+    return this.#lab.host.rules().filter(({ priority }) => priority === 8684).length;
+  }
+}
+
+function address({ subnet, number }: Uplink): string {
+  return `${subnet}.${number}`;
+}
+
+/** Lists, not sets: what stands twice is wrong too. */
+function difference(what: string, expected: readonly string[], shown: readonly string[]): string[] {
+  const left = [...expected];
+  const excess: string[] = [];
+  for (const each of shown) {
+    const at = left.indexOf(each);
+    if (at < 0) excess.push(`${what} too many: ${each}`);
+    else left.splice(at, 1);
+  }
+  return [...left.map((each) => `${what} missing: ${each}`), ...excess];
+}
