@@ -1,0 +1,26 @@
+#!/bin/sh
+# The first process of the disk: what a system's start makes, the tests on the second serial port, and the end.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root NO_COLOR=1
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t tmpfs -o mode=755 tmpfs /run
+ln -s /proc/self/fd /dev/fd
+ln -s /proc/self/fd/0 /dev/stdin
+ln -s /proc/self/fd/1 /dev/stdout
+ln -s /proc/self/fd/2 /dev/stderr
+ip link set lo up
+# The rest is loaded by the kernel when `ip` or `ss` asks for it.
+modprobe -a tun mptcp_diag
+exec >/dev/ttyS1 2>&1 </dev/null
+stty -F /dev/ttyS1 -opost 2>/dev/null
+echo "Linux $(uname -r), Node $(node --version), $(ip -V)"
+cd /tree && setsid sh /tests
+echo "exit status $?"
+# The line has to be out before the machine is.
+sleep 1
+poweroff -f
