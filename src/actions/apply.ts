@@ -30,6 +30,8 @@ export interface Outcome {
   readonly error: NetlinkError | null;
   /** The endpoint under this id is no longer ours and was not touched. */
   readonly foreign?: boolean;
+  /** There was nothing to remove; if the next look finds it all the same, it is not asked for again at once. */
+  readonly gone?: boolean;
   /** The kernel holds this many endpoints and takes no more. */
   readonly full?: number;
 }
@@ -76,7 +78,8 @@ async function applyOne(action: Action, kernel: Kernel): Promise<Outcome> {
   } catch (error) {
     if (!(error instanceof NetlinkError)) throw error;
     const full = action.kind === 'endpoint add' ? await fullAt(action.endpoint, error, kernel) : null;
-    return { action, error: isDone(action, error) ? null : error, ...(full === null ? {} : { full }) };
+    if (isGone(action, error)) return { action, error: null, gone: true };
+    return { action, error, ...(full === null ? {} : { full }) };
   }
 }
 
@@ -99,7 +102,7 @@ async function fullAt(
 }
 
 /** Gone already is as good as removed. */
-function isDone(action: Action, error: NetlinkError): boolean {
+function isGone(action: Action, error: NetlinkError): boolean {
   if (action.kind === 'route delete' || action.kind === 'policy-rule delete')
     return ['ENOENT', 'ESRCH', 'ENODEV', 'EAFNOSUPPORT'].includes(error.code);
   return false;

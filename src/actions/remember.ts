@@ -19,10 +19,11 @@ export function intend(memory: Memory, action: Action, snapshot: Snapshot): Memo
   return { ...memory, raised };
 }
 
-export function remember(memory: Memory, { action, error, foreign, full }: Outcome): Memory {
+export function remember(memory: Memory, { action, error, foreign, full, gone }: Outcome): Memory {
   if (foreign) return forget(memory, action);
   if (full !== undefined) return { ...forget(memory, action), slots: full };
   if (error) return refused(memory, action, error);
+  if (gone) return withFailure(memory, action, 'the kernel answers that there is none');
   return succeeded(withoutFailure(memory, action), action);
 }
 
@@ -71,6 +72,10 @@ const UNANSWERED = new Set(['ENOBUFS', 'ETIMEDOUT', 'ECANCELED', 'EBADMSG']);
 function refused(memory: Memory, action: Action, error: NetlinkError): Memory {
   if (UNANSWERED.has(error.code)) return memory;
   const unowned = action.kind === 'endpoint add' ? forget(memory, action) : memory;
-  const failure = { reason: error.message, retry: false };
-  return { ...unowned, failures: new Map(unowned.failures).set(actionKey(action), failure) };
+  return withFailure(unowned, action, error.message);
+}
+
+function withFailure(memory: Memory, action: Action, reason: string): Memory {
+  const failures = new Map(memory.failures).set(actionKey(action), { reason, retry: false });
+  return { ...memory, failures };
 }

@@ -93,7 +93,7 @@ async function flush({ kernel, journal }: Namespace, { snapshot, memory }: Look)
     before: () => undefined,
     after: (outcome) => (now = remember(now, outcome)),
   });
-  journal.write(now, null);
+  journal.write(now, journal.read().told);
   const failed = outcomes.find((outcome) => outcome.error);
   if (failed?.error) throw failed.error;
   return outcomes.map((outcome) => actionText(outcome.action));

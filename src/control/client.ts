@@ -21,7 +21,7 @@ export function ask(
     client.setTimeout(PATIENCE, () => client.destroy(new ControlError('the daemon does not answer')));
     client.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-      else reject(error);
+      else reject(asControlError(error));
     });
     client.on('connect', () => client.write(`${JSON.stringify(request)}\n`));
     client.on('data', (chunk: string) => {
@@ -35,6 +35,13 @@ export function ask(
     });
     client.on('close', () => reject(new ControlError('the daemon closed the connection without an answer')));
   });
+}
+
+function asControlError(error: NodeJS.ErrnoException): Error {
+  if (error instanceof ControlError) return error;
+  return new ControlError(
+    `the daemon let us go without an answer (${error.code ?? error.message}): try again`,
+  );
 }
 
 export interface Watch {
@@ -59,7 +66,7 @@ export function watch(
       // A connection that breaks is one that ended.
       failure = error instanceof ControlError ? error : null;
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-      else reject(error);
+      else reject(asControlError(error));
     });
     client.on('connect', () => {
       client.write('{"ask":"watch"}\n');

@@ -10,8 +10,11 @@ import { DOCUMENT_VERSION, ROOT_ONLY } from './document.ts';
 
 const LONGEST_REQUEST = 4096;
 const MOST_CLIENTS = 64;
+/** Of one user that is not root. */
+const MOST_OF_ONE = 16;
 const SILENCE = 10_000;
-const MOST_WAITING = 4 << 20;
+/** Unanswered requests of one client, in characters: more than one read brings. */
+const MOST_WAITING = 256 << 10;
 /** They stay, so they may never take all the places of those who ask once. */
 const MOST_WATCHERS = 16;
 /** Bytes that a watcher may leave unread. */
@@ -37,12 +40,12 @@ export async function serve(
   verbs: Readonly<Record<string, Verb>>,
   log: Log,
 ): Promise<ControlServer> {
-  const clients = new Set<Socket>();
+  const clients = new Map<Socket, number>();
   const watchers = new Set<Socket>();
   let published = '';
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    if (clients.size >= MOST_CLIENTS) return void client.destroy();
-    clients.add(client);
+    if (!hasPlace(client, clients)) return void client.destroy();
+    clients.set(client, uidOf(client));
     client.on('close', () => {
       clients.delete(client);
       watchers.delete(client);
@@ -68,7 +71,7 @@ export async function serve(
     },
     close: () =>
       new Promise((resolve) => {
-        for (const client of clients) client.destroy();
+        for (const client of clients.keys()) client.destroy();
         server.close(() => resolve());
       }),
   };
@@ -92,20 +95,35 @@ function attend(client: Socket, verbs: Readonly<Record<string, Verb>>, watchers:
   client.setEncoding('utf8');
   client.setTimeout(SILENCE, () => client.destroy());
   client.on('error', () => client.destroy());
-  client.on('end', () => client.end());
+  let answering = false;
+  let ended = false;
+  // Whoever has asked and closed his side is still answered.
+  client.on('end', () => {
+    ended = true;
+    if (!answering) client.end();
+  });
   client.on('data', (chunk: string) => {
     text += chunk;
-    const lines = text.split('\n');
-    text = lines.pop() ?? '';
-    if (text.length > LONGEST_REQUEST || client.writableLength > MOST_WAITING) return void client.destroy();
-    for (const each of lines) {
-      if (watch(client, each, verbs, watchers)) continue;
-      respond(each, verbs, may).then(
-        (answer) => client.writable && client.write(line(answer)),
-        () => client.destroy(),
-      );
-    }
+    if (text.length > MOST_WAITING) return void client.destroy();
+    if (!answering) void answerAll();
   });
+  /** One after the other: whoever asks faster than he reads waits, and costs no more than one answer. */
+  const answerAll = async (): Promise<void> => {
+    answering = true;
+    client.pause();
+    for (let end = text.indexOf('\n'); end !== -1 && !client.destroyed; end = text.indexOf('\n')) {
+      const each = text.slice(0, end);
+      text = text.slice(end + 1);
+      if (!watch(client, each, verbs, watchers) && !client.write(line(await respond(each, verbs, may))))
+        await new Promise<void>((resume) => client.once('drain', resume).once('close', resume));
+      // Others have their turn between two answers.
+      await new Promise<void>((resume) => setImmediate(resume));
+    }
+    if (text.length > LONGEST_REQUEST) client.destroy();
+    answering = false;
+    if (ended) client.end();
+    else client.resume();
+  };
 }
 
 /** In one go: nothing is published between the answer and the first change. @returns whether it was asked for */
@@ -163,10 +181,22 @@ function parse(line: string): { readonly [key: string]: unknown } | null {
   }
 }
 
-/** SO_PEERCRED is of the moment of connecting, and cannot be claimed. */
+/** Root always has a place, and nobody else takes all of them. */
+function hasPlace(client: Socket, clients: ReadonlyMap<Socket, number>): boolean {
+  const uid = uidOf(client);
+  if (uid === 0) return true;
+  const same = [...clients.values()].filter((each) => each === uid).length;
+  return clients.size < MOST_CLIENTS && same < MOST_OF_ONE;
+}
+
 function mayChange(client: Socket): boolean {
-  const handle = (client as unknown as { _handle?: { fd?: number } })._handle;
-  if (typeof handle?.fd !== 'number' || handle.fd < 0) return false;
-  const { uid } = peerCredentials(handle.fd);
+  const uid = uidOf(client);
   return uid === 0 || uid === process.geteuid?.();
+}
+
+/** SO_PEERCRED is of the moment of connecting, and cannot be claimed; -1: gone already. */
+function uidOf(client: Socket): number {
+  const handle = (client as unknown as { _handle?: { fd?: number } })._handle;
+  if (typeof handle?.fd !== 'number' || handle.fd < 0) return -1;
+  return peerCredentials(handle.fd).uid;
 }

@@ -74,6 +74,7 @@ export class Loop {
   #blamed = -Infinity;
   /** What the last pass failed with; said once. */
   #trouble = '';
+  #unwritten = '';
   #flushed: string[] = [];
   #running = false;
   #stopped = false;
@@ -123,6 +124,9 @@ export class Loop {
     this.#parts.reader.forget();
     this.wake(ALL_PARTS);
     await this.settled();
+    const left = this.#view ? flushActions(this.#view.snapshot, this.#memory) : [];
+    if (this.#trouble || left.length > 0)
+      throw new Error(`not everything could be removed: ${this.#trouble || left.map(actionText).join('; ')}`);
     return this.#flushed;
   }
 
@@ -159,6 +163,7 @@ export class Loop {
         );
         this.#alarms.set('again', TRY_AGAIN, () => this.wake(ALL_PARTS));
         this.#stale.clear();
+        break;
       }
     } catch (error) {
       const expected = error instanceof NetlinkError || error instanceof DecodeError;
@@ -233,8 +238,12 @@ export class Loop {
       before: (action) => {
         const intended = intend(this.#memory, action, snapshot);
         if (intended === this.#memory) return;
+        const before = this.#memory;
         this.#memory = intended;
-        this.#write();
+        if (this.#write()) return;
+        // Without its record an endpoint would be nobody's after a crash.
+        this.#memory = before;
+        throw new Error(`${actionText(action)}: not done, since it could not be written down`);
       },
       after: (outcome) => (this.#memory = remember(this.#memory, outcome)),
     });
@@ -276,14 +285,18 @@ export class Loop {
       log.debug(`what others keep removing is put back again in ${Math.ceil(wait / 1000)} s`);
   }
 
-  #write(): void {
-    if (this.#parts.dryRun) return;
+  /** @returns false when it could not be written */
+  #write(): boolean {
+    if (this.#parts.dryRun) return true;
     try {
       this.#parts.journal.write(this.#memory, this.#told);
+      this.#unwritten = '';
+      return true;
     } catch (error) {
-      // Without its record an endpoint would be nobody's after a crash.
-      this.#parts.log.error(`the journal cannot be written: ${(error as Error).message}`);
-      throw error;
+      const text = `the journal cannot be written: ${(error as Error).message}`;
+      if (text !== this.#unwritten) this.#parts.log.error(text);
+      this.#unwritten = text;
+      return false;
     }
   }
 

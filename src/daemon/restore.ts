@@ -12,28 +12,27 @@ interface Bucket {
   filled: number;
 }
 
-/** What an action makes; null: it makes nothing that somebody could remove. */
+/** The object that an action is about: a route by its place, since its gateway may be another each time. */
 function objectOf(action: Action): string | null {
-  const makes =
-    action.kind === 'route add' || action.kind === 'policy-rule add' || action.kind === 'endpoint add';
-  return makes ? actionKey(action) : null;
-}
-
-/** What an action takes away, named as the action that made it. */
-function removedObject(action: Action): string | null {
-  return action.kind.endsWith('delete') ? actionKey(action).replace(' delete ', ' add ') : null;
+  if ('route' in action) {
+    const { family, table, destination, prefixLength } = action.route;
+    return `route ${family} ${table} ${destination}/${prefixLength}`;
+  }
+  const [, verb] = action.kind.split(' ');
+  return action.kind === 'limits set' ? null : actionKey(action).replace(` ${verb} `, ' ');
 }
 
 export class RestoreLimiter {
-  readonly #stood = new Set<string>();
+  /** With the link of those that the kernel itself may take away: routes. */
+  readonly #stood = new Map<string, number | null>();
   readonly #buckets = new Map<string, Bucket>();
 
   /** What was done stands, until we or somebody else removes it. */
   done(action: Action): void {
-    const made = objectOf(action);
-    const removed = removedObject(action);
-    if (made) this.#stood.add(made);
-    if (removed) this.#stood.delete(removed);
+    const object = objectOf(action);
+    if (object === null) return;
+    if (action.kind.endsWith('delete')) this.#stood.delete(object);
+    else this.#stood.set(object, 'route' in action ? action.route.hop.ifindex : null);
   }
 
   /**
@@ -46,13 +45,13 @@ export class RestoreLimiter {
     touched: ReadonlySet<number> | null,
     now: number,
   ): { allowed: Action[]; restored: Action[]; wait: number | null } {
+    this.#forgetRoutes(touched);
     const allowed: Action[] = [];
     const restored: Action[] = [];
     let wait: number | null = null;
     for (const action of actions) {
       const object = objectOf(action);
-      const kernels = 'route' in action && (touched?.has(action.route.hop.ifindex) ?? true);
-      if (kernels || object === null || !this.#stood.has(object)) {
+      if (object === null || !action.kind.endsWith('add') || !this.#stood.has(object)) {
         allowed.push(action);
         continue;
       }
@@ -67,6 +66,12 @@ export class RestoreLimiter {
       }
     }
     return { allowed, restored, wait };
+  }
+
+  #forgetRoutes(touched: ReadonlySet<number> | null): void {
+    for (const [object, ifindex] of this.#stood)
+      if (ifindex !== null && (touched?.has(ifindex) ?? true)) this.#stood.delete(object);
+    for (const object of this.#buckets.keys()) if (!this.#stood.has(object)) this.#buckets.delete(object);
   }
 
   #bucket(object: string, now: number): Bucket {

@@ -4,7 +4,7 @@ import { Journal, type Identity } from '../actions/journal.ts';
 import { statusDocument } from '../control/document.ts';
 import { serve, type ControlServer, type Verb } from '../control/server.ts';
 import { listen } from '../events/listener.ts';
-import { HookDispatcher, nobodyTold, type ToldRecord } from '../hooks/dispatcher.ts';
+import { HookDispatcher, isToldRecord, nobodyTold } from '../hooks/dispatcher.ts';
 import { localRunner } from '../hooks/local.ts';
 import { rehearsingRunner } from '../hooks/rehearse.ts';
 import { explain } from '../plan/explain.ts';
@@ -17,6 +17,7 @@ import { SnapshotReader } from '../snapshot/reader.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { notify, watchdogInterval } from '../system/notify.ts';
+import { leaveTerminal } from '../system/terminal.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { checkEnabled, connectKernel, probeLimits, standingProblems } from './kernel.ts';
@@ -61,7 +62,7 @@ export async function run(options: RunOptions): Promise<void> {
   const identity: Identity = { boot: bootId(), namespace: kernel.namespace };
   const journal = new Journal(folder.journal, identity);
   const record = journal.read();
-  const told = { ...nobodyTold, ...(record.told as Partial<ToldRecord> | null) };
+  const told = isToldRecord(record.told) ? record.told : nobodyTold;
   let configuration = options.configuration;
   const reader = new SnapshotReader({
     ...kernel,
@@ -110,18 +111,24 @@ export async function run(options: RunOptions): Promise<void> {
     const { resting } = seen().memory;
     return statusDocument(seen(), { pid: process.pid, resting, dryRun: options.dryRun, overruns }, problems);
   };
-  const reload = async (always: boolean): Promise<void> => {
+  const reload = async (always: boolean): Promise<string> => {
     const loaded = await loadConfiguration(options.load);
     if (!isValid(loaded)) {
       log.error('the configuration has errors, the one before stays in force:');
       for (const problem of loaded.errors) log.error(formatProblem(problem));
-      return;
+      throw new Error(loaded.errors.map(formatProblem).join('\n'));
     }
-    if (!always && sameConfiguration(loaded, configuration)) return;
+    if (!always && sameConfiguration(loaded, configuration)) return 'unchanged';
     for (const warning of loaded.warnings) log.warn(warning);
     configuration = loaded;
     loop.reload(loaded);
     log.info(`configuration read anew: ${rulesText(loaded)}`);
+    return rulesText(loaded);
+  };
+  const flush = async (): Promise<string[]> => {
+    const done = await loop.flush();
+    log.info(`flushed: ${done.length} objects removed; resting until the configuration is read anew`);
+    return done;
   };
   const verbs: Record<string, Verb> = {
     status: { change: false, answer: status },
@@ -133,17 +140,21 @@ export async function run(options: RunOptions): Promise<void> {
         return explain(String(name), plan, snapshot, configuration, memory);
       },
     },
-    flush: { change: true, answer: () => loop.flush() },
+    flush: { change: true, answer: flush },
     reload: { change: true, answer: () => reload(true) },
   };
-  if (!options.dryRun) control = await serve(folder.socket, verbs, log);
-  log.info(startText(options, configuration));
-  loop.wake([]);
-  await loop.settled();
-  notify(`READY=1\nMAINPID=${process.pid}`);
-  if (options.once) await hooks.idle();
-  else await untilEnd(failed.promise, options, log, reload);
-  await end({ control, events, loop, log, kernel, once: options.once, dryRun: options.dryRun });
+  try {
+    if (!options.dryRun) control = await serve(folder.socket, verbs, log);
+    log.info(startText(options, configuration));
+    loop.wake([]);
+    await loop.settled();
+    notify(`READY=1\nMAINPID=${process.pid}`);
+    if (options.once) await hooks.idle();
+    else await untilEnd(failed.promise, options, reload);
+  } finally {
+    // However it ends, nothing keeps the process from ending.
+    await end({ control, events, loop, log, kernel, once: options.once, dryRun: options.dryRun });
+  }
 }
 
 function startText({ once, dryRun }: RunOptions, { rules, files }: Configuration): string {
@@ -157,24 +168,27 @@ const rulesText = ({ rules }: { readonly rules: readonly unknown[] }): string =>
 async function untilEnd(
   failed: Promise<never>,
   options: RunOptions,
-  log: Log,
-  reload: (always: boolean) => Promise<void>,
+  reload: (always: boolean) => Promise<unknown>,
 ): Promise<void> {
   const ended = deferred();
   const hangUpEnds = process.stdin.isTTY || process.stderr.isTTY;
   const end = (): void => ended.resolve();
   const hangUp = (): void => {
-    if (hangUpEnds) return end();
+    if (hangUpEnds) {
+      leaveTerminal();
+      return end();
+    }
     notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
     reload(true)
-      .catch((error: unknown) => log.error(`the reload failed: ${String(error)}`))
+      // What was wrong is in the log already.
+      .catch(() => undefined)
       .finally(() => notify('READY=1'));
   };
   process.once('SIGINT', end).once('SIGTERM', end).on('SIGHUP', hangUp);
   const interval = watchdogInterval();
   const watchdog = interval === null ? null : setInterval(() => notify('WATCHDOG=1'), interval);
   const unwatch = watchFolders(folders(options.load), systemClock, () => {
-    reload(false).catch((error: unknown) => log.error(`the reload failed: ${String(error)}`));
+    reload(false).catch(() => undefined);
   });
   try {
     await Promise.race([ended.promise, failed]);

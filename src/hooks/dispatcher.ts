@@ -17,6 +17,45 @@ export interface ToldRecord {
 
 export const nobodyTold: ToldRecord = { uplinks: {}, links: {}, leaving: [] };
 
+/** A record from outside, such as a journal that another version wrote: one that does not fit is as good as none. */
+export function isToldRecord(value: unknown): value is ToldRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { uplinks, links, leaving } = value as { [part: string]: unknown };
+  return (
+    isRecordOf(
+      uplinks,
+      (facts) =>
+        isLink(facts) &&
+        typeof facts['address'] === 'string' &&
+        isFamily(facts['family']) &&
+        isStrings(facts['flags']) &&
+        typeof facts['prefixLength'] === 'number',
+    ) &&
+    isRecordOf(links, isLink) &&
+    isStrings(leaving)
+  );
+}
+
+interface Loose {
+  readonly [key: string]: unknown;
+}
+
+const isRecordOf = (value: unknown, holds: (facts: Loose) => boolean): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((each) => typeof each === 'object' && each !== null && holds(each as Loose));
+
+const isLink = (facts: Loose): boolean =>
+  typeof facts['interface'] === 'string' &&
+  typeof facts['ifindex'] === 'number' &&
+  typeof facts['rule'] === 'string' &&
+  typeof facts['reason'] === 'string';
+
+const isFamily = (value: unknown): boolean => value === 'ipv4' || value === 'ipv6';
+
+const isStrings = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string');
+
 export interface DispatcherParts {
   readonly runner: HookRunner;
   readonly settings: HookSettings;

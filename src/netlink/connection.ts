@@ -41,6 +41,8 @@ export interface Request {
   /** Beside NLM_F_REQUEST and NLM_F_ACK. */
   readonly flags?: number;
   readonly payload: Buffer;
+  /** Replies that are not wanted are let go as they come: a dump may be of a million. */
+  readonly keep?: (reply: Message) => boolean;
 }
 
 /** What stands between requests and the kernel; a model kernel in tests has the same face. */
@@ -212,7 +214,7 @@ export class Connection implements Requester {
       this.#finish(pending, failed);
       return;
     }
-    pending.replies.push(message);
+    if (pending.request.keep?.(message) ?? true) pending.replies.push(message);
     // Generic netlink's get answers of old kernels come without NLM_F_MULTI and are ended by the acknowledgement.
     if (pending.dump && !(message.flags & NLM_F_MULTI)) this.#finish(pending, null);
   }

@@ -22,9 +22,23 @@ export function readAddress(family: Family, bytes: Buffer): string {
   return ipaddr.fromByteArray([...bytes.subarray(0, 16)]).toString();
 }
 
+type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
+/** The same few addresses are asked about again and again; forgotten all at once when there are this many. */
+const KNOWN = new Map<string, Parsed>();
+const MOST_KNOWN = 16_384;
+
+function parse(address: string): Parsed {
+  const known = KNOWN.get(address);
+  if (known) return known;
+  if (KNOWN.size >= MOST_KNOWN) KNOWN.clear();
+  const parsed = ipaddr.parse(address);
+  KNOWN.set(address, parsed);
+  return parsed;
+}
+
 /** Whatever family the length says; for attributes that do not name theirs. */
 export function addressBytes(address: string): Buffer {
-  return Buffer.from(ipaddr.parse(address).toByteArray());
+  return Buffer.from(parse(address).toByteArray());
 }
 
 export function addressFamily(address: string): Family {
@@ -49,13 +63,13 @@ export function inNetwork(address: string, network: string, prefixLength: number
 
 /** `linkLocal`, `uniqueLocal`, `loopback`, `multicast`, `unspecified`, `unicast`, `private` …, as ipaddr.js names them. */
 export function addressRange(address: string): string {
-  return ipaddr.parse(address).range();
+  return parse(address).range();
 }
 
 /** The IPv4 address inside an IPv4-mapped one, which MPTCP takes for the same; any other address as it is. */
 export function mappedOf(address: string): string {
   if (!address.startsWith('::ffff:')) return address;
-  const parsed = ipaddr.parse(address);
+  const parsed = parse(address);
   return parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress()
     ? parsed.toIPv4Address().toString()
     : address;

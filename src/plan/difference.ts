@@ -8,7 +8,14 @@ import type { LimitsSetting } from '../rules/rule.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
 import type { Action } from './action.ts';
 import type { Memory } from './memory.ts';
-import { sameDestination, samePolicyRule, sameRoute, type Routing } from './routing.ts';
+import {
+  ownRoutesIn,
+  policyRulesFrom,
+  sameDestination,
+  samePolicyRule,
+  sameRoute,
+  type Routing,
+} from './routing.ts';
 
 /** What stays as it stands although nothing wants it: the way of a lingering endpoint. */
 export interface Kept {
@@ -24,11 +31,18 @@ export interface RoutingChange {
 export function routingDifference(wanted: readonly Routing[], kept: Kept, snapshot: Snapshot): RoutingChange {
   const routes = firstOfEach(wanted.flatMap((each) => each.routes));
   const policyRules = wanted.flatMap((each) => each.policyRules);
+  const wantedBySource = new Map<string | null, NewPolicyRule[]>();
+  for (const rule of policyRules) {
+    const same = wantedBySource.get(rule.source);
+    if (same) same.push(rule);
+    else wantedBySource.set(rule.source, [rule]);
+  }
   const own = snapshot.policyRules.filter((rule) => rule.protocol === RTPROT_MULTIHOMED);
-  const replaced = (route: Route): boolean => routes.some((each) => sameDestination(route, each));
+  const places = new Set(routes.map(placeOf));
+  const replaced = (route: Route): boolean => places.has(placeOf(route));
   const stalePolicyRules = own.filter(
     (rule) =>
-      !policyRules.some((each) => samePolicyRule(rule, each)) &&
+      !(wantedBySource.get(rule.source) ?? []).some((each) => samePolicyRule(rule, each)) &&
       !(rule.source !== null && kept.sources.has(rule.source)),
   );
   const staleRoutes = snapshot.ownRoutes.filter((route) => !replaced(route) && !kept.tables.has(route.table));
@@ -53,17 +67,19 @@ const deviceName = (ifindex: number, snapshot: Snapshot): string =>
 
 /** What is missing of it; nothing: it stands. */
 export function additions(routing: Routing, snapshot: Snapshot): Action[] {
-  const missing = routing.routes.filter((route) => !snapshot.ownRoutes.some((own) => sameRoute(own, route)));
+  const missing = routing.routes.filter(
+    (route) => !ownRoutesIn(snapshot, route.table).some((own) => sameRoute(own, route)),
+  );
   return [
     ...missing.map((route) => ({
-      kind: snapshot.ownRoutes.some((own) => sameDestination(own, route))
+      kind: ownRoutesIn(snapshot, route.table).some((own) => sameDestination(own, route))
         ? ('route replace' as const)
         : ('route add' as const),
       route,
       device: deviceName(route.hop.ifindex, snapshot),
     })),
     ...routing.policyRules
-      .filter((rule) => !snapshot.policyRules.some((own) => samePolicyRule(own, rule)))
+      .filter((rule) => !policyRulesFrom(snapshot, rule.source).some((own) => samePolicyRule(own, rule)))
       .map((policyRule) => ({ kind: 'policy-rule add' as const, policyRule })),
   ];
 }
@@ -71,11 +87,12 @@ export function additions(routing: Routing, snapshot: Snapshot): Action[] {
 /** A table has one default and one connected route for a subnet: the better-ranked uplink's. */
 function firstOfEach(routes: readonly NewRoute[]): NewRoute[] {
   const seen = new Set<string>();
-  return routes.filter((route) => {
-    const key = `${route.family} ${route.table} ${route.destination}/${route.prefixLength}`;
-    return seen.has(key) ? false : seen.add(key);
-  });
+  return routes.filter((route) => (seen.has(placeOf(route)) ? false : seen.add(placeOf(route))));
 }
+
+/** Where the kernel has room for one route of ours. */
+const placeOf = ({ family, table, destination, prefixLength }: NewRoute | Route): string =>
+  `${family} ${table} ${destination}/${prefixLength}`;
 
 const asNewRule = (rule: PolicyRule): NewPolicyRule => ({
   family: rule.family,
@@ -85,10 +102,12 @@ const asNewRule = (rule: PolicyRule): NewPolicyRule => ({
   table: rule.table,
   suppressPrefixLength: rule.suppressPrefixLength,
   protocol: rule.protocol,
+  action: rule.action,
 });
 
 function asNewRoute(route: Route): NewRoute {
-  const only = route.hops.length === 1 ? route.hops[0] : undefined;
+  // Of several hops, or of a nexthop object's, the kernel compares none that is left out.
+  const only = route.hops.length === 1 && route.nexthop === null ? route.hops[0] : undefined;
   return {
     family: route.family,
     destination: route.destination,
@@ -115,8 +134,7 @@ export function limitsDifference(
     const now = snapshot.limits[limit];
     const goal = goalOf(limit, setting, endpoints, memory);
     const raised = memory.raised[limit];
-    // Changed since by somebody: theirs now. `before`: we died before the kernel was asked.
-    if (raised && ![raised.to, raised.from, raised.before].includes(now)) continue;
+    if (raised?.theirs) continue;
     if (goal === null && raised && now === raised.to) putBack[limit] = raised.from;
     if (goal !== null && now !== goal && (setting !== 'auto' || now < goal)) raise[limit] = goal;
   }

@@ -1,5 +1,6 @@
 /** The way up, step by step, with the evidence: told from what the plan itself went by, so that it cannot differ. */
 import type { Link } from '../netlink/route/link.ts';
+import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { matchRule } from '../rules/match.ts';
 import type { Configuration, Rule } from '../rules/rule.ts';
 import type { Snapshot, Way } from '../snapshot/snapshot.ts';
@@ -57,7 +58,7 @@ export function explain(
     .filter((uplink) => uplink.ifindex === link.index)
     .map((uplink) => explainUplink(uplink, link, planned, snapshot, memory));
   const matched = rules.some((rule) => rule.matches);
-  return { interface: link.name, rules, uplinks, advice: matched ? null : unmatched(link, configuration) };
+  return { interface: link.name, rules, uplinks, advice: matched ? null : unmatched(link) };
 }
 
 function explainRules(link: Link, snapshot: Snapshot, { rules }: Configuration): Explanation['rules'] {
@@ -73,8 +74,8 @@ function explainRules(link: Link, snapshot: Snapshot, { rules }: Configuration):
   return rule ? [...above, row(rule, true, rule.ignore ? 'ignore' : rule.flags.join(' '))] : above;
 }
 
-function unmatched(link: Link, { files }: Configuration): string {
-  const where = files[0] ?? '/etc/multihomed/config.yaml';
+function unmatched(link: Link): string {
+  const where = '/etc/multihomed/config.yaml';
   if (link.loopback) return 'loopback is used only by a rule that names it and says "link-local: true"';
   return `no rule matches: add one to ${where}, for example  ${JSON.stringify(link.name)}: subflow`;
 }
@@ -120,7 +121,7 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
       name: 'default route',
       state: stopped(!found && checked),
       evidence: found
-        ? `${found.hop.gateway ? `via ${found.hop.gateway}` : 'without a gateway'} dev ${link.name}, metric ${found.route.metric}, table ${found.route.table}`
+        ? `${found.hop.gateway ? `via ${found.hop.gateway}` : 'without a gateway'} dev ${link.name}, metric ${found.route.metric}, table ${tableName(found.route.table)}`
         : checked
           ? `none through ${link.name}: ${answer?.why ?? 'the kernel was not asked'}`
           : 'none, and check-route is off',
@@ -175,11 +176,13 @@ function missingText(routing: NonNullable<Entry['routing']>, snapshot: Snapshot)
   return missing.length === 0 ? '' : `missing: ${missing.join('; ')}`;
 }
 
+const tableName = (table: number): string => (table === RT_TABLE_MAIN ? 'main' : `${table}`);
+
 function wayText(way: Way, snapshot: Snapshot): string {
   if (way.kind === 'none') return `the kernel answers ${way.error.code}`;
   if (way.kind === 'specific') return 'a more specific route (split default) keeps its traffic';
   const devices = way.ifindex.map((index) => snapshot.links.get(index)?.name ?? `if${index}`).join(', ');
-  return `by ${devices}${way.gateway ? ` via ${way.gateway}` : ''}, table ${way.table}`;
+  return `by ${devices}${way.gateway ? ` via ${way.gateway}` : ''}, table ${tableName(way.table)}`;
 }
 
 function advise(uplink: Uplink, link: Link, entry: Entry | undefined): string | null {

@@ -1,6 +1,7 @@
 /** What becomes of owned endpoints that no uplink holds any more. */
 import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import { isReservedTable } from '../netlink/route/route.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Kept } from './difference.ts';
 import { endpointFamily } from './endpoint.ts';
@@ -59,7 +60,7 @@ export function kept(lingering: readonly Endpoint[], entries: readonly Entry[], 
   );
   const sources = new Set(lingering.map((each) => each.address).filter((address) => !moved.has(address)));
   const tables = snapshot.policyRules
-    .filter((rule) => rule.source !== null && sources.has(rule.source) && rule.table > 255)
+    .filter((rule) => rule.source !== null && sources.has(rule.source) && !isReservedTable(rule.table))
     .map((rule) => rule.table);
   return { sources, tables: new Set(tables) };
 }

@@ -1,5 +1,6 @@
 /** What the endpoints that stand tell of the kernel, and of what is still ours. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { isOwned } from './assess.ts';
 import { CHANGEABLE } from './flags.ts';
@@ -20,6 +21,25 @@ export function learn(memory: Memory, snapshot: Snapshot): Memory {
     unknownFlags |= dropped;
     owned.set(added.id, dropped ? { ...added, flags: added.flags & ~dropped } : added);
   }
-  const same = owned.size === memory.owned.size && unknownFlags === memory.unknownFlags;
-  return same ? memory : { ...memory, owned, unknownFlags };
+  const raised = learnLimits(memory, snapshot);
+  const same =
+    owned.size === memory.owned.size && unknownFlags === memory.unknownFlags && raised === memory.raised;
+  return same ? memory : { ...memory, owned, unknownFlags, raised };
+}
+
+/** Whoever changes a limit that we raised has it, until our last endpoint is gone. */
+function learnLimits({ raised, owned }: Memory, { limits }: Snapshot): Memory['raised'] {
+  const names = Object.keys(raised) as (keyof Limits)[];
+  const changed = names.filter((name) => {
+    const { from, before, to, theirs } = raised[name]!;
+    // `before`: we died before the kernel was asked.
+    return theirs ? owned.size === 0 : ![from, before, to].includes(limits[name]);
+  });
+  if (changed.length === 0) return raised;
+  const now = { ...raised };
+  for (const name of changed) {
+    if (raised[name]!.theirs) delete now[name];
+    else now[name] = { ...raised[name]!, theirs: true };
+  }
+  return now;
 }

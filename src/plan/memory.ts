@@ -8,6 +8,8 @@ export interface Raised {
   /** What it was when it was raised last. */
   readonly before: number;
   readonly to: number;
+  /** Somebody changed it since: it is his, and is neither raised nor put back. */
+  readonly theirs?: boolean;
 }
 
 export interface Failure {

@@ -1,9 +1,10 @@
 /** Routes and policy rules that an uplink is to have, and whether they stand. */
 import { eachAttribute } from '../netlink/attribute.ts';
-import { hostBits, inNetwork, networkOf } from '../netlink/ip.ts';
+import { hostBits, networkOf } from '../netlink/ip.ts';
 import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
 import { RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
+import { hasTwin } from './twins.ts';
 import type { Viable } from './uplink.ts';
 
 /** Its own subnet by its own link, where another link has the same subnet. */
@@ -31,7 +32,9 @@ export function routingOf(viable: Viable, snapshot: Snapshot): Routing {
 }
 
 function connectedRoute({ candidate }: Viable): NewRoute | null {
-  const { address, family, table, selected } = candidate;
+  const { address, family, table, selected, answer } = candidate;
+  // noprefixroute, or a prefix that its router has not announced as on-link: the host itself has no such route.
+  if (answer && !answer.onLink) return null;
   // Without a subnet there is nobody to reach but a peer.
   if (address.prefixLength >= hostBits(family) && address.peer === null) return null;
   return {
@@ -71,23 +74,10 @@ function policyRules({ candidate }: Viable, snapshot: Snapshot): NewPolicyRule[]
     protocol: RTPROT_MULTIHOMED,
   });
   return [
-    ...(hasTwin(candidate.address, snapshot) ? [rule(PRIORITY_TWIN, table!, 0)] : []),
+    ...(hasTwin(candidate.address, snapshot.addresses) ? [rule(PRIORITY_TWIN, table!, 0)] : []),
     rule(PRIORITY_SPECIFIC, RT_TABLE_MAIN, 0),
     rule(PRIORITY, table!, null),
   ];
-}
-
-/** Another link with an address in the same subnet. */
-function hasTwin(own: Viable['candidate']['address'], snapshot: Snapshot): boolean {
-  return snapshot.addresses.some(
-    (other) =>
-      other.ifindex !== own.ifindex &&
-      other.family === own.family &&
-      other.prefixLength < hostBits(own.family) &&
-      own.prefixLength < hostBits(own.family) &&
-      (inNetwork(other.address, own.address, own.prefixLength) ||
-        inNetwork(own.address, other.address, other.prefixLength)),
-  );
 }
 
 export const sameDestination = (own: Route, wanted: NewRoute): boolean =>
@@ -130,4 +120,31 @@ function metricsText(metrics: Buffer | null): string {
     .sort(([a], [b]) => a - b)
     .map(([type, value]) => `${type}=${value.toString('hex')}`)
     .join(' ');
+}
+
+const byTable = new WeakMap<readonly Route[], Map<number, Route[]>>();
+const bySource = new WeakMap<readonly PolicyRule[], Map<string | null, PolicyRule[]>>();
+
+/** Ours in one table: hosts with a thousand links have thousands of them. */
+export const ownRoutesIn = (snapshot: Snapshot, table: number): readonly Route[] =>
+  grouped(byTable, snapshot.ownRoutes, (route) => route.table).get(table) ?? [];
+
+export const policyRulesFrom = (snapshot: Snapshot, source: string | null): readonly PolicyRule[] =>
+  grouped(bySource, snapshot.policyRules, (rule) => rule.source).get(source) ?? [];
+
+function grouped<Each, Key>(
+  known: WeakMap<readonly Each[], Map<Key, Each[]>>,
+  all: readonly Each[],
+  keyOf: (each: Each) => Key,
+): Map<Key, Each[]> {
+  const before = known.get(all);
+  if (before) return before;
+  const groups = new Map<Key, Each[]>();
+  for (const each of all) {
+    const group = groups.get(keyOf(each));
+    if (group) group.push(each);
+    else groups.set(keyOf(each), [each]);
+  }
+  known.set(all, groups);
+  return groups;
 }

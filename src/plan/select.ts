@@ -1,9 +1,10 @@
 /** Which interfaces the rules select, and which of their addresses serve. */
-import { addressRange, type Family } from '../netlink/ip.ts';
+import { addressRange, hostBits, type Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import {
   IFA_F_DADFAILED,
   IFA_F_DEPRECATED,
+  IFA_F_NOPREFIXROUTE,
   IFA_F_SECONDARY,
   IFA_F_TEMPORARY,
   IFA_F_TENTATIVE,
@@ -41,10 +42,17 @@ export function questions(base: Base, rules: readonly Rule[]): Question[] {
       selected.rule.families.flatMap((family) =>
         addressesOf(base, selected, family)
           .filter((address) => !outOfRange(address, selected.rule) && !unfinished(address))
-          .map(({ address, ifindex }) => ({
+          .map(({ address, ifindex, flags, prefixLength, peer }) => ({
             family,
             address,
             ifindex,
+            // The kernel makes the route with an IPv4 address unless it is told not to; IPv6's may be a router's to say.
+            prefixLength:
+              peer === null &&
+              prefixLength < hostBits(family) &&
+              (family === 'ipv6' || flags & IFA_F_NOPREFIXROUTE)
+                ? prefixLength
+                : null,
             table: tableOf(selected.rule, ifindex),
           })),
       ),

@@ -8,7 +8,7 @@ import { getLimits } from '../netlink/mptcp/limits.ts';
 import { dumpAddresses } from '../netlink/route/address.ts';
 import { dumpLinks, type Link } from '../netlink/route/link.ts';
 import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
-import { dumpRoutes, type Route } from '../netlink/route/route.ts';
+import { dumpRoutes, isReservedTable, type Route } from '../netlink/route/route.ts';
 import { readDriver } from './driver.ts';
 import {
   ALL_PARTS,
@@ -20,7 +20,7 @@ import {
   type Question,
   type Snapshot,
 } from './snapshot.ts';
-import { findDefault, findPolicyDefault, findWay, preferredSource } from './way.ts';
+import { findDefault, findPolicyDefault, findWay, isOnLink, preferredSource } from './way.ts';
 
 export interface ReaderOptions {
   readonly route: Requester;
@@ -116,7 +116,7 @@ export class SnapshotReader {
     const tables = new Set<number>(last.ownRoutes.map((each) => each.table));
     for (const question of questions) if (question.table !== null) tables.add(question.table);
     for (const rule of base.policyRules)
-      if (rule.protocol === RTPROT_MULTIHOMED && rule.table > 255) tables.add(rule.table);
+      if (rule.protocol === RTPROT_MULTIHOMED && !isReservedTable(rule.table)) tables.add(rule.table);
     const dumps = [...tables].flatMap((table) =>
       FAMILIES.map((family) => dumpRoutes(route, { family, table, ...own })),
     );
@@ -132,15 +132,16 @@ export class SnapshotReader {
     };
     const answered = questions.map(async (question): Promise<[string, Answer]> => {
       const { family, ifindex, address } = question;
-      const [plain, source, bound, unbound] = await Promise.all([
+      const [plain, source, onLink, bound, unbound] = await Promise.all([
         shared(`default ${family} ${ifindex}`, () => findDefault(route, family, ifindex)),
         family === 'ipv6' ? shared(`source ${ifindex}`, () => preferredSource(route, family, ifindex)) : null,
+        isOnLink(route, question),
         findWay(route, family, address, ifindex),
         findWay(route, family, address),
       ]);
       const found = plain.default ?? (await findPolicyDefault(route, question, base.policyRules));
       const why = found ? null : plain.why;
-      return [answerKey(ifindex, address), { default: found, why, source, bound, unbound }];
+      return [answerKey(ifindex, address), { default: found, why, source, onLink, bound, unbound }];
     });
     return new Map(await Promise.all(answered));
   }

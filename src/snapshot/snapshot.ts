@@ -30,6 +30,8 @@ export interface Question {
   readonly ifindex: number;
   readonly family: Family;
   readonly address: string;
+  /** The kernel may have no connected route for it, and is asked whether it has: noprefixroute, and IPv6. */
+  readonly prefixLength: number | null;
   /** The table that its packets are meant to use; null: main's default is enough. */
   readonly table: number | null;
 }
@@ -58,6 +60,8 @@ export interface Answer {
   readonly why: string | null;
   /** The address that the kernel takes by itself as source through this interface (IPv6). */
   readonly source: string | null;
+  /** Its subnet is reached without a gateway. */
+  readonly onLink: boolean;
   /** From this address, on a socket bound to the interface. */
   readonly bound: Way;
   /** From this address, on a socket that is not bound. */

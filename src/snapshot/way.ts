@@ -1,7 +1,7 @@
 /** Asks the kernel's FIB for the one route that matters, instead of reading every route there is. */
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
-import { inNetwork, type Family } from '../netlink/ip.ts';
+import { addressBytes, addressFamily, inNetwork, readAddress, type Family } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
 import { FR_ACT_TO_TBL } from '../netlink/route/policy-rule.ts';
@@ -83,13 +83,16 @@ async function defaultBelow(
   family: Family,
   ifindex: number,
 ): Promise<{ default: DefaultRoute | null; why: string | null }> {
-  const found = firstDefault(await dumpRoutes(requester, { family, table: RT_TABLE_MAIN, ifindex }), ifindex);
+  const found = firstDefault(
+    await dumpRoutes(requester, { family, table: RT_TABLE_MAIN, ifindex, defaultsOnly: true }),
+    ifindex,
+  );
   return { default: found, why: found ? null : 'only routes more specific than a default (a split default)' };
 }
 
 function firstDefault(routes: readonly Route[], ifindex: number): DefaultRoute | null {
   const found = routes
-    .filter((route) => route.prefixLength === 0)
+    .filter((route) => route.prefixLength === 0 && (route.expires ?? 1) > 0)
     .sort((a, b) => a.metric - b.metric)
     .map((route) => hopThrough(route, ifindex))
     .find((each) => each !== null);
@@ -103,7 +106,12 @@ export async function findPolicyDefault(
   policyRules: readonly PolicyRule[],
 ): Promise<DefaultRoute | null> {
   for (const table of tablesFor(question, policyRules)) {
-    const routes = await dumpRoutes(requester, { family: question.family, table, ifindex: question.ifindex });
+    const routes = await dumpRoutes(requester, {
+      family: question.family,
+      table,
+      ifindex: question.ifindex,
+      defaultsOnly: true,
+    });
     const found = firstDefault(routes, question.ifindex);
     if (found) return found;
   }
@@ -160,4 +168,26 @@ export async function preferredSource(
   const [destination] = PROBES[family];
   const answer = await askFib(requester, { family, destination: destination!, ifindex, resolved: true });
   return 'route' in answer ? answer.route.preferredSource : null;
+}
+
+/** Whether a neighbour in the address's own subnet is reached without a gateway: asked for one that is not itself. */
+export async function isOnLink(requester: Requester, question: Question): Promise<boolean> {
+  const { family, ifindex, address, prefixLength } = question;
+  if (prefixLength === null) return true;
+  const answer = await askFib(requester, {
+    family,
+    destination: neighbourOf(address, prefixLength),
+    ifindex,
+  });
+  if (!('route' in answer)) return false;
+  const { route } = answer;
+  return route.prefixLength > 0 && route.hops.some((hop) => hop.ifindex === ifindex && hop.gateway === null);
+}
+
+/** Another address of the subnet: the last bit turned in the smallest one, the last but one elsewhere. */
+function neighbourOf(address: string, prefixLength: number): string {
+  const bytes = addressBytes(address);
+  const last = bytes.length - 1;
+  bytes[last] = bytes[last]! ^ (prefixLength >= bytes.length * 8 - 1 ? 1 : 2);
+  return readAddress(addressFamily(address), bytes);
 }

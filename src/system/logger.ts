@@ -20,6 +20,8 @@ interface Line {
 }
 
 export function openLog(target: LogTarget, debug: boolean): Log {
+  // Whoever read it may be gone; the network must not go with him.
+  process.stderr.on('error', () => undefined);
   const write = WRITERS[target];
   const logger = pino(
     { level: debug ? 'debug' : 'info', base: null },

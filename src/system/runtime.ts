@@ -1,7 +1,9 @@
 /** The runtime folder: /run/multihomed/NAMESPACE, which root alone writes. */
 import {
+  chmodSync,
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   ftruncateSync,
   mkdirSync,
@@ -29,7 +31,11 @@ export function runtimeFolder(namespace: string): RuntimeFolder {
 /** Makes it where it is missing. @throws Error when others may write it */
 export function makeRuntimeFolder(namespace: string): RuntimeFolder {
   for (const path of [RUNTIME, `${RUNTIME}/${namespace}`]) {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    if (!existsSync(path)) {
+      mkdirSync(path, { recursive: true });
+      // Whatever the umask: who may not enter cannot ask for the status.
+      chmodSync(path, 0o755);
+    }
     const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     const { uid, mode } = fstatSync(fd);
     closeSync(fd);

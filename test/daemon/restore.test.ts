@@ -76,7 +76,11 @@ describe('what is put back', () => {
     expect(limiter.allow([route('add'), policyRule('add')], new Set([2]), 0).restored).toEqual([
       policyRule('add'),
     ]);
+    // However much later its link has a way again: nobody else took it.
+    expect(limiter.allow([route('add')], NONE, 0).restored).toEqual([]);
+    limiter.done(route('add'));
     expect(limiter.allow([route('add')], null, 0).restored).toEqual([]);
+    limiter.done(route('add'));
     expect(limiter.allow([route('add')], new Set([3]), 0).restored).toEqual([route('add')]);
   });
 

@@ -100,7 +100,14 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
         const way = { kind: 'leaves' as const, ifindex: [index], gateway: `10.${index}.0.1`, table: 254 };
         return [
           answerKey(index, `10.${index}.0.2`),
-          { default: { route, hop: route.hops[0]! }, why: null, source: null, bound: way, unbound: way },
+          {
+            default: { route, hop: route.hops[0]! },
+            why: null,
+            source: null,
+            onLink: true,
+            bound: way,
+            unbound: way,
+          },
         ];
       }),
     ),

@@ -121,7 +121,9 @@ export class Host {
     const answers = new Map(
       addresses.map((each) => [answerKey(each.ifindex, each.address), this.#answer(each)]),
     );
-    return { links, drivers, addresses, policyRules, endpoints, limits, ownRoutes, answers };
+    // A snapshot is a value: what this host does next is not seen in it.
+    const copies = { addresses: [...addresses], policyRules: [...policyRules], ownRoutes: [...ownRoutes] };
+    return { links, drivers, endpoints, limits, answers, ...copies };
   }
 
   #answer({ ifindex, family, address }: Address): Answer {
@@ -132,6 +134,7 @@ export class Host {
       default: found && hop ? { route: found.route, hop } : null,
       why: found ? null : 'the kernel answers EHOSTUNREACH',
       source: this.sources.get(ifindex) ?? null,
+      onLink: true,
       ...{ bound: way, unbound: way },
     };
   }

@@ -15,6 +15,8 @@ export const IFA_F_SECONDARY = 0x01;
 export const IFA_F_DADFAILED = 0x08;
 export const IFA_F_DEPRECATED = 0x20;
 export const IFA_F_TENTATIVE = 0x40;
+/** The kernel has not made the connected route: whoever added the address does that himself, or not. */
+export const IFA_F_NOPREFIXROUTE = 0x200;
 
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;

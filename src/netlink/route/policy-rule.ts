@@ -89,6 +89,8 @@ export interface NewPolicyRule {
   readonly table: number;
   readonly suppressPrefixLength: number | null;
   readonly protocol: number;
+  /** FR_ACT_*; left out: a look-up. */
+  readonly action?: number;
 }
 
 /** Every attribute is always sent: what a deletion leaves out is a wildcard, and it takes the first that matches. */
@@ -100,11 +102,12 @@ function encodePolicyRule(rule: NewPolicyRule): Buffer {
     .u8(0)
     .u8(rule.table < 256 ? rule.table : 0)
     .u16(0)
-    .u8(FR_ACT_TO_TBL)
+    .u8(rule.action ?? FR_ACT_TO_TBL)
     .u32(0)
-    .attributeU32(FRA_PRIORITY, rule.priority)
-    .attributeU32(FRA_TABLE, rule.table)
-    .attributeBytes(FRA_PROTOCOL, Buffer.of(rule.protocol));
+    .attributeU32(FRA_PRIORITY, rule.priority);
+  // A rule that looks no table up has none, and the kernel takes no table of 0.
+  if (rule.table) writer.attributeU32(FRA_TABLE, rule.table);
+  writer.attributeBytes(FRA_PROTOCOL, Buffer.of(rule.protocol));
   if (rule.source) writer.attributeBytes(FRA_SRC, addressBytes(rule.source));
   if (rule.suppressPrefixLength !== null)
     writer.attributeU32(FRA_SUPPRESS_PREFIXLEN, rule.suppressPrefixLength);

@@ -10,8 +10,13 @@ export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
 
+const RT_TABLE_DEFAULT = 253;
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
+/** A table of the kernel's own, which nobody's routes are put into or taken from by table. */
+export const isReservedTable = (table: number): boolean =>
+  table === 0 || table === RT_TABLE_DEFAULT || table === RT_TABLE_MAIN || table === RT_TABLE_LOCAL;
+
 export const RT_SCOPE_UNIVERSE = 0;
 export const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
@@ -196,10 +201,20 @@ export async function deleteRoute(requester: Requester, route: NewRoute, operati
   await requester.request({ operation, type: RTM_DELROUTE, payload: encodeRoute(route, true) });
 }
 
+/** rtm_dst_len, without reading the rest. */
+const isDefault = ({ payload }: Message): boolean => payload.length > 1 && payload.readUInt8(1) === 0;
+
 /** Filters are the kernel's own, under strict checking; 0 or absent: any. */
 export async function dumpRoutes(
   requester: Requester,
-  filter: { family: Family; table?: number; protocol?: number; ifindex?: number },
+  filter: {
+    family: Family;
+    table?: number;
+    protocol?: number;
+    ifindex?: number;
+    /** Those of prefix length 0; the kernel has no such filter. */
+    defaultsOnly?: boolean;
+  },
 ): Promise<Route[]> {
   const writer = new Writer()
     .u8(familyNumber(filter.family))
@@ -215,6 +230,7 @@ export async function dumpRoutes(
       operation: `route show${where}`,
       type: RTM_GETROUTE,
       payload: writer.done(),
+      ...(filter.defaultsOnly ? { keep: isDefault } : {}),
     });
     return (
       messages
