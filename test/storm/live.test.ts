@@ -4,30 +4,15 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished } from 'vitest';
-import type { Cable } from '../support/cable.ts';
 import { test } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';
+import { ADDRESS, CARRIER, DEFAULT_ROUTE, LINK } from './loss.ts';
 import { Transfer } from './transfer.ts';
 
 const CYCLES = Number(process.env['MULTIHOMED_CYCLES'] ?? 10);
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };
 
-interface Way {
-  readonly what: string;
-  readonly lose: (cable: Cable) => void;
-  readonly back: (cable: Cable) => void;
-}
-
-const WAYS: readonly Way[] = [
-  { what: 'carrier', lose: (cable) => void cable.pull(), back: (cable) => void cable.putBack() },
-  { what: 'default route', lose: (cable) => void cable.unroute(), back: route },
-  { what: 'address', lose: (cable) => void cable.take(), back: (cable) => route(cable.give()) },
-  { what: 'link', lose: (cable) => void cable.down(), back: (cable) => route(cable.up()) },
-];
-
-function route(cable: Cable): void {
-  cable.route(4, `metric ${100 * cable.network}`);
-}
+const LOSSES = [CARRIER, DEFAULT_ROUTE, ADDRESS, LINK] as const;
 
 describe('a transfer over two uplinks', { timeout: 60_000 + CYCLES * 15_000 }, () => {
   test(`outlives ${CYCLES} cycles of plug and unplug, and the daemon's restarts`, async ({ lab }) => {
@@ -41,10 +26,10 @@ describe('a transfer over two uplinks', { timeout: 60_000 + CYCLES * 15_000 }, (
     await expect.poll(() => transfer.addresses()).toEqual(addresses);
     const restarts = { SIGTERM: 0, SIGKILL: 0, amid: 0 };
     for (let cycle = 0; cycle < CYCLES; cycle++) {
-      const way = WAYS[cycle % WAYS.length]!;
-      const at = (cycle + Math.floor(cycle / WAYS.length)) % 2;
+      const loss = LOSSES[cycle % LOSSES.length]!;
+      const at = (cycle + Math.floor(cycle / LOSSES.length)) % 2;
       const [cable, other] = at === 0 ? cables : [cables[1], cables[0]];
-      way.lose(cable);
+      loss.lose(cable);
       if (cycle % 3 === 2) {
         // Dead before, while or after it acts: its successor ends what it began.
         await sleep((cycle * 7) % 31);
@@ -53,13 +38,13 @@ describe('a transfer over two uplinks', { timeout: 60_000 + CYCLES * 15_000 }, (
         daemon = await lab.daemon(RULES);
       }
       await expect
-        .poll(() => lab.host.endpointWords(), { message: `${way.what} of ${cable.device} lost` })
+        .poll(() => lab.host.endpointWords(), { message: `${loss.what} of ${cable.device} lost` })
         .toEqual([`${other.address()} ${other.device} subflow`]);
       await expect.poll(() => transfer.addresses()).toEqual([other.address()]);
       await transfer.moves();
-      way.back(cable);
+      loss.back(cable);
       await expect
-        .poll(() => lab.host.endpointWords(), { message: `${way.what} of ${cable.device} back` })
+        .poll(() => lab.host.endpointWords(), { message: `${loss.what} of ${cable.device} back` })
         .toEqual(cables.map((each) => `${each.address()} ${each.device} subflow`));
       await expect.poll(() => transfer.addresses()).toEqual(addresses);
       if (cycle % 3 !== 2) {

@@ -149,10 +149,7 @@ export class Transfer {
     const port = String(PORT + number);
     const server = new End(lab.provider, ['server', port, SERVER]);
     await expect.poll(() => server.trouble + String(server.told.ready)).toBe('true');
-    const client = new End(lab.host, ['client', port, SERVER, from]);
-    const transfer = new Transfer(lab, client, server);
-    await transfer.moves();
-    return transfer;
+    return new Transfer(lab, new End(lab.host, ['client', port, SERVER, from]), server);
   }
 
   /** Bytes received by both ends. */

@@ -1,0 +1,38 @@
+/** How an uplink is lost, and how it comes back. */
+import type { Cable } from '../support/cable.ts';
+
+export interface Loss {
+  readonly what: 'carrier' | 'default route' | 'address' | 'link';
+  readonly lose: (cable: Cable) => void;
+  readonly back: (cable: Cable) => void;
+}
+
+export const CARRIER: Loss = {
+  what: 'carrier',
+  lose: (cable) => void cable.pull(),
+  back: (cable) => void cable.putBack(),
+};
+
+export const DEFAULT_ROUTE: Loss = {
+  what: 'default route',
+  lose: (cable) => void cable.unroute(),
+  back: route,
+};
+
+/** The last IPv4 address of a link takes all its routes with it. */
+export const ADDRESS: Loss = {
+  what: 'address',
+  lose: (cable) => void cable.take(),
+  back: (cable) => route(cable.give()),
+};
+
+export const LINK: Loss = {
+  what: 'link',
+  lose: (cable) => void cable.down(),
+  back: (cable) => route(cable.up()),
+};
+
+/** The metric that it was connected with. */
+function route(cable: Cable): void {
+  cable.route(4, `metric ${100 * cable.network}`);
+}
