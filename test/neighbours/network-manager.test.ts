@@ -1,0 +1,113 @@
+/** NetworkManager 1.40 and later adds endpoints of its own, unless it is told not to. */
+import { describe, expect, onTestFinished, vi } from 'vitest';
+import { test, type Lab } from '../support/lab.ts';
+import type { Cable } from '../support/cable.ts';
+import type { Daemon } from '../support/daemon.ts';
+import { stays } from '../support/stays.ts';
+import { NetworkManager } from './network-manager.ts';
+import { whyNot } from './part.ts';
+
+vi.setConfig({ testTimeout: 90_000 });
+
+const why = whyNot({ NetworkManager: 'network-manager', nmcli: 'network-manager', 'dbus-daemon': 'dbus' });
+
+interface Both {
+  readonly eth: Cable;
+  readonly daemon: Daemon;
+  readonly manager: NetworkManager;
+}
+
+/** The daemon first, with a path of each family; then NetworkManager takes the same interface over. */
+async function beside(lab: Lab, flags: string, profile: string, configuration = ''): Promise<Both> {
+  const eth = lab.cable('eth0').connect().give(6).route(6);
+  const daemon = await lab.daemon({ 'eth*': flags }, { args: ['--debug'] });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const manager = new NetworkManager(lab);
+  onTestFinished(() => manager.end());
+  manager.profile(eth, profile);
+  await manager.start(configuration);
+  return { eth, daemon, manager };
+}
+
+const words = (eth: Cable, flags: string): string[] =>
+  [eth.address(), eth.address(6)].map((address) => `${address} eth0 ${flags}`);
+const routing = ({ host }: Lab): string[][] => [
+  host.ruleWords(),
+  host.ruleWords(6),
+  host.routeWords(),
+  host.routeWords(6),
+];
+const endpointDeeds = (daemon: Daemon): number =>
+  daemon.deeds().filter((deed) => deed.startsWith('endpoint')).length;
+
+describe.skipIf(why !== null)('beside NetworkManager', () => {
+  test('that replaces our endpoints: they are its own, and are left to it', async ({ lab }) => {
+    const { eth, daemon, manager } = await beside(lab, 'subflow backup', '');
+    await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow'));
+    const its = lab.host.endpoints();
+    for (const address of [eth.address(), eth.address(6)])
+      await expect.poll(() => daemon.stateOf(address)).toMatch(/^conflict: endpoint \d+ \(subflow\)/);
+    for (let times = 0; times < 5; times++) manager.nmcli('device', 'reapply', 'eth0');
+    await daemon.reload();
+    expect(await stays(() => lab.host.endpoints(), 1_000)).toEqual(its);
+    // What we made for the paths is gone, and was not made again: two endpoints were added, none was deleted.
+    expect(endpointDeeds(daemon)).toBe(2);
+    expect(routing(lab)).toEqual([[], [], [], []]);
+    await daemon.command('flush', '--force');
+    expect(lab.host.endpoints()).toEqual(its);
+    manager.nmcli('device', 'disconnect', 'eth0');
+    await expect.poll(() => lab.host.endpoints()).toEqual([]);
+  });
+
+  test('that was there first is left alone', async ({ lab }) => {
+    const eth = lab.cable('eth0');
+    const manager = new NetworkManager(lab);
+    onTestFinished(() => manager.end());
+    manager.profile(eth);
+    await manager.start();
+    await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow'));
+    const its = lab.host.endpoints();
+    const daemon = await lab.daemon({ 'eth*': 'subflow backup' }, { args: ['--debug'] });
+    await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^conflict: endpoint/);
+    await daemon.reload();
+    expect(await stays(() => lab.host.endpoints())).toEqual(its);
+    expect(daemon.deeds()).toEqual([]);
+  });
+
+  test('that wants the same flags leaves ours until it lets the interface go', async ({ lab }) => {
+    const { eth, daemon, manager } = await beside(lab, 'subflow', '');
+    const made = (): object => [lab.host.endpoints(), routing(lab), lab.host.limits()];
+    const ours = await stays(made, 1_000);
+    manager.nmcli('device', 'reapply', 'eth0');
+    expect(await stays(made, 1_000)).toEqual(ours);
+    expect(endpointDeeds(daemon)).toBe(2);
+    expect(await daemon.stateOf(eth.address())).toMatch(/^active/);
+    manager.nmcli('device', 'disconnect', 'eth0');
+    await expect.poll(() => lab.host.endpoints()).toEqual([]);
+    manager.nmcli('connection', 'up', 'eth0');
+    await expect.poll(() => lab.host.endpointWords(), { timeout: 10_000 }).toEqual(words(eth, 'subflow'));
+    await stays(() => lab.host.endpoints(), 1_000);
+    expect(endpointDeeds(daemon)).toBeLessThanOrEqual(4);
+  });
+
+  test.for([
+    ['in the connection', 'mptcp-flags=1', ''],
+    ['for all connections', '', '[connection-multihomed]\nconnection.mptcp-flags=1\n'],
+  ] as const)('that is told to leave them, %s: nothing is taken', async ([, profile, conf], { lab }) => {
+    const { eth, daemon, manager } = await beside(lab, 'subflow backup', profile, conf);
+    const ours = words(eth, 'subflow,backup');
+    const before = lab.host.endpoints();
+    const made = routing(lab);
+    for (let times = 0; times < 5; times++) manager.nmcli('device', 'reapply', 'eth0');
+    expect(await stays(() => [lab.host.endpointWords(), routing(lab)], 1_000)).toEqual([ours, made]);
+    expect(daemon.deeds().filter((deed) => deed.endsWith('delete'))).toEqual([]);
+    manager.nmcli('device', 'disconnect', 'eth0');
+    await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^lingering/);
+    manager.nmcli('connection', 'up', 'eth0');
+    for (const address of [eth.address(), eth.address(6)])
+      await expect.poll(() => daemon.stateOf(address), { timeout: 10_000 }).toMatch(/^active/);
+    expect(lab.host.endpoints()).toEqual(before);
+    expect(routing(lab)).toEqual(made);
+    expect(endpointDeeds(daemon)).toBe(2);
+  });
+});

@@ -1,0 +1,40 @@
+/**
+ * Other managers' programs. Nobody has to install one for a test: it may also be unpacked into the folder that
+ * MULTIHOMED_TEST_NEIGHBOURS names (docs/neighbours.md), and where it is in neither place its tests are skipped.
+ */
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import { isWholeRoot } from '../hooks/scripts.ts';
+import { absent } from '../hooks/stage.ts';
+
+const ROOTS = [process.env['MULTIHOMED_TEST_NEIGHBOURS'] ?? '', ''];
+const FOLDERS = ['usr/sbin', 'usr/bin', 'usr/libexec', 'usr/lib/systemd'];
+
+/** A program's path, or null. Debian has libraries in a folder that is named after the machine. */
+export function find(program: string): { path: string; root: string; environment: NodeJS.ProcessEnv } | null {
+  for (const root of ROOTS)
+    for (const folder of FOLDERS) {
+      const path = join(root || '/', folder, program);
+      try {
+        accessSync(path, constants.X_OK);
+      } catch {
+        continue;
+      }
+      return { path, root, environment: root ? { LD_LIBRARY_PATH: join(root, libraries()) } : {} };
+    }
+  return null;
+}
+
+export function libraries(): string {
+  const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string] ?? process.arch;
+  return `usr/lib/${machine}-linux-gnu`;
+}
+
+/** Why tests beside these programs cannot be run, said once; null: they can. */
+export function whyNot(programs: Readonly<Record<string, string>>): string | null {
+  const lonely = isWholeRoot() ? absent({}) : 'it needs root over other users';
+  const missing = Object.entries(programs).find(([program]) => find(program) === null);
+  const reason = lonely ?? (missing ? `${missing[0]} is not there: Debian's package ${missing[1]}` : null);
+  if (reason !== null) console.log(`Beside ${Object.values(programs)[0]} is not tested: ${reason}.`);
+  return reason;
+}

@@ -1,0 +1,31 @@
+/** Policy rules that somebody deletes as often as they come: no fight for them, and the connections stay. */
+import { expect, onTestFinished, vi } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { test } from '../support/lab.ts';
+import { Remover } from './remover.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+test('each is put back ten times, then once in five seconds; the endpoints stay', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect().give(6).route(6);
+  const daemon = await lab.daemon({ 'eth*': 'subflow' }, { args: ['--debug'] });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const before = lab.host.endpoints();
+  lab.host.ip('rule add from 192.168.77.1 lookup 77 priority 77');
+  const remover = new Remover(lab.host);
+  onTestFinished(() => remover.end());
+  await remover.start();
+  const started = Date.now();
+  await expect.poll(() => [...remover.came.values()]).toEqual([10, 10, 10, 10]);
+  await sleep(3_000);
+  const most = 11 + Math.floor((Date.now() - started) / 5_000);
+  for (const times of remover.came.values()) expect(times).toBeLessThanOrEqual(most);
+  expect(lab.host.endpoints()).toEqual(before);
+  expect(daemon.deeds().filter((deed) => deed.endsWith('delete'))).toEqual([]);
+  expect(daemon.log.match(/warning: .*put back.*ManageForeignRoutingPolicyRules=no/g)).not.toBeNull();
+  await remover.end();
+  await expect.poll(() => lab.host.rules().length, { timeout: 6_000 }).toBe(2);
+  await expect.poll(() => lab.host.rules(6).length, { timeout: 6_000 }).toBe(2);
+  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active: default route/);
+  expect(lab.host.rules(4, 'all').map(({ priority }) => priority)).toContain(77);
+});
