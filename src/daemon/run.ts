@@ -17,7 +17,7 @@ import { SnapshotReader } from '../snapshot/reader.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { notify, watchdogInterval } from '../system/notify.ts';
-import { leaveTerminal } from '../system/terminal.ts';
+import { leaveTerminal, terminals } from '../system/terminal.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { checkEnabled, connectKernel, probeLimits, standingProblems } from './kernel.ts';
@@ -171,11 +171,11 @@ async function untilEnd(
   reload: (always: boolean) => Promise<unknown>,
 ): Promise<void> {
   const ended = deferred();
-  const hangUpEnds = process.stdin.isTTY || process.stderr.isTTY;
+  const terminal = terminals();
   const end = (): void => ended.resolve();
   const hangUp = (): void => {
-    if (hangUpEnds) {
-      leaveTerminal();
+    if (terminal.length > 0) {
+      leaveTerminal(terminal);
       return end();
     }
     notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
