@@ -1,0 +1,117 @@
+/** mptcpd adds an endpoint for every address, writes limits, and deletes endpoints by ids that it has once read. */
+import { describe, expect, onTestFinished, vi } from 'vitest';
+import { test, type Lab } from '../support/lab.ts';
+import type { Cable } from '../support/cable.ts';
+import type { Daemon } from '../support/daemon.ts';
+import { stays } from '../support/stays.ts';
+import type { Background } from './background.ts';
+import { startMptcpd } from './mptcpd.ts';
+import { whyNot } from './part.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const why = whyNot({ mptcpd: 'mptcpd' });
+
+interface Both {
+  readonly eth: Cable;
+  readonly wlan: Cable;
+  readonly daemon: Daemon;
+  readonly other: Background;
+}
+
+/** The daemon first, with one path; then mptcpd, and an address that it sees before the way to it. */
+async function beside(lab: Lab, flags: string | null): Promise<Both> {
+  // It takes link-local addresses too, whenever they come.
+  lab.host.sysctl('net.ipv6.conf.default.disable_ipv6', 1);
+  const eth = lab.cable('eth0').connect();
+  const wlan = lab.cable('wlan0');
+  const daemon = await lab.daemon({ 'eth*|wlan*': 'subflow backup' }, { args: ['--debug'] });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  const other = startMptcpd(lab.host, flags);
+  onTestFinished(() => other.end());
+  await expect.poll(() => other.log).toContain('address advertiser path manager initialized');
+  wlan.up().give();
+  await expect.poll(() => lab.host.endpointWords()).toContain(`${wlan.address()} wlan0 ${flags ?? ''}`);
+  wlan.route(4, 'metric 200');
+  return { eth, wlan, daemon, other };
+}
+
+/** Every endpoint that was deleted is one that was added before: by its id and address, as the log has them. */
+function wrongDeletions({ log }: Daemon): string[] {
+  const added = new Set<string>();
+  const wrong: string[] = [];
+  for (const [, deed, address, id] of log.matchAll(/debug: endpoint (add|delete) (\S+) .*?\bid (\d+)/g)) {
+    const key = `${address} ${id}`;
+    if (deed === 'add') added.add(key);
+    else if (!added.delete(key)) wrong.push(key);
+  }
+  return wrong;
+}
+
+const limitsSet = ({ log }: Daemon): number => log.split('debug: limits set').length - 1;
+
+describe.skipIf(why !== null)('beside mptcpd', () => {
+  test.for([[null], ['subflow'], ['signal']] as const)(
+    'with flags %s: its endpoint is left to it, and ours is ours',
+    async ([flags], { lab }) => {
+      const { eth, wlan, daemon } = await beside(lab, flags);
+      await expect.poll(() => daemon.stateOf(wlan.address())).toMatch(/^conflict: endpoint \d+ \(/);
+      expect(await daemon.stateOf(eth.address())).toMatch(/^active/);
+      const all = lab.host.endpointWords();
+      await daemon.reload();
+      expect(await stays(() => lab.host.endpointWords(), 1_000)).toEqual(all);
+      expect(daemon.deeds().filter((deed) => deed.startsWith('endpoint'))).toEqual(['endpoint add']);
+      await daemon.command('flush', '--force');
+      expect(lab.host.endpointWords()).toEqual([`${wlan.address()} wlan0 ${flags ?? ''}`]);
+    },
+  );
+
+  test('that has ended, the deletion that status names gives the address free', async ({ lab }) => {
+    const { wlan, daemon, other } = await beside(lab, 'subflow');
+    await expect.poll(() => daemon.stateOf(wlan.address())).toMatch(/^conflict/);
+    await other.end();
+    const [, words = ''] =
+      /"ip (mptcp endpoint delete id \d+)"/.exec(await daemon.stateOf(wlan.address())) ?? [];
+    lab.host.ip(words);
+    await daemon.reload();
+    await expect.poll(() => daemon.stateOf(wlan.address())).toMatch(/^active/);
+    expect(lab.host.endpointWords()).toContain(`${wlan.address()} wlan0 subflow,backup`);
+  });
+
+  test('while addresses come and go, nothing of the other is deleted and nothing is fought for', async ({
+    lab,
+  }) => {
+    const { eth, wlan, daemon } = await beside(lab, 'subflow');
+    const times = 10;
+    for (let each = 0; each < times; each++) {
+      wlan.take();
+      await expect.poll(() => lab.host.endpointWords().join()).not.toContain(wlan.address());
+      wlan.give().route(4, 'metric 200');
+      await expect.poll(() => lab.host.endpointWords().join()).toContain(wlan.address());
+    }
+    await stays(() => lab.host.endpoints(), 1_000);
+    const before = daemon.log.length;
+    await stays(() => [lab.host.endpoints(), lab.host.limits()], 2_000);
+    // Nobody does anything any more.
+    expect(daemon.log.slice(before)).not.toMatch(
+      /debug: (?:endpoint|policy-rule|route|limits) (?:add|delete|set)/,
+    );
+    expect(wrongDeletions(daemon)).toEqual([]);
+    // It writes limits whenever it adds or deletes one; once for each they are raised again, at most.
+    expect(limitsSet(daemon)).toBeLessThanOrEqual(2 * times + 3);
+    expect(await daemon.stateOf(eth.address())).toMatch(/^active/);
+    expect(lab.host.endpointWords()).toContain(`${eth.address()} eth0 subflow,backup`);
+  });
+
+  test('that deletes ours with its address: it is added again, at most once', async ({ lab }) => {
+    const { eth, daemon } = await beside(lab, 'subflow');
+    eth.take();
+    await expect.poll(() => lab.host.endpointWords().join()).not.toContain(eth.address());
+    eth.give().route(4, 'metric 100');
+    await expect.poll(() => lab.host.endpointWords().join()).toContain(eth.address());
+    await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^(?:active|conflict)/);
+    await stays(() => lab.host.endpoints(), 1_000);
+    expect(wrongDeletions(daemon)).toEqual([]);
+    expect(daemon.deeds().filter((deed) => deed === 'endpoint add').length).toBeLessThanOrEqual(2);
+  });
+});
