@@ -80,7 +80,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['flush', 'unless an open connection or this SSH session would be lost'],
     ['flush --force', 'even so'],
   ],
-  demo: [['demo', 'half a minute; needs no root']],
+  demo: [['demo', 'a quarter of a minute; needs no root']],
   completion: [
     ['completion bash >/etc/bash_completion.d/multihomed', 'for all users'],
     ['completion zsh >/usr/local/share/zsh/site-functions/_multihomed', 'for all users'],
@@ -91,7 +91,8 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
 const CLOSING = `
 No path where one should be: status, then explain, then doctor.
 
-Exit status: 0 done, 2 the kernel refused, 64 wrong arguments, 69 no MPTCP, 70 our own fault,
+Exit status: 0 done, 1 and 3 what doctor warns of and finds broken, 2 the kernel refused,
+64 wrong arguments, 69 no MPTCP, 70 our own fault,
 75 no daemon runs or another does, 77 not permitted, 78 wrong configuration.
 
 More: man 8 multihomed, man 5 multihomed.yaml (rules), man 7 multihomed-hooks (scripts).`;

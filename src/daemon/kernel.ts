@@ -57,17 +57,18 @@ export function checkEnabled(netns?: string): void {
 }
 
 /** Of the caller's own namespace; null where the kernel has only its own path manager. */
-function userspacePathManager(): boolean {
+function sysctl(name: string): string | null {
   try {
-    return readFileSync('/proc/sys/net/mptcp/pm_type', 'utf8').trim() === '1';
+    return readFileSync(`/proc/sys/net/mptcp/${name}`, 'utf8').trim();
   } catch {
-    return false;
+    return null;
   }
 }
 
 /** What makes all of this void in the caller's own namespace, in sentences; /proc/sys shows no other. */
 export function standingProblems(): string[] {
-  if (!userspacePathManager()) return [];
+  if (sysctl('enabled') === '0') return ['Multipath TCP is switched off: sysctl -w net.mptcp.enabled=1'];
+  if (sysctl('pm_type') !== '1') return [];
   return [
     'net.mptcp.pm_type is 1, the userspace path manager: endpoints have no effect on new connections; ' +
       'sysctl -w net.mptcp.pm_type=0',

@@ -200,6 +200,8 @@ function advise(uplink: Uplink, link: Link, entry: Entry | undefined): string | 
       return entry?.verdict?.routed
         ? `ip${family} rule show  lists what stands before ours; delete the one named above, or give it a number above 8689`
         : 'delete what is named above, or give the other interface another address';
+    case 'verified':
+      return 'the daemon makes what is missing:  systemctl start multihomed';
     case 'tentative':
       return 'wait for duplicate address detection: a second or two';
     default:
