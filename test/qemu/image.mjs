@@ -20,9 +20,7 @@ const project = join(here, '../..');
 const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', ...(process.env.PATH ?? '').split(delimiter)];
 const PROGRAMS = ['ip', 'ss', 'tc', 'unshare', 'nsenter', 'setpriv', 'mount', 'umount', 'sh', 'python3'];
 /** Those that a kernel has built in are not there as modules. Each after what it needs. */
-const DISK = [
-  ...['virtio', 'virtio_ring', 'virtio_pci_modern_dev', 'virtio_pci_legacy_dev', 'virtio_pci', 'virtio_blk'],
-];
+const VIRTIO = 'virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk'.split(' ');
 
 /** Names of this machine's folders that are links into /usr on Debian. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
@@ -34,13 +32,17 @@ const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
  */
 function put(root, paths, libraries) {
   const env = libraries === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: libraries };
-  const { stdout } = spawnSync('ldd', paths, { encoding: 'utf8', env });
-  const needed = [...stdout.matchAll(/(?:^|\s)(\/[^\s:()]+)(?= \(0x)/gm)].map(([, path]) => path ?? '');
-  for (const path of new Set([...paths, ...needed])) {
+  for (const path of new Set([...paths, ...linked(paths, env)])) {
     if (libraries !== undefined && path.startsWith(libraries)) continue;
     mkdirSync(join(root, dirname(path)), { recursive: true });
     cpSync(path, join(root, path), { dereference: true });
   }
+}
+
+/** @returns {string[]} the libraries that these are linked with */
+function linked(paths, env = process.env) {
+  const { stdout } = spawnSync('ldd', paths, { encoding: 'utf8', env });
+  return [...stdout.matchAll(/(?:^|\s)(\/[^\s:()]+)(?= \(0x)/gm)].map(([, path]) => path ?? '');
 }
 
 /** @returns {string} where a program is on this machine */
@@ -48,6 +50,15 @@ function find(program) {
   const found = PATH.map((folder) => join(folder, program)).find((path) => existsSync(path));
   if (found === undefined) throw new Error(`${program} is not on this machine, but the tests run it`);
   return found;
+}
+
+/** What the tree's own addons are linked with; they look into `ldd` to tell the C library. */
+function putLibraries(root) {
+  const addons = readdirSync(join(project, 'node_modules'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.node'))
+    .map((path) => join(project, 'node_modules', path));
+  put(root, [find('ldd')]);
+  put(root, linked(addons));
 }
 
 /** Links for the small programs that are not there otherwise. */
@@ -81,7 +92,7 @@ function initramfs(modules, busybox, work) {
   for (const folder of ['bin', 'dev', 'mnt', 'modules']) mkdirSync(join(root, folder), { recursive: true });
   putBusybox(root, busybox);
   const all = readdirSync(join(modules, 'kernel/drivers'), { recursive: true, encoding: 'utf8' });
-  for (const [at, name] of DISK.entries()) {
+  for (const [at, name] of VIRTIO.entries()) {
     const file = all.find((each) => basename(each).replace(/\.xz$/, '') === `${name}.ko`);
     if (file === undefined) continue;
     const copy = join(root, 'modules', `${at}-${basename(file)}`);
@@ -108,6 +119,7 @@ function filesystem({ kernel, busybox, kmod, libkmod, release }, work, args) {
     mkdirSync(join(root, folder), { recursive: true });
   const libraries = join(libkmod, dirname(library(libkmod)));
   put(root, [...PROGRAMS.map(find), realpathSync(process.execPath)]);
+  putLibraries(root);
   put(root, [join(kmod, 'bin/kmod')], libraries);
   rmSync(join(root, kmod), { recursive: true, force: true });
   cpSync(join(kmod, 'bin/kmod'), join(root, 'bin/kmod'));

@@ -17,6 +17,13 @@ if (!/^\d+\.\d+$/.test(version ?? '')) {
   console.error('usage: node test/qemu/run.mjs 6.1|6.12 [vitest arguments]');
   process.exit(2);
 }
+/**
+ * The guest's clock counts its instructions, a nanosecond each, and jumps over idle times: however slow this machine
+ * is, to the guest it is a decent one, and no time-out has to be longer.
+ */
+const CLOCK = ['-accel', 'tcg', '-icount', 'shift=0,sleep=off', '-rtc', 'clock=vm', '-smp', '2'];
+/** Several at once would only share that one decent machine. */
+const PACE = ['--maxWorkers=1', '--testTimeout=120000', '--hookTimeout=120000', '--expect.poll.timeout=15000'];
 const files = given.some((each) => !each.startsWith('-')) ? [] : ['test/kernel', 'test/native'];
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'multihomed-qemu');
@@ -29,7 +36,7 @@ try {
     kmod: unpacked('kmod', cache),
     libkmod: unpacked('libkmod2', cache),
   };
-  process.exitCode = await boot(build(packages, work, [...files, ...given]));
+  process.exitCode = await boot(build(packages, work, [...PACE, ...files, ...given]));
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
@@ -41,7 +48,7 @@ async function boot({ linux, initrd, disk }) {
     'qemu-system-x86_64',
     [
       ...['-M', 'q35', '-cpu', 'max', '-m', '3072', '-nodefaults', '-nographic', '-no-reboot'],
-      ...(process.env.QEMU_ACCEL ?? '-accel tcg,thread=multi -smp 2').split(' '),
+      ...CLOCK,
       ...['-serial', `file:${log}`, '-serial', 'stdio'],
       ...['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe`],
       ...['-kernel', linux, '-initrd', initrd, '-append', 'console=ttyS0 panic=-1 loglevel=5'],
