@@ -59,6 +59,18 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     await expect.poll(() => lab.host.endpoints()).toEqual([]);
   });
 
+  test('the line that ends the conflict ends it', async ({ lab }) => {
+    const { eth, daemon, manager } = await beside(lab, 'subflow backup', '');
+    await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow'));
+    await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^conflict/);
+    manager.nmcli('connection', 'modify', 'eth0', 'connection.mptcp-flags', '1');
+    manager.nmcli('device', 'reapply', 'eth0');
+    // The kernel says nothing of endpoints: at the latest after half a minute the daemon looks by itself.
+    await daemon.reload();
+    await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow,backup'));
+    await stays(() => lab.host.endpoints(), 1_000);
+  });
+
   test('that was there first is left alone', async ({ lab }) => {
     const eth = lab.cable('eth0');
     const manager = new NetworkManager(lab);
