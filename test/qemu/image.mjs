@@ -20,7 +20,9 @@ const project = join(here, '../..');
 const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', ...(process.env.PATH ?? '').split(delimiter)];
 const PROGRAMS = ['ip', 'ss', 'tc', 'unshare', 'nsenter', 'setpriv', 'mount', 'umount', 'sh', 'python3'];
 /** Those that a kernel has built in are not there as modules. Each after what it needs. */
-const VIRTIO = 'virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk'.split(' ');
+const VIRTIO = 'virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk'.split(
+  ' ',
+);
 
 /** Names of this machine's folders that are links into /usr on Debian. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib64'];

@@ -21,9 +21,14 @@ if (!/^\d+\.\d+$/.test(version ?? '')) {
  * The guest's clock counts its instructions, a nanosecond each, and jumps over idle times: however slow this machine
  * is, to the guest it is a decent one, and no time-out has to be longer.
  */
-const CLOCK = ['-accel', 'tcg', '-icount', 'shift=0,sleep=off', '-rtc', 'clock=vm', '-smp', '2'];
+const CLOCK = ['-accel', 'tcg', '-icount', 'shift=0,sleep=off'];
 /** Several at once would only share that one decent machine. */
-const PACE = ['--maxWorkers=1', '--testTimeout=120000', '--hookTimeout=120000', '--expect.poll.timeout=15000'];
+const PACE = [
+  '--maxWorkers=1',
+  '--testTimeout=120000',
+  '--hookTimeout=120000',
+  '--expect.poll.timeout=15000',
+];
 const files = given.some((each) => !each.startsWith('-')) ? [] : ['test/kernel', 'test/native'];
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'multihomed-qemu');
@@ -51,7 +56,7 @@ async function boot({ linux, initrd, disk }) {
       ...CLOCK,
       ...['-serial', `file:${log}`, '-serial', 'stdio'],
       ...['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe`],
-      ...['-kernel', linux, '-initrd', initrd, '-append', 'console=ttyS0 panic=-1 loglevel=5'],
+      ...['-kernel', linux, '-initrd', initrd, '-append', 'console=ttyS0 panic=-1 earlyprintk=ttyS0 loglevel=7'],
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
@@ -64,6 +69,8 @@ async function boot({ linux, initrd, disk }) {
   }
   await ended;
   if (status !== null) return status;
-  console.error(`the machine ended without a result; its console said:\n${readFileSync(log, 'utf8').slice(-4_000)}`);
+  console.error(
+    `the machine ended without a result; its console said:\n${readFileSync(log, 'utf8').slice(-4_000)}`,
+  );
   return 1;
 }
