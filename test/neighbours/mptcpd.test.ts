@@ -1,6 +1,7 @@
 /** mptcpd adds an endpoint for every address, writes limits, and deletes endpoints by ids that it has once read. */
-import { describe, expect, onTestFinished, vi } from 'vitest';
-import { test, type Lab } from '../support/lab.ts';
+import { describe, expect, vi } from 'vitest';
+import type { Lab } from '../support/lab.ts';
+import { test, type Keep } from './keep.ts';
 import type { Cable } from '../support/cable.ts';
 import type { Daemon } from '../support/daemon.ts';
 import { stays } from '../support/stays.ts';
@@ -20,7 +21,7 @@ interface Both {
 }
 
 /** The daemon first, with one path; then mptcpd, and an address that it sees before the way to it. */
-async function beside(lab: Lab, flags: string | null): Promise<Both> {
+async function beside(lab: Lab, keep: Keep, flags: string | null): Promise<Both> {
   // It takes link-local addresses too, whenever they come.
   lab.host.sysctl('net.ipv6.conf.default.disable_ipv6', 1);
   const eth = lab.cable('eth0').connect();
@@ -28,7 +29,7 @@ async function beside(lab: Lab, flags: string | null): Promise<Both> {
   const daemon = await lab.daemon({ 'eth*|wlan*': 'subflow backup' }, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
   const other = startMptcpd(lab.host, flags);
-  onTestFinished(() => other.end());
+  keep(other);
   await expect.poll(() => other.log).toContain('address advertiser path manager initialized');
   wlan.up().give();
   await expect.poll(() => lab.host.endpointWords()).toContain(`${wlan.address()} wlan0 ${flags ?? ''}`);
@@ -53,8 +54,8 @@ const limitsSet = ({ log }: Daemon): number => log.split('debug: limits set').le
 describe.skipIf(why !== null)('beside mptcpd', () => {
   test.for([[null], ['subflow'], ['signal']] as const)(
     'with flags %s: its endpoint is left to it, and ours is ours',
-    async ([flags], { lab }) => {
-      const { eth, wlan, daemon } = await beside(lab, flags);
+    async ([flags], { lab, keep }) => {
+      const { eth, wlan, daemon } = await beside(lab, keep, flags);
       await expect.poll(() => daemon.stateOf(wlan.address())).toMatch(/^conflict: endpoint \d+ \(/);
       expect(await daemon.stateOf(eth.address())).toMatch(/^active/);
       const all = lab.host.endpointWords();
@@ -66,8 +67,8 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     },
   );
 
-  test('that has ended, the deletion that status names gives the address free', async ({ lab }) => {
-    const { wlan, daemon, other } = await beside(lab, 'subflow');
+  test('that has ended, the deletion that status names gives the address free', async ({ lab, keep }) => {
+    const { wlan, daemon, other } = await beside(lab, keep, 'subflow');
     await expect.poll(() => daemon.stateOf(wlan.address())).toMatch(/^conflict/);
     await other.end();
     const [, words = ''] =
@@ -80,8 +81,9 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
 
   test('while addresses come and go, nothing of the other is deleted and nothing is fought for', async ({
     lab,
+    keep,
   }) => {
-    const { eth, wlan, daemon } = await beside(lab, 'subflow');
+    const { eth, wlan, daemon } = await beside(lab, keep, 'subflow');
     const times = 10;
     for (let each = 0; each < times; each++) {
       wlan.take();
@@ -103,8 +105,8 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     expect(lab.host.endpointWords()).toContain(`${eth.address()} eth0 subflow,backup`);
   });
 
-  test('that deletes ours with its address: it is added again, at most once', async ({ lab }) => {
-    const { eth, daemon } = await beside(lab, 'subflow');
+  test('that deletes ours with its address: it is added again, at most once', async ({ lab, keep }) => {
+    const { eth, daemon } = await beside(lab, keep, 'subflow');
     eth.take();
     await expect.poll(() => lab.host.endpointWords().join()).not.toContain(eth.address());
     eth.give().route(4, 'metric 100');

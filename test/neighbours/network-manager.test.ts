@@ -1,6 +1,7 @@
 /** NetworkManager 1.40 and later adds endpoints of its own, unless it is told not to. */
-import { describe, expect, onTestFinished, vi } from 'vitest';
-import { test, type Lab } from '../support/lab.ts';
+import { describe, expect, vi } from 'vitest';
+import type { Lab } from '../support/lab.ts';
+import { test, type Keep } from './keep.ts';
 import type { Cable } from '../support/cable.ts';
 import type { Daemon } from '../support/daemon.ts';
 import { stays } from '../support/stays.ts';
@@ -18,12 +19,18 @@ interface Both {
 }
 
 /** The daemon first, with a path of each family; then NetworkManager takes the same interface over. */
-async function beside(lab: Lab, flags: string, profile: string, configuration = ''): Promise<Both> {
+async function beside(
+  lab: Lab,
+  keep: Keep,
+  flags: string,
+  profile: string,
+  configuration = '',
+): Promise<Both> {
   const eth = lab.cable('eth0').connect().give(6).route(6);
   const daemon = await lab.daemon({ 'eth*': flags }, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
   const manager = new NetworkManager(lab);
-  onTestFinished(() => manager.end());
+  keep(manager);
   manager.profile(eth, profile);
   await manager.start(configuration);
   return { eth, daemon, manager };
@@ -41,8 +48,8 @@ const endpointDeeds = (daemon: Daemon): number =>
   daemon.deeds().filter((deed) => deed.startsWith('endpoint')).length;
 
 describe.skipIf(why !== null)('beside NetworkManager', () => {
-  test('that replaces our endpoints: they are its own, and are left to it', async ({ lab }) => {
-    const { eth, daemon, manager } = await beside(lab, 'subflow backup', '');
+  test('that replaces our endpoints: they are its own, and are left to it', async ({ lab, keep }) => {
+    const { eth, daemon, manager } = await beside(lab, keep, 'subflow backup', '');
     await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow'));
     const its = lab.host.endpoints();
     for (const address of [eth.address(), eth.address(6)])
@@ -59,8 +66,8 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     await expect.poll(() => lab.host.endpoints()).toEqual([]);
   });
 
-  test('the line that ends the conflict ends it', async ({ lab }) => {
-    const { eth, daemon, manager } = await beside(lab, 'subflow backup', '');
+  test('the line that ends the conflict ends it', async ({ lab, keep }) => {
+    const { eth, daemon, manager } = await beside(lab, keep, 'subflow backup', '');
     await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow'));
     await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^conflict/);
     manager.nmcli('connection', 'modify', 'eth0', 'connection.mptcp-flags', '1');
@@ -71,10 +78,10 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     await stays(() => lab.host.endpoints(), 1_000);
   });
 
-  test('that was there first is left alone', async ({ lab }) => {
+  test('that was there first is left alone', async ({ lab, keep }) => {
     const eth = lab.cable('eth0');
     const manager = new NetworkManager(lab);
-    onTestFinished(() => manager.end());
+    keep(manager);
     manager.profile(eth);
     await manager.start();
     await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow'));
@@ -86,8 +93,8 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     expect(daemon.deeds()).toEqual([]);
   });
 
-  test('that wants the same flags leaves ours until it lets the interface go', async ({ lab }) => {
-    const { eth, daemon, manager } = await beside(lab, 'subflow', '');
+  test('that wants the same flags leaves ours until it lets the interface go', async ({ lab, keep }) => {
+    const { eth, daemon, manager } = await beside(lab, keep, 'subflow', '');
     const made = (): object => [lab.host.endpoints(), routing(lab), lab.host.limits()];
     const ours = await stays(made, 1_000);
     manager.nmcli('device', 'reapply', 'eth0');
@@ -105,21 +112,24 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
   test.for([
     ['in the connection', 'mptcp-flags=1', ''],
     ['for all connections', '', '[connection-multihomed]\nconnection.mptcp-flags=1\n'],
-  ] as const)('that is told to leave them, %s: nothing is taken', async ([, profile, conf], { lab }) => {
-    const { eth, daemon, manager } = await beside(lab, 'subflow backup', profile, conf);
-    const ours = words(eth, 'subflow,backup');
-    const before = lab.host.endpoints();
-    const made = routing(lab);
-    for (let times = 0; times < 5; times++) manager.nmcli('device', 'reapply', 'eth0');
-    expect(await stays(() => [lab.host.endpointWords(), routing(lab)], 1_000)).toEqual([ours, made]);
-    expect(daemon.deeds().filter((deed) => deed.endsWith('delete'))).toEqual([]);
-    manager.nmcli('device', 'disconnect', 'eth0');
-    await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^lingering/);
-    manager.nmcli('connection', 'up', 'eth0');
-    for (const address of [eth.address(), eth.address(6)])
-      await expect.poll(() => daemon.stateOf(address), { timeout: 10_000 }).toMatch(/^active/);
-    expect(lab.host.endpoints()).toEqual(before);
-    expect(routing(lab)).toEqual(made);
-    expect(endpointDeeds(daemon)).toBe(2);
-  });
+  ] as const)(
+    'that is told to leave them, %s: nothing is taken',
+    async ([, profile, conf], { lab, keep }) => {
+      const { eth, daemon, manager } = await beside(lab, keep, 'subflow backup', profile, conf);
+      const ours = words(eth, 'subflow,backup');
+      const before = lab.host.endpoints();
+      const made = routing(lab);
+      for (let times = 0; times < 5; times++) manager.nmcli('device', 'reapply', 'eth0');
+      expect(await stays(() => [lab.host.endpointWords(), routing(lab)], 1_000)).toEqual([ours, made]);
+      expect(daemon.deeds().filter((deed) => deed.endsWith('delete'))).toEqual([]);
+      manager.nmcli('device', 'disconnect', 'eth0');
+      await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^lingering/);
+      manager.nmcli('connection', 'up', 'eth0');
+      for (const address of [eth.address(), eth.address(6)])
+        await expect.poll(() => daemon.stateOf(address), { timeout: 10_000 }).toMatch(/^active/);
+      expect(lab.host.endpoints()).toEqual(before);
+      expect(routing(lab)).toEqual(made);
+      expect(endpointDeeds(daemon)).toBe(2);
+    },
+  );
 });

@@ -1,6 +1,6 @@
 /** systemd-networkd may delete policy rules and routes that it did not make, and is told not to by two lines. */
-import { describe, expect, onTestFinished, vi } from 'vitest';
-import { test } from '../support/lab.ts';
+import { describe, expect, vi } from 'vitest';
+import { test } from './keep.ts';
 import { startNetworkd } from './networkd.ts';
 import { whyNot } from './part.ts';
 
@@ -12,28 +12,31 @@ describe.skipIf(why !== null)('beside systemd-networkd', () => {
   test.for([
     ['by default', []],
     ['told to leave them', ['ManageForeignRoutingPolicyRules=no', 'ManageForeignRoutes=no']],
-  ] as const)('%s: carrier lost, and a restart of it, cost no endpoint', async ([, settings], { lab }) => {
-    const eth = lab.cable('eth0');
-    lab.host.ip('rule add from 192.168.77.1 lookup 77 priority 77');
-    const first = await startNetworkd(lab, eth, settings);
-    onTestFinished(() => first.end());
-    const daemon = await lab.daemon({ 'eth*': 'subflow backup' }, { args: ['--debug'] });
-    await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
-    const before = lab.host.endpoints();
-    const rules = lab.host.ruleWords();
-    const foreign = (): object[] => lab.host.rules(4, 'all').filter(({ protocol }) => protocol !== '86');
-    const its = foreign();
-    eth.pull();
-    // It waits for some seconds, and then takes the address.
-    await expect.poll(() => lab.host.ip('-4 address show dev eth0'), { timeout: 15_000 }).toBe('');
-    eth.putBack();
-    await expect.poll(() => daemon.stateOf(eth.address()), { timeout: 15_000 }).toMatch(/^active/);
-    await first.end();
-    const second = await startNetworkd(lab, eth, settings);
-    onTestFinished(() => second.end());
-    await expect.poll(() => lab.host.ruleWords()).toEqual(rules);
-    await expect.poll(foreign).toEqual(its);
-    expect(lab.host.endpoints()).toEqual(before);
-    expect(daemon.deeds().filter((deed) => deed.startsWith('endpoint'))).toEqual(['endpoint add']);
-  });
+  ] as const)(
+    '%s: carrier lost, and a restart of it, cost no endpoint',
+    async ([, settings], { lab, keep }) => {
+      const eth = lab.cable('eth0');
+      lab.host.ip('rule add from 192.168.77.1 lookup 77 priority 77');
+      const first = await startNetworkd(lab, eth, settings);
+      keep(first);
+      const daemon = await lab.daemon({ 'eth*': 'subflow backup' }, { args: ['--debug'] });
+      await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
+      const before = lab.host.endpoints();
+      const rules = lab.host.ruleWords();
+      const foreign = (): object[] => lab.host.rules(4, 'all').filter(({ protocol }) => protocol !== '86');
+      const its = foreign();
+      eth.pull();
+      // It waits for some seconds, and then takes the address.
+      await expect.poll(() => lab.host.ip('-4 address show dev eth0'), { timeout: 15_000 }).toBe('');
+      eth.putBack();
+      await expect.poll(() => daemon.stateOf(eth.address()), { timeout: 15_000 }).toMatch(/^active/);
+      await first.end();
+      const second = await startNetworkd(lab, eth, settings);
+      keep(second);
+      await expect.poll(() => lab.host.ruleWords()).toEqual(rules);
+      await expect.poll(foreign).toEqual(its);
+      expect(lab.host.endpoints()).toEqual(before);
+      expect(daemon.deeds().filter((deed) => deed.startsWith('endpoint'))).toEqual(['endpoint add']);
+    },
+  );
 });

@@ -1,19 +1,19 @@
 /** Policy rules that somebody deletes as often as they come: no fight for them, and the connections stay. */
-import { expect, onTestFinished, vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { test } from '../support/lab.ts';
+import { test } from './keep.ts';
 import { Remover } from './remover.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-test('each is put back ten times, then once in five seconds; the endpoints stay', async ({ lab }) => {
+test('each is put back ten times, then once in five seconds; the endpoints stay', async ({ lab, keep }) => {
   const eth = lab.cable('eth0').connect().give(6).route(6);
   const daemon = await lab.daemon({ 'eth*': 'subflow' }, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
   const before = lab.host.endpoints();
   lab.host.ip('rule add from 192.168.77.1 lookup 77 priority 77');
   const remover = new Remover(lab.host);
-  onTestFinished(() => remover.end());
+  keep(remover);
   await remover.start();
   const started = Date.now();
   await expect.poll(() => [...remover.came.values()]).toEqual([10, 10, 10, 10]);
