@@ -74,7 +74,7 @@ address1=${cable.prefixed(6)},${cable.gateway(6)}
     background.startMounted(
       `mount -t sysfs -o ro sysfs /sys
       mkdir -p /run/NetworkManager && mount --bind "$0/run" /run/NetworkManager
-      for each in /var/lib/NetworkManager /etc/NetworkManager; do
+      for each in /var/lib /etc/NetworkManager; do
         if [ -d $each ]; then mount -t tmpfs tmpfs $each; fi
       done
       exec "$1" --debug --config="$0/main.conf" --config-dir="$0/conf.d" --system-config-dir="$0/conf.d" \\
