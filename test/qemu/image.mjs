@@ -19,12 +19,12 @@ const project = join(here, '../..');
 /** Debian's own paths first: what somebody has at home may be a script that finds another. */
 const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', ...(process.env.PATH ?? '').split(delimiter)];
 const PROGRAMS = ['ip', 'ss', 'tc', 'unshare', 'nsenter', 'setpriv', 'mount', 'umount', 'sh', 'python3'];
-/** Those that a kernel has built in are not there as modules. Each after what it needs. */
+/** The modules of the disk, each after what it needs; what a kernel has built in is not there as one. */
 const VIRTIO = 'virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk'.split(
   ' ',
 );
 
-/** Names of this machine's folders that are links into /usr on Debian. */
+/** Links into /usr, as Debian has them. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
 
 /**

@@ -19,7 +19,8 @@ if (!/^\d+\.\d+$/.test(version ?? '')) {
 }
 /**
  * The guest's clock counts its instructions, a nanosecond each, and jumps over idle times: however slow this machine
- * is, to the guest it is a decent one, and no time-out has to be longer.
+ * is, to the guest it is a decent one, and no time-out has to be longer. With a second processor 6.1 often hangs while it
+ * boots by such a clock.
  */
 const CLOCK = ['-accel', 'tcg', '-icount', 'shift=0,sleep=off'];
 /** Several at once would only share that one decent machine. */
@@ -56,11 +57,13 @@ async function boot({ linux, initrd, disk }) {
       ...CLOCK,
       ...['-serial', `file:${log}`, '-serial', 'stdio'],
       ...['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe`],
-      ...['-kernel', linux, '-initrd', initrd, '-append', 'console=ttyS0 panic=-1 earlyprintk=ttyS0 loglevel=7'],
+      ...['-kernel', linux, '-initrd', initrd, '-append', 'console=ttyS0 panic=-1 loglevel=5'],
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const ended = once(machine, 'exit');
+  // Stopped from outside, it still ends the machine and deletes the image.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => machine.kill());
   let status = null;
   for await (const line of createInterface({ input: machine.stdout })) {
     const [, said] = /^exit status (\d+)/.exec(line) ?? [];
