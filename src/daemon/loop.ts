@@ -21,6 +21,7 @@ import { ALL_PARTS, type Part, type Snapshot } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { Alarms } from './alarms.ts';
+import { Blame } from './blame.ts';
 import { Diary } from './diary.ts';
 import { RestoreLimiter } from './restore.ts';
 import { levelOf } from './tell.ts';
@@ -30,8 +31,6 @@ const ENDPOINTS_AGAIN = 30_000;
 /** After a read that failed, and after an action that was refused. */
 const READ_AGAIN = 100;
 const TRY_AGAIN = 5_000;
-/** Who keeps removing our objects is named once, and again after this long a peace. */
-const BLAME_AGAIN = 60_000;
 /** A pass rests as long as the one before took, so that a storm leaves half of the processor to others. */
 const LONGEST_REST = 250;
 /** Passes that follow each other by our own changes; more means that the kernel does not do what it says. */
@@ -61,6 +60,7 @@ export class Loop {
   readonly #parts: LoopParts;
   readonly #diary: Diary;
   readonly #limiter = new RestoreLimiter();
+  readonly #blame: Blame;
   readonly #stale = new Set<Part>(ALL_PARTS);
   readonly #alarms: Alarms;
   /** Interfaces that events named since the last pass; null: any. */
@@ -71,7 +71,6 @@ export class Loop {
   #told: ToldRecord;
   #view: View | null = null;
   #rehearsed = '';
-  #blamed = -Infinity;
   /** What the last pass failed with; said once. */
   #trouble = '';
   #unwritten = '';
@@ -89,6 +88,7 @@ export class Loop {
     this.#told = parts.told;
     this.#diary = new Diary(parts.log);
     this.#alarms = new Alarms(parts.clock);
+    this.#blame = new Blame(parts.log);
   }
 
   get view(): View | null {
@@ -155,9 +155,11 @@ export class Loop {
     const started = clock.now();
     try {
       for (let passes = 1; !this.#stopped; passes++) {
+        // What others change is no sign that we do not settle.
+        if (this.#woken) passes = 1;
         // Only what we changed ourselves is looked at again at once; events may gather for a moment.
         if (!(await this.#pass())) break;
-        if (passes < SETTLE) continue;
+        if (passes < SETTLE || this.#woken) continue;
         log.warn(
           `${SETTLE} passes did not settle what is to be done; looking again in ${TRY_AGAIN / 1000} s`,
         );
@@ -207,7 +209,7 @@ export class Loop {
       ? flushActions(snapshot, this.#memory).filter((action) => isDue(action, this.#memory))
       : planned.actions;
     const { allowed, restored, wait } = this.#limiter.allow(actions, touched, clock.now());
-    this.#blame(restored, wait);
+    this.#blame.say(restored, wait, clock.now());
     const outcomes = this.#parts.dryRun ? this.#rehearse(allowed) : await this.#do(allowed, snapshot);
     this.#memory = dropRetries(this.#memory);
     this.#write();
@@ -268,21 +270,6 @@ export class Loop {
       for (const action of actions) this.#parts.log.info(`would: ${actionText(action)}`);
     this.#rehearsed = text;
     return [];
-  }
-
-  #blame(restored: readonly Action[], wait: number | null): void {
-    const { log, clock } = this.#parts;
-    const often = clock.now() < this.#blamed + BLAME_AGAIN;
-    if (restored.length > 0) this.#blamed = clock.now();
-    for (const action of restored) {
-      const text =
-        `${actionText(action)}: put back, another program removed it; if that is systemd-networkd, ` +
-        'set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf';
-      if (often) log.debug(text);
-      else log.warn(text);
-    }
-    if (wait !== null)
-      log.debug(`what others keep removing is put back again in ${Math.ceil(wait / 1000)} s`);
   }
 
   /** @returns false when it could not be written */
