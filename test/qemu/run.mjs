@@ -23,8 +23,9 @@ if (!/^\d+\.\d+$/.test(version ?? '')) {
  * boots by such a clock.
  */
 const CLOCK = ['-accel', 'tcg', '-icount', 'shift=0,sleep=off'];
-/** Several at once would only share that one decent machine. */
+/** Several files at once would only share that one machine; and each test is told when it ends. */
 const PACE = [
+  '--reporter=verbose',
   '--maxWorkers=1',
   '--testTimeout=120000',
   '--hookTimeout=120000',
