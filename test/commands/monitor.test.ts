@@ -118,6 +118,8 @@ describe('monitor', () => {
       await expect.poll(() => ours.text).toContain('SF_CLOSED');
       await expect.poll(() => theirs.texts().length).toBe(ours.lines().length);
       expect(ours.lines().filter(known)).toEqual(theirs.texts().map(asNow).filter(known));
+      // Three programs hear the same; none is the first.
+      await expect.poll(() => json.lines().join()).toContain('subflow-closed');
       const events = json.lines().map((line) => JSON.parse(line) as Record<string, unknown>);
       expect(events.map(({ event }) => event)).toEqual(
         expect.arrayContaining(['created', 'established', 'subflow-established', 'subflow-closed']),
