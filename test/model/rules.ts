@@ -53,8 +53,7 @@ const isAny = (key: (typeof KEYS)[number], value: unknown): boolean =>
 export function deleteRule(state: State, words: RuleWords): ModelRule {
   const found = state.policyRules.find(
     (each) =>
-      each.family === words.family &&
-      KEYS.every((key) => isAny(key, words[key]) || words[key] === each[key]),
+      each.family === words.family && KEYS.every((key) => isAny(key, words[key]) || words[key] === each[key]),
   );
   if (!found) throw new Refusal('ENOENT');
   state.policyRules = state.policyRules.filter((each) => each !== found);

@@ -22,7 +22,9 @@ export const linkAdd = (requester: Requester, index: number, name: string) =>
             peer
               .u32(0)
               .s32(PEER + index)
-              .u32(0).u32(0).attributeString(3, `peer${index}`),
+              .u32(0)
+              .u32(0)
+              .attributeString(3, `peer${index}`),
           ),
         ),
       )
