@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { flock, mptcpSocket, openNetlink, peerCredentials, sendDatagram } from '../../src/system/addon.ts';
-import * as net from './net.ts';
+import { isPrivate } from './net.ts';
 
 const oddities: unknown[] = [
   undefined,
@@ -64,7 +64,7 @@ describe('arguments of another shape', () => {
     }
   });
 
-  it.skipIf(!net.isPrivate)('are refused by its methods, which belong to it', async () => {
+  it.skipIf(!isPrivate)('are refused by its methods, which belong to it', async () => {
     const socket = openNetlink(options);
     odd((value) => socket.join(value));
     odd((value) => socket.leave(value));

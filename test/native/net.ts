@@ -1,8 +1,13 @@
-/** What the tests of the addon share: requests as bytes, a way to wait, and `ip`. */
+/**
+ * What the tests of the addon share: requests as bytes, a way to wait, and a namespace for each test, since files run
+ * side by side and would hear each other's events.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { test as base } from 'vitest';
 import { openNetlink, type NetlinkSocket, type NetlinkSocketOptions } from '../../src/system/addon.ts';
+import { Netns } from '../support/netns.ts';
 
 export const RTM_NEWLINK = 16;
 export const RTM_GETLINK = 18;
@@ -47,25 +52,20 @@ export interface Listener {
   socket: NetlinkSocket;
   heard: Message[];
   overruns: number;
-  batches: number;
 }
 
-/** A socket that writes down what it hears. */
+/** Until it is so, or five seconds have gone. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !condition(); i++) await sleep(10);
+}
+
+/** A socket that writes down what it hears; in the namespace that all files share, if none is named. */
 export function listen(options: Partial<NetlinkSocketOptions> = {}): Listener {
-  const listener: Omit<Listener, 'socket'> = {
-    heard: [],
-    overruns: 0,
-    batches: 0,
-  };
+  const listener: Omit<Listener, 'socket'> = { heard: [], overruns: 0 };
   const socket = openNetlink({
     protocol: 0,
-    onBatch: (buffer, spans) => {
-      listener.batches++;
-      listener.heard.push(...messages(buffer, spans));
-    },
-    onOverrun: () => {
-      listener.overruns++;
-    },
+    onBatch: (buffer, spans) => void listener.heard.push(...messages(buffer, spans)),
+    onOverrun: () => void listener.overruns++,
     onError: (error) => {
       throw error;
     },
@@ -74,20 +74,41 @@ export function listen(options: Partial<NetlinkSocketOptions> = {}): Listener {
   return Object.assign(listener, { socket });
 }
 
-/** Until it is so, or five seconds have gone. */
-export async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i++) await sleep(10);
+let count = 0;
+
+/** A namespace of one test, with the loopback device up. */
+export class Net extends Netns {
+  constructor() {
+    super(`native-${process.pid}-${++count}`);
+  }
+
+  listen(options: Partial<NetlinkSocketOptions> = {}): Listener {
+    return listen({ netns: this.path, ...options });
+  }
+
+  /** One `ip` for all of them. */
+  batch(...commands: string[]): void {
+    execFileSync('ip', ['-n', this.name, '-batch', '-'], {
+      input: `${commands.join('\n')}\n`,
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+  }
+
+  /** `count` addresses on the loopback device, and gone again: two events each. */
+  comeAndGo(count: number): void {
+    const addresses = Array.from({ length: count }, (_, i) => `10.77.${i >> 8}.${i & 255}/32 dev lo`);
+    this.batch(...addresses.flatMap((address) => [`address add ${address}`, `address delete ${address}`]));
+  }
 }
 
-export function ip(...commands: string[]): void {
-  execFileSync('ip', ['-batch', '-'], {
-    input: `${commands.join('\n')}\n`,
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
-}
-
-/** `count` addresses on the loopback device, and gone again: two events each. */
-export function comeAndGo(count: number): void {
-  const addresses = Array.from({ length: count }, (_, i) => `10.77.${i >> 8}.${i & 255}/32 dev lo`);
-  ip(...addresses.flatMap((address) => [`address add ${address}`, `address delete ${address}`]));
-}
+export const test = base.extend<{ net: Net }>({
+  // oxlint-disable-next-line no-empty-pattern -- vitest reads there what a fixture needs
+  net: async ({}, use) => {
+    const net = new Net();
+    try {
+      await use(net);
+    } finally {
+      net.delete();
+    }
+  },
+});

@@ -1,30 +1,15 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { SystemError } from '../../src/system/addon.ts';
-import * as net from './net.ts';
+import { getLink, isPrivate, listen, Net, RTNLGRP_LINK, test, until } from './net.ts';
 
-/** A process in a network namespace of its own, and that namespace's file. */
-async function elsewhere(): Promise<{ path: string; end: () => Promise<void> }> {
-  const child = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up; echo ready; exec sleep 60'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await once(child.stdout, 'data');
-  const end = async () => {
-    const ended = once(child, 'close');
-    child.kill();
-    await ended;
-  };
-  return { path: `/proc/${child.pid}/ns/net`, end };
-}
-
-describe.skipIf(!net.isPrivate)('opening a netlink socket', () => {
-  it('says who it is and what it was given', () => {
-    const first = net.listen({ receiveBuffer: 100_000 }).socket;
-    const second = net.listen().socket;
+describe.skipIf(!isPrivate)('opening a netlink socket', () => {
+  test('says who it is and what it was given', () => {
+    const first = listen({ receiveBuffer: 100_000 }).socket;
+    const second = listen().socket;
     expect(first.portId).toBeGreaterThan(0);
     expect(second.portId).not.toBe(first.portId);
     expect(first.receiveBuffer).toBe(200_000);
@@ -33,30 +18,35 @@ describe.skipIf(!net.isPrivate)('opening a netlink socket', () => {
     second.close();
   });
 
-  it('in another namespace hears that one alone, and switches no thread of ours', async () => {
-    const other = await elsewhere();
-    const before = execFileSync('readlink', ['/proc/self/ns/net'], { encoding: 'utf8' });
+  test('in another namespace hears that one alone, and switches no thread of ours', async ({ net }) => {
+    const other = new Net();
+    const cookie = (): bigint => {
+      const { socket } = listen();
+      socket.close();
+      return socket.netnsCookie;
+    };
+    const before = cookie();
     const there = net.listen({ netns: other.path });
     const here = net.listen();
     try {
-      expect(there.socket.netnsCookie).not.toBe(here.socket.netnsCookie);
-      there.socket.join(net.RTNLGRP_LINK);
-      here.socket.join(net.RTNLGRP_LINK);
-      execFileSync('nsenter', [`--net=${other.path}`, 'ip', 'link', 'set', 'lo', 'mtu', '1400']);
-      await net.until(() => there.heard.length > 0);
+      expect(new Set([before, here.socket.netnsCookie, there.socket.netnsCookie]).size).toBe(3);
+      there.socket.join(RTNLGRP_LINK);
+      here.socket.join(RTNLGRP_LINK);
+      other.batch('link set lo mtu 1400');
+      await until(() => there.heard.length > 0);
       await sleep(20);
       expect(there.heard).toHaveLength(1);
       expect(here.heard).toHaveLength(0);
-      expect(execFileSync('readlink', ['/proc/self/ns/net'], { encoding: 'utf8' })).toBe(before);
+      expect(cookie()).toBe(before);
     } finally {
       there.socket.close();
       here.socket.close();
-      await other.end();
+      other.delete();
     }
   });
 
-  it('names the call that failed and its errno', () => {
-    const attempt = (netns: string) => () => net.listen({ netns });
+  test('names the call that failed and its errno', () => {
+    const attempt = (netns: string) => () => listen({ netns });
     expect(attempt('/run/netns/none')).toThrow(SystemError);
     expect(attempt('/run/netns/none')).toThrow(
       expect.objectContaining({
@@ -70,10 +60,10 @@ describe.skipIf(!net.isPrivate)('opening a netlink socket', () => {
     expect(attempt('/proc/self/ns/uts')).toThrow(
       expect.objectContaining({ code: 'EINVAL', syscall: 'setns' }),
     );
-    expect(() => net.listen({ protocol: 31 })).toThrow(
+    expect(() => listen({ protocol: 31 })).toThrow(
       expect.objectContaining({ code: 'EPROTONOSUPPORT', syscall: 'socket' }),
     );
-    const { socket } = net.listen();
+    const { socket } = listen();
     expect(() => socket.join(100_000)).toThrow(
       expect.objectContaining({ code: 'EINVAL', syscall: 'setsockopt' }),
     );
@@ -83,7 +73,7 @@ describe.skipIf(!net.isPrivate)('opening a netlink socket', () => {
     socket.close();
   });
 
-  it('is refused entry to a namespace without the right to it', () => {
+  test('is refused entry to a namespace without the right to it', () => {
     const script = `
       const addon = require('node-gyp-build')(process.argv[1]);
       addon.setErrorClass(class extends Error {
@@ -99,15 +89,15 @@ describe.skipIf(!net.isPrivate)('opening a netlink socket', () => {
     expect(said).toBe('1 setns\n');
   });
 
-  it('leaves nothing behind when done 10,000 times', async () => {
+  test('leaves nothing behind when done 10,000 times', async () => {
     const descriptors = () => readdirSync('/proc/self/fd').length;
     const threads = () => readdirSync('/proc/self/task').length;
     const resident = () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
     const round = async (count: number) => {
       for (let i = 0; i < count; i++) {
-        const { socket } = net.listen(i % 10 === 0 ? { netns: '/proc/self/ns/net' } : {});
-        socket.join(net.RTNLGRP_LINK);
-        if (i % 5 === 0) void socket.send(net.getLink(i, 0)).catch(() => undefined);
+        const { socket } = listen(i % 10 === 0 ? { netns: '/proc/self/ns/net' } : {});
+        socket.join(RTNLGRP_LINK);
+        if (i % 5 === 0) void socket.send(getLink(i, 0)).catch(() => undefined);
         socket.close();
         if (i % 100 === 0) await sleep(0);
       }

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import * as node from 'node:net';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { flock, mptcpSocket, peerCredentials, sendDatagram, SystemError } from '../../src/system/addon.ts';
-import * as net from './net.ts';
+import { isPrivate, test, until } from './net.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'multihomed-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -26,7 +26,7 @@ describe('unix sockets and files', () => {
       const child = spawn('python3', ['-c', receiver, path], { stdio: ['ignore', 'pipe', 'inherit'] });
       let said = '';
       child.stdout.on('data', (data: Buffer) => (said += data.toString()));
-      await net.until(() => said.includes('bound'));
+      await until(() => said.includes('bound'));
       sendDatagram(path, Buffer.from('READY=1'));
       await once(child, 'close');
       expect(said).toBe('bound\nREADY=1\n');
@@ -77,51 +77,51 @@ describe('unix sockets and files', () => {
   });
 });
 
-describe.skipIf(!net.isPrivate)('a Multipath TCP socket', () => {
+describe.skipIf(!isPrivate)('a Multipath TCP socket', () => {
   for (const [family, address] of [
     ['ipv4', '127.0.0.1'],
     ['ipv6', '::1'],
   ] as const) {
-    it(`listens and connects over ${family}, as the kernel sees it`, async () => {
-      net.ip('link set lo up');
+    test(`listens and connects over ${family}, as the kernel sees it`, async ({ net }) => {
+      const netns = net.path;
       const server = node.createServer((socket) => socket.pipe(socket));
-      server.listen({ fd: mptcpSocket(family, { listen: { address, port: 0 } }) });
+      server.listen({ fd: mptcpSocket(family, { netns, listen: { address, port: 0 } }) });
       await once(server, 'listening');
       const { port } = server.address() as node.AddressInfo;
       const client = new node.Socket({
-        fd: mptcpSocket(family, { bind: { address, port: 0 }, device: 'lo' }),
+        fd: mptcpSocket(family, { netns, bind: { address, port: 0 }, device: 'lo' }),
       });
       client.connect(port, address);
       await once(client, 'connect');
       client.write('hello');
       const [echo] = (await once(client, 'data')) as [Buffer];
       expect(echo.toString()).toBe('hello');
-      const established = execFileSync('ss', ['-HMn', 'state', 'established'], { encoding: 'utf8' });
+      const established = net.sh('ss -HMn state established');
       expect(established.split('\n').filter((line) => line.includes(`:${port}`))).toHaveLength(2);
       client.destroy();
       server.close();
     });
   }
 
-  it('takes an address again at once, and says when it cannot', () => {
-    net.ip('link set lo up');
+  test('takes an address again at once, and says when it cannot', ({ net }) => {
+    const netns = net.path;
     const listen = { address: '127.0.0.1', port: 4433 };
-    const first = mptcpSocket('ipv4', { listen });
-    expect(() => mptcpSocket('ipv4', { listen })).toThrow(
+    const first = mptcpSocket('ipv4', { netns, listen });
+    expect(() => mptcpSocket('ipv4', { netns, listen })).toThrow(
       expect.objectContaining({ code: 'EADDRINUSE', message: expect.stringContaining('127.0.0.1') }),
     );
     closeSync(first);
-    closeSync(mptcpSocket('ipv4', { listen, protocol: 'tcp' }));
-    expect(() => mptcpSocket('ipv4', { bind: { address: '192.0.2.1', port: 0 } })).toThrow(
+    closeSync(mptcpSocket('ipv4', { netns, listen, protocol: 'tcp' }));
+    expect(() => mptcpSocket('ipv4', { netns, bind: { address: '192.0.2.1', port: 0 } })).toThrow(
       expect.objectContaining({ code: 'EADDRNOTAVAIL', syscall: 'bind' }),
     );
-    expect(() => mptcpSocket('ipv4', { device: 'none0' })).toThrow(
+    expect(() => mptcpSocket('ipv4', { netns, device: 'none0' })).toThrow(
       expect.objectContaining({ code: 'ENODEV' }),
     );
-    expect(() => mptcpSocket('ipv4', { device: 'lo'.repeat(10) })).toThrow(
+    expect(() => mptcpSocket('ipv4', { netns, device: 'lo'.repeat(10) })).toThrow(
       expect.objectContaining({ code: 'ENODEV' }),
     );
-    expect(() => mptcpSocket('ipv6', { bind: { address: '127.0.0.1', port: 0 } })).toThrow(
+    expect(() => mptcpSocket('ipv6', { netns, bind: { address: '127.0.0.1', port: 0 } })).toThrow(
       expect.objectContaining({ code: 'EINVAL' }),
     );
     closeSync(mptcpSocket('ipv4', { netns: '/proc/self/ns/net' }));
