@@ -1,5 +1,6 @@
 /** Says that somebody removes what is ours, and who that may be; once, and again after a peace. */
 import { actionText, type Action } from '../plan/action.ts';
+import { LEAVE_ENDPOINTS, LEAVE_ROUTING } from '../plan/contest.ts';
 import type { Log } from '../system/log.ts';
 
 const PEACE = 60_000;
@@ -17,9 +18,8 @@ export class Blame {
     const often = now < this.#last + PEACE;
     if (restored.length > 0) this.#last = now;
     for (const action of restored) {
-      const text =
-        `${actionText(action)}: put back, another program removed it; if that is systemd-networkd, ` +
-        'set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf';
+      const leave = 'endpoint' in action ? LEAVE_ENDPOINTS : LEAVE_ROUTING;
+      const text = `${actionText(action)}: put back, another program removed it; ${leave}`;
       if (often) this.#log.debug(text);
       else this.#log.warn(text);
     }

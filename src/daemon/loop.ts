@@ -24,6 +24,7 @@ import { Alarms } from './alarms.ts';
 import { Blame } from './blame.ts';
 import { Diary } from './diary.ts';
 import { RestoreLimiter } from './restore.ts';
+import { Scribe } from './scribe.ts';
 import { levelOf } from './tell.ts';
 
 /** The kernel says nothing when endpoints or limits are changed by others. */
@@ -61,6 +62,7 @@ export class Loop {
   readonly #diary: Diary;
   readonly #limiter = new RestoreLimiter();
   readonly #blame: Blame;
+  readonly #scribe: Scribe;
   readonly #stale = new Set<Part>(ALL_PARTS);
   readonly #alarms: Alarms;
   /** Interfaces that events named since the last pass; null: any. */
@@ -73,7 +75,6 @@ export class Loop {
   #rehearsed = '';
   /** What the last pass failed with; said once. */
   #trouble = '';
-  #unwritten = '';
   #flushed: string[] = [];
   #running = false;
   #stopped = false;
@@ -89,6 +90,7 @@ export class Loop {
     this.#diary = new Diary(parts.log);
     this.#alarms = new Alarms(parts.clock);
     this.#blame = new Blame(parts.log);
+    this.#scribe = new Scribe(parts.journal, parts.log);
   }
 
   get view(): View | null {
@@ -213,15 +215,18 @@ export class Loop {
     const outcomes = this.#parts.dryRun ? this.#rehearse(allowed) : await this.#do(allowed, snapshot);
     this.#memory = dropRetries(this.#memory);
     this.#write();
-    this.#setTimers(planned, wait);
+    const { objects: contested, until } = this.#limiter.contested(clock.now());
+    const fought = contested !== this.#memory.contested;
+    if (fought) this.#memory = { ...this.#memory, contested };
+    this.#setTimers(planned, wait, until);
     this.#trouble = '';
     this.#parts.onPass(this.#view);
     const done = outcomes.filter((outcome) => !outcome.error).map((outcome) => outcome.action);
     if (this.#memory.resting) this.#flushed.push(...done.map(actionText));
     // Refused or unanswered, it may have been done all the same: what the kernel has tells.
     for (const { action } of outcomes) for (const part of staleBy(action)) this.#stale.add(part);
-    // A refusal changes what is planned, too.
-    return outcomes.length > 0;
+    // A refusal changes what is planned, too, and a fight what is told.
+    return outcomes.length > 0 || fought;
   }
 
   #learn(snapshot: Snapshot): void {
@@ -274,25 +279,16 @@ export class Loop {
 
   /** @returns false when it could not be written */
   #write(): boolean {
-    if (this.#parts.dryRun) return true;
-    try {
-      this.#parts.journal.write(this.#memory, this.#told);
-      this.#unwritten = '';
-      return true;
-    } catch (error) {
-      const text = `the journal cannot be written: ${(error as Error).message}`;
-      if (text !== this.#unwritten) this.#parts.log.error(text);
-      this.#unwritten = text;
-      return false;
-    }
+    return this.#parts.dryRun || this.#scribe.write(this.#memory, this.#told);
   }
 
-  #setTimers(planned: Plan, wait: number | null): void {
+  #setTimers(planned: Plan, wait: number | null, peace: number | null): void {
     this.#alarms.set('endpoints', ENDPOINTS_AGAIN, () => this.wake(['endpoints']));
     if (planned.expires === null) this.#alarms.cancel('expiry');
     // A moment later than said: the kernel counts in jiffies, and before its own end the route still answers.
     else this.#alarms.set('expiry', planned.expires * 1000 + 20, () => this.wake(['routes']));
     if (this.#memory.failures.size > 0) this.#alarms.set('again', TRY_AGAIN, () => this.wake(ALL_PARTS));
+    if (peace !== null) this.#alarms.set('peace', peace, () => this.wake([]));
     if (wait !== null)
       this.#alarms.set('restore', wait, () => this.wake(['policyRules', 'routes', 'endpoints']));
   }

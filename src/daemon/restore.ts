@@ -2,34 +2,30 @@
  * Putting back what somebody else removed: at most ten times in a burst and then once in five seconds, so that two
  * programs of different minds do not keep the kernel busy. systemd-networkd removes foreign policy rules by default.
  */
-import { actionKey, type Action } from '../plan/action.ts';
+import { objectKey, type Action } from '../plan/action.ts';
+import { EMPTY_MEMORY } from '../plan/memory.ts';
 
 const BURST = 10;
 const REFILL = 5_000;
+/** Once a burst was not enough, for how long it must stand before it is nobody's aim any more. */
+const PEACE = 2 * REFILL;
 
 interface Bucket {
   tokens: number;
   filled: number;
 }
 
-/** The object that an action is about: a route by its place, since its gateway may be another each time. */
-function objectOf(action: Action): string | null {
-  if ('route' in action) {
-    const { family, table, destination, prefixLength } = action.route;
-    return `route ${family} ${table} ${destination}/${prefixLength}`;
-  }
-  const [, verb] = action.kind.split(' ');
-  return action.kind === 'limits set' ? null : actionKey(action).replace(` ${verb} `, ' ');
-}
-
 export class RestoreLimiter {
   /** With the link of those that the kernel itself may take away: routes. */
   readonly #stood = new Map<string, number | null>();
   readonly #buckets = new Map<string, Bucket>();
+  /** When it was last missing. */
+  readonly #missed = new Map<string, number>();
+  #contested: ReadonlySet<string> = EMPTY_MEMORY.contested;
 
   /** What was done stands, until we or somebody else removes it. */
   done(action: Action): void {
-    const object = objectOf(action);
+    const object = objectKey(action);
     if (object === null) return;
     if (action.kind.endsWith('delete')) this.#stood.delete(object);
     else this.#stood.set(object, 'route' in action ? action.route.hop.ifindex : null);
@@ -50,12 +46,13 @@ export class RestoreLimiter {
     const restored: Action[] = [];
     let wait: number | null = null;
     for (const action of actions) {
-      const object = objectOf(action);
+      const object = objectKey(action);
       if (object === null || !action.kind.endsWith('add') || !this.#stood.has(object)) {
         allowed.push(action);
         continue;
       }
       const bucket = this.#bucket(object, now);
+      if (bucket.tokens < 1 || this.#missed.has(object)) this.#missed.set(object, now);
       if (bucket.tokens >= 1) {
         bucket.tokens -= 1;
         allowed.push(action);
@@ -66,6 +63,21 @@ export class RestoreLimiter {
       }
     }
     return { allowed, restored, wait };
+  }
+
+  /** @returns what others keep removing, by `objectKey` (the same set while it is the same), and when to ask again */
+  contested(now: number): { objects: ReadonlySet<string>; until: number | null } {
+    let until: number | null = null;
+    for (const [object, last] of this.#missed) {
+      const left = last + PEACE - now;
+      if (left <= 0 || !this.#stood.has(object)) this.#missed.delete(object);
+      else until = until === null ? left : Math.min(until, left);
+    }
+    const same =
+      this.#missed.size === this.#contested.size &&
+      [...this.#missed.keys()].every((object) => this.#contested.has(object));
+    if (!same) this.#contested = new Set(this.#missed.keys());
+    return { objects: this.#contested, until };
   }
 
   #forgetRoutes(touched: ReadonlySet<number> | null): void {

@@ -46,6 +46,23 @@ export function actionKey(action: Action): string {
   return action.kind.startsWith('endpoint') ? actionText(action).replace(/ id \d+$/, '') : actionText(action);
 }
 
+/** The object that it is about, whatever is done with it; null: limits, which are always there. */
+export function objectKey(action: Action): string | null {
+  if ('route' in action) return routeObject(action.route);
+  if ('policyRule' in action) return policyRuleObject(action.policyRule);
+  return 'endpoint' in action ? endpointObject(action.endpoint) : null;
+}
+
+/** By its place, since its gateway may be another each time. */
+export const routeObject = ({ family, table, destination, prefixLength }: NewRoute): string =>
+  `route ${family} ${table} ${destination}/${prefixLength}`;
+
+export const policyRuleObject = (rule: NewPolicyRule): string =>
+  `policy rule ${rule.family} ${policyRuleText(rule)}`;
+
+export const endpointObject = ({ address, ifindex }: Pick<Endpoint, 'address' | 'ifindex'>): string =>
+  `endpoint ${address} ${ifindex}`;
+
 function routeText(route: NewRoute, device: string): string {
   const { hop } = route;
   const destination = route.destination === null ? 'default' : `${route.destination}/${route.prefixLength}`;

@@ -6,6 +6,7 @@ import {
   type Endpoint,
 } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { LEAVE_ENDPOINTS } from './contest.ts';
 import { CHANGEABLE, flagNames } from './flags.ts';
 import type { Memory } from './memory.ts';
 import type { Candidate, UplinkState, Viable } from './uplink.ts';
@@ -74,5 +75,5 @@ export function isThat(added: Endpoint, found: Endpoint): boolean {
 
 export function claimReason(endpoint: Endpoint): string {
   const flags = flagNames(endpoint.flags).join(',') || 'no flags';
-  return `endpoint ${endpoint.id} (${flags}) was made by another program; "ip mptcp endpoint delete id ${endpoint.id}" gives the address free`;
+  return `endpoint ${endpoint.id} (${flags}) was made by another program; ${LEAVE_ENDPOINTS}; "ip mptcp endpoint delete id ${endpoint.id}" gives the address free`;
 }

@@ -2,6 +2,7 @@
 import type { Family } from '../netlink/ip.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { carrierReason, type Verdict } from './assess.ts';
+import { contest } from './contest.ts';
 import { endpointFamily, wantedFlags } from './endpoint.ts';
 import type { Entry } from './entry.ts';
 import type { Fate } from './fate.ts';
@@ -12,10 +13,7 @@ export function describe(entry: Entry, fate: Fate, memory: Memory): Uplink {
   const { candidate, endpoint } = entry;
   const { link, rule } = candidate.selected;
   const lingers = endpoint !== null && fate.lingering.includes(endpoint);
-  const verdict = entry.verdict ?? {
-    state: 'verified' as const,
-    reason: 'routes and policy rules come next',
-  };
+  const verdict = told(entry, memory);
   return {
     key: `${link.index}/${candidate.address.address}`,
     state: lingers && verdict.state !== 'conflict' ? 'lingering' : verdict.state,
@@ -32,6 +30,12 @@ export function describe(entry: Entry, fate: Fate, memory: Memory): Uplink {
     endpoint,
     flags: endpoint?.flags ?? wantedFlags(candidate, memory),
   };
+}
+
+function told(entry: Entry, memory: Memory): Verdict {
+  const reason = contest(entry, memory);
+  if (reason !== null) return { state: 'conflict', reason };
+  return entry.verdict ?? { state: 'verified', reason: 'routes and policy rules come next' };
 }
 
 const stays = (family: Family): string =>

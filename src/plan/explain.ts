@@ -6,6 +6,7 @@ import type { Configuration, Rule } from '../rules/rule.ts';
 import type { Snapshot, Way } from '../snapshot/snapshot.ts';
 import { actionText } from './action.ts';
 import { carrierReason } from './assess.ts';
+import { contest } from './contest.ts';
 import { additions } from './difference.ts';
 import type { Entry } from './entry.ts';
 import { flagNames } from './flags.ts';
@@ -92,7 +93,7 @@ function explainUplink(
   );
   const { address, state, reason } = uplink;
   const steps = entry ? addressSteps(entry, link, snapshot, memory) : [linkStep(link)];
-  return { address, state, reason, steps: afterStop(steps), advice: advise(uplink, link, entry) };
+  return { address, state, reason, steps: afterStop(steps), advice: advise(uplink, link, entry, memory) };
 }
 
 const linkStep = (link: Link): Step => ({
@@ -185,7 +186,7 @@ function wayText(way: Way, snapshot: Snapshot): string {
   return `by ${devices}${way.gateway ? ` via ${way.gateway}` : ''}, table ${tableName(way.table)}`;
 }
 
-function advise(uplink: Uplink, link: Link, entry: Entry | undefined): string | null {
+function advise(uplink: Uplink, link: Link, entry: Entry | undefined, memory: Memory): string | null {
   const family = uplink.family === 'ipv6' ? ' -6' : '';
   switch (uplink.state) {
     case 'no carrier':
@@ -197,6 +198,8 @@ function advise(uplink: Uplink, link: Link, entry: Entry | undefined): string | 
     case 'no free slot':
       return 'ip mptcp endpoint show  lists who has the slots; the first that is deleted is taken';
     case 'conflict':
+      if (entry && contest(entry, memory) !== null)
+        return 'multihomed doctor  looks for the programs that may do it';
       return entry?.verdict?.routed
         ? `ip${family} rule show  lists what stands before ours; delete the one named above, or give it a number above 8689`
         : 'delete what is named above, or give the other interface another address';

@@ -33,6 +33,8 @@ export interface Memory {
   readonly unknownFlags: number;
   /** The kernel's refusals, by `actionKey`. */
   readonly failures: ReadonlyMap<string, Failure>;
+  /** What others keep removing, by `objectKey`. */
+  readonly contested: ReadonlySet<string>;
   /** After `flush`: nothing is made until the next reload. */
   readonly resting: boolean;
 }
@@ -45,5 +47,6 @@ export const EMPTY_MEMORY: Memory = {
   limitMax: null,
   unknownFlags: 0,
   failures: new Map(),
+  contested: new Set(),
   resting: false,
 };

@@ -7,6 +7,7 @@ import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { actionKey, type Action } from './action.ts';
+import { contest } from './contest.ts';
 import { describe, orphans, withoutAddress } from './describe.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
 import { standing } from './endpoint.ts';
@@ -42,7 +43,9 @@ export function plan(
   claimTables(entries);
   for (const entry of entries) verifyEntry(entry, snapshot, memory, foresee);
   const active = new Set<Family>(
-    entries.filter((entry) => entry.verdict?.state === 'active').map((entry) => entry.candidate.family),
+    entries
+      .filter((entry) => entry.verdict?.state === 'active' && contest(entry, memory) === null)
+      .map((entry) => entry.candidate.family),
   );
   const fate = decideFate(entries, owned, active);
   const endpointAdds = grantSlots(entries, snapshot, memory, owned, fate);

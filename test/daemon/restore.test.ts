@@ -1,7 +1,7 @@
 /** What others remove is put back ten times in a burst and then once in five seconds, and nobody is blamed for less. */
 import { describe, expect, test } from 'vitest';
 import { RestoreLimiter } from '../../src/daemon/restore.ts';
-import type { Action } from '../../src/plan/action.ts';
+import { objectKey, type Action } from '../../src/plan/action.ts';
 
 const NONE: ReadonlySet<number> = new Set();
 
@@ -113,5 +113,46 @@ describe('what is put back', () => {
     tries(limiter, policyRule('add'), 10, 0);
     const found = limiter.allow([policyRule('add'), policyRule('add', 8682)], NONE, 0);
     expect(found.allowed).toEqual([policyRule('add', 8682)]);
+  });
+});
+
+describe('what is contested', () => {
+  const object = objectKey(policyRule('add'))!;
+  const fought = (): RestoreLimiter => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    return limiter;
+  };
+
+  test('is nothing while a burst is enough', () => {
+    const limiter = fought();
+    tries(limiter, policyRule('add'), 10, 1);
+    expect(limiter.contested(10)).toEqual({ objects: new Set(), until: null });
+  });
+
+  test('is what was removed once more, and for ten seconds after it was missing last', () => {
+    const limiter = fought();
+    tries(limiter, policyRule('add'), 11, 0);
+    expect(limiter.contested(0)).toEqual({ objects: new Set([object]), until: 10_000 });
+    // Put back and removed again.
+    tries(limiter, policyRule('add'), 1, 0, 6_000);
+    expect(limiter.contested(15_000)).toEqual({ objects: new Set([object]), until: 1_000 });
+    expect(limiter.contested(16_000)).toEqual({ objects: new Set(), until: null });
+  });
+
+  test('is the same set while nothing changes', () => {
+    const limiter = fought();
+    tries(limiter, policyRule('add'), 11, 0);
+    expect(limiter.contested(1)).not.toBe(limiter.contested(20_000));
+    expect(limiter.contested(20_000).objects).toBe(limiter.contested(20_001).objects);
+    tries(limiter, policyRule('add'), 11, 0, 20_002);
+    expect(limiter.contested(20_002).objects).toBe(limiter.contested(20_003).objects);
+  });
+
+  test('is not what we took away ourselves', () => {
+    const limiter = fought();
+    tries(limiter, policyRule('add'), 11, 0);
+    limiter.done(policyRule('delete'));
+    expect(limiter.contested(1).objects).toEqual(new Set());
   });
 });

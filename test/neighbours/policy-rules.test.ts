@@ -6,7 +6,10 @@ import { Remover } from './remover.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-test('each is put back ten times, then once in five seconds; the endpoints stay', async ({ lab, keep }) => {
+test('each is put back ten times, then once in five seconds, and status says conflict; the endpoints stay', async ({
+  lab,
+  keep,
+}) => {
   const eth = lab.cable('eth0').connect().give(6).route(6);
   const daemon = await lab.daemon({ 'eth*': 'subflow' }, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
@@ -17,7 +20,14 @@ test('each is put back ten times, then once in five seconds; the endpoints stay'
   await remover.start();
   const started = Date.now();
   await expect.poll(() => [...remover.came.values()]).toEqual([10, 10, 10, 10]);
-  await sleep(3_000);
+  const conflict = /^conflict: .* keeps removing its policy rules; .*ManageForeignRoutingPolicyRules=no/;
+  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(conflict);
+  // It does not come and go with each time that they are put back.
+  const told = (): number => daemon.log.split(`eth0 ${eth.address()}: `).length;
+  const once = told();
+  for (const until = Date.now() + 7_000; Date.now() < until; await sleep(100))
+    expect(await daemon.stateOf(eth.address())).toMatch(conflict);
+  expect(told()).toBe(once);
   const most = 11 + Math.floor((Date.now() - started) / 5_000);
   for (const times of remover.came.values()) expect(times).toBeLessThanOrEqual(most);
   expect(lab.host.endpoints()).toEqual(before);
@@ -26,6 +36,8 @@ test('each is put back ten times, then once in five seconds; the endpoints stay'
   await remover.end();
   await expect.poll(() => lab.host.rules().length, { timeout: 6_000 }).toBe(2);
   await expect.poll(() => lab.host.rules(6).length, { timeout: 6_000 }).toBe(2);
-  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active: default route/);
+  await expect
+    .poll(() => daemon.stateOf(eth.address()), { timeout: 15_000 })
+    .toMatch(/^active: default route/);
   expect(lab.host.rules(4, 'all').map(({ priority }) => priority)).toContain(77);
 });

@@ -1,0 +1,30 @@
+/** Writes the journal at each change of what is owned or told; a disk that fails is said once, not at each pass. */
+import type { Journal } from '../actions/journal.ts';
+import type { ToldRecord } from '../hooks/dispatcher.ts';
+import type { Memory } from '../plan/memory.ts';
+import type { Log } from '../system/log.ts';
+
+export class Scribe {
+  readonly #journal: Journal;
+  readonly #log: Log;
+  #trouble = '';
+
+  constructor(journal: Journal, log: Log) {
+    this.#journal = journal;
+    this.#log = log;
+  }
+
+  /** @returns false when it could not be written */
+  write(memory: Memory, told: ToldRecord): boolean {
+    try {
+      this.#journal.write(memory, told);
+      this.#trouble = '';
+      return true;
+    } catch (error) {
+      const text = `the journal cannot be written: ${(error as Error).message}`;
+      if (text !== this.#trouble) this.#log.error(text);
+      this.#trouble = text;
+      return false;
+    }
+  }
+}
