@@ -15,16 +15,24 @@ const MOST_OF_ONE = 16;
 const SILENCE = 10_000;
 /** Unanswered requests of one client, in characters: more than one read brings. */
 const MOST_WAITING = 256 << 10;
-/** They stay, so they may never take all the places of those who ask once. */
+/** Of those who are not root. They stay, so they may never take all the places of those who ask once. */
 const MOST_WATCHERS = 16;
 /** Bytes that a watcher may leave unread. */
 const MOST_UNREAD = 1 << 20;
+const ROOT = 0;
+
+interface Request {
+  readonly [key: string]: unknown;
+}
+
+/** With the users whose they are. */
+type Clients = Map<Socket, number>;
 
 /** `change`: for root alone. */
 export interface Verb {
   readonly change: boolean;
   /** A value for JSON; what it throws is told to the client as its error. */
-  readonly answer: (request: { readonly [key: string]: unknown }) => unknown;
+  readonly answer: (request: Request) => unknown;
   /** The client stays, and is sent what is published; the answer, which must be no promise, is the first of it. */
   readonly watch?: boolean;
 }
@@ -40,17 +48,18 @@ export async function serve(
   verbs: Readonly<Record<string, Verb>>,
   log: Log,
 ): Promise<ControlServer> {
-  const clients = new Map<Socket, number>();
-  const watchers = new Set<Socket>();
+  const clients: Clients = new Map();
+  const watchers: Clients = new Map();
   let published = '';
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    if (!hasPlace(client, clients)) return void client.destroy();
-    clients.set(client, uidOf(client));
+    const uid = uidOf(client);
+    if (!hasPlace(uid, clients)) return void client.destroy();
+    clients.set(client, uid);
     client.on('close', () => {
       clients.delete(client);
       watchers.delete(client);
     });
-    attend(client, verbs, watchers);
+    attend({ client, uid, verbs, watchers });
   });
   // The lock is held, so whatever socket is there was left by a daemon that is gone.
   rmSync(path, { force: true });
@@ -63,7 +72,7 @@ export async function serve(
       const text = line({ version: DOCUMENT_VERSION, answer: document() });
       if (text === published) return;
       published = text;
-      for (const client of watchers) {
+      for (const client of watchers.keys()) {
         // Whoever does not read is let go; nothing is kept for later.
         if (client.writableLength > MOST_UNREAD) client.destroy();
         else if (client.writable) client.write(text);
@@ -89,8 +98,15 @@ function listening(server: Server, path: string): Promise<void> {
 
 const line = (document: object): string => `${JSON.stringify(document)}\n`;
 
-function attend(client: Socket, verbs: Readonly<Record<string, Verb>>, watchers: Set<Socket>): void {
-  const may = mayChange(client);
+interface Visit {
+  readonly client: Socket;
+  readonly uid: number;
+  readonly verbs: Readonly<Record<string, Verb>>;
+  readonly watchers: Clients;
+}
+
+function attend(visit: Visit): void {
+  const { client } = visit;
   let text = '';
   client.setEncoding('utf8');
   client.setTimeout(SILENCE, () => client.destroy());
@@ -105,7 +121,8 @@ function attend(client: Socket, verbs: Readonly<Record<string, Verb>>, watchers:
   client.on('data', (chunk: string) => {
     text += chunk;
     if (text.length > MOST_WAITING) return void client.destroy();
-    if (!answering) void answerAll();
+    // Whatever goes wrong in an answer is the end of this client, and of nobody else.
+    if (!answering) answerAll().catch(() => client.destroy());
   });
   /** One after the other: whoever asks faster than he reads waits, and costs no more than one answer. */
   const answerAll = async (): Promise<void> => {
@@ -114,8 +131,9 @@ function attend(client: Socket, verbs: Readonly<Record<string, Verb>>, watchers:
     for (let end = text.indexOf('\n'); end !== -1 && !client.destroyed; end = text.indexOf('\n')) {
       const each = text.slice(0, end);
       text = text.slice(end + 1);
-      if (!watch(client, each, verbs, watchers) && !client.write(line(await respond(each, verbs, may))))
-        await new Promise<void>((resume) => client.once('drain', resume).once('close', resume));
+      const request = parse(each);
+      if (!watch(visit, request)) client.write(line(await respond(visit, request)));
+      if (client.writableNeedDrain) await drained(client);
       // Others have their turn between two answers.
       await new Promise<void>((resume) => setImmediate(resume));
     }
@@ -126,26 +144,31 @@ function attend(client: Socket, verbs: Readonly<Record<string, Verb>>, watchers:
   };
 }
 
+/** Or closed. */
+function drained(client: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const resume = (): void => {
+      client.off('drain', resume).off('close', resume);
+      resolve();
+    };
+    client.on('drain', resume).on('close', resume);
+  });
+}
+
 /** In one go: nothing is published between the answer and the first change. @returns whether it was asked for */
-function watch(
-  client: Socket,
-  text: string,
-  verbs: Readonly<Record<string, Verb>>,
-  watchers: Set<Socket>,
-): boolean {
-  const request = parse(text);
-  const name = String(request?.['ask']);
-  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+function watch({ client, uid, verbs, watchers }: Visit, request: Request | null): boolean {
+  const verb = verbOf(request, verbs);
   if (!request || !verb?.watch) return false;
   const version = DOCUMENT_VERSION;
-  if (watchers.size >= MOST_WATCHERS && !watchers.has(client)) {
+  const others = [...watchers.values()].filter((each) => each !== ROOT).length;
+  if (uid !== ROOT && others >= MOST_WATCHERS && !watchers.has(client)) {
     client.end(line({ version, error: `${MOST_WATCHERS} others watch already` }));
     return true;
   }
   try {
     client.write(line({ version, answer: verb.answer(request) }));
     client.setTimeout(0);
-    watchers.add(client);
+    watchers.set(client, uid);
   } catch (error) {
     client.end(line({ version, error: error instanceof Error ? error.message : String(error) }));
   }
@@ -153,17 +176,14 @@ function watch(
 }
 
 async function respond(
-  line: string,
-  verbs: Readonly<Record<string, Verb>>,
-  may: boolean,
+  { uid, verbs }: Visit,
+  request: Request | null,
 ): Promise<{ version: number; answer?: unknown; error?: string }> {
   const version = DOCUMENT_VERSION;
-  const request = parse(line);
   if (!request) return { version, error: 'a request is one JSON object on one line: {"ask":"status"}' };
-  const name = String(request['ask']);
-  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  const verb = verbOf(request, verbs);
   if (!verb) return { version, error: `unknown request; known are ${Object.keys(verbs).join(', ')}` };
-  if (verb.change && !may) return { version, error: `${ROOT_ONLY} change anything` };
+  if (verb.change && !mayChange(uid)) return { version, error: `${ROOT_ONLY} change anything` };
   try {
     return { version, answer: await verb.answer(request) };
   } catch (error) {
@@ -171,28 +191,30 @@ async function respond(
   }
 }
 
-function parse(line: string): { readonly [key: string]: unknown } | null {
+function parse(line: string): Request | null {
   if (line.length > LONGEST_REQUEST) return null;
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? (value as { [key: string]: unknown }) : null;
+    return typeof value === 'object' && value !== null ? (value as Request) : null;
   } catch {
     return null;
   }
 }
 
+/** Only a text names one: an object in its place could throw when it is made a text. */
+function verbOf(request: Request | null, verbs: Readonly<Record<string, Verb>>): Verb | undefined {
+  const name = request?.['ask'];
+  return typeof name === 'string' && Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+}
+
 /** Root always has a place, and nobody else takes all of them. */
-function hasPlace(client: Socket, clients: ReadonlyMap<Socket, number>): boolean {
-  const uid = uidOf(client);
-  if (uid === 0) return true;
+function hasPlace(uid: number, clients: Clients): boolean {
+  if (uid === ROOT) return true;
   const same = [...clients.values()].filter((each) => each === uid).length;
   return clients.size < MOST_CLIENTS && same < MOST_OF_ONE;
 }
 
-function mayChange(client: Socket): boolean {
-  const uid = uidOf(client);
-  return uid === 0 || uid === process.geteuid?.();
-}
+const mayChange = (uid: number): boolean => uid === ROOT || uid === process.geteuid?.();
 
 /** SO_PEERCRED is of the moment of connecting, and cannot be claimed; -1: gone already. */
 function uidOf(client: Socket): number {
