@@ -2,8 +2,8 @@
  * The tests, in network, mount and process namespaces of their own: nothing of the host's is seen or changed. Run by
  * root, they are run once more by an ordinary user in a user namespace. Arguments are vitest's.
  *
- * MULTIHOMED_TEST_SUMMARY=FILE is given the closing line too. CI=true: what would be skipped for want of a part of
- * the system is a failure.
+ * MULTIHOMED_TEST_AS=root|nobody: one of the two alone. MULTIHOMED_TEST_SUMMARY=FILE is given the closing line too.
+ * CI=true: what would be skipped for want of a part of the system is a failure.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,6 +17,11 @@ const project = fileURLToPath(new URL('..', import.meta.url));
 const [, , ...given] = process.argv;
 const root = process.geteuid() === 0;
 const ci = process.env.CI === 'true';
+const as = process.env.MULTIHOMED_TEST_AS;
+if (as !== undefined && !(root && ['root', 'nobody'].includes(as))) {
+  console.error('MULTIHOMED_TEST_AS is root or nobody, and only root can choose');
+  process.exit(2);
+}
 const results = mkdtempSync(join(tmpdir(), 'multihomed-results-'));
 // Debian's own programs before those of somebody's home, which another user could not run.
 const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', process.env.PATH].join(':');
@@ -63,7 +68,8 @@ function run(name, world, { where = project, node = process.execPath, args }) {
   if (name === 'user') chownSync(folder, NOBODY, NOBODY);
   const file = join(folder, 'results.json');
   const vitest = [join(where, 'node_modules/vitest/vitest.mjs'), 'run', '--configLoader', 'runner', ...args];
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const shown = given.some((each) => each.startsWith('--reporter')) ? [] : ['--reporter=default'];
+  const reporters = [...shown, '--reporter=json', `--outputFile.json=${file}`];
   const inside = world.length > 0 ? [...world, 'sh', '-c', prepare, 'sh'] : [];
   const [program, ...rest] = [...inside, node, ...vitest, ...reporters];
   const { status, signal } = spawnSync(program, rest, {
@@ -91,8 +97,9 @@ chmodSync(results, 0o755);
 try {
   const main = root ? asRoot : asUser;
   const why = forbidden(main);
-  if (why === null) runs.push(run(root ? 'root' : 'own', main, { args: [...coverage, ...given] }));
-  else {
+  if (why === null) {
+    if (as !== 'nobody') runs.push(run(root ? 'root' : 'own', main, { args: [...coverage, ...given] }));
+  } else {
     missing.push(
       `the tests on the kernel: this host does not let ${root ? 'root' : 'an ordinary user'} make namespaces (${why})` +
         (root
@@ -101,7 +108,7 @@ try {
     );
     runs.push(run('pure', [], { args: [...coverage, ...given] }));
   }
-  if (root && why === null) {
+  if (root && why === null && as !== 'root') {
     const whyNot = forbidden(asNobody) ?? unreadable();
     const rest = given.filter((each) => !each.startsWith('--coverage'));
     const args = ['--passWithNoTests', ...(chosen ? [] : ['test/kernel', 'test/native']), ...rest];

@@ -149,7 +149,9 @@ function filesystem({ kernel, busybox, kmod, libkmod, release }, work, args) {
   cpSync(join(here, 'guest.sh'), join(root, 'guest'));
   chmodSync(join(root, 'guest'), 0o755);
   const quoted = args.map((each) => `'${each.replaceAll("'", "'\\''")}'`).join(' ');
-  writeFileSync(join(root, 'tests'), `exec node test/run.mjs ${quoted}\n`);
+  const as = process.env.MULTIHOMED_TEST_AS;
+  const only = as === undefined ? '' : `MULTIHOMED_TEST_AS=${as} `;
+  writeFileSync(join(root, 'tests'), `${only}exec node test/run.mjs ${quoted}\n`);
 
   const image = join(work, 'disk.ext4');
   const make = ['mke2fs', '-q', '-t', 'ext4', '-O', '^has_journal', '-d', root, image, '2G'];
@@ -170,11 +172,12 @@ function library(folder) {
   return found;
 }
 
-/** The standard library without what is only for developers. */
+/** The standard library without what is only for developers; with what is compiled, which is told by its times. */
 function putPython(root) {
   const real = basename(realpathSync(find('python3')));
   cpSync(join('/usr/lib', real), join(root, 'usr/lib', real), {
     recursive: true,
-    filter: (path) => !/\/(test|idlelib|ensurepip|lib2to3|tkinter|__pycache__|config-3[^/]*)$/.test(path),
+    preserveTimestamps: true,
+    filter: (path) => !/\/(test|idlelib|ensurepip|lib2to3|tkinter|config-3[^/]*)$/.test(path),
   });
 }

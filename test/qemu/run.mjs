@@ -17,6 +17,11 @@ if (!/^\d+\.\d+$/.test(version ?? '')) {
   console.error('usage: node test/qemu/run.mjs 6.1|6.12 [vitest arguments]');
   process.exit(2);
 }
+const as = process.env.MULTIHOMED_TEST_AS;
+if (as !== undefined && !['root', 'nobody'].includes(as)) {
+  console.error('MULTIHOMED_TEST_AS is root or nobody');
+  process.exit(2);
+}
 /**
  * The guest's clock counts its instructions, a nanosecond each, and jumps over idle times: however slow this machine
  * is, to the guest it is a decent one, and no time-out has to be longer. With a second processor 6.1 often hangs while it
