@@ -1,4 +1,5 @@
 /** What somebody else removes is put back, and not for ever at full speed. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';
@@ -70,6 +71,30 @@ test.for([
   await expect.poll(has, { timeout: 6_000 }).toBe(true);
   // A little of the five seconds had passed while the ten were put back.
   expect(Date.now() - last).toBeGreaterThan(2_000);
+  expect(lab.host.endpoints()).toHaveLength(1);
+});
+
+test('a route at most ten times in a burst, and then status names the conflict', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const daemon = await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  await expect.poll(() => lab.host.ip('-6 address show dev eth0 scope link -tentative')).toContain('fe80');
+  const table = lab.host.table('eth0');
+  const has = (): boolean => lab.host.ip(`route show table ${table}`).includes('default');
+  const comesBack = async (): Promise<boolean> => {
+    for (const until = Date.now() + 1_000; !has() && Date.now() < until;) await sleep(5);
+    return has();
+  };
+  let restored = -1;
+  do {
+    lab.host.ip(`route del default table ${table}`);
+    restored++;
+  } while (await comesBack());
+  // The first is nobody's where the link-local address came in the same pass.
+  expect([10, 11]).toContain(restored);
+  expect(await daemon.stateOf(eth.address())).toMatch(
+    /^conflict: another program keeps removing its routes; .*ManageForeignRoutes=no/,
+  );
   expect(lab.host.endpoints()).toHaveLength(1);
 });
 
