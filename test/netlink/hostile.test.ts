@@ -1,6 +1,9 @@
 /**
  * Bytes that no kernel sends: decoders answer or throw DecodeError, whatever comes, and look at nothing outside the
  * message. MULTIHOMED_INPUTS=1000000 for a long run, MULTIHOMED_SEED=N for another.
+ *
+ * They are not led by coverage: 100,000 inputs, kept where V8's block coverage had something new, came to 352 blocks of
+ * decoders, and as many blind ones, in two thirds of the time, to 355.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
