@@ -32,6 +32,8 @@ export type Version = 4 | 6;
 /** What multihomed's routes and policy rules carry. */
 export const OURS = '86';
 const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'implicit', 'laminar'];
+/** What `ip` has no word for yet (implicit in 6.1), it shows in hexadecimal. */
+const isRaw = (raw: unknown, at: number): boolean => ((Number(`0x${String(raw ?? 0)}`) >> at) & 1) === 1;
 
 export class Netns {
   readonly name: string;
@@ -72,13 +74,15 @@ export class Netns {
 
   endpoints(): EndpointShown[] {
     type Shown = { address: string; id: number; dev?: string; port?: number; [flag: string]: unknown };
-    return this.json<Shown[]>('mptcp endpoint show').map(({ address, id, dev = '', port, ...rest }) => ({
-      address,
-      id,
-      dev,
-      flags: FLAGS.filter((flag) => rest[flag] === true),
-      ...(port === undefined ? {} : { port }),
-    }));
+    return this.json<Shown[]>('mptcp endpoint show').map(
+      ({ address, id, dev = '', port, rawflags, ...rest }) => ({
+        address,
+        id,
+        dev,
+        flags: FLAGS.filter((flag, at) => rest[flag] === true || isRaw(rawflags, at)),
+        ...(port === undefined ? {} : { port }),
+      }),
+    );
   }
 
   /** `ADDRESS DEV FLAG,FLAG` of each. */
