@@ -55,9 +55,10 @@ function explanationText({ interface: name, rules, uplinks, advice }: Explanatio
     const width = Math.max(...uplink.steps.map((step) => step.name.length));
     for (const step of uplink.steps)
       lines.push(
-        `    ${paint(step.state, MARKS[step.state])} ${step.name.padEnd(width)}  ${paint(step.state, printable(step.evidence))}`,
+        `    ${paint(step.state, MARKS[step.state])} ${step.name.padEnd(width)}  ${paint(step.state, printable(step.evidence))}`.trimEnd(),
       );
-    if (uplink.state !== 'active') lines.push(`    ${printable(uplink.reason)}`);
+    const isSaid = uplink.steps.some((step) => step.evidence === uplink.reason);
+    if (uplink.state !== 'active' && !isSaid) lines.push(`    ${printable(uplink.reason)}`);
     if (uplink.advice) lines.push(`    ${colours.cyan('→')} ${uplink.advice}`);
   }
   if (advice) lines.push('', `  ${colours.cyan('→')} ${advice}`);
