@@ -106,7 +106,7 @@ const PAINT: Readonly<Record<Severity, (text: string) => string>> = {
 const ORDER: readonly Severity[] = ['fault', 'warning', 'note', 'ok'];
 
 /** The worst first; what is well is told too, so that one sees that it was looked at. */
-export function doctorText(findings: readonly Finding[], report: string | null): string {
+function doctorText(findings: readonly Finding[], report: string | null): string {
   const lines = ORDER.flatMap((severity) =>
     findings
       .filter((each) => each.severity === severity)

@@ -31,7 +31,7 @@ export async function statusCommand(
 }
 
 /** Written for a person; nothing in it is promised. */
-export function statusText(status: StatusDocument): string {
+function statusText(status: StatusDocument): string {
   const { daemon, limits, endpoints, problems } = status;
   const lines = [
     daemon === null

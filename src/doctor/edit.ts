@@ -106,7 +106,7 @@ function ordered(file: string, text: string, first: string, then: string): boole
   return keys.indexOf(first) !== -1 && keys.indexOf(first) < keys.indexOf(then);
 }
 
-export function applied(text: string, changes: readonly Change[]): string {
+function applied(text: string, changes: readonly Change[]): string {
   const lines = text.split('\n');
   return lines
     .flatMap((line, at) => {

@@ -1,7 +1,7 @@
 /** What a check has to say. */
 
 /** From best to worst. `note`: worth knowing, nothing to mend. */
-export const SEVERITIES = ['ok', 'note', 'warning', 'fault'] as const;
+const SEVERITIES = ['ok', 'note', 'warning', 'fault'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 export interface Finding {

@@ -10,7 +10,7 @@ import type { Viable } from './uplink.ts';
 /** Its own subnet by its own link, where another link has the same subnet. */
 export const PRIORITY_TWIN = 8680;
 /** Main's routes that are more specific than a default. */
-export const PRIORITY_SPECIFIC = 8682;
+const PRIORITY_SPECIFIC = 8682;
 /** What leads from the address into its table. */
 export const PRIORITY = 8684;
 

@@ -72,7 +72,7 @@ const PER_INTERFACE = `a number from 1 to ${MAX_ENDPOINTS}, or all`;
 const TABLE = `auto, or a number from 1 to ${MAX_TABLE} other than 253 to 255`;
 const GLOB = 'a glob, such as "cdc_*|qmi_wwan"';
 
-export const ruleSchema = z.strictObject(
+const ruleSchema = z.strictObject(
   {
     flags: flagWords.describe('What the endpoint is for; ignore: nothing is done'),
     port: whole(1, 65535, PORT).describe('A port on which subflows are accepted too; with signal').optional(),
@@ -162,7 +162,6 @@ export const configurationSchema = z.strictObject({
 });
 
 export type RuleShape = z.infer<typeof ruleSchema>;
-export type LimitsShape = z.infer<typeof limitsSchema>;
 export type HooksShape = z.infer<typeof hooksSchema>;
 
 /** The keys that a map may have, by the path of keys that leads to it from a rule, `limits` or `hooks`. */

@@ -17,8 +17,8 @@ export const RT_TABLE_LOCAL = 255;
 export const isReservedTable = (table: number): boolean =>
   table === 0 || table === RT_TABLE_DEFAULT || table === RT_TABLE_MAIN || table === RT_TABLE_LOCAL;
 
-export const RT_SCOPE_UNIVERSE = 0;
-export const RT_SCOPE_LINK = 253;
+const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 export const RTN_UNICAST = 1;
 const RTNH_F_DEAD = 1;
