@@ -2,7 +2,7 @@
  * What must outlive a crash: which endpoints are ours, which limits were raised, what hooks were told. Written before
  * the endpoint is added. A record of another boot or namespace owns nothing.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Memory } from '../plan/memory.ts';
 import { EMPTY_MEMORY } from '../plan/memory.ts';
 
@@ -85,7 +85,9 @@ export class Journal {
     const fresh = `${this.#path}.new`;
     // Its folder is ours alone; a left-over of a crash is taken away rather than opened.
     rmSync(fresh, { force: true });
-    writeFileSync(fresh, text, { flag: 'wx', mode: 0o644 });
+    writeFileSync(fresh, text, { flag: 'wx', mode: 0o600 });
+    // Whatever the umask: everybody may ask what is ours, without a daemon too.
+    chmodSync(fresh, 0o644);
     renameSync(fresh, this.#path);
     this.#last = text;
   }

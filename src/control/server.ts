@@ -134,14 +134,21 @@ function attend(visit: Visit): void {
       const request = parse(each);
       if (!watch(visit, request)) client.write(line(await respond(visit, request)));
       if (client.writableNeedDrain) await drained(client);
-      // Others have their turn between two answers.
-      await new Promise<void>((resume) => setImmediate(resume));
+      await turn();
     }
     if (text.length > LONGEST_REQUEST) client.destroy();
     answering = false;
     if (ended) client.end();
     else client.resume();
   };
+}
+
+let last: Promise<void> = Promise.resolve();
+
+/** One answer in each turn of the event loop, whoever asks: the network does not wait for more than that. */
+function turn(): Promise<void> {
+  last = last.then(() => new Promise((resume) => setImmediate(resume)));
+  return last;
 }
 
 /** Or closed. */
