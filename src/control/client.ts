@@ -20,7 +20,7 @@ export function ask(
     client.setEncoding('utf8');
     client.setTimeout(PATIENCE, () => client.destroy(new ControlError('the daemon does not answer')));
     client.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      if (isAlone(error)) resolve(undefined);
       else reject(asControlError(error));
     });
     client.on('connect', () => client.write(`${JSON.stringify(request)}\n`));
@@ -35,6 +35,11 @@ export function ask(
     });
     client.on('close', () => reject(new ControlError('the daemon closed the connection without an answer')));
   });
+}
+
+/** Nobody listens. A reset while connecting comes of a daemon that ended before it took us: it knows of no request. */
+function isAlone({ code, syscall }: NodeJS.ErrnoException): boolean {
+  return code === 'ENOENT' || code === 'ECONNREFUSED' || (code === 'ECONNRESET' && syscall === 'connect');
 }
 
 function asControlError(error: NodeJS.ErrnoException): Error {
@@ -65,7 +70,7 @@ export function watch(
     client.on('error', (error: NodeJS.ErrnoException) => {
       // A connection that breaks is one that ended.
       failure = error instanceof ControlError ? error : null;
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      if (isAlone(error)) resolve(undefined);
       else reject(asControlError(error));
     });
     client.on('connect', () => {
