@@ -2,7 +2,15 @@
 import { Writer } from '../../src/netlink/bytes.ts';
 import { addressBytes, addressFamily, familyNumber } from '../../src/netlink/ip.ts';
 import type { Message } from '../../src/netlink/message.ts';
-import type { ModelAddress, ModelEndpoint, ModelLink, ModelRoute, ModelRule, State } from './state.ts';
+import type {
+  ModelAddress,
+  ModelEndpoint,
+  ModelLink,
+  ModelNexthop,
+  ModelRoute,
+  ModelRule,
+  State,
+} from './state.ts';
 
 const NLM_F_MULTI = 2;
 const RTNH_F_DEAD = 1;
@@ -72,13 +80,15 @@ export function encodeRoute(route: ModelRoute, state: State): Buffer {
     .u8(route.protocol)
     .u8(route.scope)
     .u8(route.type)
-    // Marks that say nothing of use: a lost carrier takes no route away.
-    .u32(only && single ? hopFlags(only) & ~RTNH_F_LINKDOWN : 0)
+    .u32(only && single ? hopFlags(only) : 0)
     .attributeU32(15, route.table);
   if (route.prefixLength > 0) writer.attributeBytes(1, addressBytes(route.destination));
   if (route.metric > 0 || route.family === 'ipv6') writer.attributeU32(6, route.metric);
   if (route.preferredSource) writer.attributeBytes(7, addressBytes(route.preferredSource));
   if (route.metrics) writer.nest(8, (nest) => nest.bytes(route.metrics!));
+  if (route.nexthop !== undefined) writer.attributeU32(30, route.nexthop);
+  if (route.expires !== undefined)
+    writer.attribute(12, (cache) => cacheInfo(cache, route.expires! - state.now));
   if (only && single) {
     writer.attributeU32(4, only.ifindex);
     if (only.gateway) gateway(writer, route, only.gateway);
@@ -91,7 +101,7 @@ export function encodeRoute(route: ModelRoute, state: State): Buffer {
         const attributes = inner.done();
         list
           .u16(8 + attributes.length)
-          .u8(hopFlags(hop) & ~RTNH_F_LINKDOWN)
+          .u8(hopFlags(hop))
           .u8(0)
           .s32(hop.ifindex)
           .bytes(attributes);
@@ -99,6 +109,14 @@ export function encodeRoute(route: ModelRoute, state: State): Buffer {
     });
   return writer.done();
 }
+
+/** struct rta_cacheinfo: rta_expires in USER_HZ, negative once it has expired; 0 means never. */
+const cacheInfo = (writer: Writer, left: number): Writer =>
+  writer
+    .u32(0)
+    .u32(0)
+    .s32(Math.round(left / 10) || -1)
+    .bytes(Buffer.alloc(20));
 
 function gateway(writer: Writer, route: ModelRoute, address: string): void {
   const family = addressFamily(address);
@@ -121,6 +139,19 @@ export function encodeRule(rule: ModelRule): Buffer {
     .attributeBytes(21, Buffer.of(rule.protocol));
   if (rule.priority > 0) writer.attributeU32(6, rule.priority);
   if (rule.source) writer.attributeBytes(2, addressBytes(rule.source));
+  return writer.done();
+}
+
+export function encodeNexthop(nexthop: ModelNexthop): Buffer {
+  const writer = new Writer()
+    .u8(familyNumber(nexthop.family))
+    .u8(0)
+    .u8(0)
+    .u8(0)
+    .u32(0)
+    .attributeU32(1, nexthop.id);
+  if (nexthop.ifindex) writer.attributeU32(5, nexthop.ifindex);
+  if (nexthop.gateway) writer.attributeBytes(6, addressBytes(nexthop.gateway));
   return writer.done();
 }
 

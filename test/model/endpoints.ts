@@ -8,9 +8,11 @@ const SUBFLOW = 2;
 const BACKUP = 4;
 const FULLMESH = 8;
 const IMPLICIT = 16;
+const LAMINAR = 32;
 const KNOWN = 63;
+const LAST_ID = 255;
 
-/** `lies`: one EINVAL for everything that is wrong with an addition, as on 6.1. */
+/** `lies`: one EINVAL for everything that is wrong with an addition, and no word of a flag that is not known: 6.1. */
 export function addEndpoint(
   state: State,
   given: Omit<ModelEndpoint, 'maker'>,
@@ -22,29 +24,50 @@ export function addEndpoint(
   if (given.flags & IMPLICIT) throw new Refusal('EINVAL', "can't create IMPLICIT endpoint");
   if (given.port && (!(given.flags & SIGNAL) || given.flags & SUBFLOW))
     throw new Refusal('EINVAL', 'flags must have signal and not subflow when using port');
+  if (given.port && !state.isLocal(mappedOf(given.address)))
+    throw new Refusal('EADDRNOTAVAIL', 'create listen socket error: -99');
+  return append(state, { ...given, flags: given.flags & (lies ? KNOWN & ~LAMINAR : KNOWN), maker }, lies);
+}
+
+/** What the kernel makes by itself for a local address that a connection uses; null where it stands or has no room. */
+export function addImplicit(state: State, address: string): ModelEndpoint | null {
+  if (state.endpoints.some((each) => mappedOf(each.address) === mappedOf(address))) return null;
+  try {
+    append(state, { id: 0, address, ifindex: 0, flags: IMPLICIT, port: 0, maker: 'kernel' }, false);
+  } catch (error) {
+    if (error instanceof Refusal) return null;
+    throw error;
+  }
+  return state.endpoints.at(-1)!;
+}
+
+/** mptcp_pm_nl_append_new_local_addr. @returns the implicit one whose id it was given */
+function append(state: State, given: ModelEndpoint, lies: boolean): ModelEndpoint | null {
   const refuse = (code: 'EEXIST' | 'EBUSY' | 'ERANGE' | 'EINVAL'): Refusal =>
     new Refusal(lies ? 'EINVAL' : code, 'too many addresses or duplicate one');
-  const same = state.endpoints.find((each) => mappedOf(each.address) === mappedOf(given.address));
+  if (state.nextEndpointId === LAST_ID) state.nextEndpointId = 1;
   if (state.endpoints.length >= SLOTS) throw refuse('ERANGE');
   if (given.id !== 0 && state.endpoints.some((each) => each.id === given.id)) throw refuse('EBUSY');
+  // Ports count where one of the two has any.
+  const same = state.endpoints.find(
+    (each) => mappedOf(each.address) === mappedOf(given.address) && each.port === given.port,
+  );
   if (same && !(same.flags & IMPLICIT)) throw refuse('EEXIST');
   if (same && given.id !== 0) throw refuse('EINVAL');
-  const id = same ? same.id : given.id || freeId(state);
-  const endpoint = { ...given, id, flags: given.flags & KNOWN, maker };
-  state.endpoints = [...state.endpoints.filter((each) => each !== same), endpoint];
-  state.lastEndpointId = Math.max(state.lastEndpointId, id);
+  const id = same?.id ?? (given.id || freeId(state));
+  if (id === 0) throw refuse('EINVAL');
+  const others = state.endpoints.filter((each) => each !== same);
+  const endpoint = { ...given, id };
+  state.endpoints = given.port ? [endpoint, ...others] : [...others, endpoint];
+  state.nextEndpointId = Math.max(state.nextEndpointId, id);
   return same ?? null;
 }
 
-/** Behind the highest ever given; from 1 again before 255, which the kernel gives to nobody by itself. */
 function freeId(state: State): number {
-  const free = (from: number): number => {
-    let id = from;
-    while (state.endpoints.some((each) => each.id === id)) id++;
-    return id;
-  };
-  const id = free(Math.max(1, state.lastEndpointId));
-  return id < 255 ? id : free(1);
+  const used = new Set(state.endpoints.map((each) => each.id));
+  for (let id = state.nextEndpointId; id <= LAST_ID; id++) if (!used.has(id)) return id;
+  if (state.nextEndpointId !== 1) for (let id = 1; id <= LAST_ID; id++) if (!used.has(id)) return id;
+  return 0;
 }
 
 /** By the id alone; without one it succeeds and deletes nothing. */

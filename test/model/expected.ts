@@ -104,7 +104,7 @@ function defaultThrough(state: State, flow: Flow): Found | null {
   return found?.hop && found.hop.ifindex === flow.oif ? found : null;
 }
 
-function ask(state: Pick<State, 'routes' | 'policyRules'>, flow: Flow): Found | null {
+function ask(state: Pick<State, 'routes' | 'policyRules' | 'now'>, flow: Flow): Found | null {
   try {
     return lookup(state, flow);
   } catch (error) {
@@ -120,7 +120,7 @@ function behindPolicyRule(state: State, address: ModelAddress): Found | null {
       continue;
     if (!covers(rule.family, rule.source, rule.sourceLength, address.address)) continue;
     const found = inTable(
-      state.routes.filter((each) => each.prefixLength === 0),
+      { now: state.now, routes: state.routes.filter((each) => each.prefixLength === 0) },
       rule.table,
       { family: address.family, destination: PROBES[address.family][0]!, oif: address.ifindex },
     );

@@ -17,7 +17,13 @@ export interface Flow {
   readonly oif?: number | undefined;
   /** Scope that a route must have at least: 253 when a gateway is looked for. */
   readonly scope?: number;
+  /** suppress_prefixlength is not looked at: IPv6 does not when it looks for a gateway (fib6_rule_suppress knows no fib6_info). */
+  readonly unsuppressed?: boolean;
+  /** What stands behind a nexthop object is seen all the same: what is there, rather than what the kernel answers. */
+  readonly unhidden?: boolean;
 }
+
+type Tables = Pick<State, 'routes' | 'now'>;
 
 export interface Found {
   readonly route: ModelRoute;
@@ -33,7 +39,7 @@ const UNREACHABLE: Readonly<Record<number, 'EINVAL' | 'EHOSTUNREACH' | 'EACCES'>
 
 /** null: no rule leads anywhere. @throws Refusal for an unreachable, blackhole or prohibit route */
 export function lookup(
-  state: Pick<State, 'routes' | 'policyRules'>,
+  state: Tables & Pick<State, 'policyRules'>,
   flow: Flow,
   usable: (rule: ModelRule) => boolean = () => true,
 ): Found | null {
@@ -41,9 +47,9 @@ export function lookup(
     if (rule.family !== flow.family || !usable(rule) || !selects(rule, flow)) continue;
     const action = UNREACHABLE[rule.action];
     if (action) throw new Refusal(action === 'EHOSTUNREACH' ? 'ENETUNREACH' : action);
-    const found = inTable(state.routes, rule.table, flow);
+    const found = inTable(state, rule.table, flow);
     if (!found) continue;
-    if (rule.suppress !== null && found.route.prefixLength <= rule.suppress) continue;
+    if (!flow.unsuppressed && rule.suppress !== null && found.route.prefixLength <= rule.suppress) continue;
     const refused = UNREACHABLE[found.route.type];
     if (refused) throw new Refusal(refused);
     return found;
@@ -56,23 +62,27 @@ function selects(rule: ModelRule, flow: Flow): boolean {
   return flow.source !== undefined && covers(flow.family, rule.source, rule.sourceLength, flow.source);
 }
 
-/** One table alone. */
-export function inTable(routes: readonly ModelRoute[], table: number, flow: Flow): Found | null {
-  let best: Found | null = null;
-  for (const route of routes) {
-    if (route.table !== table || route.family !== flow.family) continue;
-    if (route.scope < (flow.scope ?? 0)) continue;
-    if (best && !isBetter(route, best.route)) continue;
-    if (!covers(route.family, route.destination, route.prefixLength, flow.destination)) continue;
+/** One table alone. What has expired answers no more, though it still stands. */
+export function inTable({ routes, now }: Tables, table: number, flow: Flow): Found | null {
+  const fit = routes.filter(
+    (route) =>
+      route.table === table &&
+      route.family === flow.family &&
+      route.scope >= (flow.scope ?? 0) &&
+      (route.expires ?? Infinity) > now &&
+      covers(route.family, route.destination, route.prefixLength, flow.destination),
+  );
+  fit.sort((a, b) => b.prefixLength - a.prefixLength || a.metric - b.metric);
+  let given = Infinity;
+  for (const route of fit) {
+    if (route.prefixLength >= given) continue;
     const hop = usableHop(route, flow);
-    if (hop || route.type !== RTN_UNICAST) best = { route, hop };
+    if (hop || route.type !== RTN_UNICAST) return { route, hop };
+    // fib_table_lookup gives a whole prefix up at a nexthop object that does not fit.
+    if (route.nexthop !== undefined && route.family === 'ipv4' && !flow.unhidden) given = route.prefixLength;
   }
-  return best;
+  return null;
 }
-
-const isBetter = (one: ModelRoute, other: ModelRoute): boolean =>
-  one.prefixLength > other.prefixLength ||
-  (one.prefixLength === other.prefixLength && one.metric < other.metric);
 
 /** IPv6 only prefers the device when a source is given: it still takes the route of another. */
 function usableHop(route: ModelRoute, { family, oif, source }: Flow): ModelHop | null {

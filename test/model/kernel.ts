@@ -5,17 +5,26 @@ import {
   encodeEndpoint,
   encodeLimits,
   encodeLink,
+  encodeNexthop,
   encodeRoute,
   encodeRule,
   message,
 } from './answers.ts';
 import { addEndpoint, byId, deleteEndpoint, setFlags, setLimits } from './endpoints.ts';
 import { matchRoute } from './fib.ts';
-import type { Voice } from './links.ts';
-import { readEndpoint, readFlow, readLimits, readRoute, readRule } from './requests.ts';
-import { addRoute, findDeleted } from './routes.ts';
+import { addNexthop, dropNexthop, type Voice } from './links.ts';
+import { readEndpoint, readFlow, readLimits, readNexthop, readRoute, readRule } from './requests.ts';
+import { addRoute, findDeleted, type RouteWords } from './routes.ts';
 import { addRule, deleteRule } from './rules.ts';
-import { bitsOf, Refusal, State, type Maker, type ModelRoute, type ModelRule } from './state.ts';
+import {
+  bitsOf,
+  Refusal,
+  State,
+  type Maker,
+  type ModelNexthop,
+  type ModelRoute,
+  type ModelRule,
+} from './state.ts';
 
 export const MPTCP_FAMILY = 37;
 const OWN_PORT = 4711;
@@ -54,6 +63,10 @@ export class ModelKernel implements Voice {
     this.#tell(kind === 'new' ? 32 : 33, encodeRule(rule));
   }
 
+  nexthop(kind: 'new' | 'delete', nexthop: ModelNexthop): void {
+    this.#tell(kind === 'new' ? 104 : 105, encodeNexthop(nexthop));
+  }
+
   #tell(type: number, payload: Buffer): void {
     const event = message(type, payload, this.#cause === 'daemon' ? OWN_PORT : 0);
     for (const listener of this.listeners) listener(event);
@@ -83,7 +96,7 @@ export class ModelKernel implements Voice {
     const { state } = this;
     switch (type) {
       case 24: {
-        const { event, replaced } = addRoute(state, readRoute(payload), flags, maker);
+        const { event, replaced } = addRoute(state, this.#withNexthop(readRoute(payload)), flags, maker);
         if (event) this.route(event.kind, event.route);
         this.#note(maker, `route add ${words(readRoute(payload))}`, replaced);
         return [];
@@ -97,6 +110,17 @@ export class ModelKernel implements Voice {
       }
       case 26:
         return [this.#routeGet(payload)];
+      case 104:
+        addNexthop(state, this, readNexthop(payload));
+        return [];
+      case 105: {
+        const { id } = readNexthop(payload);
+        const gone = state.nexthops.get(id);
+        if (!gone) throw new Refusal('ENOENT');
+        dropNexthop(state, id);
+        this.nexthop('delete', gone);
+        return [];
+      }
       case 32: {
         const rule = addRule(state, readRule(payload), flags, maker);
         this.rule('new', rule);
@@ -112,6 +136,14 @@ export class ModelKernel implements Voice {
       default:
         throw new Refusal('EOPNOTSUPP');
     }
+  }
+
+  #withNexthop(words: RouteWords): RouteWords {
+    if (words.nexthop === undefined) return words;
+    const object = this.state.nexthops.get(words.nexthop);
+    if (!object) throw new Refusal('EINVAL');
+    const { ifindex, gateway } = object;
+    return { ...words, hops: [{ ifindex, gateway, onlink: false, dead: false }] };
   }
 
   #routeGet(payload: Buffer): Message {
@@ -158,6 +190,7 @@ export class ModelKernel implements Voice {
       case 4:
         this.#note(maker, 'endpoint flush', { maker: 'kernel' });
         state.endpoints = [];
+        state.nextEndpointId = 1;
         return [];
       case 5:
         setLimits(state, readLimits(payload));
@@ -197,6 +230,8 @@ export class ModelKernel implements Voice {
           )
           .map((route) => message(24, encodeRoute(route, state)));
       }
+      case 106:
+        return [...state.nexthops.values()].map((each) => message(104, encodeNexthop(each)));
       case 34: {
         const { family } = readRule(payload);
         return state.policyRules

@@ -1,11 +1,12 @@
 /** Links and addresses of the model kernel, with what goes without a word when they go. */
 import { IFA_F_SECONDARY } from '../../src/netlink/route/address.ts';
-import { connectedRoute, inSameSubnet, remove } from './routes.ts';
+import { connectedRoute, inSameSubnet, remove, validateHop } from './routes.ts';
 import {
   networkOf,
   Refusal,
   type ModelAddress,
   type ModelLink,
+  type ModelNexthop,
   type ModelRoute,
   type State,
 } from './state.ts';
@@ -15,6 +16,7 @@ export interface Voice {
   link(kind: 'new' | 'delete', link: ModelLink): void;
   address(kind: 'new' | 'delete', address: ModelAddress): void;
   route(kind: 'new' | 'delete', route: ModelRoute): void;
+  nexthop(kind: 'new' | 'delete', nexthop: ModelNexthop): void;
 }
 
 export const IFA_F_PERMANENT = 0x80;
@@ -33,7 +35,13 @@ export function deleteLink(state: State, voice: Voice, link: ModelLink): void {
     voice.address('delete', address);
     removeSourced(state, voice, address.address);
   }
-  remove(state, (route) => route.hops.some((hop) => hop.ifindex === link.index));
+  const through = (route: ModelRoute): boolean => route.hops.some((hop) => hop.ifindex === link.index);
+  // IPv4 gives up the whole route, IPv6 the one leg.
+  state.routes = state.routes.flatMap((route) => {
+    const hops = route.hops.filter((hop) => hop.ifindex !== link.index);
+    if (!through(route)) return [route];
+    return route.family === 'ipv6' && hops.length > 0 ? [{ ...route, hops }] : [];
+  });
   state.links.delete(link.index);
   voice.link('delete', link);
 }
@@ -58,26 +66,16 @@ export function setUp(state: State, voice: Voice, link: ModelLink, up: boolean):
 
 function comeUp(state: State, voice: Voice, link: ModelLink): void {
   voice.link('new', link);
-  for (const route of state.routes)
-    for (const hop of route.hops) if (hop.ifindex === link.index && route.hops.length > 1) hop.dead = false;
+  revive(state, link.index);
   for (const address of addressesOf(state, link.index, 'ipv4'))
     if (!(address.flags & IFA_F_SECONDARY)) connect(state, voice, address);
 }
 
 /** IPv4 routes vanish from every table without a word; IPv6 is told, and loses its addresses. */
 function goDown(state: State, voice: Voice, link: ModelLink): void {
-  const through = (route: ModelRoute): boolean => route.hops.some((hop) => hop.ifindex === link.index);
-  for (const route of state.routes)
-    for (const hop of route.hops) if (hop.ifindex === link.index && route.hops.length > 1) hop.dead = true;
-  remove(
-    state,
-    (route) =>
-      route.family === 'ipv4' &&
-      through(route) &&
-      (route.hops.length === 1 || route.hops.every((hop) => hop.dead)),
-  );
-  for (const route of remove(state, (each) => each.family === 'ipv6' && through(each)))
-    voice.route('delete', route);
+  forgetNexthops(state, link.index);
+  loseLegs(state, 'ipv4', link.index);
+  for (const route of loseLegs(state, 'ipv6', link.index)) voice.route('delete', route);
   for (const address of addressesOf(state, link.index, 'ipv6')) {
     state.addresses = state.addresses.filter((each) => each !== address);
     voice.address('delete', address);
@@ -86,10 +84,54 @@ function goDown(state: State, voice: Voice, link: ModelLink): void {
   voice.link('new', link);
 }
 
-/** Routes stay; the kernel only marks them, and says nothing of them. */
-export function setCarrier(voice: Voice, link: ModelLink, carrier: boolean): void {
+/** Of several legs one only dies, and lives again with its link; a route goes with its last one. */
+function loseLegs(state: State, family: string, ifindex: number): ModelRoute[] {
+  const through = (route: ModelRoute): boolean =>
+    route.family === family &&
+    route.nexthop === undefined &&
+    route.hops.some((hop) => hop.ifindex === ifindex);
+  for (const route of state.routes.filter(through))
+    for (const hop of route.hops) if (hop.ifindex === ifindex && route.hops.length > 1) hop.dead = true;
+  return remove(
+    state,
+    (route) => through(route) && (route.hops.length === 1 || route.hops.every((hop) => hop.dead)),
+  );
+}
+
+function revive(state: State, ifindex: number, family?: string): void {
+  for (const route of state.routes)
+    for (const hop of route.hops)
+      if (hop.ifindex === ifindex && (family ?? route.family) === route.family) hop.dead = false;
+}
+
+/** With their routes, and not a word of either. */
+function forgetNexthops(state: State, ifindex: number): void {
+  for (const { id } of [...state.nexthops.values()].filter((each) => each.ifindex === ifindex))
+    dropNexthop(state, id);
+}
+
+export function dropNexthop(state: State, id: number): void {
+  state.nexthops.delete(id);
+  remove(state, (route) => route.nexthop === id);
+}
+
+/** @throws Refusal */
+export function addNexthop(state: State, voice: Voice, nexthop: ModelNexthop): void {
+  const link = state.links.get(nexthop.ifindex);
+  if (!link) throw new Refusal('ENODEV');
+  if (!link.up || !link.carrier) throw new Refusal('ENETDOWN');
+  const { family, ifindex, gateway } = nexthop;
+  validateHop(state, { family, table: 0 }, { ifindex, gateway, onlink: false });
+  if (state.nexthops.has(nexthop.id)) throw new Refusal('EEXIST');
+  state.nexthops.set(nexthop.id, nexthop);
+  voice.nexthop('new', nexthop);
+}
+
+/** Routes stay; the kernel only marks them, and says nothing of them. Nexthop objects go. */
+export function setCarrier(state: State, voice: Voice, link: ModelLink, carrier: boolean): void {
   if (link.carrier === carrier) return;
   link.carrier = carrier;
+  if (!carrier) forgetNexthops(state, link.index);
   if (link.up) voice.link('new', link);
 }
 
@@ -107,6 +149,7 @@ export function addAddress(state: State, voice: Voice, address: ModelAddress): v
   );
   if (address.family === 'ipv4') address.flags = IFA_F_PERMANENT | (primary ? IFA_F_SECONDARY : 0);
   state.addresses.push(address);
+  if (link.up && address.family === 'ipv4') revive(state, link.index, 'ipv4');
   if (link.up && !(address.family === 'ipv4' && primary)) connect(state, voice, address);
   voice.address('new', address);
 }
@@ -138,12 +181,7 @@ export function removeAddress(state: State, voice: Voice, address: ModelAddress)
   if (!(address.flags & IFA_F_SECONDARY)) disconnect(state, voice, address);
   removeSourced(state, voice, address.address);
   // The last one takes every IPv4 route of the link with it, without a word.
-  if (others().length === 0)
-    remove(
-      state,
-      (route) =>
-        route.family === 'ipv4' && route.hops.length === 1 && route.hops[0]!.ifindex === address.ifindex,
-    );
+  if (others().length === 0) loseLegs(state, 'ipv4', address.ifindex);
 }
 
 /** Routes of main that prefer an IPv4 source which is nobody's any more, on other links too. */

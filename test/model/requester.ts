@@ -7,7 +7,7 @@ import { Refusal, type Maker } from './state.ts';
 
 const ENOBUFS = 105;
 /** Requests that only look. */
-const LOOKS = new Set([18, 22, 26, 34]);
+const LOOKS = new Set([18, 22, 26, 34, 106]);
 
 export class Line implements Requester {
   readonly #kernel: ModelKernel;

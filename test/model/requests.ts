@@ -4,7 +4,7 @@ import { readS32, readU16, readU32 } from '../../src/netlink/bytes.ts';
 import { readAddress, type Family } from '../../src/netlink/ip.ts';
 import type { RouteWords } from './routes.ts';
 import type { RuleWords } from './rules.ts';
-import { nowhere, Refusal, type ModelHop } from './state.ts';
+import { nowhere, Refusal, type ModelHop, type ModelNexthop } from './state.ts';
 
 export function familyAt(payload: Buffer): Family {
   const number = payload.readUInt8(0);
@@ -43,6 +43,7 @@ export function readRoute(payload: Buffer): RouteWords {
     hops,
     preferredSource: text(family, attributes.bytes(7)),
     metrics: attributes.bytes(8) ?? null,
+    ...(attributes.has(30) ? { nexthop: attributes.u32(30) } : {}),
   };
 }
 
@@ -58,6 +59,17 @@ function readHops(family: Family, list: Buffer): ModelHop[] {
     });
   }
   return hops;
+}
+
+export function readNexthop(payload: Buffer): ModelNexthop {
+  const attributes = new Attributes(payload.subarray(8));
+  const family: Family = payload.readUInt8(0) === 10 ? 'ipv6' : 'ipv4';
+  return {
+    id: attributes.u32(1) ?? 0,
+    family,
+    ifindex: attributes.u32(5) ?? 0,
+    gateway: text(family, attributes.bytes(6)),
+  };
 }
 
 export interface FlowWords {

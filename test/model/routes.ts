@@ -1,8 +1,9 @@
 /** Routes of the model kernel: adding, replacing, deleting, and what the kernel checks (net/ipv4/fib_*, ipv6/route.c). */
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../src/netlink/message.ts';
-import { inTable, lookup } from './fib.ts';
+import { inTable, lookup, type Found } from './fib.ts';
 import { covers, Refusal, type Maker, type ModelHop, type ModelRoute, type State } from './state.ts';
 
+const NLM_F_APPEND = 0x800;
 export const RTPROT_KERNEL = 2;
 export const SCOPE_LINK = 253;
 export const SCOPE_NOWHERE = 255;
@@ -32,6 +33,7 @@ const sameRoute = (one: RouteWords, other: RouteWords): boolean =>
   sameHops(one, other) &&
   one.protocol === other.protocol &&
   one.type === other.type &&
+  one.nexthop === other.nexthop &&
   one.preferredSource === other.preferredSource &&
   (one.metrics ?? Buffer.alloc(0)).equals(other.metrics ?? Buffer.alloc(0));
 
@@ -43,7 +45,7 @@ export function addRoute(
   maker: Maker,
 ): { event: RouteEvent | null; replaced: ModelRoute | null } {
   const given = words.family === 'ipv6' && words.metric === 0 ? { ...words, metric: 1024 } : words;
-  validate(state, given);
+  if (given.nexthop === undefined) validate(state, given);
   const route: ModelRoute = { ...given, maker };
   const at = state.routes.findIndex((each) => sameSlot(each, route));
   const stands = state.routes[at];
@@ -56,7 +58,8 @@ export function addRoute(
   if (!stands && !(flags & NLM_F_CREATE)) throw new Refusal('ENOENT');
   if (stands && state.routes.some((each) => sameSlot(each, route) && sameRoute(each, route)))
     throw new Refusal('EEXIST');
-  if (stands) state.routes.splice(at, 0, route);
+  const last = state.routes.findLastIndex((each) => sameSlot(each, route));
+  if (stands) state.routes.splice(flags & NLM_F_APPEND ? last + 1 : at, 0, route);
   else state.routes.push(route);
   return { event: { kind: 'new', route }, replaced: null };
 }
@@ -71,7 +74,12 @@ function validate(state: State, route: RouteWords): void {
     );
 }
 
-function validateHop(state: State, route: RouteWords, hop: ModelHop): void {
+/** @throws Refusal where the kernel does not reach the gateway. */
+export function validateHop(
+  state: State,
+  route: Pick<RouteWords, 'family' | 'table'>,
+  hop: Omit<ModelHop, 'dead'>,
+): void {
   const four = route.family === 'ipv4';
   const link = state.links.get(hop.ifindex);
   if (!link) throw new Refusal('ENODEV');
@@ -86,21 +94,22 @@ function validateHop(state: State, route: RouteWords, hop: ModelHop): void {
   if (!four && hop.gateway.startsWith('fe80:')) return;
   if (four && state.isLocal(hop.gateway)) return;
   const flow = { family: route.family, destination: hop.gateway, oif: hop.ifindex };
-  const near = four ? { ...flow, scope: SCOPE_LINK } : flow;
-  const reached = inTable(state.routes, route.table, near) ?? lookup(state, near);
-  if (!reached?.hop || reached.hop.ifindex !== hop.ifindex) throw invalid;
-  if (!four && reached.hop.gateway !== null) throw invalid;
+  const near = four ? { ...flow, scope: SCOPE_LINK } : { ...flow, unsuppressed: true };
+  const fits = (found: Found | null): boolean =>
+    found?.hop?.ifindex === hop.ifindex && (four || found.hop.gateway === null);
+  const inside = inTable(state, route.table, near);
+  // What the table itself has is the last word for IPv4; IPv6 goes on looking where that does not fit.
+  if (!fits(inside) && ((four && inside) || !fits(lookup(state, near)))) throw invalid;
 }
 
-const downV4 = (hop: ModelHop): Refusal =>
+const downV4 = (hop: Omit<ModelHop, 'dead'>): Refusal =>
   hop.gateway === null || hop.onlink
     ? new Refusal('ENETDOWN', 'Device for nexthop is not up')
     : new Refusal('ENETUNREACH', 'Nexthop has invalid gateway');
 
-/** Which one a deletion means: what it leaves out is a wildcard, the first that agrees goes. */
+/** Which one a deletion means: what it leaves out is a wildcard, the first of the lowest metric that agrees goes. */
 export function findDeleted(state: State, words: RouteWords): ModelRoute {
-  const [hop] = words.hops;
-  const found = state.routes.find(
+  const agreeing = state.routes.filter(
     (each) =>
       each.family === words.family &&
       each.table === words.table &&
@@ -110,13 +119,24 @@ export function findDeleted(state: State, words: RouteWords): ModelRoute {
       (words.protocol === 0 || words.protocol === each.protocol) &&
       (each.family === 'ipv6' || words.type === 0 || words.type === each.type) &&
       (each.family === 'ipv6' || words.scope === SCOPE_NOWHERE || words.scope === each.scope) &&
-      (!hop || each.hops.some((its) => its.ifindex === hop.ifindex)) &&
-      (hop?.gateway === undefined ||
-        hop.gateway === null ||
-        each.hops.some((its) => its.gateway === hop.gateway)),
+      namesHops(words, each),
   );
-  if (!found) throw new Refusal('ESRCH');
-  return found;
+  if (agreeing.length === 0) throw new Refusal('ESRCH');
+  return agreeing.reduce((best, each) => (each.metric < best.metric ? each : best));
+}
+
+/** IPv4 compares all hops that are named; a nexthop object's are not to be named by IPv4, and not looked at by IPv6. */
+function namesHops(words: RouteWords, each: ModelRoute): boolean {
+  if (words.nexthop !== undefined) return words.nexthop === each.nexthop;
+  if (words.hops.length === 0) return true;
+  if (each.nexthop !== undefined) return each.family === 'ipv6';
+  if (words.hops.length > 1 && words.hops.length !== each.hops.length) return false;
+  return words.hops.every((hop, at) => {
+    const its = words.hops.length > 1 ? [each.hops[at]!] : each.hops;
+    return its.some(
+      (one) => one.ifindex === hop.ifindex && (hop.gateway === null || one.gateway === hop.gateway),
+    );
+  });
 }
 
 export function remove(state: State, gone: (route: ModelRoute) => boolean): ModelRoute[] {

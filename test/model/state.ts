@@ -41,7 +41,19 @@ export interface ModelRoute {
   readonly hops: readonly ModelHop[];
   preferredSource: string | null;
   readonly metrics: Buffer | null;
+  /** The object that its one hop is of. */
+  readonly nexthop?: number | undefined;
+  /** When it ends, by State.now; router-advertised ones. */
+  readonly expires?: number | undefined;
   readonly maker: Maker;
+}
+
+/** A nexthop object: its routes go with it, without a word. */
+export interface ModelNexthop {
+  readonly id: number;
+  readonly family: Family;
+  readonly ifindex: number;
+  readonly gateway: string | null;
 }
 
 export interface ModelRule {
@@ -69,11 +81,15 @@ export class State {
   readonly links = new Map<number, ModelLink>();
   addresses: ModelAddress[] = [];
   routes: ModelRoute[] = [];
+  readonly nexthops = new Map<number, ModelNexthop>();
   /** Both families, each in the order in which it is looked at. */
   policyRules: ModelRule[] = [];
   endpoints: ModelEndpoint[] = [];
+  /** Milliseconds. */
+  now = 0;
   limits = { subflows: 2, addAddrAccepted: 0 };
-  lastEndpointId = 0;
+  /** From where the next free id is looked for. */
+  nextEndpointId = 1;
 
   constructor() {
     const rule = (family: Family, priority: number, table: number): ModelRule => ({

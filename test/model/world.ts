@@ -140,7 +140,7 @@ export class World {
     if (!link) this.#create(slot, ++this.#index, NAMES[slot]!);
     const made = this.link(slot)!;
     setUp(kernel.state, kernel, made, to !== 'down');
-    setCarrier(kernel, made, to !== 'no carrier');
+    setCarrier(kernel.state, kernel, made, to !== 'no carrier');
   }
 
   #address({ slot, which, to }: Op & { op: 'address' }): void {

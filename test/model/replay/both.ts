@@ -2,11 +2,11 @@
 import { NetlinkError } from '../../../src/netlink/error.ts';
 import type { Requester } from '../../../src/netlink/connection.ts';
 import type { GenericFamily } from '../../../src/netlink/generic/family.ts';
-import { addressFamily } from '../../../src/netlink/ip.ts';
+import { addressFamily, type Family } from '../../../src/netlink/ip.ts';
 import { addEndpoint, changeEndpoint } from '../../../src/netlink/mptcp/endpoint.ts';
 import { generic } from '../../../src/netlink/generic/family.ts';
 import { setLimits } from '../../../src/netlink/mptcp/limits.ts';
-import { encodeRoute, encodeRule } from '../answers.ts';
+import { encodeNexthop, encodeRoute, encodeRule } from '../answers.ts';
 import { ModelKernel, MPTCP_FAMILY } from '../kernel.ts';
 import {
   addAddress,
@@ -19,8 +19,8 @@ import {
 } from '../links.ts';
 import { Line } from '../requester.ts';
 import { addressPool, gateways } from '../steps.ts';
-import { nowhere, Refusal, type ModelRoute, type ModelRule } from '../state.ts';
-import { SLOTS, type Deed } from './deeds.ts';
+import { nowhere, Refusal, State, type ModelRoute, type ModelRule } from '../state.ts';
+import { SLOTS, type Deed, type RouteDeed, type RuleDeed } from './deeds.ts';
 import * as real from './links.ts';
 
 export interface Side {
@@ -30,6 +30,8 @@ export interface Side {
 }
 
 export const indexOf = (slot: number): number => 10 + slot;
+/** Requests carry no marks of links. */
+const NOBODY = new State();
 const DESTINATIONS = {
   ipv4: [
     ['0.0.0.0', 0],
@@ -56,7 +58,9 @@ export class Both {
     this.model = { route: line, generic: line, mptcp: { id: MPTCP_FAMILY, groups: new Map() } };
   }
 
+  /** Nothing of what was there before. */
   async begin(): Promise<void> {
+    await real.clear(this.real, SLOTS, indexOf(0));
     for (let slot = 0; slot < SLOTS; slot++) {
       await real.linkAdd(this.real.route, indexOf(slot), `eth${slot}`);
       await real.plug(this.real.route, indexOf(slot), true);
@@ -74,8 +78,7 @@ export class Both {
 
   /** @returns what each answered: a code of errno, or nothing */
   async do(deed: Deed): Promise<{ model: string; real: string }> {
-    if ('slot' in deed && deed.deed !== 'endpoint add' && !deed.deed.startsWith('route'))
-      return this.#links(deed);
+    if ('slot' in deed && !/^(endpoint|route|nexthop)/.test(deed.deed)) return this.#links(deed);
     const ask = this.#request(deed);
     return { model: await said(() => ask(this.model)), real: await said(() => ask(this.real)) };
   }
@@ -99,7 +102,7 @@ export class Both {
       case 'plug':
       case 'unplug':
         return both(
-          () => setCarrier(this.kernel, link, deed.deed === 'plug'),
+          () => setCarrier(state, this.kernel, link, deed.deed === 'plug'),
           () => real.plug(route, index, deed.deed === 'plug'),
         );
       case 'rename': {
@@ -160,8 +163,72 @@ export class Both {
                 deed.deed
               ];
         const type = deed.deed === 'route delete' ? 25 : 24;
-        const payload = encodeRoute(routeOf(deed), this.kernel.state);
+        const payload = encodeRoute(routeOf(deed), NOBODY);
         return ({ route }) => route.request({ operation: deed.deed, type, flags, payload });
+      }
+      case 'route multipath': {
+        const { family, slots, gateway, metric, table } = deed;
+        const hops = slots.map((slot) => ({
+          ifindex: indexOf(slot),
+          gateway: gateways(slot, family)[gateway]!,
+          ...{ onlink: false, dead: false },
+        }));
+        const route = { ...plain(family), hops, metric, table };
+        const payload = encodeRoute(route, NOBODY);
+        return ({ route: r }) => r.request({ operation: deed.deed, type: 24, flags: 0x600, payload });
+      }
+      case 'nexthop add':
+      case 'nexthop delete': {
+        const { family, slot } = deed;
+        const adding = deed.deed === 'nexthop add';
+        const gateway = adding ? gateways(slot, family)[deed.gateway]! : null;
+        const id = nexthopId(deed);
+        const payload = encodeNexthop({ id, family, ifindex: adding ? indexOf(slot) : 0, gateway });
+        const [type, flags] = adding ? [104, 0x600] : [105, 0];
+        return ({ route }) => route.request({ operation: deed.deed, type, flags, payload });
+      }
+      case 'nexthop route': {
+        const { family, metric } = deed;
+        const route = { ...plain(family), hops: [], metric, nexthop: nexthopId(deed) };
+        const payload = encodeRoute(route, NOBODY);
+        return ({ route: r }) => r.request({ operation: deed.deed, type: 24, flags: 0x600, payload });
+      }
+      case 'route take': {
+        const standing = this.kernel.state.routes.filter((each) => each.maker !== 'kernel');
+        const route = standing[deed.nth % Math.max(1, standing.length)];
+        if (!route) return async () => undefined;
+        const { loose } = deed;
+        const payload = encodeRoute(
+          {
+            ...route,
+            scope: 255,
+            type: loose & 1 ? 0 : route.type,
+            protocol: loose & 2 ? 0 : route.protocol,
+            metric: loose & 4 ? 0 : route.metric,
+            hops:
+              loose & 8 || route.nexthop !== undefined
+                ? []
+                : route.hops.map((hop) => ({ ...hop, dead: false })),
+            nexthop: loose & 8 ? undefined : route.nexthop,
+            ...{ preferredSource: null, metrics: null },
+          },
+          NOBODY,
+        );
+        return ({ route: r }) => r.request({ operation: deed.deed, type: 25, payload });
+      }
+      case 'rule take': {
+        const standing = this.kernel.state.policyRules.filter((each) => each.maker !== 'kernel');
+        const rule = standing[deed.nth % Math.max(1, standing.length)];
+        if (!rule) return async () => undefined;
+        const { loose } = deed;
+        const payload = encodeRule({
+          ...rule,
+          priority: loose & 1 ? 0 : rule.priority,
+          protocol: rule.protocol,
+          suppress: loose & 4 ? null : rule.suppress,
+          table: loose & 8 ? 0 : rule.table,
+        });
+        return ({ route }) => route.request({ operation: deed.deed, type: 33, payload });
       }
       case 'rule add':
       case 'rule delete': {
@@ -214,7 +281,15 @@ export class Both {
   }
 }
 
-function routeOf(deed: Deed & { deed: `route ${string}` }): ModelRoute {
+const nexthopId = ({ slot, family }: { slot: number; family: string }): number =>
+  slot + (family === 'ipv4' ? 1 : 11);
+
+const plain = (family: Family): Omit<ModelRoute, 'hops'> => ({
+  ...{ family, destination: nowhere(family), prefixLength: 0, table: 254, protocol: 16, type: 1, scope: 0 },
+  ...{ metric: 0, preferredSource: null, metrics: null, maker: 'world' },
+});
+
+function routeOf(deed: RouteDeed): ModelRoute {
   const { family, slot } = deed;
   const deleting = deed.deed === 'route delete';
   const gateway = gateways(slot, family)[deed.gateway]!;
@@ -230,7 +305,7 @@ function routeOf(deed: Deed & { deed: `route ${string}` }): ModelRoute {
   };
 }
 
-function ruleOf(deed: Deed & { deed: `rule ${string}` }): ModelRule {
+function ruleOf(deed: RuleDeed): ModelRule {
   const { family, source, table, suppress } = deed;
   const pool = addressPool(0)
     .map(([address]) => address)

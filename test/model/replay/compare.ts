@@ -6,35 +6,40 @@ import { getLimits } from '../../../src/netlink/mptcp/limits.ts';
 import { dumpAddresses } from '../../../src/netlink/route/address.ts';
 import { askFib, type FibQuery } from '../../../src/netlink/route/fib.ts';
 import { dumpLinks } from '../../../src/netlink/route/link.ts';
+import { decodeNexthop } from '../../../src/netlink/route/nexthop.ts';
 import { dumpPolicyRules } from '../../../src/netlink/route/policy-rule.ts';
 import { dumpRoutes, type Route } from '../../../src/netlink/route/route.ts';
 import { indexOf, type Side } from './both.ts';
 import { SLOTS } from './deeds.ts';
 
+const RTM_GETNEXTHOP = 106;
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 const ours = (ifindex: number): boolean => ifindex >= indexOf(0) && ifindex < indexOf(SLOTS);
 const IFF = 0x1 | 0x10000;
 /** Without IFA_F_NODAD and the marks of who manages it. */
 const IFA = 0x01 | 0x08 | 0x20 | 0x40 | 0x80;
 
+/** Sorted: of several, IPv6 names the one first that this flow would take. */
 const hopsOf = ({ hops }: Route): string =>
   hops
     .map(({ ifindex, gateway, onlink }) => `${gateway ?? '-'} dev ${ifindex}${onlink ? ' onlink' : ''}`)
+    .sort()
     .join(' + ');
 
 const routeLine = (route: Route): string =>
   `route ${route.destination ?? 'default'}/${route.prefixLength} via ${hopsOf(route)} table ${route.table} ` +
-  `metric ${route.metric} proto ${route.protocol} type ${route.type} src ${route.preferredSource}`;
+  `metric ${route.metric} proto ${route.protocol} type ${route.type} src ${route.preferredSource} nexthop ${route.nexthop}`;
 
 /** Policy rules in their order, everything else sorted. */
 export async function holdings({ route, generic, mptcp }: Side): Promise<string[]> {
-  const [links, addresses, limits, endpoints, routes, rules] = await Promise.all([
+  const [links, addresses, limits, endpoints, routes, rules, nexthops] = await Promise.all([
     dumpLinks(route),
     dumpAddresses(route),
     getLimits(generic, mptcp),
     dumpEndpoints(generic, mptcp),
     Promise.all(FAMILIES.map((family) => dumpRoutes(route, { family }))),
     Promise.all(FAMILIES.map((family) => dumpPolicyRules(route, family))),
+    route.dump({ operation: 'nexthops', type: RTM_GETNEXTHOP, payload: Buffer.alloc(8) }),
   ]);
   const lines = [
     ...links
@@ -50,6 +55,9 @@ export async function holdings({ route, generic, mptcp }: Side): Promise<string[
       .flat()
       .filter(({ table }) => table !== 255)
       .map(routeLine),
+    ...nexthops
+      .map(decodeNexthop)
+      .map(({ id, ifindex, gateway }) => `nexthop ${id} via ${gateway} dev ${ifindex}`),
     ...endpoints.map(
       ({ id, address, ifindex, flags }) => `endpoint ${id} ${address} dev ${ifindex} flags ${flags}`,
     ),

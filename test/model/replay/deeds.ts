@@ -4,6 +4,28 @@ import type { Family } from '../../../src/netlink/ip.ts';
 
 export const SLOTS = 4;
 
+export interface RouteDeed {
+  readonly deed: 'route add' | 'route replace' | 'route append' | 'route delete';
+  readonly slot: number;
+  readonly family: Family;
+  readonly destination: number;
+  readonly gateway: number;
+  readonly metric: number;
+  readonly table: number;
+  readonly protocol: number;
+  readonly source: number;
+}
+
+export interface RuleDeed {
+  readonly deed: 'rule add' | 'rule delete';
+  readonly family: Family;
+  readonly source: number;
+  readonly priority: number;
+  readonly table: number;
+  readonly suppress: boolean;
+  readonly exclusive: boolean;
+}
+
 export type Deed =
   | { readonly deed: 'up' | 'down' | 'plug' | 'unplug' | 'recreate'; readonly slot: number }
   | { readonly deed: 'rename'; readonly slot: number; readonly name: number }
@@ -13,26 +35,8 @@ export type Deed =
       readonly which: number;
       readonly deprecated: boolean;
     }
-  | {
-      readonly deed: 'route add' | 'route replace' | 'route append' | 'route delete';
-      readonly slot: number;
-      readonly family: Family;
-      readonly destination: number;
-      readonly gateway: number;
-      readonly metric: number;
-      readonly table: number;
-      readonly protocol: number;
-      readonly source: number;
-    }
-  | {
-      readonly deed: 'rule add' | 'rule delete';
-      readonly family: Family;
-      readonly source: number;
-      readonly priority: number;
-      readonly table: number;
-      readonly suppress: boolean;
-      readonly exclusive: boolean;
-    }
+  | RouteDeed
+  | RuleDeed
   | {
       readonly deed: 'endpoint add';
       readonly address: number;
@@ -40,9 +44,33 @@ export type Deed =
       readonly slot: number;
       readonly flags: number;
     }
+  /** A standing one; bits of `loose`: what of it is not said. */
+  | { readonly deed: 'route take' | 'rule take'; readonly nth: number; readonly loose: number }
+  | {
+      readonly deed: 'route multipath';
+      readonly slots: readonly [number, number];
+      readonly family: Family;
+      readonly gateway: number;
+      readonly metric: number;
+      readonly table: number;
+    }
+  | {
+      readonly deed: 'nexthop add' | 'nexthop delete' | 'nexthop route';
+      readonly slot: number;
+      readonly family: Family;
+      readonly gateway: number;
+      readonly metric: number;
+    }
   | { readonly deed: 'endpoint delete'; readonly id: number }
   | { readonly deed: 'endpoint change'; readonly id: number; readonly flags: number }
   | { readonly deed: 'limits'; readonly subflows: number; readonly addAddrAccepted: number };
+
+/** What comes first in each: every link up with two addresses, so that routes have something to stand on. */
+export const OPENING: readonly Deed[] = Array.from({ length: SLOTS }, (_, slot): Deed[] => [
+  { deed: 'up', slot },
+  { deed: 'address add', slot, which: 0, deprecated: false },
+  { deed: 'address add', slot, which: 5, deprecated: false },
+]).flat();
 
 const slot = fc.nat(SLOTS - 1);
 const family = fc.constantFrom<Family>('ipv4', 'ipv6');
@@ -54,6 +82,35 @@ export const deeds: fc.Arbitrary<Deed> = fc.oneof(
     arbitrary: fc.record({ deed: fc.constantFrom('up', 'up', 'down', 'plug', 'plug', 'unplug'), slot }),
   },
   { weight: 1, arbitrary: fc.record({ deed: fc.constant('recreate'), slot }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      deed: fc.constantFrom('route take', 'rule take'),
+      nth: fc.nat(20),
+      loose: fc.nat(15),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      deed: fc.constant('route multipath'),
+      slots: fc.constantFrom([0, 1], [1, 2], [3, 0]),
+      family,
+      gateway: fc.nat(1),
+      metric: fc.constantFrom(0, 100),
+      table: fc.constantFrom(254, 254, 77),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      deed: fc.constantFrom('nexthop add', 'nexthop add', 'nexthop delete', 'nexthop route', 'nexthop route'),
+      slot,
+      family,
+      gateway: fc.nat(3),
+      metric: fc.constantFrom(0, 100),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ deed: fc.constant('rename'), slot, name: fc.nat(5) }) },
   {
     weight: 8,
@@ -91,7 +148,7 @@ export const deeds: fc.Arbitrary<Deed> = fc.oneof(
     }),
   },
   {
-    weight: 3,
+    weight: 6,
     arbitrary: fc.oneof(
       fc.record({
         deed: fc.constant('endpoint add'),
@@ -100,10 +157,10 @@ export const deeds: fc.Arbitrary<Deed> = fc.oneof(
         slot,
         flags: endpoint,
       }),
-      fc.record({ deed: fc.constant('endpoint delete'), id: fc.constantFrom(0, 1, 2, 3, 255) }),
+      fc.record({ deed: fc.constant('endpoint delete'), id: fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 255) }),
       fc.record({
         deed: fc.constant('endpoint change'),
-        id: fc.constantFrom(0, 1, 2, 3),
+        id: fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7),
         flags: fc.constantFrom(0, 4, 8, 12),
       }),
       fc.record({ deed: fc.constant('limits'), subflows: fc.nat(9), addAddrAccepted: fc.nat(9) }),

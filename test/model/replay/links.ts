@@ -1,7 +1,12 @@
-/** Links and addresses of the real kernel, by netlink: rtnetlink(7), linux/if_link.h, linux/veth.h. */
+/** Links and addresses of the real kernel, and the clearing away of all that histories leave behind, by netlink: rtnetlink(7), linux/if_link.h, linux/veth.h. */
 import { Writer } from '../../../src/netlink/bytes.ts';
 import type { Requester } from '../../../src/netlink/connection.ts';
+import { NetlinkError } from '../../../src/netlink/error.ts';
+import { generic } from '../../../src/netlink/generic/family.ts';
 import { addressBytes, addressFamily, familyNumber } from '../../../src/netlink/ip.ts';
+import { setLimits } from '../../../src/netlink/mptcp/limits.ts';
+import { deletePolicyRule, dumpPolicyRules } from '../../../src/netlink/route/policy-rule.ts';
+import type { Side } from './both.ts';
 
 const NEW = 0x400 | 0x200;
 const PEER = 1000;
@@ -83,3 +88,31 @@ export const addressAdd = (requester: Requester, payload: Buffer) =>
 
 export const addressDelete = (requester: Requester, payload: Buffer) =>
   requester.request({ operation: 'address delete', type: 21, payload });
+
+const RTPROT_KERNEL = 2;
+const FLUSH = 4;
+
+/** Links go with their addresses and routes; ids are counted from 1 again after a flush. */
+export async function clear(
+  { route, generic: path, mptcp }: Side,
+  slots: number,
+  first: number,
+): Promise<void> {
+  const rules = (await Promise.all([dumpPolicyRules(route, 'ipv4'), dumpPolicyRules(route, 'ipv6')])).flat();
+  await Promise.all([
+    ...Array.from({ length: slots }, (_, slot) => linkDelete(route, PEER + first + slot).catch(isThere)),
+    ...rules
+      .filter((rule) => rule.protocol !== RTPROT_KERNEL)
+      .map((rule) => deletePolicyRule(route, rule, 'rule clear')),
+    path.request({
+      operation: 'endpoint clear',
+      type: mptcp.id,
+      payload: generic(FLUSH, 1, () => undefined),
+    }),
+    setLimits(path, mptcp, { subflows: 2, addAddrAccepted: 0 }, 'limits clear'),
+  ]);
+}
+
+function isThere(error: unknown): void {
+  if (!(error instanceof NetlinkError) || error.code !== 'ENODEV') throw error;
+}
