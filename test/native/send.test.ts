@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { SystemError } from '../../src/system/addon.ts';
-import * as net from './net.ts';
+import { getLink, isPrivate, RTM_NEWADDR, RTM_NEWLINK, RTNLGRP_LINK, test, until } from './net.ts';
 
-describe.skipIf(!net.isPrivate)('sending to the kernel', () => {
-  it('keeps the order of one socket', async () => {
+describe.skipIf(!isPrivate)('sending to the kernel', () => {
+  test('keeps the order of one socket', async ({ net }) => {
     // The most that an ordinary user is given where nobody raised net.core.rmem_max: it holds some 130 of these answers.
     const { socket, heard } = net.listen({ receiveBuffer: 212_992 });
     const settled: number[] = [];
@@ -12,61 +12,59 @@ describe.skipIf(!net.isPrivate)('sending to the kernel', () => {
       const sequences = Array.from({ length: 50 }, (_, i) => round * 50 + i + 1);
       expected.push(...sequences);
       await Promise.all(
-        sequences.map((sequence) => socket.send(net.getLink(sequence, 1)).then(() => settled.push(sequence))),
+        sequences.map((sequence) => socket.send(getLink(sequence, 1)).then(() => settled.push(sequence))),
       );
-      await net.until(() => heard.length >= 2 * expected.length);
+      await until(() => heard.length >= 2 * expected.length);
     }
     expect(settled).toEqual(expected);
     // The link, then its acknowledgement.
-    expect(heard.filter(({ type }) => type === net.RTM_NEWLINK).map(({ sequence }) => sequence)).toEqual(
+    expect(heard.filter(({ type }) => type === RTM_NEWLINK).map(({ sequence }) => sequence)).toEqual(
       expected,
     );
     socket.close();
   });
 
-  it('copies the bytes before it returns', async () => {
+  test('copies the bytes before it returns', async ({ net }) => {
     const { socket, heard } = net.listen();
-    const bytes = net.getLink(9, 1);
+    const bytes = getLink(9, 1);
     const sent = socket.send(bytes);
     bytes.fill(0xff);
     await sent;
-    await net.until(() => heard.length >= 2);
+    await until(() => heard.length >= 2);
     expect(heard.map(({ sequence }) => sequence)).toEqual([9, 9]);
     socket.close();
   });
 
-  it('rejects with what the kernel said, and goes on', async () => {
+  test('rejects with what the kernel said, and goes on', async ({ net }) => {
     const { socket, heard } = net.listen();
     const tooMuch = socket.send(new Uint8Array(16 << 20));
-    const next = socket.send(net.getLink(3, 1));
+    const next = socket.send(getLink(3, 1));
     await expect(tooMuch).rejects.toBeInstanceOf(SystemError);
     await expect(tooMuch).rejects.toMatchObject({ code: 'EMSGSIZE', errno: 90, syscall: 'sendmsg' });
     await next;
-    await net.until(() => heard.length > 0);
+    await until(() => heard.length > 0);
     expect(heard[0]?.sequence).toBe(3);
     socket.close();
   });
 
-  it('settles every send when the socket is closed', async () => {
+  test('settles every send when the socket is closed', async ({ net }) => {
     for (let round = 0; round < 50; round++) {
       const { socket } = net.listen();
-      const sends = Array.from({ length: 100 }, (_, i) => socket.send(net.getLink(i, 0)));
+      const sends = Array.from({ length: 100 }, (_, i) => socket.send(getLink(i, 0)));
       if (round % 2 === 1) await sends[0];
-      sends.push(socket.send(net.getLink(1000, 0)));
+      sends.push(socket.send(getLink(1000, 0)));
       socket.close();
       for (const result of await Promise.allSettled(sends)) {
         if (result.status === 'rejected')
           expect(result.reason).toMatchObject({ code: 'ECANCELED', errno: 125 });
       }
-      await expect(socket.send(net.getLink(1, 1))).rejects.toThrow(
-        expect.objectContaining({ code: 'EBADF' }),
-      );
+      await expect(socket.send(getLink(1, 1))).rejects.toThrow(expect.objectContaining({ code: 'EBADF' }));
     }
   });
 
-  it('reads a long dump whole while events come in between', async () => {
+  test('reads a long dump whole while events come in between', async ({ net }) => {
     const addresses = Array.from({ length: 2000 }, (_, i) => `10.78.${i >> 8}.${i & 255}/32 dev lo`);
-    net.ip(...addresses.map((address) => `address add ${address}`));
+    net.batch(...addresses.map((address) => `address add ${address}`));
     const listener = net.listen({ receiveBuffer: 4 << 20 });
     const { socket, heard } = listener;
     const dump = Buffer.alloc(24);
@@ -74,19 +72,18 @@ describe.skipIf(!net.isPrivate)('sending to the kernel', () => {
     dump.writeUInt16LE(22, 4); // RTM_GETADDR
     dump.writeUInt16LE(0x301, 6);
     dump.writeUInt8(2, 16);
-    socket.join(net.RTNLGRP_LINK);
+    socket.join(RTNLGRP_LINK);
     for (let round = 1; round <= 10; round++) {
       heard.length = 0;
       dump.writeUInt32LE(round, 8);
       const sent = socket.send(dump);
-      net.ip(...Array.from({ length: 20 }, (_, i) => `link set lo mtu ${60000 + i}`));
+      net.batch(...Array.from({ length: 20 }, (_, i) => `link set lo mtu ${60000 + i}`));
       await sent;
-      await net.until(() => heard.some(({ type, sequence }) => type === 3 && sequence === round));
-      const dumped = heard.filter(({ type, sequence }) => type === net.RTM_NEWADDR && sequence === round);
+      await until(() => heard.some(({ type, sequence }) => type === 3 && sequence === round));
+      const dumped = heard.filter(({ type, sequence }) => type === RTM_NEWADDR && sequence === round);
       expect(dumped.length).toBeGreaterThanOrEqual(2000);
     }
     expect(listener.overruns).toBe(0);
     socket.close();
-    net.ip(...addresses.map((address) => `address delete ${address}`), 'link set lo mtu 65536');
   });
 });
