@@ -1,0 +1,93 @@
+/** What lies in the way of a daemon that starts: a runtime folder that others made, or may write. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { finished, MAIN, type Finished } from '../support/daemon.ts';
+import type { Lab } from '../support/lab.ts';
+import { test } from './attacker.ts';
+
+/** A daemon that would make one pass, with a /run of its own in which something lies already. */
+function startOver(lab: Lab, plant: string): Promise<Finished> {
+  const config = join(lab.folder, 'config.yaml');
+  writeFileSync(config, 'rules: {"eth*": subflow}', { mode: 0o644 });
+  const cookie = lab.host.journal().split('/').at(-2);
+  const script = `
+    mount -t tmpfs -o mode=755 tmpfs /run
+    here=/run/multihomed there=/run/there
+    space=$here/${cookie}
+    ${plant}
+    shift
+    "$@"; code=$?
+    find $there -mindepth 1 2>/dev/null | sed 's/^/found: /'
+    exit $code`;
+  const daemon = [process.execPath, MAIN, 'run', '--once', '--config', config];
+  return finished(lab.host.spawn('unshare', ['--mount', 'sh', '-euc', script, 'sh', cookie!, ...daemon]));
+}
+
+const PLANTED = [
+  ['the folder is another user’s', 'mkdir -m 755 $here; chown 65534 $here', /may be written by others/],
+  ['everybody may write the folder', 'mkdir $here; chmod 777 $here', /may be written by others/],
+  ['a group may write the folder', 'mkdir $here; chmod 775 $here', /may be written by others/],
+  ['everybody may write it, but not rename', 'mkdir $here; chmod 1777 $here', /may be written by others/],
+  ['the folder is a link', 'mkdir -m 755 $there; ln -s $there $here', /ELOOP|ENOTDIR/],
+  ['the folder is a link to nothing', 'ln -s $there/none $here', /ENOENT|EEXIST/],
+  ['the folder is a file', ': >$here', /ENOTDIR/],
+  ['the folder is a pipe', 'mkfifo $here', /ENOTDIR/],
+  [
+    'the namespace’s is another user’s',
+    'mkdir -m 755 $here $space; chown 65534 $space',
+    /may be written by others/,
+  ],
+  ['everybody may write the namespace’s', 'mkdir $here $space; chmod 777 $space', /may be written by others/],
+  ['the namespace’s is a link', 'mkdir -m 755 $here $there; ln -s $there $space', /ELOOP|ENOTDIR/],
+  ['the lock is a link', 'mkdir -m 755 $here $space $there; ln -s $there/lock $space/lock', /ELOOP/],
+] as const;
+
+test('a daemon does not start over what others planted or may write', async ({ lab, attack }) => {
+  // Only for root over other users, as all of these.
+  expect(attack).toBeTypeOf('function');
+  lab.cable('eth0').connect();
+  const seen = await Promise.all(
+    PLANTED.map(async ([what, plant, reason]) => {
+      const { code, stderr, stdout } = await startOver(lab, plant);
+      return [what, code !== 0, reason.exec(stderr)?.length, stdout];
+    }),
+  );
+  expect(seen).toEqual(PLANTED.map(([what]) => [what, true, 1, '']));
+  expect(lab.host.endpoints()).toEqual([]);
+});
+
+test('the lock of a running daemon is nobody else’s', async ({ lab, attack }) => {
+  lab.cable('eth0').connect();
+  const lock = lab.host.journal().replace('journal.json', 'lock');
+  const grab = `
+import fcntl, os, sys
+for path in sys.argv[1:]:
+    for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_PATH):
+        try:
+            fcntl.flock(os.open(path, flags), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            print('locked', path, flags)
+        except OSError as error: print(type(error).__name__, error.errno)
+`;
+  const first = await lab.daemon({ 'eth*': 'subflow' });
+  await first.stop('SIGKILL');
+  // O_PATH opens anything, and locks nothing.
+  expect(await attack(grab, { args: [lock] }).done()).toEqual([
+    ...Array<string>(3).fill('PermissionError 13'),
+    'OSError 9',
+  ]);
+  await lab.daemon({ 'eth*': 'subflow' });
+});
+
+test('a folder of another namespace is neither read nor written', async ({ lab, attack }) => {
+  expect(attack).toBeTypeOf('function');
+  lab.cable('eth0').connect();
+  lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
+  const daemon = await lab.daemon({ 'eth*': 'subflow' });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const far = await lab.outside({ 'eth*': 'subflow' }, ['--once']).finished();
+  expect(far.stderr).toContain('one pass made');
+  const { code, stderr } = await startOver(lab, 'mkdir -m 755 $here $here/1; echo {} >$here/1/journal.json');
+  expect([code, stderr]).toEqual([0, expect.stringContaining('one pass made')]);
+  expect(daemon.runs).toBe(true);
+});
