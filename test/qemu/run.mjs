@@ -28,13 +28,17 @@ if (as !== undefined && !['root', 'nobody'].includes(as)) {
  * boots by such a clock.
  */
 const CLOCK = ['-accel', 'tcg', '-icount', 'shift=0,sleep=off'];
-/** Several files at once would only share that one machine; and each test is told when it ends. */
+/**
+ * Several files at once would only share that one machine; each look at what is waited for starts a program; and each
+ * test is told when it ends.
+ */
 const PACE = [
   '--reporter=verbose',
   '--maxWorkers=1',
   '--testTimeout=120000',
   '--hookTimeout=120000',
   '--expect.poll.timeout=15000',
+  '--expect.poll.interval=100',
 ];
 const files = given.some((each) => !each.startsWith('-')) ? [] : ['test/kernel', 'test/native'];
 
