@@ -159,23 +159,6 @@ describe('monitor', () => {
     expect(code).toBe(0);
   });
 
-  test('is let go by the daemon when it does not read, and never takes all places', async ({ lab }) => {
-    const daemon = await lab.daemon({ 'eth*': 'subflow' });
-    const path = lab.host.sh('ls -t /run/multihomed/*/control').split('\n')[0]!;
-    const clients = await Promise.all(
-      Array.from({ length: 17 }, async () => {
-        const client = createConnection(path);
-        const answer = once(client.setEncoding('utf8'), 'data');
-        client.write('{"ask":"watch"}\n');
-        const [text] = (await answer) as [string];
-        return { client, text };
-      }),
-    );
-    expect(clients.filter(({ text }) => text.includes('16 others watch already'))).toHaveLength(1);
-    expect((await daemon.status())?.daemon?.pid).toBeGreaterThan(0);
-    for (const { client } of clients) client.destroy();
-  });
-
   test('leaves behind who does not read', async ({ lab }) => {
     const path = `${lab.folder}/control`;
     const answer = (): object => ({ filling: 'x'.repeat(600_000), at: performance.now() });
