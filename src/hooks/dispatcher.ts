@@ -21,40 +21,51 @@ export const nobodyTold: ToldRecord = { uplinks: {}, links: {}, leaving: [] };
 export function isToldRecord(value: unknown): value is ToldRecord {
   if (typeof value !== 'object' || value === null) return false;
   const { uplinks, links, leaving } = value as { [part: string]: unknown };
-  return (
-    isRecordOf(
-      uplinks,
-      (facts) =>
-        isLink(facts) &&
-        typeof facts['address'] === 'string' &&
-        isFamily(facts['family']) &&
-        isStrings(facts['flags']) &&
-        typeof facts['prefixLength'] === 'number',
-    ) &&
-    isRecordOf(links, isLink) &&
-    isStrings(leaving)
-  );
+  return isRecordOf(uplinks, UPLINK) && isRecordOf(links, LINK) && isStrings(leaving);
 }
 
-interface Loose {
-  readonly [key: string]: unknown;
+type Check = (value: unknown) => boolean;
+type Shape<Facts> = { readonly [key in keyof Facts]-?: Check };
+
+const isString: Check = (value) => typeof value === 'string';
+const isNumber: Check = (value) => typeof value === 'number';
+const isStrings: Check = (value) => Array.isArray(value) && value.every(isString);
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+
+const NAMED = {
+  interface: (value: unknown) => typeof value === 'string' && nameCanBeTold(value),
+  ifindex: isNumber,
+  rule: isString,
+  reason: isString,
+};
+const LINK: Shape<LinkFacts> = { ...NAMED, driver: orNull(isString) };
+const UPLINK: Shape<UplinkFacts> = {
+  ...NAMED,
+  family: (value) => value === 'ipv4' || value === 'ipv6',
+  address: isString,
+  prefixLength: isNumber,
+  gateway: orNull(isString),
+  endpointId: orNull(isNumber),
+  flags: isStrings,
+  port: orNull(isNumber),
+  table: orNull(isNumber),
+};
+
+/** With these keys and no other: whatever is there is handed on to hooks, and written again. */
+function isRecordOf<Facts>(value: unknown, shape: Shape<Facts>): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every((facts: unknown) => {
+    if (typeof facts !== 'object' || facts === null) return false;
+    const known = Object.entries<Check>(shape);
+    return (
+      Object.keys(facts).every((key) => Object.hasOwn(shape, key)) &&
+      known.every(([key, check]) => check((facts as { [part: string]: unknown })[key]))
+    );
+  });
 }
-
-const isRecordOf = (value: unknown, holds: (facts: Loose) => boolean): boolean =>
-  typeof value === 'object' &&
-  value !== null &&
-  Object.values(value).every((each) => typeof each === 'object' && each !== null && holds(each as Loose));
-
-const isLink = (facts: Loose): boolean =>
-  typeof facts['interface'] === 'string' &&
-  typeof facts['ifindex'] === 'number' &&
-  typeof facts['rule'] === 'string' &&
-  typeof facts['reason'] === 'string';
-
-const isFamily = (value: unknown): boolean => value === 'ipv4' || value === 'ipv6';
-
-const isStrings = (value: unknown): boolean =>
-  Array.isArray(value) && value.every((each) => typeof each === 'string');
 
 export interface DispatcherParts {
   readonly runner: HookRunner;
@@ -135,9 +146,9 @@ export class HookDispatcher {
 
   async #tell({ action, facts }: Telling<UplinkFacts | LinkFacts>): Promise<boolean> {
     const { timeout, user, path } = this.#settings;
-    const environment = hookEnvironment(action, facts);
     const what = { action, interface: facts.interface };
     try {
+      const environment = hookEnvironment(action, facts);
       const reports = await this.#runner.run({ ...what, environment, timeout, user, folders: path });
       for (const report of reports) this.#logReport(report, what);
       // Being asked to stop is the one reason why a run counts as not made.
