@@ -95,7 +95,7 @@ export const test = inLab.extend<{ attack: Attack }>({
 /** Where the daemon of the lab answers. */
 export const socketOf = (lab: Lab): string => lab.host.journal().replace(/journal\.json$/, 'control');
 
-/** Milliseconds until an address that comes has its endpoint, and one that goes has none. */
+/** Milliseconds until an address that goes has no endpoint, and one that comes has; another uplink must stand. */
 export async function reaction(lab: Lab, cable: ReturnType<Lab['cable']>): Promise<number> {
   const stands = (): boolean => lab.host.endpoints().some(({ address }) => address === cable.address());
   const before = performance.now();
