@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { closeSync } from 'node:fs';
+import { closeInherited } from '../system/descriptors.ts';
 import type { Log } from '../system/log.ts';
 import { isRefusal, type Refusal } from '../system/trust.ts';
 import { listHooks, openHook } from './discover.ts';
@@ -7,8 +8,12 @@ import { execute } from './execute.ts';
 import { resolveIdentity, type Identity } from './identity.ts';
 import type { HookReport, HookRequest, HookRunner } from './runner.ts';
 
-/** Runs hooks as children of this process; their output and the refusals go to `log`. */
+/**
+ * Runs hooks as children of this process; their output and the refusals go to `log`. What this process was started with
+ * beyond its standard error is closed: they would have it too.
+ */
 export function localRunner(log: Log): HookRunner {
+  closeInherited();
   const stopping = new AbortController();
   // One for each script that runs; a warning of a leak would be wrong.
   setMaxListeners(0, stopping.signal);

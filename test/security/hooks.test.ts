@@ -1,0 +1,77 @@
+/** What a hook inherits of a daemon that was started in the worst of ways. */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { MAIN } from '../support/daemon.ts';
+import { test } from './attacker.ts';
+
+/** Descriptors up to 200 open for reading a secret, signals ignored and blocked, a terminal, a mask, a folder. */
+const START = `
+import os, pty, signal, sys
+secret, program = sys.argv[1], sys.argv[2:]
+pid, terminal = pty.fork()
+if pid:
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+log = os.open(secret + '.log', os.O_WRONLY | os.O_CREAT)
+os.dup2(log, 2)
+fd = os.open(secret, os.O_RDWR)
+for n in [*range(3, 40), 99, 100, 200]: os.dup2(fd, n, inheritable=True)
+for s in (signal.SIGPIPE, signal.SIGUSR1, signal.SIGCHLD, signal.SIGQUIT): signal.signal(s, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2, signal.SIGALRM, signal.SIGTERM])
+os.umask(0)
+os.chdir(os.path.dirname(secret))
+os.execv(program[0], program)
+`;
+
+const HOOK = `#!/bin/sh
+ls -l /proc/$$/fd | sed -n 's/.* \\([0-9]*\\) -> /fd \\1 /p'
+while read -r key value; do case $key in Sig[BI]* | ShdPnd: | Cap[IPEA]* | Uid: | Groups:) echo "$key $value" ;; esac; done </proc/$$/status
+read -r pid name state parent group session terminal rest </proc/$$/stat
+echo "terminal $terminal, session $([ "$session" = $$ ] && echo own), folder $(pwd), mask $(umask)"
+echo end
+`;
+
+test('a hook has its input, output and itself alone, and no signal ignored or blocked', async ({
+  lab,
+  attack,
+}) => {
+  expect(attack).toBeTypeOf('function');
+  lab.cable('eth0').connect();
+  await expect.poll(() => lab.host.ip('link show eth0')).toContain('state UP');
+  const hooks = join(lab.folder, 'hooks');
+  mkdirSync(hooks);
+  writeFileSync(join(hooks, '10-hook'), HOOK);
+  chmodSync(join(hooks, '10-hook'), 0o755);
+  const secret = join(lab.folder, 'secret');
+  writeFileSync(secret, 'secret');
+  const config = join(lab.folder, 'config.yaml');
+  for (const user of ['root', 'nobody']) {
+    writeFileSync(config, JSON.stringify({ rules: { 'eth*': 'subflow' }, hooks: { path: hooks, user } }));
+    chmodSync(config, 0o644);
+    const program = [process.execPath, MAIN, 'run', '--once', '--config', config];
+    const child = lab.host.spawn('python3', ['-c', START, secret, ...program]);
+    await new Promise((resolve) => child.on('close', resolve));
+    const log = lab.host.sh(`cat ${secret}.log; rm ${secret}.log ${lab.host.journal()}`);
+    const said = [...log.matchAll(/\(eth0 link-up\): (.*)/g)].map(([, line]) => line!);
+    expect(said.at(-1), log).toBe('end');
+    const descriptors = said.filter((line) => line.startsWith('fd '));
+    expect(descriptors.map((line) => line.replace(/\[\d+\]/, ''))).toEqual(
+      [
+        'fd 0 /dev/null',
+        // The shell holds its script once more.
+        `fd 10 ${hooks}/10-hook`,
+        'fd 1 socket:',
+        'fd 2 socket:',
+        `fd 3 ${hooks}/10-hook`,
+      ].sort(),
+    );
+    expect(said.filter((line) => line.startsWith('Sig'))).toEqual([
+      'SigBlk: 0000000000000000',
+      'SigIgn: 0000000000000000',
+    ]);
+    expect(said.at(-2)).toBe('terminal 0, session own, folder /, mask 0022');
+    const caps = said.filter((line) => /^Cap(Inh|Prm|Eff|Amb)/.test(line)).map((line) => line.split(' ')[1]);
+    if (user === 'nobody') expect(caps).toEqual(Array(4).fill('0000000000000000'));
+    expect(said.find((line) => line.startsWith('Groups:'))?.trim()).toBe('Groups:');
+  }
+});
