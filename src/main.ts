@@ -5,6 +5,10 @@ import { CommandError, EXIT } from './commands/exit.ts';
 import { codeOf, program } from './commands/program.ts';
 import { explained } from './commands/run.ts';
 
+// Without a listener Node opens its debugger at this signal, and whoever can reach loopback is root by it
+// (kill -USR1; ss -ltn: 127.0.0.1:9229).
+process.on('SIGUSR1', () => undefined);
+
 let code: number = EXIT.done;
 try {
   await program((given) => (code = given)).parseAsync();

@@ -5,6 +5,16 @@ import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
+test('SIGUSR1 opens no debugger', async ({ lab }) => {
+  lab.cable('eth0').connect();
+  const daemon = await lab.daemon(RULES);
+  process.kill(daemon.pid, 'SIGUSR1');
+  await stays(() => lab.host.sh('ss -Hltn'), 1_000);
+  expect(lab.host.sh('ss -Hltn')).toBe('');
+  await expect.poll(() => daemon.stateOf('10.1.0.2')).toMatch(/^active/);
+  expect(daemon.log).not.toMatch(/debugger/i);
+});
+
 describe('ending', () => {
   test.for(['SIGTERM', 'SIGINT'] as const)('%s leaves all standing, and says so', async (signal, { lab }) => {
     const eth = lab.cable('eth0').connect();
