@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { quoted } from '../../src/doctor/shell.ts';
 import { modem, plugInModem } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
-import { missing, type Stage } from './stage.ts';
+import { missing, openStage, type Stage } from './stage.ts';
 
 // Real programs on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });
@@ -101,5 +102,74 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
     const { reports, lines } = await stage.tell('link-up', modem());
     expect(reports.map(({ outcome }) => outcome)).toEqual(['failed']);
     expect(lines.join('\n')).toContain('modem0 has no DHCP client: install one of no-such-client');
+  });
+});
+
+const noStage = missing({ ip: 'iproute2' });
+
+describe.skipIf(noStage !== null)('a DHCP server that means harm', () => {
+  const good = { ip: '198.51.100.7', subnet: '255.255.255.0', router: '198.51.100.1', lease: '3600' };
+  const code = [
+    '$(touch /run/ran)',
+    '`touch /run/ran`',
+    '; touch /run/ran',
+    "'; touch /run/ran; '",
+    '-h',
+    '\n',
+    '',
+  ];
+  const text = code.map((each) => `198.51.100.7${each}`);
+
+  /** As udhcpc and dhclient call it. */
+  async function offer(lease: typeof good): Promise<{ status: number | null; shown: string }> {
+    const { ip, subnet, router, lease: time } = lease;
+    const dhclient = {
+      new_ip_address: ip,
+      new_subnet_mask: subnet,
+      new_routers: router,
+      new_dhcp_lease_time: time,
+    };
+    const variables = (record: object): string =>
+      Object.entries(record)
+        .map(([name, value]) => `${name}=${quoted(value as string)}`)
+        .join(' ');
+    const { status, stdout } = await stage.shell(`
+      ip address flush dev modem0; ip route flush dev modem0; rm -rf /run/multihomed/dhcp; mkdir -p /run/multihomed/dhcp
+      env interface=modem0 ${variables(lease)} ${stage.hook} bound >/dev/null 2>&1; first=$?
+      env interface=modem0 reason=BOUND ${variables(dhclient)} ${stage.hook} >/dev/null 2>&1; second=$?
+      ip -4 -o address show dev modem0; ip -4 route show; ls /run/ran 2>/dev/null
+      exit $((first + second))`);
+    return { status, shown: stdout };
+  }
+
+  it('runs nothing, and gives no address that is none', async () => {
+    stage = await openStage('60-dhcp-modem');
+    await stage.shell(
+      'ip link add modem0 type veth peer name line0; ip link set modem0 up; ip link set line0 up',
+    );
+    const whole = await offer(good);
+    expect(whole.status).toBe(0);
+    expect(whole.shown).toMatch(
+      /inet 198\.51\.100\.7\/24[^]*default via 198\.51\.100\.1 dev modem0 proto dhcp metric 700/,
+    );
+    const none = ['0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255', '1.2.3.4.5', '...', '999.1.1.1'];
+    for (const ip of [...none, ...text.filter((each) => each !== good.ip)])
+      expect([ip, await offer({ ...good, ip })]).toEqual([ip, { status: expect.any(Number), shown: '' }]);
+    // 0.0.0.0 and 128.0.0.0: the host's traffic would leave by the modem.
+    for (const subnet of ['0.0.0.0', '128.0.0.0', '192.0.0.0', '', ...code.slice(0, 2)])
+      expect([subnet, await offer({ ...good, subnet })]).toEqual([
+        subnet,
+        { status: expect.any(Number), shown: '' },
+      ]);
+    for (const router of [...code.slice(0, 3), '198.51.100.1.9']) {
+      const { shown } = await offer({ ...good, router });
+      expect(shown).not.toMatch(/default|ran/);
+    }
+    for (const lease of [...code.slice(0, 3), '99999999999999999999'])
+      expect((await offer({ ...good, lease })).shown).not.toContain('ran');
+    // The gateway may stand outside of the net, and several may be named.
+    const outside = await offer({ ...good, router: `203.0.113.1 ${code[0]}` });
+    expect(outside.shown).toMatch(/default via 203\.0\.113\.1 dev modem0 proto dhcp metric 700 onlink/);
+    expect(outside.shown).not.toContain('ran');
   });
 });
