@@ -1,5 +1,5 @@
 /** Follows the uplinks: as the daemon tells of them, and from the kernel's own events while none runs. */
-import { watch, type Watch } from '../../control/client.ts';
+import { ControlError, watch, type Watch } from '../../control/client.ts';
 import type { StatusDocument } from '../../control/document.ts';
 import { listen } from '../../events/listener.ts';
 import { DecodeError } from '../../netlink/attribute.ts';
@@ -11,6 +11,8 @@ import { changes, type UplinkChange } from './change.ts';
 
 /** A daemon that was started is found after so long, in milliseconds. */
 const LOOK_FOR_DAEMON = 2_000;
+/** So often in a row a daemon may let us go without a word: one that ends does so once. */
+const MOST_REFUSALS = 3;
 /** Events come in swarms. */
 const GATHER = 50;
 
@@ -31,6 +33,7 @@ export class Follower {
   #events: NetlinkSocket | null = null;
   #timer: NodeJS.Timeout | null = null;
   #daemon: Watch | null = null;
+  #refusals = 0;
   #looking = false;
   #stale = false;
   #stopped = false;
@@ -42,14 +45,22 @@ export class Follower {
   /** Once, and again by itself whenever the daemon comes or goes. */
   async start(): Promise<void> {
     const { namespace, onError } = this.#options;
+    let heard = false;
     const daemon = await watch(
       namespace.folder.socket,
-      (document) => this.#take(document as StatusDocument),
+      (document) => {
+        heard = true;
+        this.#refusals = 0;
+        this.#take(document as StatusDocument);
+      },
       (error) => {
         this.#daemon = null;
         if (this.#stopped) return;
         if (error) onError(error);
-        else this.start().catch(onError);
+        else if (heard) this.start().catch(onError);
+        else if (++this.#refusals < MOST_REFUSALS) this.#later();
+        else
+          onError(new ControlError('the daemon lets us go without an answer: it has no place for another'));
       },
     );
     this.#rest();
@@ -66,7 +77,7 @@ export class Follower {
       onOverrun: () => this.#wake(),
       onError,
     });
-    this.#timer = setTimeout(() => void this.start().catch(onError), LOOK_FOR_DAEMON);
+    this.#later();
     if (fresh) this.#wake();
   }
 
@@ -75,6 +86,11 @@ export class Follower {
     this.#rest();
     this.#deaf();
     this.#daemon?.close();
+  }
+
+  #later(): void {
+    this.#rest();
+    this.#timer = setTimeout(() => void this.start().catch(this.#options.onError), LOOK_FOR_DAEMON);
   }
 
   #rest(): void {

@@ -1,0 +1,39 @@
+/** A daemon that has no place for another watcher. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { Follower } from '../../../src/commands/ipmptcp/follow.ts';
+import type { Namespace } from '../../../src/commands/namespace.ts';
+
+test('a daemon that lets go of whoever comes is asked a few times, with rests, and then it is said', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'multihomed-follow-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const socket = join(folder, 'control');
+  let times = 0;
+  const server = createServer((client) => {
+    times++;
+    client.destroy();
+  }).listen(socket);
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const errors: Error[] = [];
+  const follower = new Follower({
+    // Nothing else of it is asked for while a daemon is there.
+    namespace: { folder: { socket } } as Namespace,
+    configuration: () => Promise.reject(new Error('not wanted')),
+    onChange: () => undefined,
+    onSource: () => undefined,
+    onError: (error) => errors.push(error),
+  });
+  onTestFinished(() => follower.stop());
+  await follower.start();
+  await sleep(1_000);
+  expect([times, errors]).toEqual([1, []]);
+  await expect.poll(() => errors, { timeout: 10_000 }).toHaveLength(1);
+  expect(errors[0]?.message).toContain('no place for another');
+  expect(times).toBe(3);
+});
