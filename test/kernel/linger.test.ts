@@ -55,6 +55,22 @@ describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
     expect(lab.host.routes(version)).toHaveLength(2);
   });
 
+  test('left out by the rules, it does not hold the host to a gateway that is gone', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const before = lab.host.endpoints();
+    await daemon.reconfigure({ 'other*': 'subflow' });
+    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^lingering: no rule selects/);
+    lab.host.ip(
+      `-${version} route replace default via ${eth.gateway(version, 9)} dev eth0 metric ${100 * eth.network}`,
+    );
+    await expect
+      .poll(() => lab.host.leaves(version === 4 ? '203.0.113.9' : '2600::9', eth.address(version)))
+      .toBe(`eth0 via ${eth.gateway(version, 9)}`);
+    expect(await stays(() => lab.host.endpoints())).toEqual(before);
+  });
+
   test('until another is active: then the new one is added first', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0');

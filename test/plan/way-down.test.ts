@@ -80,6 +80,29 @@ describe('an address that is gone', () => {
   });
 });
 
+describe('the last path, whose address works and is no uplink any more', () => {
+  const LEFT_OUT: [string, (host: Host) => void][] = [
+    ['by a rule that is gone', (host) => void host.rules([rule('wwan*')])],
+    ['by a rule that says ignore', (host) => void host.rules([rule('eth*', { ignore: true })])],
+    [
+      'by deprecation',
+      (host) => {
+        host.addresses = host.addresses.map((each) => ({ ...each, flags: each.flags | 0x20 }));
+      },
+    ],
+  ];
+
+  test.each(LEFT_OUT)('%s, follows the routes of the host again; its endpoint stays', (_, leaveOut) => {
+    const host = settled(two().withoutDefault(3));
+    leaveOut(host);
+    expect(host.settle().flat()).toEqual(GONE.slice(1));
+    expect(host.states).toContain('eth0 192.0.2.10: lingering');
+    // The way of a lost one is kept for when it comes back.
+    host.turn(2, 'no carrier');
+    expect(host.settle()).toEqual([]);
+  });
+});
+
 describe('an address that is replaced', () => {
   const replaced = (host: Host): Host => host.withoutAddress('192.0.2.10').address(2, '192.0.2.11/24');
 
