@@ -1,0 +1,82 @@
+/** Files that an ordinary user hands to root: what is read of them, what is printed, and what it costs. */
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { command, finished, MAIN } from '../support/daemon.ts';
+import { NOBODY, test } from './attacker.ts';
+
+test('root is shown nothing of a file that is another user’s, and no daemon runs by it', async ({
+  lab,
+  attack,
+}) => {
+  expect(attack).toBeTypeOf('function');
+  const folder = join(lab.folder, 'home');
+  mkdirSync(folder);
+  const own = join(folder, 'own.yaml');
+  writeFileSync(own, 'rules: {"secret-*": sublfow}\nsecret-key: secret-value\n');
+  const shadow = join(folder, 'shadow.yaml');
+  symlinkSync('/etc/shadow', shadow);
+  const pipe = join(folder, 'pipe.yaml');
+  execFileSync('mkfifo', [pipe]);
+  for (const each of [folder, own, pipe]) chownSync(each, NOBODY, NOBODY);
+  const runs = [own, shadow, pipe].flatMap((file) => [
+    ['check', file],
+    ['check', '--json', file],
+    ['run', '--once', '--config', file],
+    ['status', '--config', file],
+  ]);
+  const seen = await Promise.all(
+    runs.map(async (args) => {
+      const { code, stdout, stderr } = await command(lab.host, args);
+      return [
+        args[0],
+        code,
+        /secret|root:[x$*!]/.test((stdout + stderr).replaceAll(lab.folder, '')),
+        /belongs to uid/.test(stdout + stderr),
+      ];
+    }),
+  );
+  expect(seen).toEqual(runs.map(([name]) => [name, 78, false, true]));
+  expect(lab.host.rules()).toEqual([]);
+});
+
+/** Exit status, seconds, and the most that it had in memory in MiB. */
+const MEASURE = `
+import resource, subprocess, sys, time
+began = time.time()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=25).returncode
+print(code, round(time.time() - began, 1), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)
+`;
+
+test('a configuration that is a bomb is refused in bounded time and memory', async ({ lab }) => {
+  const laughs = 'bcdefghi'
+    .split('')
+    .map((name, i) => `  ${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(', ')}]`);
+  const bombs: Record<string, string> = {
+    laughs: ['rules:', '  a: &a [lol]', ...laughs].join('\n'),
+    depth: '['.repeat(1_000_000),
+    maps: '{a: '.repeat(250_000),
+    rules: `rules:\n${Array.from({ length: 60_000 }, (_, i) => `  a${i}: sublfow\n`).join('')}`,
+    huge: 'rules: {}\n',
+  };
+  const paths = Object.entries(bombs).map(([name, text]) => {
+    const path = join(lab.folder, `${name}.yaml`);
+    writeFileSync(path, text, { mode: 0o644 });
+    return path;
+  });
+  truncateSync(paths.at(-1)!, 100 << 20);
+  const circle = join(lab.folder, 'circle.yaml');
+  symlinkSync('circle.yaml', circle);
+  const endless = join(lab.folder, 'endless.yaml');
+  symlinkSync('/dev/zero', endless);
+  for (const path of [...paths, circle, endless]) {
+    const { stdout, stderr } = await finished(
+      lab.host.spawn('python3', ['-c', MEASURE, process.execPath, MAIN, 'check', path]),
+    );
+    const [code, seconds, memory] = stdout.split(' ').map(Number);
+    expect([path, stderr, code]).toEqual([path, '', 78]);
+    expect(seconds, path).toBeLessThan(20);
+    expect(memory, path).toBeLessThan(400);
+  }
+});
