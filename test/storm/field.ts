@@ -189,7 +189,7 @@ function address({ subnet, number }: Uplink): string {
 }
 
 /** Lists, not sets: what stands twice is wrong too. */
-function difference(what: string, expected: readonly string[], shown: readonly string[]): string[] {
+export function difference(what: string, expected: readonly string[], shown: readonly string[]): string[] {
   const left = [...expected];
   const excess: string[] = [];
   for (const each of shown) {

@@ -1,0 +1,118 @@
+/** The test's side of shim.c: a file of 64-bit words that a daemon with the shim before its libc has mapped. */
+import { closeSync, openSync, readSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SOURCE = fileURLToPath(new URL('shim.c', import.meta.url));
+/** As struct words has them. */
+const WORD = { classes: 0, left: 1, when: 2, wall: 3, monotonic: 4, points: 5, trace: 6 } as const;
+const TRACED = 8192;
+const BYTES = 8 * (WORD.trace + TRACED);
+
+/** What a daemon may die at: a request that changes the kernel, one that only asks, a step of the journal's writing. */
+export const CLASSES = { change: 1, question: 2, journal: 4 } as const;
+export type Class = keyof typeof CLASSES;
+export const MOMENTS = ['before', 'after', 'midst'] as const;
+export type Moment = (typeof MOMENTS)[number];
+
+export interface Point {
+  readonly kind: Class;
+  /** `route 24`, `mptcp 1`, `journal rename`. */
+  readonly what: string;
+}
+
+const STEPS: Readonly<Record<string, string>> = { o: 'open', w: 'write', u: 'unlink', r: 'rename' };
+
+/** By the compiler that builds the addon; its driver compiles C too. */
+function compile(library: string): void {
+  const compilers = process.env['CXX'] ? [process.env['CXX']] : ['g++', 'c++', 'clang++'];
+  const flags = ['-x', 'c', '-shared', '-fPIC', '-O2', '-Wall', '-Wextra', '-Werror', '-o', library, SOURCE];
+  for (const compiler of compilers) {
+    const { status, stderr, error } = spawnSync(compiler, flags, { encoding: 'utf8' });
+    if (status === 0) return;
+    if ((error as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT')
+      throw new Error(`${compiler}: ${stderr || String(error)}`);
+  }
+  throw new Error(`no compiler: ${compilers.join(', ')}`);
+}
+
+export class Shim {
+  readonly #fd: number;
+  /** For the daemon. */
+  readonly environment: NodeJS.ProcessEnv;
+
+  constructor(folder: string) {
+    const library = join(folder, 'shim.so');
+    const words = join(folder, 'words');
+    compile(library);
+    writeFileSync(words, '', { mode: 0o600 });
+    truncateSync(words, BYTES);
+    this.#fd = openSync(words, 'r+');
+    this.environment = { LD_PRELOAD: library, MULTIHOMED_SHIM: words };
+  }
+
+  #set(word: number, value: bigint): void {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(value);
+    writeSync(this.#fd, bytes, 0, 8, 8 * word);
+  }
+
+  #get(word: number): number {
+    const bytes = Buffer.alloc(8);
+    readSync(this.#fd, bytes, 0, 8, 8 * word);
+    return Number(bytes.readBigUInt64LE());
+  }
+
+  /** The `left`th point of this class from now is its last. */
+  arm(kind: Class, left: number, moment: Moment): void {
+    this.#set(WORD.left, 0n);
+    this.#set(WORD.classes, BigInt(CLASSES[kind]));
+    this.#set(WORD.when, BigInt(MOMENTS.indexOf(moment)));
+    this.#set(WORD.left, BigInt(left));
+  }
+
+  disarm(): void {
+    this.#set(WORD.left, 0n);
+  }
+
+  /** Points so far, of all classes. */
+  get points(): number {
+    return this.#get(WORD.points);
+  }
+
+  /** Begins to count anew. */
+  forget(): void {
+    this.#set(WORD.points, 0n);
+  }
+
+  /** What was counted. */
+  trace(): Point[] {
+    const count = Math.min(this.points, TRACED);
+    const bytes = Buffer.alloc(8 * count);
+    readSync(this.#fd, bytes, 0, bytes.length, 8 * WORD.trace);
+    return Array.from({ length: count }, (_, at) => pointOf(bytes.subarray(8 * at, 8 * at + 8)));
+  }
+
+  /** Milliseconds by which the time of day is another. */
+  set wall(offset: number) {
+    this.#set(WORD.wall, BigInt(Math.round(offset)) * 1_000_000n);
+  }
+
+  /** Milliseconds by which the clock that only grows is another: less than before is time that it stood still. */
+  set monotonic(offset: number) {
+    this.#set(WORD.monotonic, BigInt(Math.round(offset)) * 1_000_000n);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+function pointOf(bytes: Buffer): Point {
+  const kind = (Object.keys(CLASSES) as Class[]).find((each) => CLASSES[each] === bytes[0])!;
+  if (kind === 'journal') return { kind, what: `journal ${STEPS[String.fromCharCode(bytes[1]!)]}` };
+  const [protocol, type, first] = [bytes[1]!, bytes.readUInt16LE(2), bytes[4]!];
+  if (protocol === 0) return { kind, what: `route ${type} family ${first}` };
+  return { kind, what: type === 16 ? 'controller' : `mptcp ${first}` };
+}
