@@ -30,6 +30,8 @@ export interface Outcome {
   readonly error: NetlinkError | null;
   /** The endpoint under this id is no longer ours and was not touched. */
   readonly foreign?: boolean;
+  /** The id that the kernel gave, where it is another than was asked for. */
+  readonly id?: number;
   /** There was nothing to remove; if the next look finds it all the same, it is not asked for again at once. */
   readonly gone?: boolean;
   /** The kernel holds this many endpoints and takes no more. */
@@ -71,15 +73,17 @@ function batches(actions: readonly Action[]): Action[][] {
   return all;
 }
 
-async function applyOne(action: Action, kernel: Kernel): Promise<Outcome> {
+/** `counted`: endpoints that the kernel had when it refused one more before. */
+async function applyOne(action: Action, kernel: Kernel, counted: number | null = null): Promise<Outcome> {
   try {
-    const foreign = await request(action, kernel);
-    return { action, error: null, ...(foreign ? { foreign } : {}) };
+    return { action, error: null, ...(await request(action, kernel)) };
   } catch (error) {
     if (!(error instanceof NetlinkError)) throw error;
-    const full = action.kind === 'endpoint add' ? await fullAt(action.endpoint, error, kernel) : null;
     if (isGone(action, error)) return { action, error: null, gone: true };
-    return { action, error, ...(full === null ? {} : { full }) };
+    const full = action.kind === 'endpoint add' ? await fullAt(action.endpoint, error, kernel) : null;
+    if (full === null) return { action, error };
+    // Somebody may have made room before we counted: it is as many as were there at two refusals.
+    return full === counted ? { action, error, full } : applyOne(action, kernel, full);
   }
 }
 
@@ -108,26 +112,27 @@ function isGone(action: Action, error: NetlinkError): boolean {
   return false;
 }
 
-/** @returns true where an endpoint turned out to be somebody else's. */
-async function request(action: Action, kernel: Kernel): Promise<boolean> {
+type Done = Pick<Outcome, 'foreign' | 'id'>;
+
+async function request(action: Action, kernel: Kernel): Promise<Done> {
   const { route, generic, mptcp } = kernel;
   const text = actionText(action);
   switch (action.kind) {
     case 'route add':
       await addRoute(route, action.route, text);
-      return false;
+      return {};
     case 'route replace':
       await replaceRoute(route, action.route, text);
-      return false;
+      return {};
     case 'route delete':
       await deleteRoute(route, action.route, text);
-      return false;
+      return {};
     case 'policy-rule add':
       await addPolicyRule(route, action.policyRule, text);
-      return false;
+      return {};
     case 'policy-rule delete':
       await deletePolicyRule(route, action.policyRule, text);
-      return false;
+      return {};
     case 'endpoint add':
       if (action.gateway) await forgetUnresolved(route, action.gateway, action.endpoint.ifindex);
       await addEndpoint(
@@ -136,18 +141,25 @@ async function request(action: Action, kernel: Kernel): Promise<boolean> {
         action.implicit ? { ...action.endpoint, id: 0 } : action.endpoint,
         text,
       );
-      return false;
+      return action.implicit ? givenId(action.endpoint, kernel) : {};
     case 'endpoint change':
     case 'endpoint delete': {
       // The kernel goes by the id alone: asked at the last moment whose it is.
       const stands = await getEndpoint(generic, mptcp, action.endpoint.id);
-      if (!stands || !isThat(action.endpoint, stands)) return true;
+      if (!stands || !isThat(action.endpoint, stands)) return { foreign: true };
       if (action.kind === 'endpoint delete') await deleteEndpoint(generic, mptcp, action.endpoint, text);
       else await changeEndpoint(generic, mptcp, action.endpoint, text);
-      return false;
+      return {};
     }
     case 'limits set':
       await setLimits(generic, mptcp, action.limits, text);
-      return false;
+      return {};
   }
+}
+
+/** The implicit endpoint whose id it was to have may have gone meanwhile: then the kernel takes an id of its own. */
+async function givenId(added: Endpoint, { generic, mptcp }: Kernel): Promise<Done> {
+  const standing = await dumpEndpoints(generic, mptcp);
+  const found = standing.find((each) => isThat(added, each));
+  return found && found.id !== added.id ? { id: found.id } : {};
 }

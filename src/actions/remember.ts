@@ -1,5 +1,6 @@
 /** What actions and their outcomes change in the memory: pure. */
 import type { NetlinkError } from '../netlink/error.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import { actionKey, type Action } from '../plan/action.ts';
 import type { Memory } from '../plan/memory.ts';
@@ -19,12 +20,13 @@ export function intend(memory: Memory, action: Action, snapshot: Snapshot): Memo
   return { ...memory, raised };
 }
 
-export function remember(memory: Memory, { action, error, foreign, full, gone }: Outcome): Memory {
+export function remember(memory: Memory, { action, error, foreign, full, gone, id }: Outcome): Memory {
   if (foreign) return forget(memory, action);
   if (full !== undefined) return { ...forget(memory, action), slots: full };
   if (error) return refused(memory, action, error);
   if (gone) return withFailure(memory, action, 'the kernel answers that there is none');
-  return succeeded(withoutFailure(memory, action), action);
+  const done = succeeded(withoutFailure(memory, action), action);
+  return id !== undefined && action.kind === 'endpoint add' ? underId(done, action, id) : done;
 }
 
 function succeeded(memory: Memory, action: Action): Memory {
@@ -37,6 +39,11 @@ function succeeded(memory: Memory, action: Action): Memory {
     return { ...memory, raised };
   }
   return memory;
+}
+
+function underId(memory: Memory, action: Action & { endpoint: Endpoint }, id: number): Memory {
+  const { owned, ...rest } = forget(memory, action);
+  return { ...rest, owned: new Map(owned).set(id, { ...action.endpoint, id }) };
 }
 
 function withoutFailure(memory: Memory, action: Action): Memory {

@@ -1,0 +1,77 @@
+/** Actions whose world changes between the look and the deed: another program is at work on the same endpoints. */
+import { expect } from 'vitest';
+import { apply, type Kernel } from '../../src/actions/apply.ts';
+import { intend, remember } from '../../src/actions/remember.ts';
+import { connectKernel } from '../../src/daemon/kernel.ts';
+import { NetlinkError } from '../../src/netlink/error.ts';
+import type { Action } from '../../src/plan/action.ts';
+import { EMPTY_MEMORY, type Memory } from '../../src/plan/memory.ts';
+import type { Snapshot } from '../../src/snapshot/snapshot.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { test, type Lab } from '../support/lab.ts';
+
+const SLOTS = 8;
+
+const adding = (lab: Lab, address: string, id: number, implicit = false): Action => ({
+  kind: 'endpoint add',
+  endpoint: { id, address, ifindex: lab.host.index('eth0'), flags: 2, port: 0 },
+  device: 'eth0',
+  implicit,
+});
+
+/** One action; `meanwhile` when the kernel has refused for the first time. @returns what is remembered of it */
+async function applied(lab: Lab, action: Action, meanwhile = (): void => undefined): Promise<Memory> {
+  const kernel = await connectKernel({ clock: systemClock, netns: lab.host.path });
+  let refusals = 0;
+  const generic: Kernel['generic'] = {
+    dump: (request) => kernel.generic.dump(request),
+    request: (request) =>
+      kernel.generic.request(request).catch((error: unknown) => {
+        if (error instanceof NetlinkError && refusals++ === 0) meanwhile();
+        throw error;
+      }),
+  };
+  let memory = EMPTY_MEMORY;
+  const { route, mptcp } = kernel;
+  await apply(
+    [action],
+    { route, mptcp, generic },
+    {
+      before: (each) => (memory = intend(memory, each, {} as Snapshot)),
+      after: (outcome) => (memory = remember(memory, outcome)),
+    },
+  );
+  kernel.close();
+  return memory;
+}
+
+const fill = (lab: Lab): void => {
+  for (let at = 1; at <= SLOTS; at++) lab.host.ip(`mptcp endpoint add 192.0.2.${at} id ${100 + at} signal`);
+};
+
+test('a table that is full is learnt', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  fill(lab);
+  const memory = await applied(lab, adding(lab, eth.address(), 1));
+  expect(memory.slots).toBe(SLOTS);
+  expect(memory.owned.size).toBe(0);
+});
+
+test('one in which somebody makes room meanwhile is not full', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  fill(lab);
+  const memory = await applied(lab, adding(lab, eth.address(), 1), () => {
+    lab.host.ip('mptcp endpoint del id 108');
+  });
+  expect(memory.slots).toBe(Infinity);
+  expect(memory.owned.get(1)?.address).toBe(eth.address());
+  expect(lab.host.endpoints().find(({ id }) => id === 1)?.address).toBe(eth.address());
+});
+
+test('an implicit endpoint that has gone meanwhile leaves the id to the kernel', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const memory = await applied(lab, adding(lab, eth.address(), 42, true));
+  const [stands] = lab.host.endpoints();
+  expect(stands?.address).toBe(eth.address());
+  expect([...memory.owned]).toEqual([[stands?.id, expect.objectContaining({ id: stands?.id })]]);
+});
