@@ -1,5 +1,5 @@
 /** The control socket under somebody who may only read: what he learns, what he may not do, and what he can spoil. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { reaction, socketOf, test } from './attacker.ts';
@@ -73,7 +73,7 @@ for verb in ('flush', 'reload'):
     const asking = `${CLIENT}
 for request in (b'{"ask":"status"}', b'{"ask":"explain","interface":"eth0"}', b'{"ask":"watch"}'):
     print(ask(request))
-for name in ('config', 'environ', 'fd', 'journal', 'lock'):
+for name in ('config', 'environ', 'fd', 'lock'):
     try:
         open({'config': sys.argv[2], 'lock': sys.argv[3]}.get(name) or '/proc/%s/%s' % (sys.argv[4], name))
     except OSError as error: print(name, type(error).__name__)
@@ -96,34 +96,11 @@ for name in ('config', 'environ', 'fd', 'journal', 'lock'):
       'config PermissionError',
       'environ PermissionError',
       'fd PermissionError',
-      'journal FileNotFoundError',
       'lock PermissionError',
     ]);
     // What the journal remembers is what everybody may know, too.
     expect(readFileSync(lab.host.journal(), 'utf8')).not.toContain('secret');
   });
-});
-
-test.for([0o000, 0o077])('the modes of its files are the same with the mask %i', async (mask, { lab }) => {
-  mkdirSync(join(lab.folder, 'etc'));
-  lab.cable('eth0').connect();
-  const daemon = lab.prepare(RULES);
-  await daemon.stop('SIGKILL');
-  const before = process.umask(mask);
-  const masked = lab.prepare(RULES);
-  process.umask(before);
-  chmodSync(masked.config, 0o644);
-  await masked.started();
-  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-  const folder = dirname(lab.host.journal());
-  const modes = readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mode & 0o777]);
-  expect(modes.sort()).toEqual([
-    ['control', 0o666],
-    ['journal.json', 0o644],
-    ['lock', 0o600],
-  ]);
-  expect(statSync(folder).mode & 0o777).toBe(0o755);
-  expect(statSync(dirname(folder)).mode & 0o777).toBe(0o755);
 });
 
 describe('the daemon', () => {

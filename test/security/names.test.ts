@@ -101,17 +101,10 @@ test('no name breaks anything or reaches a terminal as it is', async ({ lab }) =
   };
   await keep('status');
   await keep('doctor', '--config', daemon.config);
-  for (const name of [String(CONNECTED[1]), '-rf']) await keep('explain', '--', name);
+  await keep('explain', '--', '-rf');
   await keep('endpoint', 'show');
 
-  // It works with them, too.
-  ip(
-    lab,
-    CONNECTED.map((name) => ['link', 'set', 'dev', name, 'down']),
-  );
-  await expect
-    .poll(async () => (await daemon.status())?.uplinks.filter(({ state }) => state === 'active'))
-    .toEqual([]);
+  await expect.poll(() => daemon.log).toContain("told up of <x';halt;'>");
   const told = [...daemon.log.matchAll(/told (\S+) of <(.*)>/g)].map(
     ([, action, name]) => `${action} ${name}`,
   );

@@ -1,10 +1,12 @@
 /** What lies in the way of a daemon that starts: a runtime folder that others made, or may write. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { finished, MAIN, type Finished } from '../support/daemon.ts';
 import type { Lab } from '../support/lab.ts';
 import { test } from './attacker.ts';
+
+const RULES = { 'eth*': 'subflow' };
 
 /** A daemon that would make one pass, with a /run of its own in which something lies already. */
 function startOver(lab: Lab, plant: string): Promise<Finished> {
@@ -69,25 +71,47 @@ for path in sys.argv[1:]:
             print('locked', path, flags)
         except OSError as error: print(type(error).__name__, error.errno)
 `;
-  const first = await lab.daemon({ 'eth*': 'subflow' });
+  const first = await lab.daemon(RULES);
   await first.stop('SIGKILL');
   // O_PATH opens anything, and locks nothing.
   expect(await attack(grab, { args: [lock] }).done()).toEqual([
     ...Array<string>(3).fill('PermissionError 13'),
     'OSError 9',
   ]);
-  await lab.daemon({ 'eth*': 'subflow' });
+  await lab.daemon(RULES);
 });
 
 test('a folder of another namespace is neither read nor written', async ({ lab, attack }) => {
   expect(attack).toBeTypeOf('function');
   lab.cable('eth0').connect();
   lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
-  const daemon = await lab.daemon({ 'eth*': 'subflow' });
+  const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-  const far = await lab.outside({ 'eth*': 'subflow' }, ['--once']).finished();
+  const far = await lab.outside(RULES, ['--once']).finished();
   expect(far.stderr).toContain('one pass made');
   const { code, stderr } = await startOver(lab, 'mkdir -m 755 $here $here/1; echo {} >$here/1/journal.json');
   expect([code, stderr]).toEqual([0, expect.stringContaining('one pass made')]);
   expect(daemon.runs).toBe(true);
+});
+
+test.for([0o000, 0o077])('the modes of its files are the same with the mask %i', async (mask, { lab }) => {
+  mkdirSync(join(lab.folder, 'etc'));
+  lab.cable('eth0').connect();
+  const daemon = lab.prepare(RULES);
+  await daemon.stop('SIGKILL');
+  const before = process.umask(mask);
+  const masked = lab.prepare(RULES);
+  process.umask(before);
+  chmodSync(masked.config, 0o644);
+  await masked.started();
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  const folder = dirname(lab.host.journal());
+  const names = readdirSync(folder).sort();
+  expect(names.map((name) => [name, statSync(join(folder, name)).mode & 0o777])).toEqual([
+    ['control', 0o666],
+    ['journal.json', 0o644],
+    ['lock', 0o600],
+  ]);
+  expect(statSync(folder).mode & 0o777).toBe(0o755);
+  expect(statSync(dirname(folder)).mode & 0o777).toBe(0o755);
 });
