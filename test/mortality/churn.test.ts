@@ -25,7 +25,7 @@ test(
     const { world } = stage;
     const others = apart(lab.host);
     stage.start();
-    await stage.settles();
+    await stage.right();
     let after = 0;
     for (let kills = 0; kills < KILLS; kills++) {
       stage.shim.forget();
@@ -40,6 +40,7 @@ test(
       expect((await stage.daemon!.finished()).code).toBe(null);
       if (stage.shim.points > 0) after++;
       stage.start();
+      await stage.answers();
       expect(await stage.settles(), stage.daemon?.log).toBe(true);
       expect(apart(lab.host)).toBe(others);
     }

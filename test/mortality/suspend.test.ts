@@ -176,15 +176,15 @@ describe('a daemon that slept', { timeout: 60_000 }, () => {
   test('past the end of a default route that a router had given', async ({ lab }) => {
     const shim = new Shim(lab.folder);
     const [eth, usb] = [lab.cable('eth0').connect(6), lab.cable('usb0').up().give(6)];
-    lab.host.ip(`-6 route add default via ${usb.gateway(6)} dev usb0 metric 1024 proto ra expires 3`);
     const daemon = await lab.daemon({ '*': 'subflow' }, { environment: shim.environment });
+    lab.host.ip(`-6 route add default via ${usb.gateway(6)} dev usb0 metric 1024 proto ra expires 4`);
     const both = [`${eth.address(6)} eth0 subflow`, `${usb.address(6)} usb0 subflow`];
     await expect.poll(() => lab.host.endpointWords()).toEqual(both);
     daemon.signal('SIGSTOP');
     // The kernel says so when it next looks, and that can be half a minute later.
     await expect
       .poll(() => lab.host.sh('ip -6 route get fibmatch 2001:db8::1 oif usb0 2>&1 || true'), {
-        timeout: 6_000,
+        timeout: 8_000,
       })
       .toMatch(/unreachable/);
     expect(lab.host.endpointWords()).toEqual(both);

@@ -62,11 +62,18 @@ interface Sample {
   readonly rss: number;
 }
 
-/** When nothing runs and nobody asks. */
+const descriptors = (pid: number): string[] => readdirSync(`/proc/${pid}/fd`);
+
+/** When nothing runs and nobody asks: hooks and clients end later than what is waited for. */
 async function sample({ pid }: Daemon): Promise<Sample> {
-  await sleep(150);
+  let fds = descriptors(pid);
+  for (let looks = 0, same = 0; same < 6 && looks < 200; looks++) {
+    await sleep(50);
+    const now = descriptors(pid);
+    same = now.join() === fds.join() ? same + 1 : 0;
+    fds = now;
+  }
   const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  const fds = readdirSync(`/proc/${pid}/fd`);
   return { fds, rss: Number(rss) };
 }
 
