@@ -12,7 +12,8 @@ import { describe, orphans, withoutAddress } from './describe.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
 import { standing } from './endpoint.ts';
 import { assessAll, claimAddresses, claimTables, rank, verifyEntry, type Entry } from './entry.ts';
-import { decideFate, kept } from './fate.ts';
+import { decideFate } from './fate.ts';
+import { waysOf } from './linger.ts';
 import type { Memory } from './memory.ts';
 import { select } from './select.ts';
 import { grantSlots } from './slots.ts';
@@ -50,7 +51,8 @@ export function plan(
   const fate = decideFate(entries, owned, active);
   const endpointAdds = grantSlots(entries, snapshot, memory, owned, fate);
   const wanted = entries.flatMap((entry) => (entry.routing && isWanted(entry) ? [entry.routing] : []));
-  const routing = routingDifference(wanted, kept(fate.lingering, entries, snapshot), snapshot);
+  const ways = waysOf(fate.lingering, entries, snapshot);
+  const routing = routingDifference([...wanted, ...ways.followed], ways.kept, snapshot);
   const remaining = owned.filter((each) => !fate.deletions.includes(each));
   const limits = limitsDifference(
     configuration.limits,

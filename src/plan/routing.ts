@@ -3,9 +3,9 @@ import { eachAttribute } from '../netlink/attribute.ts';
 import { hostBits, networkOf } from '../netlink/ip.ts';
 import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
 import { RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
-import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
+import { RTPROT_MULTIHOMED, type DefaultRoute, type Snapshot } from '../snapshot/snapshot.ts';
 import { hasTwin } from './twins.ts';
-import type { Viable } from './uplink.ts';
+import type { Candidate } from './uplink.ts';
 
 /** Its own subnet by its own link, where another link has the same subnet. */
 export const PRIORITY_TWIN = 8680;
@@ -14,25 +14,32 @@ const PRIORITY_SPECIFIC = 8682;
 /** What leads from the address into its table. */
 export const PRIORITY = 8684;
 
+/** An address, the table that it is to have, and what the kernel answers of it. */
+export type Source = Pick<Candidate, 'family' | 'address' | 'table' | 'answer'>;
+
+interface Led {
+  readonly candidate: Source;
+  readonly default: DefaultRoute | null;
+}
+
 export interface Routing {
   readonly routes: readonly NewRoute[];
   readonly policyRules: readonly NewPolicyRule[];
 }
 
 /** Connected route first: the gateway of the default is looked for in the same table. */
-export function routingOf(viable: Viable, snapshot: Snapshot): Routing {
-  const { candidate } = viable;
-  if (candidate.table === null) return { routes: [], policyRules: [] };
-  const connected = connectedRoute(viable);
-  const leading = defaultRoute(viable);
+export function routingOf(led: Led, snapshot: Snapshot): Routing {
+  if (led.candidate.table === null) return { routes: [], policyRules: [] };
+  const connected = connectedRoute(led);
+  const leading = defaultRoute(led);
   return {
     routes: [connected, leading].filter((route) => route !== null),
-    policyRules: policyRules(viable, snapshot),
+    policyRules: policyRules(led, snapshot),
   };
 }
 
-function connectedRoute({ candidate }: Viable): NewRoute | null {
-  const { address, family, table, selected, answer } = candidate;
+function connectedRoute({ candidate }: Led): NewRoute | null {
+  const { address, family, table, answer } = candidate;
   // noprefixroute, or a prefix that its router has not announced as on-link: the host itself has no such route.
   if (answer && !answer.onLink) return null;
   // Without a subnet there is nobody to reach but a peer.
@@ -43,12 +50,12 @@ function connectedRoute({ candidate }: Viable): NewRoute | null {
     prefixLength: address.prefixLength,
     table: table!,
     protocol: RTPROT_MULTIHOMED,
-    hop: { ifindex: selected.link.index, gateway: null, onlink: false },
+    hop: { ifindex: address.ifindex, gateway: null, onlink: false },
     metrics: null,
   };
 }
 
-function defaultRoute({ candidate, default: found }: Viable): NewRoute | null {
+function defaultRoute({ candidate, default: found }: Led): NewRoute | null {
   if (!found) return null;
   const { ifindex, gateway } = found.hop;
   return {
@@ -62,7 +69,7 @@ function defaultRoute({ candidate, default: found }: Viable): NewRoute | null {
   };
 }
 
-function policyRules({ candidate }: Viable, snapshot: Snapshot): NewPolicyRule[] {
+function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
   const { family, address, table } = candidate;
   const rule = (priority: number, lookup: number, suppressPrefixLength: number | null): NewPolicyRule => ({
     family,

@@ -13,6 +13,7 @@ import {
 import { matchRule } from '../rules/match.ts';
 import type { Rule } from '../rules/rule.ts';
 import { answerKey, type Answer, type Base, type Question, type Snapshot } from '../snapshot/snapshot.ts';
+import { leftOut } from './linger.ts';
 import type { Candidate, Selected } from './uplink.ts';
 
 /** An interface's own table: this plus its index. */
@@ -34,30 +35,43 @@ export function select(base: Base, rules: readonly Rule[]): Selected[] {
   return selected.sort((a, b) => a.rank - b.rank || a.link.index - b.link.index);
 }
 
-/** The addresses that the kernel must be asked about. */
+/** The addresses that the kernel must be asked about: of uplinks, and of what may linger and is none any more. */
 export function questions(base: Base, rules: readonly Rule[]): Question[] {
+  const selected = ofSelected(base, rules);
+  const asked = new Set(selected.map(({ ifindex, address }) => answerKey(ifindex, address)));
+  const others = base.endpoints
+    .filter(({ ifindex, address }) => !asked.has(answerKey(ifindex, address)))
+    .flatMap((endpoint) => leftOut(endpoint, base) ?? [])
+    .map(({ address, table }) => questionOf(address, table));
+  return [...selected, ...others];
+}
+
+function ofSelected(base: Base, rules: readonly Rule[]): Question[] {
   return select(base, rules)
     .filter(({ rule, link }) => !rule.ignore && link.usable)
     .flatMap((selected) =>
       selected.rule.families.flatMap((family) =>
         addressesOf(base, selected, family)
           .filter((address) => !outOfRange(address, selected.rule) && !unfinished(address))
-          .map(({ address, ifindex, flags, prefixLength, peer }) => ({
-            family,
-            address,
-            ifindex,
-            // The kernel makes the route with an IPv4 address unless it is told not to; IPv6's may be a router's to say.
-            prefixLength:
-              peer === null &&
-              prefixLength < hostBits(family) &&
-              (family === 'ipv6' || flags & IFA_F_NOPREFIXROUTE)
-                ? prefixLength
-                : null,
-            table: tableOf(selected.rule, ifindex),
-          })),
+          .map((address) => questionOf(address, tableOf(selected.rule, address.ifindex))),
       ),
     );
 }
+
+const questionOf = (
+  { family, address, ifindex, flags, prefixLength, peer }: Address,
+  table: number | null,
+): Question => ({
+  family,
+  address,
+  ifindex,
+  // The kernel makes the route with an IPv4 address unless it is told not to; IPv6's may be a router's to say.
+  prefixLength:
+    peer === null && prefixLength < hostBits(family) && (family === 'ipv6' || flags & IFA_F_NOPREFIXROUTE)
+      ? prefixLength
+      : null,
+  table,
+});
 
 /** Every address of one interface in one family, those that serve first. */
 export function candidates(

@@ -55,6 +55,40 @@ describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
     expect(lab.host.routes(version)).toHaveLength(2);
   });
 
+  test('left out by the rules, it goes on by its own link, whatever default is better', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const connections = await lab.connections(version);
+    const connection = await connections.open(eth.address(version));
+    await daemon.reconfigure({ 'eth*': 'ignore' });
+    lab.cable('wlan0').connect(version, 5);
+    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^lingering/);
+    expect(
+      await stays(() => lab.host.leaves(version === 4 ? '203.0.113.9' : '2600::9', eth.address(version))),
+    ).toBe(`eth0 via ${eth.gateway(version)}`);
+    await connection.echo('still by its own link');
+  });
+
+  test('whose address another link has now, it holds nothing back', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const before = lab.host.endpoints();
+    lab.host.ip('link add br0 type bridge');
+    lab.host.ip('link set br0 up');
+    eth.take(version);
+    lab.host.ip('link set eth0 master br0');
+    lab.host.ip(`address add ${eth.prefixed(version)} dev br0${version === 6 ? ' nodad' : ''}`);
+    lab.host.ip(`-${version} route replace default via ${eth.gateway(version)} dev br0 metric 100`);
+    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^lingering: the address is gone/);
+    await expect
+      .poll(() => lab.host.leaves(version === 4 ? '203.0.113.9' : '2600::9', eth.address(version)))
+      .toBe(`br0 via ${eth.gateway(version)}`);
+    await expect.poll(() => [...lab.host.rules(version), ...lab.host.routes(version)]).toEqual([]);
+    expect(lab.host.endpoints()).toEqual(before);
+  });
+
   test('left out by the rules, it does not hold the host to a gateway that is gone', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);

@@ -92,14 +92,23 @@ describe('the last path, whose address works and is no uplink any more', () => {
     ],
   ];
 
-  test.each(LEFT_OUT)('%s, follows the routes of the host again; its endpoint stays', (_, leaveOut) => {
+  test.each(LEFT_OUT)('%s, keeps its endpoint and follows the default route of its link', (_, leaveOut) => {
     const host = settled(two().withoutDefault(3));
     leaveOut(host);
+    expect(host.settle()).toEqual([]);
+    expect(host.states).toContain('eth0 192.0.2.10: lingering');
+    host.default(2, '192.0.2.9');
+    expect(host.settle().flat()).toEqual(['route replace default via 192.0.2.9 dev eth0 table 86840002']);
+    // Without one its way is lost, and stays for when it comes back.
+    host.withoutDefault(2);
+    expect(host.settle()).toEqual([]);
+  });
+
+  test('and that another link has now, has no way of ours', () => {
+    const host = settled(two().withoutDefault(3)).withoutAddress('192.0.2.10').withoutDefault(2);
+    host.link('br0', 9).address(9, '192.0.2.10/24').default(9, '192.0.2.1');
     expect(host.settle().flat()).toEqual(GONE.slice(1));
     expect(host.states).toContain('eth0 192.0.2.10: lingering');
-    // The way of a lost one is kept for when it comes back.
-    host.turn(2, 'no carrier');
-    expect(host.settle()).toEqual([]);
   });
 });
 

@@ -1,0 +1,53 @@
+/**
+ * The way of endpoints that linger. While it is lost it stays as it stands, so that a path that comes back is as it was.
+ * An address that works and only is no uplink any more goes on by the default route of its own link, as that changes: to
+ * be held to a gateway that is gone would cut off all that the host sends from it.
+ */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import { isReservedTable } from '../netlink/route/route.ts';
+import { answerKey, RTPROT_MULTIHOMED, type Base, type Snapshot } from '../snapshot/snapshot.ts';
+import type { Kept } from './difference.ts';
+import type { Entry } from './entry.ts';
+import { PRIORITY, routingOf, type Routing, type Source } from './routing.ts';
+
+export interface Ways {
+  /** To be as the host's own route is now. */
+  readonly followed: readonly Routing[];
+  readonly kept: Kept;
+}
+
+export function waysOf(lingering: readonly Endpoint[], entries: readonly Entry[], snapshot: Snapshot): Ways {
+  const followed: Routing[] = [];
+  const sources = new Set<string>();
+  for (const endpoint of lingering) {
+    if (isElsewhere(endpoint, snapshot)) continue;
+    const holder = entries.find((entry) => entry.endpoint === endpoint);
+    const source = !holder || holder.verdict?.state === 'ignored' ? leftOut(endpoint, snapshot) : null;
+    const found = source?.answer?.default;
+    if (source && found) followed.push(routingOf({ candidate: source, default: found }, snapshot));
+    else sources.add(endpoint.address);
+  }
+  const tables = snapshot.policyRules
+    .filter((rule) => rule.source !== null && sources.has(rule.source) && !isReservedTable(rule.table))
+    .map((rule) => rule.table);
+  return { followed, kept: { sources, tables: new Set(tables) } };
+}
+
+/** Another link has the address now, and with it what the host sends from it. */
+const isElsewhere = ({ address, ifindex }: Endpoint, { addresses }: Base): boolean =>
+  addresses.some((each) => each.address === address && each.ifindex !== ifindex);
+
+/**
+ * The address of an endpoint while our policy rule leads from it, whatever the rules of the user say now.
+ * null: its link or it itself is lost, or it never had a table of its own.
+ */
+export function leftOut(endpoint: Endpoint, base: Base & Partial<Snapshot>): Source | null {
+  const { address, ifindex } = endpoint;
+  const stands = base.addresses.find((each) => each.address === address && each.ifindex === ifindex);
+  const leading = base.policyRules.find(
+    (rule) => rule.protocol === RTPROT_MULTIHOMED && rule.source === address && rule.priority === PRIORITY,
+  );
+  if (!stands || !leading || !base.links.get(ifindex)?.usable) return null;
+  const answer = base.answers?.get(answerKey(ifindex, address)) ?? null;
+  return { family: stands.family, address: stands, table: leading.table, answer };
+}
