@@ -23,6 +23,7 @@ import type { Log } from '../system/log.ts';
 import { Alarms } from './alarms.ts';
 import { Blame } from './blame.ts';
 import { Diary } from './diary.ts';
+import { sayRefused } from './refusal.ts';
 import { RestoreLimiter } from './restore.ts';
 import { Scribe } from './scribe.ts';
 import { levelOf } from './tell.ts';
@@ -241,6 +242,7 @@ export class Loop {
 
   async #do(actions: readonly Action[], snapshot: Snapshot): Promise<Outcome[]> {
     const { kernel, log } = this.#parts;
+    const refusedBefore = this.#memory.failures;
     const outcomes = await apply(actions, kernel, {
       before: (action) => {
         const intended = intend(this.#memory, action, snapshot);
@@ -257,7 +259,7 @@ export class Loop {
     for (const { action, error, foreign } of outcomes) {
       // A table that is full is no fault: the uplinks that wait for a slot say so.
       if (error && this.#memory.failures.has(actionKey(action)))
-        log.warn(error.message, { action: actionText(action), errno: error.code });
+        sayRefused(log, action, error, refusedBefore);
       else if (error) log.debug(error.message);
       else if (foreign) log.warn(`${actionText(action)}: left alone, the endpoint is another program's now`);
       else {
