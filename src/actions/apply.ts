@@ -17,6 +17,7 @@ import { addPolicyRule, deletePolicyRule } from '../netlink/route/policy-rule.ts
 import { addRoute, deleteRoute, replaceRoute } from '../netlink/route/route.ts';
 import { actionText, type Action } from '../plan/action.ts';
 import { isThat } from '../plan/assess.ts';
+import { isUnanswered } from './remember.ts';
 
 export interface Kernel {
   readonly route: Requester;
@@ -34,6 +35,8 @@ export interface Outcome {
   readonly id?: number;
   /** There was nothing to remove; if the next look finds it all the same, it is not asked for again at once. */
   readonly gone?: boolean;
+  /** What was deleted to make place for it is to be added again. */
+  readonly putBack?: boolean;
   /** The kernel holds this many endpoints and takes no more. */
   readonly full?: number;
 }
@@ -53,12 +56,39 @@ export async function apply(actions: readonly Action[], kernel: Kernel, record: 
   for (const batch of batches(actions)) {
     // Once the kernel has no room for one more endpoint it has none for those behind it.
     if (batch[0]?.kind === 'endpoint add' && outcomes.some((outcome) => outcome.full !== undefined)) continue;
-    for (const action of batch) record.before(action);
-    const done = await Promise.all(batch.map((action) => applyOne(action, kernel)));
-    for (const outcome of done) record.after(outcome);
+    const replaced = replacedBy(batch[0]!, outcomes);
+    const done = await applyBatch(batch, kernel, record, replaced !== undefined);
     outcomes.push(...done);
+    if (replaced && done[0]!.putBack) outcomes.push(...(await applyBatch([replaced], kernel, record)));
   }
   return outcomes;
+}
+
+async function applyBatch(
+  batch: readonly Action[],
+  kernel: Kernel,
+  record: Record,
+  replaces = false,
+): Promise<Outcome[]> {
+  for (const action of batch) record.before(action);
+  const done = await Promise.all(batch.map((action) => applyOne(action, kernel)));
+  return done.map((outcome) => {
+    const { error } = outcome;
+    const told = replaces && error && !isUnanswered(error) ? { ...outcome, putBack: true } : outcome;
+    record.after(told);
+    return told;
+  });
+}
+
+/** What was deleted only so that this one could take its place, as it is to be added again if it can't. */
+function replacedBy(action: Action, outcomes: readonly Outcome[]): Action | undefined {
+  if (action.kind !== 'endpoint add') return undefined;
+  const { address, ifindex } = action.endpoint;
+  for (const { action: before, error, foreign } of outcomes)
+    if (before.kind === 'endpoint delete' && !error && !foreign)
+      if (before.endpoint.address === address && before.endpoint.ifindex === ifindex)
+        return { ...action, endpoint: before.endpoint };
+  return undefined;
 }
 
 const isRouting = (action: Action): boolean => /^(route|policy-rule) /.test(action.kind);

@@ -20,10 +20,13 @@ export function intend(memory: Memory, action: Action, snapshot: Snapshot): Memo
   return { ...memory, raised };
 }
 
-export function remember(memory: Memory, { action, error, foreign, full, gone, id }: Outcome): Memory {
+export function remember(
+  memory: Memory,
+  { action, error, foreign, full, gone, id, putBack }: Outcome,
+): Memory {
   if (foreign) return forget(memory, action);
   if (full !== undefined) return { ...forget(memory, action), slots: full };
-  if (error) return refused(memory, action, error);
+  if (error) return refused(memory, action, error, putBack === true);
   if (gone) return withFailure(memory, action, 'the kernel answers that there is none');
   const done = succeeded(withoutFailure(memory, action), action);
   return id !== undefined && action.kind === 'endpoint add' ? underId(done, action, id) : done;
@@ -53,10 +56,15 @@ function withoutFailure(memory: Memory, action: Action): Memory {
   return { ...memory, failures };
 }
 
+export const isTriedAgain = ({ failures }: Memory): boolean =>
+  [...failures.values()].some((failure) => !failure.final);
+
 /** Something changed, or time has passed: what was refused is tried again. */
 export function retryAll(memory: Memory): Memory {
   if (memory.failures.size === 0) return memory;
-  const failures = new Map([...memory.failures].map(([key, failure]) => [key, { ...failure, retry: true }]));
+  const failures = new Map(
+    [...memory.failures].map(([key, failure]) => [key, { ...failure, retry: !failure.final }]),
+  );
   return { ...memory, failures };
 }
 
@@ -73,16 +81,18 @@ function forget(memory: Memory, action: Action): Memory {
   return { ...memory, owned };
 }
 
-/** The answer did not come: whether it was done, the next snapshot tells. */
-const UNANSWERED = new Set(['ENOBUFS', 'ETIMEDOUT', 'ECANCELED', 'EBADMSG']);
-
-function refused(memory: Memory, action: Action, error: NetlinkError): Memory {
-  if (UNANSWERED.has(error.code)) return memory;
+function refused(memory: Memory, action: Action, error: NetlinkError, final: boolean): Memory {
+  if (isUnanswered(error)) return memory;
   const unowned = action.kind === 'endpoint add' ? forget(memory, action) : memory;
-  return withFailure(unowned, action, error.message);
+  return withFailure(unowned, action, error.message, final);
 }
 
-function withFailure(memory: Memory, action: Action, reason: string): Memory {
-  const failures = new Map(memory.failures).set(actionKey(action), { reason, retry: false });
+function withFailure(memory: Memory, action: Action, reason: string, final = false): Memory {
+  const failures = new Map(memory.failures).set(actionKey(action), { reason, retry: false, final });
   return { ...memory, failures };
 }
+
+const UNANSWERED = new Set(['ENOBUFS', 'ETIMEDOUT', 'ECANCELED', 'EBADMSG']);
+
+/** The answer did not come: whether it was done, the next snapshot tells. */
+export const isUnanswered = ({ code }: NetlinkError): boolean => UNANSWERED.has(code);

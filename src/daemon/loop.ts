@@ -5,7 +5,7 @@
 import { apply, type Kernel, type Outcome } from '../actions/apply.ts';
 import { staleBy } from '../actions/stale.ts';
 import type { Journal } from '../actions/journal.ts';
-import { dropRetries, intend, remember, retryAll } from '../actions/remember.ts';
+import { dropRetries, intend, isTriedAgain, remember, retryAll } from '../actions/remember.ts';
 import type { HookDispatcher, ToldRecord } from '../hooks/dispatcher.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { DecodeError } from '../netlink/attribute.ts';
@@ -289,7 +289,9 @@ export class Loop {
     if (planned.expires === null) this.#alarms.cancel('expiry');
     // A moment later than said: the kernel counts in jiffies, and before its own end the route still answers.
     else this.#alarms.set('expiry', planned.expires * 1000 + 20, () => this.wake(['routes']));
-    if (this.#memory.failures.size > 0) this.#alarms.set('again', TRY_AGAIN, () => this.wake(ALL_PARTS));
+    // One that runs already is not put off by what else happens.
+    if (isTriedAgain(this.#memory) && !this.#alarms.has('again'))
+      this.#alarms.set('again', TRY_AGAIN, () => this.wake(ALL_PARTS));
     if (peace !== null) this.#alarms.set('peace', peace, () => this.wake([]));
     if (wait !== null)
       this.#alarms.set('restore', wait, () => this.wake(['policyRules', 'routes', 'endpoints']));

@@ -45,9 +45,11 @@ export class RestoreLimiter {
     const allowed: Action[] = [];
     const restored: Action[] = [];
     let wait: number | null = null;
+    const own = new Set(actions.filter((each) => each.kind.endsWith('delete')).map(objectKey));
     for (const action of actions) {
       const object = objectKey(action);
-      if (object === null || !action.kind.endsWith('add') || !this.#stood.has(object)) {
+      // What we delete in the same pass nobody else has taken.
+      if (object === null || own.has(object) || !action.kind.endsWith('add') || !this.#stood.has(object)) {
         allowed.push(action);
         continue;
       }

@@ -131,8 +131,18 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
     if (different) entry.add.push({ kind: 'endpoint change', endpoint: wanted, device });
     return;
   }
-  entry.add.push(
-    { kind: 'endpoint delete', endpoint, device },
-    { kind: 'endpoint add', endpoint: wanted, device, gateway: viable.default?.hop.gateway ?? null },
-  );
+  const add = {
+    kind: 'endpoint add' as const,
+    endpoint: wanted,
+    device,
+    gateway: viable.default?.hop.gateway ?? null,
+  };
+  // It had to go for the try; its connections are not to pay for another.
+  const failed = memory.failures.get(actionKey(add));
+  if (failed?.final)
+    return drop(entry, {
+      state: 'active',
+      reason: `its endpoint is as it was until the next reload: ${failed.reason}`,
+    });
+  entry.add.push({ kind: 'endpoint delete', endpoint, device }, add);
 }

@@ -17,6 +17,8 @@ export interface Failure {
   readonly reason: string;
   /** Something has changed since, or time has passed: it is to be tried again. */
   readonly retry: boolean;
+  /** What stood had to go for the try and was put back: there is none but after a reload. */
+  readonly final?: boolean;
 }
 
 export interface Memory {

@@ -22,16 +22,17 @@ export function grantSlots(
   const adds: (Action & { endpoint: Endpoint })[] = [];
   for (const entry of entries) {
     if (entry.verdict?.state !== 'verified') continue;
-    if (free < 1) free += makeRoom(entry, fate);
     const { endpoint, implicit } = newEndpoint(entry.candidate, snapshot, { ...memory, lastId }, taken);
-    if (!implicit && (free < 1 || endpoint.id === 0)) {
-      drop(entry, { state: 'no free slot', reason: slotReason(snapshot, owned) });
-      continue;
-    }
     const device = entry.candidate.selected.link.name;
     const gateway = entry.viable?.default?.hop.gateway ?? null;
     const action = { kind: 'endpoint add' as const, endpoint, device, gateway, implicit };
     const failed = memory.failures.get(actionKey(action));
+    // What was refused for another reason is worth no path that may come back.
+    if (free < 1 && !implicit && !failed) free += makeRoom(entry, fate);
+    if (!implicit && (free < 1 || endpoint.id === 0)) {
+      drop(entry, { state: 'no free slot', reason: slotReason(snapshot, owned) });
+      continue;
+    }
     if (failed) drop(entry, { state: 'failed', reason: failed.reason, routed: true });
     if (failed && !failed.retry) continue;
     if (!implicit) free--;

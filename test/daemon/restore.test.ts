@@ -54,6 +54,13 @@ describe('what is put back', () => {
     expect(limiter.allow([policyRule('add')], NONE, 0).restored).toEqual([]);
   });
 
+  test('is not what we delete in the same pass, to add it as another', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    const both = [policyRule('delete'), policyRule('add')];
+    expect(limiter.allow(both, NONE, 0)).toMatchObject({ allowed: both, restored: [] });
+  });
+
   test('is not a route that we replaced and whose replacement we removed', () => {
     const limiter = new RestoreLimiter();
     limiter.done(route('add', '192.0.2.1'));

@@ -1,3 +1,5 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, expect } from 'vitest';
 import type { Cable } from '../support/cable.ts';
 import { test, type Lab } from '../support/lab.ts';
@@ -168,3 +170,33 @@ test('a connection outlives a time without any path that is longer than close_ti
   expect(connection.error).toBeNull();
   await connection.echo('and on');
 });
+
+test('an endpoint that had to go for one that is refused comes back, and stays', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const daemon = await lab.daemon(RULES, { args: ['--debug'] });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  const connections = await lab.connections();
+  const connection = await connections.open();
+  const taken = await listener(lab, 4433);
+  await daemon.reconfigure({ 'eth*': { flags: 'signal', port: 4433 } });
+  await expect
+    .poll(() => daemon.stateOf(eth.address()))
+    .toMatch(/^active: its endpoint is as it was until the next reload: .*EADDRINUSE/);
+  // Longer than until the next try of what is tried again.
+  expect(await stays(() => lab.host.endpointWords(), 6_000)).toEqual([`${eth.address()} eth0 subflow`]);
+  expect(daemon.deeds().filter((deed) => deed === 'endpoint delete')).toHaveLength(1);
+  await connection.echo('still here');
+  taken.kill();
+  await once(taken, 'exit');
+  await daemon.reload();
+  await expect.poll(() => lab.host.endpoints()[0]?.port).toBe(4433);
+  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active: default route/);
+});
+
+/** Another program on this port of every address. */
+async function listener(lab: Lab, port: number): Promise<ChildProcess> {
+  const program = `import socket, time; s = socket.create_server(("", ${port})); print("listens", flush=True); time.sleep(60)`;
+  const child = lab.host.spawn('python3', ['-c', program]);
+  await once(child.stdout!, 'data');
+  return child;
+}
