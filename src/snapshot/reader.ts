@@ -9,7 +9,9 @@ import { dumpAddresses } from '../netlink/route/address.ts';
 import { dumpLinks, type Link } from '../netlink/route/link.ts';
 import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
 import { dumpRoutes, isReservedTable, type Route } from '../netlink/route/route.ts';
+import { findDefault, findPolicyDefault, preferredSource } from './default.ts';
 import { readDriver } from './driver.ts';
+import { isOnLink } from './neighbour.ts';
 import {
   ALL_PARTS,
   answerKey,
@@ -20,7 +22,8 @@ import {
   type Question,
   type Snapshot,
 } from './snapshot.ts';
-import { findDefault, findPolicyDefault, findWay, isOnLink, preferredSource } from './way.ts';
+import { walk, type Walked } from './walk.ts';
+import { findWays } from './way.ts';
 
 export interface ReaderOptions {
   readonly route: Requester;
@@ -132,16 +135,18 @@ export class SnapshotReader {
     };
     const answered = questions.map(async (question): Promise<[string, Answer]> => {
       const { family, ifindex, address } = question;
-      const [plain, source, onLink, bound, unbound] = await Promise.all([
-        shared(`default ${family} ${ifindex}`, () => findDefault(route, family, ifindex)),
-        family === 'ipv6' ? shared(`source ${ifindex}`, () => preferredSource(route, family, ifindex)) : null,
+      const plain = (): Promise<Walked> => shared(`plain ${family}`, () => walk(route, family, {}));
+      const [own, source, onLink, ways] = await Promise.all([
+        shared(`default ${family} ${ifindex}`, () => findDefault(route, family, ifindex, plain)),
+        family === 'ipv6'
+          ? shared(`source ${ifindex}`, () => preferredSource(route, family, ifindex, plain))
+          : null,
         isOnLink(route, question),
-        findWay(route, family, address, ifindex),
-        findWay(route, family, address),
+        findWays(route, question, plain),
       ]);
-      const found = plain.default ?? (await findPolicyDefault(route, question, base.policyRules));
-      const why = found ? null : plain.why;
-      return [answerKey(ifindex, address), { default: found, why, source, onLink, bound, unbound }];
+      const found = own.default ?? (await findPolicyDefault(route, question, base.policyRules));
+      const why = found ? null : own.why;
+      return [answerKey(ifindex, address), { default: found, why, source, onLink, ...ways }];
     });
     return new Map(await Promise.all(answered));
   }
