@@ -31,17 +31,18 @@ describe.skipIf(!isPrivate)('what the kernel announces', () => {
   test('comes in batches, in order, in memory of its own', async ({ net }) => {
     const kept: [Buffer, Uint32Array][] = [];
     const { socket } = net.listen({
-      receiveBuffer: 4 << 20,
+      // The most that an ordinary user is given where nobody raised net.core.rmem_max: it holds some 550 events.
+      receiveBuffer: 212_992,
       onBatch: (buffer, spans) => kept.push([buffer, spans]),
     });
     socket.join(RTNLGRP_IPV4_IFADDR);
     const count = () => kept.reduce((sum, [, spans]) => sum + spans.length / 2, 0);
-    net.comeAndGo(300);
-    await until(() => count() === 600);
-    expect(count()).toBe(600);
-    expect(kept.length).toBeLessThan(600);
+    net.comeAndGo(200);
+    await until(() => count() === 400);
+    expect(count()).toBe(400);
+    expect(kept.length).toBeLessThan(400);
     const types = kept.flatMap(([buffer, spans]) => messages(buffer, spans)).map(({ type }) => type);
-    expect(types).toEqual(Array.from({ length: 600 }, (_, i) => RTM_NEWADDR + (i % 2)));
+    expect(types).toEqual(Array.from({ length: 400 }, (_, i) => RTM_NEWADDR + (i % 2)));
     socket.close();
   });
 
