@@ -155,7 +155,7 @@ export function encodeNexthop(nexthop: ModelNexthop): Buffer {
   return writer.done();
 }
 
-/** As dumps are: port 0, and no index where it is 0. */
+/** As dumps are: with a port of 0, and without an index of 0. */
 export function encodeEndpoint(endpoint: ModelEndpoint): Buffer {
   const family = addressFamily(endpoint.address);
   return new Writer()
@@ -165,6 +165,7 @@ export function encodeEndpoint(endpoint: ModelEndpoint): Buffer {
     .nest(1, (nest) => {
       nest
         .attribute(1, (w) => w.u16(familyNumber(family)))
+        .attribute(5, (w) => w.u16(endpoint.port))
         .attribute(2, (w) => w.u8(endpoint.id))
         .attributeU32(6, endpoint.flags);
       if (endpoint.ifindex) nest.attribute(7, (w) => w.s32(endpoint.ifindex));

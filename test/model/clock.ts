@@ -10,6 +10,9 @@ export class TestClock implements Clock {
   #now = 0;
   #timers: Timer[] = [];
 
+  /** Called before what is due then is woken. */
+  onMove: (by: number) => void = () => undefined;
+
   now(): number {
     return this.#now;
   }
@@ -33,6 +36,7 @@ export class TestClock implements Clock {
   step(most: number): number {
     const by = Math.min(most, this.next ?? most);
     this.#now += by;
+    this.onMove(by);
     const due = this.#timers.filter((each) => each.due <= this.#now).sort((a, b) => a.due - b.due);
     this.#timers = this.#timers.filter((each) => !due.includes(each));
     for (const timer of due) timer.wake();

@@ -30,7 +30,7 @@ export function configuration(
 export const CONFIGURATIONS: readonly Configuration[] = [
   configuration([rule('wwan*', { flags: ['subflow', 'backup'] }), rule('eth*')]),
   configuration([
-    rule('eth0', { flags: ['signal'], port: 4433 }),
+    rule('eth0', { flags: ['signal'] }),
     rule('eth*', { perInterface: Infinity }),
     rule('wwan*', { perInterface: Infinity }),
   ]),
@@ -52,5 +52,10 @@ export const CONFIGURATIONS: readonly Configuration[] = [
       }),
     ),
   ),
+  configuration([
+    rule('eth0', { flags: ['subflow'], table: 500 }),
+    rule('eth*', { addresses: 'stable', flags: ['subflow'] }),
+    rule('wwan*', { addresses: 'temporary', perInterface: 2 }),
+  ]),
   configuration([rule('wwan*', { checkRoute: false }), rule('eth*', { families: ['ipv4'] })]),
 ];

@@ -26,13 +26,17 @@ export function addEndpoint(
     throw new Refusal('EINVAL', 'flags must have signal and not subflow when using port');
   if (given.port && !state.isLocal(mappedOf(given.address)))
     throw new Refusal('EADDRNOTAVAIL', 'create listen socket error: -99');
+  if (lies && given.flags & LAMINAR) state.saw('flag dropped without a word');
   return append(state, { ...given, flags: given.flags & (lies ? KNOWN & ~LAMINAR : KNOWN), maker }, lies);
 }
 
 /** What the kernel makes by itself for a local address that a connection uses; null where it stands or has no room. */
 export function addImplicit(state: State, address: string): ModelEndpoint | null {
-  if (state.endpoints.some((each) => mappedOf(each.address) === mappedOf(address))) return null;
+  const known = (each: ModelEndpoint): boolean =>
+    mappedOf(each.address) === mappedOf(address) && each.port === 0;
+  if (state.endpoints.some(known)) return null;
   try {
+    state.saw('implicit endpoint');
     append(state, { id: 0, address, ifindex: 0, flags: IMPLICIT, port: 0, maker: 'kernel' }, false);
   } catch (error) {
     if (error instanceof Refusal) return null;
@@ -43,8 +47,10 @@ export function addImplicit(state: State, address: string): ModelEndpoint | null
 
 /** mptcp_pm_nl_append_new_local_addr. @returns the implicit one whose id it was given */
 function append(state: State, given: ModelEndpoint, lies: boolean): ModelEndpoint | null {
-  const refuse = (code: 'EEXIST' | 'EBUSY' | 'ERANGE' | 'EINVAL'): Refusal =>
-    new Refusal(lies ? 'EINVAL' : code, 'too many addresses or duplicate one');
+  const refuse = (code: 'EEXIST' | 'EBUSY' | 'ERANGE' | 'EINVAL'): Refusal => {
+    state.saw(`endpoint refused: ${code}${lies ? ', said as EINVAL' : ''}`);
+    return new Refusal(lies ? 'EINVAL' : code, 'too many addresses or duplicate one');
+  };
   if (state.nextEndpointId === LAST_ID) state.nextEndpointId = 1;
   if (state.endpoints.length >= SLOTS) throw refuse('ERANGE');
   if (given.id !== 0 && state.endpoints.some((each) => each.id === given.id)) throw refuse('EBUSY');
@@ -56,6 +62,7 @@ function append(state: State, given: ModelEndpoint, lies: boolean): ModelEndpoin
   if (same && given.id !== 0) throw refuse('EINVAL');
   const id = same?.id ?? (given.id || freeId(state));
   if (id === 0) throw refuse('EINVAL');
+  if (same) state.saw('id given up by an implicit endpoint');
   const others = state.endpoints.filter((each) => each !== same);
   const endpoint = { ...given, id };
   state.endpoints = given.port ? [endpoint, ...others] : [...others, endpoint];

@@ -3,20 +3,31 @@ import type { Family } from '../../src/netlink/ip.ts';
 import type { Rule } from '../../src/rules/rule.ts';
 import { inTable, lookup, type Flow, type Found } from './fib.ts';
 import type { Host } from './host.ts';
+import type { RouteWords } from './routes.ts';
+import { addRule, type RuleWords } from './rules.ts';
 import {
+  bitsOf,
   covers,
   networkOf,
+  nowhere,
   Refusal,
+  type Maker,
   type ModelAddress,
+  type ModelEndpoint,
+  type ModelHop,
   type ModelLink,
   type ModelRoute,
   type State,
 } from './state.ts';
 
+const IMPLICIT = 16;
+const TEMPORARY = 1;
 const PROBES: Readonly<Record<Family, readonly string[]>> = {
   ipv4: ['192.0.2.77', '240.0.0.7'],
   ipv6: ['2001:db8::77', 'a000::77'],
 };
+
+type Endpoint = Pick<ModelEndpoint, 'address' | 'ifindex'>;
 
 export interface Wanted {
   readonly link: ModelLink;
@@ -33,8 +44,12 @@ export interface Wanted {
 const matches = (glob: string, name: string): boolean =>
   glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : glob === name;
 
-/** Everything that has a whole path, the better-ranked first; one for each address. */
-export function wantedUplinks(host: Host): Wanted[] {
+/**
+ * Everything that has a whole path, the better-ranked first; one for each address. `adding`: an endpoint that counts as
+ * if it stood.
+ */
+export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wanted[] {
+  const standing = [...host.kernel.state.endpoints.filter((each) => each.maker === 'daemon'), ...adding];
   const state = withoutOurs(host.kernel.state);
   const found: Wanted[] = [];
   for (const link of state.links.values()) {
@@ -42,15 +57,16 @@ export function wantedUplinks(host: Host): Wanted[] {
     const rule = host.configuration.rules[rank];
     if (!rule || rule.ignore || !link.up || !link.carrier) continue;
     for (const family of rule.families)
-      for (const [address, path] of serving(host, state, link, rule, family)) {
-        const table = rule.routing === 'main' ? null : 86_840_000 + link.index;
+      for (const [address, path] of serving(host, state, standing, link, rule, family)) {
+        const table = rule.routing === 'main' ? null : (rule.table ?? 86_840_000 + link.index);
         found.push({ link, rule, rank, address, table, path, routable: routable(state, address, path) });
       }
   }
   const metric = (each: Wanted): number => each.path?.route.metric ?? Infinity;
   const order = (a: number, b: number): number => (a === b ? 0 : a - b);
   found.sort((a, b) => a.rank - b.rank || order(metric(a), metric(b)) || a.link.index - b.link.index);
-  const foreign = state.endpoints.filter((each) => each.maker !== 'daemon');
+  // One that the kernel made by itself gives its place up.
+  const foreign = state.endpoints.filter((each) => each.maker !== 'daemon' && !(each.flags & IMPLICIT));
   return found.filter(
     (each, at) =>
       found.findIndex((other) => other.address.address === each.address.address) === at &&
@@ -60,15 +76,45 @@ export function wantedUplinks(host: Host): Wanted[] {
 
 /** The host as it would be had the program never run. */
 function withoutOurs(state: State): State {
+  return withoutEach(state, (each) => each.maker === 'daemon');
+}
+
+/** The host as it is to be: with the ways of these, and nothing else of ours. */
+export function ideal(state: State, wanted: readonly Wanted[]): State {
+  const copy = withoutOurs(state);
+  for (const each of wanted) {
+    for (const route of routesOf(each)) if (!occupant(copy, route)) copy.routes.push(route);
+    for (const rule of rulesOf(each, state)) addRule(copy, rule, 0, 'daemon');
+  }
+  return copy;
+}
+
+/** Whoever has the place that a route of ours would take: its destination and metric in its table. */
+const occupant = (state: State, route: RouteWords): ModelRoute | undefined =>
+  state.routes.find(
+    (each) =>
+      each.family === route.family &&
+      each.table === route.table &&
+      each.destination === route.destination &&
+      each.prefixLength === route.prefixLength &&
+      each.metric === route.metric,
+  );
+
+/** A neighbour's route in our table is in the way of ours. */
+export const isBlocked = (state: State, wanted: Wanted): boolean =>
+  routesOf(wanted).some((route) => occupant(withoutOurs(state), route));
+
+function withoutEach(state: State, gone: (each: { readonly maker: Maker }) => boolean): State {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(state) as object) as State, state);
-  copy.routes = state.routes.filter((each) => each.maker !== 'daemon');
-  copy.policyRules = state.policyRules.filter((each) => each.maker !== 'daemon');
+  copy.routes = state.routes.filter((each) => !gone(each));
+  copy.policyRules = state.policyRules.filter((each) => !gone(each));
   return copy;
 }
 
 function serving(
   host: Host,
   state: State,
+  standing: readonly Endpoint[],
   link: ModelLink,
   rule: Rule,
   family: Family,
@@ -79,28 +125,49 @@ function serving(
       each.family === family &&
       !(each.flags & 0x60) &&
       !each.address.startsWith('fe80:') &&
-      (!each.address.startsWith('fd') || rule.addresses === 'all'),
+      (!each.address.startsWith('fd') || rule.addresses === 'all') &&
+      (family === 'ipv4' ||
+        (rule.addresses !== 'stable' && rule.addresses !== 'temporary') ||
+        (each.flags & TEMPORARY) === (rule.addresses === 'temporary' ? TEMPORARY : 0)),
   );
   const main = defaultThrough(state, { family, destination: '', oif: link.index });
   const pairs = usable.map((each): [ModelAddress, Found | null] => [
     each,
     main ?? behindPolicyRule(state, each),
   ]);
-  const own = main && family === 'ipv6' ? host.kernel.ownSource(link.index, family) : null;
+  // Of several legs the kernel may name the address of another.
+  const asked = main && family === 'ipv6' && main.route.hops[0]!.ifindex === link.index;
+  const own = asked ? host.kernel.ownSource(link.index, family) : null;
   const chosen =
     family === 'ipv6' && rule.addresses === 'auto' && rule.perInterface === 1 && own !== null
       ? pairs.filter(([each]) => each.address === own)
-      : pairs.sort(([a], [b]) => preference(a, own) - preference(b, own));
+      : pairs.sort(
+          ([a, one], [b, other]) => preference(standing, a, one, own) - preference(standing, b, other, own),
+        );
   return chosen.slice(0, rule.perInterface).filter(([, path]) => path !== null || !rule.checkRoute);
 }
 
-const preference = (address: ModelAddress, own: string | null): number =>
-  address.address === own ? 0 : address.family === 'ipv4' && address.flags & 1 ? 2 : 1;
+/** The default's own source, what stands already, what the kernel takes, primary ones. */
+function preference(
+  standing: readonly Endpoint[],
+  address: ModelAddress,
+  path: Found | null,
+  own: string | null,
+): number {
+  if (path?.route.preferredSource === address.address) return 0;
+  const stands = standing.some(
+    (each) => each.address === address.address && each.ifindex === address.ifindex,
+  );
+  if (stands && address.address !== own) return 1;
+  if (address.address === own) return stands ? 0 : 2;
+  return address.family === 'ipv4' && address.flags & 1 ? 4 : 3;
+}
 
 /** The default that the kernel takes through a link for a packet from nobody in particular, whatever else there is. */
 function defaultThrough(state: State, flow: Flow): Found | null {
   const routes = state.routes.filter((each) => each.prefixLength === 0);
-  const found = ask({ ...state, routes }, { ...flow, destination: PROBES[flow.family][0]! });
+  const asked = { ...flow, destination: PROBES[flow.family][0]!, unhidden: true };
+  const found = ask({ policyRules: state.policyRules, now: state.now, routes }, asked);
   return found?.hop && found.hop.ifindex === flow.oif ? found : null;
 }
 
@@ -122,7 +189,12 @@ function behindPolicyRule(state: State, address: ModelAddress): Found | null {
     const found = inTable(
       { now: state.now, routes: state.routes.filter((each) => each.prefixLength === 0) },
       rule.table,
-      { family: address.family, destination: PROBES[address.family][0]!, oif: address.ifindex },
+      {
+        family: address.family,
+        destination: PROBES[address.family][0]!,
+        oif: address.ifindex,
+        unhidden: true,
+      },
     );
     if (found?.hop) return found;
   }
@@ -155,44 +227,67 @@ export function goesItsWay(state: State, wanted: Wanted): boolean {
   });
 }
 
-/** The routes and policy rules that an uplink needs, as sentences. */
-export function wayOf(wanted: Wanted, state: State): string[] {
-  const { address, table, path, link } = wanted;
+/** The routes that an uplink needs. */
+function routesOf({ address, table, path, link }: Wanted): ModelRoute[] {
   if (table === null) return [];
   const { family, prefixLength } = address;
-  const bits = family === 'ipv4' ? 32 : 128;
+  const four = family === 'ipv4';
+  const route = (words: Pick<ModelRoute, 'destination' | 'prefixLength'>, hop: ModelHop): ModelRoute => ({
+    ...{ family, ...words, table, protocol: 86, type: 1, metric: four ? 0 : 1024, maker: 'daemon' },
+    scope: four && hop.gateway === null ? 253 : 0,
+    ...{ hops: [hop], preferredSource: null, metrics: null },
+  });
+  const plain = { ifindex: link.index, gateway: null, onlink: false, dead: false };
+  const destination = networkOf(family, address.address, prefixLength);
+  return [
+    ...(prefixLength < bitsOf(family) ? [route({ destination, prefixLength }, plain)] : []),
+    ...(path?.hop
+      ? [route({ destination: nowhere(family), prefixLength: 0 }, { ...path.hop, dead: false })]
+      : []),
+  ];
+}
+
+/** The policy rules that an uplink needs. */
+function rulesOf({ address, table }: Wanted, state: State): RuleWords[] {
+  if (table === null) return [];
+  const { family, prefixLength } = address;
   const twin = state.addresses.some(
     (other) =>
       other.family === family &&
       other.ifindex !== address.ifindex &&
-      other.prefixLength < bits &&
+      prefixLength < bitsOf(family) &&
+      other.prefixLength < bitsOf(family) &&
       (covers(family, other.address, other.prefixLength, address.address) ||
         covers(family, address.address, prefixLength, other.address)),
   );
-  const lines = [
-    ...(prefixLength < bits
-      ? [
-          `${networkOf(family, address.address, prefixLength)}/${prefixLength} dev ${link.index} table ${table}`,
-        ]
-      : []),
-    ...(path ? [`${family} default via ${path.hop!.gateway} dev ${link.index} table ${table}`] : []),
-    ...(twin ? [`rule 8680 ${address.address} ${table} 0`] : []),
-    `rule 8682 ${address.address} 254 0`,
-    `rule 8684 ${address.address} ${table} null`,
+  const from = { family, source: address.address, sourceLength: bitsOf(family), action: 1, protocol: 86 };
+  return [
+    ...(twin ? [{ ...from, priority: 8680, table, suppress: 0 }] : []),
+    { ...from, priority: 8682, table: 254, suppress: 0 },
+    { ...from, priority: 8684, table },
   ];
-  return lines;
 }
 
+/** Both as sentences. */
+export const wayOf = (wanted: Wanted, state: State): string[] => [
+  ...routesOf(wanted).map(routeLine),
+  ...rulesOf(wanted, state).map(({ priority, source, table, suppress = null }) =>
+    ruleLine(priority!, source!, table!, suppress),
+  ),
+];
+
+const routeLine = ({ family, prefixLength, destination, hops, table }: ModelRoute): string =>
+  prefixLength === 0
+    ? `${family} default via ${hops.map((hop) => `${hop.gateway} dev ${hop.ifindex}`).join(' + ')} table ${table}`
+    : `${destination}/${prefixLength} dev ${hops.map((hop) => hop.ifindex).join(' + ')} table ${table}`;
+
+const ruleLine = (priority: number, source: string | null, table: number, suppress: number | null): string =>
+  `rule ${priority} ${source} ${table} ${suppress}`;
+
 /** What of ours stands, in the same sentences. */
-export function ourWays(state: State): string[] {
-  const route = (each: ModelRoute): string =>
-    each.prefixLength === 0
-      ? `${each.family} default via ${each.hops[0]!.gateway} dev ${each.hops[0]!.ifindex} table ${each.table}`
-      : `${each.destination}/${each.prefixLength} dev ${each.hops[0]!.ifindex} table ${each.table}`;
-  return [
-    ...state.routes.filter((each) => each.maker === 'daemon').map(route),
-    ...state.policyRules
-      .filter((each) => each.maker === 'daemon')
-      .map((each) => `rule ${each.priority} ${each.source} ${each.table} ${each.suppress}`),
-  ];
-}
+export const ourWays = ({ routes, policyRules }: State): string[] => [
+  ...routes.filter((each) => each.maker === 'daemon').map(routeLine),
+  ...policyRules
+    .filter((each) => each.maker === 'daemon')
+    .map((each) => ruleLine(each.priority, each.source, each.table, each.suppress)),
+];

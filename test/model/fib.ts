@@ -64,15 +64,17 @@ function selects(rule: ModelRule, flow: Flow): boolean {
 
 /** One table alone. What has expired answers no more, though it still stands. */
 export function inTable({ routes, now }: Tables, table: number, flow: Flow): Found | null {
-  const fit = routes.filter(
-    (route) =>
+  const fit: ModelRoute[] = [];
+  for (const route of routes)
+    if (
       route.table === table &&
       route.family === flow.family &&
       route.scope >= (flow.scope ?? 0) &&
       (route.expires ?? Infinity) > now &&
-      covers(route.family, route.destination, route.prefixLength, flow.destination),
-  );
-  fit.sort((a, b) => b.prefixLength - a.prefixLength || a.metric - b.metric);
+      covers(route.family, route.destination, route.prefixLength, flow.destination)
+    )
+      fit.push(route);
+  if (fit.length > 1) fit.sort((a, b) => b.prefixLength - a.prefixLength || a.metric - b.metric);
   let given = Infinity;
   for (const route of fit) {
     if (route.prefixLength >= given) continue;

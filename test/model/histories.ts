@@ -1,12 +1,14 @@
 /** Histories for fast-check, and the whole course of one. */
 import fc from 'fast-check';
-import { addressFamily } from '../../src/netlink/ip.ts';
+import { addressFamily, type Family } from '../../src/netlink/ip.ts';
 import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { CONFIGURATIONS } from './configurations.ts';
+import { Chance } from './chance.ts';
 import { Host } from './host.ts';
 import { faults } from './verdict.ts';
 import { ADDRESSES, GATEWAYS, NAMES, type Op, type Step } from './steps.ts';
 import { take } from './take.ts';
+import { atMost, tally } from './tally.ts';
 import { World } from './world.ts';
 
 const slot = fc.nat({ max: 3 });
@@ -39,6 +41,7 @@ const address = of('address', {
     'absent' as const,
     'tentative' as const,
     'deprecated' as const,
+    'temporary' as const,
   ),
 });
 const route = fc.oneof(
@@ -50,6 +53,44 @@ const route = fc.oneof(
       gateway: fc.nat({ max: GATEWAYS - 1 }),
       metric: fc.constantFrom(0, 100, 200),
       verb: fc.constantFrom('add' as const, 'replace' as const, 'delete' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: of('default', {
+      slot,
+      family: fc.constant('ipv4' as const),
+      gateway: fc.constantFrom(0, 1),
+      metric: fc.constantFrom(0, 100),
+      verb: fc.constant('replace' as const),
+      source: fc.constantFrom(0, 1, 2),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: of('multipath', {
+      slots: fc.constantFrom([0, 1] as const, [0, 3] as const, [2, 1] as const),
+      family,
+      metric: fc.constantFrom(0, 50, 300),
+      verb: fc.constantFrom('add' as const, 'add' as const, 'delete' as const),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: of('nexthop', {
+      slot: anySlot,
+      family: fc.constant('ipv6' as const),
+      gateway: fc.constantFrom(0, 1, 3),
+      metric: fc.constant(0),
+      verb: fc.constantFrom('add' as const, 'add' as const, 'delete' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: of('advertised', {
+      slot: anySlot,
+      gateway: fc.constantFrom(0, 1),
+      lifetime: fc.constantFrom(0, 5, 40, 3600),
     }),
   },
   {
@@ -73,6 +114,19 @@ const route = fc.oneof(
 );
 const neighbour = fc.oneof(
   of('foreign endpoint', { slot, which: fc.nat({ max: ADDRESSES - 1 }), flags: fc.constantFrom(1, 2, 6) }),
+  of('implicit endpoint', { nth: fc.nat({ max: 19 }) }),
+  of('implicit endpoint', { nth: fc.nat({ max: 19 }) }),
+  of('steal endpoint', {
+    nth: fc.nat({ max: 9 }),
+    how: fc.constantFrom('device' as const, 'flags' as const, 'address' as const, 'same' as const),
+  }),
+  of('route in our table', {
+    slot,
+    family,
+    what: fc.constantFrom('default' as const, 'subnet' as const),
+    metric: fc.constantFrom(0, 0, 50),
+    verb: fc.constantFrom('add' as const, 'delete' as const),
+  }),
   of('take endpoint', { nth: fc.nat({ max: 9 }) }),
   of('change endpoint', { nth: fc.nat({ max: 9 }) }),
   of('take policy rule', { nth: fc.nat({ max: 9 }) }),
@@ -93,7 +147,8 @@ const ours = fc.oneof(
     { op: 'deaf' as const },
     { op: 'hear' as const },
   ),
-  of('crash', { after: fc.nat({ max: 9 }) }),
+  of('crash', { after: fc.nat({ max: 9 }), unheard: fc.boolean() }),
+  of('crash', { after: fc.nat({ max: 9 }), unheard: fc.boolean() }),
   of('lose answers', { count: fc.nat({ max: 3 }) }),
   of('time', { milliseconds: fc.constantFrom(10, 1000, 6000, 31_000) }),
 );
@@ -102,8 +157,8 @@ const flush = fc.constant({ op: 'flush' as const });
 const op = fc.oneof(
   { weight: 5, arbitrary: link },
   { weight: 8, arbitrary: address },
-  { weight: 8, arbitrary: route },
-  { weight: 5, arbitrary: neighbour },
+  { weight: 10, arbitrary: route },
+  { weight: 9, arbitrary: neighbour },
   { weight: 2, arbitrary: links },
   { weight: 4, arbitrary: ours },
   { weight: 1, arbitrary: flush },
@@ -112,39 +167,48 @@ const op = fc.oneof(
 const when = fc.oneof(
   { weight: 3, arbitrary: fc.constant('settled' as const) },
   { weight: 3, arbitrary: fc.nat({ max: 12 }) },
-  { weight: 1, arbitrary: fc.constant('midway' as const) },
+  { weight: 2, arbitrary: fc.constant('midway' as const) },
 );
 
 export interface History {
   readonly configuration: number;
   /** The kernel answers additions as 6.1 does. */
   readonly lies: boolean;
+  /** Other than 0: events come late and in another order, dumps in another order and at other times. */
+  readonly noise: number;
   /** Milliseconds that each hook takes. */
   readonly slowness: number;
   readonly steps: readonly Step[];
-  /** Whether OPENING comes first. */
-  readonly opening: boolean;
+  /** What comes first. */
+  readonly opening: 'none' | 'two' | 'many';
 }
 
-/** Starts with two uplinks that work, so that short histories are worth something. */
-export const OPENING: readonly Step[] = [
-  { op: 'link', slot: 0, to: 'up', when: 'settled' },
-  { op: 'address', slot: 0, which: 0, to: 'permanent', when: 'settled' },
-  { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 100, verb: 'add', when: 'settled' },
-  { op: 'link', slot: 3, to: 'up', when: 'settled' },
-  { op: 'address', slot: 3, which: 0, to: 'permanent', when: 'settled' },
-  { op: 'default', slot: 3, family: 'ipv4', gateway: 0, metric: 200, verb: 'add', when: 'settled' },
+const uplink = (slot: number, metric: number, which: number, family: Family): readonly Step[] => [
+  { op: 'link', slot, to: 'up', when: 'settled' },
+  { op: 'address', slot, which, to: 'permanent', when: 'settled' },
+  { op: 'default', slot, family, gateway: 0, metric, verb: 'add', when: 'settled' },
 ];
+
+/** Uplinks that work, so that short histories are worth something: two, or as many as the kernel holds endpoints. */
+export const OPENINGS: Readonly<Record<History['opening'], readonly Step[]>> = {
+  none: [],
+  two: [...uplink(0, 100, 0, 'ipv4'), ...uplink(3, 200, 0, 'ipv4')],
+  many: [3, 1, 0, 2].flatMap((slot) => [
+    ...uplink(slot, 100 * slot, 0, 'ipv4'),
+    ...uplink(slot, 100 * slot, 5, 'ipv6'),
+  ]),
+};
 
 export const histories: fc.Arbitrary<History> = fc.record({
   configuration: fc.nat({ max: CONFIGURATIONS.length - 1 }),
   lies: fc.boolean(),
+  noise: fc.oneof(fc.constant(0), fc.nat()),
   slowness: fc.constantFrom(0, 50),
   steps: fc.array(
     fc.tuple(op, when).map(([each, at]) => ({ ...each, when: at }) as Step),
-    { minLength: 1, maxLength: 40 },
+    { minLength: 1, maxLength: 40, size: 'max' },
   ),
-  opening: fc.boolean(),
+  opening: fc.constantFrom('none', 'two', 'many'),
 });
 
 /** Longer than all timers: the poll, the limiter's refill, a second try. */
@@ -157,9 +221,10 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
   const found: string[] = [];
   try {
     host.kernel.lies = history.lies;
+    host.chance = new Chance(history.noise);
     host.audience.slowness = history.slowness;
     host.start();
-    for (const step of [...(history.opening ? OPENING : []), ...history.steps]) {
+    for (const step of [...OPENINGS[history.opening], ...history.steps]) {
       found.push(...(await takeStep(host, world, step)));
       watch?.(step, host);
     }
@@ -170,13 +235,21 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
     await host.pass(LONG);
     found.push(...faults(host, world));
     found.push(...(await stillness(host)));
-    const most = 30 * (history.steps.length + 8) * (1 + host.crashes);
+    const most = mostChanges(history, host);
     if (host.kernel.done.length > most)
-      found.push(`${host.kernel.done.length} changes for ${history.steps.length} steps`);
+      found.push(`${host.kernel.done.length} changes, and no more than ${most} are due`);
+    atMost('changes of the most that are allowed, in percent', (100 * host.kernel.done.length) / most);
   } finally {
+    tally(host);
     host.end();
   }
   return found;
+}
+
+/** An uplink is five changes up, or down, and the limits' two; a step moves few of them, a new configuration all. */
+function mostChanges({ steps, opening }: History, { crashes }: Host): number {
+  const whole = steps.filter(({ op }) => op === 'reload' || op === 'flush').length + crashes + 1;
+  return 5 * (OPENINGS[opening].length + steps.length) + 16 * whole;
 }
 
 /** Takes one step; where nobody else touched an endpoint and nothing rests, a family that had one keeps one. */

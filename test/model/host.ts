@@ -12,6 +12,8 @@ import { SnapshotReader } from '../../src/snapshot/reader.ts';
 import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { TestClock } from './clock.ts';
 import { Audience } from './audience.ts';
+import { Chance } from './chance.ts';
+import { goesItsWay, wantedUplinks } from './expected.ts';
 import { ModelKernel, MPTCP_FAMILY } from './kernel.ts';
 import { Line } from './requester.ts';
 import { SLOTS } from './endpoints.ts';
@@ -35,6 +37,11 @@ export class Host {
   /** Events are lost until it hears again. */
   deaf = false;
   crashes = 0;
+  chance = new Chance(0);
+  /** The world changed since the daemon began its last look at it. */
+  changed = false;
+  /** Events on their way. */
+  #late: (() => void)[] = [];
   /** What is to be done after so many more requests of the daemon, one after the other. */
   readonly #races: { left: number; run: () => void }[] = [];
   readonly #midways: (() => void)[] = [];
@@ -52,8 +59,11 @@ export class Host {
 
   start(): void {
     const { configuration, kernel } = this;
-    const line = new Line(kernel, 'daemon');
+    const line = new Line(kernel, 'daemon', this.chance);
     const clock = new TestClock();
+    clock.onMove = (by) => {
+      if (kernel.advance(by)) this.changed = true;
+    };
     const connections = {
       route: line,
       generic: line,
@@ -93,18 +103,25 @@ export class Host {
         dryRun: false,
         memory: { ...record.memory, limitMax: SLOTS },
         told,
-        onPass: quiet,
+        onPass: () => (this.changed = false),
       },
       configuration,
     );
-    line.before = () => this.#race();
+    line.before = () => {
+      if (this.#late.length > 0 && this.chance.below(4) === 0) this.#deliver();
+      this.#race();
+    };
     line.midway = () => this.#midways.shift()?.();
     const hear = (event: Message): void => {
-      if (!this.deaf && !ModelKernel.isOwn(event) && passes(event)) {
-        const ifindex = touchedBy(event);
-        loop.wake(staleAfter(event), ifindex === null ? [] : [ifindex]);
-      }
+      if (ModelKernel.isOwn(event) || !passes(event)) return;
+      if (this.deaf) return kernel.state.saw('event lost');
+      const ifindex = touchedBy(event);
+      const tell = (): void => loop.wake(staleAfter(event), ifindex === null ? [] : [ifindex]);
+      if (this.chance.below(3) === 0) return tell();
+      kernel.state.saw('event late');
+      this.#late.push(tell);
     };
+    kernel.beforeEndpoint = (address, ifindex) => this.#hasty(address, ifindex);
     kernel.listeners.add(hear);
     this.#daemon = { loop, line, clock, hear };
     this.resting = record.memory.resting;
@@ -117,7 +134,27 @@ export class Host {
     line.dead = true;
     clock.clear();
     this.kernel.listeners.delete(hear);
+    this.#late = [];
     this.audience.cut();
+  }
+
+  /** Any of those that are on their way. */
+  #deliver(): void {
+    const at = this.chance.below(this.#late.length);
+    if (at > 0) this.kernel.state.saw('events in another order');
+    this.#late.splice(at, 1)[0]?.();
+  }
+
+  /** The kernel never tries a path again: before its endpoint comes, its way must stand, as far as can be known. */
+  #hasty(address: string, ifindex: number): string | null {
+    const { state } = this.kernel;
+    const wanted = wantedUplinks(this, [{ address, ifindex }]).find(
+      (each) => each.address.address === address && each.link.index === ifindex,
+    );
+    if (wanted && goesItsWay(state, wanted)) return null;
+    state.saw('path failed for good');
+    if (this.changed || this.deaf || this.#late.length > 0) return null;
+    return `endpoint ${address} dev ${ifindex} was added before its way stood`;
   }
 
   kill(): void {
@@ -155,12 +192,13 @@ export class Host {
   hearAgain(): void {
     if (!this.deaf) return;
     this.deaf = false;
+    this.kernel.state.saw('overrun');
     this.daemon.loop.wake(ALL_PARTS, null);
   }
 
   /** Until nothing moves without more time; short timers (rests) count as nothing. */
   async settle(): Promise<void> {
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 300; i++) {
       await turn();
       if (this.daemon.line.dead) {
         this.kill();
@@ -168,6 +206,7 @@ export class Host {
       }
       const waiting = this.#races.shift()?.run ?? this.#midways.shift();
       if (waiting) waiting();
+      else if (this.#late.length > 0) this.#deliver();
       else if ((this.daemon.clock.next ?? 1000) <= 250) this.daemon.clock.step(250);
       else return;
     }

@@ -14,7 +14,7 @@ import { addEndpoint, byId, deleteEndpoint, setFlags, setLimits } from './endpoi
 import { matchRoute } from './fib.ts';
 import { addNexthop, dropNexthop, type Voice } from './links.ts';
 import { readEndpoint, readFlow, readLimits, readNexthop, readRoute, readRule } from './requests.ts';
-import { addRoute, findDeleted, type RouteWords } from './routes.ts';
+import { addRoute, deleteRoute, remove, type RouteWords } from './routes.ts';
 import { addRule, deleteRule } from './rules.ts';
 import {
   bitsOf,
@@ -28,6 +28,8 @@ import {
 
 export const MPTCP_FAMILY = 37;
 const OWN_PORT = 4711;
+/** Milliseconds until the kernel looks after expired routes. */
+const GARBAGE = 20_000;
 
 /** One request, as Connection would send it. */
 export interface Asked {
@@ -43,6 +45,8 @@ export class ModelKernel implements Voice {
   readonly harm: string[] = [];
   /** Every change that the daemon made, in words. */
   readonly done: string[] = [];
+  /** What would be wrong with an endpoint that the daemon is about to add. */
+  beforeEndpoint: (address: string, ifindex: number) => string | null = () => null;
   /** 6.1 says EINVAL to everything. */
   lies = false;
   #cause: Maker = 'world';
@@ -61,6 +65,19 @@ export class ModelKernel implements Voice {
 
   rule(kind: 'new' | 'delete', rule: ModelRule): void {
     this.#tell(kind === 'new' ? 32 : 33, encodeRule(rule));
+  }
+
+  /** Time goes on: what has expired answers no more at once, and is removed and told of only later. */
+  advance(milliseconds: number): boolean {
+    const { state } = this;
+    const fresh = (route: ModelRoute): boolean => (route.expires ?? Infinity) > state.now;
+    const before = state.routes.filter(fresh).length;
+    state.now += milliseconds;
+    const expired = before - state.routes.filter(fresh).length;
+    state.saw('default expired before it was told of', expired);
+    for (const route of remove(state, (each) => (each.expires ?? Infinity) + GARBAGE <= state.now))
+      this.route('delete', route);
+    return expired > 0;
   }
 
   nexthop(kind: 'new' | 'delete', nexthop: ModelNexthop): void {
@@ -102,10 +119,10 @@ export class ModelKernel implements Voice {
         return [];
       }
       case 25: {
-        const gone = findDeleted(state, readRoute(payload));
-        state.routes = state.routes.filter((each) => each !== gone);
-        this.route('delete', gone);
-        this.#note(maker, `route delete ${words(gone)}`, gone);
+        for (const gone of deleteRoute(state, readRoute(payload))) {
+          this.route('delete', gone);
+          this.#note(maker, `route delete ${words(gone)}`, gone);
+        }
         return [];
       }
       case 26:
@@ -174,6 +191,11 @@ export class ModelKernel implements Voice {
       case 1: {
         const { address, ...rest } = readEndpoint(payload);
         if (address === null) throw new Refusal('EINVAL', 'missing address');
+        // NLA_F_NESTED: 6.1 insists on it.
+        if (this.lies && !(payload.readUInt16LE(6) & 0x8000))
+          throw new Refusal('EINVAL', 'NLA_F_NESTED is missing');
+        const wrong = maker === 'daemon' ? this.beforeEndpoint(address, rest.ifindex) : null;
+        if (wrong) this.harm.push(wrong);
         addEndpoint(state, { ...rest, address }, maker, this.lies);
         this.#note(maker, `endpoint add ${address} if ${rest.ifindex} flags ${rest.flags}`);
         return [];
@@ -185,8 +207,11 @@ export class ModelKernel implements Voice {
         this.#note(maker, `endpoint delete ${gone?.address}`, gone);
         return [];
       }
-      case 3:
-        return [message(MPTCP_FAMILY, encodeEndpoint(byId(state, readEndpoint(payload).id)))];
+      case 3: {
+        const stands = byId(state, readEndpoint(payload).id);
+        if (stands.maker !== 'daemon') state.saw("a neighbour's endpoint under an id of ours");
+        return [message(MPTCP_FAMILY, encodeEndpoint(stands))];
+      }
       case 4:
         this.#note(maker, 'endpoint flush', { maker: 'kernel' });
         state.endpoints = [];

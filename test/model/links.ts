@@ -33,7 +33,8 @@ export function deleteLink(state: State, voice: Voice, link: ModelLink): void {
   for (const address of state.addresses.filter((each) => each.ifindex === link.index)) {
     state.addresses = state.addresses.filter((each) => each !== address);
     voice.address('delete', address);
-    removeSourced(state, voice, address.address);
+    // fib_del_ifaddr finds no primary any more for a secondary one, and leaves what prefers it.
+    if (!(address.flags & IFA_F_SECONDARY)) removeSourced(state, voice, address.address);
   }
   const through = (route: ModelRoute): boolean => route.hops.some((hop) => hop.ifindex === link.index);
   // IPv4 gives up the whole route, IPv6 the one leg.
@@ -92,10 +93,13 @@ function loseLegs(state: State, family: string, ifindex: number): ModelRoute[] {
     route.hops.some((hop) => hop.ifindex === ifindex);
   for (const route of state.routes.filter(through))
     for (const hop of route.hops) if (hop.ifindex === ifindex && route.hops.length > 1) hop.dead = true;
-  return remove(
+  const gone = remove(
     state,
     (route) => through(route) && (route.hops.length === 1 || route.hops.every((hop) => hop.dead)),
   );
+  if (family === 'ipv4') state.saw('IPv4 routes gone without a word', gone.length);
+  state.saw('legs of several dead without a word', state.routes.filter(through).length);
+  return gone;
 }
 
 function revive(state: State, ifindex: number, family?: string): void {
@@ -112,7 +116,8 @@ function forgetNexthops(state: State, ifindex: number): void {
 
 export function dropNexthop(state: State, id: number): void {
   state.nexthops.delete(id);
-  remove(state, (route) => route.nexthop === id);
+  const gone = remove(state, (route) => route.nexthop === id);
+  state.saw('routes gone with their nexthop object', gone.length);
 }
 
 /** @throws Refusal */
@@ -176,7 +181,10 @@ export function removeAddress(state: State, voice: Voice, address: ModelAddress)
   // Without promote_secondaries they go with their primary, before it.
   if (!(address.flags & IFA_F_SECONDARY))
     for (const each of others())
-      if (each.flags & IFA_F_SECONDARY && inSameSubnet(each, address)) takeAway(state, voice, each);
+      if (each.flags & IFA_F_SECONDARY && inSameSubnet(each, address)) {
+        takeAway(state, voice, each);
+        state.saw('secondary address gone with its primary');
+      }
   takeAway(state, voice, address);
   if (!(address.flags & IFA_F_SECONDARY)) disconnect(state, voice, address);
   removeSourced(state, voice, address.address);
@@ -214,5 +222,9 @@ function disconnect(state: State, voice: Voice, address: ModelAddress): void {
 /** IPv6 clears RTA_PREFSRC and says nothing. */
 function forgetSource(state: State, address: string): void {
   if (state.isLocal(address)) return;
-  for (const route of state.routes) if (route.preferredSource === address) route.preferredSource = null;
+  for (const route of state.routes) {
+    if (route.preferredSource !== address) continue;
+    route.preferredSource = null;
+    state.saw('IPv6 source cleared without a word');
+  }
 }

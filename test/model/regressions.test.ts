@@ -7,8 +7,9 @@ vi.mock('../../src/snapshot/driver.ts', () => ({ readDriver: async () => null })
 const history = (words: Partial<History>): History => ({
   configuration: 0,
   lies: false,
+  noise: 0,
   slowness: 0,
-  opening: true,
+  opening: 'two',
   steps: [],
   ...words,
 });
@@ -54,6 +55,15 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'address', slot: 0, which: 0, to: 'permanent', when: 5 },
       { op: 'address', slot: 0, which: 0, to: 'permanent', when: 3 },
       { op: 'take route', nth: 2, when: 8 },
+    ],
+  }),
+  'an endpoint whose adding was the last deed of a daemon is known to the next': history({
+    opening: 'none',
+    steps: [
+      { op: 'link', slot: 0, to: 'up', when: 'settled' },
+      { op: 'address', slot: 0, which: 0, to: 'permanent', when: 'settled' },
+      { op: 'crash', after: 5, unheard: true, when: 'settled' },
+      { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 'settled' },
     ],
   }),
   'a default beside a split default on the same link is a path': history({

@@ -1,13 +1,17 @@
 /** The model kernel's face to the program under test, with what can go wrong between the two. */
+import { readU32 } from '../../src/netlink/bytes.ts';
 import type { Request, Requester } from '../../src/netlink/connection.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import type { Message } from '../../src/netlink/message.ts';
+import { Chance } from './chance.ts';
 import { MPTCP_FAMILY, type ModelKernel } from './kernel.ts';
 import { Refusal, type Maker } from './state.ts';
 
+const LINKS = 18;
+const ADDRESSES = 22;
 const ENOBUFS = 105;
 /** Requests that only look. */
-const LOOKS = new Set([18, 22, 26, 34, 106]);
+const LOOKS = new Set([18, 22, 26, 30, 34, 106]);
 
 export class Line implements Requester {
   readonly #kernel: ModelKernel;
@@ -20,22 +24,31 @@ export class Line implements Requester {
   losses = 0;
   /** Changes that are still done before the program is dead; null: it lives. */
   life: number | null = null;
+  /** Whether the last one is done, and only its answer lost. */
+  unheard = false;
   dead = false;
+  readonly #chance: Chance;
 
-  constructor(kernel: ModelKernel, maker: Maker) {
+  constructor(kernel: ModelKernel, maker: Maker, chance = new Chance(0)) {
     this.#kernel = kernel;
     this.#maker = maker;
+    this.#chance = chance;
   }
 
   async request(request: Request): Promise<Message[]> {
     await this.#turn();
     const { operation, type, flags = 0, payload } = request;
     const changes = !LOOKS.has(type) && !(type === MPTCP_FAMILY && [3, 6].includes(payload.readUInt8(0)));
-    if (changes) await this.#age();
+    const last = changes && this.#isLast();
+    // Written down and not done; or done, and nobody hears of it.
+    if (last && !this.unheard) this.#die();
+    if (this.dead) await never();
     const answer = this.#ask(operation, () => this.#kernel.request({ type, flags, payload }, this.#maker));
+    if (last) this.#die();
     if (this.dead) await never();
     if (changes && this.losses > 0) {
       this.losses--;
+      this.#saw('answer lost');
       throw new NetlinkError({ operation, errno: ENOBUFS, kernelText: 'answers were lost' });
     }
     return answer;
@@ -44,17 +57,35 @@ export class Line implements Requester {
   async dump(request: Request): Promise<Message[]> {
     await this.#turn();
     const { operation, type, flags = 0, payload } = request;
+    // Dumps go over their own ways; changes keep the order in which they were sent.
+    for (let late = this.#chance.below(6); late > 0; late--) await Promise.resolve();
+    if (this.dead) await never();
     const ask = (): Message[] => this.#ask(operation, () => this.#kernel.dump({ type, flags, payload }));
     const first = ask();
     this.midway();
     const second = ask();
     if (this.dead) await never();
     if (second.length === first.length && second.every((each, at) => each.payload.equals(first[at]!.payload)))
-      return second;
+      return this.#inAnyOrder(type, second);
+    this.#saw('dump interrupted');
     // Endpoints fit one datagram: they are all from before, or all from after.
     if (type === MPTCP_FAMILY) return first;
     const half = Math.ceil(first.length / 2);
     return [...first.slice(0, half), ...second.slice(half)];
+  }
+
+  /** Of links and endpoints the order says nothing, of addresses that within one link and one family. */
+  #inAnyOrder(type: number, messages: Message[]): Message[] {
+    if (type === LINKS || type === MPTCP_FAMILY) return this.#chance.shuffled(messages);
+    if (type !== ADDRESSES) return messages;
+    const links = [...new Set(messages.map(({ payload }) => readU32(payload, 4)))];
+    return this.#chance
+      .shuffled(links)
+      .flatMap((link) => messages.filter(({ payload }) => readU32(payload, 4) === link));
+  }
+
+  #saw(what: string): void {
+    if (this.#maker === 'daemon') this.#kernel.state.saw(what);
   }
 
   async #turn(): Promise<void> {
@@ -63,14 +94,13 @@ export class Line implements Requester {
     this.before();
   }
 
-  /** The last change is done, and nobody hears of it. */
-  async #age(): Promise<void> {
-    if (this.life === null) return;
-    if (this.life === 0) {
-      this.dead = true;
-      await never();
-    }
-    this.life--;
+  #isLast(): boolean {
+    return this.life !== null && this.life-- === 0;
+  }
+
+  #die(): void {
+    this.dead = true;
+    this.#saw(this.unheard ? 'crash after a change' : 'crash before a change');
   }
 
   #ask(operation: string, ask: () => Message[]): Message[] {

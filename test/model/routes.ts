@@ -107,8 +107,38 @@ const downV4 = (hop: Omit<ModelHop, 'dead'>): Refusal =>
     ? new Refusal('ENETDOWN', 'Device for nexthop is not up')
     : new Refusal('ENETUNREACH', 'Nexthop has invalid gateway');
 
+/** What a deletion takes: IPv6 goes through the hops that it names one by one, and takes of several legs the one alone. */
+export function deleteRoute(state: State, words: RouteWords): ModelRoute[] {
+  if (words.family === 'ipv4' || words.hops.length < 2) return [deleteOne(state, words)];
+  let refusal: Refusal | null = null;
+  const gone = words.hops.flatMap((hop) => {
+    try {
+      return [deleteOne(state, { ...words, hops: [hop] })];
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      refusal = error;
+      return [];
+    }
+  });
+  if (refusal) throw refusal as Refusal;
+  return gone;
+}
+
+function deleteOne(state: State, words: RouteWords): ModelRoute {
+  const gone = findDeleted(state, words);
+  const [named] = words.hops;
+  const leg =
+    gone.family === 'ipv6' && gone.hops.length > 1 && named && named.gateway !== null
+      ? gone.hops.find((hop) => hop.ifindex === named.ifindex && hop.gateway === named.gateway)
+      : undefined;
+  state.routes = state.routes.flatMap((each) =>
+    each !== gone ? [each] : leg ? [{ ...gone, hops: gone.hops.filter((hop) => hop !== leg) }] : [],
+  );
+  return leg ? { ...gone, hops: [leg] } : gone;
+}
+
 /** Which one a deletion means: what it leaves out is a wildcard, the first of the lowest metric that agrees goes. */
-export function findDeleted(state: State, words: RouteWords): ModelRoute {
+function findDeleted(state: State, words: RouteWords): ModelRoute {
   const agreeing = state.routes.filter(
     (each) =>
       each.family === words.family &&

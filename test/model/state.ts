@@ -91,6 +91,13 @@ export class State {
   /** From where the next free id is looked for. */
   nextEndpointId = 1;
 
+  /** How often each of the kernel's peculiarities happened. */
+  readonly seen = new Map<string, number>();
+
+  saw(what: string, times = 1): void {
+    if (times > 0) this.seen.set(what, (this.seen.get(what) ?? 0) + times);
+  }
+
   constructor() {
     const rule = (family: Family, priority: number, table: number): ModelRule => ({
       family,
@@ -143,6 +150,7 @@ export const nowhere = (family: Family): string => (family === 'ipv4' ? '0.0.0.0
 
 /** Whether both are in one network of this length. */
 export function covers(family: Family, network: string, length: number, address: string): boolean {
+  if (length === 0) return true;
   const shift = BigInt(bitsOf(family) - length);
   return numberOf(network) >> shift === numberOf(address) >> shift;
 }

@@ -30,7 +30,7 @@ export type Op =
       readonly op: 'address';
       readonly slot: number;
       readonly which: number;
-      readonly to: 'absent' | 'permanent' | 'tentative' | 'deprecated';
+      readonly to: 'absent' | 'permanent' | 'tentative' | 'deprecated' | 'temporary';
     }
   | {
       readonly op: 'default';
@@ -40,6 +40,42 @@ export type Op =
       readonly metric: number;
       readonly verb: 'add' | 'replace' | 'delete';
       readonly table?: 77;
+      /** The address of the slot that it prefers as source. */
+      readonly source?: number;
+    }
+  /** In the table that is ours by its number; `default` or the subnet of the slot's first address of the family. */
+  | {
+      readonly op: 'route in our table';
+      readonly slot: number;
+      readonly family: Family;
+      readonly what: 'default' | 'subnet';
+      readonly metric: number;
+      readonly verb: 'add' | 'delete';
+    }
+  | {
+      readonly op: 'multipath';
+      readonly slots: readonly [number, number];
+      readonly family: Family;
+      readonly metric: number;
+      readonly verb: 'add' | 'delete';
+    }
+  | {
+      readonly op: 'nexthop';
+      readonly slot: number;
+      readonly family: Family;
+      readonly gateway: number;
+      readonly metric: number;
+      readonly verb: 'add' | 'delete';
+    }
+  /** By a router, with an end in so many seconds; 0: it takes it back. */
+  | { readonly op: 'advertised'; readonly slot: number; readonly gateway: number; readonly lifetime: number }
+  /** The kernel makes it for an address that a connection uses. */
+  | { readonly op: 'implicit endpoint'; readonly nth: number }
+  /** Deletes one and adds its own under the same id. */
+  | {
+      readonly op: 'steal endpoint';
+      readonly nth: number;
+      readonly how: 'device' | 'flags' | 'address' | 'same';
     }
   | { readonly op: 'split'; readonly slot: number; readonly verb: 'add' | 'delete' }
   | { readonly op: 'foreign endpoint'; readonly slot: number; readonly which: number; readonly flags: number }
@@ -52,7 +88,8 @@ export type Op =
   | { readonly op: 'remove policy rules' }
   | { readonly op: 'reload'; readonly configuration: number }
   | { readonly op: 'flush' | 'kill' | 'restart' | 'deaf' | 'hear' }
-  | { readonly op: 'crash'; readonly after: number }
+  /** Before a change of the daemon's, or (unheard) right after it. */
+  | { readonly op: 'crash'; readonly after: number; readonly unheard?: boolean }
   | { readonly op: 'lose answers'; readonly count: number }
   | { readonly op: 'time'; readonly milliseconds: number };
 

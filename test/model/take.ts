@@ -17,7 +17,8 @@ export async function take(host: Host, world: World, step: Step): Promise<void> 
     }
     case 'flush':
       host.resting = true;
-      void host.daemon.loop.flush();
+      // What it could not remove, or a reload brought back in between, shows at the end.
+      host.daemon.loop.flush().catch(() => host.kernel.state.saw('flush said what it could not do'));
       return;
     case 'kill':
       return host.kill();
@@ -31,6 +32,7 @@ export async function take(host: Host, world: World, step: Step): Promise<void> 
       return host.hearAgain();
     case 'crash':
       host.daemon.line.life = step.after;
+      host.daemon.line.unheard = step.unheard ?? false;
       return;
     case 'lose answers':
       host.daemon.line.losses = step.count;

@@ -1,7 +1,7 @@
 /** What is wrong with a host that has come to rest, in sentences; none when all is as it should be. */
 import { addressFamily } from '../../src/netlink/ip.ts';
 import { SLOTS } from './endpoints.ts';
-import { goesItsWay, ourWays, wantedUplinks, wayOf, type Wanted } from './expected.ts';
+import { goesItsWay, ideal, isBlocked, ourWays, wantedUplinks, wayOf, type Wanted } from './expected.ts';
 import type { Host } from './host.ts';
 import type { ModelEndpoint, State } from './state.ts';
 import type { World } from './world.ts';
@@ -18,8 +18,15 @@ export function faults(host: Host, world: World): string[] {
     return [...found, ...limitFaults(host, world, owned)];
   }
   const wanted = wantedUplinks(host);
-  const serving = wanted.filter((each) => goesItsWay(state, each));
-  found.push(...endpointFaults(state, owned, serving));
+  // Asked of the host as it should be, not as it was made: an uplink whose way was made wrongly is no uplink less.
+  const routable = wanted.filter((each) => each.routable && !isBlocked(state, each));
+  const whole = ideal(state, routable);
+  const serving = wanted.filter(
+    (each) => goesItsWay(each.routable ? whole : state, each) && !isBlocked(state, each),
+  );
+  for (const each of serving.filter((one) => one.routable))
+    if (!goesItsWay(state, each)) found.push(`packets from ${each.address.address} go astray`);
+  found.push(...endpointFaults(state, owned, serving, host.kernel.lies ? ~BITS['laminar']! : ~0));
   const lingering = owned.filter((each) => !serving.some((one) => holds(one, each)));
   for (const each of lingering)
     if (
@@ -29,7 +36,7 @@ export function faults(host: Host, world: World): string[] {
       )
     )
       found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind beside an active one`);
-  found.push(...wayFaults(state, wanted, serving, lingering));
+  found.push(...wayFaults(state, wanted, routable, lingering));
   found.push(...limitFaults(host, world, owned), ...hookFaults(host, serving, owned));
   return found;
 }
@@ -37,7 +44,12 @@ export function faults(host: Host, world: World): string[] {
 const holds = ({ address, link }: Wanted, endpoint: ModelEndpoint): boolean =>
   endpoint.address === address.address && endpoint.ifindex === link.index;
 
-function endpointFaults(state: State, owned: readonly ModelEndpoint[], serving: readonly Wanted[]): string[] {
+function endpointFaults(
+  state: State,
+  owned: readonly ModelEndpoint[],
+  serving: readonly Wanted[],
+  known: number,
+): string[] {
   const found: string[] = [];
   const missing = serving.filter((each) => !owned.some((one) => holds(each, one)));
   const room = state.endpoints.length < SLOTS;
@@ -45,7 +57,7 @@ function endpointFaults(state: State, owned: readonly ModelEndpoint[], serving: 
     if (room && each.routable) found.push(`${each.link.name} ${each.address.address} has no endpoint`);
   for (const each of serving) {
     const endpoint = owned.find((one) => holds(each, one));
-    const flags = each.rule.flags.reduce((sum, name) => sum | BITS[name]!, 0);
+    const flags = each.rule.flags.reduce((sum, name) => sum | BITS[name]!, 0) & known;
     if (endpoint && endpoint.flags !== flags)
       found.push(`endpoint ${endpoint.address} has flags ${endpoint.flags}, not ${flags}`);
     if (endpoint && endpoint.port !== (each.rule.port ?? 0))
@@ -57,11 +69,11 @@ function endpointFaults(state: State, owned: readonly ModelEndpoint[], serving: 
 function wayFaults(
   state: State,
   wanted: readonly Wanted[],
-  serving: readonly Wanted[],
+  routable: readonly Wanted[],
   lingering: readonly ModelEndpoint[],
 ): string[] {
   const stands = ourWays(state);
-  const due = new Set(serving.filter((each) => each.routable).flatMap((each) => wayOf(each, state)));
+  const due = new Set(routable.flatMap((each) => wayOf(each, state)));
   const may = new Set(wanted.flatMap((each) => wayOf(each, state)));
   const lost = new Set(lingering.map((each) => each.address));
   const tables = new Set(

@@ -1,13 +1,13 @@
 /** Does to the model kernel what a step says. */
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../src/netlink/message.ts';
-import { addressFamily, type Family } from '../../src/netlink/ip.ts';
-import { addEndpoint, deleteEndpoint, setFlags, setLimits } from './endpoints.ts';
+import { NLM_F_EXCL } from '../../src/netlink/message.ts';
+import { addressFamily } from '../../src/netlink/ip.ts';
+import { addEndpoint, addImplicit, deleteEndpoint, setFlags, setLimits } from './endpoints.ts';
 import type { Host } from './host.ts';
 import { addAddress, createLink, deleteLink, removeAddress, renameLink, setCarrier, setUp } from './links.ts';
-import { addRoute } from './routes.ts';
+import { changeRoutes, removeRoutes } from './defaults.ts';
 import { addRule } from './rules.ts';
-import { addressPool, gateways, NAMES, TABLE, type Op } from './steps.ts';
-import { nowhere, Refusal, type ModelLink, type ModelRoute } from './state.ts';
+import { addressPool, NAMES, TABLE, type Op } from './steps.ts';
+import { Refusal, type ModelLink } from './state.ts';
 
 export class World {
   readonly #host: Host;
@@ -30,6 +30,7 @@ export class World {
 
   /** What the real kernel would refuse does not happen. */
   change(op: Op): void {
+    this.#host.changed = true;
     try {
       this.#change(op);
     } catch (error) {
@@ -57,9 +58,19 @@ export class World {
       case 'address':
         return this.#address(op);
       case 'default':
-        return this.#default(op);
       case 'split':
-        return this.#split(op);
+      case 'route in our table':
+      case 'multipath':
+      case 'nexthop':
+      case 'advertised':
+        return changeRoutes(kernel, (slot) => this.link(slot), op);
+      case 'implicit endpoint': {
+        const used = state.addresses[op.nth % Math.max(1, state.addresses.length)];
+        if (used) addImplicit(state, used.address);
+        return;
+      }
+      case 'steal endpoint':
+        return this.#steal(op);
       case 'foreign endpoint': {
         this.meddled = true;
         const [address] = addressPool(op.slot)[op.which]!;
@@ -94,7 +105,7 @@ export class World {
       case 'take route': {
         const own = state.routes.filter((each) => each.maker === 'daemon');
         const route = own[op.nth % Math.max(1, own.length)];
-        if (route) this.#removeRoutes((each) => each === route);
+        if (route) removeRoutes(kernel, (each) => each === route);
         return;
       }
       case 'limits':
@@ -104,6 +115,28 @@ export class World {
       default:
         throw new Error(`${op.op} does not happen to the kernel`);
     }
+  }
+
+  /** What is the same in all that can be seen is ours for anybody who looks. */
+  #steal({ nth, how }: Op & { op: 'steal endpoint' }): void {
+    const { kernel } = this.#host;
+    const { state } = kernel;
+    const own = state.endpoints.filter((each) => each.maker === 'daemon');
+    const found = own[nth % Math.max(1, own.length)];
+    if (!found) return;
+    this.meddled = true;
+    deleteEndpoint(state, found.id);
+    const address = how === 'address' ? '10.250.0.1' : found.address;
+    const flags = how === 'flags' ? (found.flags & 1 ? 2 : 1) : found.flags;
+    const ifindex = how === 'device' ? 0 : found.ifindex;
+    const maker = how === 'same' ? 'daemon' : 'world';
+    addEndpoint(
+      state,
+      { id: found.id, address, ifindex, flags, port: how === 'same' ? found.port : 0 },
+      maker,
+      kernel.lies,
+    );
+    state.saw('id taken over by a neighbour');
   }
 
   /** What sets a limit to the value that it has been raised to cannot be told from nothing. */
@@ -159,73 +192,14 @@ export class World {
     // Duplicate address detection needs IPv6 and a link that is up.
     if (family === 'ipv6' && !link.up) return;
     const flags =
-      0x80 | (family === 'ipv6' && to === 'tentative' ? 0x40 : 0) | (to === 'deprecated' ? 0x20 : 0);
+      (to === 'temporary' ? 0x01 : 0x80) |
+      (family === 'ipv6' && to === 'tentative' ? 0x40 : 0) |
+      (to === 'deprecated' ? 0x20 : 0);
     if (!stands)
       return addAddress(kernel.state, kernel, { ifindex: link.index, family, address, prefixLength, flags });
     if (family === 'ipv4') return;
     stands.flags = flags;
     kernel.address('new', stands);
-  }
-
-  #routeThrough(
-    slot: number,
-    family: Family,
-    gateway: string | null,
-    onlink: boolean,
-  ): Omit<ModelRoute, 'maker'> | null {
-    const link = this.link(slot);
-    if (!link) return null;
-    return {
-      family,
-      destination: nowhere(family),
-      prefixLength: 0,
-      table: 254,
-      protocol: 16,
-      type: 1,
-      scope: family === 'ipv4' && gateway === null ? 253 : 0,
-      metric: 0,
-      hops: [{ ifindex: link.index, gateway, onlink, dead: false }],
-      preferredSource: null,
-      metrics: null,
-    };
-  }
-
-  #default({ slot, family, gateway, metric, verb, table }: Op & { op: 'default' }): void {
-    const { kernel } = this.#host;
-    const route = this.#routeThrough(slot, family, gateways(slot, family)[gateway]!, gateway === 4);
-    if (!route) return;
-    const wanted = { ...route, metric, table: table ?? 254 };
-    if (verb === 'delete')
-      return this.#removeRoutes(
-        (each) =>
-          each.maker === 'world' &&
-          each.prefixLength === 0 &&
-          each.family === family &&
-          each.table === wanted.table &&
-          each.hops.some((hop) => hop.ifindex === route.hops[0]!.ifindex),
-      );
-    const { event } = addRoute(
-      kernel.state,
-      wanted,
-      NLM_F_CREATE | (verb === 'add' ? NLM_F_EXCL : NLM_F_REPLACE),
-      'world',
-    );
-    if (event) kernel.route(event.kind, event.route);
-  }
-
-  #split({ slot, verb }: Op & { op: 'split' }): void {
-    const { kernel } = this.#host;
-    const route = this.#routeThrough(slot, 'ipv4', null, false);
-    if (verb === 'delete')
-      return this.#removeRoutes((each) => each.maker === 'world' && each.prefixLength === 1);
-    for (const destination of ['0.0.0.0', '128.0.0.0'])
-      if (route)
-        addRoute(
-          kernel.state,
-          { ...route, destination, prefixLength: 1 },
-          NLM_F_CREATE | NLM_F_EXCL,
-          'world',
-        );
   }
 
   #policyRule(slot: number, kind: number): void {
@@ -254,13 +228,5 @@ export class World {
 
   get rules(): Host['kernel']['state']['policyRules'] {
     return this.#host.kernel.state.policyRules;
-  }
-
-  #removeRoutes(gone: (route: ModelRoute) => boolean): void {
-    const { kernel } = this.#host;
-    for (const route of kernel.state.routes.filter(gone)) {
-      kernel.state.routes = kernel.state.routes.filter((each) => each !== route);
-      kernel.route('delete', route);
-    }
   }
 }

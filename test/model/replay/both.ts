@@ -2,7 +2,7 @@
 import { NetlinkError } from '../../../src/netlink/error.ts';
 import type { Requester } from '../../../src/netlink/connection.ts';
 import type { GenericFamily } from '../../../src/netlink/generic/family.ts';
-import { addressFamily, type Family } from '../../../src/netlink/ip.ts';
+import { addressFamily } from '../../../src/netlink/ip.ts';
 import { addEndpoint, changeEndpoint } from '../../../src/netlink/mptcp/endpoint.ts';
 import { generic } from '../../../src/netlink/generic/family.ts';
 import { setLimits } from '../../../src/netlink/mptcp/limits.ts';
@@ -19,8 +19,9 @@ import {
 } from '../links.ts';
 import { Line } from '../requester.ts';
 import { addressPool, gateways } from '../steps.ts';
-import { nowhere, Refusal, State, type ModelRoute, type ModelRule } from '../state.ts';
-import { SLOTS, type Deed, type RouteDeed, type RuleDeed } from './deeds.ts';
+import { Refusal, State } from '../state.ts';
+import { SLOTS, type Deed } from './deeds.ts';
+import { indexOf, nexthopId, plain, routeOf, ruleOf } from './words.ts';
 import * as real from './links.ts';
 
 export interface Side {
@@ -29,24 +30,8 @@ export interface Side {
   readonly mptcp: GenericFamily;
 }
 
-export const indexOf = (slot: number): number => 10 + slot;
 /** Requests carry no marks of links. */
 const NOBODY = new State();
-const DESTINATIONS = {
-  ipv4: [
-    ['0.0.0.0', 0],
-    ['203.0.113.0', 24],
-    ['10.1.0.0', 24],
-    ['128.0.0.0', 1],
-  ],
-  ipv6: [
-    ['::', 0],
-    ['2001:db8:99::', 48],
-    ['2001:db8:1::', 64],
-    ['8000::', 1],
-  ],
-} as const;
-
 export class Both {
   readonly kernel = new ModelKernel();
   readonly model: Side;
@@ -279,44 +264,6 @@ export class Both {
         throw new Error(deed.deed);
     }
   }
-}
-
-const nexthopId = ({ slot, family }: { slot: number; family: string }): number =>
-  slot + (family === 'ipv4' ? 1 : 11);
-
-const plain = (family: Family): Omit<ModelRoute, 'hops'> => ({
-  ...{ family, destination: nowhere(family), prefixLength: 0, table: 254, protocol: 16, type: 1, scope: 0 },
-  ...{ metric: 0, preferredSource: null, metrics: null, maker: 'world' },
-});
-
-function routeOf(deed: RouteDeed): ModelRoute {
-  const { family, slot } = deed;
-  const deleting = deed.deed === 'route delete';
-  const gateway = gateways(slot, family)[deed.gateway]!;
-  const [destination, prefixLength] = DESTINATIONS[family][deed.destination]!;
-  const source = family === 'ipv4' && deed.source >= 0 ? addressPool(slot)[deed.source]![0] : null;
-  return {
-    ...{ family, destination: prefixLength === 0 ? nowhere(family) : destination, prefixLength },
-    ...{ table: deed.table, protocol: deed.protocol, type: deleting ? 0 : 1, metric: deed.metric },
-    scope: deleting ? 255 : family === 'ipv4' && gateway === null ? 253 : 0,
-    hops: [{ ifindex: indexOf(slot), gateway, onlink: deed.gateway === 4 && !deleting, dead: false }],
-    preferredSource: deleting ? null : source,
-    ...{ metrics: null, maker: 'world' as const },
-  };
-}
-
-function ruleOf(deed: RuleDeed): ModelRule {
-  const { family, source, table, suppress } = deed;
-  const pool = addressPool(0)
-    .map(([address]) => address)
-    .filter((each) => addressFamily(each) === family);
-  return {
-    family,
-    priority: Math.max(0, deed.priority),
-    source: source < 0 ? null : pool[source % pool.length]!,
-    sourceLength: source < 0 ? 0 : family === 'ipv4' ? 32 : 128,
-    ...{ table, action: 1, suppress: suppress ? 0 : null, protocol: 86, maker: 'world' as const },
-  };
 }
 
 async function said(what: () => unknown): Promise<string> {

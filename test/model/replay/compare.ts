@@ -9,7 +9,8 @@ import { dumpLinks } from '../../../src/netlink/route/link.ts';
 import { decodeNexthop } from '../../../src/netlink/route/nexthop.ts';
 import { dumpPolicyRules } from '../../../src/netlink/route/policy-rule.ts';
 import { dumpRoutes, type Route } from '../../../src/netlink/route/route.ts';
-import { indexOf, type Side } from './both.ts';
+import type { Side } from './both.ts';
+import { indexOf } from './words.ts';
 import { SLOTS } from './deeds.ts';
 
 const RTM_GETNEXTHOP = 106;

@@ -30,7 +30,7 @@ describe.skipIf(!isPrivate)('the model kernel', () => {
     const counts = [...tally.values()];
     const all = counts.reduce((sum, { done, refused }) => sum + done + refused, 0);
     const lines = [...tally]
-      .sort()
+      .sort(([a], [b]) => a.localeCompare(b))
       .map(([deed, { done, refused }]) => `${deed} ${done} (+${refused} refused)`);
     return `${replayed} histories, ${all} deeds replayed (seed ${seed}): ${lines.join(', ')}`;
   }
