@@ -2,26 +2,39 @@
 import type { Requester } from '../netlink/connection.ts';
 import { addressBytes, addressFamily, readAddress } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
+import { RTN_UNICAST } from '../netlink/route/route.ts';
 import type { Question } from './snapshot.ts';
 
-/** Whether a neighbour in the address's own subnet is reached without a gateway: asked for one that is not itself. */
+/**
+ * Whether neighbours in the address's own subnet are reached without a gateway. Asked for one of them; for another where
+ * that one is ourselves, a broadcast or anycast address (RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST), or has a route of its
+ * own, such as a gateway's: those stand without the subnet's route, too.
+ */
 export async function isOnLink(requester: Requester, question: Question): Promise<boolean> {
   const { family, ifindex, address, prefixLength } = question;
   if (prefixLength === null) return true;
-  const answer = await askFib(requester, {
-    family,
-    destination: neighbourOf(address, prefixLength),
-    ifindex,
-  });
-  if (!('route' in answer)) return false;
-  const { route } = answer;
-  return route.prefixLength > 0 && route.hops.some((hop) => hop.ifindex === ifindex && hop.gateway === null);
+  for (const destination of neighboursOf(address, prefixLength)) {
+    const answer = await askFib(requester, { family, destination, ifindex });
+    if (!('route' in answer)) return false;
+    const { route } = answer;
+    if (route.type !== RTN_UNICAST || route.prefixLength > prefixLength) continue;
+    return (
+      route.prefixLength > 0 && route.hops.some((hop) => hop.ifindex === ifindex && hop.gateway === null)
+    );
+  }
+  return false;
 }
 
-/** Another address of the subnet: the last bit turned in the smallest one, the last but one elsewhere. */
-function neighbourOf(address: string, prefixLength: number): string {
+/** Bits that are turned in the last byte, one neighbour each; the second last first: it seldom gives a broadcast. */
+const TURNS = [2, 1, 3, 4, 8, 16, 32, 64, 128];
+
+function neighboursOf(address: string, prefixLength: number): string[] {
   const bytes = addressBytes(address);
   const last = bytes.length - 1;
-  bytes[last] = bytes[last]! ^ (prefixLength >= bytes.length * 8 - 1 ? 1 : 2);
-  return readAddress(addressFamily(address), bytes);
+  const size = 2 ** (bytes.length * 8 - prefixLength);
+  return TURNS.filter((turn) => turn < size).map((turn) => {
+    const other = Buffer.from(bytes);
+    other[last] = other[last]! ^ turn;
+    return readAddress(addressFamily(address), other);
+  });
 }

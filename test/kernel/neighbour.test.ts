@@ -1,0 +1,61 @@
+/** The connected route in an uplink's own table stands where main has the subnet on the link, and only there. */
+import { describe, expect } from 'vitest';
+import { test, type Lab } from '../support/lab.ts';
+import type { Version } from '../support/netns.ts';
+import { stays } from '../support/stays.ts';
+
+const RULES = { 'eth*': 'subflow' };
+
+/** Addresses without the kernel's own route for their subnet, and a gateway that needs none. */
+function scene(lab: Lab, version: Version, numbers: readonly number[], length = version === 4 ? 24 : 64) {
+  const eth = lab.cable('eth0').up();
+  const more = version === 6 ? ' nodad' : '';
+  for (const number of numbers)
+    lab.host.ip(`address add ${eth.address(version, number)}/${length} dev eth0 noprefixroute${more}`);
+  lab.host.ip(`-${version} route add default via ${eth.gateway(version)} dev eth0 onlink`);
+  return eth;
+}
+
+/** What the table has beside its default, once the endpoint stands. */
+async function connected(lab: Lab, version: Version): Promise<string[]> {
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  const routes = await stays(() => lab.host.routeWords(version), 300);
+  expect(routes.filter((each) => each.startsWith('default '))).toHaveLength(1);
+  return routes.filter((each) => !each.startsWith('default '));
+}
+
+describe.each([4, 6] as const)('IPv%i, noprefixroute', (version) => {
+  test('two addresses are no neighbours of each other', async ({ lab }) => {
+    scene(lab, version, [5, 7]);
+    await lab.daemon(RULES);
+    expect(await connected(lab, version)).toEqual([]);
+  });
+
+  test('nor is a gateway that has a route of its own', async ({ lab }) => {
+    const eth = scene(lab, version, [5]);
+    lab.host.ip(`-${version} route add ${eth.address(version, 7)} dev eth0`);
+    await lab.daemon(RULES);
+    expect(await connected(lab, version)).toEqual([]);
+  });
+
+  test('a route that somebody else made for the subnet is found behind them all', async ({ lab }) => {
+    const eth = scene(lab, version, [4, 5, 6, 7]);
+    lab.host.ip(`-${version} route add ${eth.address(version, 1)} dev eth0`);
+    lab.host.ip(`-${version} route add ${eth.subnet(version)} dev eth0`);
+    await lab.daemon(RULES);
+    expect(await connected(lab, version)).toEqual([
+      `${eth.subnet(version)} dev eth0 table ${lab.host.table('eth0')}`,
+    ]);
+  });
+
+  test.for([true, false])('a subnet of four addresses, with a route for it: %s', async (routed, { lab }) => {
+    const length = version === 4 ? 30 : 126;
+    const eth = scene(lab, version, [9], length);
+    const subnet = `${eth.address(version, 8)}/${length}`;
+    if (routed) lab.host.ip(`-${version} route add ${subnet} dev eth0`);
+    await lab.daemon(RULES);
+    expect(await connected(lab, version)).toEqual(
+      routed ? [`${subnet} dev eth0 table ${lab.host.table('eth0')}`] : [],
+    );
+  });
+});
