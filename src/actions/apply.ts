@@ -14,7 +14,7 @@ import {
 import { setLimits } from '../netlink/mptcp/limits.ts';
 import { forgetUnresolved } from '../netlink/route/neighbour.ts';
 import { addPolicyRule, deletePolicyRule } from '../netlink/route/policy-rule.ts';
-import { addRoute, deleteRoute, replaceRoute } from '../netlink/route/route.ts';
+import { addRoute, appendRoute, deleteRoute } from '../netlink/route/route.ts';
 import { actionText, type Action } from '../plan/action.ts';
 import { isThat } from '../plan/assess.ts';
 import { isUnanswered } from './remember.ts';
@@ -151,8 +151,8 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
     case 'route add':
       await addRoute(route, action.route, text);
       return {};
-    case 'route replace':
-      await replaceRoute(route, action.route, text);
+    case 'route append':
+      await appendRoute(route, action.route, text);
       return {};
     case 'route delete':
       await deleteRoute(route, action.route, text);

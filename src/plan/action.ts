@@ -7,7 +7,7 @@ import { flagNames } from './flags.ts';
 
 export type Action =
   | {
-      readonly kind: 'route add' | 'route replace' | 'route delete';
+      readonly kind: 'route add' | 'route append' | 'route delete';
       readonly route: NewRoute;
       readonly device: string;
     }
@@ -26,7 +26,7 @@ export type Action =
 export function actionText(action: Action): string {
   switch (action.kind) {
     case 'route add':
-    case 'route replace':
+    case 'route append':
     case 'route delete':
       return `${action.kind} ${routeText(action.route, action.device)}`;
     case 'policy-rule add':

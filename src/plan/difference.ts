@@ -3,7 +3,7 @@ import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { MPTCP_PM_ADDR_FLAG_SUBFLOW } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
-import type { NewRoute, Route } from '../netlink/route/route.ts';
+import type { Hop, NewRoute, Route } from '../netlink/route/route.ts';
 import type { LimitsSetting } from '../rules/rule.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
 import type { Action } from './action.ts';
@@ -26,6 +26,8 @@ export interface Kept {
 export interface RoutingChange {
   readonly removals: readonly Action[];
   readonly additions: readonly Action[];
+  /** What the additions take the place of. */
+  readonly superseded: readonly Action[];
 }
 
 export function routingDifference(wanted: readonly Routing[], kept: Kept, snapshot: Snapshot): RoutingChange {
@@ -38,28 +40,55 @@ export function routingDifference(wanted: readonly Routing[], kept: Kept, snapsh
     else wantedBySource.set(rule.source, [rule]);
   }
   const own = snapshot.policyRules.filter((rule) => rule.protocol === RTPROT_MULTIHOMED);
-  const places = new Set(routes.map(placeOf));
-  const replaced = (route: Route): boolean => places.has(placeOf(route));
+  const wantedByPlace = new Map(routes.map((route) => [placeOf(route), route]));
   const stalePolicyRules = own.filter(
     (rule) =>
       !(wantedBySource.get(rule.source) ?? []).some((each) => samePolicyRule(rule, each)) &&
       !(rule.source !== null && kept.sources.has(rule.source)),
   );
-  const staleRoutes = snapshot.ownRoutes.filter((route) => !replaced(route) && !kept.tables.has(route.table));
+  const removed: Action[] = [];
+  const superseded: Action[] = [];
+  for (const route of snapshot.ownRoutes) {
+    const other = wantedByPlace.get(placeOf(route));
+    if (!other && kept.tables.has(route.table)) continue;
+    for (const hop of hopsOf(route)) {
+      if (hop && other && sameRoute({ ...route, hops: [hop] }, other)) continue;
+      const action = removal(route, hop, snapshot);
+      if (other && hop && mayStandBeside(route, hop, other)) superseded.push(action);
+      else removed.push(action);
+    }
+  }
   return {
     removals: [
       ...stalePolicyRules.map((rule) => ({
         kind: 'policy-rule delete' as const,
         policyRule: asNewRule(rule),
       })),
-      ...staleRoutes.map((route) => ({
-        kind: 'route delete' as const,
-        route: asNewRoute(route),
-        device: deviceName(route.hops[0]?.ifindex ?? 0, snapshot),
-      })),
+      ...removed,
     ],
     additions: additions({ routes, policyRules }, snapshot),
+    superseded,
   };
+}
+
+/**
+ * IPv6 makes one route of those that differ in their gateway alone, whoever made each, and deletes them all unless it is
+ * told which (ip -6 route append default … proto static; ip -6 route del default).
+ */
+const hopsOf = ({ family, hops, nexthop }: Route): readonly (Hop | undefined)[] =>
+  nexthop === null && (family === 'ipv6' || hops.length === 1) ? hops : [undefined];
+
+/**
+ * Whether its successor can come before it goes, so that the place is never empty. IPv6 has no room for two by one
+ * gateway, and behind somebody else's hop ours would pass for his: the kernel tells of the first alone whose it is.
+ */
+const mayStandBeside = ({ family, hops }: Route, { ifindex, gateway }: Hop, other: NewRoute): boolean =>
+  family === 'ipv4' ||
+  (hops.length === 1 && !(ifindex === other.hop.ifindex && gateway === other.hop.gateway));
+
+function removal(route: Route, hop: Hop | undefined, snapshot: Snapshot): Action {
+  const device = deviceName(hop?.ifindex ?? route.hops[0]?.ifindex ?? 0, snapshot);
+  return { kind: 'route delete', route: asNewRoute(route, hop), device };
 }
 
 const deviceName = (ifindex: number, snapshot: Snapshot): string =>
@@ -67,13 +96,13 @@ const deviceName = (ifindex: number, snapshot: Snapshot): string =>
 
 /** What is missing of it; nothing: it stands. */
 export function additions(routing: Routing, snapshot: Snapshot): Action[] {
-  const missing = routing.routes.filter(
-    (route) => !ownRoutesIn(snapshot, route.table).some((own) => sameRoute(own, route)),
-  );
+  const missing = routing.routes.filter((route) => !stands(route, snapshot));
   return [
     ...missing.map((route) => ({
-      kind: ownRoutesIn(snapshot, route.table).some((own) => sameDestination(own, route))
-        ? ('route replace' as const)
+      kind: ownRoutesIn(snapshot, route.table).some(
+        (own) => sameDestination(own, route) && own.hops[0] && mayStandBeside(own, own.hops[0], route),
+      )
+        ? ('route append' as const)
         : ('route add' as const),
       route,
       device: deviceName(route.hop.ifindex, snapshot),
@@ -83,6 +112,11 @@ export function additions(routing: Routing, snapshot: Snapshot): Action[] {
       .map((policyRule) => ({ kind: 'policy-rule add' as const, policyRule })),
   ];
 }
+
+const stands = (route: NewRoute, snapshot: Snapshot): boolean =>
+  ownRoutesIn(snapshot, route.table).some((own) =>
+    hopsOf(own).some((hop) => hop && sameRoute({ ...own, hops: [hop] }, route)),
+  );
 
 /** A table has one default and one connected route for a subnet: the better-ranked uplink's. */
 function firstOfEach(routes: readonly NewRoute[]): NewRoute[] {
@@ -105,19 +139,16 @@ const asNewRule = (rule: PolicyRule): NewPolicyRule => ({
   action: rule.action,
 });
 
-function asNewRoute(route: Route): NewRoute {
-  // Of several hops, or of a nexthop object's, the kernel compares none that is left out.
-  const only = route.hops.length === 1 && route.nexthop === null ? route.hops[0] : undefined;
-  return {
-    family: route.family,
-    destination: route.destination,
-    prefixLength: route.prefixLength,
-    table: route.table,
-    protocol: route.protocol,
-    hop: { ifindex: only?.ifindex ?? 0, gateway: only?.gateway ?? null, onlink: false },
-    metrics: null,
-  };
-}
+/** By this hop; without one the kernel compares none. */
+const asNewRoute = (route: Route, hop: Hop | undefined): NewRoute => ({
+  family: route.family,
+  destination: route.destination,
+  prefixLength: route.prefixLength,
+  table: route.table,
+  protocol: route.protocol,
+  hop: { ifindex: hop?.ifindex ?? 0, gateway: hop?.gateway ?? null, onlink: false },
+  metrics: null,
+});
 
 const LIMITS = ['subflows', 'addAddrAccepted'] as const;
 

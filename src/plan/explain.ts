@@ -172,7 +172,7 @@ function afterStop(steps: readonly Step[]): Step[] {
 
 function missingText(routing: NonNullable<Entry['routing']>, snapshot: Snapshot): string {
   const missing = additions(routing, snapshot).map((action) =>
-    actionText(action).replace(/ (add|replace)/, ''),
+    actionText(action).replace(/ (add|append)/, ''),
   );
   return missing.length === 0 ? '' : `missing: ${missing.join('; ')}`;
 }

@@ -26,7 +26,7 @@ export interface Plan {
   readonly entries: readonly Entry[];
   /** In the order in which they are to be done. */
   readonly actions: readonly Action[];
-  /** Seconds until a router-advertised default ends without a word from the kernel; null: none does. */
+  /** When a router-advertised default has ended, by the snapshot's clock in milliseconds; null: none does. */
   readonly expires: number | null;
 }
 
@@ -65,6 +65,7 @@ export function plan(
     ...routing.removals,
     ...(limits.putBack ? [limits.putBack] : []),
     ...routing.additions,
+    ...routing.superseded,
     ...(limits.raise ? [limits.raise] : []),
     ...entries.flatMap((entry) => entry.add),
   ];
@@ -77,7 +78,7 @@ export function plan(
     selected,
     entries,
     actions: memory.resting ? [] : actions.filter((action) => isDue(action, memory)),
-    expires: soonest(entries),
+    expires: soonest(entries, snapshot.answeredAt),
   };
 }
 
@@ -100,9 +101,12 @@ const deletion = (endpoint: Endpoint, snapshot: Snapshot): Action => ({
   device: snapshot.links.get(endpoint.ifindex)?.name ?? `if${endpoint.ifindex}`,
 });
 
-function soonest(entries: readonly Entry[]): number | null {
+/** A moment later than said: the kernel counts in jiffies, and before its own end the route still answers. */
+const MOMENT = 20;
+
+function soonest(entries: readonly Entry[], answeredAt: number): number | null {
   const ends = entries
     .map((entry) => entry.candidate.answer?.default?.route.expires ?? null)
     .filter((seconds) => seconds !== null);
-  return ends.length ? Math.max(0, Math.min(...ends)) : null;
+  return ends.length ? answeredAt + 1000 * Math.max(0, Math.min(...ends)) + MOMENT : null;
 }

@@ -13,7 +13,7 @@ const policyRule = (kind: 'add' | 'delete', priority = 8684): Action => ({
   },
 });
 
-const route = (kind: 'add' | 'replace' | 'delete', gateway = '192.0.2.1'): Action => ({
+const route = (kind: 'add' | 'append' | 'delete', gateway = '192.0.2.1'): Action => ({
   kind: `route ${kind}`,
   device: 'eth0',
   route: {
@@ -64,7 +64,7 @@ describe('what is put back', () => {
   test('is not a route that we replaced and whose replacement we removed', () => {
     const limiter = new RestoreLimiter();
     limiter.done(route('add', '192.0.2.1'));
-    limiter.done(route('replace', '192.0.2.2'));
+    limiter.done(route('append', '192.0.2.2'));
     limiter.done(route('delete', '192.0.2.2'));
     expect(limiter.allow([route('add', '192.0.2.1')], NONE, 0).restored).toEqual([]);
   });
@@ -72,7 +72,7 @@ describe('what is put back', () => {
   test('is a replacement that another removed', () => {
     const limiter = new RestoreLimiter();
     limiter.done(route('add', '192.0.2.1'));
-    limiter.done(route('replace', '192.0.2.2'));
+    limiter.done(route('append', '192.0.2.2'));
     expect(limiter.allow([route('add', '192.0.2.2')], NONE, 0).restored).toEqual([route('add', '192.0.2.2')]);
   });
 

@@ -4,7 +4,7 @@ import { dumpAddresses } from '../../src/netlink/route/address.ts';
 import { askFib } from '../../src/netlink/route/fib.ts';
 import { dumpLinks, linkBytes } from '../../src/netlink/route/link.ts';
 import { addPolicyRule, deletePolicyRule, dumpPolicyRules } from '../../src/netlink/route/policy-rule.ts';
-import { addRoute, deleteRoute, dumpRoutes, replaceRoute } from '../../src/netlink/route/route.ts';
+import { addRoute, appendRoute, deleteRoute, dumpRoutes } from '../../src/netlink/route/route.ts';
 import { refusal, refused, type Case } from './case.ts';
 import { PATH_MANAGER_CASES } from './path-manager-cases.ts';
 import { ADDRESSES, hop, LINKS, policyRule, POLICY_RULES, route, ROUTES, ROUTES6 } from './expected.ts';
@@ -124,9 +124,9 @@ export const CASES: readonly Case[] = [
     expected: refusal('ENETUNREACH', 'Nexthop has invalid gateway'),
   },
   {
-    name: 'route replace, on-link, with metrics',
+    name: 'route append, on-link, with metrics',
     ask: ({ route: r }) =>
-      replaceRoute(
+      appendRoute(
         r,
         own({
           hop: { ifindex: 10, gateway: '203.0.113.77', onlink: true },
@@ -135,6 +135,7 @@ export const CASES: readonly Case[] = [
         'x',
       ),
   },
+  { name: 'route delete of the one before it', ask: ({ route: r }) => deleteRoute(r, own(), 'x') },
   {
     name: 'route add by an IPv6 gateway',
     ask: ({ route: r }) =>

@@ -123,7 +123,7 @@ export class Host {
     );
     // A snapshot is a value: what this host does next is not seen in it.
     const copies = { addresses: [...addresses], policyRules: [...policyRules], ownRoutes: [...ownRoutes] };
-    return { links, drivers, endpoints, limits, answers, ...copies };
+    return { links, drivers, endpoints, limits, answers, answeredAt: 1_000_000, ...copies };
   }
 
   #answer({ ifindex, family, address }: Address): Answer {
@@ -204,15 +204,14 @@ export class Host {
   #change(action: Action): void {
     switch (action.kind) {
       case 'route add':
-      case 'route replace':
-        this.ownRoutes = [
-          ...this.ownRoutes.filter((each) => !sameSlot(each, action.route)),
-          asRoute(action.route),
-        ];
+      case 'route append':
+        this.ownRoutes.push(asRoute(action.route));
         return;
-      case 'route delete':
-        this.ownRoutes = this.ownRoutes.filter((each) => !sameSlot(each, action.route));
+      case 'route delete': {
+        const at = this.ownRoutes.findIndex((each) => isThat(each, action.route));
+        if (at !== -1) this.ownRoutes = this.ownRoutes.toSpliced(at, 1);
         return;
+      }
       case 'policy-rule add':
         this.policyRules.push({
           ...action.policyRule,
@@ -236,8 +235,12 @@ export class Host {
   }
 }
 
-const sameSlot = (one: Route, other: NewRoute): boolean =>
-  one.table === other.table && one.destination === other.destination && one.family === other.family;
+const isThat = (one: Route, { hop, ...other }: NewRoute): boolean =>
+  one.table === other.table &&
+  one.destination === other.destination &&
+  one.family === other.family &&
+  one.hops[0]?.ifindex === hop.ifindex &&
+  one.hops[0].gateway === hop.gateway;
 
 const asRoute = ({ hop, ...route }: NewRoute): Route => ({
   ...route,

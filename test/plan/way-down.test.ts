@@ -98,7 +98,10 @@ describe('the last path, whose address works and is no uplink any more', () => {
     expect(host.settle()).toEqual([]);
     expect(host.states).toContain('eth0 192.0.2.10: lingering');
     host.default(2, '192.0.2.9');
-    expect(host.settle().flat()).toEqual(['route replace default via 192.0.2.9 dev eth0 table 86840002']);
+    expect(host.settle().flat()).toEqual([
+      'route append default via 192.0.2.9 dev eth0 table 86840002',
+      'route delete default via 192.0.2.1 dev eth0 table 86840002',
+    ]);
     // Without one its way is lost, and stays for when it comes back.
     host.withoutDefault(2);
     expect(host.settle()).toEqual([]);

@@ -186,7 +186,12 @@ describe('the way up', () => {
     const host = plugged();
     host.settle();
     host.default(2, '192.0.2.254');
-    expect(host.settle()).toEqual([['route replace default via 192.0.2.254 dev eth0 table 86840002']]);
+    expect(host.settle()).toEqual([
+      [
+        'route append default via 192.0.2.254 dev eth0 table 86840002',
+        'route delete default via 192.0.2.1 dev eth0 table 86840002',
+      ],
+    ]);
   });
 
   test('a second pass does nothing', () => {
@@ -210,8 +215,8 @@ describe('the way up', () => {
 
   test('the end of a router-advertised default is waited for', () => {
     const host = new Host().link('eth0', 2).address(2, '2001:db8::10/64', IPV6).rules(ETH);
-    expect(host.default(2, 'fe80::1', { expires: 90 }).look().expires).toBe(90);
-    expect(host.default(2, 'fe80::1', { expires: -3 }).look().expires).toBe(0);
+    expect(host.default(2, 'fe80::1', { expires: 90 }).look().expires).toBe(1_090_020);
+    expect(host.default(2, 'fe80::1', { expires: -3 }).look().expires).toBe(1_000_020);
     expect(plugged().look().expires).toBeNull();
   });
 });

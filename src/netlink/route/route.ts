@@ -4,7 +4,7 @@ import { readS32, readU16, readU32, Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
 import { NetlinkError } from '../error.ts';
 import { addressBytes, addressFamily, familyNumber, familyOf, readAddress, type Family } from '../ip.ts';
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Message } from '../message.ts';
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Message } from '../message.ts';
 
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
@@ -186,12 +186,15 @@ export async function addRoute(requester: Requester, route: NewRoute, operation:
   await requester.request({ operation, type: RTM_NEWROUTE, flags, payload: encodeRoute(route, false) });
 }
 
-/** Puts it in the place of the one with the same destination and metric in its table: only ever over our own. */
-export async function replaceRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
+/**
+ * Behind what has the same destination and metric in its table. NLM_F_REPLACE would take the place of the first of them,
+ * whoever made it (ip route prepend default … table 100; ip route replace …).
+ */
+export async function appendRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
   await requester.request({
     operation,
     type: RTM_NEWROUTE,
-    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    flags: NLM_F_CREATE | NLM_F_APPEND,
     payload: encodeRoute(route, false),
   });
 }

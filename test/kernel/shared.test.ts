@@ -1,0 +1,51 @@
+/** A table that a rule names may have routes of others, in the very place of ours. */
+import { describe, expect } from 'vitest';
+import { test } from '../support/lab.ts';
+import { stays } from '../support/stays.ts';
+
+const TABLE = 100;
+const RULES = { 'eth*': { flags: 'subflow', table: TABLE } };
+
+describe.each([4, 6] as const)('a table that is shared, IPv%i', (version) => {
+  test.for(['prepend', 'append'] as const)('a default that somebody %ss is his', async (verb, { lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    /** Gateways of the defaults there; IPv6 puts both in one route. */
+    const gateways = (): string[] =>
+      [...lab.host.ip(`-${version} route show default table ${TABLE}`).matchAll(/via (\S+)/g)].map(
+        ([, gateway]) => gateway!,
+      );
+    lab.host.ip(
+      `-${version} route ${verb} default via ${eth.gateway(version, 66)} dev eth0 table ${TABLE} proto static`,
+    );
+    const both = (own: number): string[] => [66, own].map((each) => eth.gateway(version, each)).sort();
+    const found = (): string[] => gateways().sort();
+    expect(await stays(found)).toEqual(both(1));
+    const metric = 100 * eth.network;
+    lab.host.ip(`-${version} route replace default via ${eth.gateway(version, 9)} dev eth0 metric ${metric}`);
+    // In IPv6 ours would stand within his.
+    if (version === 6) await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/EEXIST/);
+    const after = version === 4 ? both(9) : [eth.gateway(6, 66)];
+    await expect.poll(found).toEqual(after);
+    expect(await stays(found)).toEqual(after);
+    await daemon.command('flush', '--force');
+    expect(gateways()).toEqual([eth.gateway(version, 66)]);
+  });
+});
+
+test('a gateway that changes is never missing', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  await lab.daemon({ 'eth*': 'subflow' });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  const monitor = await lab.monitor('route');
+  lab.host.ip(`route replace default via ${eth.gateway(4, 9)} dev eth0 metric ${100 * eth.network}`);
+  const own = (): string[] =>
+    monitor
+      .texts()
+      .filter((text) => text.includes('proto 86'))
+      .map((text) => /(Deleted )?default via \S+/.exec(text)?.[0] ?? text);
+  await expect
+    .poll(own)
+    .toEqual([`default via ${eth.gateway(4, 9)}`, `Deleted default via ${eth.gateway()}`]);
+});
