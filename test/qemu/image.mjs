@@ -131,7 +131,8 @@ function filesystem({ kernel, busybox, kmod, libkmod, release }, work, args) {
   if (!existsSync(node)) symlinkSync(realpathSync(process.execPath), node);
   putBusybox(root, busybox);
   putPython(root);
-  for (const path of ['/etc/iproute2', '/usr/share/iproute2', '/usr/lib/iproute2'])
+  // What `ip` looks names up in.
+  for (const path of ['/etc/iproute2', '/usr/share/iproute2', '/usr/lib/iproute2', '/etc/protocols'])
     if (existsSync(path)) cpSync(path, join(root, path), { recursive: true, dereference: true });
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n');
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
