@@ -287,8 +287,7 @@ export class Loop {
   #setTimers(planned: Plan, wait: number | null, peace: number | null): void {
     this.#alarms.set('endpoints', ENDPOINTS_AGAIN, () => this.wake(['endpoints']));
     if (planned.expires === null) this.#alarms.cancel('expiry');
-    // A moment later than said: the kernel counts in jiffies, and before its own end the route still answers.
-    else this.#alarms.set('expiry', planned.expires * 1000 + 20, () => this.wake(['routes']));
+    else this.#alarms.set('expiry', planned.expires - this.#parts.clock.now(), () => this.wake(['routes']));
     // One that runs already is not put off by what else happens.
     if (isTriedAgain(this.#memory) && !this.#alarms.has('again'))
       this.#alarms.set('again', TRY_AGAIN, () => this.wake(ALL_PARTS));

@@ -9,8 +9,10 @@ import { dumpAddresses } from '../netlink/route/address.ts';
 import { dumpLinks, type Link } from '../netlink/route/link.ts';
 import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
 import { dumpRoutes, isReservedTable, type Route } from '../netlink/route/route.ts';
+import { systemClock, type Clock } from '../system/clock.ts';
 import { findDefault, findPolicyDefault, preferredSource } from './default.ts';
 import { readDriver } from './driver.ts';
+import { inLastTick } from './expiry.ts';
 import { isOnLink } from './neighbour.ts';
 import {
   ALL_PARTS,
@@ -30,6 +32,8 @@ export interface ReaderOptions {
   readonly generic: Requester;
   readonly mptcp: GenericFamily;
   readonly sysfs: string;
+  /** The system's as a rule. */
+  readonly clock?: Clock;
   /** Which addresses to ask for, given the rest. */
   readonly questions: (base: Base) => readonly Question[];
 }
@@ -59,11 +63,12 @@ export class SnapshotReader {
     const base = await this.#readBase(parts, last);
     const answersStale = !last || [...parts].some((part) => part !== 'endpoints');
     const questions = this.#options.questions(base);
+    const answeredAt = answersStale ? (this.#options.clock ?? systemClock).now() : last.answeredAt;
     const [ownRoutes, answers] = await Promise.all([
       answersStale ? this.#readOwnRoutes(base, questions, last) : last.ownRoutes,
-      answersStale ? this.#ask(base, questions) : last.answers,
+      answersStale ? this.#ask(base, questions, last, answeredAt) : last.answers,
     ]);
-    this.#last = { ...base, ownRoutes, answers };
+    this.#last = { ...base, ownRoutes, answers, answeredAt };
     return this.#last;
   }
 
@@ -126,7 +131,12 @@ export class SnapshotReader {
     return (await Promise.all(dumps)).flat();
   }
 
-  async #ask(base: Base, questions: readonly Question[]): Promise<ReadonlyMap<string, Answer>> {
+  async #ask(
+    base: Base,
+    questions: readonly Question[],
+    last: Snapshot | null,
+    now: number,
+  ): Promise<ReadonlyMap<string, Answer>> {
     const { route } = this.#options;
     const once = new Map<string, Promise<unknown>>();
     const shared = <T>(key: string, make: () => Promise<T>): Promise<T> => {
@@ -144,9 +154,10 @@ export class SnapshotReader {
         isOnLink(route, question),
         findWays(route, question, plain),
       ]);
+      const key = answerKey(ifindex, address);
       const found = own.default ?? (await findPolicyDefault(route, question, base.policyRules));
       const why = found ? null : own.why;
-      return [answerKey(ifindex, address), { default: found, why, source, onLink, ...ways }];
+      return [key, { default: inLastTick(found, key, last, now), why, source, onLink, ...ways }];
     });
     return new Map(await Promise.all(answered));
   }

@@ -72,6 +72,8 @@ export interface Snapshot extends Base {
   /** Routes with our protocol number in the tables that matter. */
   readonly ownRoutes: readonly Route[];
   readonly answers: ReadonlyMap<string, Answer>;
+  /** When the answers were asked for, no later: milliseconds by the reader's clock. Times that are left count from here. */
+  readonly answeredAt: number;
 }
 
 export const answerKey = (ifindex: number, address: string): string => `${ifindex}/${address}`;

@@ -94,6 +94,7 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
     endpoints: [],
     limits: { subflows: 2, addAddrAccepted: 2 },
     ownRoutes: [],
+    answeredAt: 0,
     answers: new Map(
       indices.map((index) => {
         const route = defaultRoute(index);

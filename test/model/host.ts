@@ -77,6 +77,7 @@ export class Host {
     const reader = new SnapshotReader({
       ...connections,
       sysfs: '/nonexistent',
+      clock,
       questions: (base) => questions(base, this.configuration.rules),
     });
     const log = {

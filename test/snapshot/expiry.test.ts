@@ -1,0 +1,83 @@
+/** The end of a router-advertised default, as the reader tells it. */
+import { describe, expect } from 'vitest';
+import { connectKernel } from '../../src/daemon/kernel.ts';
+import { inLastTick } from '../../src/snapshot/expiry.ts';
+import { SnapshotReader } from '../../src/snapshot/reader.ts';
+import { answerKey, type DefaultRoute } from '../../src/snapshot/snapshot.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { defaultRoute, snapshot } from '../doctor/facts.ts';
+import { TestClock } from '../model/clock.ts';
+import { test, type Lab } from '../support/lab.ts';
+
+const FAMILY = 'ipv6' as const;
+
+/** One link with an address and a default that ends in `seconds`, and who reads it. */
+async function scene(lab: Lab, seconds: number, clock: TestClock | null) {
+  const eth = lab.cable('eth0').up().give(6);
+  lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra expires ${seconds}`);
+  const kernel = await connectKernel({ clock: systemClock, netns: lab.host.path });
+  const [ifindex, address] = [lab.host.index('eth0'), eth.address(6)];
+  const reader = new SnapshotReader({
+    ...kernel,
+    sysfs: '/nonexistent',
+    ...(clock ? { clock } : {}),
+    questions: () => [{ ifindex, address, family: FAMILY, prefixLength: null, table: null }],
+  });
+  return { reader, kernel, key: answerKey(ifindex, address) };
+}
+
+describe('when answers were asked for', () => {
+  test('stays as long as they are kept', async ({ lab }) => {
+    const clock = new TestClock();
+    const { reader, kernel, key } = await scene(lab, 600, clock);
+    const first = await reader.read(new Set());
+    expect(first.answeredAt).toBe(0);
+    expect(first.answers.get(key)?.default?.route.expires).toBeGreaterThan(590);
+    clock.step(30_000);
+    const kept = await reader.read(new Set(['endpoints'] as const));
+    expect([kept.answeredAt, kept.answers]).toEqual([0, first.answers]);
+    expect((await reader.read(new Set(['routes'] as const))).answeredAt).toBe(30_000);
+    kernel.close();
+  });
+});
+
+describe('the last tick, which the kernel gives as it gives "never"', () => {
+  const key = answerKey(1, '10.1.0.2');
+  const standing = (expires: number | null): DefaultRoute => {
+    const route = defaultRoute(1, { expires });
+    return { route, hop: route.hops[0]! };
+  };
+  const before = (expires: number | null) => {
+    const plain = snapshot({ answeredAt: 5000 });
+    const answer = plain.answers.get(key)!;
+    return { ...plain, answers: new Map([[key, { ...answer, default: standing(expires) }]]) };
+  };
+  const seen = (was: number | null, is: number | null, now: number): number | null | undefined =>
+    inLastTick(standing(is), key, before(was), now)?.route.expires;
+
+  test('is known by what was said before', () => {
+    expect(seen(2, null, 6995)).toBe(0.005);
+    expect(seen(0.005, null, 5002)).toBe(0.003);
+    // A moment past the end that was reckoned, and no more for long.
+    expect(seen(-0.1, null, 5020)).toBe(-0.12);
+    expect(seen(-0.1, null, 5520)).toBeNull();
+  });
+
+  test('is not seen where the end is far, was never, or is told', () => {
+    expect(seen(90, null, 6995)).toBeNull();
+    expect(seen(null, null, 6995)).toBeNull();
+    expect(seen(2, 1800, 6995)).toBe(1800);
+    expect(inLastTick(null, key, before(2), 6995)).toBeNull();
+    expect(inLastTick(standing(null), key, null, 6995)?.route.expires).toBeNull();
+  });
+
+  test('on the real kernel a route that ends is never said to stay', { timeout: 20_000 }, async ({ lab }) => {
+    const { reader, kernel, key: live } = await scene(lab, 2, null);
+    const said: (number | null)[] = [];
+    for (let found; (found = (await reader.read(new Set(['routes'] as const))).answers.get(live)?.default);)
+      said.push(found.route.expires);
+    kernel.close();
+    expect(said.length).toBeGreaterThan(10);
+    expect(said).not.toContain(null);
+  });
+});
