@@ -20,7 +20,7 @@ import {
   type State,
 } from './state.ts';
 
-const IMPLICIT = 16;
+export const IMPLICIT = 16;
 const TEMPORARY = 1;
 const PROBES: Readonly<Record<Family, readonly string[]>> = {
   ipv4: ['192.0.2.77', '240.0.0.7'],

@@ -1,15 +1,8 @@
-/** Histories for fast-check, and the whole course of one. */
+/** Histories for fast-check. */
 import fc from 'fast-check';
-import { addressFamily, type Family } from '../../src/netlink/ip.ts';
-import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
+import type { Family } from '../../src/netlink/ip.ts';
 import { CONFIGURATIONS } from './configurations.ts';
-import { Chance } from './chance.ts';
-import { Host } from './host.ts';
-import { faults } from './verdict.ts';
 import { ADDRESSES, GATEWAYS, NAMES, type Op, type Step } from './steps.ts';
-import { take } from './take.ts';
-import { atMost, tally } from './tally.ts';
-import { World } from './world.ts';
 
 const slot = fc.nat({ max: 3 });
 /** The last slot's link is no uplink by any configuration. */
@@ -210,85 +203,3 @@ export const histories: fc.Arbitrary<History> = fc.record({
   ),
   opening: fc.constantFrom('none', 'two', 'many'),
 });
-
-/** Longer than all timers: the poll, the limiter's refill, a second try. */
-const LONG = 100_000;
-
-/** Lives a history to its end. @returns what was wrong, in sentences */
-export async function live(history: History, watch?: (step: Step, host: Host) => void): Promise<string[]> {
-  const host = new Host(CONFIGURATIONS[history.configuration]!);
-  const world = new World(host);
-  const found: string[] = [];
-  try {
-    host.kernel.lies = history.lies;
-    host.chance = new Chance(history.noise);
-    host.audience.slowness = history.slowness;
-    host.start();
-    for (const step of [...OPENINGS[history.opening], ...history.steps]) {
-      found.push(...(await takeStep(host, world, step)));
-      watch?.(step, host);
-    }
-    await host.settle();
-    host.daemon.line.life = null;
-    host.daemon.line.losses = 0;
-    host.hearAgain();
-    await host.pass(LONG);
-    found.push(...faults(host, world));
-    found.push(...(await stillness(host)));
-    const most = mostChanges(history, host);
-    if (host.kernel.done.length > most)
-      found.push(`${host.kernel.done.length} changes, and no more than ${most} are due`);
-    atMost('changes of the most that are allowed, in percent', (100 * host.kernel.done.length) / most);
-  } finally {
-    tally(host);
-    host.end();
-  }
-  return found;
-}
-
-/** An uplink is five changes up, or down, and the limits' two; a step moves few of them, a new configuration all. */
-function mostChanges({ steps, opening }: History, { crashes }: Host): number {
-  const whole = steps.filter(({ op }) => op === 'reload' || op === 'flush').length + crashes + 1;
-  return 5 * (OPENINGS[opening].length + steps.length) + 16 * whole;
-}
-
-/** Takes one step; where nobody else touched an endpoint and nothing rests, a family that had one keeps one. */
-async function takeStep(host: Host, world: World, step: Step): Promise<string[]> {
-  if (step.when !== 'settled') {
-    await take(host, world, step);
-    return [];
-  }
-  await host.settle();
-  const calm = !host.resting && step.op !== 'flush';
-  const before = ownedFamilies(host);
-  world.meddled = false;
-  await take(host, world, step);
-  await host.settle();
-  if (!calm || world.meddled) return [];
-  const after = ownedFamilies(host);
-  return [...before]
-    .filter((family) => !after.has(family))
-    .map((family) => `the last ${family} path was taken away at ${JSON.stringify(step)}`);
-}
-
-const ownedFamilies = (host: Host): Set<string> =>
-  new Set(
-    host.kernel.state.endpoints
-      .filter((each) => each.maker === 'daemon')
-      .map((each) => addressFamily(each.address)),
-  );
-
-/** Another look, and another daemon, do nothing. */
-async function stillness(host: Host): Promise<string[]> {
-  const before = host.kernel.done.length;
-  host.daemon.loop.wake(ALL_PARTS);
-  await host.pass(31_000);
-  const second = host.kernel.done.slice(before);
-  host.kill();
-  await host.pass(31_000);
-  const third = host.kernel.done.slice(before + second.length);
-  return [
-    ...second.map((each) => `a second pass: ${each}`),
-    ...third.map((each) => `a second daemon: ${each}`),
-  ];
-}

@@ -1,7 +1,8 @@
 /** Random histories end as they should. MULTIHOMED_HISTORIES sets how many, MULTIHOMED_SEED repeats a run. */
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { histories, live } from './histories.ts';
+import { histories } from './histories.ts';
+import { live } from './live.ts';
 import { summary, tallied } from './tally.ts';
 
 // The only thing that is read from outside the kernel's messages.

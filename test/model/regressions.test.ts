@@ -1,6 +1,7 @@
 /** Histories that once ended wrongly, as small as they could be made. */
 import { expect, test, vi } from 'vitest';
-import { live, type History } from './histories.ts';
+import type { History } from './histories.ts';
+import { live } from './live.ts';
 
 vi.mock('../../src/snapshot/driver.ts', () => ({ readDriver: async () => null }));
 

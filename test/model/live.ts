@@ -1,0 +1,140 @@
+/** The whole course of one history, and what of it was wrong on the way. */
+import { addressFamily } from '../../src/netlink/ip.ts';
+import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
+import { Chance } from './chance.ts';
+import { CONFIGURATIONS } from './configurations.ts';
+import { SLOTS } from './endpoints.ts';
+import { IMPLICIT } from './expected.ts';
+import { OPENINGS, type History } from './histories.ts';
+import { Host } from './host.ts';
+import type { ModelEndpoint } from './state.ts';
+import type { Step } from './steps.ts';
+import { take } from './take.ts';
+import { atMost, tally } from './tally.ts';
+import { faults } from './verdict.ts';
+import { World } from './world.ts';
+
+/** Longer than all timers: the poll, the limiter's refill, a second try. */
+const LONG = 100_000;
+
+/** Lives a history to its end. @returns what was wrong, in sentences */
+export async function live(history: History, watch?: (step: Step, host: Host) => void): Promise<string[]> {
+  const host = new Host(CONFIGURATIONS[history.configuration]!);
+  const world = new World(host);
+  const found: string[] = [];
+  try {
+    host.kernel.lies = history.lies;
+    host.chance = new Chance(history.noise);
+    host.audience.slowness = history.slowness;
+    host.start();
+    for (const step of [...OPENINGS[history.opening], ...history.steps]) {
+      found.push(...(await takeStep(host, world, step)));
+      watch?.(step, host);
+    }
+    await host.settle();
+    host.daemon.line.life = null;
+    host.daemon.line.losses = 0;
+    host.hearAgain();
+    await host.pass(LONG);
+    found.push(...faults(host, world));
+    found.push(...(await stillness(host)));
+    const most = mostChanges(history, host);
+    if (host.kernel.done.length > most)
+      found.push(`${host.kernel.done.length} changes, and no more than ${most} are due`);
+    atMost('changes of the most that are allowed, in percent', (100 * host.kernel.done.length) / most);
+  } finally {
+    tally(host);
+    host.end();
+  }
+  return found;
+}
+
+/** An uplink is five changes up, or down, and the limits' two; a step moves few of them, a new configuration all. */
+function mostChanges({ steps, opening }: History, { crashes }: Host): number {
+  const whole = steps.filter(({ op }) => op === 'reload' || op === 'flush').length + crashes + 1;
+  return 5 * (OPENINGS[opening].length + steps.length) + 16 * whole;
+}
+
+/** Takes one step; where nobody else touched an endpoint and nothing rests, a family that had one keeps one. */
+async function takeStep(host: Host, world: World, step: Step): Promise<string[]> {
+  if (step.when !== 'settled') {
+    await take(host, world, step);
+    return [];
+  }
+  await host.settle();
+  const calm = !host.resting && step.op !== 'flush';
+  const before = ownedFamilies(host);
+  const [stood, done] = [host.kernel.state.endpoints, host.kernel.done.length];
+  world.meddled = false;
+  await take(host, world, step);
+  await host.settle();
+  if (!calm || world.meddled) return [];
+  const after = ownedFamilies(host);
+  const late = step.op === 'address' ? replacedTooEarly(host, stood, host.kernel.done.slice(done)) : [];
+  return [
+    ...late,
+    ...[...before]
+      .filter((family) => !after.has(family))
+      .map((family) => `the last ${family} path was taken away at ${JSON.stringify(step)}`),
+  ];
+}
+
+/** An address that still works gives its place on the link to another: new first, then old, where there is room for both. */
+function replacedTooEarly(
+  { kernel }: Host,
+  before: readonly ModelEndpoint[],
+  done: readonly string[],
+): string[] {
+  const { state } = kernel;
+  if (before.length >= SLOTS) return [];
+  const works = ({ address, ifindex }: ModelEndpoint): boolean =>
+    state.addresses.some((each) => each.address === address && each.ifindex === ifindex);
+  return before
+    .filter((old) => old.maker === 'daemon' && works(old))
+    .filter((old) => {
+      const added = state.endpoints.find(
+        (each) =>
+          each.maker === 'daemon' &&
+          each.ifindex === old.ifindex &&
+          addressFamily(each.address) === addressFamily(old.address) &&
+          !before.some((one) => one.address === each.address),
+      );
+      const gone = done.indexOf(`endpoint delete ${old.address}`);
+      return (
+        added &&
+        gone >= 0 &&
+        gone < done.findIndex((each) => each.startsWith(`endpoint add ${added.address} `))
+      );
+    })
+    .map((old) => `endpoint ${old.address} went before its successor came`);
+}
+
+const ownedFamilies = (host: Host): Set<string> =>
+  new Set(
+    host.kernel.state.endpoints
+      .filter((each) => each.maker === 'daemon')
+      .map((each) => addressFamily(each.address)),
+  );
+
+/** What takes an implicit endpoint's place needs no slot, and yet is refused while there is none. */
+const refusedForRoom = ({ kernel: { state } }: Host): number =>
+  state.endpoints.some((each) => each.flags & IMPLICIT)
+    ? 0
+    : (state.seen.get('endpoint refused: ERANGE') ?? 0);
+
+/** Another look, and another daemon, do nothing. */
+async function stillness(host: Host): Promise<string[]> {
+  const before = host.kernel.done.length;
+  const full = refusedForRoom(host);
+  host.daemon.loop.wake(ALL_PARTS);
+  await host.pass(31_000);
+  const second = host.kernel.done.slice(before);
+  if (refusedForRoom(host) > full) second.push('asks for a slot where it knows that none is free');
+  host.kill();
+  await host.pass(31_000);
+  const third = host.kernel.done.slice(before + second.length);
+  return [
+    ...second.map((each) => `a second pass: ${each}`),
+    ...third.map((each) => `a second daemon: ${each}`),
+  ];
+}
