@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "error.h"
+#include "namespace_file.h"
 #include "netlink.h"
 #include "stream_socket.h"
 #include "unix_socket.h"
@@ -24,6 +25,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment());
   exports.Set("setErrorClass", Napi::Function::New<SetErrorClass>(env, "setErrorClass"));
   exports.Set("Netlink", Netlink::Define(env));
+  exports.Set("readInNamespace", Napi::Function::New<ReadInNamespace>(env, "readInNamespace"));
   exports.Set("sendDatagram", Napi::Function::New<SendDatagram>(env, "sendDatagram"));
   exports.Set("streamSocket", Napi::Function::New<StreamSocket>(env, "streamSocket"));
   exports.Set("peerCredentials", Napi::Function::New<PeerCredentials>(env, "peerCredentials"));

@@ -11,6 +11,7 @@
         'error.cc',
         'kernel_socket.cc',
         'namespace.cc',
+        'namespace_file.cc',
         'netlink.cc',
         'send_queue.cc',
         'stream_socket.cc',

@@ -49,11 +49,12 @@ export async function run(options: RunOptions): Promise<void> {
   const limitMax = await probeLimits(kernel);
   const folder = makeRuntimeFolder(kernel.namespace);
   if (!options.dryRun) {
-    const lock = lockRuntime(folder);
+    const lock = lockRuntime(folder, netns);
     if (!lock.held) {
       kernel.close();
+      const who = `another multihomed (pid ${lock.holder ?? 'unknown'}${lock.elsewhere ? ' where it runs' : ''})`;
       throw new HeldError(
-        `another multihomed (pid ${lock.holder ?? 'unknown'}) manages this network namespace`,
+        `${who} manages this network namespace${lock.elsewhere ? ', with another /run than ours' : ''}`,
       );
     }
   }

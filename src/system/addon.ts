@@ -9,11 +9,12 @@ export { errnoName, SystemError } from './system-error.ts';
 
 /** Netlink protocol numbers, linux/netlink.h. */
 export const NETLINK_ROUTE = 0;
+export const NETLINK_USERSOCK = 2;
 export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_GENERIC = 16;
 
 export interface NetlinkSocketOptions {
-  /** NETLINK_ROUTE 0, NETLINK_SOCK_DIAG 4, NETLINK_GENERIC 16; netlink(7). */
+  /** NETLINK_ROUTE 0, NETLINK_USERSOCK 2, NETLINK_SOCK_DIAG 4, NETLINK_GENERIC 16; netlink(7). */
   protocol: number;
   /** Path of a namespace file (/run/netns/x, /proc/PID/ns/net); omitted: the caller's. */
   netns?: string;
@@ -95,6 +96,7 @@ interface Addon {
     onOverrun: NetlinkSocketOptions['onOverrun'],
     onError: NetlinkSocketOptions['onError'],
   ) => NativeNetlink;
+  readInNamespace(path: string, netns: string | undefined): string;
   sendDatagram(path: string, bytes: Uint8Array): void;
   streamSocket(
     ipv6: boolean,
@@ -136,6 +138,15 @@ class Socket extends addon.Netlink implements NetlinkSocket {
 export function openNetlink(options: NetlinkSocketOptions): NetlinkSocket {
   const { protocol, netns, receiveBuffer = 0, onBatch, onOverrun, onError } = options;
   return new Socket(protocol, netns, receiveBuffer, onBatch, onOverrun, onError);
+}
+
+/**
+ * Text of a file of /proc/thread-self/net or /proc/sys/net as a reader in that network namespace sees it; these show
+ * the reader's own. `netns`: path of a namespace file; omitted: the caller's.
+ * @throws SystemError
+ */
+export function readInNamespace(path: string, netns?: string): string {
+  return addon.readInNamespace(path, netns);
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { flock } from './addon.ts';
+import { claimNamespace, type Lock } from './claim.ts';
 
 /** As systemd's RuntimeDirectory= has it; nothing else is looked at, since whoever names the folder owns the journal. */
 export const RUNTIME = '/run/multihomed';
@@ -45,17 +46,17 @@ export function makeRuntimeFolder(namespace: string): RuntimeFolder {
   return runtimeFolder(namespace);
 }
 
-/** Held until the process ends, however it ends. `holder`: pid of the daemon that has it. */
-export function lockRuntime(folder: RuntimeFolder): { held: true } | { held: false; holder: number | null } {
+/** Held until the process ends, however it ends. `netns`: path of the namespace's file; omitted: the caller's own. */
+export function lockRuntime(folder: RuntimeFolder, netns?: string): Lock {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
   // 0600: whoever can open it for reading could lock it too.
   const fd = openSync(folder.lock, flags, 0o600);
   if (!flock(fd)) {
     const holder = Number.parseInt(readFileSync(fd, 'utf8'), 10);
     closeSync(fd);
-    return { held: false, holder: Number.isInteger(holder) ? holder : null };
+    return { held: false, holder: Number.isInteger(holder) ? holder : null, elsewhere: false };
   }
   ftruncateSync(fd);
   writeSync(fd, `${process.pid}\n`, 0);
-  return { held: true };
+  return claimNamespace(netns);
 }

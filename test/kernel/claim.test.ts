@@ -1,0 +1,69 @@
+/** One daemon in a network namespace, whichever /run each of them has. */
+import { join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { finished, MAIN, type Daemon, type Finished } from '../support/daemon.ts';
+import { test, type Lab } from '../support/lab.ts';
+import type { Netns } from '../support/netns.ts';
+import { stays } from '../support/stays.ts';
+
+const RULES = { 'eth*': 'subflow' };
+
+/** The daemon with a /run of its own, as in a container that has the host's network. */
+function contained(lab: Lab, { config }: Daemon, netns: Netns, ...args: string[]): Promise<Finished> {
+  const script = `
+    mkdir -p $1
+    mount --rbind /run/netns $1
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mkdir /run/netns
+    mount --rbind $1 /run/netns
+    shift
+    exec "$@"`;
+  const daemon = [process.execPath, MAIN, 'run', '--config', config, ...args];
+  const world = ['--mount', 'sh', '-euc', script, 'sh', join(lab.folder, 'netns')];
+  return finished(netns.spawn('unshare', [...world, ...daemon]));
+}
+
+async function stands(lab: Lab): Promise<Daemon> {
+  lab.cable('eth0').connect();
+  const daemon = await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  return daemon;
+}
+
+describe('a second daemon that has another /run', () => {
+  test('ends at once, says who is there, and changes nothing', async ({ lab }) => {
+    const first = await stands(lab);
+    const monitor = await lab.monitor('route', 'rule');
+    const before = lab.host.state();
+    const { code, stderr } = await contained(lab, first, lab.host);
+    expect(stderr).toContain(`another multihomed (pid ${first.pid}`);
+    expect(code).toBe(75);
+    expect(await stays(() => lab.host.state())).toEqual(before);
+    expect(monitor.texts()).toEqual([]);
+    expect(first.runs).toBe(true);
+  });
+
+  test('and comes from outside by --netns, too', async ({ lab }) => {
+    const first = await stands(lab);
+    const { code, stderr } = await contained(lab, first, lab.provider, '--netns', lab.host.name);
+    expect(stderr).toContain(`another multihomed (pid ${first.pid}`);
+    expect(code).toBe(75);
+  });
+
+  test('may look on with --dry-run', async ({ lab }) => {
+    const first = await stands(lab);
+    expect((await contained(lab, first, lab.host, '--dry-run', '--once')).code).toBe(0);
+  });
+
+  test('takes over once the first is gone, however it went', async ({ lab }) => {
+    const first = await stands(lab);
+    await first.stop('SIGKILL');
+    expect(await contained(lab, first, lab.host, '--once')).toMatchObject({ code: 0 });
+  });
+});
+
+test('a daemon in each of two namespaces', async ({ lab }) => {
+  await stands(lab);
+  const other = lab.outside(RULES, ['--netns', lab.provider.name, '--once']);
+  expect(await other.finished()).toMatchObject({ code: 0 });
+});
