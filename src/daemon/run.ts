@@ -17,11 +17,11 @@ import { SnapshotReader } from '../snapshot/reader.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { notify, watchdogInterval } from '../system/notify.ts';
-import { leaveTerminal, terminals } from '../system/terminal.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { checkEnabled, connectKernel, probeLimits, standingProblems } from './kernel.ts';
 import { Loop, type View } from './loop.ts';
+import { Signals } from './signals.ts';
 import { watchFolders } from './watch.ts';
 
 export interface RunOptions {
@@ -41,6 +41,15 @@ export class HeldError extends Error {
 }
 
 export async function run(options: RunOptions): Promise<void> {
+  const signals = new Signals();
+  try {
+    await manage(options, signals);
+  } finally {
+    signals.release();
+  }
+}
+
+async function manage(options: RunOptions, signals: Signals): Promise<void> {
   const { log, netns } = options;
   const clock = systemClock;
   checkEnabled(netns);
@@ -148,10 +157,10 @@ export async function run(options: RunOptions): Promise<void> {
     if (!options.dryRun) control = await serve(folder.socket, verbs, log);
     log.info(startText(options, configuration));
     loop.wake([]);
-    await loop.settled();
-    notify(`READY=1\nMAINPID=${process.pid}`);
-    if (options.once) await hooks.idle();
-    else await untilEnd(failed.promise, options, reload);
+    await Promise.race([loop.settled(), signals.ended, failed.promise]);
+    if (!signals.hasEnded) notify(`READY=1\nMAINPID=${process.pid}`);
+    if (!options.once) await untilEnd(failed.promise, signals, options, reload);
+    else await Promise.race([hooks.idle(), signals.ended, failed.promise]);
   } finally {
     // However it ends, nothing keeps the process from ending.
     await end({ control, events, loop, log, kernel, once: options.once, dryRun: options.dryRun });
@@ -168,35 +177,27 @@ const rulesText = ({ rules }: { readonly rules: readonly unknown[] }): string =>
 
 async function untilEnd(
   failed: Promise<never>,
+  signals: Signals,
   options: RunOptions,
   reload: (always: boolean) => Promise<unknown>,
 ): Promise<void> {
-  const ended = deferred();
-  const terminal = terminals();
-  const end = (): void => ended.resolve();
-  const hangUp = (): void => {
-    if (terminal.length > 0) {
-      leaveTerminal(terminal);
-      return end();
-    }
+  signals.onReload(() => {
     notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
     reload(true)
       // What was wrong is in the log already.
       .catch(() => undefined)
       .finally(() => notify('READY=1'));
-  };
-  process.once('SIGINT', end).once('SIGTERM', end).on('SIGHUP', hangUp);
+  });
   const interval = watchdogInterval();
   const watchdog = interval === null ? null : setInterval(() => notify('WATCHDOG=1'), interval);
   const unwatch = watchFolders(folders(options.load), systemClock, () => {
     reload(false).catch(() => undefined);
   });
   try {
-    await Promise.race([ended.promise, failed]);
+    await Promise.race([signals.ended, failed]);
   } finally {
     unwatch();
     if (watchdog) clearInterval(watchdog);
-    process.removeListener('SIGHUP', hangUp);
   }
 }
 

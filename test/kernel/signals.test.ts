@@ -1,0 +1,29 @@
+/** Signals that come before the first pass is over. */
+import { expect } from 'vitest';
+import { test, type Lab } from '../support/lab.ts';
+import type { Daemon, DaemonOptions } from '../support/daemon.ts';
+
+const RULES = { 'eth*': 'subflow' };
+
+/** Until it says that it starts: its first look at the kernel lies ahead. */
+async function starting(lab: Lab, options: DaemonOptions = {}): Promise<Daemon> {
+  for (let count = 0; count < 4; count++) lab.cable(`eth${count}`).connect();
+  const daemon = lab.prepare(RULES, options);
+  while (daemon.runs && !daemon.log.includes(' rule')) await new Promise((resolve) => setTimeout(resolve, 1));
+  return daemon;
+}
+
+test('SIGHUP reloads after it', async ({ lab }) => {
+  const daemon = await starting(lab);
+  daemon.signal('SIGHUP');
+  await expect.poll(() => daemon.log, { timeout: 10_000 }).toContain('configuration read anew');
+  expect(daemon.runs).toBe(true);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(4);
+});
+
+test.for(['SIGTERM', 'SIGINT'] as const)('%s ends in order', async (signal, { lab }) => {
+  const daemon = await starting(lab);
+  const { code, stderr } = await daemon.stop(signal);
+  expect(stderr.trim().split('\n').at(-1)).toMatch(/ended/);
+  expect(code).toBe(0);
+});
