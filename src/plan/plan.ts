@@ -56,7 +56,8 @@ export function plan(
   const remaining = owned.filter((each) => !fate.deletions.includes(each));
   const limits = limitsDifference(
     configuration.limits,
-    [...remaining, ...endpointAdds.map((action) => action.endpoint)],
+    // One that was refused may be refused again: limits would go up and down with each try.
+    [...remaining, ...endpointAdds.filter((add) => !wasRefused(add, memory)).map(({ endpoint }) => endpoint)],
     snapshot,
     memory,
   );
@@ -89,6 +90,8 @@ function isWanted(entry: Entry): boolean {
     return true;
   return entry.viable !== null && entry.verdict?.routed === true;
 }
+
+const wasRefused = (action: Action, memory: Memory): boolean => memory.failures.has(actionKey(action));
 
 /** Not refused, or to be tried again. */
 export function isDue(action: Action, memory: Memory): boolean {
