@@ -1,7 +1,7 @@
 /** `multihomed run`: the daemon, in the foreground. */
 import { ControlError } from '../control/client.ts';
 import { ROOT_ONLY } from '../control/document.ts';
-import { HeldError, run } from '../daemon/run.ts';
+import { HeldError, run, UnfinishedError } from '../daemon/run.ts';
 import { NoMptcpError } from '../daemon/kernel.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { openLog, type LogTarget } from '../system/logger.ts';
@@ -54,6 +54,7 @@ export function explained(error: unknown): unknown {
       error.message.startsWith(ROOT_ONLY) ? EXIT.permission : EXIT.daemon,
       error.message,
     );
+  if (error instanceof UnfinishedError) return new CommandError(EXIT.refused, error.message);
   if (error instanceof HeldError) return new CommandError(EXIT.daemon, error.message);
   if (error instanceof NoMptcpError) return new CommandError(EXIT.unavailable, error.message);
   if (error instanceof NetlinkError && error.code === 'EPERM')

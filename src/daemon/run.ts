@@ -20,6 +20,7 @@ import { notify, watchdogInterval } from '../system/notify.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { checkEnabled, connectKernel, probeLimits, standingProblems } from './kernel.ts';
+import { lastWords, RESTING, unfinished } from './last-words.ts';
 import { Loop, type View } from './loop.ts';
 import { Signals } from './signals.ts';
 import { watchFolders } from './watch.ts';
@@ -38,6 +39,11 @@ export interface RunOptions {
 /** Another daemon holds this namespace: exit code 75. */
 export class HeldError extends Error {
   override readonly name = 'HeldError';
+}
+
+/** What `--once` could not do: exit code 2. */
+export class UnfinishedError extends Error {
+  override readonly name = 'UnfinishedError';
 }
 
 export async function run(options: RunOptions): Promise<void> {
@@ -156,6 +162,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   try {
     if (!options.dryRun) control = await serve(folder.socket, verbs, log);
     log.info(startText(options, configuration));
+    if (memory.resting) log.warn(RESTING);
     loop.wake([]);
     await Promise.race([loop.settled(), signals.ended, failed.promise]);
     if (!signals.hasEnded) notify(`READY=1\nMAINPID=${process.pid}`);
@@ -163,8 +170,14 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     else await Promise.race([hooks.idle(), signals.ended, failed.promise]);
   } finally {
     // However it ends, nothing keeps the process from ending.
-    await end({ control, events, loop, log, kernel, once: options.once, dryRun: options.dryRun });
+    await end({ control, events, loop, kernel });
+    if (options.dryRun) log.info('ended; nothing was changed');
+    else if (!options.once) log.info(lastWords(loop.view));
   }
+  if (!options.once || options.dryRun) return;
+  const left = signals.hasEnded ? ['ended by a signal'] : unfinished(loop.view, configuration);
+  if (left.length > 0) throw new UnfinishedError(`not everything was done: ${left.join('; ')}`);
+  log.info('one pass made');
 }
 
 function startText({ once, dryRun }: RunOptions, { rules, files }: Configuration): string {
@@ -209,24 +222,13 @@ async function end(parts: {
   control: ControlServer | null;
   events: { close(): void };
   loop: Loop;
-  log: Log;
   kernel: { close(): void };
-  once: boolean;
-  dryRun: boolean;
 }): Promise<void> {
   notify('STOPPING=1');
   parts.events.close();
   await parts.control?.close();
   await parts.loop.stop();
-  const owned = parts.loop.view?.memory.owned.size ?? 0;
   parts.kernel.close();
-  if (parts.dryRun) parts.log.info('ended; nothing was changed');
-  else if (owned > 0 && !parts.once)
-    parts.log.info(
-      `ended; ${owned === 1 ? 'one endpoint stays as it is' : `${owned} endpoints stay as they are`}, ` +
-        '"multihomed flush" removes all that is ours',
-    );
-  else parts.log.info(parts.once ? 'one pass made' : 'ended; nothing of ours stands');
 }
 
 function sameConfiguration(one: Configuration, other: Configuration): boolean {

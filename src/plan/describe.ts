@@ -9,7 +9,26 @@ import type { Fate } from './fate.ts';
 import type { Memory } from './memory.ts';
 import type { Selected, Uplink } from './uplink.ts';
 
-export function describe(entry: Entry, fate: Fate, memory: Memory): Uplink {
+/** In their order. One address may stand on one interface with two prefix lengths: it is one uplink, the first. */
+export function describeAll(entries: readonly Entry[], fate: Fate, memory: Memory): Uplink[] {
+  const firsts = new Map<string, Uplink>();
+  return entries.map((entry) => {
+    const uplink = describe(entry, fate, memory);
+    const first = firsts.get(uplink.key);
+    if (!first) firsts.set(uplink.key, uplink);
+    return first ? asSecond(uplink, first) : uplink;
+  });
+}
+
+/** Nothing is in conflict with itself; with somebody else both are, for the same reason. */
+function asSecond(uplink: Uplink, first: Uplink): Uplink {
+  const again = { ...uplink, key: `${uplink.key}/${uplink.prefixLength}` };
+  if (uplink.state !== 'conflict' || uplink.reason === first.reason) return again;
+  const reason = `the same address with the prefix length ${first.prefixLength} comes first`;
+  return { ...again, state: 'ignored', reason };
+}
+
+function describe(entry: Entry, fate: Fate, memory: Memory): Uplink {
   const { candidate, endpoint } = entry;
   const { link, rule } = candidate.selected;
   const lingers = endpoint !== null && fate.lingering.includes(endpoint);
@@ -35,7 +54,10 @@ export function describe(entry: Entry, fate: Fate, memory: Memory): Uplink {
 function told(entry: Entry, memory: Memory): Verdict {
   const reason = contest(entry, memory);
   if (reason !== null) return { state: 'conflict', reason };
-  return entry.verdict ?? { state: 'verified', reason: 'routes and policy rules come next' };
+  const verdict = entry.verdict ?? { state: 'verified', reason: 'routes and policy rules come next' };
+  return memory.resting && verdict.state === 'verified'
+    ? { state: 'verified', reason: 'resting after flush until it is told to reload' }
+    : verdict;
 }
 
 const stays = (family: Family): string =>
@@ -62,7 +84,12 @@ export function withoutAddress(snapshot: Snapshot, selected: readonly Selected[]
 }
 
 /** Lingering endpoints whose address or link is gone. */
-export function orphans(entries: readonly Entry[], fate: Fate, snapshot: Snapshot): Uplink[] {
+export function orphans(
+  entries: readonly Entry[],
+  fate: Fate,
+  snapshot: Snapshot,
+  selected: readonly Selected[],
+): Uplink[] {
   return fate.lingering
     .filter((endpoint) => !entries.some((entry) => entry.endpoint === endpoint))
     .map((endpoint) => {
@@ -73,7 +100,9 @@ export function orphans(entries: readonly Entry[], fate: Fate, snapshot: Snapsho
       const why = !link
         ? 'the interface is gone'
         : has
-          ? 'no rule selects the address any more'
+          ? selected.some((each) => each.link === link && each.rule.ignore)
+            ? 'the rule says ignore'
+            : 'no rule selects the address any more'
           : 'the address is gone';
       return {
         ...bare(link?.name ?? `if${endpoint.ifindex}`, endpoint.ifindex),

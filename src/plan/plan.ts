@@ -8,7 +8,7 @@ import type { Configuration } from '../rules/rule.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { actionKey, type Action } from './action.ts';
 import { contest } from './contest.ts';
-import { describe, orphans, withoutAddress } from './describe.ts';
+import { describeAll, orphans, withoutAddress } from './describe.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
 import { standing } from './endpoint.ts';
 import { assessAll, claimAddresses, claimTables, rank, verifyEntry, type Entry } from './entry.ts';
@@ -72,9 +72,9 @@ export function plan(
   ];
   return {
     uplinks: [
-      ...entries.map((entry) => describe(entry, fate, memory)),
+      ...describeAll(entries, fate, memory),
       ...withoutAddress(snapshot, selected),
-      ...orphans(entries, fate, snapshot),
+      ...orphans(entries, fate, snapshot, selected),
     ],
     selected,
     entries,

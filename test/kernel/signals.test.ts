@@ -27,3 +27,10 @@ test.for(['SIGTERM', 'SIGINT'] as const)('%s ends in order', async (signal, { la
   expect(stderr.trim().split('\n').at(-1)).toMatch(/ended/);
   expect(code).toBe(0);
 });
+
+test('SIGTERM ends --once with a code that says so', async ({ lab }) => {
+  const daemon = await starting(lab, { args: ['--once'] });
+  const { code, stderr } = await daemon.stop('SIGTERM');
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/ended by a signal/)]);
+  expect(stderr).not.toContain('one pass made');
+});

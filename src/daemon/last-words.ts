@@ -1,0 +1,46 @@
+/** What is told at the end: what stays, and what `--once` left undone; by the last look at the kernel. */
+import { retryAll } from '../actions/remember.ts';
+import { actionKey, actionText } from '../plan/action.ts';
+import { flushActions } from '../plan/flush.ts';
+import { standing } from '../plan/endpoint.ts';
+import { plan } from '../plan/plan.ts';
+import type { Configuration } from '../rules/rule.ts';
+import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
+import type { View } from './loop.ts';
+
+export const RESTING =
+  'resting after "multihomed flush": nothing is made until the configuration is read anew (systemctl reload, SIGHUP)';
+
+const FLUSH = '"multihomed flush" removes all that is ours';
+
+export function lastWords(view: View | null): string {
+  if (!view) return `ended before the first look at the kernel; ${FLUSH}`;
+  const { plan: planned, snapshot, memory } = view;
+  const undone = memory.resting ? flushActions(snapshot, memory) : planned.actions;
+  if (undone.length > 0) return `ended in the middle of a change; ${FLUSH}`;
+  const policyRules = snapshot.policyRules.filter((rule) => rule.protocol === RTPROT_MULTIHOMED);
+  const counts = [
+    counted(standing(snapshot, memory).length, 'endpoint'),
+    counted(snapshot.ownRoutes.length, 'route'),
+    counted(policyRules.length, 'policy rule'),
+  ].filter((text) => text !== '');
+  if (counts.length === 0) return 'ended; nothing of ours stands';
+  const last = counts.pop()!;
+  const list = counts.length > 0 ? `${counts.join(', ')} and ${last}` : last;
+  return `ended; ${list} ${list.startsWith('1 ') && counts.length === 0 ? 'stays as it is' : 'stay as they are'}, ${FLUSH}`;
+}
+
+function counted(count: number, name: string): string {
+  if (count === 0) return '';
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
+}
+
+/** In words: what was refused, or not come to. */
+export function unfinished(view: View | null, configuration: Configuration): string[] {
+  if (!view) return ['the kernel could not be read'];
+  const { snapshot, memory } = view;
+  if (memory.resting) return [RESTING];
+  return plan(snapshot, configuration, retryAll(memory)).actions.map(
+    (action) => memory.failures.get(actionKey(action))?.reason ?? actionText(action),
+  );
+}
