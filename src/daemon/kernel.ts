@@ -1,11 +1,11 @@
 /** Opens what is needed to speak with the kernel of one namespace, and says what it lacks. */
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { Connection, type ConnectionOptions } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { findFamily, type GenericFamily } from '../netlink/generic/family.ts';
 import { MPTCP_PM } from '../netlink/mptcp/endpoint.ts';
 import { setLimits } from '../netlink/mptcp/limits.ts';
-import { mptcpSocket, NETLINK_GENERIC, NETLINK_ROUTE } from '../system/addon.ts';
+import { mptcpSocket, NETLINK_GENERIC, NETLINK_ROUTE, readInNamespace } from '../system/addon.ts';
 import type { Clock } from '../system/clock.ts';
 import { SystemError } from '../system/system-error.ts';
 
@@ -56,19 +56,20 @@ export function checkEnabled(netns?: string): void {
   }
 }
 
-/** Of the caller's own namespace; null where the kernel has only its own path manager. */
-function sysctl(name: string): string | null {
+/** null where the kernel has only its own path manager. */
+function sysctl(name: string, netns?: string): string | null {
   try {
-    return readFileSync(`/proc/sys/net/mptcp/${name}`, 'utf8').trim();
+    return readInNamespace(`/proc/sys/net/mptcp/${name}`, netns).trim();
   } catch {
     return null;
   }
 }
 
-/** What makes all of this void in the caller's own namespace, in sentences; /proc/sys shows no other. */
-export function standingProblems(): string[] {
-  if (sysctl('enabled') === '0') return ['Multipath TCP is switched off: sysctl -w net.mptcp.enabled=1'];
-  if (sysctl('pm_type') !== '1') return [];
+/** What makes all of this void, in sentences. `netns`: path of the namespace's file; omitted: the caller's own. */
+export function standingProblems(netns?: string): string[] {
+  if (sysctl('enabled', netns) === '0')
+    return ['Multipath TCP is switched off: sysctl -w net.mptcp.enabled=1'];
+  if (sysctl('pm_type', netns) !== '1') return [];
   return [
     'net.mptcp.pm_type is 1, the userspace path manager: endpoints have no effect on new connections; ' +
       'sysctl -w net.mptcp.pm_type=0',

@@ -19,9 +19,10 @@ import type { Log } from '../system/log.ts';
 import { notify, watchdogInterval } from '../system/notify.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
-import { checkEnabled, connectKernel, probeLimits, standingProblems } from './kernel.ts';
+import { checkEnabled, connectKernel, probeLimits } from './kernel.ts';
 import { lastWords, RESTING, unfinished } from './last-words.ts';
 import { Loop, type View } from './loop.ts';
+import { Problems } from './problems.ts';
 import { Signals } from './signals.ts';
 import { watchFolders } from './watch.ts';
 
@@ -73,8 +74,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       );
     }
   }
-  const problems = netns === undefined ? standingProblems() : [];
-  for (const problem of problems) log.warn(problem);
+  const problems = new Problems({ log, clock, netns, limitMax });
   const identity: Identity = { boot: bootId(), namespace: kernel.namespace };
   const journal = new Journal(folder.journal, identity);
   const record = journal.read();
@@ -107,7 +107,10 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       dryRun: options.dryRun,
       memory,
       told,
-      onPass: () => control?.publish(status),
+      onPass: () => {
+        problems.look(configuration.limits);
+        control?.publish(status);
+      },
     },
     configuration,
   );
@@ -125,7 +128,8 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   };
   const status = (): object => {
     const { resting } = seen().memory;
-    return statusDocument(seen(), { pid: process.pid, resting, dryRun: options.dryRun, overruns }, problems);
+    const daemon = { pid: process.pid, resting, dryRun: options.dryRun, overruns };
+    return statusDocument(seen(), daemon, problems.look(configuration.limits));
   };
   const reload = async (always: boolean): Promise<string> => {
     const loaded = await loadConfiguration(options.load);

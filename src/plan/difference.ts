@@ -152,7 +152,10 @@ const asNewRoute = (route: Route, hop: Hop | undefined): NewRoute => ({
 
 const LIMITS = ['subflows', 'addAddrAccepted'] as const;
 
-/** Raises while an owned endpoint stands or is about to, puts back afterwards; an administrator's change stays. */
+/**
+ * Raises while an owned endpoint stands or is about to, puts back afterwards; an administrator's change stays. The kernel
+ * refuses both numbers where one is more than it takes.
+ */
 export function limitsDifference(
   setting: LimitsSetting,
   endpoints: readonly Endpoint[],
@@ -182,7 +185,10 @@ function goalOf(
   memory: Memory,
 ): number | null {
   if (setting === 'leave' || endpoints.length === 0) return null;
-  if (setting !== 'auto') return setting[limit];
+  if (setting !== 'auto') {
+    const wanted = setting[limit];
+    return wanted === null ? null : Math.min(wanted, memory.limitMax ?? Infinity);
+  }
   const needed = limit === 'subflows' || endpoints.some((each) => each.flags & MPTCP_PM_ADDR_FLAG_SUBFLOW);
   return needed ? memory.limitMax : null;
 }

@@ -1,6 +1,27 @@
 /** The kernel's limits: what it takes, and when they are raised. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
+
+test('a number that the kernel refuses is cut to the most that it takes, and the others are set', async ({
+  lab,
+}) => {
+  lab.cable('eth0').connect();
+  const text = (subflows: number): string =>
+    `rules: { "eth*": subflow }\nlimits: { subflows: ${subflows}, add-addr-accepted: 4 }\n`;
+  const daemon = await lab.daemon(text(255));
+  await expect.poll(() => lab.host.limits()).toEqual({ accepted: 4, subflows: 8 });
+  expect(daemon.log.match(/limits: subflows: 255.*no more than 8/g)).toHaveLength(1);
+  expect((await daemon.status())?.problems.join()).toMatch(/255.*no more than 8/);
+  // Nothing is tried again and again.
+  await sleep(6_000);
+  expect(daemon.log.match(/limits/g)).toHaveLength(1);
+  await daemon.reconfigure(text(254));
+  await expect.poll(() => daemon.log.match(/limits: subflows: 254.*no more than 8/g)).toHaveLength(1);
+  await daemon.reconfigure(text(5));
+  await expect.poll(() => lab.host.limits()).toEqual({ accepted: 4, subflows: 5 });
+  await expect.poll(async () => (await daemon.status())?.problems).toEqual([]);
+});
 
 test('are not raised for an endpoint that the kernel refuses, and the refusal is said once', async ({
   lab,

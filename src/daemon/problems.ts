@@ -1,0 +1,49 @@
+/** What is wrong with the host or cannot be had, as it is now: told by `status`, and logged when it begins. */
+import type { LimitsSetting } from '../rules/rule.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import { standingProblems } from './kernel.ts';
+
+/** Milliseconds; nobody tells when a sysctl changes, and passes may follow each other quickly. */
+const FRESH = 1_000;
+
+interface Parts {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly netns: string | undefined;
+  readonly limitMax: number;
+}
+
+export class Problems {
+  readonly #parts: Parts;
+  #known: readonly string[] = [];
+  #limits: LimitsSetting | null = null;
+  #looked = -Infinity;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  look(limits: LimitsSetting): readonly string[] {
+    const { log, clock, netns, limitMax } = this.#parts;
+    const now = clock.now();
+    if (limits === this.#limits && now < this.#looked + FRESH) return this.#known;
+    const found = [...standingProblems(netns), ...tooMuch(limits, limitMax)];
+    for (const problem of found) if (!this.#known.includes(problem)) log.warn(problem);
+    this.#known = found;
+    this.#limits = limits;
+    this.#looked = now;
+    return found;
+  }
+}
+
+function tooMuch(limits: LimitsSetting, most: number): string[] {
+  if (typeof limits === 'string') return [];
+  const { subflows, addAddrAccepted } = limits;
+  return Object.entries({ subflows, 'add-addr-accepted': addAddrAccepted })
+    .filter(([, wanted]) => wanted !== null && wanted > most)
+    .map(
+      ([name, wanted]) =>
+        `limits: ${name}: ${wanted} is cut to ${most}, since this kernel takes no more than ${most}`,
+    );
+}

@@ -1,0 +1,28 @@
+/** What `status` calls wrong is what is wrong now. */
+import { describe, expect } from 'vitest';
+import type { Daemon } from '../support/daemon.ts';
+import { test } from '../support/lab.ts';
+
+const RULES = { 'eth*': 'subflow' };
+
+describe('the userspace path manager, switched on while a daemon runs', () => {
+  const problems = async (daemon: Daemon): Promise<string | undefined> =>
+    (await daemon.status())?.problems.join();
+
+  test('is told by status and in the log, and no more once it is off', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    const daemon = await lab.daemon(RULES);
+    expect(await problems(daemon)).toBe('');
+    lab.host.sysctl('net.mptcp.pm_type', 1);
+    await expect.poll(() => problems(daemon), { timeout: 5_000 }).toContain('pm_type');
+    expect(daemon.log.split('pm_type is 1')).toHaveLength(2);
+    lab.host.sysctl('net.mptcp.pm_type', 0);
+    await expect.poll(() => problems(daemon), { timeout: 5_000 }).toBe('');
+  });
+
+  test('in another namespace, too', async ({ lab }) => {
+    lab.host.sysctl('net.mptcp.pm_type', 1);
+    const daemon = lab.outside(RULES, ['--netns', lab.host.name]);
+    await expect.poll(() => daemon.log).toContain('pm_type is 1');
+  });
+});
