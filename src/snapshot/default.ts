@@ -11,7 +11,7 @@ import {
   type Route,
 } from '../netlink/route/route.ts';
 import { PROBES } from './probe.ts';
-import { RTPROT_MULTIHOMED, type DefaultRoute, type Question } from './snapshot.ts';
+import { RTPROT_MULTIHOMED, type DefaultRoute, type Question, type Way } from './snapshot.ts';
 import { walk, type Walked } from './walk.ts';
 
 export interface Found {
@@ -68,10 +68,12 @@ async function defaultBelow(requester: Requester, family: Family, ifindex: numbe
   return { default: found, why: found ? null : 'only routes more specific than a default (a split default)' };
 }
 
-function firstDefault(routes: readonly Route[], ifindex: number): DefaultRoute | null {
+/** For any source; or for this address, those that are for its network alone (RFC 8028) before the others. */
+function firstDefault(routes: readonly Route[], ifindex: number, address?: string): DefaultRoute | null {
   const found = routes
     .filter((route) => route.prefixLength === 0 && (route.expires ?? 1) > 0)
-    .sort((a, b) => a.metric - b.metric)
+    .filter(({ from }) => !from || (address && inNetwork(address, from.network, from.prefixLength)))
+    .sort((a, b) => (b.from?.prefixLength ?? 0) - (a.from?.prefixLength ?? 0) || a.metric - b.metric)
     .map((route) => hopThrough(route, ifindex))
     .find((each) => each !== null);
   return found ?? null;
@@ -90,10 +92,25 @@ export async function findPolicyDefault(
       ifindex: question.ifindex,
       defaultsOnly: true,
     });
-    const found = firstDefault(routes, question.ifindex);
+    const found = firstDefault(routes, question.ifindex, question.address);
     if (found) return found;
   }
   return null;
+}
+
+/**
+ * A default of main's for the address's own network alone, which no question by device finds: read, where the address's
+ * packets leave through the link all the same, be it by our own table, since that hides it.
+ */
+export async function findSourceDefault(
+  requester: Requester,
+  { family, ifindex, address, table }: Question,
+  bound: Way,
+): Promise<DefaultRoute | null> {
+  if (family !== 'ipv6' || bound.kind !== 'leaves' || !bound.ifindex.includes(ifindex)) return null;
+  if (bound.table !== RT_TABLE_MAIN && bound.table !== table) return null;
+  const filter = { family, table: RT_TABLE_MAIN, ifindex, defaultsOnly: true };
+  return firstDefault(await dumpRoutes(requester, filter), ifindex, address);
 }
 
 function tablesFor(question: Question, policyRules: readonly PolicyRule[]): number[] {

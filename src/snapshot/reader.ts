@@ -10,7 +10,7 @@ import { dumpLinks, type Link } from '../netlink/route/link.ts';
 import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
 import { dumpRoutes, isReservedTable, type Route } from '../netlink/route/route.ts';
 import { systemClock, type Clock } from '../system/clock.ts';
-import { findDefault, findPolicyDefault, preferredSource } from './default.ts';
+import { findDefault, findPolicyDefault, findSourceDefault, preferredSource } from './default.ts';
 import { readDriver } from './driver.ts';
 import { inLastTick } from './expiry.ts';
 import { isOnLink } from './neighbour.ts';
@@ -155,7 +155,10 @@ export class SnapshotReader {
         findWays(route, question, plain),
       ]);
       const key = answerKey(ifindex, address);
-      const found = own.default ?? (await findPolicyDefault(route, question, base.policyRules));
+      const found =
+        own.default ??
+        (await findSourceDefault(route, question, ways.bound)) ??
+        (await findPolicyDefault(route, question, base.policyRules));
       const why = found ? null : own.why;
       return [key, { default: inLastTick(found, key, last, now), why, source, onLink, ...ways }];
     });

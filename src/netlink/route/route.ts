@@ -53,6 +53,8 @@ export interface Route {
   /** Network address; null: the default route's. */
   readonly destination: string | null;
   readonly prefixLength: number;
+  /** IPv6: for packets from this network alone (ip route add default from …, RFC 8028); absent: from any. */
+  readonly from?: { readonly network: string; readonly prefixLength: number };
   readonly table: number;
   /** rtm_protocol: who made it. */
   readonly protocol: number;
@@ -84,10 +86,12 @@ export function decodeRoute(message: Message, cached = false): Route | null {
   const cache = attributes.bytes(RTA_CACHEINFO, 12);
   const expires = cache ? readS32(cache, 8) : 0;
   const source = attributes.bytes(RTA_PREFSRC);
+  const from = attributes.bytes(RTA_SRC);
   return {
     family,
     destination: destination ? readAddress(family, destination) : null,
     prefixLength: payload.readUInt8(1),
+    ...(from ? { from: { network: readAddress(family, from), prefixLength: payload.readUInt8(2) } } : {}),
     table: attributes.u32(RTA_TABLE) ?? payload.readUInt8(4),
     protocol: payload.readUInt8(5),
     type: payload.readUInt8(7),

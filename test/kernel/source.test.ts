@@ -1,0 +1,62 @@
+/** Default routes for one source network alone, as routers of several providers' networks have them (RFC 8028). */
+import { expect } from 'vitest';
+import { test, type Lab } from '../support/lab.ts';
+import type { Cable } from '../support/cable.ts';
+import { stays } from '../support/stays.ts';
+
+const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
+const OUTSIDE = '2600::9';
+
+const only = (lab: Lab, cable: Cable, from = cable.subnet(6)): string =>
+  lab.host.ip(`-6 route add default from ${from} via ${cable.gateway(6)} dev ${cable.device}`);
+
+const standing = (lab: Lab, words: readonly string[]): Promise<void> =>
+  expect.poll(() => lab.host.endpointWords(), { timeout: 5000 }).toEqual(words);
+
+test('each of two uplinks has its own, and keeps it', async ({ lab }) => {
+  const [eth, wwan] = [lab.cable('eth0').up().give(6), lab.cable('wwan0').up().give(6)];
+  only(lab, eth);
+  only(lab, wwan);
+  const daemon = await lab.daemon(RULES);
+  await standing(lab, [`${eth.address(6)} eth0 subflow`, `${wwan.address(6)} wwan0 subflow,backup`]);
+  // Once our own table answers for the address, too.
+  await daemon.reload();
+  await stays(() => [lab.host.endpoints(), lab.host.routeWords(6), lab.host.ruleWords(6)]);
+  expect(await daemon.stateOf(eth.address(6))).toMatch(/^active: default route through /);
+  for (const cable of [eth, wwan])
+    expect(lab.host.leaves(OUTSIDE, cable.address(6))).toBe(`${cable.device} via ${cable.gateway(6)}`);
+});
+
+test('one that goes takes its uplink along, and brings it back', async ({ lab }) => {
+  const [eth, wwan] = [lab.cable('eth0').up().give(6), lab.cable('wwan0').connect(6)];
+  only(lab, eth);
+  const daemon = await lab.daemon(RULES);
+  const both = [`${eth.address(6)} eth0 subflow`, `${wwan.address(6)} wwan0 subflow,backup`];
+  await standing(lab, both);
+  lab.host.ip(`-6 route del default from ${eth.subnet(6)} dev eth0`);
+  await standing(lab, both.slice(1));
+  expect(await daemon.stateOf(eth.address(6))).toMatch(/^no default route/);
+  only(lab, eth);
+  await standing(lab, both);
+});
+
+test('the last uplink lingers without it, and is active with it again', async ({ lab }) => {
+  const eth = lab.cable('eth0').up().give(6);
+  only(lab, eth);
+  const daemon = await lab.daemon(RULES);
+  await standing(lab, [`${eth.address(6)} eth0 subflow`]);
+  lab.host.ip(`-6 route del default from ${eth.subnet(6)} dev eth0`);
+  await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/^lingering/);
+  only(lab, eth);
+  await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/^active/);
+});
+
+test('one for another network is none', async ({ lab }) => {
+  const eth = lab.cable('eth0').up().give(6);
+  only(lab, eth, '2400:99::/64');
+  for (const half of ['::/1', '8000::/1']) lab.host.ip(`-6 route add ${half} via ${eth.gateway(6)} dev eth0`);
+  const daemon = await lab.daemon(RULES);
+  await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/^no default route/);
+  await stays(() => lab.host.endpoints(), 300);
+  expect(lab.host.endpoints()).toEqual([]);
+});
