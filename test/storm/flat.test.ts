@@ -19,11 +19,11 @@ import { ask } from '../../src/control/client.ts';
 import type { Daemon } from '../support/daemon.ts';
 import { test, type Lab } from '../support/lab.ts';
 
-const RUNS = Number(process.env['MULTIHOMED_RUNS'] ?? 200);
+const RUNS = Number(process.env['MULTIHOMED_RUNS'] ?? 100);
 const UPLINKS = 4;
 /** For each change of an uplink. */
-const SCRIPTS = Math.min(10, RUNS / 200);
-const LOOKS = 10;
+const SCRIPTS = RUNS < 1_000 ? 1 : 10;
+const LOOKS = RUNS < 1_000 ? 4 : 10;
 /** KiB: V8 collects when it likes; of a sample the first look is not over before the heap has its size. */
 const GROWTH = RUNS < 1_000 ? Infinity : 32 * 1024;
 
@@ -67,7 +67,7 @@ const descriptors = (pid: number): string[] => readdirSync(`/proc/${pid}/fd`);
 /** When nothing runs and nobody asks: hooks and clients end later than what is waited for. */
 async function sample({ pid }: Daemon): Promise<Sample> {
   let fds = descriptors(pid);
-  for (let looks = 0, same = 0; same < 6 && looks < 200; looks++) {
+  for (let looks = 0, same = 0; same < 4 && looks < 200; looks++) {
     await sleep(50);
     const now = descriptors(pid);
     same = now.join() === fds.join() ? same + 1 : 0;
@@ -77,7 +77,7 @@ async function sample({ pid }: Daemon): Promise<Sample> {
   return { fds, rss: Number(rss) };
 }
 
-/** `part` does a tenth of it; the first half of the looks is at a heap that still grows to its size. */
+/** `part` does as much of it as is done between two looks; the first half of the looks is at a heap that still grows to its size. */
 async function flat(what: string, daemon: Daemon, part: () => Promise<void>): Promise<void> {
   // Once, so that what is loaded when it is first needed is there.
   await part();
