@@ -48,7 +48,7 @@ function explanationText({ interface: name, rules, uplinks, advice }: Explanatio
   }
   for (const uplink of uplinks) {
     if (uplink.state === 'ignored' && uplink.address) {
-      lines.push('', `  ${uplink.address}: ${colours.dim(`ignored, ${uplink.reason}`)}`);
+      lines.push('', `  ${uplink.address}: ${colours.dim(`ignored, ${printable(uplink.reason)}`)}`);
       continue;
     }
     lines.push('', `  ${colours.bold(uplink.address ?? 'no address')}: ${uplink.state}`);
@@ -59,9 +59,9 @@ function explanationText({ interface: name, rules, uplinks, advice }: Explanatio
       );
     const isSaid = uplink.steps.some((step) => step.evidence === uplink.reason);
     if (uplink.state !== 'active' && !isSaid) lines.push(`    ${printable(uplink.reason)}`);
-    if (uplink.advice) lines.push(`    ${colours.cyan('→')} ${uplink.advice}`);
+    if (uplink.advice) lines.push(`    ${colours.cyan('→')} ${printable(uplink.advice)}`);
   }
-  if (advice) lines.push('', `  ${colours.cyan('→')} ${advice}`);
+  if (advice) lines.push('', `  ${colours.cyan('→')} ${printable(advice)}`);
   return lines.join('\n');
 }
 

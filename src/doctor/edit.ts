@@ -5,7 +5,7 @@
 import { isMap, isScalar, type Node, type Pair, type YAMLMap } from 'yaml';
 import type { Origin } from '../rules/rule.ts';
 import { parseYaml, type YamlTree } from '../rules/yaml.ts';
-import { quoted } from './shell.ts';
+import { quoted } from '../plan/quoted.ts';
 
 /** Lines count from 1, as they stand before any change. */
 type Change =

@@ -1,8 +1,5 @@
 /** Words for a POSIX shell. */
-
-export function quoted(word: string): string {
-  return /^[\w./@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
+import { quoted } from '../plan/quoted.ts';
 
 /** sysctl(8) takes slashes as separators, too: an interface's name may have a dot in it. */
 export function setSysctl(parts: readonly string[], value: number | string): string {

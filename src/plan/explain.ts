@@ -2,6 +2,7 @@
 import type { Link } from '../netlink/route/link.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { matchRule } from '../rules/match.ts';
+import { quoted } from './quoted.ts';
 import type { Configuration, Rule } from '../rules/rule.ts';
 import type { Snapshot, Way } from '../snapshot/snapshot.ts';
 import { actionText } from './action.ts';
@@ -188,13 +189,14 @@ function wayText(way: Way, snapshot: Snapshot): string {
 
 function advise(uplink: Uplink, link: Link, entry: Entry | undefined, memory: Memory): string | null {
   const family = uplink.family === 'ipv6' ? ' -6' : '';
+  const device = quoted(link.name);
   switch (uplink.state) {
     case 'no carrier':
-      return link.flags & 1 ? 'plug the cable in, or join the network' : `ip link set ${link.name} up`;
+      return link.flags & 1 ? 'plug the cable in, or join the network' : `ip link set ${device} up`;
     case 'no address':
-      return `give ${link.name} an address: by DHCP, or  ip address add ADDRESS/PREFIX dev ${link.name}`;
+      return `give ${link.name} an address: by DHCP, or  ip address add ADDRESS/PREFIX dev ${device}`;
     case 'no default route':
-      return `add one:  ip${family} route add default via GATEWAY dev ${link.name} metric 700  (or "check-route: false" in the rule)`;
+      return `add one:  ip${family} route add default via GATEWAY dev ${device} metric 700  (or "check-route: false" in the rule)`;
     case 'no free slot':
       return 'ip mptcp endpoint show  lists who has the slots; the first that is deleted is taken';
     case 'conflict':

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { quoted } from '../../src/doctor/shell.ts';
+import { quoted } from '../../src/plan/quoted.ts';
 import { modem, plugInModem } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
 import { missing, openStage, type Stage } from './stage.ts';

@@ -4,7 +4,8 @@ import { addressBytes, hostBits, networkOf } from '../../netlink/ip.ts';
 import type { Uplink } from '../../plan/uplink.ts';
 import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import type { Facts, View } from '../facts.ts';
-import { quoted, setSysctl } from '../shell.ts';
+import { quoted } from '../../plan/quoted.ts';
+import { setSysctl } from '../shell.ts';
 
 const LEAST_METRIC = 700;
 

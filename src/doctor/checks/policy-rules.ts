@@ -6,7 +6,7 @@ import { PRIORITY, PRIORITY_TWIN } from '../../plan/routing.ts';
 import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import type { Facts, View } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { quoted } from '../shell.ts';
+import { quoted } from '../../plan/quoted.ts';
 
 /** 8680 to 8689 are multihomed's. */
 const LAST = PRIORITY_TWIN + 9;

@@ -4,7 +4,8 @@ import { foreignClaim } from '../../plan/assess.ts';
 import type { Uplink, UplinkState } from '../../plan/uplink.ts';
 import type { Facts, View } from '../facts.ts';
 import { finding, type Finding, type Severity } from '../finding.ts';
-import { quoted, setSysctl } from '../shell.ts';
+import { quoted } from '../../plan/quoted.ts';
+import { setSysctl } from '../shell.ts';
 import { guessGateway } from './gateway.ts';
 import { renumber, suspects } from './policy-rules.ts';
 
