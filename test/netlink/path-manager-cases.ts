@@ -34,7 +34,7 @@ export const PATH_MANAGER_CASES: readonly Case[] = [
   {
     name: 'limits beyond the most',
     ask: ({ generic, mptcp }) => refused(setLimits(generic, mptcp, { subflows: 0x7fff_ffff }, 'x')),
-    expected: refusal('EINVAL', 'limit greater than maximum (8)', 3),
+    expected: refusal('EINVAL', /^limit greater than maximum( \(8\))?$/, 3),
   },
   { name: 'endpoint add', ask: ({ generic, mptcp }) => endpoints.addEndpoint(generic, mptcp, endpoint, 'x') },
   {
