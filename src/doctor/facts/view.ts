@@ -12,6 +12,7 @@ import { plan } from '../../plan/plan.ts';
 import { TABLE_BASE, tableOf } from '../../plan/select.ts';
 import type { Configuration } from '../../rules/rule.ts';
 import { PROBES } from '../../snapshot/probe.ts';
+import { walk } from '../../snapshot/walk.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../../snapshot/snapshot.ts';
 import type { View } from '../facts.ts';
 
@@ -85,17 +86,19 @@ async function otherDefaults(route: Requester, snapshot: Snapshot): Promise<Rout
 
 /** Without source and device: what a program gets that has never heard of uplinks. */
 async function unbound(route: Requester): Promise<View['unbound']> {
-  const asked = FAMILIES.flatMap((family) =>
-    [PROBES[family][0]!, LOWER[family]].map((destination) => ({ family, destination })),
-  );
-  const answers = await Promise.all(
-    asked.map(async ({ family, destination }) => {
+  const defaults = FAMILIES.map(async (family) => {
+    const hop = (await walk(route, family, {})).route?.hops[0];
+    return hop ? [{ family, ifindex: hop.ifindex, split: false }] : [];
+  });
+  const halves = FAMILIES.flatMap((family) =>
+    [PROBES[family][0]!, LOWER[family]].map(async (destination) => {
       const answer = await askFib(route, { family, destination });
-      const hop = 'route' in answer && answer.route.prefixLength < SPLIT ? answer.route.hops[0] : undefined;
-      return hop && 'route' in answer
-        ? [{ family, ifindex: hop.ifindex, split: answer.route.prefixLength > 0 }]
+      if (!('route' in answer)) return [];
+      const { prefixLength, hops } = answer.route;
+      return hops[0] && prefixLength > 0 && prefixLength < SPLIT
+        ? [{ family, ifindex: hops[0].ifindex, split: true }]
         : [];
     }),
   );
-  return answers.flat();
+  return (await Promise.all([...defaults, ...halves])).flat();
 }
