@@ -89,9 +89,10 @@ test('a folder of another namespace is neither read nor written', async ({ lab, 
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
   const far = await lab.outside(RULES, ['--once']).finished();
   expect(far.stderr).toContain('one pass made');
+  expect(daemon.runs).toBe(true);
+  await daemon.stop();
   const { code, stderr } = await startOver(lab, 'mkdir -m 755 $here $here/1; echo {} >$here/1/journal.json');
   expect([code, stderr]).toEqual([0, expect.stringContaining('one pass made')]);
-  expect(daemon.runs).toBe(true);
 });
 
 test.for([0o000, 0o077])('the modes of its files are the same with the mask %i', async (mask, { lab }) => {
