@@ -8,6 +8,6 @@ test.fails('a hang-up while it starts ends nobody', async ({ lab }) => {
   const daemon = lab.prepare({ 'u*': 'subflow' });
   await expect.poll(() => daemon.log, { interval: 1 }).toContain('started');
   daemon.signal('SIGHUP');
-  await expect.poll(() => lab.host.endpoints()).toHaveLength(7);
+  await expect.poll(() => lab.host.endpoints(), { timeout: 2_000 }).toHaveLength(7);
   expect(daemon.runs, daemon.log).toBe(true);
 });
