@@ -1,7 +1,13 @@
 /** Histories that once ended wrongly, as small as they could be made. */
 import { expect, test, vi } from 'vitest';
-import type { History } from './histories.ts';
+import type { Family } from '../../src/netlink/ip.ts';
+import { CONFIGURATIONS } from './configurations.ts';
+import { OPENINGS, type History } from './histories.ts';
+import { Host } from './host.ts';
 import { live } from './live.ts';
+import type { Step } from './steps.ts';
+import { take } from './take.ts';
+import { World } from './world.ts';
 
 vi.mock('../../src/snapshot/driver.ts', () => ({ readDriver: async () => null }));
 
@@ -72,7 +78,58 @@ const HISTORIES: Readonly<Record<string, History>> = {
   }),
 };
 
-for (const [name, each] of Object.entries(HISTORIES))
+const permanent = (slot: number, which: number): Step => ({
+  op: 'address',
+  ...{ slot, which, to: 'permanent', when: 'settled' },
+});
+const leads = (slot: number, gateway: number, metric: number, family: Family = 'ipv4'): Step => ({
+  op: 'default',
+  ...{ slot, family, gateway, metric, verb: 'replace', when: 'settled' },
+});
+
+/** What chance alone brings about too seldom. */
+const RARITIES: Readonly<Record<string, History>> = {
+  'of one address on two links the one has it whose rule comes first': history({
+    opening: 'many',
+    configuration: 1,
+    steps: [permanent(1, 3), permanent(3, 3)],
+  }),
+  'of one address on two links of one rule the one has it whose default has the better metric': history({
+    opening: 'many',
+    configuration: 1,
+    steps: [leads(2, 0, 0), permanent(1, 3), permanent(2, 3)],
+  }),
+  'a gateway outside of all subnets is reached on its link': history({ steps: [leads(0, 4, 0)] }),
+  'a ninth uplink waits, and asks for nothing': history({
+    opening: 'many',
+    configuration: 1,
+    steps: [permanent(0, 1), permanent(1, 1)],
+  }),
+  'the successor of an address comes before it goes': history({
+    steps: [
+      ...[permanent(0, 5), leads(0, 0, 0, 'ipv6'), permanent(3, 5), leads(3, 0, 100, 'ipv6')],
+      permanent(3, 6),
+    ],
+  }),
+};
+
+for (const [name, each] of Object.entries({ ...HISTORIES, ...RARITIES }))
   test(name, async () => {
     expect(await live(each)).toEqual([]);
   });
+
+test('a limit that an administrator lowered after it was raised stays as low', async () => {
+  const host = new Host(CONFIGURATIONS[0]!);
+  const world = new World(host);
+  try {
+    host.start();
+    for (const step of OPENINGS.two) await take(host, world, step);
+    await host.settle();
+    expect(host.kernel.state.limits).toEqual({ subflows: 8, addAddrAccepted: 8 });
+    await take(host, world, { op: 'limits', subflows: 4, addAddrAccepted: 8, when: 'settled' });
+    await host.pass(100_000);
+    expect(host.kernel.state.limits).toEqual({ subflows: 4, addAddrAccepted: 8 });
+  } finally {
+    host.end();
+  }
+});
