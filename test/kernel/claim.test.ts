@@ -27,6 +27,8 @@ async function stands(lab: Lab): Promise<Daemon> {
   lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  // The link-local address is the last to come.
+  await expect.poll(() => lab.host.ip('-6 address show dev eth0 scope link -tentative')).toContain('fe80');
   return daemon;
 }
 
