@@ -131,7 +131,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     const daemon = { pid: process.pid, resting, dryRun: options.dryRun, overruns };
     return statusDocument(seen(), daemon, problems.look(configuration.limits));
   };
-  const reload = async (always: boolean): Promise<string> => {
+  const readAnew = async (always: boolean): Promise<string> => {
     const loaded = await loadConfiguration(options.load);
     if (!isValid(loaded)) {
       log.error('the configuration has errors, the one before stays in force:');
@@ -144,6 +144,13 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     loop.reload(loaded);
     log.info(`configuration read anew: ${rulesText(loaded)}`);
     return rulesText(loaded);
+  };
+  let reading: Promise<unknown> = Promise.resolve();
+  /** One after the other: what was read later is not to lose to what took longer. */
+  const reload = (always: boolean): Promise<string> => {
+    const next = reading.then(() => readAnew(always));
+    reading = next.catch(() => undefined);
+    return next;
   };
   const flush = async (): Promise<string[]> => {
     const done = await loop.flush();

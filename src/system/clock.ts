@@ -9,6 +9,7 @@ export interface Clock {
 /** setTimeout's longest delay; a longer one would fire at once. */
 const LONGEST = 0x7fff_ffff;
 
+/** CLOCK_MONOTONIC does not count the time of a suspended machine, and neither do the jiffies by which routes expire. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(delay, wake) {
