@@ -73,17 +73,13 @@ describe('a daemon that is killed', () => {
   );
 
   for (const kind of Object.keys(CLASSES) as Class[])
-    for (const moment of momentsOf(kind))
-      test.runIf(ASKED === 'all' || ASKED === kind)(
-        `${moment} each ${kind}`,
-        { timeout: HOURS },
-        async ({ lab }) => {
-          const stage = await prepare(lab);
-          for (const circle of [LIFE, ...CIRCLES]) await exhaust(stage, circle, { kind, moment });
-          report(stage);
-          await stage.stop();
-        },
-      );
+    for (const moment of ASKED === 'all' || ASKED === kind ? momentsOf(kind) : [])
+      test(`${moment} each ${kind}`, { timeout: HOURS }, async ({ lab }) => {
+        const stage = await prepare(lab);
+        for (const circle of [LIFE, ...CIRCLES]) await exhaust(stage, circle, { kind, moment });
+        report(stage);
+        await stage.stop();
+      });
 });
 
 /** With a daemon that made all and took it away again; it is known where everybody else is without us. */
