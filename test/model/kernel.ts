@@ -21,6 +21,7 @@ import {
   Refusal,
   State,
   type Maker,
+  type ModelEndpoint,
   type ModelNexthop,
   type ModelRoute,
   type ModelRule,
@@ -49,6 +50,8 @@ export class ModelKernel implements Voice {
   beforeEndpoint: (address: string, ifindex: number) => string | null = () => null;
   /** 6.1 says EINVAL to everything. */
   lies = false;
+  /** What the daemon was shown last, under an id. */
+  #looked: ModelEndpoint | null = null;
   #cause: Maker = 'world';
 
   link(kind: 'new' | 'delete', link: Parameters<Voice['link']>[1]): void {
@@ -101,6 +104,16 @@ export class ModelKernel implements Voice {
     } finally {
       this.#cause = 'world';
     }
+  }
+
+  /** It was the daemon's own when it looked under this id, a request ago: the kernel has no way to delete only that one. */
+  #isUnseen(endpoint: ModelEndpoint | null): boolean {
+    const before = this.#looked;
+    this.#looked = null;
+    if (endpoint?.maker === 'daemon' || before?.maker !== 'daemon' || before.id !== endpoint?.id)
+      return false;
+    this.state.saw('id taken over between the look and the change');
+    return true;
   }
 
   #note(maker: Maker, what: string, touched?: { maker: Maker } | null): void {
@@ -204,11 +217,12 @@ export class ModelKernel implements Voice {
         const { id } = readEndpoint(payload);
         if (maker === 'daemon' && id === 0) this.harm.push('endpoint delete id 0');
         const gone = deleteEndpoint(state, id);
-        this.#note(maker, `endpoint delete ${gone?.address}`, gone);
+        this.#note(maker, `endpoint delete ${gone?.address}`, this.#isUnseen(gone) ? null : gone);
         return [];
       }
       case 3: {
         const stands = byId(state, readEndpoint(payload).id);
+        if (maker === 'daemon') this.#looked = stands;
         if (stands.maker !== 'daemon') state.saw("a neighbour's endpoint under an id of ours");
         return [message(MPTCP_FAMILY, encodeEndpoint(stands))];
       }
@@ -226,7 +240,11 @@ export class ModelKernel implements Voice {
       case 7: {
         const { id, flags } = readEndpoint(payload);
         const changed = setFlags(state, id, flags);
-        this.#note(maker, `endpoint change ${changed.address} flags ${flags}`, changed);
+        this.#note(
+          maker,
+          `endpoint change ${changed.address} flags ${flags}`,
+          this.#isUnseen(changed) ? null : changed,
+        );
         return [];
       }
       default:

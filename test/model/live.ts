@@ -79,6 +79,8 @@ async function takeStep(host: Host, world: World, step: Step): Promise<string[]>
   ];
 }
 
+const TENTATIVE = 0x40;
+
 /** An address that still works gives its place on the link to another: new first, then old, where there is room for both. */
 function replacedTooEarly(
   { kernel }: Host,
@@ -89,7 +91,9 @@ function replacedTooEarly(
   const adds = done.filter((each) => each.startsWith('endpoint add'));
   if (before.length + adds.length > SLOTS) return [];
   const works = ({ address, ifindex }: ModelEndpoint): boolean =>
-    state.addresses.some((each) => each.address === address && each.ifindex === ifindex);
+    state.addresses.some(
+      (each) => each.address === address && each.ifindex === ifindex && !(each.flags & TENTATIVE),
+    );
   return before
     .filter((old) => old.maker === 'daemon' && works(old))
     .filter((old) => {
