@@ -28,6 +28,7 @@ interface Written {
   lastId: number;
   endpoints: unknown[];
   raised: unknown;
+  unknownFlags: unknown;
   told: unknown;
   resting: boolean;
 }
@@ -62,6 +63,7 @@ export class Journal {
         owned: new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])),
         lastId: isByte(written.lastId) ? written.lastId : 0,
         raised: isRaised(written.raised) ? written.raised : {},
+        unknownFlags: isCount(written.unknownFlags) ? written.unknownFlags : 0,
         resting: written.resting === true,
       },
     };
@@ -77,6 +79,7 @@ export class Journal {
       lastId: memory.lastId,
       endpoints: [...memory.owned.values()],
       raised: memory.raised,
+      unknownFlags: memory.unknownFlags,
       told,
       resting: memory.resting,
     };

@@ -27,7 +27,10 @@ export function wantedFlags(candidate: Candidate, memory: Memory): number {
   return flagBits(candidate.selected.rule.flags) & ~memory.unknownFlags;
 }
 
-/** The endpoint to add. One that the kernel made by itself gives up its id; otherwise the next id that is free. */
+/**
+ * The endpoint to add. One that the kernel made by itself gives up its id, but not to one with a port, which the kernel
+ * takes for another; otherwise the next id that is free.
+ */
 export function newEndpoint(
   candidate: Candidate,
   snapshot: Snapshot,
@@ -36,7 +39,10 @@ export function newEndpoint(
 ): { endpoint: Endpoint; implicit: boolean } {
   const { address, selected } = candidate;
   const implicit = snapshot.endpoints.find(
-    (each) => each.flags & MPTCP_PM_ADDR_FLAG_IMPLICIT && mappedOf(each.address) === address.address,
+    (each) =>
+      selected.rule.port === null &&
+      each.flags & MPTCP_PM_ADDR_FLAG_IMPLICIT &&
+      mappedOf(each.address) === address.address,
   );
   return {
     implicit: implicit !== undefined,

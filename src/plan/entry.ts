@@ -3,7 +3,7 @@ import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { actionKey, type Action } from './action.ts';
 import { assess, claimReason, foreignClaim, type Verdict } from './assess.ts';
-import { endpointOf, wantedFlags } from './endpoint.ts';
+import { endpointOf, newEndpoint, wantedFlags } from './endpoint.ts';
 import { CHANGEABLE } from './flags.ts';
 import type { Memory } from './memory.ts';
 import { additions } from './difference.ts';
@@ -131,11 +131,14 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
     if (different) entry.add.push({ kind: 'endpoint change', endpoint: wanted, device });
     return;
   }
+  // With a port it may have stood beside an implicit one, whose place it is to have now.
+  const fresh = newEndpoint(candidate, snapshot, memory, new Set());
   const add = {
     kind: 'endpoint add' as const,
-    endpoint: wanted,
+    endpoint: fresh.implicit ? fresh.endpoint : wanted,
     device,
     gateway: viable.default?.hop.gateway ?? null,
+    implicit: fresh.implicit,
   };
   // It had to go for the try; its connections are not to pay for another.
   const failed = memory.failures.get(actionKey(add));

@@ -30,15 +30,17 @@ export function learn(memory: Memory, snapshot: Snapshot): Memory {
 /** Whoever changes a limit that we raised has it, until our last endpoint is gone. */
 function learnLimits({ raised, owned }: Memory, { limits }: Snapshot): Memory['raised'] {
   const names = Object.keys(raised) as (keyof Limits)[];
+  /** Whether we heard so or not; what somebody makes of it from here on is his. */
+  const isPutBack = (name: keyof Limits): boolean => owned.size === 0 && limits[name] === raised[name]!.from;
   const changed = names.filter((name) => {
     const { from, before, to, theirs } = raised[name]!;
     // `before`: we died before the kernel was asked.
-    return theirs ? owned.size === 0 : ![from, before, to].includes(limits[name]);
+    return theirs ? owned.size === 0 : ![from, before, to].includes(limits[name]) || isPutBack(name);
   });
   if (changed.length === 0) return raised;
   const now = { ...raised };
   for (const name of changed) {
-    if (raised[name]!.theirs) delete now[name];
+    if (raised[name]!.theirs || isPutBack(name)) delete now[name];
     else now[name] = { ...raised[name]!, theirs: true };
   }
   return now;

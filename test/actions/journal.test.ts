@@ -21,6 +21,7 @@ const MEMORY: Memory = {
   owned: new Map([[3, { id: 3, address: '192.0.2.10', ifindex: 2, flags: 2, port: 0 }]]),
   lastId: 3,
   raised: { subflows: { from: 2, before: 2, to: 8 } },
+  unknownFlags: 32,
   resting: true,
 };
 

@@ -30,7 +30,7 @@ export function configuration(
 export const CONFIGURATIONS: readonly Configuration[] = [
   configuration([rule('wwan*', { flags: ['subflow', 'backup'] }), rule('eth*')]),
   configuration([
-    rule('eth0', { flags: ['signal'] }),
+    rule('eth0', { flags: ['signal'], port: 4433 }),
     rule('eth*', { perInterface: Infinity }),
     rule('wwan*', { perInterface: Infinity }),
   ]),
@@ -53,8 +53,8 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     ),
   ),
   configuration([
-    rule('eth0', { flags: ['subflow'], table: 500 }),
-    rule('eth*', { addresses: 'stable', flags: ['subflow'] }),
+    rule('eth0', { flags: ['subflow', 'laminar'], table: 500 }),
+    rule('eth*', { addresses: 'stable', flags: ['subflow', 'laminar'] }),
     rule('wwan*', { addresses: 'temporary', perInterface: 2 }),
   ]),
   configuration([rule('wwan*', { checkRoute: false }), rule('eth*', { families: ['ipv4'] })]),
