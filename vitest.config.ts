@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // Kernel tests mostly wait for the kernel, each in namespaces of its own.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // Times are those of the real kernel, and a builder's processors are others' too: there a test that fails is tried
     // twice more, and is said to have been. At home it fails at once.
     retry: process.env['CI'] ? 2 : 0,

@@ -66,7 +66,7 @@ describe('--once', () => {
   test('names a journal that could not be written, with code 2', async ({ lab }) => {
     lab.cable('eth0').connect();
     const folder = dirname(lab.host.journal());
-    const { config } = await lab.prepare(RULES, { args: ['--dry-run', '--once'] });
+    const { config } = lab.prepare(RULES, { args: ['--dry-run', '--once'] });
     const script = `
       mkdir -p ${folder}
       mount -t tmpfs -o size=4k,mode=755 tmpfs ${folder}

@@ -33,7 +33,7 @@ export type Version = 4 | 6;
 export const OURS = '86';
 const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'implicit', 'laminar'];
 /** What `ip` has no word for yet (implicit in 6.1), it shows in hexadecimal. */
-const isRaw = (raw: unknown, at: number): boolean => ((Number(`0x${String(raw ?? 0)}`) >> at) & 1) === 1;
+const isRaw = (raw: string | undefined, at: number): boolean => ((Number(`0x${raw ?? '0'}`) >> at) & 1) === 1;
 
 export class Netns {
   readonly name: string;
@@ -73,7 +73,9 @@ export class Netns {
   }
 
   endpoints(): EndpointShown[] {
-    type Shown = { address: string; id: number; dev?: string; port?: number; [flag: string]: unknown };
+    type Shown = { address: string; id: number; dev?: string; port?: number; rawflags?: string } & {
+      [flag: string]: unknown;
+    };
     return this.json<Shown[]>('mptcp endpoint show').map(
       ({ address, id, dev = '', port, rawflags, ...rest }) => ({
         address,
