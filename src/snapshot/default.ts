@@ -30,18 +30,23 @@ function hopThrough(route: Route, ifindex: number): DefaultRoute | null {
 /**
  * The default route through a link: asked with the device and without the source, since our own policy rule answers for
  * the source once it stands. IPv6 is strict about the device only so, too. `plain`: the answer without device and source.
+ *
+ * A default route over a nexthop object hides those of worse metric from an IPv4 question by device: with it,
+ * `ip route get fibmatch 192.0.2.1 oif eth1` answers EHOSTUNREACH although eth1 has one, and names it without. Where there
+ * are `objects`, it is found by reading.
  */
 export async function findDefault(
   requester: Requester,
   family: Family,
   ifindex: number,
   plain: () => Promise<Walked>,
+  objects: () => Promise<boolean>,
 ): Promise<Found> {
   const asked = await walk(requester, family, { ifindex }, plain);
   if (asked.specific) return defaultBelow(requester, family, ifindex);
   if (!asked.route) {
     const why = `the kernel answers ${asked.error?.code ?? 'nothing'}`;
-    return family === 'ipv4' && isBehindNexthop(await plain())
+    return family === 'ipv4' && (await objects())
       ? { ...(await defaultBelow(requester, family, ifindex)), why }
       : { default: null, why };
   }
@@ -49,12 +54,6 @@ export async function findDefault(
   if (found) return { default: found, why: null };
   return { default: null, why: 'the default route leads through another interface' };
 }
-
-/**
- * A default route over a nexthop object hides those of worse metric from an IPv4 question by device: with it,
- * `ip route get fibmatch 192.0.2.1 oif eth1` answers EHOSTUNREACH although eth1 has one, and names it without.
- */
-const isBehindNexthop = ({ route }: Walked): boolean => typeof route?.nexthop === 'number';
 
 /**
  * A split default (0/1 and 128/1) on the link itself answers for every probe: the default below it is found by reading.

@@ -7,6 +7,7 @@ import { dumpEndpoints } from '../netlink/mptcp/endpoint.ts';
 import { getLimits } from '../netlink/mptcp/limits.ts';
 import { dumpAddresses } from '../netlink/route/address.ts';
 import { dumpLinks, type Link } from '../netlink/route/link.ts';
+import { hasNexthops } from '../netlink/route/nexthop.ts';
 import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
 import { dumpRoutes, isReservedTable, type Route } from '../netlink/route/route.ts';
 import { systemClock, type Clock } from '../system/clock.ts';
@@ -146,8 +147,9 @@ export class SnapshotReader {
     const answered = questions.map(async (question): Promise<[string, Answer]> => {
       const { family, ifindex, address } = question;
       const plain = (): Promise<Walked> => shared(`plain ${family}`, () => walk(route, family, {}));
+      const objects = (): Promise<boolean> => shared('nexthops', () => hasNexthops(route));
       const [own, source, onLink, ways] = await Promise.all([
-        shared(`default ${family} ${ifindex}`, () => findDefault(route, family, ifindex, plain)),
+        shared(`default ${family} ${ifindex}`, () => findDefault(route, family, ifindex, plain, objects)),
         family === 'ipv6'
           ? shared(`source ${ifindex}`, () => preferredSource(route, family, ifindex, plain))
           : null,

@@ -92,6 +92,17 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
   });
 
+  test('behind a nexthop object that is not the best', async ({ lab }) => {
+    const [best, middle, last] = ['eth0', 'eth1', 'eth2'].map((name) => lab.cable(name).up().give(version));
+    best!.route(version, 'metric 50');
+    lab.host.ip(`nexthop add id 5 via ${middle!.gateway(version)} dev eth1`);
+    lab.host.ip(`-${version} route add default nhid 5 metric 100`);
+    last!.route(version, 'metric 300');
+    const daemon = await lab.daemon(RULES);
+    for (const each of [best!, middle!, last!])
+      await expect.poll(() => daemon.stateOf(each.address(version))).toMatch(/^active/);
+  });
+
   test('by a group of nexthop objects', async ({ lab }) => {
     const [eth0, eth1] = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
     lab.host.ip(`nexthop add id 5 via ${eth0.gateway(version)} dev eth0`);

@@ -72,9 +72,9 @@ const route = fc.oneof(
     weight: 2,
     arbitrary: of('nexthop', {
       slot: anySlot,
-      family: fc.constant('ipv6' as const),
+      family,
       gateway: fc.constantFrom(0, 1, 3),
-      metric: fc.constant(0),
+      metric: fc.constantFrom(0, 50, 300),
       verb: fc.constantFrom('add' as const, 'add' as const, 'delete' as const),
     }),
   },

@@ -25,7 +25,7 @@ async function asked(lab: Lab, cables: readonly Cable[], version: Version): Prom
   try {
     for (const cable of cables) {
       const [ifindex, address] = [lab.host.index(cable.device), cable.address(version)];
-      await findDefault(route, family, ifindex, plain);
+      await findDefault(route, family, ifindex, plain, () => Promise.resolve(false));
       if (family === 'ipv6') await preferredSource(route, family, ifindex, plain);
       await findWays(route, { family, ifindex, address, prefixLength: null, table: null }, plain);
     }

@@ -1,10 +1,14 @@
 /** Nexthop objects: struct nhmsg (linux/nexthop.h). Only their coming and going matters; routes carry their hops. */
 import { Attributes, DecodeError } from '../attribute.ts';
+import type { Requester } from '../connection.ts';
+import { NetlinkError } from '../error.ts';
 import { familyOf, readAddress } from '../ip.ts';
 import type { Message } from '../message.ts';
 
 export const RTM_NEWNEXTHOP = 104;
 export const RTM_DELNEXTHOP = 105;
+
+const RTM_GETNEXTHOP = 106;
 
 const NHA_ID = 1;
 const NHA_GROUP = 2;
@@ -17,6 +21,17 @@ export interface Nexthop {
   readonly gateway: string | null;
   /** Of other objects. */
   readonly group: boolean;
+}
+
+/** Whether there is any: hosts without a routing daemon have none. Kernels before 5.3 do not know them. */
+export async function hasNexthops(requester: Requester): Promise<boolean> {
+  try {
+    const payload = Buffer.alloc(8);
+    return (await requester.dump({ operation: 'nexthop show', type: RTM_GETNEXTHOP, payload })).length > 0;
+  } catch (error) {
+    if (error instanceof NetlinkError && error.code === 'EOPNOTSUPP') return false;
+    throw error;
+  }
 }
 
 export function decodeNexthop(message: Message): Nexthop {
