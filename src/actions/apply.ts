@@ -54,8 +54,10 @@ export interface Record {
 export async function apply(actions: readonly Action[], kernel: Kernel, record: Record): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const batch of batches(actions)) {
-    // Once the kernel has no room for one more endpoint it has none for those behind it.
-    if (batch[0]?.kind === 'endpoint add' && outcomes.some((outcome) => outcome.full !== undefined)) continue;
+    // Once the kernel has no room for one more endpoint it has none for those behind it; and an id that it chose may be
+    // the one that was meant for the next. The next pass knows.
+    const unforeseen = outcomes.some(({ full, id }) => full !== undefined || id !== undefined);
+    if (batch[0]?.kind === 'endpoint add' && unforeseen) continue;
     const replaced = replacedBy(batch[0]!, outcomes);
     const done = await applyBatch(batch, kernel, record, replaced !== undefined);
     outcomes.push(...done);

@@ -19,8 +19,12 @@ const adding = (lab: Lab, address: string, id: number, implicit = false): Action
   implicit,
 });
 
-/** One action; `meanwhile` when the kernel has refused for the first time. @returns what is remembered of it */
-async function applied(lab: Lab, action: Action, meanwhile = (): void => undefined): Promise<Memory> {
+/** `meanwhile`: when the kernel has refused for the first time. @returns what is remembered of them */
+async function applied(
+  lab: Lab,
+  actions: readonly Action[],
+  meanwhile = (): void => undefined,
+): Promise<Memory> {
   const kernel = await connectKernel({ clock: systemClock, netns: lab.host.path });
   let refusals = 0;
   const generic: Kernel['generic'] = {
@@ -34,7 +38,7 @@ async function applied(lab: Lab, action: Action, meanwhile = (): void => undefin
   let memory = EMPTY_MEMORY;
   const { route, mptcp } = kernel;
   await apply(
-    [action],
+    actions,
     { route, mptcp, generic },
     {
       before: (each) => (memory = intend(memory, each, {} as Snapshot)),
@@ -52,7 +56,7 @@ const fill = (lab: Lab): void => {
 test('a table that is full is learnt', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   fill(lab);
-  const memory = await applied(lab, adding(lab, eth.address(), 1));
+  const memory = await applied(lab, [adding(lab, eth.address(), 1)]);
   expect(memory.slots).toBe(SLOTS);
   expect(memory.owned.size).toBe(0);
 });
@@ -60,7 +64,7 @@ test('a table that is full is learnt', async ({ lab }) => {
 test('one in which somebody makes room meanwhile is not full', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   fill(lab);
-  const memory = await applied(lab, adding(lab, eth.address(), 1), () => {
+  const memory = await applied(lab, [adding(lab, eth.address(), 1)], () => {
     lab.host.ip('mptcp endpoint del id 108');
   });
   expect(memory.slots).toBe(Infinity);
@@ -70,8 +74,16 @@ test('one in which somebody makes room meanwhile is not full', async ({ lab }) =
 
 test('an implicit endpoint that has gone meanwhile leaves the id to the kernel', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
-  const memory = await applied(lab, adding(lab, eth.address(), 42, true));
+  const memory = await applied(lab, [adding(lab, eth.address(), 42, true)]);
   const [stands] = lab.host.endpoints();
   expect(stands?.address).toBe(eth.address());
   expect([...memory.owned]).toEqual([[stands?.id, expect.objectContaining({ id: stands?.id })]]);
+});
+
+test('what was to have the id that the kernel took for it waits, and takes nothing away', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const both = [adding(lab, eth.address(), 42, true), adding(lab, eth.address(4, 7), 1)];
+  const memory = await applied(lab, both);
+  expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  expect([...memory.owned.values()].map(({ id, address }) => [id, address])).toEqual([[1, eth.address()]]);
 });

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { Cable } from '../support/cable.ts';
 import { test, type Lab } from '../support/lab.ts';
@@ -155,7 +156,12 @@ test('all paths lost at once leave one endpoint of the family that was there las
   await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
 });
 
-test('a connection outlives a time without any path that is longer than close_timeout', async ({ lab }) => {
+test('a connection outlives a time without any path that is longer than close_timeout', async ({
+  lab,
+  skip,
+}) => {
+  // 6.1 has no such sysctl.
+  skip(!existsSync('/proc/sys/net/mptcp/close_timeout'), 'this kernel has no net.mptcp.close_timeout');
   lab.host.sysctl('net.mptcp.close_timeout', 2);
   const eth = lab.cable('eth0').connect();
   await lab.daemon(RULES);
