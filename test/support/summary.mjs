@@ -1,33 +1,46 @@
 /** What vitest's results say, for a person and for a program that reads the last line. */
 import { readFileSync } from 'node:fs';
 
-/** Prints what was skipped and why. @returns the closing line, and whether anything failed */
+/** Prints what was skipped and what failed, and why. @returns the closing line, and whether anything failed */
 export function summary(runs, missing) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const skipped = [...missing];
+  const failed = [];
   for (const { name, file } of runs) {
     const results = read(file);
     if (!results) {
       total.failed++;
-      console.log(`${name}: vitest left no results`);
+      failed.push(`${name}: vitest left no results`);
       continue;
     }
     for (const suite of results.testResults) {
       const tests = suite.assertionResults;
-      for (const { status, fullName, meta } of tests) {
+      for (const { status, fullName, failureMessages, meta } of tests) {
         if (status === 'passed' || status === 'failed') total[status]++;
-        else {
+        if (status === 'failed')
+          failed.push(`${name}: ${fullName}: ${failureMessages.map(brief).join('; ')}`);
+        else if (status !== 'passed') {
           total.skipped++;
           skipped.push(`${name}: ${fullName}${meta?.why ? `: ${meta.why}` : ''}`);
         }
       }
       // A file that could not even be loaded has no tests to count.
-      if (suite.status === 'failed' && !tests.some(({ status }) => status === 'failed')) total.failed++;
+      if (suite.status === 'failed' && !tests.some(({ status }) => status === 'failed')) {
+        total.failed++;
+        failed.push(`${name}: ${suite.name}: ${brief(suite.message)}`);
+      }
     }
   }
   if (skipped.length > 0) console.log(`\nSkipped:\n${skipped.map((each) => `  ${each}`).join('\n')}\n`);
+  // Said once more where the eye is, and where a log that was cut still has it.
+  if (failed.length > 0) console.log(`\nFailed:\n${failed.map((each) => `  ${each}`).join('\n')}\n`);
   const line = `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`;
   return { line, broken: total.failed > 0 };
+}
+
+/** What was expected, without the way to it. */
+function brief(message) {
+  return message.split(/\n\s+at /u)[0].slice(0, 2_000);
 }
 
 function read(file) {
