@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { find, whyNot } from '../neighbours/part.ts';
 import { modem, plugInModem } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
-import { absent, missing, type Stage } from './stage.ts';
+import { missing, type Stage } from './stage.ts';
 
 // Real programs on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });
@@ -9,8 +10,9 @@ vi.setConfig({ testTimeout: 30_000 });
 const lonely = isWholeRoot() ? null : 'it needs root over other users, for it becomes one';
 const parts = { dnsmasq: 'dnsmasq-base', udhcpc: 'udhcpc', 'dbus-daemon': 'dbus' };
 const noNetworkd = lonely ?? missing({ ...parts, networkctl: 'systemd' });
-// Installing it may hand it the machine's own links, so it is tested only where it is there.
-const noManager = lonely ?? absent({ ...parts, NetworkManager: 'network-manager' });
+// Installing it may hand it the machine's own links: unpacked is enough.
+const noManager =
+  lonely ?? missing(parts) ?? whyNot({ NetworkManager: 'network-manager', nmcli: 'network-manager' });
 if (noNetworkd !== null) console.log(`A modem under systemd-networkd is not tested: ${noNetworkd}.`);
 if (noManager !== null) console.log(`A modem under NetworkManager is not tested: ${noManager}.`);
 
@@ -18,8 +20,13 @@ let stage: Stage;
 afterEach(() => stage.end());
 
 /** A system bus, and a read-only /sys, which tells both managers that there is no udev to wait for. */
-async function plugInAtSystem(): Promise<void> {
+async function plugInAtSystem(unpacked = ''): Promise<void> {
   stage = await plugInModem('udhcpc');
+  // What is only unpacked is shown where its package would have put it, with its rules for the bus.
+  if (unpacked !== '')
+    await stage.shell(`
+      mount -t overlay -o lowerdir=${unpacked}/usr:/usr overlay /usr
+      mount -t overlay -o lowerdir=${unpacked}/lib:/usr/lib overlay /usr/lib`);
   await stage.shell(`
     mkdir -p /run/dbus
     mount -t sysfs -o ro sysfs /sys
@@ -53,11 +60,11 @@ describe.skipIf(noNetworkd !== null)('a modem under systemd-networkd', () => {
 
 describe.skipIf(noManager !== null)('a modem under NetworkManager', () => {
   it('is left to it while it is managed, and ours when it is not', async () => {
-    await plugInAtSystem();
+    await plugInAtSystem(find('NetworkManager')?.root);
     await stage.shell(`
-      mount -t tmpfs tmpfs /var/lib/NetworkManager
-      mount -t tmpfs tmpfs /etc/NetworkManager/system-connections
-      printf '[main]\\nplugins=keyfile\\ndns=none\\nno-auto-default=*\\n' >/run/manager.conf
+      mount -t tmpfs tmpfs /var/lib
+      mkdir /run/connections
+      printf '[main]\\nplugins=keyfile\\ndns=none\\nno-auto-default=*\\n[keyfile]\\npath=/run/connections\\n' >/run/manager.conf
       NetworkManager --config=/run/manager.conf --no-daemon >/run/manager.log 2>&1 &`);
     await stage.until("nmcli -g GENERAL.STATE device show modem0 | grep -q '^[3-9]'");
     const managed = await stage.tell('link-up', modem());

@@ -1,7 +1,7 @@
 /** What vitest's results say, for a person and for a program that reads the last line. */
 import { readFileSync } from 'node:fs';
 
-/** Prints what was skipped and what failed, and why. @returns the closing line, and whether anything failed */
+/** Prints what was skipped and what failed, and why. @returns the closing line, whether anything failed, and how many were skipped */
 export function summary(runs, missing) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const skipped = [...missing];
@@ -35,7 +35,7 @@ export function summary(runs, missing) {
   // Said once more where the eye is, and where a log that was cut still has it.
   if (failed.length > 0) console.log(`\nFailed:\n${failed.map((each) => `  ${each}`).join('\n')}\n`);
   const line = `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`;
-  return { line, broken: total.failed > 0 };
+  return { line, broken: total.failed > 0, skipped: skipped.length };
 }
 
 /** What was expected, without the way to it. */
