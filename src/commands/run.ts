@@ -4,6 +4,7 @@ import { ROOT_ONLY } from '../control/document.ts';
 import { HeldError, run, UnfinishedError } from '../daemon/run.ts';
 import { NoMptcpError } from '../daemon/kernel.ts';
 import { NetlinkError } from '../netlink/error.ts';
+import { RuntimeFolderError } from '../system/runtime.ts';
 import { openLog, type LogTarget } from '../system/logger.ts';
 import { SystemError } from '../system/system-error.ts';
 import { configurationOrExit } from './configuration.ts';
@@ -61,6 +62,8 @@ export function explained(error: unknown): unknown {
     return new CommandError(EXIT.permission, `CAP_NET_ADMIN is needed: run it as root (${error.message})`);
   if (error instanceof NetlinkError)
     return new CommandError(EXIT.refused, `the kernel refused: ${error.message}`);
+  if (error instanceof RuntimeFolderError)
+    return new CommandError(error.permission ? EXIT.permission : EXIT.refused, error.message);
   if (error instanceof SystemError && (error.code === 'EPERM' || error.code === 'EACCES'))
     return new CommandError(EXIT.permission, `root is needed: ${error.message}`);
   if (error instanceof SystemError && error.code === 'ENOENT')

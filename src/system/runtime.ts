@@ -29,34 +29,70 @@ export function runtimeFolder(namespace: string): RuntimeFolder {
   return { journal: `${folder}/journal.json`, socket: `${folder}/control`, lock: `${folder}/lock` };
 }
 
-/** Makes it where it is missing. @throws Error when others may write it */
+/** It cannot be made, or is not ours alone: what was tried, and what the user can do. */
+export class RuntimeFolderError extends Error {
+  override readonly name = 'RuntimeFolderError';
+  /** Whether it is a question of who one is. */
+  readonly permission: boolean;
+
+  constructor(message: string, permission: boolean, cause?: unknown) {
+    super(message, { cause });
+    this.permission = permission;
+  }
+}
+
+/** Makes it where it is missing. @throws RuntimeFolderError also when others may write it */
 export function makeRuntimeFolder(namespace: string): RuntimeFolder {
   for (const path of [RUNTIME, `${RUNTIME}/${namespace}`]) {
-    if (!existsSync(path)) {
-      mkdirSync(path, { recursive: true });
-      // Whatever the umask: who may not enter cannot ask for the status.
-      chmodSync(path, 0o755);
-    }
-    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-    const { uid, mode } = fstatSync(fd);
-    closeSync(fd);
-    if (uid !== process.geteuid?.() || mode & 0o022)
-      throw new Error(`${path} may be written by others: chown root and chmod 755 it`);
+    const { uid, mode } = tried(path, () => {
+      if (!existsSync(path)) {
+        mkdirSync(path, { recursive: true });
+        // Whatever the umask: who may not enter cannot ask for the status.
+        chmodSync(path, 0o755);
+      }
+      const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+      const status = fstatSync(fd);
+      closeSync(fd);
+      return status;
+    });
+    const own = process.geteuid?.();
+    if (uid === 0 && own !== 0) throw new RuntimeFolderError(`root is needed: ${path} is root's`, true);
+    if (uid !== own || mode & 0o022)
+      throw new RuntimeFolderError(`${path} may be written by others: chown root and chmod 755 it`, true);
   }
   return runtimeFolder(namespace);
 }
 
-/** Held until the process ends, however it ends. `netns`: path of the namespace's file; omitted: the caller's own. */
+function tried<Result>(path: string, attempt: () => Result): Result {
+  try {
+    return attempt();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES' || code === 'EPERM')
+      throw new RuntimeFolderError(`root is needed for ${path} (${message})`, true, error);
+    const advice = code === 'ENOSPC' ? `there is no room in /run` : `what is there is in the way; remove it`;
+    throw new RuntimeFolderError(`${path} cannot be used: ${advice} (${message})`, false, error);
+  }
+}
+
+/**
+ * Held until the process ends, however it ends. `netns`: path of the namespace's file; omitted: the caller's own.
+ * @throws RuntimeFolderError
+ */
 export function lockRuntime(folder: RuntimeFolder, netns?: string): Lock {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
   // 0600: whoever can open it for reading could lock it too.
-  const fd = openSync(folder.lock, flags, 0o600);
+  const fd = tried(folder.lock, () => openSync(folder.lock, flags, 0o600));
   if (!flock(fd)) {
     const holder = Number.parseInt(readFileSync(fd, 'utf8'), 10);
     closeSync(fd);
     return { held: false, holder: Number.isInteger(holder) ? holder : null, elsewhere: false };
   }
-  ftruncateSync(fd);
-  writeSync(fd, `${process.pid}\n`, 0);
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch {
+    // No room in /run: the lock is what counts, and the next one is told of no pid.
+  }
   return claimNamespace(netns);
 }

@@ -52,10 +52,12 @@ test('a daemon does not start over what others planted or may write', async ({ l
   const seen = await Promise.all(
     PLANTED.map(async ([what, plant, reason]) => {
       const { code, stderr, stdout } = await startOver(lab, plant);
-      return [what, code !== 0, reason.exec(stderr)?.length, stdout];
+      return [what, code, reason.exec(stderr)?.length, stdout];
     }),
   );
-  expect(seen).toEqual(PLANTED.map(([what]) => [what, true, 1, '']));
+  // What is anybody's is a question of permission, what is in the way was refused.
+  const code = (reason: RegExp): number => (String(reason).includes('others') ? 77 : 2);
+  expect(seen).toEqual(PLANTED.map(([what, , reason]) => [what, code(reason), 1, '']));
   expect(lab.host.endpoints()).toEqual([]);
 });
 
@@ -116,3 +118,34 @@ test.for([0o000, 0o077])('the modes of its files are the same with the mask %i',
   expect(statSync(folder).mode & 0o777).toBe(0o755);
   expect(statSync(dirname(folder)).mode & 0o777).toBe(0o755);
 });
+
+test.for([false, true])(
+  'what changes something ends with 77 for an ordinary user (a folder is there: %s)',
+  async (there, { lab, attack }) => {
+    expect(attack).toBeTypeOf('function');
+    const config = join(lab.folder, 'config.yaml');
+    writeFileSync(config, 'rules: {"eth*": subflow}', { mode: 0o644 });
+    const commands = [
+      ['run', '--once', '--config', config],
+      ['run', '--dry-run', '--once', '--config', config],
+      ['flush'],
+      ['endpoint', 'add', '192.168.50.1'],
+      ['limits', 'set', 'subflows', '3'],
+    ];
+    const answers = commands.map((words) => {
+      const script = `
+      mount -t tmpfs -o mode=755 tmpfs /run
+      ${there ? 'mkdir -m 755 /run/multihomed' : ''}
+      exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
+      return finished(
+        lab.host.spawn('unshare', ['--mount', 'sh', '-euc', script, 'sh', process.execPath, MAIN, ...words]),
+      );
+    });
+    for (const [at, { code, stderr }] of (await Promise.all(answers)).entries())
+      expect([commands[at]!.join(' '), code, stderr]).toEqual([
+        commands[at]!.join(' '),
+        77,
+        expect.stringMatching(/root/),
+      ]);
+  },
+);
