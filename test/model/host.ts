@@ -6,6 +6,7 @@ import { Loop } from '../../src/daemon/loop.ts';
 import { staleAfter, touchedBy } from '../../src/events/wake.ts';
 import { HookDispatcher, nobodyTold, type ToldRecord } from '../../src/hooks/dispatcher.ts';
 import type { Message } from '../../src/netlink/message.ts';
+import type { Limits } from '../../src/netlink/mptcp/limits.ts';
 import { questions } from '../../src/plan/select.ts';
 import type { Configuration } from '../../src/rules/rule.ts';
 import { SnapshotReader } from '../../src/snapshot/reader.ts';
@@ -71,7 +72,7 @@ export class Host {
       namespace: '1',
       close: quiet,
     };
-    const journal = new Journal(`${this.#folder}/journal`, { boot: 'b', namespace: '1' });
+    const journal = this.#journal();
     const record = journal.read();
     const told = (record.told as ToldRecord | null) ?? nobodyTold;
     const reader = new SnapshotReader({
@@ -127,6 +128,15 @@ export class Host {
     this.#daemon = { loop, line, clock, hear };
     this.resting = record.memory.resting;
     loop.wake([]);
+  }
+
+  #journal(): Journal {
+    return new Journal(`${this.#folder}/journal`, { boot: 'b', namespace: '1' });
+  }
+
+  /** What a limit is written down to be raised to, asked for or not yet. */
+  raised(limit: keyof Limits): number | undefined {
+    return this.#journal().read().memory.raised[limit]?.to;
   }
 
   /** The machine's own end: SIGKILL, as seen from the kernel. */

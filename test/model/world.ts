@@ -139,12 +139,12 @@ export class World {
     state.saw('id taken over by a neighbour');
   }
 
-  /** What sets a limit to the value that it has been raised to cannot be told from nothing. */
+  /** What sets a limit to the value that it has been raised to, or was to be when the daemon was killed, is not seen. */
   #limits(limits: { readonly subflows: number; readonly addAddrAccepted: number }): void {
     const { state } = this.#host.kernel;
     for (const name of ['subflows', 'addAddrAccepted'] as const) {
       if (limits[name] === state.limits[name]) continue;
-      if (state.limits[name] !== this.administrator[name])
+      if (state.limits[name] !== this.administrator[name] || this.#host.raised(name) === limits[name])
         this.limitsTaken[name].add(this.administrator[name]).add(limits[name]);
       this.administrator[name] = limits[name];
       setLimits(state, { [name]: limits[name] });
