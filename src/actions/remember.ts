@@ -84,8 +84,12 @@ function forget(memory: Memory, action: Action): Memory {
 function refused(memory: Memory, action: Action, error: NetlinkError, final: boolean): Memory {
   if (isUnanswered(error)) return memory;
   const unowned = action.kind === 'endpoint add' ? forget(memory, action) : memory;
-  return withFailure(unowned, action, error.message, final);
+  return withFailure(unowned, action, error.message, final && !isTaken(error));
 }
+
+/** Somebody took the id meanwhile, and another will do. 6.1 answers EINVAL, with the words that it has for a full table. */
+const isTaken = ({ code, kernelText }: NetlinkError): boolean =>
+  code === 'EEXIST' || kernelText?.startsWith('too many addresses') === true;
 
 function withFailure(memory: Memory, action: Action, reason: string, final = false): Memory {
   const failures = new Map(memory.failures).set(actionKey(action), { reason, retry: false, final });

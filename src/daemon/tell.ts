@@ -56,7 +56,8 @@ export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord, restin
 
 /**
  * The address that speaks for its interface and family: the one that hooks know there, or else one that they do not know
- * yet. Whatever address speaks next is the same uplink to a hook: an address that is replaced is a `change`.
+ * yet. Whatever address speaks next is the same uplink to a hook: an address that is replaced is a `change`. Where hooks
+ * know of several, a `change` would not say of which: one goes and another comes.
  */
 function firstAddresses(plan: Plan, told: ToldRecord): Map<string, string> {
   const firsts = new Map<string, string>();
@@ -64,11 +65,15 @@ function firstAddresses(plan: Plan, told: ToldRecord): Map<string, string> {
   for (const uplink of active) {
     const place = placeOf(uplink);
     const known = told.uplinks[`${place}/${uplink.address}`] !== undefined;
-    const speaks = told.uplinks[place]?.address === uplink.address;
-    if (speaks || (!known && !firsts.has(place))) firsts.set(place, uplink.address!);
+    const before = told.uplinks[place];
+    const follows = !known && !firsts.has(place) && (!before || isAlone(place, told));
+    if (before?.address === uplink.address || follows) firsts.set(place, uplink.address!);
   }
   return firsts;
 }
+
+const isAlone = (place: string, told: ToldRecord): boolean =>
+  !Object.keys(told.uplinks).some((key) => key.startsWith(`${place}/`));
 
 const placeOf = ({ ifindex, family }: Uplink): string => `${ifindex}/${family}`;
 
@@ -77,6 +82,7 @@ function keepForSuccessors(plan: Plan, told: ToldRecord, uplinks: Map<string, Up
   for (const uplink of plan.uplinks) {
     const place = placeOf(uplink);
     const before = told.uplinks[place];
-    if (uplink.state === 'verified' && before && !uplinks.has(place)) uplinks.set(place, before);
+    if (uplink.state === 'verified' && before && !uplinks.has(place) && isAlone(place, told))
+      uplinks.set(place, before);
   }
 }

@@ -19,6 +19,8 @@ export class Audience {
   runner(clock: TestClock, isDead: () => boolean): HookRunner {
     return {
       run: async (request: HookRequest) => {
+        // Of a process that was killed nothing comes any more.
+        if (isDead()) await new Promise(() => undefined);
         this.#hear(JSON.parse(request.environment['MULTIHOMED_JSON']!) as Facts);
         if (this.slowness > 0)
           await new Promise<void>((resolve) => {
@@ -55,14 +57,12 @@ export class Audience {
     }
   }
 
-  /** The address may have been replaced. */
+  /** The address may have been replaced: it is that of its interface and family, of which there must be one alone. */
   #change(key: string, facts: UplinkFacts & Facts, again: boolean): void {
-    const before = this.up.has(key)
-      ? key
-      : [...this.up].find(
-          ([, each]) => 'address' in each && each.ifindex === facts.ifindex && each.family === facts.family,
-        )?.[0];
+    const near = [...this.up.keys()].filter((each) => each.startsWith(`${facts.ifindex}/${facts.family}/`));
+    const before = this.up.has(key) ? key : near[0];
     if (before === undefined && !again) this.contradictions.push(`change of what is not up: ${key}`);
+    if (before !== key && near.length > 1) this.contradictions.push(`change to ${key} of one of several`);
     if (before !== undefined) this.up.delete(before);
     this.up.set(key, facts);
   }

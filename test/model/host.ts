@@ -73,6 +73,10 @@ export class Host {
       close: quiet,
     };
     const journal = this.#journal();
+    const write = journal.write.bind(journal);
+    journal.write = (memory, told) => {
+      if (!line.dead) write(memory, told);
+    };
     const record = journal.read();
     const told = (record.told as ToldRecord | null) ?? nobodyTold;
     const reader = new SnapshotReader({

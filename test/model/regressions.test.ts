@@ -22,6 +22,29 @@ const history = (words: Partial<History>): History => ({
 });
 
 const HISTORIES: Readonly<Record<string, History>> = {
+  'of several addresses of one link hooks know which one went': history({
+    configuration: 1,
+    steps: [
+      { op: 'address', slot: 0, which: 0, to: 'absent', when: 0 },
+      { op: 'address', slot: 3, which: 2, to: 'permanent', when: 'settled' },
+      { op: 'crash', after: 0, unheard: true, when: 'settled' },
+      { op: 'flush', when: 0 },
+      { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 'settled' },
+      { op: 'steal endpoint', nth: 7, how: 'device', when: 'midway' },
+      { op: 'address', slot: 3, which: 1, to: 'permanent', when: 0 },
+      { op: 'lose answers', count: 0, when: 'settled' },
+    ],
+  }),
+  'a replacement whose id was taken meanwhile is tried with another': history({
+    configuration: 1,
+    opening: 'many',
+    steps: [
+      { op: 'reload', configuration: 0, when: 'midway' },
+      { op: 'take endpoint', nth: 1, when: 0 },
+      { op: 'implicit endpoint', nth: 5, when: 0 },
+      { op: 'take endpoint', nth: 1, when: 'midway' },
+    ],
+  }),
   'an endpoint that is made anew with other flags stays ours': history({
     steps: [{ op: 'reload', configuration: 4, when: 0 }],
   }),
