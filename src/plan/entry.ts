@@ -142,10 +142,10 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
   };
   // It had to go for the try; its connections are not to pay for another.
   const failed = memory.failures.get(actionKey(add));
-  if (failed?.final)
+  if (failed && !failed.retry)
     return drop(entry, {
       state: 'active',
-      reason: `its endpoint is as it was until the next reload: ${failed.reason}`,
+      reason: `its endpoint is as it was until the next ${failed.final ? 'reload' : 'try'}: ${failed.reason}`,
     });
   entry.add.push({ kind: 'endpoint delete', endpoint, device }, add);
 }

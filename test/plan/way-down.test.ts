@@ -1,5 +1,8 @@
 /** The way down, what stays when it was the last, and what takes its place. */
 import { describe, expect, test } from 'vitest';
+import { remember, retryAll } from '../../src/actions/remember.ts';
+import { NetlinkError } from '../../src/netlink/error.ts';
+import { actionText } from '../../src/plan/action.ts';
 import { Host, rule } from './build.ts';
 import { settled, two } from './two.ts';
 
@@ -190,6 +193,23 @@ describe('a reload', () => {
       'endpoint delete 192.0.2.10 port 4433 dev eth0 signal id 1',
       'endpoint add 192.0.2.10 port 4434 dev eth0 signal id 1',
     ]);
+  });
+
+  test.each([
+    ['EEXIST', 17, 'too many addresses or duplicate one', /until the next try: .*EEXIST/],
+    ['EADDRINUSE', 98, undefined, /until the next reload: .*EADDRINUSE/],
+  ])('that is refused with %s leaves what stood alone', (_, errno, kernelText, reason) => {
+    const signal = (port: number) => [rule('eth*', { flags: ['signal'], port })];
+    const host = settled(two().rules(signal(4433))).rules(signal(4434));
+    const before = host.memory;
+    const add = host.look().actions.find(({ kind }) => kind === 'endpoint add')!;
+    const error = new NetlinkError({ operation: actionText(add), errno, kernelText });
+    const { failures } = remember(before, { action: add, error, putBack: true });
+    host.memory = { ...before, failures };
+    expect(host.settle()).toEqual([]);
+    expect(host.reason('192.0.2.10')).toMatch(reason);
+    host.memory = retryAll(host.memory);
+    expect(host.settle()).toHaveLength(errno === 17 ? 1 : 0);
   });
 
   test('that changes nothing does nothing', () => {
