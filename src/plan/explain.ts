@@ -190,7 +190,9 @@ function wayText(way: Way, snapshot: Snapshot): string {
 function advise(uplink: Uplink, link: Link, entry: Entry | undefined, memory: Memory): string | null {
   const family = uplink.family === 'ipv6' ? ' -6' : '';
   const device = quoted(link.name);
-  switch (uplink.state) {
+  // What ended its path is what can be mended.
+  const state = uplink.state === 'lingering' ? (entry?.verdict?.state ?? uplink.state) : uplink.state;
+  switch (state) {
     case 'no carrier':
       return link.flags & 1 ? 'plug the cable in, or join the network' : `ip link set ${device} up`;
     case 'no address':
@@ -205,6 +207,10 @@ function advise(uplink: Uplink, link: Link, entry: Entry | undefined, memory: Me
       return entry?.verdict?.routed
         ? `ip${family} rule show  lists what stands before ours; delete the one named above, or give it a number above 8689`
         : 'delete what is named above, or give the other interface another address';
+    case 'failed':
+      return entry?.candidate.table && uplink.reason?.includes('EEXIST')
+        ? `ip${family} route show table ${entry.candidate.table}  lists what stands in its place; delete that, or give the rule another table`
+        : null;
     case 'verified':
       return 'the daemon makes what is missing:  systemctl start multihomed';
     case 'tentative':

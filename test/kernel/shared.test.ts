@@ -25,7 +25,11 @@ describe.each([4, 6] as const)('a table that is shared, IPv%i', (version) => {
     const metric = 100 * eth.network;
     lab.host.ip(`-${version} route replace default via ${eth.gateway(version, 9)} dev eth0 metric ${metric}`);
     // In IPv6 ours would stand within his.
-    if (version === 6) await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/EEXIST/);
+    if (version === 6) {
+      await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/EEXIST/);
+      const { stdout } = await daemon.command('explain', 'eth0');
+      expect(stdout).toContain(`ip -6 route show table ${TABLE}  lists what stands in its place`);
+    }
     const after = version === 4 ? both(9) : [eth.gateway(6, 66)];
     await expect.poll(found).toEqual(after);
     expect(await stays(found)).toEqual(after);
