@@ -121,10 +121,13 @@ function hookFaults(host: Host, serving: readonly Wanted[], owned: readonly Mode
   const { audience } = host;
   const found = audience.contradictions.map((each) => `hooks: ${each}`);
   const told = [...audience.up.keys()].filter((key) => key.includes('/'));
-  const active = serving
-    .filter((each) => owned.some((one) => holds(each, one)))
-    .map(({ link, address }) => `${link.index}/${address.family}/${address.address}`);
-  for (const key of told) if (!active.includes(key)) found.push(`hooks believe in ${key}`);
-  for (const key of active) if (!told.includes(key)) found.push(`hooks were not told of ${key}`);
+  const active = serving.filter((each) => owned.some((one) => holds(each, one)));
+  const keys = active.map(keyOf);
+  for (const key of told) if (!keys.includes(key)) found.push(`hooks believe in ${key}`);
+  // One whose table somebody emptied, and which cannot be filled again, has failed.
+  for (const key of active.filter(({ routable }) => routable).map(keyOf))
+    if (!told.includes(key)) found.push(`hooks were not told of ${key}`);
   return found;
 }
+
+const keyOf = ({ link, address }: Wanted): string => `${link.index}/${address.family}/${address.address}`;
