@@ -41,6 +41,9 @@ export interface Outcome {
   readonly full?: number;
 }
 
+/** Asked for, granted, and not left alone. */
+export const isDone = ({ error, foreign, gone }: Outcome): boolean => !error && !foreign && !gone;
+
 export interface Record {
   /** Ahead of each action: what must be written down first is. */
   readonly before: (action: Action) => void;

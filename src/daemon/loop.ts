@@ -2,14 +2,14 @@
  * The loop: whatever woke it, it reads what may have changed, plans, does what is planned, and looks again until there
  * is nothing to do. It never waits for hooks.
  */
-import { apply, type Kernel, type Outcome } from '../actions/apply.ts';
+import { apply, isDone, type Kernel, type Outcome } from '../actions/apply.ts';
 import { staleBy } from '../actions/stale.ts';
 import type { Journal } from '../actions/journal.ts';
 import { dropRetries, intend, isTriedAgain, remember, retryAll } from '../actions/remember.ts';
 import type { HookDispatcher, ToldRecord } from '../hooks/dispatcher.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { DecodeError } from '../netlink/attribute.ts';
-import { actionKey, actionText, type Action } from '../plan/action.ts';
+import { actionText, type Action } from '../plan/action.ts';
 import { flagNames } from '../plan/flags.ts';
 import { flushActions } from '../plan/flush.ts';
 import { learn } from '../plan/learn.ts';
@@ -23,7 +23,10 @@ import type { Log } from '../system/log.ts';
 import { Alarms } from './alarms.ts';
 import { Blame } from './blame.ts';
 import { Diary } from './diary.ts';
-import { sayRefused } from './refusal.ts';
+import { Heard, type News } from './heard.ts';
+import { Quiet } from './quiet.ts';
+import { sayOutcome } from './outcome.ts';
+import { Rehearsal } from './rehearsal.ts';
 import { RestoreLimiter } from './restore.ts';
 import { Scribe } from './scribe.ts';
 import { levelOf } from './tell.ts';
@@ -37,6 +40,8 @@ const TRY_AGAIN = 5_000;
 const LONGEST_REST = 250;
 /** Passes that follow each other by our own changes; more means that the kernel does not do what it says. */
 const SETTLE = 50;
+/** When others change these, what was refused may be granted. */
+const MOVES: readonly Part[] = ['links', 'addresses', 'routes'];
 
 export interface LoopParts {
   readonly kernel: Kernel;
@@ -64,24 +69,20 @@ export class Loop {
   readonly #limiter = new RestoreLimiter();
   readonly #blame: Blame;
   readonly #scribe: Scribe;
-  readonly #stale = new Set<Part>(ALL_PARTS);
+  /** Nothing is done in a dry run. */
+  readonly #rehearsal: Rehearsal | null;
+  readonly #heard = new Heard();
+  readonly #quiet = new Quiet();
   readonly #alarms: Alarms;
-  /** Interfaces that events named since the last pass; null: any. */
-  #touched: Set<number> | null = null;
-  readonly #waiters: (() => void)[] = [];
   #configuration: Configuration;
   #memory: Memory;
   #told: ToldRecord;
   #view: View | null = null;
-  #rehearsed = '';
   /** What the last pass failed with; said once. */
   #trouble = '';
   #flushed: string[] = [];
   #running = false;
   #stopped = false;
-  /** Somebody else than we ourselves woke it. */
-  #woken = true;
-  #rest = 0;
 
   constructor(parts: LoopParts, configuration: Configuration) {
     this.#parts = parts;
@@ -92,6 +93,8 @@ export class Loop {
     this.#alarms = new Alarms(parts.clock);
     this.#blame = new Blame(parts.log);
     this.#scribe = new Scribe(parts.journal, parts.log);
+    this.#rehearsal = parts.dryRun ? new Rehearsal(parts.log) : null;
+    this.#heard.add(ALL_PARTS, null, true);
   }
 
   get view(): View | null {
@@ -100,10 +103,7 @@ export class Loop {
 
   /** Something may have changed. `touched`: the links that it happened to; null: any may be. */
   wake(parts: Iterable<Part>, touched: Iterable<number> | null = []): void {
-    for (const part of parts) this.#stale.add(part);
-    if (touched === null) this.#touched = null;
-    else for (const ifindex of touched) this.#touched?.add(ifindex);
-    this.#woken = true;
+    this.#heard.add(parts, touched, true);
     if (!this.#running && !this.#stopped && !this.#alarms.has('rest')) this.#start();
   }
 
@@ -114,10 +114,10 @@ export class Loop {
     this.wake(ALL_PARTS);
   }
 
-  /** Resolves when nothing is left to be done now. */
+  /** Resolves when a look that began after this call has found nothing to do, whatever was heard since. */
   settled(): Promise<void> {
-    if (!this.#running && this.#stale.size === 0 && !this.#alarms.has('rest')) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push(resolve));
+    if (!this.#running && !this.#heard.any && !this.#alarms.has('rest')) return Promise.resolve();
+    return this.#quiet.wait();
   }
 
   /** Removes all that is owned, and makes nothing until the next reload. @returns what was done */
@@ -143,7 +143,7 @@ export class Loop {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#alarms.stop();
-    if (this.#running) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    if (this.#running) await this.#quiet.wait();
     await this.#parts.hooks.stop();
   }
 
@@ -154,66 +154,78 @@ export class Loop {
 
   /** Never rejects: whatever a pass throws is logged and tried again. */
   async #run(): Promise<void> {
-    const { clock, log } = this.#parts;
-    const started = clock.now();
-    try {
-      for (let passes = 1; !this.#stopped; passes++) {
-        // What others change is no sign that we do not settle.
-        if (this.#woken) passes = 1;
-        // Only what we changed ourselves is looked at again at once; events may gather for a moment.
-        if (!(await this.#pass())) break;
-        if (passes < SETTLE || this.#woken) continue;
-        log.warn(
-          `${SETTLE} passes did not settle what is to be done; looking again in ${TRY_AGAIN / 1000} s`,
-        );
-        this.#alarms.set('again', TRY_AGAIN, () => this.wake(ALL_PARTS));
-        this.#stale.clear();
-        break;
-      }
-    } catch (error) {
-      const expected = error instanceof NetlinkError || error instanceof DecodeError;
-      const text = (error as Error).message;
-      if (text !== this.#trouble)
-        log.warn(
-          `a pass failed and is tried again: ${text}`,
-          expected ? {} : { stack: (error as Error).stack },
-        );
-      this.#trouble = text;
-      this.#alarms.set('again', expected ? READ_AGAIN : TRY_AGAIN, () => this.wake(ALL_PARTS));
-      this.#stale.clear();
-    }
+    const started = this.#parts.clock.now();
+    const pause = await this.#passes().catch((error: unknown) => this.#fail(error));
     this.#diary.write();
     this.#running = false;
-    this.#rest = Math.min(clock.now() - started, LONGEST_REST);
-    if (this.#stale.size > 0 && !this.#stopped) this.#alarms.set('rest', this.#rest, () => this.wake([]));
-    else for (const resume of this.#waiters.splice(0)) resume();
+    if (this.#stopped) return this.#quiet.end();
+    if (pause !== null) {
+      this.#alarms.set('again', pause, () => this.wake(ALL_PARTS));
+      this.#quiet.end();
+    } else if (this.#heard.any) {
+      const rest = Math.min(this.#parts.clock.now() - started, LONGEST_REST);
+      this.#alarms.set('rest', rest, () => this.wake([]));
+    }
   }
 
-  /** @returns whether our own changes make another pass necessary */
+  /** @returns for how long nothing is to be looked at, in milliseconds; null: until something is heard */
+  async #passes(): Promise<number | null> {
+    for (let passes = 1; !this.#stopped; passes++) {
+      // What others change is no sign that we do not settle.
+      if (this.#heard.woken) passes = 1;
+      const told = this.#quiet.look();
+      const due = await this.#pass();
+      told(due);
+      // Only what we changed ourselves is looked at again at once; events may gather for a moment.
+      if (!due) break;
+      if (passes < SETTLE || this.#heard.woken) continue;
+      this.#parts.log.warn(
+        `${SETTLE} passes did not settle what is to be done; looking again in ${TRY_AGAIN / 1000} s`,
+      );
+      return TRY_AGAIN;
+    }
+    return null;
+  }
+
+  #fail(error: unknown): number {
+    const expected = error instanceof NetlinkError || error instanceof DecodeError;
+    const { message, stack } = error as Error;
+    if (message !== this.#trouble)
+      this.#parts.log.warn(`a pass failed and is tried again: ${message}`, expected ? {} : { stack });
+    this.#trouble = message;
+    return expected ? READ_AGAIN : TRY_AGAIN;
+  }
+
+  /** Nobody says when an endpoint is changed, and what is added must not collide with one that is not known. */
+  async #read(news: News): Promise<Snapshot> {
+    try {
+      return await this.#parts.reader.read(new Set<Part>([...news.stale, 'endpoints']));
+    } catch (error) {
+      this.#heard.giveBack(news);
+      throw error;
+    }
+  }
+
+  /** @returns whether anything was due, which makes another pass necessary */
   async #pass(): Promise<boolean> {
-    const { clock, reader, hooks } = this.#parts;
-    // Nobody says when an endpoint is changed, and what is added must not collide with one that is not known.
-    const stale = new Set<Part>([...this.#stale, 'endpoints']);
-    this.#stale.clear();
-    const touched = this.#touched;
-    this.#touched = new Set();
-    const snapshot = await reader.read(stale);
-    const moved = stale.has('links') || stale.has('addresses');
-    if (this.#woken && (moved || stale.has('routes'))) this.#memory = retryAll(this.#memory);
-    this.#woken = false;
+    const { clock, hooks } = this.#parts;
+    const news = this.#heard.take();
+    const snapshot = await this.#read(news);
+    if (news.woken && MOVES.some((part) => news.stale.has(part))) this.#memory = retryAll(this.#memory);
     this.#learn(snapshot);
     const planned = plan(snapshot, this.#configuration, this.#memory, this.#parts.dryRun);
     this.#view = { plan: planned, snapshot, memory: this.#memory };
     this.#diary.observe(planned, clock.now());
-    const level = levelOf(planned, snapshot, this.#told, this.#memory.resting);
+    const { resting } = this.#memory;
+    const level = levelOf(planned, snapshot, this.#told, resting);
     hooks.wantUplinks(level.uplinks, level.farewells);
     hooks.wantLinks(level.links);
-    const actions = this.#memory.resting
+    const actions = resting
       ? flushActions(snapshot, this.#memory).filter((action) => isDue(action, this.#memory))
       : planned.actions;
-    const { allowed, restored, wait } = this.#limiter.allow(actions, touched, clock.now());
+    const { allowed, restored, wait } = this.#limiter.allow(actions, news.touched, clock.now());
     this.#blame.say(restored, wait, clock.now());
-    const outcomes = this.#parts.dryRun ? this.#rehearse(allowed) : await this.#do(allowed, snapshot);
+    const outcomes = this.#rehearsal?.say(allowed) ?? (await this.#do(allowed, snapshot));
     this.#memory = dropRetries(this.#memory);
     this.#write();
     const { objects: contested, until } = this.#limiter.contested(clock.now());
@@ -222,10 +234,13 @@ export class Loop {
     this.#setTimers(planned, wait, until);
     this.#trouble = '';
     this.#parts.onPass(this.#view);
-    const done = outcomes.filter((outcome) => !outcome.error).map((outcome) => outcome.action);
-    if (this.#memory.resting) this.#flushed.push(...done.map(actionText));
+    if (resting) this.#flushed.push(...outcomes.filter(isDone).map(({ action }) => actionText(action)));
     // Refused or unanswered, it may have been done all the same: what the kernel has tells.
-    for (const { action } of outcomes) for (const part of staleBy(action)) this.#stale.add(part);
+    this.#heard.add(
+      outcomes.flatMap(({ action }) => [...staleBy(action)]),
+      [],
+      false,
+    );
     // A refusal changes what is planned, too, and a fight what is told.
     return outcomes.length > 0 || fought;
   }
@@ -256,27 +271,11 @@ export class Loop {
       },
       after: (outcome) => (this.#memory = remember(this.#memory, outcome)),
     });
-    for (const { action, error, foreign } of outcomes) {
-      // A table that is full is no fault: the uplinks that wait for a slot say so.
-      if (error && this.#memory.failures.has(actionKey(action)))
-        sayRefused(log, action, error, refusedBefore);
-      else if (error) log.debug(error.message);
-      else if (foreign) log.warn(`${actionText(action)}: left alone, the endpoint is another program's now`);
-      else {
-        this.#limiter.done(action);
-        log.debug(actionText(action));
-      }
+    for (const outcome of outcomes) {
+      sayOutcome(log, outcome, this.#memory.failures, refusedBefore);
+      if (!outcome.error && !outcome.foreign) this.#limiter.done(outcome.action);
     }
     return outcomes;
-  }
-
-  /** Each plan once: a dry run goes on watching, and nothing that it says is ever done. */
-  #rehearse(actions: readonly Action[]): Outcome[] {
-    const text = actions.map(actionText).join('\n');
-    if (text !== this.#rehearsed)
-      for (const action of actions) this.#parts.log.info(`would: ${actionText(action)}`);
-    this.#rehearsed = text;
-    return [];
   }
 
   /** @returns false when it could not be written */

@@ -1,0 +1,44 @@
+/** What was heard since the last look at the kernel: taken as a whole before a look, given back where that fails. */
+import type { Part } from '../snapshot/snapshot.ts';
+
+export interface News {
+  readonly stale: ReadonlySet<Part>;
+  /** Links that it happened to; null: any may be. */
+  readonly touched: ReadonlySet<number> | null;
+  /** Somebody else than we ourselves changed something, or time has passed. */
+  readonly woken: boolean;
+}
+
+export class Heard {
+  readonly #stale = new Set<Part>();
+  #touched: Set<number> | null = new Set();
+  #woken = false;
+
+  /** Whether a look is due. */
+  get any(): boolean {
+    return this.#stale.size > 0;
+  }
+
+  get woken(): boolean {
+    return this.#woken;
+  }
+
+  add(parts: Iterable<Part>, touched: Iterable<number> | null, woken: boolean): void {
+    for (const part of parts) this.#stale.add(part);
+    if (touched === null) this.#touched = null;
+    else for (const ifindex of touched) this.#touched?.add(ifindex);
+    this.#woken ||= woken;
+  }
+
+  take(): News {
+    const news = { stale: new Set(this.#stale), touched: this.#touched, woken: this.#woken };
+    this.#stale.clear();
+    this.#touched = new Set();
+    this.#woken = false;
+    return news;
+  }
+
+  giveBack({ stale, touched, woken }: News): void {
+    this.add(stale, touched, woken);
+  }
+}

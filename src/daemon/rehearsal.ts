@@ -1,0 +1,21 @@
+/** What a dry run would do, each plan once: it goes on watching, and nothing that it says is ever done. */
+import type { Outcome } from '../actions/apply.ts';
+import { actionText, type Action } from '../plan/action.ts';
+import type { Log } from '../system/log.ts';
+
+export class Rehearsal {
+  readonly #log: Log;
+  #said = '';
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** @returns what came of it: nothing */
+  say(actions: readonly Action[]): Outcome[] {
+    const text = actions.map(actionText).join('\n');
+    if (text !== this.#said) for (const action of actions) this.#log.info(`would: ${actionText(action)}`);
+    this.#said = text;
+    return [];
+  }
+}

@@ -1,0 +1,121 @@
+/** What the loop makes of what it hears while it looks; on the model kernel, where that comes on order. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { NetlinkError } from '../../src/netlink/error.ts';
+import { configuration, rule } from '../model/configurations.ts';
+import { OPENINGS } from '../model/histories.ts';
+import { Host } from '../model/host.ts';
+import type { Step } from '../model/steps.ts';
+import { take } from '../model/take.ts';
+import { World } from '../model/world.ts';
+
+vi.mock('../../src/snapshot/driver.ts', () => ({ readDriver: async () => null }));
+
+let host: Host;
+let world: World;
+
+beforeEach(async () => {
+  host = new Host(configuration([rule('eth*'), rule('wwan*')]));
+  world = new World(host);
+  // Each event comes at once.
+  host.chance.below = () => 0;
+  host.start();
+  for (const step of OPENINGS.two) await take(host, world, step);
+  await host.settle();
+  host.warnings.length = 0;
+});
+afterEach(() => host.end());
+
+const change = (...steps: Step[]): void => {
+  for (const step of steps) world.change(step);
+};
+
+const SECOND: Step[] = [
+  { op: 'link', slot: 1, to: 'up', when: 0 },
+  { op: 'address', slot: 1, which: 0, to: 'permanent', when: 0 },
+  { op: 'default', slot: 1, family: 'ipv4', gateway: 0, metric: 50, verb: 'add', when: 0 },
+];
+const stands = (address: string): boolean =>
+  host.kernel.state.endpoints.some((each) => each.address === address);
+
+/** Runs in the midst of the next look. */
+function amidst(run: () => void): void {
+  host.daemon.line.midway = () => {
+    host.daemon.line.midway = () => undefined;
+    run();
+  };
+}
+
+test('what was refused is tried again at an event in the midst of a look that has other work', async () => {
+  const { line } = host.daemon;
+  const request = line.request.bind(line);
+  line.request = async (asked) => {
+    if (/^route add .*eth1/.test(asked.operation))
+      throw new NetlinkError({
+        operation: asked.operation,
+        errno: 101,
+        kernelText: 'Nexthop has invalid gateway',
+      });
+    return request(asked);
+  };
+  change(...SECOND);
+  await host.settle();
+  expect(stands('10.2.0.1')).toBe(false);
+  line.request = request;
+  change({ op: 'take policy rule', nth: 0, when: 0 });
+  amidst(() => change({ op: 'address', slot: 1, which: 1, to: 'permanent', when: 0 }));
+  // Short rests, and none of the five seconds after which it is tried anyway.
+  await host.settle();
+  expect(stands('10.2.0.1')).toBe(true);
+});
+
+test('a look that fails forgets nothing of what happened to which link', async () => {
+  // What the start has touched is long ago.
+  await host.pass(2_000);
+  const { line, loop } = host.daemon;
+  const dump = line.dump.bind(line);
+  line.dump = async ({ operation }) => {
+    line.dump = dump;
+    throw new NetlinkError({ operation, errno: 105, kernelText: 'answers were lost' });
+  };
+  host.deaf = true;
+  // The kernel takes our routes without a word; that the link was down is all that is heard.
+  change(
+    { op: 'link', slot: 0, to: 'down', when: 0 },
+    { op: 'link', slot: 0, to: 'up', when: 0 },
+    { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 100, verb: 'add', when: 0 },
+  );
+  host.deaf = false;
+  loop.wake(['links', 'addresses', 'routes'], [world.link(0)!.index]);
+  await host.pass(1_000);
+  expect(host.warnings.filter((each) => each.includes('another program removed it'))).toEqual([]);
+  expect(host.warnings).toEqual([expect.stringMatching(/^a pass failed and is tried again/)]);
+});
+
+test('a flush says what it removed, and nothing that was added while it was asked for', async () => {
+  const { line, loop } = host.daemon;
+  const request = line.request.bind(line);
+  let flushed: Promise<string[]> | null = null;
+  line.request = async (asked) => {
+    if (/^endpoint add/.test(asked.operation)) flushed ??= loop.flush();
+    return request(asked);
+  };
+  change(...SECOND);
+  await host.settle();
+  const done = await flushed!;
+  expect(done.filter((each) => / add /.test(each))).toEqual([]);
+  expect(done.filter((each) => each.startsWith('endpoint delete'))).toHaveLength(3);
+});
+
+test('who waits for the end of a look is not kept by what is heard meanwhile', async () => {
+  const { line, loop } = host.daemon;
+  line.midway = () => loop.wake(['addresses'], [world.link(0)!.index]);
+  let ready = false;
+  loop.wake(['addresses']);
+  void loop.settled().then(() => (ready = true));
+  for (let looks = 0; looks < 20 && !ready; looks++) {
+    for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+    host.daemon.clock.step(250);
+  }
+  line.midway = () => undefined;
+  expect(ready).toBe(true);
+});
