@@ -1,5 +1,5 @@
 /** `multihomed flush`: removes all that is owned, after it has counted what that costs. */
-import { apply } from '../actions/apply.ts';
+import { apply, isDone } from '../actions/apply.ts';
 import { remember } from '../actions/remember.ts';
 import { ask } from '../control/client.ts';
 import { Connection } from '../netlink/connection.ts';
@@ -12,12 +12,19 @@ import { flushActions } from '../plan/flush.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
+import type { Configuration } from '../rules/rule.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { look, openNamespace, type Look, type Namespace } from './namespace.ts';
 import { print } from './print.ts';
 
-const NOTHING = { rules: [], limits: 'leave', files: [], warnings: [] } as const;
+const NOTHING: Configuration = {
+  rules: [],
+  limits: 'leave',
+  hooks: { timeout: 0, user: 'root', path: [] },
+  files: [],
+  warnings: [],
+};
 
 export async function flushCommand(flags: {
   readonly force?: boolean;
@@ -25,11 +32,10 @@ export async function flushCommand(flags: {
 }): Promise<number> {
   const namespace = await openNamespace();
   try {
-    const seen = await look(namespace, { ...NOTHING, hooks: { timeout: 0, user: 'root', path: [] } });
-    if (!flags.force) await refuseLosses(namespace, seen);
+    if (!flags.force) await refuseLosses(namespace, await look(namespace, NOTHING));
     const done =
       ((await ask(namespace.folder.socket, { ask: 'flush' })) as string[] | undefined) ??
-      (await flush(namespace, seen));
+      (await flush(namespace));
     if (flags.json) print(JSON.stringify({ done }));
     else print(done.length === 0 ? 'Nothing of multihomed stood.' : done.join('\n'));
     return EXIT.done;
@@ -83,11 +89,13 @@ async function ownedSession({ kernel }: Namespace, snapshot: Snapshot): Promise<
   return answer && 'route' in answer && answer.route.protocol === RTPROT_MULTIHOMED ? destination : null;
 }
 
-/** Without a daemon; while it runs none can start. */
-async function flush({ kernel, journal }: Namespace, { snapshot, memory }: Look): Promise<string[]> {
+/** Without a daemon; while it runs none can start. What one did meanwhile is seen, for it is looked at only now. */
+async function flush(namespace: Namespace): Promise<string[]> {
+  const { kernel, journal } = namespace;
   const lock = lockRuntime(makeRuntimeFolder(kernel.namespace));
   if (!lock.held)
     throw new CommandError(EXIT.daemon, 'a daemon holds this namespace and does not answer; end it first');
+  const { snapshot, memory } = await look(namespace, NOTHING);
   let now = memory;
   const outcomes = await apply(flushActions(snapshot, memory), kernel, {
     before: () => undefined,
@@ -96,5 +104,5 @@ async function flush({ kernel, journal }: Namespace, { snapshot, memory }: Look)
   journal.write(now, journal.read().told);
   const failed = outcomes.find((outcome) => outcome.error);
   if (failed?.error) throw failed.error;
-  return outcomes.map((outcome) => actionText(outcome.action));
+  return outcomes.filter(isDone).map(({ action }) => actionText(action));
 }

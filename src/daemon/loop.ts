@@ -158,14 +158,12 @@ export class Loop {
     const pause = await this.#passes().catch((error: unknown) => this.#fail(error));
     this.#diary.write();
     this.#running = false;
-    if (this.#stopped) return this.#quiet.end();
-    if (pause !== null) {
-      this.#alarms.set('again', pause, () => this.wake(ALL_PARTS));
-      this.#quiet.end();
-    } else if (this.#heard.any) {
+    if (pause !== null) this.#alarms.set('again', pause, () => this.wake(ALL_PARTS));
+    else if (this.#heard.any && !this.#stopped) {
       const rest = Math.min(this.#parts.clock.now() - started, LONGEST_REST);
-      this.#alarms.set('rest', rest, () => this.wake([]));
+      return this.#alarms.set('rest', rest, () => this.wake([]));
     }
+    this.#quiet.end();
   }
 
   /** @returns for how long nothing is to be looked at, in milliseconds; null: until something is heard */

@@ -106,6 +106,23 @@ test('a flush says what it removed, and nothing that was added while it was aske
   expect(done.filter((each) => each.startsWith('endpoint delete'))).toHaveLength(3);
 });
 
+test('who waits where nothing is to be done waits for one look', async () => {
+  const { loop } = host.daemon;
+  const waits = [loop.settled()];
+  loop.wake(['addresses']);
+  waits.push(
+    loop.settled(),
+    loop
+      .flush()
+      .then(() => loop.flush())
+      .then(() => undefined),
+  );
+  let over = 0;
+  for (const each of waits) void each.then(() => over++);
+  await host.settle();
+  expect(over).toBe(3);
+});
+
 test('who waits for the end of a look is not kept by what is heard meanwhile', async () => {
   const { line, loop } = host.daemon;
   line.midway = () => loop.wake(['addresses'], [world.link(0)!.index]);

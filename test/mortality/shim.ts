@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const SOURCE = fileURLToPath(new URL('shim.c', import.meta.url));
 /** As struct words has them. */
-const WORD = { classes: 0, left: 1, when: 2, wall: 3, monotonic: 4, points: 5, trace: 6 } as const;
+const WORD = { classes: 0, left: 1, when: 2, wall: 3, monotonic: 4, halts: 5, points: 6, trace: 7 } as const;
 const TRACED = 8192;
 const BYTES = 8 * (WORD.trace + TRACED);
 
@@ -74,6 +74,11 @@ export class Shim {
 
   disarm(): void {
     this.#set(WORD.left, 0n);
+  }
+
+  /** Whether it stops (SIGSTOP) before it asks a daemon. */
+  set halts(halts: boolean) {
+    this.#set(WORD.halts, halts ? 1n : 0n);
   }
 
   /** Points so far, of all classes. */
