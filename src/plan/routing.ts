@@ -7,8 +7,10 @@ import { RTPROT_MULTIHOMED, type DefaultRoute, type Snapshot } from '../snapshot
 import { hasTwin } from './twins.ts';
 import type { Candidate } from './uplink.ts';
 
-/** Its own subnet by its own link, where another link has the same subnet. */
+/** Where another link has the same subnet: main's routes that are more specific than that, such as containers'. */
 export const PRIORITY_TWIN = 8680;
+/** And then the address's own subnet by its own link. */
+const PRIORITY_SUBNET = 8681;
 /** Main's routes that are more specific than a default. */
 const PRIORITY_SPECIFIC = 8682;
 /** What leads from the address into its table. */
@@ -80,8 +82,9 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     suppressPrefixLength,
     protocol: RTPROT_MULTIHOMED,
   });
+  const twin = [rule(PRIORITY_TWIN, RT_TABLE_MAIN, address.prefixLength), rule(PRIORITY_SUBNET, table!, 0)];
   return [
-    ...(hasTwin(candidate.address, snapshot.addresses) ? [rule(PRIORITY_TWIN, table!, 0)] : []),
+    ...(hasTwin(address, snapshot.addresses) ? twin : []),
     rule(PRIORITY_SPECIFIC, RT_TABLE_MAIN, 0),
     rule(PRIORITY, table!, null),
   ];

@@ -10,9 +10,13 @@ import {
   RT_TABLE_MAIN,
   type Route,
 } from '../netlink/route/route.ts';
+import { neighboursOf } from './neighbour.ts';
 import { PROBES } from './probe.ts';
-import { RTPROT_MULTIHOMED, type DefaultRoute, type Question, type Way } from './snapshot.ts';
+import { RTPROT_MULTIHOMED, type DefaultRoute, type Question } from './snapshot.ts';
 import { walk, type Walked } from './walk.ts';
+
+/** The most specific subnet that IPv6 gives to a link as a rule (RFC 4291, 2.5.1), in bits. */
+const SUBNET = 64;
 
 export interface Found {
   readonly default: DefaultRoute | null;
@@ -43,7 +47,9 @@ export async function findDefault(
   objects: () => Promise<boolean>,
 ): Promise<Found> {
   const asked = await walk(requester, family, { ifindex }, plain);
-  if (asked.specific) return defaultBelow(requester, family, ifindex);
+  // Somebody's policy rule may lead into a table that we filled.
+  if (asked.specific || asked.route?.protocol === RTPROT_MULTIHOMED)
+    return defaultBelow(requester, family, ifindex);
   if (!asked.route) {
     const why = `the kernel answers ${asked.error?.code ?? 'nothing'}`;
     return family === 'ipv4' && (await objects())
@@ -71,6 +77,7 @@ async function defaultBelow(requester: Requester, family: Family, ifindex: numbe
 function firstDefault(routes: readonly Route[], ifindex: number, address?: string): DefaultRoute | null {
   const found = routes
     .filter((route) => route.prefixLength === 0 && (route.expires ?? 1) > 0)
+    .filter((route) => route.protocol !== RTPROT_MULTIHOMED)
     .filter(({ from }) => !from || (address && inNetwork(address, from.network, from.prefixLength)))
     .sort((a, b) => (b.from?.prefixLength ?? 0) - (a.from?.prefixLength ?? 0) || a.metric - b.metric)
     .map((route) => hopThrough(route, ifindex))
@@ -98,18 +105,23 @@ export async function findPolicyDefault(
 }
 
 /**
- * A default of main's for the address's own network alone, which no question by device finds: read, where the address's
- * packets leave through the link all the same, be it by our own table, since that hides it.
+ * A default of main's for the address's own network alone (RFC 8028), which goes before the link's others. The kernel is
+ * asked for a neighbour of the address, since our own policy rule answers for the address itself; it takes any source.
  */
 export async function findSourceDefault(
   requester: Requester,
-  { family, ifindex, address, table }: Question,
-  bound: Way,
+  { family, ifindex, address, prefixLength }: Question,
+  plain: () => Promise<Walked>,
 ): Promise<DefaultRoute | null> {
-  if (family !== 'ipv6' || bound.kind !== 'leaves' || !bound.ifindex.includes(ifindex)) return null;
-  if (bound.table !== RT_TABLE_MAIN && bound.table !== table) return null;
-  const filter = { family, table: RT_TABLE_MAIN, ifindex, defaultsOnly: true };
-  return firstDefault(await dumpRoutes(requester, filter), ifindex, address);
+  if (family !== 'ipv6') return null;
+  // By DHCPv6 an address comes alone, though its network is a whole one.
+  for (const source of neighboursOf(address, Math.min(prefixLength ?? SUBNET, SUBNET))) {
+    const { route } = await walk(requester, family, { ifindex, source }, plain);
+    // That one is an address of the host, too, and has a policy rule of ours.
+    if (route?.protocol === RTPROT_MULTIHOMED) continue;
+    return route?.from ? hopThrough(route, ifindex) : null;
+  }
+  return null;
 }
 
 function tablesFor(question: Question, policyRules: readonly PolicyRule[]): number[] {

@@ -28,7 +28,7 @@ export async function isOnLink(requester: Requester, question: Question): Promis
 /** Bits that are turned in the last byte, one neighbour each; the second last first: it seldom gives a broadcast. */
 const TURNS = [2, 1, 3, 4, 8, 16, 32, 64, 128];
 
-function neighboursOf(address: string, prefixLength: number): string[] {
+export function neighboursOf(address: string, prefixLength: number): string[] {
   const bytes = addressBytes(address);
   const last = bytes.length - 1;
   const size = 2 ** (bytes.length * 8 - prefixLength);

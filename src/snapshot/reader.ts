@@ -148,7 +148,8 @@ export class SnapshotReader {
       const { family, ifindex, address } = question;
       const plain = (): Promise<Walked> => shared(`plain ${family}`, () => walk(route, family, {}));
       const objects = (): Promise<boolean> => shared('nexthops', () => hasNexthops(route));
-      const [own, source, onLink, ways] = await Promise.all([
+      const [sourced, own, source, onLink, ways] = await Promise.all([
+        findSourceDefault(route, question, plain),
         shared(`default ${family} ${ifindex}`, () => findDefault(route, family, ifindex, plain, objects)),
         family === 'ipv6'
           ? shared(`source ${ifindex}`, () => preferredSource(route, family, ifindex, plain))
@@ -157,10 +158,7 @@ export class SnapshotReader {
         findWays(route, question, plain),
       ]);
       const key = answerKey(ifindex, address);
-      const found =
-        own.default ??
-        (await findSourceDefault(route, question, ways.bound)) ??
-        (await findPolicyDefault(route, question, base.policyRules));
+      const found = sourced ?? own.default ?? (await findPolicyDefault(route, question, base.policyRules));
       const why = found ? null : own.why;
       return [key, { default: inLastTick(found, key, last, now), why, source, onLink, ...ways }];
     });

@@ -53,6 +53,54 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     }
   });
 
+  test('a container network within its own subnet', async ({ lab }) => {
+    const eth = lab.cable('eth0').up();
+    const [own, bridge, guest] =
+      version === 4
+        ? ['10.0.0.5/8', '10.88.0.1/16', '10.88.0.3']
+        : ['2400:1::5/64', '2400:1::1:0:0:1/80', '2400:1::1:0:0:3'];
+    const nodad = version === 6 ? ' nodad' : '';
+    lab.host.ip(`address add ${own} dev eth0${nodad}`);
+    lab.host.ip(`-${version} route add default via ${version === 4 ? '10.0.0.1' : '2400:1::1'} dev eth0`);
+    const bridged = lab.cable('podman0').up();
+    lab.host.ip(`address add ${bridge} dev podman0${nodad}`);
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    expect(lab.host.leaves(guest!, own!.split('/')[0]!)).toBe(bridged.device);
+    expect(lab.host.leaves(outside(version), own!.split('/')[0]!)).toContain(eth.device);
+  });
+
+  test('a single host of a subnet that two links have', async ({ lab }) => {
+    const cables = [lab.cable('eth0', 5), lab.cable('eth1', 5)].map((cable, at) =>
+      cable
+        .up()
+        .give(version, at + 2)
+        .route(version, `metric ${1100 + at}`),
+    );
+    lab.cable('vpn0').up();
+    const hosted = cables[0]!.address(version, 200);
+    lab.host.ip(`-${version} route add ${hosted} dev vpn0`);
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    for (const [at, cable] of cables.entries())
+      expect(lab.host.leaves(hosted, cable.address(version, at + 2))).toBe('vpn0');
+  });
+
+  test('two links with the same peer: each address keeps to its own link', async ({ lab }) => {
+    const peer = version === 4 ? '10.64.64.64/32' : '2400:64::1/128';
+    const nobody = peer.split('/')[0]!;
+    const addresses = [0, 1].map((each) => (version === 4 ? `10.9.${each}.2` : `2400:9:${each}::2`));
+    for (const [at, address] of addresses.entries()) {
+      await lab.modem(`ethp${at}`);
+      lab.host.ip(`link set ethp${at} up`);
+      lab.host.ip(`address add ${address} peer ${peer} dev ethp${at}${version === 6 ? ' nodad' : ''}`);
+      lab.host.ip(`-${version} route add default via ${nobody} dev ethp${at} metric ${1100 + at}`);
+    }
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    expect(addresses.map((address) => lab.host.leaves(nobody, address))).toEqual(['ethp0', 'ethp1']);
+  });
+
   test('a split default keeps its traffic, and the uplink stays active', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);

@@ -60,3 +60,17 @@ test('one for another network is none', async ({ lab }) => {
   await stays(() => lab.host.endpoints(), 300);
   expect(lab.host.endpoints()).toEqual([]);
 });
+
+test.for(['before', 'later'])('one goes before the link’s plain one (%s)', async (when, { lab }) => {
+  const eth = lab.cable('eth0').connect(6, 1024);
+  const add = (): string =>
+    lab.host.ip(`-6 route add default from ${eth.subnet(6)} via ${eth.gateway(6, 9)} dev eth0 metric 100`);
+  const leaves = (): string => lab.host.leaves(OUTSIDE, eth.address(6));
+  if (when === 'before') add();
+  await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  if (when === 'later') add();
+  await expect.poll(leaves).toBe(`eth0 via ${eth.gateway(6, 9)}`);
+  lab.host.ip(`-6 route del default from ${eth.subnet(6)} dev eth0`);
+  await expect.poll(leaves).toBe(`eth0 via ${eth.gateway(6)}`);
+});

@@ -251,18 +251,23 @@ function routesOf({ address, table, path, link }: Wanted): ModelRoute[] {
 function rulesOf({ address, table }: Wanted, state: State): RuleWords[] {
   if (table === null) return [];
   const { family, prefixLength } = address;
+  const subnet = networkOf(family, address.address, prefixLength);
   const twin = state.addresses.some(
     (other) =>
       other.family === family &&
       other.ifindex !== address.ifindex &&
       prefixLength < bitsOf(family) &&
-      other.prefixLength < bitsOf(family) &&
-      (covers(family, other.address, other.prefixLength, address.address) ||
-        covers(family, address.address, prefixLength, other.address)),
+      other.prefixLength === prefixLength &&
+      networkOf(family, other.address, prefixLength) === subnet,
   );
   const from = { family, source: address.address, sourceLength: bitsOf(family), action: 1, protocol: 86 };
   return [
-    ...(twin ? [{ ...from, priority: 8680, table, suppress: 0 }] : []),
+    ...(twin
+      ? [
+          { ...from, priority: 8680, table: 254, suppress: prefixLength },
+          { ...from, priority: 8681, table, suppress: 0 },
+        ]
+      : []),
     { ...from, priority: 8682, table: 254, suppress: 0 },
     { ...from, priority: 8684, table },
   ];

@@ -188,10 +188,15 @@ export class World {
         const address = this.address(uplink, version, number);
         const where = `dev ${device} table ${table}`;
         endpoints.push(`${address} ${device} ${this.wanted.flags[device]!.join(',')}`);
-        if (this.#hasTwin(uplink)) rules.push(`8680 from ${address} lookup ${table} suppress 0`);
+        const length = version === 4 ? 24 : 64;
+        if (this.#hasTwin(uplink))
+          rules.push(
+            `8680 from ${address} lookup 254 suppress ${length}`,
+            `8681 from ${address} lookup ${table} suppress 0`,
+          );
         rules.push(`8682 from ${address} lookup 254 suppress 0`, `8684 from ${address} lookup ${table}`);
         routes.push(
-          `${version === 4 ? `10.${network}.0.0/24` : `2400:${network}::/64`} ${where}`,
+          `${version === 4 ? `10.${network}.0.0` : `2400:${network}::`}/${length} ${where}`,
           `default via ${this.address(uplink, version, gateway)} ${where}`,
         );
       }

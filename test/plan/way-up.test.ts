@@ -207,10 +207,22 @@ describe('the way up', () => {
       .default(3, '192.0.2.1', { metric: 200 });
     expect(host.settle()[0]).toEqual(
       expect.arrayContaining([
-        'policy-rule add from 192.0.2.10 lookup 86840002 suppress_prefixlength 0 priority 8680',
-        'policy-rule add from 192.0.2.20 lookup 86840003 suppress_prefixlength 0 priority 8680',
+        'policy-rule add from 192.0.2.10 lookup main suppress_prefixlength 24 priority 8680',
+        'policy-rule add from 192.0.2.10 lookup 86840002 suppress_prefixlength 0 priority 8681',
+        'policy-rule add from 192.0.2.20 lookup main suppress_prefixlength 24 priority 8680',
+        'policy-rule add from 192.0.2.20 lookup 86840003 suppress_prefixlength 0 priority 8681',
       ]),
     );
+  });
+
+  test('a subnet within another’s is more specific, and needs no more', () => {
+    const host = plugged().link('podman0', 3).address(3, '192.0.2.129/25');
+    expect(
+      host
+        .settle()
+        .flat()
+        .filter((each) => each.startsWith('policy-rule')),
+    ).toHaveLength(2);
   });
 
   test('the end of a router-advertised default is waited for', () => {
