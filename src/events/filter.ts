@@ -1,47 +1,98 @@
 /**
- * A classic BPF program (linux/filter.h) on the event socket: of route events only those of default routes and of our
- * own routes pass, so that a router with a full table does not wake the daemon at each update.
+ * A classic BPF program (linux/filter.h) on the event socket, so that a router with a full table, or a network with a
+ * thousand neighbours, does not wake the daemon at each update. Of routes those pass that lead to a default, are ours, or
+ * lead straight to a link, as an address's own subnet does; of neighbours those of IPv6 that are found dead.
  */
 import { endianness } from 'node:os';
-import { RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route/route.ts';
+import { AF_INET6 } from '../netlink/ip.ts';
+import { NUD_FAILED, RTM_NEWNEIGH } from '../netlink/route/neighbour.ts';
+import {
+  RTA_GATEWAY,
+  RTA_MULTIPATH,
+  RTA_NH_ID,
+  RTA_VIA,
+  RTM_DELROUTE,
+  RTM_NEWROUTE,
+  RT_TABLE_LOCAL,
+} from '../netlink/route/route.ts';
 import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
 
+const BPF_LD_IMM = 0x00;
+const BPF_LDX_IMM = 0x01;
+const BPF_LD_ABS = 0x20;
 const BPF_LDH_ABS = 0x28;
 const BPF_LDB_ABS = 0x30;
 const BPF_JEQ = 0x15;
 const BPF_RET = 0x06;
+/** SKF_AD_OFF + SKF_AD_NLATTR: looks from offset A for an attribute of type X; A is then where it is, or 0. */
+const NLATTR = 0xffff_f00c;
 const WHOLE = 0xffff_ffff;
 
+/** Offsets, behind the 16 bytes of struct nlmsghdr: struct rtmsg (linux/rtnetlink.h), struct ndmsg (linux/neighbour.h). */
 const NLMSG_TYPE = 4;
 const RTM_DST_LEN = 17;
+const RTM_TABLE = 20;
 const RTM_PROTOCOL = 21;
+const RTM_ATTRIBUTES = 28;
+const NDM_FAMILY = 16;
+const NDM_STATE = 24;
 
-/** BPF loads big-endian; nlmsg_type stands in host order. */
-const asLoaded = (type: number): number =>
-  endianness() === 'LE' ? ((type & 0xff) << 8) | (type >> 8) : type;
+/** BPF loads big-endian; what is asked for stands in host order. */
+const asLoaded = (value: number): number =>
+  endianness() === 'LE' ? ((value & 0xff) << 8) | (value >> 8) : value;
 
-export function routeFilter(): Uint8Array {
+/** A place to jump to, or code, where to go on if yes and if no, and k; null: to the next. */
+type Line = string | readonly [code: number, yes: string | null, no: string | null, k: number];
+
+const without = (attribute: number): Line[] => [
+  [BPF_LD_IMM, null, null, RTM_ATTRIBUTES],
+  [BPF_LDX_IMM, null, null, attribute],
+  [BPF_LD_ABS, null, null, NLATTR],
+  [BPF_JEQ, null, 'drop', 0],
+];
+
+export function eventFilter(): Uint8Array {
   return assemble([
-    [BPF_LDH_ABS, 0, 0, NLMSG_TYPE],
-    [BPF_JEQ, 1, 0, asLoaded(RTM_NEWROUTE)],
-    [BPF_JEQ, 0, 4, asLoaded(RTM_DELROUTE)],
-    [BPF_LDB_ABS, 0, 0, RTM_DST_LEN],
-    [BPF_JEQ, 2, 0, 0],
-    [BPF_LDB_ABS, 0, 0, RTM_PROTOCOL],
-    [BPF_JEQ, 0, 1, RTPROT_MULTIHOMED],
-    [BPF_RET, 0, 0, WHOLE],
-    [BPF_RET, 0, 0, 0],
+    [BPF_LDH_ABS, null, null, NLMSG_TYPE],
+    [BPF_JEQ, 'neighbour', null, asLoaded(RTM_NEWNEIGH)],
+    [BPF_JEQ, 'route', null, asLoaded(RTM_NEWROUTE)],
+    [BPF_JEQ, 'route', 'pass', asLoaded(RTM_DELROUTE)],
+    'route',
+    [BPF_LDB_ABS, null, null, RTM_DST_LEN],
+    [BPF_JEQ, 'pass', null, 0],
+    [BPF_LDB_ABS, null, null, RTM_PROTOCOL],
+    [BPF_JEQ, 'pass', null, RTPROT_MULTIHOMED],
+    [BPF_LDB_ABS, null, null, RTM_TABLE],
+    [BPF_JEQ, 'drop', null, RT_TABLE_LOCAL],
+    ...[RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID].flatMap(without),
+    'pass',
+    [BPF_RET, null, null, WHOLE],
+    'neighbour',
+    [BPF_LDB_ABS, null, null, NDM_FAMILY],
+    [BPF_JEQ, null, 'drop', AF_INET6],
+    [BPF_LDH_ABS, null, null, NDM_STATE],
+    [BPF_JEQ, 'pass-dead', 'drop', asLoaded(NUD_FAILED)],
+    'pass-dead',
+    [BPF_RET, null, null, WHOLE],
+    'drop',
+    [BPF_RET, null, null, 0],
   ]);
 }
 
-/** struct sock_filter: u16 code, u8 jt, u8 jf, u32 k. */
-function assemble(program: readonly (readonly [number, number, number, number])[]): Uint8Array {
+/** struct sock_filter: u16 code, u8 jt, u8 jf, u32 k; jumps go forward only. */
+function assemble(lines: readonly Line[]): Uint8Array {
+  const places = new Map<string, number>();
+  const program = lines.filter((line, at) => {
+    if (typeof line === 'string') places.set(line, at - places.size);
+    return typeof line !== 'string';
+  }) as Exclude<Line, string>[];
   const bytes = new DataView(new ArrayBuffer(program.length * 8));
   const little = endianness() === 'LE';
   program.forEach(([code, yes, no, k], at) => {
+    const steps = (to: string | null): number => (to === null ? 0 : places.get(to)! - at - 1);
     bytes.setUint16(at * 8, code, little);
-    bytes.setUint8(at * 8 + 2, yes);
-    bytes.setUint8(at * 8 + 3, no);
+    bytes.setUint8(at * 8 + 2, steps(yes));
+    bytes.setUint8(at * 8 + 3, steps(no));
     bytes.setUint32(at * 8 + 4, k, little);
   });
   return new Uint8Array(bytes.buffer);

@@ -4,11 +4,12 @@ import { decodeMessages, type Message } from '../netlink/message.ts';
 import { ALL_PARTS, type Part } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from '../system/addon.ts';
 import type { SystemError } from '../system/system-error.ts';
-import { routeFilter } from './filter.ts';
+import { eventFilter } from './filter.ts';
 import { staleAfter, touchedBy } from './wake.ts';
 
 /** RTNLGRP_* (linux/rtnetlink.h); NEXTHOP is above 31 and has no bit in nl_groups. */
 const RTNLGRP_LINK = 1;
+const RTNLGRP_NEIGH = 3;
 const RTNLGRP_IPV4_IFADDR = 5;
 const RTNLGRP_IPV4_ROUTE = 7;
 const RTNLGRP_IPV4_RULE = 8;
@@ -19,6 +20,7 @@ const RTNLGRP_NEXTHOP = 32;
 
 const GROUPS = [
   RTNLGRP_LINK,
+  RTNLGRP_NEIGH,
   RTNLGRP_IPV4_IFADDR,
   RTNLGRP_IPV4_ROUTE,
   RTNLGRP_IPV4_RULE,
@@ -57,7 +59,7 @@ export function listen(options: ListenerOptions): NetlinkSocket {
     onError: options.onError,
   });
   // Before joining: nothing unfiltered ever waits in the buffer.
-  socket.filter(routeFilter());
+  socket.filter(eventFilter());
   for (const group of GROUPS) socket.join(group);
   return socket;
 }

@@ -4,6 +4,7 @@ import { AF_UNSPEC } from '../netlink/ip.ts';
 import type { Message } from '../netlink/message.ts';
 import { RTM_DELADDR, RTM_NEWADDR } from '../netlink/route/address.ts';
 import { RTM_DELLINK, RTM_NEWLINK } from '../netlink/route/link.ts';
+import { RTM_NEWNEIGH } from '../netlink/route/neighbour.ts';
 import { RTM_DELNEXTHOP, RTM_NEWNEXTHOP } from '../netlink/route/nexthop.ts';
 import { RTM_DELRULE, RTM_NEWRULE } from '../netlink/route/policy-rule.ts';
 import { RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route/route.ts';
@@ -36,6 +37,8 @@ export function staleAfter(message: Message): readonly Part[] {
       return ['addresses', 'routes'];
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
+    // Of several IPv6 routers the kernel leaves one that neighbour discovery finds dead (RFC 4861, 6.3.6).
+    case RTM_NEWNEIGH:
     case RTM_NEWNEXTHOP:
     case RTM_DELNEXTHOP:
       return ['routes'];

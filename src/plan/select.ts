@@ -131,6 +131,8 @@ function outOfRange(address: Address, rule: Rule): string | null {
     case 'multicast':
     case 'broadcast':
       return `${range} addresses are not used`;
+    case 'ipv4Mapped':
+      return 'IPv4-mapped addresses are not used: to the path manager they are their IPv4 address';
     case 'uniqueLocal':
       return rule.addresses === 'all' ? null : 'unique-local addresses are used only with "addresses: all"';
     default:

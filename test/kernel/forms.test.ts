@@ -174,3 +174,24 @@ test('router-advertised: it ends when it expires, told or not', async ({ lab }) 
     .poll(() => lab.host.endpointWords(), { timeout: 12_000 })
     .toEqual([`${wwan.address(6)} wwan0 subflow,backup`]);
 });
+
+test('a default for one type of service alone is none for the rest', async ({ lab }) => {
+  const eth = lab.cable('eth0').up().give();
+  const wwan = lab.cable('wwan0').connect();
+  // With a nexthop object about, defaults are found by reading.
+  lab.host.ip(`nexthop add id 77 via ${eth.gateway()} dev eth0`);
+  lab.host.ip(`route add default via ${eth.gateway()} dev eth0 tos 0x10 metric 5`);
+  const daemon = await lab.daemon({ '*': 'subflow' });
+  await expect.poll(() => daemon.stateOf(wwan.address())).toMatch(/^active/);
+  expect(await daemon.stateOf(eth.address())).toMatch(/^no default route/);
+});
+
+test('an IPv4-mapped address is never used', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  eth.give(6).route(6, 'metric 100');
+  lab.host.ip(`-6 address add ::ffff:${eth.address()}/128 dev eth0 nodad`);
+  const daemon = await lab.daemon({ 'eth*': { flags: 'subflow', addresses: 'all', 'per-interface': 'all' } });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  expect(await daemon.stateOf('::ffff:a01:2')).toMatch(/^ignored: IPv4-mapped/);
+  expect(lab.host.ruleWords(6).filter((each) => each.includes('ffff'))).toEqual([]);
+});

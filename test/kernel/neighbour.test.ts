@@ -48,6 +48,20 @@ describe.each([4, 6] as const)('IPv%i, noprefixroute', (version) => {
     ]);
   });
 
+  test('a route for the subnet that comes and goes later is followed', async ({ lab }) => {
+    const eth = scene(lab, version, [5]);
+    await lab.daemon(RULES);
+    expect(await connected(lab, version)).toEqual([]);
+    const route = `${eth.subnet(version)} dev eth0`;
+    for (const [verb, count] of [
+      ['add', 2],
+      ['delete', 1],
+    ] as const) {
+      lab.host.ip(`-${version} route ${verb} ${route}`);
+      await expect.poll(() => lab.host.routeWords(version), { timeout: 1_000 }).toHaveLength(count);
+    }
+  });
+
   test.for([true, false])('a subnet of four addresses, with a route for it: %s', async (routed, { lab }) => {
     const length = version === 4 ? 30 : 126;
     const eth = scene(lab, version, [9], length);

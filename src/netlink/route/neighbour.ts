@@ -4,12 +4,13 @@ import type { Requester } from '../connection.ts';
 import { NetlinkError } from '../error.ts';
 import { addressBytes, addressFamily, familyNumber } from '../ip.ts';
 
+export const RTM_NEWNEIGH = 28;
 const RTM_DELNEIGH = 29;
 const RTM_GETNEIGH = 30;
 
 const NDA_DST = 1;
 const NUD_INCOMPLETE = 0x01;
-const NUD_FAILED = 0x20;
+export const NUD_FAILED = 0x20;
 
 function encode(address: string, ifindex: number): Buffer {
   return new Writer()

@@ -29,15 +29,15 @@ const RTM_F_CLONED = 0x200;
 export const RTA_DST = 1;
 export const RTA_SRC = 2;
 export const RTA_OIF = 4;
-const RTA_GATEWAY = 5;
+export const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
 export const RTA_PREFSRC = 7;
 const RTA_METRICS = 8;
-const RTA_MULTIPATH = 9;
+export const RTA_MULTIPATH = 9;
 const RTA_CACHEINFO = 12;
 const RTA_TABLE = 15;
-const RTA_VIA = 18;
-const RTA_NH_ID = 30;
+export const RTA_VIA = 18;
+export const RTA_NH_ID = 30;
 
 export interface Hop {
   readonly ifindex: number;
@@ -208,8 +208,9 @@ export async function deleteRoute(requester: Requester, route: NewRoute, operati
   await requester.request({ operation, type: RTM_DELROUTE, payload: encodeRoute(route, true) });
 }
 
-/** rtm_dst_len, without reading the rest. */
-const isDefault = ({ payload }: Message): boolean => payload.length > 1 && payload.readUInt8(1) === 0;
+/** rtm_dst_len and rtm_tos, without reading the rest: one for a type of service is not for everybody's packets. */
+const isDefault = ({ payload }: Message): boolean =>
+  payload.length > 3 && payload.readUInt8(1) === 0 && payload.readUInt8(3) === 0;
 
 /** Filters are the kernel's own, under strict checking; 0 or absent: any. */
 export async function dumpRoutes(
