@@ -36,9 +36,11 @@ function succeeded(memory: Memory, action: Action): Memory {
   if (action.kind === 'endpoint delete') return forget(memory, action);
   if (action.kind === 'endpoint change')
     return { ...memory, owned: new Map(memory.owned).set(action.endpoint.id, action.endpoint) };
-  if (action.kind === 'limits set' && !action.raised) {
+  if (action.kind === 'limits set') {
     const raised = { ...memory.raised };
-    for (const name of Object.keys(action.limits) as (keyof Limits)[]) delete raised[name];
+    for (const name of Object.keys(action.limits) as (keyof Limits)[])
+      if (action.raised && raised[name]) raised[name] = { ...raised[name], granted: true };
+      else delete raised[name];
     return { ...memory, raised };
   }
   return memory;

@@ -10,7 +10,6 @@ import type { HookDispatcher, ToldRecord } from '../hooks/dispatcher.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import { actionText, type Action } from '../plan/action.ts';
-import { flagNames } from '../plan/flags.ts';
 import { flushActions } from '../plan/flush.ts';
 import { learn } from '../plan/learn.ts';
 import type { Memory } from '../plan/memory.ts';
@@ -24,6 +23,7 @@ import { Alarms } from './alarms.ts';
 import { Blame } from './blame.ts';
 import { Diary } from './diary.ts';
 import { Heard, type News } from './heard.ts';
+import { sayLearnt } from './learnt.ts';
 import { Quiet } from './quiet.ts';
 import { sayOutcome } from './outcome.ts';
 import { Rehearsal } from './rehearsal.ts';
@@ -245,11 +245,7 @@ export class Loop {
 
   #learn(snapshot: Snapshot): void {
     const learnt = learn(this.#memory, snapshot);
-    const unknown = learnt.unknownFlags & ~this.#memory.unknownFlags;
-    if (unknown)
-      this.#parts.log.warn(
-        `this kernel does not know the flag ${flagNames(unknown).join(', ')}: it is left out`,
-      );
+    sayLearnt(this.#parts.log, this.#memory, learnt, snapshot.limits);
     this.#memory = learnt;
   }
 

@@ -83,7 +83,7 @@ function endpointText(endpoint: Endpoint, device: string): string {
   return `${endpoint.address}${port} dev ${device} ${flagNames(endpoint.flags).join(',')} id ${endpoint.id}`;
 }
 
-function limitsText(limits: Partial<Limits>): string {
+export function limitsText(limits: Partial<Limits>): string {
   const subflows = limits.subflows === undefined ? '' : ` subflows ${limits.subflows}`;
   const accepted = limits.addAddrAccepted === undefined ? '' : ` add_addr_accepted ${limits.addAddrAccepted}`;
   return `${accepted}${subflows}`;

@@ -4,7 +4,7 @@ import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { isOwned } from './assess.ts';
 import { CHANGEABLE } from './flags.ts';
-import type { Memory } from './memory.ts';
+import type { Memory, Raised } from './memory.ts';
 
 /**
  * An endpoint that somebody deleted is not ours when it comes back. And the kernel drops flags that it does not know
@@ -29,19 +29,23 @@ export function learn(memory: Memory, snapshot: Snapshot): Memory {
 
 /** Whoever changes a limit that we raised has it, until our last endpoint is gone. */
 function learnLimits({ raised, owned }: Memory, { limits }: Snapshot): Memory['raised'] {
+  const now: { -readonly [limit in keyof Limits]?: Raised } = {};
   const names = Object.keys(raised) as (keyof Limits)[];
-  /** Whether we heard so or not; what somebody makes of it from here on is his. */
-  const isPutBack = (name: keyof Limits): boolean => owned.size === 0 && limits[name] === raised[name]!.from;
-  const changed = names.filter((name) => {
-    const { from, before, to, theirs } = raised[name]!;
-    // `before`: we died before the kernel was asked.
-    return theirs ? owned.size === 0 : ![from, before, to].includes(limits[name]) || isPutBack(name);
-  });
-  if (changed.length === 0) return raised;
-  const now = { ...raised };
-  for (const name of changed) {
-    if (raised[name]!.theirs || isPutBack(name)) delete now[name];
-    else now[name] = { ...raised[name]!, theirs: true };
+  for (const name of names) {
+    const known = learnLimit(raised[name]!, limits[name], owned.size === 0);
+    if (known) now[name] = known;
   }
-  return now;
+  return names.every((name) => now[name] === raised[name]) ? raised : now;
+}
+
+/** `idle`: none of our endpoints stands. @returns null where nothing of ours is left of it */
+function learnLimit(raised: Raised, now: number, idle: boolean): Raised | null {
+  const { from, before, to, granted, theirs } = raised;
+  if (theirs) return idle ? null : raised;
+  // It was put back, whether we heard so or not; what somebody makes of it from here on is his.
+  if (idle && now === from) return null;
+  if (now === to) return granted ? raised : { ...raised, granted: true };
+  // We died before the kernel was asked, or its answer was lost.
+  if (!granted && (now === from || now === before)) return raised;
+  return { ...raised, theirs: true };
 }

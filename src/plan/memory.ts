@@ -8,6 +8,8 @@ export interface Raised {
   /** What it was when it was raised last. */
   readonly before: number;
   readonly to: number;
+  /** The kernel took it, as its answer or a look said; before, it may still be what it was. */
+  readonly granted?: boolean;
   /** Somebody changed it since: it is his, and is neither raised nor put back. */
   readonly theirs?: boolean;
 }

@@ -45,3 +45,29 @@ test('are not raised for an endpoint that the kernel refuses, and the refusal is
   await expect.poll(() => daemon.stateOf(eth.address()), { timeout: 10_000 }).toMatch(/^active/);
   await expect.poll(() => lab.host.limits().subflows).toBe(8);
 });
+
+test('that somebody sets while endpoints of ours stand are his, to what they were before us too', async ({
+  lab,
+}) => {
+  const before = lab.host.limits();
+  const eth = lab.cable('eth0').connect();
+  const daemon = await lab.daemon({ 'eth*': 'subflow' });
+  await expect.poll(() => lab.host.limits().subflows).toBe(8);
+  await daemon.reload();
+  lab.host.ip(`mptcp limits set subflows ${before.subflows} add_addr_accepted ${before.accepted}`);
+  // Nobody says when limits change: this wakes the daemon.
+  eth.give(4, 9).take(4, 9);
+  await expect
+    .poll(() => daemon.log)
+    .toContain(`limits: subflows ${before.subflows} was set by somebody else`);
+  for (let times = 0; times < 5; times++) {
+    eth.give(4, 9).take(4, 9);
+    await sleep(100);
+    expect(lab.host.limits()).toEqual(before);
+  }
+  // With the last endpoint it ends, and the next one begins anew.
+  await daemon.command('flush', '--force');
+  expect(lab.host.limits()).toEqual(before);
+  await daemon.reload();
+  await expect.poll(() => lab.host.limits().subflows).toBe(8);
+});
