@@ -40,21 +40,21 @@ async function set(namespace: Namespace, limits: Partial<Limits>): Promise<void>
     ...(limits.addAddrAccepted === undefined ? [] : [`add_addr_accepted ${limits.addAddrAccepted}`]),
     ...(limits.subflows === undefined ? [] : [`subflows ${limits.subflows}`]),
   ].join(' ');
-  await warnRaised(namespace, limits);
+  await warnTaken(namespace, limits);
   await setLimits(generic, mptcp, limits, `limits set ${words}`).catch(explainRefusal);
 }
 
-/** What the daemon has raised it raises again while its endpoints stand. */
-async function warnRaised(namespace: Namespace, limits: Partial<Limits>): Promise<void> {
+/** What the daemon has raised is somebody's own from now on, until its last endpoint is gone. */
+async function warnTaken(namespace: Namespace, limits: Partial<Limits>): Promise<void> {
   const { raised } = namespace.journal.read().memory;
-  const again = (['subflows', 'addAddrAccepted'] as const).filter((limit) => {
+  const taken = (['subflows', 'addAddrAccepted'] as const).filter((limit) => {
     const [to, wanted] = [raised[limit]?.to, limits[limit]];
     return to !== undefined && wanted !== undefined && wanted < to;
   });
-  if (again.length === 0 || (await askStatus(namespace).catch(() => true)) === null) return;
-  const names = again.map((limit) => (limit === 'subflows' ? 'subflows' : 'add_addr_accepted'));
+  if (taken.length === 0 || (await askStatus(namespace).catch(() => true)) === null) return;
+  const names = taken.map((limit) => (limit === 'subflows' ? 'subflows' : 'add_addr_accepted'));
   warn(
-    `the daemon has raised ${names.join(' and ')} and will do so again while its endpoints stand; ` +
+    `the daemon has raised ${names.join(' and ')}, and will not do so again while its endpoints stand; ` +
       '"limits: leave" or numbers in /etc/multihomed/config.yaml decide for good',
   );
 }

@@ -132,7 +132,7 @@ function attend(visit: Visit): void {
       const each = text.slice(0, end);
       text = text.slice(end + 1);
       const request = parse(each);
-      if (!watch(visit, request)) client.write(line(await respond(visit, request)));
+      if (!watch(visit, request)) client.write(line(await patient(visit, respond(visit, request))));
       if (client.writableNeedDrain) await drained(client);
       await turn();
     }
@@ -141,6 +141,14 @@ function attend(visit: Visit): void {
     if (ended) client.end();
     else client.resume();
   };
+}
+
+/** Whoever waits for our answer is not silent. */
+async function patient<Answer>({ client, watchers }: Visit, answer: Promise<Answer>): Promise<Answer> {
+  client.setTimeout(0);
+  const answered = await answer;
+  if (!watchers.has(client)) client.setTimeout(SILENCE);
+  return answered;
 }
 
 let last: Promise<void> = Promise.resolve();

@@ -180,7 +180,7 @@ describe('endpoint and limits', () => {
     expect(deleted.stderr).toMatch(/belongs to multihomed, which will put it back/);
     expect(deleted.code).toBe(0);
     const limits = await command(lab.host, words('limits set subflows 3'));
-    expect(limits.stderr).toMatch(/has raised subflows and will do so again/);
+    expect(limits.stderr).toMatch(/has raised subflows, and will not do so again/);
     await daemon.stop();
     expect((await command(lab.host, words('endpoint flush'))).stderr).not.toMatch(/which will put/);
   });
