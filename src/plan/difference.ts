@@ -137,6 +137,7 @@ const asNewRule = (rule: PolicyRule): NewPolicyRule => ({
   suppressPrefixLength: rule.suppressPrefixLength,
   protocol: rule.protocol,
   action: rule.action,
+  ...(rule.exact ? { exact: rule.exact } : {}),
 });
 
 /** By this hop; without one the kernel compares none. */

@@ -108,3 +108,20 @@ test('flags that somebody else changes are set again', async ({ lab }) => {
   await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
   expect(lab.host.endpoints()[0]?.id).toBe(id);
 });
+
+test.for(['to 192.0.2.9', 'iif lo', 'fwmark 7', 'tos 0x10', 'ipproto tcp dport 80'])(
+  'a narrower policy rule under our protocol number goes (%s), and ours stays',
+  async (more, { lab }) => {
+    const eth = lab.cable('eth0').connect();
+    await lab.daemon({ 'eth*': 'subflow' });
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const before = lab.host.ip('rule show');
+    const monitor = await lab.monitor('rule');
+    lab.host.ip(
+      `rule add from ${eth.address()} ${more} lookup ${lab.host.table('eth0')} priority 8684 protocol 86`,
+    );
+    await expect.poll(() => monitor.texts().filter((each) => each.includes('Deleted'))).toHaveLength(1);
+    expect(lab.host.ip('rule show')).toBe(before);
+    expect(await stays(() => monitor.texts().length)).toBe(2);
+  },
+);

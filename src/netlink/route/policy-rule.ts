@@ -28,6 +28,9 @@ const FRA_IP_PROTO = 22;
 const FRA_SPORT_RANGE = 23;
 const FRA_DPORT_RANGE = 24;
 
+/** The last of those that no program has for itself, linux/rtnetlink.h. */
+const RTPROT_STATIC = 4;
+
 export interface PolicyRule {
   readonly family: Family;
   readonly priority: number;
@@ -48,6 +51,8 @@ export interface PolicyRule {
   readonly invert: boolean;
   /** Looks at what an address alone does not tell: mark, ports, user, type of service, protocol. */
   readonly narrow: boolean;
+  /** fib_rule_hdr and attributes as they came, of one that has a maker and says more than the rest of this; else absent. */
+  readonly exact?: Buffer;
 }
 
 export function decodePolicyRule(message: Message): PolicyRule | null {
@@ -60,7 +65,7 @@ export function decodePolicyRule(message: Message): PolicyRule | null {
   const destination = attributes.bytes(FRA_DST);
   const suppress = attributes.u32(FRA_SUPPRESS_PREFIXLEN);
   const narrow = [FRA_FWMASK, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_UID_RANGE, FRA_L3MDEV];
-  return {
+  const rule = {
     family,
     priority: attributes.u32(FRA_PRIORITY) ?? 0,
     source: source ? readAddress(family, source) : null,
@@ -78,6 +83,9 @@ export function decodePolicyRule(message: Message): PolicyRule | null {
       payload.readUInt8(3) !== 0 ||
       narrow.some((type) => (type === FRA_L3MDEV ? attributes.u8(type) === 1 : attributes.has(type))),
   };
+  const more =
+    rule.narrow || rule.invert || rule.destination !== null || rule.iif !== null || rule.oif !== null;
+  return more && rule.protocol > RTPROT_STATIC ? { ...rule, exact: Buffer.from(payload) } : rule;
 }
 
 /** A policy rule that we make, or delete: one source address as a rule, one table. */
@@ -91,10 +99,22 @@ export interface NewPolicyRule {
   readonly protocol: number;
   /** FR_ACT_*; left out: a look-up. */
   readonly action?: number;
+  /** As PolicyRule has it: for deletion. */
+  readonly exact?: Buffer;
 }
 
-/** Every attribute is always sent: what a deletion leaves out is a wildcard, and it takes the first that matches. */
+/**
+ * What a deletion leaves out is a wildcard, and it takes the first policy rule that matches: all that we ever say is
+ * sent, and of a rule that says more all that it said, but for what the kernel noted in its header.
+ */
 function encodePolicyRule(rule: NewPolicyRule): Buffer {
+  const { exact } = rule;
+  if (exact)
+    return new Writer()
+      .bytes(exact.subarray(0, 8))
+      .u32(readU32(exact, 8) & FIB_RULE_INVERT)
+      .bytes(exact.subarray(12))
+      .done();
   const writer = new Writer()
     .u8(familyNumber(rule.family))
     .u8(0)
