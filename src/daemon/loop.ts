@@ -109,7 +109,7 @@ export class Loop {
 
   reload(configuration: Configuration): void {
     this.#configuration = configuration;
-    this.#memory = { ...this.#memory, resting: false, failures: new Map() };
+    this.#memory = { ...this.#memory, resting: false, failures: new Map(), slots: Infinity };
     this.#parts.hooks.reload(configuration.hooks);
     this.wake(ALL_PARTS);
   }

@@ -22,9 +22,14 @@ export function learn(memory: Memory, snapshot: Snapshot): Memory {
     owned.set(added.id, dropped ? { ...added, flags: added.flags & ~dropped } : added);
   }
   const raised = learnLimits(memory, snapshot);
+  // A count that others changed while it was made may have been too low.
+  const slots = Math.max(memory.slots, snapshot.endpoints.length);
   const same =
-    owned.size === memory.owned.size && unknownFlags === memory.unknownFlags && raised === memory.raised;
-  return same ? memory : { ...memory, owned, unknownFlags, raised };
+    owned.size === memory.owned.size &&
+    unknownFlags === memory.unknownFlags &&
+    raised === memory.raised &&
+    slots === memory.slots;
+  return same ? memory : { ...memory, owned, unknownFlags, raised, slots };
 }
 
 /** Whoever changes a limit that we raised has it, until our last endpoint is gone. */

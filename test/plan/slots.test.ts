@@ -27,6 +27,16 @@ describe('slots', () => {
     expect(host.endpoints.map(({ address }) => address)).toEqual(['10.2.0.5', '10.0.0.5', '10.1.0.5']);
   });
 
+  test('a count that was too low is mended by what is seen to stand', () => {
+    const host = many(8);
+    host.memory = { ...host.memory, slots: 7 };
+    for (let i = 1; i <= 8; i++) host.endpoint(`198.51.100.${i}`, 100 + i);
+    host.settle();
+    for (let i = 1; i <= 8; i++) host.withoutEndpoint(100 + i);
+    host.settle();
+    expect(host.endpoints).toHaveLength(8);
+  });
+
   test('an uplink without one says so, and gets the next that is free', () => {
     const host = settled(many(9));
     expect(host.states.at(-1)).toBe('eth8 10.8.0.5: no free slot');
@@ -179,6 +189,22 @@ describe('limits', () => {
     host.endpoints = [];
     host.turn(2, 'down').turn(3, 'down');
     expect(last(host)).toBe('limits set add_addr_accepted 0 subflows 2');
+  });
+
+  test('stay where an administrator set them to what they were before', () => {
+    const host = settled();
+    host.limits = { subflows: 2, addAddrAccepted: 0 };
+    expect(last(host)).toBeUndefined();
+  });
+
+  test('are raised by a successor where nobody knows whether they were', () => {
+    const host = settled();
+    const { subflows, addAddrAccepted } = host.memory.raised;
+    for (const raised of [subflows!, addAddrAccepted!]) expect(raised.granted).toBe(true);
+    const asked = { ...host.memory.raised, subflows: { ...subflows!, granted: false } };
+    host.memory = { ...host.memory, raised: asked };
+    host.limits = { subflows: 2, addAddrAccepted: 8 };
+    expect(last(host)).toBe('limits set subflows 8');
   });
 
   test('stay where an administrator changed them meanwhile', () => {
