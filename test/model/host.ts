@@ -18,6 +18,7 @@ import { goesItsWay, wantedUplinks } from './expected.ts';
 import { ModelKernel, MPTCP_FAMILY } from './kernel.ts';
 import { Line } from './requester.ts';
 import { SLOTS } from './endpoints.ts';
+import type { ModelEndpoint } from './state.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const quiet = (): void => undefined;
@@ -136,6 +137,15 @@ export class Host {
 
   #journal(): Journal {
     return new Journal(`${this.#folder}/journal`, { boot: 'b', namespace: '1' });
+  }
+
+  /** The same in all that can be seen as one that is written down, and was taken away meanwhile. */
+  isAsWritten({ id, address, ifindex, flags }: ModelEndpoint): boolean {
+    const written = this.#journal().read().memory.owned.get(id);
+    const fixed = 1 | 2;
+    return (
+      written?.address === address && written.ifindex === ifindex && ((written.flags ^ flags) & fixed) === 0
+    );
   }
 
   /** What a limit is written down to be raised to, asked for or not yet. */

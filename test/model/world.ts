@@ -74,12 +74,18 @@ export class World {
       case 'foreign endpoint': {
         this.meddled = true;
         const [address] = addressPool(op.slot)[op.which]!;
-        addEndpoint(
+        const added = addEndpoint(
           state,
           { id: 0, address, ifindex: this.link(op.slot)?.index ?? 0, flags: op.flags, port: 0 },
           'world',
           kernel.lies,
         );
+        if (added && this.#host.isAsWritten(added)) {
+          state.endpoints = state.endpoints.map((each) =>
+            each === added ? { ...each, maker: 'daemon' } : each,
+          );
+          state.saw('an endpoint of a neighbour’s just as ours was');
+        }
         return;
       }
       case 'take endpoint': {
