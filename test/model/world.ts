@@ -74,13 +74,14 @@ export class World {
       case 'foreign endpoint': {
         this.meddled = true;
         const [address] = addressPool(op.slot)[op.which]!;
-        const added = addEndpoint(
+        addEndpoint(
           state,
           { id: 0, address, ifindex: this.link(op.slot)?.index ?? 0, flags: op.flags, port: 0 },
           'world',
           kernel.lies,
         );
-        if (added && this.#host.isAsWritten(added)) {
+        const added = state.endpoints.find((each) => each.address === address)!;
+        if (this.#host.isAsWritten(added)) {
           state.endpoints = state.endpoints.map((each) =>
             each === added ? { ...each, maker: 'daemon' } : each,
           );
