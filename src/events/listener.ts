@@ -30,10 +30,11 @@ const GROUPS = [
   RTNLGRP_NEXTHOP,
 ];
 
+/** Bytes, of which the kernel gives what the caller may have. */
+const RECEIVE_BUFFER = 8 << 20;
+
 export interface ListenerOptions {
   readonly netns?: string | undefined;
-  /** Bytes; default 8 MiB, of which the kernel gives what the caller may have. */
-  readonly receiveBuffer?: number;
   /** `touched`: the links that it happened to; null: any may be. */
   readonly onStale: (parts: Iterable<Part>, touched: Iterable<number> | null) => void;
   readonly onOverrun: () => void;
@@ -50,7 +51,7 @@ export function listen(options: ListenerOptions): NetlinkSocket {
   const socket = openNetlink({
     protocol: NETLINK_ROUTE,
     ...(options.netns === undefined ? {} : { netns: options.netns }),
-    receiveBuffer: options.receiveBuffer ?? 8 << 20,
+    receiveBuffer: RECEIVE_BUFFER,
     onBatch: (buffer, spans) => {
       const { parts, touched } = staleAfterAll(buffer, spans, options.own);
       if (parts.size > 0) options.onStale(parts, touched);

@@ -121,3 +121,13 @@ test('with other rules: the difference alone', async ({ lab }) => {
   expect(new Set(lab.host.rules().map(({ src }) => src))).toEqual(new Set([eth.address()]));
   expect(lab.host.routes().map(({ dev }) => dev)).not.toContain(wwan.device);
 });
+
+test('what carries our protocol number is ours wherever it is, and goes with a flush', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const daemon = await lab.daemon({ 'eth*': 'subflow' });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  // In a table that the daemon has no reason to look into.
+  lab.host.ip(`route add 198.51.100.0/24 via ${eth.gateway()} dev eth0 table 4711 proto 86`);
+  await daemon.command('flush', '--force');
+  expect(lab.host.routeWords()).toEqual([]);
+});

@@ -66,6 +66,8 @@ async function replaced({ host }: Lab, { eth, daemon, manager, ours }: Both): Pr
     expect(times).toBeLessThan(10);
     for (let again = 0; again < 5; again++) manager.nmcli('device', 'reapply', 'eth0');
   }
+  // What it takes away is put back ten times at most, each an addition and what had to go for it.
+  expect(endpointDeeds(daemon)).toBeLessThanOrEqual(2 + 2 * 10);
   // The kernel says nothing of endpoints: at the latest after half a minute the daemon looks by itself.
   await daemon.reload();
   for (const address of [eth.address(), eth.address(6)])

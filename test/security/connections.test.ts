@@ -1,6 +1,6 @@
 /** What a user's connections cost everybody else. */
 import { expect } from 'vitest';
-import { reaction, test } from './attacker.ts';
+import { test, usualReaction } from './attacker.ts';
 
 test('a thousand connections of a user hold up neither the daemon nor who asks what they would lose', async ({
   lab,
@@ -26,9 +26,8 @@ print('open', len(kept), flush=True)
 sys.stdin.read()
 `;
   expect(await attack(many, { args: [server] }).says('open')).toBe('1000');
-  const times: number[] = [];
-  for (let i = 0; i < 3; i++) times.push(await reaction(lab, cable));
-  expect(Math.min(...times)).toBeLessThan(2000);
+  const time = await usualReaction(lab, cable);
+  expect(time).toBeLessThan(2000);
   const before = lab.host.endpoints();
   const flush = await daemon.command('flush');
   expect(flush.stderr).toContain('1000 open MPTCP connections');

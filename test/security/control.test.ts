@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { reaction, socketOf, test } from './attacker.ts';
+import { socketOf, test, usualReaction } from './attacker.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
@@ -274,10 +274,9 @@ print('begun', flush=True)
 sys.stdin.read()
 `;
     await attack(flood, { args: [socketOf(lab)] }).says('begun');
-    const times: number[] = [];
-    for (let i = 0; i < 3; i++) times.push(await reaction(lab, cable));
-    // There and back again are two. The best of three: the flood takes its share of the processors, too.
-    expect(Math.min(...times)).toBeLessThan(2000);
+    const time = await usualReaction(lab, cable);
+    // There and back again are two. The middle of three: the flood takes its share of the processors, too.
+    expect(time).toBeLessThan(2000);
     expect(daemon.runs).toBe(true);
   });
 });
