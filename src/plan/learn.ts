@@ -21,7 +21,7 @@ export function learn(memory: Memory, snapshot: Snapshot): Memory {
     unknownFlags |= dropped;
     owned.set(added.id, dropped ? { ...added, flags: added.flags & ~dropped } : added);
   }
-  const raised = learnLimits(memory, snapshot);
+  const raised = learnLimits(memory.raised, snapshot.limits, owned.size === 0);
   // A count that others changed while it was made may have been too low.
   const slots = Math.max(memory.slots, snapshot.endpoints.length);
   const same =
@@ -33,11 +33,11 @@ export function learn(memory: Memory, snapshot: Snapshot): Memory {
 }
 
 /** Whoever changes a limit that we raised has it, until our last endpoint is gone. */
-function learnLimits({ raised, owned }: Memory, { limits }: Snapshot): Memory['raised'] {
+function learnLimits(raised: Memory['raised'], limits: Limits, idle: boolean): Memory['raised'] {
   const now: { -readonly [limit in keyof Limits]?: Raised } = {};
   const names = Object.keys(raised) as (keyof Limits)[];
   for (const name of names) {
-    const known = learnLimit(raised[name]!, limits[name], owned.size === 0);
+    const known = learnLimit(raised[name]!, limits[name], idle);
     if (known) now[name] = known;
   }
   return names.every((name) => now[name] === raised[name]) ? raised : now;

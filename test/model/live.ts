@@ -35,6 +35,14 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
     host.daemon.line.life = null;
     host.daemon.line.losses = 0;
     host.hearAgain();
+    if (history.steps.every(({ op }) => TOLD.has(op))) {
+      await host.pass(SOON);
+      const { failures, contested } = host.daemon.loop.view!.memory;
+      host.kernel.state.saw('judged within a second');
+      // What was refused, and what others keep removing, has its own times.
+      if (failures.size === 0 && contested.size === 0 && host.audience.slowness === 0)
+        found.push(...faults(host, world).map((each) => `a second later: ${each}`));
+    }
     await host.pass(LONG);
     found.push(...faults(host, world));
     found.push(...(await stillness(host)));
@@ -48,6 +56,24 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
   }
   return found;
 }
+
+/** Within it what the kernel tells of is answered. */
+const SOON = 1_000;
+/** What comes with an event; the kernel says nothing of endpoints and limits, or of a default that ends with time. */
+const TOLD: ReadonlySet<Step['op']> = new Set<Step['op']>([
+  ...([
+    'link',
+    'recreate',
+    'rename',
+    'address',
+    'default',
+    'route in our table',
+    'multipath',
+    'nexthop',
+  ] as const),
+  ...(['split', 'policy rule', 'remove policy rules', 'take policy rule', 'take route'] as const),
+  ...(['reload', 'flush', 'kill', 'restart', 'deaf', 'hear'] as const),
+]);
 
 /** An uplink is five changes up, or down, and the limits' two; a step moves few of them, a new configuration all. */
 function mostChanges({ steps, opening }: History, { crashes }: Host): number {

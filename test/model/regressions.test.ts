@@ -22,6 +22,14 @@ const history = (words: Partial<History>): History => ({
 });
 
 const HISTORIES: Readonly<Record<string, History>> = {
+  'a limit that a killed daemon had put back is nobody else’s': history({
+    configuration: 3,
+    steps: [
+      { op: 'crash', after: 6, unheard: true, when: 'midway' },
+      { op: 'flush', when: 'settled' },
+      { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 'settled' },
+    ],
+  }),
   'of several addresses of one link hooks know which one went': history({
     configuration: 1,
     steps: [
