@@ -194,7 +194,13 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
 
 /** The implicit endpoint whose id it was to have may have gone meanwhile: then the kernel takes an id of its own. */
 async function givenId(added: Endpoint, { generic, mptcp }: Kernel): Promise<Done> {
-  const standing = await dumpEndpoints(generic, mptcp);
+  // It stands: whatever comes of the question, the addition was no failure.
+  const standing = await dumpEndpoints(generic, mptcp).catch(noEndpoints);
   const found = standing.find((each) => isThat(added, each));
   return found && found.id !== added.id ? { id: found.id } : {};
+}
+
+function noEndpoints(error: unknown): readonly Endpoint[] {
+  if (error instanceof NetlinkError) return [];
+  throw error;
 }

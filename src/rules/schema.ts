@@ -50,7 +50,7 @@ const words = <const T extends readonly [string, ...string[]]>(list: T, what: st
       }
     })
     .meta({ pattern: `^[ ,]*(?:${list.join('|')})(?:[ ,]+(?:${list.join('|')}))*[ ,]*$` });
-  return z.union([text, z.array(z.enum(list, { error: expected })).min(1, { error: expected })], {
+  return z.union([text, someOf(z.enum(list, { error: expected }), expected)], {
     error: expected,
   });
 };
@@ -59,6 +59,16 @@ export function splitWords(value: string | readonly string[]): string[] {
   const list = typeof value === 'string' ? value.split(/[\s,]+/) : value;
   return [...new Set(list.filter((word) => word !== ''))];
 }
+
+/**
+ * Of these at least one. Zod's own bounds of length are compared before the type is known: a map with a key `length` that
+ * is a map throws.
+ */
+const someOf = <Each extends z.ZodType>(each: Each, error: string) =>
+  z
+    .array(each, { error })
+    .refine((list) => list.length > 0, { error })
+    .meta({ minItems: 1 });
 
 const whole = (low: number, high: number, error: string) =>
   z.int({ error }).min(low, { error }).max(high, { error });
@@ -136,7 +146,13 @@ export const hooksSchema = z.strictObject(
       .optional(),
     user: z
       .union(
-        [z.string({ error: USER }).min(1, { error: USER }), z.int({ error: USER }).min(0, { error: USER })],
+        [
+          z
+            .string({ error: USER })
+            .refine((name) => name !== '', { error: USER })
+            .meta({ minLength: 1 }),
+          z.int({ error: USER }).min(0, { error: USER }),
+        ],
         {
           error: USER,
         },
@@ -144,7 +160,7 @@ export const hooksSchema = z.strictObject(
       .describe('Whom hooks run as')
       .optional(),
     path: z
-      .union([folder, z.array(folder, { error: FOLDER }).min(1, { error: FOLDER })], { error: FOLDER })
+      .union([folder, someOf(folder, FOLDER)], { error: FOLDER })
       .describe('Folders of hooks, in order of precedence')
       .optional(),
   },

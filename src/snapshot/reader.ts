@@ -39,12 +39,17 @@ export interface ReaderOptions {
   readonly questions: (base: Base) => readonly Question[];
 }
 
+/** An index is used again, by another link. */
+const sameLink = ({ index, name, hardware, parent }: Link): string =>
+  [index, name, hardware, parent?.bus, parent?.device].join(' ');
+
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 
 export class SnapshotReader {
   readonly #options: ReaderOptions;
   #last: Snapshot | null = null;
-  #drivers = new Map<number, string | null>();
+  /** By link. */
+  #drivers = new Map<string, string | null>();
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -101,15 +106,18 @@ export class SnapshotReader {
 
   async #readDrivers(links: ReadonlyMap<number, Link>): Promise<ReadonlyMap<number, string>> {
     const { sysfs } = this.#options;
-    const known = new Map<number, string | null>();
+    const known = new Map<string, string | null>();
+    const drivers = new Map<number, string>();
     await Promise.all(
       [...links.values()].map(async (link) => {
-        const before = this.#drivers.get(link.index);
-        known.set(link.index, before === undefined ? await readDriver(link, sysfs) : before);
+        const before = this.#drivers.get(sameLink(link));
+        const driver = before === undefined ? await readDriver(link, sysfs) : before;
+        known.set(sameLink(link), driver);
+        if (driver !== null) drivers.set(link.index, driver);
       }),
     );
     this.#drivers = known;
-    return new Map([...known].filter((entry): entry is [number, string] => entry[1] !== null));
+    return drivers;
   }
 
   /** The first time every table is looked at: an earlier run may have used others. */

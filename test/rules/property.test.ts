@@ -79,6 +79,15 @@ describe('property: any text', () => {
   });
 });
 
+test.each(['{"eth0": {"length": {}}}', '{"eth0": {"flags": {"length": {}}}}'])(
+  'a map with a length is no list, and no error of ours: %s',
+  (rules) => {
+    const { problems } = validateFile({ file: 'f', text: `{"rules": ${rules}}` }, false);
+    expect(problems.length).toBeGreaterThan(0);
+    for (const problem of problems) expect(formatProblem(problem)).toMatch(/^f:1:\d+: found /);
+  },
+);
+
 const flags = fc.constantFrom<string[]>(
   ['subflow'],
   ['subflow', 'backup'],
