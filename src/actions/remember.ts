@@ -13,8 +13,14 @@ export function intend(memory: Memory, action: Action, snapshot: Snapshot): Memo
     const owned = new Map(memory.owned).set(action.endpoint.id, action.endpoint);
     return { ...memory, owned, lastId: action.implicit ? memory.lastId : action.endpoint.id };
   }
-  if (action.kind !== 'limits set' || !action.raised) return memory;
+  if (action.kind !== 'limits set') return memory;
   const raised = { ...memory.raised };
+  if (!action.raised) {
+    // From here on it may be what it was, without anybody else's doing.
+    for (const name of Object.keys(action.limits) as (keyof Limits)[])
+      if (raised[name]) raised[name] = { ...raised[name], granted: false };
+    return { ...memory, raised };
+  }
   for (const [name, to] of Object.entries(action.limits) as [keyof Limits, number][])
     raised[name] = { from: raised[name]?.from ?? snapshot.limits[name], before: snapshot.limits[name], to };
   return { ...memory, raised };

@@ -22,6 +22,25 @@ const history = (words: Partial<History>): History => ({
 });
 
 const HISTORIES: Readonly<Record<string, History>> = {
+  'a limit that was put back while endpoints stand, and the answer lost, is nobody else’s': history({
+    steps: [
+      { op: 'take endpoint', nth: 0, when: 'settled' },
+      { op: 'lose answers', count: 1, when: 'settled' },
+      { op: 'take endpoint', nth: 0, when: 'settled' },
+      { op: 'default', slot: 3, family: 'ipv4', gateway: 1, metric: 0, verb: 'add', when: 0 },
+      { op: 'reload', configuration: 1, when: 0 },
+      {
+        op: 'default',
+        slot: 0,
+        family: 'ipv4',
+        gateway: 0,
+        metric: 0,
+        verb: 'add',
+        table: 77,
+        when: 'settled',
+      },
+    ],
+  }),
   'a limit that a killed daemon had put back is nobody else’s': history({
     configuration: 3,
     steps: [
