@@ -167,6 +167,8 @@ export class Host {
   #deliver(): void {
     const at = this.chance.below(this.#late.length);
     if (at > 0) this.kernel.state.saw('events in another order');
+    // Heard, and not looked at yet.
+    this.changed = true;
     this.#late.splice(at, 1)[0]?.();
   }
 
