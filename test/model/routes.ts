@@ -155,14 +155,17 @@ function findDeleted(state: State, words: RouteWords): ModelRoute {
   return agreeing.reduce((best, each) => (each.metric < best.metric ? each : best));
 }
 
-/** IPv4 compares all hops that are named; a nexthop object's are not to be named by IPv4, and not looked at by IPv6. */
+/**
+ * IPv4 compares all hops that are named, and a single one with the first alone (`ip route del default via B dev b` of
+ * two: ESRCH); a nexthop object's are not to be named by IPv4, and not looked at by IPv6.
+ */
 function namesHops(words: RouteWords, each: ModelRoute): boolean {
   if (words.nexthop !== undefined) return words.nexthop === each.nexthop;
   if (words.hops.length === 0) return true;
   if (each.nexthop !== undefined) return each.family === 'ipv6';
   if (words.hops.length > 1 && words.hops.length !== each.hops.length) return false;
   return words.hops.every((hop, at) => {
-    const its = words.hops.length > 1 ? [each.hops[at]!] : each.hops;
+    const its = words.hops.length > 1 || each.family === 'ipv4' ? each.hops.slice(at, at + 1) : each.hops;
     return its.some(
       (one) => one.ifindex === hop.ifindex && (hop.gateway === null || one.gateway === hop.gateway),
     );
