@@ -57,6 +57,8 @@ describe('the last line', () => {
 describe('--once', () => {
   test('names an endpoint that was refused, with code 2', async ({ lab }) => {
     lab.cable('eth0').connect();
+    // On 6.1 a link has its carrier a little later.
+    await expect.poll(() => lab.host.ip('link show eth0')).toContain('state UP');
     await occupied(lab);
     const { code, stderr } = await lab.prepare(PORT, { args: ['--once'] }).finished();
     expect([code, lastLine(stderr)]).toEqual([2, expect.stringContaining('EADDRINUSE')]);
