@@ -123,6 +123,8 @@ export class Loop {
   /** Removes all that is owned, and makes nothing until the next reload. @returns what was done */
   async flush(): Promise<string[]> {
     this.#memory = { ...this.#memory, resting: true };
+    // Killed from here on, its successor goes on with it.
+    this.#write();
     this.#flushed = [];
     this.#parts.reader.forget();
     this.wake(ALL_PARTS);

@@ -106,6 +106,14 @@ test('a flush says what it removed, and nothing that was added while it was aske
   expect(done.filter((each) => each.startsWith('endpoint delete'))).toHaveLength(3);
 });
 
+test('a flush that is killed at its begin is gone on with', async () => {
+  void host.daemon.loop.flush();
+  host.kill();
+  await host.settle();
+  expect(host.resting).toBe(true);
+  expect(host.kernel.state.endpoints).toEqual([]);
+});
+
 test('who waits where nothing is to be done waits for one look', async () => {
   const { loop } = host.daemon;
   const waits = [loop.settled()];
