@@ -139,8 +139,10 @@ export class Host {
     return new Journal(`${this.#folder}/journal`, { boot: 'b', namespace: '1' });
   }
 
-  /** The same in all that can be seen as one that is written down, and was taken away meanwhile. */
+  /** The same in all that can be seen as one that is written down, and that somebody else took away meanwhile. */
   isAsWritten({ id, address, ifindex, flags }: ModelEndpoint): boolean {
+    const deeds = this.kernel.done.filter((each) => /^endpoint (?:add|delete) /.test(each));
+    if (deeds.findLast((each) => each.split(' ')[2] === address)?.startsWith('endpoint delete')) return false;
     const written = this.#journal().read().memory.owned.get(id);
     const fixed = 1 | 2;
     return (
