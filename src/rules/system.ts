@@ -24,8 +24,11 @@ const refuse: Loader = (path) => {
  * that were checked. Rejects with what the kernel says where that file cannot be read.
  */
 export async function loadFirst(files: readonly TrustedFile[]): Promise<string | null> {
-  // Loaded here: a daemon needs it at its start and at a reload alone.
-  const { cosmiconfig } = await import('cosmiconfig');
+  // Loaded here: a daemon needs it at its start and at a reload alone. Through `default`: esbuild gives an import() of
+  // a CommonJS module no other name (grep -n 'export default require_dist' dist/parts/*.js).
+  const {
+    default: { cosmiconfig },
+  } = await import('cosmiconfig');
   const explorer = elsewhere(() =>
     cosmiconfig('multihomed', {
       searchPlaces: files.map(({ fd }) => String(fd)),
