@@ -58,7 +58,7 @@ export class Host {
     const flags = words.flags ?? UP;
     this.links.set(index, {
       ...{ index, name, altnames: [], flags, usable: (flags & UP) === UP, loopback: false },
-      ...{ pointToPoint: false, kind: null, master: null, hardware: '', parent: null },
+      ...{ pointToPoint: false, kind: null, master: null, group: 0, hardware: '', parent: null },
       ...words,
     });
     return this;
@@ -215,7 +215,9 @@ export class Host {
       case 'policy-rule add':
         this.policyRules.push({
           ...action.policyRule,
-          ...{ destination: null, action: 1, iif: null, oif: null, fwmark: 0, invert: false, narrow: false },
+          ...{ destination: null, destinationLength: 0, action: 1, goto: null, suppressGroup: null },
+          ...{ iif: null, oif: null, fwmark: 0, fwmask: 0, uids: null, l3mdev: false, header: false },
+          ...{ invert: false, narrow: false },
         });
         return;
       case 'policy-rule delete':

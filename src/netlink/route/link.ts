@@ -21,6 +21,7 @@ const IFLA_IFNAME = 3;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_STATS64 = 23;
+const IFLA_GROUP = 27;
 const IFLA_EXT_MASK = 29;
 const IFLA_PROP_LIST = 52;
 const IFLA_ALT_IFNAME = 53;
@@ -44,6 +45,8 @@ export interface Link {
   readonly kind: string | null;
   /** Index of the bridge, bond or VRF it belongs to. */
   readonly master: number | null;
+  /** Interface group: `ip link set dev eth0 group 5`. */
+  readonly group: number;
   /** Hardware address as sysfs writes it, `02:00:5e:10:00:01`; empty where it has none. */
   readonly hardware: string;
   /** The device that it is made of, as sysfs names it (since Linux 5.14). */
@@ -76,6 +79,7 @@ export function decodeLink(message: Message): Link | null {
     pointToPoint: (flags & (IFF_POINTOPOINT | IFF_NOARP)) !== 0,
     kind: attributes.nested(IFLA_LINKINFO)?.string(IFLA_INFO_KIND) ?? null,
     master: attributes.u32(IFLA_MASTER) ?? null,
+    group: attributes.u32(IFLA_GROUP) ?? 0,
     hardware: (attributes.bytes(IFLA_ADDRESS)?.toString('hex') ?? '').replace(/(..)(?=.)/g, '$1:'),
     parent: bus && device ? { bus, device } : null,
   };

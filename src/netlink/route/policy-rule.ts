@@ -11,12 +11,20 @@ const RTM_GETRULE = 34;
 
 const FIB_RULE_INVERT = 2;
 export const FR_ACT_TO_TBL = 1;
+export const FR_ACT_GOTO = 2;
+export const FR_ACT_NOP = 3;
+export const FR_ACT_BLACKHOLE = 6;
+export const FR_ACT_UNREACHABLE = 7;
+export const FR_ACT_PROHIBIT = 8;
 
 const FRA_DST = 1;
 const FRA_SRC = 2;
 const FRA_IIFNAME = 3;
+const FRA_GOTO = 4;
 const FRA_PRIORITY = 6;
 const FRA_FWMARK = 10;
+const FRA_TUN_ID = 12;
+const FRA_SUPPRESS_IFGROUP = 13;
 const FRA_SUPPRESS_PREFIXLEN = 14;
 const FRA_TABLE = 15;
 const FRA_FWMASK = 16;
@@ -27,6 +35,8 @@ const FRA_PROTOCOL = 21;
 const FRA_IP_PROTO = 22;
 const FRA_SPORT_RANGE = 23;
 const FRA_DPORT_RANGE = 24;
+const FRA_DSCP = 25;
+const FRA_FLOWLABEL = 26;
 
 /** The last of those that no program has for itself, linux/rtnetlink.h. */
 const RTPROT_STATIC = 4;
@@ -37,17 +47,31 @@ export interface PolicyRule {
   /** null: from all. */
   readonly source: string | null;
   readonly sourceLength: number;
+  /** null: to all. */
   readonly destination: string | null;
+  readonly destinationLength: number;
   readonly table: number;
   /** FR_ACT_*: 1 looks a table up. */
   readonly action: number;
+  /** Priority of the rule that FR_ACT_GOTO leads to; null: it leads nowhere else. */
+  readonly goto: number | null;
   /** Routes with a prefix this short are not taken from the table; null: all are. */
   readonly suppressPrefixLength: number | null;
+  /** Routes through an interface of this group are not taken from the table; null: all are. */
+  readonly suppressGroup: number | null;
   /** FRA_PROTOCOL: who made it. */
   readonly protocol: number;
   readonly iif: string | null;
   readonly oif: string | null;
   readonly fwmark: number;
+  /** Bits of the mark that are compared; 0: none. */
+  readonly fwmask: number;
+  /** User ids of the sockets that it is for, first and last; null: of all. */
+  readonly uids: readonly [number, number] | null;
+  /** Sends packets of a VRF into that VRF's table. */
+  readonly l3mdev: boolean;
+  /** Looks at a header: type of service, protocol, ports, tunnel id, flow label. */
+  readonly header: boolean;
   readonly invert: boolean;
   /** Looks at what an address alone does not tell: mark, ports, user, type of service, protocol. */
   readonly narrow: boolean;
@@ -63,30 +87,50 @@ export function decodePolicyRule(message: Message): PolicyRule | null {
   const attributes = new Attributes(payload.subarray(12));
   const source = attributes.bytes(FRA_SRC);
   const destination = attributes.bytes(FRA_DST);
-  const suppress = attributes.u32(FRA_SUPPRESS_PREFIXLEN);
-  const narrow = [FRA_FWMASK, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_UID_RANGE, FRA_L3MDEV];
+  const fwmark = attributes.u32(FRA_FWMARK) ?? 0;
+  const fwmask = attributes.u32(FRA_FWMASK) ?? (fwmark ? 0xffff_ffff : 0);
+  const uids = attributes.bytes(FRA_UID_RANGE, 8);
+  const l3mdev = attributes.u8(FRA_L3MDEV) === 1;
+  const header =
+    payload.readUInt8(3) !== 0 ||
+    (attributes.u8(FRA_DSCP) ?? 0) !== 0 ||
+    [FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_TUN_ID, FRA_FLOWLABEL].some((type) =>
+      attributes.has(type),
+    );
   const rule = {
     family,
     priority: attributes.u32(FRA_PRIORITY) ?? 0,
     source: source ? readAddress(family, source) : null,
     sourceLength: payload.readUInt8(2),
     destination: destination ? readAddress(family, destination) : null,
+    destinationLength: payload.readUInt8(1),
     table: attributes.u32(FRA_TABLE) ?? payload.readUInt8(4),
     action: payload.readUInt8(7),
-    suppressPrefixLength: suppress === undefined || suppress === 0xffff_ffff ? null : suppress,
+    goto: attributes.u32(FRA_GOTO) ?? null,
+    suppressPrefixLength: unless(0xffff_ffff, attributes.u32(FRA_SUPPRESS_PREFIXLEN)),
+    suppressGroup: unless(0xffff_ffff, attributes.u32(FRA_SUPPRESS_IFGROUP)),
     protocol: attributes.u8(FRA_PROTOCOL) ?? 0,
     iif: attributes.string(FRA_IIFNAME) ?? null,
     oif: attributes.string(FRA_OIFNAME) ?? null,
-    fwmark: attributes.u32(FRA_FWMARK) ?? 0,
+    fwmark,
+    fwmask,
+    uids: uids ? ([readU32(uids, 0), readU32(uids, 4)] as const) : null,
+    l3mdev,
+    header,
     invert: (readU32(payload, 8) & FIB_RULE_INVERT) !== 0,
-    narrow:
-      payload.readUInt8(3) !== 0 ||
-      narrow.some((type) => (type === FRA_L3MDEV ? attributes.u8(type) === 1 : attributes.has(type))),
+    narrow: fwmask !== 0 || uids !== undefined || l3mdev || header,
   };
   const more =
-    rule.narrow || rule.invert || rule.destination !== null || rule.iif !== null || rule.oif !== null;
+    rule.narrow ||
+    rule.invert ||
+    rule.goto !== null ||
+    rule.suppressGroup !== null ||
+    [rule.destination, rule.iif, rule.oif].some((each) => each !== null);
   return more && rule.protocol > RTPROT_STATIC ? { ...rule, exact: Buffer.from(payload) } : rule;
 }
+
+const unless = (nothing: number, value: number | undefined): number | null =>
+  value === undefined || value === nothing ? null : value;
 
 /** A policy rule that we make, or delete: one source address as a rule, one table. */
 export interface NewPolicyRule {

@@ -21,6 +21,10 @@ const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 export const RTN_UNICAST = 1;
+export const RTN_BLACKHOLE = 6;
+export const RTN_UNREACHABLE = 7;
+export const RTN_PROHIBIT = 8;
+export const RTN_THROW = 9;
 const RTNH_F_DEAD = 1;
 const RTNH_F_ONLINK = 4;
 const RTNH_F_LINKDOWN = 16;
@@ -46,6 +50,8 @@ export interface Hop {
   readonly onlink: boolean;
   /** The kernel does not use it: RTNH_F_DEAD or RTNH_F_LINKDOWN. */
   readonly dead: boolean;
+  /** Dead for want of a carrier alone: the kernel goes on using it unless ignore_routes_with_linkdown is set. */
+  readonly linkDown?: true;
 }
 
 export interface Route {
@@ -124,6 +130,7 @@ function decodeHop(family: Family, attributes: Attributes, ifindex: number, flag
         : null,
     onlink: (flags & RTNH_F_ONLINK) !== 0,
     dead: (flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) !== 0,
+    ...((flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) === RTNH_F_LINKDOWN ? { linkDown: true as const } : {}),
   };
 }
 
@@ -208,9 +215,9 @@ export async function deleteRoute(requester: Requester, route: NewRoute, operati
   await requester.request({ operation, type: RTM_DELROUTE, payload: encodeRoute(route, true) });
 }
 
-/** rtm_dst_len and rtm_tos, without reading the rest: one for a type of service is not for everybody's packets. */
-const isDefault = ({ payload }: Message): boolean =>
-  payload.length > 3 && payload.readUInt8(1) === 0 && payload.readUInt8(3) === 0;
+/** rtm_tos, without reading the rest: a route for a type of service is not for every packet. */
+const isForAll = ({ payload }: Message): boolean => payload.length > 3 && payload.readUInt8(3) === 0;
+const isDefault = (message: Message): boolean => isForAll(message) && message.payload.readUInt8(1) === 0;
 
 /** Filters are the kernel's own, under strict checking; 0 or absent: any. */
 export async function dumpRoutes(
@@ -222,6 +229,8 @@ export async function dumpRoutes(
     ifindex?: number;
     /** Those of prefix length 0; the kernel has no such filter. */
     defaultsOnly?: boolean;
+    /** Without those for a type of service. */
+    anyService?: boolean;
   },
 ): Promise<Route[]> {
   const writer = new Writer()
@@ -238,7 +247,7 @@ export async function dumpRoutes(
       operation: `route show${where}`,
       type: RTM_GETROUTE,
       payload: writer.done(),
-      ...(filter.defaultsOnly ? { keep: isDefault } : {}),
+      ...(filter.defaultsOnly ? { keep: isDefault } : filter.anyService ? { keep: isForAll } : {}),
     });
     return (
       messages

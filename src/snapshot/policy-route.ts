@@ -1,0 +1,185 @@
+/**
+ * Which route a packet takes by policy rules and tables, as the kernel decides it: net/core/fib_rules.c, and for the
+ * tables net/ipv4/fib_trie.c and net/ipv6/route.c. Pure: rules and routes in, the route and its rule out.
+ */
+import { inNetwork, type Family } from '../netlink/ip.ts';
+import {
+  FR_ACT_BLACKHOLE,
+  FR_ACT_GOTO,
+  FR_ACT_NOP,
+  FR_ACT_PROHIBIT,
+  FR_ACT_TO_TBL,
+  FR_ACT_UNREACHABLE,
+  type PolicyRule,
+} from '../netlink/route/policy-rule.ts';
+import {
+  RTN_BLACKHOLE,
+  RTN_PROHIBIT,
+  RTN_THROW,
+  RTN_UNICAST,
+  RTN_UNREACHABLE,
+  RT_TABLE_LOCAL,
+  RT_TABLE_MAIN,
+  type Hop,
+  type Route,
+} from '../netlink/route/route.ts';
+
+/** A packet that this host sends: no firewall mark, no type of service, no protocol or port that a rule could ask for. */
+export interface Packet {
+  readonly family: Family;
+  readonly source: string;
+  readonly destination: string;
+  /** User id of its socket; null: of none that a rule names. */
+  readonly uid?: number | null;
+}
+
+/** Routes by table. A table that is not there has not been read; an empty list is a table without routes. */
+export type Tables = ReadonlyMap<number, readonly Route[]>;
+
+export type PolicyRoute =
+  | {
+      readonly kind: 'route';
+      readonly rule: PolicyRule;
+      readonly route: Route;
+      /** null: the packet does not leave through a link (a local or broadcast route without one). */
+      readonly hop: Hop | null;
+    }
+  /** By a rule's action or a route's type. */
+  | {
+      readonly kind: 'refused';
+      readonly rule: PolicyRule;
+      readonly route: Route | null;
+      readonly code: RefusalCode;
+    }
+  /** The table that this rule leads to must be read first. */
+  | { readonly kind: 'unread'; readonly rule: PolicyRule }
+  | { readonly kind: 'none' };
+
+export type RefusalCode = 'EINVAL' | 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES';
+
+/** By FR_ACT_*: what the kernel answers. */
+const ACTION_CODES: Readonly<Record<number, RefusalCode>> = {
+  [FR_ACT_BLACKHOLE]: 'EINVAL',
+  [FR_ACT_UNREACHABLE]: 'ENETUNREACH',
+  [FR_ACT_PROHIBIT]: 'EACCES',
+};
+/** By RTN_*. */
+const TYPE_CODES: Readonly<Record<number, RefusalCode>> = {
+  [RTN_BLACKHOLE]: 'EINVAL',
+  [RTN_UNREACHABLE]: 'EHOSTUNREACH',
+  [RTN_PROHIBIT]: 'EACCES',
+};
+
+/**
+ * @param rules of the packet's family, in the kernel's order
+ * @param groupOf interface group of a link, for suppress_ifgroup
+ */
+export function policyRoute(
+  packet: Packet,
+  rules: readonly PolicyRule[],
+  tables: Tables,
+  groupOf: (ifindex: number) => number = () => 0,
+): PolicyRoute {
+  for (let at = 0; at < rules.length; at++) {
+    const rule = rules[at]!;
+    if (!matches(rule, packet)) continue;
+    if (rule.action === FR_ACT_GOTO) {
+      // The loop goes on with the target itself. Without one the rule does nothing.
+      const target = rules.findIndex(({ priority }) => priority === rule.goto);
+      if (target > at) at = target - 1;
+      continue;
+    }
+    if (rule.action === FR_ACT_NOP) continue;
+    if (rule.action !== FR_ACT_TO_TBL)
+      return { kind: 'refused', rule, route: null, code: ACTION_CODES[rule.action] ?? 'EINVAL' };
+    const routes = tables.get(rule.table);
+    if (!routes) {
+      if (isPassedUnread(rule)) continue;
+      return { kind: 'unread', rule };
+    }
+    const found = inTable(packet, routes);
+    if (!found || found.route.type === RTN_THROW) continue;
+    const code = refusalOf(found);
+    if (code) return { kind: 'refused', rule, route: found.route, code };
+    if (!isSuppressed(rule, found, groupOf)) return { kind: 'route', rule, ...found };
+  }
+  return { kind: 'none' };
+}
+
+/**
+ * Nothing but the host's own addresses is in the table `local` as a rule; and what a suppressing rule takes from main is
+ * more specific than a default, which keeps its traffic anyway.
+ */
+const isPassedUnread = ({ table, suppressPrefixLength }: PolicyRule): boolean =>
+  table === RT_TABLE_LOCAL || (table === RT_TABLE_MAIN && suppressPrefixLength !== null);
+
+/** fib_rule_match, with the interface lo as the input of what the host sends itself. */
+function matches(rule: PolicyRule, packet: Packet): boolean {
+  if (rule.family !== packet.family) return false;
+  const { source, destination, uids } = rule;
+  const uid = packet.uid ?? null;
+  const match =
+    (rule.iif === null || rule.iif === 'lo') &&
+    rule.oif === null &&
+    (rule.fwmark & rule.fwmask) === 0 &&
+    !rule.l3mdev &&
+    !rule.header &&
+    (uids === null || (uid !== null && uid >= uids[0] && uid <= uids[1])) &&
+    (source === null || inNetwork(packet.source, source, rule.sourceLength)) &&
+    (destination === null || inNetwork(packet.destination, destination, rule.destinationLength));
+  return match !== rule.invert;
+}
+
+interface Found {
+  readonly route: Route;
+  readonly hop: Hop | null;
+}
+
+/** The longest prefix; of equal ones that for the narrowest source, then the lowest metric, then the first. */
+export function inTable(packet: Packet, routes: readonly Route[]): Found | null {
+  const covering = routes.filter(
+    ({ destination, prefixLength, expires }) =>
+      (destination === null || inNetwork(packet.destination, destination, prefixLength)) &&
+      (expires ?? 1) > 0,
+  );
+  const fit = covering
+    .filter((route) =>
+      route.from
+        ? inNetwork(packet.source, route.from.network, route.from.prefixLength)
+        : !isHidden(route, covering),
+    )
+    .sort(
+      (a, b) =>
+        b.prefixLength - a.prefixLength ||
+        (b.from?.prefixLength ?? 0) - (a.from?.prefixLength ?? 0) ||
+        a.metric - b.metric,
+    );
+  for (const route of fit) {
+    const hop = route.hops.find((each) => !each.dead || each.linkDown) ?? null;
+    // All its hops are dead: the kernel goes on to the next.
+    if (hop || route.hops.length === 0 || route.type !== RTN_UNICAST) return { route, hop };
+  }
+  return null;
+}
+
+/**
+ * But for the default, the kernel does not find an IPv6 route from everywhere beside one from a network: after
+ * `ip -6 route add 4000::9 via A` and `ip -6 route add 4000::9 from 2001:db8::/64 via B`, another source has no route there.
+ */
+const isHidden = ({ prefixLength }: Route, covering: readonly Route[]): boolean =>
+  prefixLength > 0 && covering.some((other) => other.from && other.prefixLength === prefixLength);
+
+/** A nexthop object that is a blackhole has no hop. */
+function refusalOf({ route, hop }: Found): RefusalCode | null {
+  if (route.type === RTN_UNICAST && !hop && route.nexthop !== null) return 'EINVAL';
+  return TYPE_CODES[route.type] ?? null;
+}
+
+/** An error is no route that could be suppressed: "unreachable default" answers under suppress_prefixlength 0, too. */
+const isSuppressed = (
+  rule: PolicyRule,
+  { route, hop }: Found,
+  groupOf: (ifindex: number) => number,
+): boolean =>
+  (rule.suppressPrefixLength !== null && route.prefixLength <= rule.suppressPrefixLength) ||
+  (rule.suppressGroup !== null && hop !== null && groupOf(hop.ifindex) === rule.suppressGroup);
