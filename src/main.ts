@@ -4,10 +4,21 @@ import { CommanderError } from 'commander';
 import { CommandError, EXIT } from './commands/exit.ts';
 import { codeOf, program } from './commands/program.ts';
 import { explained } from './commands/run.ts';
+import { sourceStack } from './system/stack.ts';
 
 // Without a listener Node opens its debugger at this signal, and whoever can reach loopback is root by it
 // (kill -USR1; ss -ltn: 127.0.0.1:9229).
 process.on('SIGUSR1', () => undefined);
+
+const report = (error: unknown): void => {
+  process.stderr.write(`multihomed: our own fault, please report it: ${sourceStack(error)}\n`);
+};
+
+// What is thrown in a callback, and a rejection that nothing handles: Node alone would end with 1, doctor's warning.
+process.on('uncaughtException', (error) => {
+  report(error);
+  process.exit(EXIT.software);
+});
 
 let code: number = EXIT.done;
 try {
@@ -20,9 +31,7 @@ try {
       process.stderr.write(`${known.message}\n`);
       code = known.code;
     } else {
-      process.stderr.write(
-        `multihomed: our own fault, please report it: ${(error as Error)?.stack ?? String(error)}\n`,
-      );
+      report(error);
       code = EXIT.software;
     }
   }

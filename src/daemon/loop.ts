@@ -19,6 +19,7 @@ import type { SnapshotReader } from '../snapshot/reader.ts';
 import { ALL_PARTS, type Part, type Snapshot } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
+import { sourceStack } from '../system/stack.ts';
 import { Alarms } from './alarms.ts';
 import { Blame } from './blame.ts';
 import { Diary } from './diary.ts';
@@ -189,9 +190,12 @@ export class Loop {
 
   #fail(error: unknown): number {
     const expected = error instanceof NetlinkError || error instanceof DecodeError;
-    const { message, stack } = error as Error;
+    const { message } = error as Error;
     if (message !== this.#trouble)
-      this.#parts.log.warn(`a pass failed and is tried again: ${message}`, expected ? {} : { stack });
+      this.#parts.log.warn(
+        `a pass failed and is tried again: ${message}`,
+        expected ? {} : { stack: sourceStack(error) },
+      );
     this.#trouble = message;
     return expected ? READ_AGAIN : TRY_AGAIN;
   }
