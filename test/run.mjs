@@ -1,6 +1,7 @@
 /**
  * The tests, in network, mount and process namespaces of their own: nothing of the host's is seen or changed. Run by
- * root, they are run once more by an ordinary user in a user namespace. Arguments are vitest's.
+ * root, they are run once more by an ordinary user in a user namespace. Commands and daemons are those of a copy that
+ * npm installs first. Arguments are vitest's.
  *
  * MULTIHOMED_TEST_AS=root|nobody: one of the two alone. MULTIHOMED_TEST_SUMMARY=FILE is given the closing line too.
  * CI=true: what is skipped is a failure.
@@ -8,8 +9,9 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { install } from './support/install.mjs';
 import { summary } from './support/summary.mjs';
 
 const NOBODY = 65534;
@@ -79,11 +81,18 @@ function run(name, world, { where = project, node = process.execPath, args }) {
       ...process.env,
       PATH,
       MULTIHOMED_TEST_CACHE: folder,
+      MULTIHOMED_TEST_INSTALLED: seenIn(where),
       ...(world.length > 0 ? { MULTIHOMED_TEST_NETNS: '1' } : {}),
     },
   });
   if (status !== 0) failed.push(`${name}: vitest ended with ${signal ?? `status ${status}`}`);
   return { name, file };
+}
+
+let installed = '';
+/** The installed copy's folder where the tree is shown as `where`. */
+function seenIn(where) {
+  return installed.startsWith(project) ? join(where, relative(project, installed)) : installed;
 }
 
 const failed = [];
@@ -95,6 +104,7 @@ const coverage = chosen || given.some((each) => each.startsWith('--coverage')) ?
 
 chmodSync(results, 0o755);
 try {
+  installed = install(project, results);
   const main = root ? asRoot : asUser;
   const why = forbidden(main);
   if (why === null) {
@@ -132,7 +142,7 @@ try {
 function unreadable() {
   const { status, stderr } = spawnSync(
     asNobody[0],
-    [...asNobody.slice(1), `${STAND}/node`, `${STAND}/tree/dist/main.js`, '--version'],
+    [...asNobody.slice(1), `${STAND}/node`, `${seenIn(`${STAND}/tree`)}/bin/multihomed`, '--version'],
     { encoding: 'utf8', env: { ...process.env, PATH }, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   return status === 0

@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { EXAMPLES } from '../../src/commands/help.ts';
 import { program } from '../../src/commands/program.ts';
 import { commandNodes } from '../../src/commands/shell/tree.ts';
+import { MAIN } from '../support/installed.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const nodes = new Map(
   commandNodes(program(() => undefined))
     .filter(({ path }) => !/(?:^| )help$/.test(path))

@@ -1,13 +1,11 @@
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import type { ChildProcess } from 'node:child_process';
 import { describe, expect } from 'vitest';
 import { serve } from '../../src/control/server.ts';
 import { openLog } from '../../src/system/logger.ts';
 import { test, type Lab } from '../support/lab.ts';
-
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+import { MAIN } from '../support/installed.ts';
 
 class Watching {
   readonly child: ChildProcess;

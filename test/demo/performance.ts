@@ -1,12 +1,12 @@
 /** Runs the demo as somebody, and hears what it tells. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { Fact } from '../../src/demo/fact.ts';
+import { MAIN } from '../support/installed.ts';
 
-export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export { MAIN } from '../support/installed.ts';
 
 /** What stands before a command line to run it as this user. */
 export const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
@@ -18,7 +18,6 @@ const works = (command: readonly string[]): boolean =>
 
 /** As whom the demo can be run here; nobody must be able to read the tree. */
 export function users(): User[] {
-  if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build`);
   if (process.geteuid?.() !== 0) return ['own'];
   if (works([...AS_NOBODY, process.execPath, MAIN, '--version'])) return ['root', 'nobody'];
   console.log('skipped: the demo as nobody, who is not known here or may not read this tree');

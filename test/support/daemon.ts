@@ -2,13 +2,13 @@
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ChildProcess } from 'node:child_process';
 import { expect } from 'vitest';
 import type { StatusDocument, UplinkDocument } from '../../src/control/document.ts';
+import { MAIN } from './installed.ts';
 import type { Netns } from './netns.ts';
 
-export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export { MAIN } from './installed.ts';
 
 export interface DaemonOptions {
   readonly args?: readonly string[];

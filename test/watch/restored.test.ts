@@ -3,12 +3,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect } from 'vitest';
 import { ENTER, LEAVE } from '../../src/watch/screen.ts';
 import { test, type Lab } from '../support/lab.ts';
-
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+import { MAIN } from '../support/installed.ts';
 
 /** The shell tells the terminal's modes before and after, and how the command ended. */
 const SHELL = `
