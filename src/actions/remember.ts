@@ -16,9 +16,8 @@ export function intend(memory: Memory, action: Action, snapshot: Snapshot): Memo
   if (action.kind !== 'limits set') return memory;
   const raised = { ...memory.raised };
   if (!action.raised) {
-    // From here on it may be what it was, without anybody else's doing.
     for (const name of Object.keys(action.limits) as (keyof Limits)[])
-      if (raised[name]) raised[name] = { ...raised[name], granted: false };
+      if (raised[name]) raised[name] = { ...raised[name], granted: false, returning: true };
     return { ...memory, raised };
   }
   for (const [name, to] of Object.entries(action.limits) as [keyof Limits, number][])

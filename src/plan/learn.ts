@@ -45,11 +45,11 @@ function learnLimits(raised: Memory['raised'], limits: Limits, idle: boolean): M
 
 /** `idle`: none of our endpoints stands. @returns null where nothing of ours is left of it */
 function learnLimit(raised: Raised, now: number, idle: boolean): Raised | null {
-  const { from, before, to, granted, theirs } = raised;
+  const { from, before, to, granted, returning, theirs } = raised;
   if (theirs) return idle ? null : raised;
-  // It was put back, whether we heard so or not; what somebody makes of it from here on is his.
-  if (idle && now === from) return null;
-  if (now === to) return granted ? raised : { ...raised, granted: true };
+  // It was put back, also where the answer was lost. From here on it is the administrator's.
+  if ((idle || returning) && now === from) return null;
+  if (now === to) return granted ? raised : { from, before, to, granted: true };
   // We died before the kernel was asked, or its answer was lost.
   if (!granted && (now === from || now === before)) return raised;
   return { ...raised, theirs: true };

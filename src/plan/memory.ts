@@ -10,6 +10,8 @@ export interface Raised {
   readonly to: number;
   /** The kernel took it, as its answer or a look said; before, it may still be what it was. */
   readonly granted?: boolean;
+  /** It was asked to be put back to `from`, and the answer has not come. */
+  readonly returning?: boolean;
   /** Somebody changed it since: it is his, and is neither raised nor put back. */
   readonly theirs?: boolean;
 }

@@ -150,9 +150,9 @@ export class Host {
     );
   }
 
-  /** What a limit is written down to be raised to, asked for or not yet. */
-  raised(limit: keyof Limits): number | undefined {
-    return this.#journal().read().memory.raised[limit]?.to;
+  /** Whether a limit is written down as raised. */
+  isRaised(limit: keyof Limits): boolean {
+    return this.#journal().read().memory.raised[limit] !== undefined;
   }
 
   /** The machine's own end: SIGKILL, as seen from the kernel. */

@@ -22,6 +22,15 @@ const history = (words: Partial<History>): History => ({
 });
 
 const HISTORIES: Readonly<Record<string, History>> = {
+  'a limit that was raised to what it had been is an administrator’s, who changes it then': history({
+    configuration: 2,
+    steps: [
+      { op: 'limits', subflows: 8, addAddrAccepted: 0, when: 'settled' },
+      { op: 'reload', configuration: 3, when: 'midway' },
+      { op: 'reload', configuration: 0, when: 'settled' },
+      { op: 'limits', subflows: 0, addAddrAccepted: 0, when: 0 },
+    ],
+  }),
   'a limit that was put back while endpoints stand, and the answer lost, is nobody else’s': history({
     steps: [
       { op: 'take endpoint', nth: 0, when: 'settled' },

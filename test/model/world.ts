@@ -146,12 +146,15 @@ export class World {
     state.saw('id taken over by a neighbour');
   }
 
-  /** What sets a limit to the value that it has been raised to, or was to be when the daemon was killed, is not seen. */
+  /**
+   * A limit that the daemon has changed, or is about to change, is written down: what an administrator sets then stays,
+   * also where the daemon had brought it back to the administrator's own number.
+   */
   #limits(limits: { readonly subflows: number; readonly addAddrAccepted: number }): void {
     const { state } = this.#host.kernel;
     for (const name of ['subflows', 'addAddrAccepted'] as const) {
       if (limits[name] === state.limits[name]) continue;
-      if (state.limits[name] !== this.administrator[name] || this.#host.raised(name) === limits[name])
+      if (state.limits[name] !== this.administrator[name] || this.#host.isRaised(name))
         this.limitsTaken[name].add(this.administrator[name]).add(limits[name]);
       this.administrator[name] = limits[name];
       setLimits(state, { [name]: limits[name] });
