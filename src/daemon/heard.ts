@@ -23,6 +23,11 @@ export class Heard {
     return this.#woken;
   }
 
+  /** Whether links or addresses changed. */
+  get moved(): boolean {
+    return this.#stale.has('addresses') || this.#stale.has('links');
+  }
+
   add(parts: Iterable<Part>, touched: Iterable<number> | null, woken: boolean): void {
     for (const part of parts) this.#stale.add(part);
     if (touched === null) this.#touched = null;

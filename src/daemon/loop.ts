@@ -213,8 +213,14 @@ export class Loop {
   /** @returns whether anything was due, which makes another pass necessary */
   async #pass(): Promise<boolean> {
     const { clock, hooks } = this.#parts;
-    const news = this.#heard.take();
-    const snapshot = await this.#read(news);
+    let news = this.#heard.take();
+    let snapshot = await this.#read(news);
+    // An address that was replaced meanwhile may be half in it, and would pass for lost. Once: a storm goes on.
+    if (this.#heard.moved) {
+      this.#heard.giveBack(news);
+      news = this.#heard.take();
+      snapshot = await this.#read(news);
+    }
     if (news.woken && MOVES.some((part) => news.stale.has(part))) this.#memory = retryAll(this.#memory);
     this.#learn(snapshot);
     const planned = plan(snapshot, this.#configuration, this.#memory, this.#parts.dryRun);
