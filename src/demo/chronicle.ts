@@ -6,6 +6,9 @@ export class StoryError extends Error {
   override readonly name = 'StoryError';
 }
 
+/** Milliseconds; a machine that is busy with other things is slow. */
+const PATIENCE = 30_000;
+
 /** Without `at`, for every kind of fact by itself. */
 type Untimed<F> = F extends Fact ? Omit<F, 'at'> : never;
 export type Tidings = Untimed<Fact>;
@@ -50,7 +53,7 @@ export class Chronicle {
     options: { readonly from: number; readonly what: string; readonly patience?: number },
   ): Promise<Extract<Fact, { kind: K }>> {
     type Wanted = Extract<Fact, { kind: K }>;
-    const { from, what, patience = 5000 } = options;
+    const { from, what, patience = PATIENCE } = options;
     const fits = (fact: Fact): boolean => fact.kind === kind && fact.at >= from && wanted(fact as Wanted);
     const past = this.#facts.find(fits);
     if (past) return Promise.resolve(past as Wanted);

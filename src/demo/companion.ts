@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { StoryError } from './chronicle.ts';
 
-const PATIENCE = 10_000;
+/** Milliseconds; a machine that is busy with other things is slow. */
+const PATIENCE = 30_000;
 
 export class Companion {
   readonly #child: ChildProcess;
