@@ -4,9 +4,11 @@
  * npm installs first. Arguments are vitest's.
  *
  * MULTIHOMED_TEST_AS=root|nobody: one of the two alone. MULTIHOMED_TEST_SUMMARY=FILE is given the closing line too.
+ * MULTIHOMED_SEED=N: what random tests draw from; otherwise another one at each run, which is printed at its end.
  * CI=true: what is skipped is a failure.
  */
 import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -15,6 +17,7 @@ import { install } from './support/install.mjs';
 import { summary } from './support/summary.mjs';
 
 const NOBODY = 65534;
+const seed = process.env.MULTIHOMED_SEED ?? String(randomInt(1, 2 ** 31));
 const project = fileURLToPath(new URL('..', import.meta.url));
 const [, , ...given] = process.argv;
 const root = process.geteuid() === 0;
@@ -80,6 +83,7 @@ function run(name, world, { where = project, node = process.execPath, args }) {
     env: {
       ...process.env,
       PATH,
+      MULTIHOMED_DRAWN_SEED: seed,
       MULTIHOMED_TEST_CACHE: folder,
       MULTIHOMED_TEST_INSTALLED: seenIn(where),
       ...(world.length > 0 ? { MULTIHOMED_TEST_NETNS: '1' } : {}),
@@ -130,6 +134,7 @@ try {
   const { line, broken, skipped } = summary(runs, missing);
   if (ci && skipped > 0) failed.push('a builder skips no test');
   for (const each of failed) console.log(each);
+  console.log(`Random tests drew from MULTIHOMED_SEED=${seed}.`);
   console.log(line);
   const copy = process.env.MULTIHOMED_TEST_SUMMARY;
   if (copy) writeFileSync(copy, `${line}\n`);

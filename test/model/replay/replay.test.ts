@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { isPrivate } from '../../support/lab.ts';
+import { SEED as seed } from '../../support/seed.ts';
 import { OPENING, deeds, type Deed } from './deeds.ts';
 import { HASTE, Lane, type Tally } from './lane.ts';
 import { shrink } from './shrink.ts';
@@ -13,7 +14,6 @@ import { shrink } from './shrink.ts';
 const LANES = 4;
 const RUNS = Number(process.env['MULTIHOMED_REPLAYS'] ?? 12);
 const LENGTH = Number(process.env['MULTIHOMED_DEEDS'] ?? 60);
-const seed = Number(process.env['MULTIHOMED_SEED'] ?? Date.now() % 1e9);
 
 describe.skipIf(!isPrivate)('the model kernel', () => {
   const tally: Tally = new Map();
