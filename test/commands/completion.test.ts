@@ -100,56 +100,52 @@ test.each(offered)('%s takes %s %s', (path, ...words) => {
 describe.each(SHELLS)('%s', (shell) => {
   const why = missing(shell);
 
-  test(
-    'completes what is typed, and quotes the names of interfaces',
-    { timeout: 120_000 },
-    async ({ lab, skip, task }) => {
-      if (why !== null) {
-        if (process.env['CI'] === 'true') throw new Error(why);
-        Object.assign(task.meta, { why });
-        skip(why);
-      }
-      const folder = furnish(lab);
-      const terminal = await Terminal.open(shell, lab.host, folder);
-      const line = async (text: string): Promise<string[]> =>
-        (await terminal.words(`multihomed ${text}`)).slice(1);
-      try {
-        expect(await line('stat\t')).toEqual(['status']);
-        expect(await line('run --dry\t')).toEqual(['run', '--dry-run']);
-        expect(await line('run --log jo\t')).toEqual(['run', '--log', 'journal']);
-        expect(await line('run --log=jo\t')).toEqual(['run', '--log=journal']);
-        expect(await line('run --dry-run --once --deb\t')).toEqual(['run', '--dry-run', '--once', '--debug']);
-        expect(await line(`run --netns ${lab.provider.name.slice(0, -1)}\t`)).toEqual([
-          'run',
-          '--netns',
-          lab.provider.name,
-        ]);
-        // Files are no namespaces.
-        expect(await line('run --netns my\t')).toEqual(['run', '--netns', 'my']);
-        expect(await line('check my\tfir\t')).toEqual(['check', 'my rules/first.yaml']);
-        expect(await line('plan --config my\tfir\t')).toEqual(['plan', '--config', 'my rules/first.yaml']);
-        expect(await line('plan --json --config=my\tfir\t')).toEqual([
-          'plan',
-          '--json',
-          '--config=my rules/first.yaml',
-        ]);
-        expect(await line('completion f\t')).toEqual(['completion', 'fish']);
-        expect(await line('help expl\t')).toEqual(['help', 'explain']);
-        expect(await line('explain --json wwa\t')).toEqual(['explain', '--json', 'wwan0']);
-        expect(await line('explain -x\t')).toEqual(['explain', '-x']);
-        expect(await line('explain -- -\t')).toEqual(['explain', '--', '-x']);
-        expect(await line('endpoint del\tid 1\t')).toEqual(['endpoint', 'delete', 'id', '117']);
-        expect(await line('endpoint show id 1\t')).toEqual(['endpoint', 'show', 'id', '117']);
-        expect(await line('endpoint add 10.0.0.3 dev wwa\tba\t')).toEqual(
-          'endpoint add 10.0.0.3 dev wwan0 backup'.split(' '),
-        );
-        expect(await line('limits set add\t')).toEqual(['limits', 'set', 'add_addr_accepted']);
-        for (const name of ODD) expect(await line(`status ${name[0]}\t`)).toEqual(['status', name]);
-        expect(readdirSync(folder).filter((name) => name.startsWith('ran'))).toEqual([]);
-        expect(existsSync('ran')).toBe(false);
-      } finally {
-        await terminal.end();
-      }
-    },
-  );
+  test('completes what is typed, and quotes the names of interfaces', async ({ lab, skip, task }) => {
+    if (why !== null) {
+      if (process.env['CI'] === 'true') throw new Error(why);
+      Object.assign(task.meta, { why });
+      skip(why);
+    }
+    const folder = furnish(lab);
+    const terminal = await Terminal.open(shell, lab.host, folder);
+    const line = async (text: string): Promise<string[]> =>
+      (await terminal.words(`multihomed ${text}`)).slice(1);
+    try {
+      expect(await line('stat\t')).toEqual(['status']);
+      expect(await line('run --dry\t')).toEqual(['run', '--dry-run']);
+      expect(await line('run --log jo\t')).toEqual(['run', '--log', 'journal']);
+      expect(await line('run --log=jo\t')).toEqual(['run', '--log=journal']);
+      expect(await line('run --dry-run --once --deb\t')).toEqual(['run', '--dry-run', '--once', '--debug']);
+      expect(await line(`run --netns ${lab.provider.name.slice(0, -1)}\t`)).toEqual([
+        'run',
+        '--netns',
+        lab.provider.name,
+      ]);
+      // Files are no namespaces.
+      expect(await line('run --netns my\t')).toEqual(['run', '--netns', 'my']);
+      expect(await line('check my\tfir\t')).toEqual(['check', 'my rules/first.yaml']);
+      expect(await line('plan --config my\tfir\t')).toEqual(['plan', '--config', 'my rules/first.yaml']);
+      expect(await line('plan --json --config=my\tfir\t')).toEqual([
+        'plan',
+        '--json',
+        '--config=my rules/first.yaml',
+      ]);
+      expect(await line('completion f\t')).toEqual(['completion', 'fish']);
+      expect(await line('help expl\t')).toEqual(['help', 'explain']);
+      expect(await line('explain --json wwa\t')).toEqual(['explain', '--json', 'wwan0']);
+      expect(await line('explain -x\t')).toEqual(['explain', '-x']);
+      expect(await line('explain -- -\t')).toEqual(['explain', '--', '-x']);
+      expect(await line('endpoint del\tid 1\t')).toEqual(['endpoint', 'delete', 'id', '117']);
+      expect(await line('endpoint show id 1\t')).toEqual(['endpoint', 'show', 'id', '117']);
+      expect(await line('endpoint add 10.0.0.3 dev wwa\tba\t')).toEqual(
+        'endpoint add 10.0.0.3 dev wwan0 backup'.split(' '),
+      );
+      expect(await line('limits set add\t')).toEqual(['limits', 'set', 'add_addr_accepted']);
+      for (const name of ODD) expect(await line(`status ${name[0]}\t`)).toEqual(['status', name]);
+      expect(readdirSync(folder).filter((name) => name.startsWith('ran'))).toEqual([]);
+      expect(existsSync('ran')).toBe(false);
+    } finally {
+      await terminal.end();
+    }
+  });
 });

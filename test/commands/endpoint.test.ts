@@ -144,7 +144,7 @@ describe('endpoint and limits', () => {
       expect({ text, code: ip(lab.provider, `mptcp ${text}`).code }).not.toEqual({ text, code: 0 });
     }
     expect(ip(lab.host, 'mptcp endpoint').stdout).toBe('10.0.0.1 id 1 subflow dev lo \n');
-  }, 60_000);
+  });
 
   test('say that the table is full', async ({ lab }) => {
     let room = 1;

@@ -18,8 +18,12 @@ class Watching {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
   }
 
+  /** Whole ones. */
   lines(): string[] {
-    return this.text.split('\n').filter((line) => line !== '');
+    return this.text
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => line !== '');
   }
 
   async end(): Promise<number | null> {
@@ -71,7 +75,7 @@ describe('monitor', () => {
     for (const each of [json, text]) await expect.poll(() => each.errors).toContain('No daemon runs here');
     cable.down();
     await expect.poll(() => text.text).toMatch(/eth0 10\.1\.0\.2: active → lingering/);
-    await expect.poll(() => json.text).toContain('"lingering"');
+    await expect.poll(() => json.lines().join()).toContain('"lingering"');
     const events = json.lines().map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(events).toContainEqual(
       expect.objectContaining({
@@ -114,6 +118,8 @@ describe('monitor', () => {
       lab.host.ip('mptcp endpoint change id 2 backup');
       lab.host.ip('mptcp endpoint delete id 2');
       await expect.poll(() => ours.text).toContain('SF_CLOSED');
+      await expect.poll(() => theirs.texts().at(-1)).toContain('SF_CLOSED');
+      await expect.poll(() => ours.lines().at(-1)).toContain('SF_CLOSED');
       await expect.poll(() => theirs.texts().length).toBe(ours.lines().length);
       expect(ours.lines().filter(known)).toEqual(theirs.texts().map(asNow).filter(known));
       // Three programs hear the same; none is the first.

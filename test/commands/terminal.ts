@@ -6,7 +6,7 @@ import type { Netns } from '../support/netns.ts';
 import { MAIN } from '../support/installed.ts';
 
 const PROMPT = 'ready> ';
-const PATIENCE = 10_000;
+const PATIENCE = 60_000;
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type ShellName = (typeof SHELLS)[number];

@@ -11,7 +11,6 @@ interface Interrupted {
   readonly scene: string;
   readonly code: number | null;
   readonly killed: string | null;
-  readonly took: number;
   readonly errors: string;
 }
 
@@ -47,24 +46,19 @@ async function interrupt(before: readonly string[], points: readonly string[]): 
 }
 
 describe.skipIf(whyNot() !== null)('interrupted', () => {
-  it.each(users())(
-    'as %s, it leaves nothing',
-    async (user) => {
-      const before = user === 'nobody' ? AS_NOBODY : [];
-      for (const points of POINTS) {
-        const report = await interrupt(before, points);
-        expect(report.processes).toEqual([]);
-        expect(report.namespaces).toEqual([]);
-        expect(report.changed).toEqual([]);
-        for (const { signal, code, killed, took, errors, delay } of report.interrupted) {
-          expect(errors).toBe('');
-          // Before it hears signals itself, it ends as any program does.
-          if (signal === 'SIGKILL' || killed !== null) expect(killed).toBe(signal);
-          else expect(code, `${signal} after ${delay} ms`).toBe(CODES[signal]);
-          expect(took).toBeLessThan(1900);
-        }
+  it.each(users())('as %s, it leaves nothing', async (user) => {
+    const before = user === 'nobody' ? AS_NOBODY : [];
+    for (const points of POINTS) {
+      const report = await interrupt(before, points);
+      expect(report.processes).toEqual([]);
+      expect(report.namespaces).toEqual([]);
+      expect(report.changed).toEqual([]);
+      for (const { signal, code, killed, errors, delay } of report.interrupted) {
+        expect(errors).toBe('');
+        // Before it hears signals itself, it ends as any program does.
+        if (signal === 'SIGKILL' || killed !== null) expect(killed).toBe(signal);
+        else expect(code, `${signal} after ${delay} ms`).toBe(CODES[signal]);
       }
-    },
-    60_000,
-  );
+    }
+  });
 });

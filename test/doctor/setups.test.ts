@@ -106,7 +106,7 @@ test('rp_filter strict with routing: main', async ({ lab }) => {
   server.close();
 });
 
-test('NetworkManager overwriting flags', { timeout: 90_000 }, async ({ lab }) => {
+test('NetworkManager overwriting flags', async ({ lab }) => {
   const cable = lab.cable('eth0').connect();
   lab.host.ip(`mptcp endpoint add ${cable.address()} dev eth0 signal`);
   const etc = join(lab.folder, 'private-etc');
@@ -131,7 +131,7 @@ test('NetworkManager overwriting flags', { timeout: 90_000 }, async ({ lab }) =>
   for (const { command: text } of bad()) withEtc(lab, etc, text!);
   // Nothing tells that an endpoint went: the daemon looks every thirty seconds.
   await expect
-    .poll(() => daemon.stateOf(cable.address()), { timeout: 40_000, interval: 500 })
+    .poll(() => daemon.stateOf(cable.address()), { timeout: 120_000, interval: 500 })
     .toMatch(/^active/);
   expect(bad()).toEqual([]);
   expect(lab.host.endpointWords()).toEqual([`${cable.address()} eth0 subflow,backup`]);

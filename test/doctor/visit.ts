@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { expect } from 'vitest';
 import type { Finding } from '../../src/doctor/finding.ts';
 import type { Daemon } from '../support/daemon.ts';
-import { command } from '../support/daemon.ts';
+import { finished, MAIN, type Finished } from '../support/daemon.ts';
 import type { Lab } from '../support/lab.ts';
 
 export interface Visit {
@@ -12,14 +12,17 @@ export interface Visit {
   readonly findings: readonly Finding[];
 }
 
+/** Before a program: processes of its own. Other tests' network managers run beside it, and are not to be found. */
+const ALONE = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--'] as const;
+
+/** The command, where no other process is seen. */
+export function doctor(lab: Lab, ...args: string[]): Promise<Finished> {
+  const [program, ...rest] = ALONE;
+  return finished(lab.host.spawn(program, [...rest, process.execPath, MAIN, 'doctor', ...args]));
+}
+
 export async function visit(lab: Lab, daemon: Daemon, ...more: string[]): Promise<Visit> {
-  const { code, stdout, stderr } = await command(lab.host, [
-    'doctor',
-    '--json',
-    '--config',
-    daemon.config,
-    ...more,
-  ]);
+  const { code, stdout, stderr } = await doctor(lab, '--json', '--config', daemon.config, ...more);
   if (stdout === '') throw new Error(stderr);
   return { ...(JSON.parse(stdout) as Omit<Visit, 'code'>), code };
 }
@@ -43,15 +46,15 @@ export function obey(lab: Lab, { command: text }: Finding): void {
 }
 
 /** Neither a warning nor a fault of this name any more. */
-export async function cured(lab: Lab, daemon: Daemon, id: string, timeout = 5_000): Promise<void> {
+export async function cured(lab: Lab, daemon: Daemon, id: string): Promise<void> {
   await expect
-    .poll(async () => found(await visit(lab, daemon), id)?.severity ?? 'gone', { timeout, interval: 200 })
+    .poll(async () => found(await visit(lab, daemon), id)?.severity ?? 'gone', { interval: 200 })
     .toMatch(/^(?:ok|note|gone)$/);
 }
 
 /** Runs a shell command in the host's namespace where `folder` is /etc. */
 export function withEtc(lab: Lab, folder: string, text: string): string {
   const script = 'mount --bind "$1" /etc && exec sh -c "$2"';
-  const args = [`--net=${lab.host.path}`, 'unshare', '--mount', 'sh', '-c', script, 'sh', folder, text];
+  const args = [`--net=${lab.host.path}`, ...ALONE, 'sh', '-c', script, 'sh', folder, text];
   return execFileSync('nsenter', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }

@@ -1,12 +1,10 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { find, whyNot } from '../neighbours/part.ts';
 import { modem, plugInModem } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
 import { missing, type Stage } from './stage.ts';
 
 // Real programs on a busy machine.
-vi.setConfig({ testTimeout: 30_000 });
-
 const lonely = isWholeRoot() ? null : 'it needs root over other users, for it becomes one';
 const parts = { dnsmasq: 'dnsmasq-base', udhcpc: 'udhcpc', 'dbus-daemon': 'dbus' };
 const noNetworkd = lonely ?? missing({ ...parts, networkctl: 'systemd' });

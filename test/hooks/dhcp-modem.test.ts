@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { quoted } from '../../src/plan/quoted.ts';
 import { modem, plugInModem } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
 import { missing, openStage, type Stage } from './stage.ts';
 
 // Real programs on a busy machine.
-vi.setConfig({ testTimeout: 30_000 });
-
 const why = missing({ dnsmasq: 'dnsmasq-base', ip: 'iproute2' });
 if (why !== null) console.log(`The DHCP hook is not tested: ${why}.`);
 
@@ -36,34 +34,30 @@ describe.skipIf(why !== null).each([
   const lacks = why ?? lonely ?? missing({ [client]: debianPackage });
   if (lacks !== null) console.log(`${client} is not tested: ${lacks}.`);
 
-  it.skipIf(lacks !== null)(
-    'has an address at link-up, as a backup, and none at link-down',
-    async () => {
-      await plugIn(client);
-      await stage.shell('[ ! -d /var/lib/dhcpcd ] || mount -t tmpfs tmpfs /var/lib/dhcpcd');
-      const resolvers = readFileSync('/etc/resolv.conf', 'utf8');
-      const up = await stage.tell('link-up', modem());
-      expect(up.reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
-      expect(up.lines.join('\n')).toContain(`starting ${client} on modem0`);
-      await stage.until(address);
-      const route = await stage.until('ip -4 route show default | grep .');
-      expect(route).toMatch(/^default via 198\.51\.100\.1 dev modem0 proto dhcp (src \S+ )?metric 700 ?\n$/);
-      const shown = (await stage.shell('ip -4 address show dev modem0')).stdout;
-      expect(/valid_lft (\d+)sec/.exec(shown)?.[1]).toMatch(/^3[56]\d\d$/);
-      expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolvers);
+  it.skipIf(lacks !== null)('has an address at link-up, as a backup, and none at link-down', async () => {
+    await plugIn(client);
+    await stage.shell('[ ! -d /var/lib/dhcpcd ] || mount -t tmpfs tmpfs /var/lib/dhcpcd');
+    const resolvers = readFileSync('/etc/resolv.conf', 'utf8');
+    const up = await stage.tell('link-up', modem());
+    expect(up.reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
+    expect(up.lines.join('\n')).toContain(`starting ${client} on modem0`);
+    await stage.until(address);
+    const route = await stage.until('ip -4 route show default | grep .');
+    expect(route).toMatch(/^default via 198\.51\.100\.1 dev modem0 proto dhcp (src \S+ )?metric 700 ?\n$/);
+    const shown = (await stage.shell('ip -4 address show dev modem0')).stdout;
+    expect(/valid_lft (\d+)sec/.exec(shown)?.[1]).toMatch(/^3[56]\d\d$/);
+    expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolvers);
 
-      const pid = await stage.until(pidOf[client] ?? '');
-      await stage.tell('link-up', modem());
-      expect(await stage.until(pidOf[client] ?? '')).toBe(pid);
+    const pid = await stage.until(pidOf[client] ?? '');
+    await stage.tell('link-up', modem());
+    expect(await stage.until(pidOf[client] ?? '')).toBe(pid);
 
-      const down = await stage.tell('link-down', modem());
-      expect(down.reports.map(({ outcome }) => outcome)).toEqual(['done']);
-      await stage.until(`! kill -0 ${pid.trim()} 2>/dev/null`);
-      expect((await stage.shell(address)).stdout).toBe('');
-      expect((await stage.shell('ip -4 route show')).stdout).toBe('');
-    },
-    30_000,
-  );
+    const down = await stage.tell('link-down', modem());
+    expect(down.reports.map(({ outcome }) => outcome)).toEqual(['done']);
+    await stage.until(`! kill -0 ${pid.trim()} 2>/dev/null`);
+    expect((await stage.shell(address)).stdout).toBe('');
+    expect((await stage.shell('ip -4 route show')).stdout).toBe('');
+  });
 });
 
 describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem', () => {

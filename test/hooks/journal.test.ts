@@ -1,10 +1,8 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { link, uplink } from './facts.ts';
 import { missing, openStage, type Stage } from './stage.ts';
 
 // Real programs on a busy machine.
-vi.setConfig({ testTimeout: 30_000 });
-
 const why = missing({
   logger: 'bsdutils',
   '/lib/systemd/systemd-journald': 'systemd',

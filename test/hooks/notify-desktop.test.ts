@@ -1,11 +1,9 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { link, uplink } from './facts.ts';
 import { isWholeRoot } from './scripts.ts';
 import { missing, openStage, type Stage } from './stage.ts';
 
 // Real programs on a busy machine.
-vi.setConfig({ testTimeout: 30_000 });
-
 const why = missing({
   'notify-send': 'libnotify-bin',
   'dbus-daemon': 'dbus',

@@ -48,7 +48,7 @@ export function scripts(): Scripts {
         action: 'up',
         interface: 'wwan0',
         environment: hookEnvironment('up', uplink()),
-        timeout: 10_000,
+        timeout: 60_000,
         user: String(process.geteuid?.() ?? 0),
         folders,
         ...changes,

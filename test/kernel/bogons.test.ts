@@ -11,7 +11,7 @@ const LISTS = {
 };
 
 const standing = (lab: Lab, words: readonly string[]): Promise<void> =>
-  expect.poll(() => lab.host.endpointWords(), { timeout: 5000 }).toEqual(words);
+  expect.poll(() => lab.host.endpointWords()).toEqual(words);
 
 describe.each([4, 6] as const)('IPv%i', (version) => {
   const [first] = LISTS[version];

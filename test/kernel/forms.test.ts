@@ -170,9 +170,7 @@ test('router-advertised: it ends when it expires, told or not', async ({ lab }) 
   lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra metric 50 expires 8`);
   await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-  await expect
-    .poll(() => lab.host.endpointWords(), { timeout: 12_000 })
-    .toEqual([`${wwan.address(6)} wwan0 subflow,backup`]);
+  await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address(6)} wwan0 subflow,backup`]);
 });
 
 test('a default for one type of service alone is none for the rest', async ({ lab }) => {

@@ -58,7 +58,7 @@ describe.each([4, 6] as const)('IPv%i, noprefixroute', (version) => {
       ['delete', 1],
     ] as const) {
       lab.host.ip(`-${version} route ${verb} ${route}`);
-      await expect.poll(() => lab.host.routeWords(version), { timeout: 1_000 }).toHaveLength(count);
+      await expect.poll(() => lab.host.routeWords(version)).toHaveLength(count);
     }
   });
 

@@ -11,7 +11,7 @@ const only = (lab: Lab, cable: Cable, from = cable.subnet(6)): string =>
   lab.host.ip(`-6 route add default from ${from} via ${cable.gateway(6)} dev ${cable.device}`);
 
 const standing = (lab: Lab, words: readonly string[]): Promise<void> =>
-  expect.poll(() => lab.host.endpointWords(), { timeout: 5000 }).toEqual(words);
+  expect.poll(() => lab.host.endpointWords()).toEqual(words);
 
 test('each of two uplinks has its own, and keeps it', async ({ lab }) => {
   const [eth, wwan] = [lab.cable('eth0').up().give(6), lab.cable('wwan0').up().give(6)];

@@ -19,7 +19,7 @@ const below = (most: number): number => ((random = (random * 48271) % 0x7fff_fff
 
 test(
   `${KILLS} deaths at random moments of a churn`,
-  { timeout: 60_000 + 10_000 * KILLS },
+  { timeout: 120_000 + 60_000 * KILLS },
   async ({ lab }) => {
     const stage = new Stage(lab);
     const { world } = stage;

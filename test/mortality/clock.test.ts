@@ -9,9 +9,8 @@ import { Told } from './told.ts';
 
 const HOUR = 3_600_000;
 const YEAR = 8_766 * HOUR;
-/** A hook's time-out, and by how much its end may be late: the grace after SIGTERM, and a loaded machine. */
+/** A hook's time-out. */
 const TIMEOUT = 1_000;
-const LATE = 4_000;
 
 interface Scene {
   readonly lab: Lab;
@@ -38,8 +37,9 @@ async function isItself(
   { lab, shim, told, daemon, eth, wwan }: Scene,
   jump: () => Promise<void> | void = () => undefined,
 ): Promise<void> {
-  // What went before is over.
-  for (let points = -1; points !== shim.points; await sleep(100)) points = shim.points;
+  // What went before is over: it answers after its last pass.
+  await daemon.status();
+  for (let points = -1; points !== shim.points; await sleep(500)) points = shim.points;
   shim.forget();
   await jump();
   await sleep(300);
@@ -53,20 +53,20 @@ async function isItself(
   const losses = (): number => daemon.log.split('no default route').length;
   const lost = losses();
   eth.unroute();
-  await expect.poll(() => lab.host.endpointWords(), { timeout: 1_000 }).toEqual([both[1]]);
+  await expect.poll(() => lab.host.endpointWords()).toEqual([both[1]]);
   await expect.poll(() => told.lines()).toEqual([`eth0 down ${eth.address()}`]);
   await expect.poll(losses).toBe(lost + 1);
   eth.route(4, 'metric 100');
-  await expect.poll(() => lab.host.endpointWords(), { timeout: 1_000 }).toEqual(both);
+  await expect.poll(() => lab.host.endpointWords()).toEqual(both);
   await expect.poll(() => told.lines('eth0 up')).toEqual([`eth0 up ${eth.address()}`]);
   // Somebody takes away what is ours: no limit is used up or filled by a jump.
   lab.host.ip(`rule delete priority 8684 from ${eth.address()}`);
-  await expect.poll(() => lab.host.rules(), { timeout: 1_000 }).toHaveLength(4);
+  await expect.poll(() => lab.host.rules()).toHaveLength(4);
   expect(told.lines()).toHaveLength(2);
   expect(daemon.log).not.toMatch(/pass failed|did not settle/);
 }
 
-/** Its last line's time of day is the clock's, give or take a few seconds. */
+/** Its last line's time of day is the clock's, give or take a minute. */
 function logs({ daemon }: Scene, offset: number): void {
   const last = daemon.log.trim().split('\n').at(-1)!;
   const [, hours, minutes, seconds] = /^(\d\d):(\d\d):(\d\d)\.\d{3} /.exec(last) ?? [];
@@ -74,7 +74,7 @@ function logs({ daemon }: Scene, offset: number): void {
   const shown = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
   const wanted = (((Date.now() + offset) % (24 * HOUR)) + 24 * HOUR) % (24 * HOUR);
   const apart = Math.abs(shown - wanted);
-  expect(Math.min(apart, 24 * HOUR - apart), daemon.log).toBeLessThan(10_000);
+  expect(Math.min(apart, 24 * HOUR - apart), daemon.log).toBeLessThan(60_000);
 }
 
 /** While it waits for a hook the clock jumps: the hook has its time, and no more. */
@@ -88,14 +88,15 @@ async function timesOut({ told, daemon, eth, lab }: Scene, jump: () => void): Pr
   await expect.poll(() => told.lines()).toEqual([`eth0 change ${eth.address()}`]);
   jump();
   told.slow = false;
-  await expect.poll(times, { timeout: TIMEOUT + LATE }).toBe(before + 1);
+  // A time of day that jumps by hours would make it hours.
+  await expect.poll(times).toBe(before + 1);
   expect(performance.now() - began).toBeGreaterThan(TIMEOUT);
   told.forget();
   lab.host.ip(`route replace default via ${eth.gateway()} dev eth0 metric 100`);
   await expect.poll(() => told.lines()).toEqual([`eth0 change ${eth.address()}`]);
 }
 
-describe('a daemon', { timeout: 60_000 }, () => {
+describe('a daemon', () => {
   test('whose time of day jumps by hours and years, there and back', async ({ lab }) => {
     const at = await scene(lab);
     // Before 1970 too, where a clock may begin that has lost its battery.

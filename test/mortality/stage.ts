@@ -11,7 +11,7 @@ import { World } from './world.ts';
 
 /** Milliseconds without a request: it rests. */
 const QUIET = 80;
-const NEVER = 15_000;
+const NEVER = 60_000;
 
 export interface Death {
   readonly kind: Class;
@@ -74,7 +74,7 @@ export class Stage {
     } catch (error) {
       if (what === 'status') return undefined;
       // Its socket is closed before we are told of its end.
-      for (let waits = 0; this.lives && waits < 100; waits++) await sleep(10);
+      for (let waits = 0; this.lives && waits < 3_000; waits++) await sleep(10);
       if (this.lives) throw error;
       return undefined;
     }

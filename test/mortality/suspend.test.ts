@@ -19,8 +19,6 @@ import { Transfer } from '../storm/transfer.ts';
 import { Shim } from './shim.ts';
 import { Told } from './told.ts';
 
-/** Milliseconds after it goes on. */
-const SOON = 1_000;
 const NIGHT = 8 * 3_600_000;
 /** So long it is stopped. */
 const ASLEEP = 1_500;
@@ -113,10 +111,10 @@ const idOf = ({ lab }: Scene, { device }: Cable): number | undefined =>
 
 async function right(scene: Scene): Promise<void> {
   const { expected } = standing(scene);
-  await expect.poll(() => standing(scene).shown, { timeout: SOON }).toEqual(expected);
+  await expect.poll(() => standing(scene).shown).toEqual(expected);
 }
 
-describe('a daemon that slept', { timeout: 60_000 }, () => {
+describe('a daemon that slept', () => {
   test('through a night after which all is there again, and some of it is another', async ({ lab }) => {
     const at = await scene(lab);
     const [id, index] = [idOf(at, at.same), lab.host.index('wwan0')];
@@ -154,7 +152,7 @@ describe('a daemon that slept', { timeout: 60_000 }, () => {
       `${device} down 10.${network + 1}.0.2`,
       `${device} link-down`,
     ]);
-    await expect.poll(() => at.told.lines().sort(), { timeout: 2 * SOON }).toEqual(gone);
+    await expect.poll(() => at.told.lines().sort()).toEqual(gone);
     // The last paths stay, for the connection's sake.
     expect(lab.host.endpoints()).toHaveLength(3);
     at.told.forget();
@@ -183,13 +181,11 @@ describe('a daemon that slept', { timeout: 60_000 }, () => {
     daemon.signal('SIGSTOP');
     // The kernel says so when it next looks, and that can be half a minute later.
     await expect
-      .poll(() => lab.host.sh('ip -6 route get fibmatch 2001:db8::1 oif usb0 2>&1 || true'), {
-        timeout: 8_000,
-      })
+      .poll(() => lab.host.sh('ip -6 route get fibmatch 2001:db8::1 oif usb0 2>&1 || true'))
       .toMatch(/unreachable/);
     expect(lab.host.endpointWords()).toEqual(both);
     daemon.signal('SIGCONT');
-    await expect.poll(() => lab.host.endpointWords(), { timeout: SOON }).toEqual([both[0]]);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([both[0]]);
     expect(lab.host.ruleWords(6).filter((words) => words.includes(usb.address(6)))).toEqual([]);
     expect(lab.host.routeWords(6).filter((words) => words.includes('usb0'))).toEqual([]);
     shim.close();

@@ -54,10 +54,22 @@ export interface Listener {
   overruns: number;
 }
 
-/** Until it is so, or five seconds have gone. */
+/** Until it is so, or twenty seconds have passed. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i++) await sleep(10);
+  for (const end = Date.now() + 20_000; !condition() && Date.now() < end;) await sleep(10);
 }
+
+/** What the kernel announced before has been received: the answer to a question comes behind it. */
+export async function upToNow({ socket, heard }: Listener): Promise<void> {
+  const sequence = 0xffff;
+  const answers = (): number => heard.filter((each) => each.sequence === sequence).length;
+  const before = answers();
+  await socket.send(getLink(sequence, 1));
+  await until(() => answers() >= before + 2);
+}
+
+/** Without the answers to questions. */
+export const announced = ({ heard }: Listener): Message[] => heard.filter(({ sequence }) => sequence === 0);
 
 /** A socket that writes down what it hears; in the namespace that all files share, if none is named. */
 export function listen(options: Partial<NetlinkSocketOptions> = {}): Listener {

@@ -1,5 +1,5 @@
 /** mptcpd adds an endpoint for every address, writes limits, and deletes endpoints by ids that it has once read. */
-import { describe, expect, vi } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { Lab } from '../support/lab.ts';
 import { test, type Keep } from './keep.ts';
 import type { Cable } from '../support/cable.ts';
@@ -8,8 +8,6 @@ import { stays } from '../support/stays.ts';
 import type { Background } from './background.ts';
 import { startMptcpd } from './mptcpd.ts';
 import { whyNot } from './part.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const why = whyNot({ mptcpd: 'mptcpd' });
 

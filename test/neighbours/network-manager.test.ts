@@ -1,5 +1,5 @@
 /** NetworkManager 1.40 and later adds endpoints of its own, unless it is told not to. */
-import { describe, expect, vi } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { Lab } from '../support/lab.ts';
 import { test, type Keep } from './keep.ts';
 import type { Cable } from '../support/cable.ts';
@@ -7,8 +7,6 @@ import type { Daemon } from '../support/daemon.ts';
 import { stays } from '../support/stays.ts';
 import { NetworkManager } from './network-manager.ts';
 import { whyNot } from './part.ts';
-
-vi.setConfig({ testTimeout: 90_000 });
 
 const why = whyNot({ NetworkManager: 'network-manager', nmcli: 'network-manager', 'dbus-daemon': 'dbus' });
 
@@ -131,7 +129,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     manager.nmcli('device', 'disconnect', 'eth0');
     await expect.poll(() => lab.host.endpoints()).toEqual([]);
     manager.nmcli('connection', 'up', 'eth0');
-    await expect.poll(() => lab.host.endpointWords(), { timeout: 10_000 }).toEqual(words(eth, 'subflow'));
+    await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow'));
     await stays(() => lab.host.endpoints(), 1_000);
     expect(endpointDeeds(daemon)).toBeLessThanOrEqual(4);
   });
@@ -153,7 +151,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
       await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^lingering/);
       manager.nmcli('connection', 'up', 'eth0');
       for (const address of [eth.address(), eth.address(6)])
-        await expect.poll(() => daemon.stateOf(address), { timeout: 10_000 }).toMatch(/^active/);
+        await expect.poll(() => daemon.stateOf(address)).toMatch(/^active/);
       expect(lab.host.endpoints()).toEqual(before);
       expect(routing(lab)).toEqual(made);
       expect(endpointDeeds(daemon)).toBe(2);

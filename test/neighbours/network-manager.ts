@@ -82,7 +82,7 @@ address1=${cable.prefixed(6)},${cable.gateway(6)}
       [folder, program.path],
       this.#environment,
     );
-    await expect.poll(() => background.log, { timeout: 20_000 }).toContain('startup complete');
+    await expect.poll(() => background.log).toContain('startup complete');
   }
 
   /** `nmcli` in one word after the other. @throws with what it said */

@@ -1,10 +1,8 @@
 /** systemd-networkd may delete policy rules and routes that it did not make, and is told not to by two lines. */
-import { describe, expect, vi } from 'vitest';
+import { describe, expect } from 'vitest';
 import { test } from './keep.ts';
 import { startNetworkd } from './networkd.ts';
 import { whyNot } from './part.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const why = whyNot({ 'systemd-networkd': 'systemd' });
 
@@ -27,9 +25,9 @@ describe.skipIf(why !== null)('beside systemd-networkd', () => {
       const its = foreign();
       eth.pull();
       // It waits for some seconds, and then takes the address.
-      await expect.poll(() => lab.host.ip('-4 address show dev eth0'), { timeout: 15_000 }).toBe('');
+      await expect.poll(() => lab.host.ip('-4 address show dev eth0')).toBe('');
       eth.putBack();
-      await expect.poll(() => daemon.stateOf(eth.address()), { timeout: 15_000 }).toMatch(/^active/);
+      await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
       await first.end();
       const second = await startNetworkd(lab, eth, settings);
       keep(second);

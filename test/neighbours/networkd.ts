@@ -38,7 +38,7 @@ export async function startNetworkd(
     { SYSTEMD_LOG_LEVEL: 'debug', SYSTEMD_LOG_TARGET: 'console' },
   );
   await expect
-    .poll(() => background.log, { timeout: 20_000 })
+    .poll(() => background.log)
     .toContain(`${cable.device}: State changed: configuring -> configured`);
   return background;
 }

@@ -1,10 +1,8 @@
 /** Policy rules that somebody deletes as often as they come: no fight for them, and the connections stay. */
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from './keep.ts';
 import { Remover } from './remover.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 test('each is put back ten times, then once in five seconds, and status says conflict; the endpoints stay', async ({
   lab,
@@ -19,7 +17,9 @@ test('each is put back ten times, then once in five seconds, and status says con
   keep(remover);
   await remover.start();
   const started = Date.now();
-  await expect.poll(() => [...remover.came.values()]).toEqual([10, 10, 10, 10]);
+  await expect
+    .poll(() => [...remover.came.values()].map((times) => times >= 10))
+    .toEqual(Array(4).fill(true));
   const conflict = /^conflict: .* keeps removing its policy rules; .*ManageForeignRoutingPolicyRules=no/;
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(conflict);
   // It does not come and go with each time that they are put back.
@@ -34,10 +34,8 @@ test('each is put back ten times, then once in five seconds, and status says con
   expect(daemon.deeds().filter((deed) => deed.endsWith('delete'))).toEqual([]);
   expect(daemon.log.match(/warning: .*put back.*ManageForeignRoutingPolicyRules=no/g)).not.toBeNull();
   await remover.end();
-  await expect.poll(() => lab.host.rules().length, { timeout: 6_000 }).toBe(2);
-  await expect.poll(() => lab.host.rules(6).length, { timeout: 6_000 }).toBe(2);
-  await expect
-    .poll(() => daemon.stateOf(eth.address()), { timeout: 15_000 })
-    .toMatch(/^active: default route/);
+  await expect.poll(() => lab.host.rules().length).toBe(2);
+  await expect.poll(() => lab.host.rules(6).length).toBe(2);
+  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active: default route/);
   expect(lab.host.rules(4, 'all').map(({ priority }) => priority)).toContain(77);
 });

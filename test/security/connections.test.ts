@@ -1,6 +1,6 @@
 /** What a user's connections cost everybody else. */
 import { expect } from 'vitest';
-import { test, usualReaction } from './attacker.ts';
+import { reacts, test } from './attacker.ts';
 
 test('a thousand connections of a user hold up neither the daemon nor who asks what they would lose', async ({
   lab,
@@ -26,8 +26,7 @@ print('open', len(kept), flush=True)
 sys.stdin.read()
 `;
   expect(await attack(many, { args: [server] }).says('open')).toBe('1000');
-  const time = await usualReaction(lab, cable);
-  expect(time).toBeLessThan(2000);
+  await reacts(lab, cable);
   const before = lab.host.endpoints();
   const flush = await daemon.command('flush');
   expect(flush.stderr).toContain('1000 open MPTCP connections');

@@ -2,14 +2,14 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { socketOf, test, usualReaction } from './attacker.ts';
+import { reacts, socketOf, test } from './attacker.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
 const CLIENT = `
 import socket, sys, time
 path = sys.argv[1]
-def client(patience=3):
+def client(patience=60):
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(patience)
     s.connect(path)
@@ -23,7 +23,7 @@ def until_closed(s):
             all += part
     except ConnectionError: return all
     except TimeoutError: return all + b' and is open still'
-def ask(line, patience=3):
+def ask(line, patience=60):
     s = client(patience)
     s.sendall(line + b'\\n')
     answer = s.makefile('rb').readline()
@@ -141,18 +141,18 @@ def print(*words, flush=True): os.write(1, (' '.join(map(str, words)) + '\\n').e
 null = os.open('/dev/null', os.O_RDONLY)
 print('asked', ask(b'{"ask":"status"}')[:12])
 def endless(kind):
-    s = client(15)
+    s = client()
     try:
         for _ in range(1 << 14): s.sendall(kind * 4096)
         print('endless', 'was read to the end')
     except OSError as error: print('endless', 'closed')
 def silent(begin):
-    s = client(15)
+    s = client()
     began = time.time()
     s.sendall(begin)
-    print('silent', until_closed(s).decode(), round((time.time() - began) / 2) * 2)
+    print('silent', until_closed(s).decode(), 'after its time' if time.time() - began > 9 else 'too early')
 def half(request):
-    s = client(15)
+    s = client()
     s.sendall(request)
     s.shutdown(socket.SHUT_WR)
     print('half', until_closed(s)[:12].decode())
@@ -194,8 +194,8 @@ for each in threads: each.join()
       'half ',
       'half {"version":1',
       'passing {"version":1',
-      'silent  10',
-      'silent  10',
+      'silent  after its time',
+      'silent  after its time',
       ...Array(4).fill('unread True'),
     ]);
     // Asked to watch again and again, it once kept every answer: hundreds of megabytes in a second.
@@ -216,7 +216,10 @@ for i in range(100):
     kept.append(s)
     try: s.sendall(sys.argv[2].encode())
     except OSError: pass
-time.sleep(0.5)
+# Connections are taken in their order, and the last is one too many: when it is closed, all were decided on.
+try:
+    while kept[-1].recv(1 << 20): pass
+except OSError: pass
 open_still = 0
 for s in kept:
     s.setblocking(False)
@@ -245,10 +248,7 @@ sys.stdin.read()
     await expect.poll(() => said.trim()).toBe('{"version":1,"answer":{"');
   });
 
-  test('answers to the network within a second in a flood of requests, watchers and connections', async ({
-    lab,
-    attack,
-  }) => {
+  test('answers to the network in a flood of requests, watchers and connections', async ({ lab, attack }) => {
     const cable = lab.cable('eth0').connect();
     lab.cable('eth1').connect();
     const daemon = await lab.daemon(RULES);
@@ -276,9 +276,7 @@ print('begun', flush=True)
 sys.stdin.read()
 `;
     await attack(flood, { args: [socketOf(lab)] }).says('begun');
-    const time = await usualReaction(lab, cable);
-    // There and back again are two. The middle of three: the flood takes its share of the processors, too.
-    expect(time).toBeLessThan(2000);
+    await reacts(lab, cable);
     expect(daemon.runs).toBe(true);
   });
 });

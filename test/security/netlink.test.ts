@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { finished } from '../support/daemon.ts';
 import type { Lab } from '../support/lab.ts';
-import { reaction, test, usualReaction } from './attacker.ts';
+import { reacts, test } from './attacker.ts';
 
 const RULES = { 'eth*': 'subflow', 'tun*': 'subflow' };
 
@@ -69,7 +69,7 @@ test('nobody but root can send there, and what root sends is not looked at', asy
   expect(lab.host.state()).toEqual(before);
   expect(await daemon.stateOf(cable.address())).toMatch(/^active/);
   expect(daemon.deeds()).toEqual(done);
-  expect(await reaction(lab, cable)).toBeLessThan(5000);
+  await reacts(lab, cable);
 });
 
 test('an event that is no longer true when it is heard is not believed', async ({ lab }) => {
@@ -112,17 +112,15 @@ def tun():
     return fd
 os.close(tun())
 print('begun', flush=True)
-end = time.time() + 20
-while time.time() < end:
+while True:
     fd = tun()
     for i in range(50): fcntl.ioctl(fd, 0x400454e2, struct.pack('i', i & 1))
     os.close(fd)
 `;
   const attacker = attack(toggle);
   await attacker.says('begun');
-  const time = await usualReaction(lab, cable);
+  await reacts(lab, cable);
   await attacker.end();
-  expect(time).toBeLessThan(2000);
   expect((await daemon.status())?.daemon).toMatchObject({ pid: daemon.pid, overruns: 0 });
   // After it the daemon rests: less than a tenth of a processor.
   await expect.poll(() => daemon.stateOf('tun0')).toMatch(/no carrier/);

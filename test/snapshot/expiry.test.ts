@@ -71,7 +71,7 @@ describe('the last tick, which the kernel gives as it gives "never"', () => {
     expect(inLastTick(standing(null), key, null, 6995)?.route.expires).toBeNull();
   });
 
-  test('on the real kernel a route that ends is never said to stay', { timeout: 20_000 }, async ({ lab }) => {
+  test('on the real kernel a route that ends is never said to stay', async ({ lab }) => {
     const { reader, kernel, key: live } = await scene(lab, 2, null);
     const said: (number | null)[] = [];
     for (let found; (found = (await reader.read(new Set(['routes'] as const))).answers.get(live)?.default);)

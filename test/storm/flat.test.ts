@@ -52,7 +52,7 @@ async function scene(lab: Lab, scripts: number): Promise<Scene> {
   await expect.poll(() => lab.host.endpoints()).toHaveLength(UPLINKS);
   const control = lab.host.journal().replace(/journal\.json$/, 'control');
   const runs = (): number => (existsSync(count) ? statSync(count).size : 0);
-  await expect.poll(runs, { timeout: 20_000 }).toBe(2 * UPLINKS * scripts);
+  await expect.poll(runs).toBe(2 * UPLINKS * scripts);
   return { lab, daemon, control, text, runs };
 }
 
@@ -102,7 +102,7 @@ describe('descriptors and memory', { timeout: 60_000 + 150 * RUNS }, () => {
       const wanted = at.runs() + UPLINKS * SCRIPTS;
       for (let each = 0; each < UPLINKS; each++)
         lab.host.ip(`route ${onward} default via 10.${each + 1}.0.1 dev u${each} metric ${100 * (each + 1)}`);
-      await expect.poll(at.runs, { timeout: 30_000 }).toBe(wanted);
+      await expect.poll(at.runs).toBe(wanted);
     };
     await flat(`${RUNS} hook runs`, at.daemon, async () => {
       for (const end = at.runs() + RUNS / LOOKS; at.runs() < end;) {

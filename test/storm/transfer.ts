@@ -166,12 +166,12 @@ export class Transfer {
     }
   }
 
-  /** Data goes on in both directions. `timeout` in milliseconds. */
-  async moves(timeout = 15_000): Promise<void> {
+  /** Data goes on in both directions. */
+  async moves(): Promise<void> {
     const ends = [this.#client, this.#server];
     const before = ends.map(({ told }) => told.received);
     const least = (): number => Math.min(...ends.map(({ told }, at) => told.received - before[at]!));
-    await expect.poll(least, { timeout }).toBeGreaterThan(MOVED);
+    await expect.poll(least, { timeout: 60_000 }).toBeGreaterThan(MOVED);
     this.whole();
   }
 

@@ -94,7 +94,7 @@ export class Daemon {
           if (!this.runs) throw new Error(`the daemon ended: ${this.#log}`);
           return (await this.status())?.daemon?.pid;
         },
-        { interval: 50, timeout: 10_000 },
+        { interval: 50 },
       )
       .toBe(this.pid);
   }
