@@ -2,6 +2,7 @@
 /** The command. */
 import { CommanderError } from 'commander';
 import { CommandError, EXIT } from './commands/exit.ts';
+import { complain } from './commands/print.ts';
 import { codeOf, program } from './commands/program.ts';
 import { explained } from './commands/run.ts';
 import { sourceStack } from './system/stack.ts';
@@ -11,7 +12,7 @@ import { sourceStack } from './system/stack.ts';
 process.on('SIGUSR1', () => undefined);
 
 const report = (error: unknown): void => {
-  process.stderr.write(`multihomed: our own fault, please report it: ${sourceStack(error)}\n`);
+  complain(`multihomed: our own fault, please report it: ${sourceStack(error)}`);
 };
 
 // What is thrown in a callback, and a rejection that nothing handles: Node alone would end with 1, doctor's warning.
@@ -19,6 +20,9 @@ process.on('uncaughtException', (error) => {
   report(error);
   process.exit(EXIT.software);
 });
+
+// A reader that is gone (EPIPE) or a full disk (ENOSPC) ends no command before its time and changes no exit code, as with ip(8).
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 let code: number = EXIT.done;
 try {
@@ -28,7 +32,7 @@ try {
   else {
     const known = explained(error);
     if (known instanceof CommandError) {
-      process.stderr.write(`${known.message}\n`);
+      complain(known.message);
       code = known.code;
     } else {
       report(error);

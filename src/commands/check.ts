@@ -2,7 +2,7 @@
 import { isValid, loadConfiguration } from '../rules/load.ts';
 import { formatProblem } from '../rules/problem.ts';
 import { EXIT } from './exit.ts';
-import { print } from './print.ts';
+import { complain, print } from './print.ts';
 
 export async function checkCommand(
   file: string | undefined,
@@ -15,9 +15,9 @@ export async function checkCommand(
     print(JSON.stringify({ valid: code === 0, errors, ...(isValid(loaded) ? summary(loaded) : {}) }));
     return code;
   }
-  for (const error of errors) process.stderr.write(`${formatProblem(error)}\n`);
+  for (const error of errors) complain(formatProblem(error));
   if (!isValid(loaded)) return code;
-  for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+  for (const warning of loaded.warnings) complain(`warning: ${warning}`);
   print(`${count(loaded.rules.length, 'rule')} in ${count(loaded.files.length, 'file')}: no errors`);
   return code;
 }

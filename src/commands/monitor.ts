@@ -12,7 +12,7 @@ import { eventText } from './ipmptcp/event.ts';
 import { Follower } from './ipmptcp/follow.ts';
 import { mptcpJson, mptcpLine, uplinkJson, uplinkLine } from './ipmptcp/line.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
-import { print } from './print.ts';
+import { complain, print } from './print.ts';
 
 export interface MonitorFlags {
   readonly json?: boolean;
@@ -36,8 +36,6 @@ export async function monitorCommand(flags: MonitorFlags): Promise<number> {
   }
 }
 
-const say = (text: string): void => void process.stderr.write(`${text}\n`);
-
 async function follow(namespace: Namespace, flags: MonitorFlags): Promise<void> {
   const ended = ending();
   const socket = await connections(namespace, flags, ended.reject);
@@ -53,7 +51,7 @@ async function follow(namespace: Namespace, flags: MonitorFlags): Promise<void> 
         print(uplinkLine(new Date(), change));
     },
     onSource: (daemon) =>
-      say(
+      complain(
         daemon === null
           ? 'No daemon runs here: uplinks are followed from what the kernel has, and nothing is made for them.'
           : `Uplinks are followed as the daemon (pid ${daemon}) sees them.`,
@@ -96,21 +94,21 @@ async function connections(
           order = order
             .then(() => tell(messages, time))
             .catch((error: Error) => {
-              if (error instanceof DecodeError) say(`an event could not be read: ${error.message}`);
+              if (error instanceof DecodeError) complain(`an event could not be read: ${error.message}`);
               else onError(error);
             });
       },
-      onOverrun: () => say('MPTCP events were lost: they came faster than they could be read.'),
+      onOverrun: () => complain('MPTCP events were lost: they came faster than they could be read.'),
       onError,
     });
     if (socket) return socket;
     if (mptcp)
       throw new CommandError(EXIT.unavailable, 'This kernel tells of no MPTCP events (Linux 5.12 does).');
-    say('This kernel tells of no MPTCP events (Linux 5.12 does); only uplinks are shown.');
+    complain('This kernel tells of no MPTCP events (Linux 5.12 does); only uplinks are shown.');
   } catch (error) {
     if (!(error instanceof SystemError) || error.code !== 'EPERM') throw error;
     if (mptcp) throw new CommandError(EXIT.permission, 'MPTCP events need CAP_NET_ADMIN: run it as root.');
-    say('MPTCP events need CAP_NET_ADMIN (run it as root to see them); only uplinks are shown.');
+    complain('MPTCP events need CAP_NET_ADMIN (run it as root to see them); only uplinks are shown.');
   }
   return null;
 }

@@ -2,11 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { printableLines } from '../system/printable.ts';
 import { PACKAGE_ROOT } from '../system/root.ts';
 import { LOG_TARGETS } from '../system/logger.ts';
 import { EXIT } from './exit.ts';
 import { registerIpMptcp } from './ipmptcp/registration.ts';
 import { teach } from './help.ts';
+import { rendered } from './print.ts';
 
 /** Commands are loaded when they are called: none waits for the parts of another. */
 export function program(setCode: (code: number) => void): Command {
@@ -15,6 +17,10 @@ export function program(setCode: (code: number) => void): Command {
     .version(version(), '--version')
     .showSuggestionAfterError()
     .showHelpAfterError('(multihomed --help shows what there is)')
+    .configureOutput({
+      writeOut: (text) => void process.stdout.write(rendered(text)),
+      writeErr: (text) => void process.stderr.write(printableLines(text)),
+    })
     .exitOverride();
 
   root

@@ -1,24 +1,11 @@
 import { StringDecoder } from 'node:string_decoder';
+import { printableLines } from '../system/printable.ts';
 
 /** Bytes of one hook's output, both streams together, that reach the log. */
 export const OUTPUT_MOST = 64 * 1024;
 
 /** Characters of one line; what is longer goes on in the next. */
 const LINE_MOST = 2048;
-
-/** Text in which nothing moves the cursor, colours the terminal or ends the line. */
-export function visible(text: string): string {
-  return text.replace(
-    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-    /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
-    (character) => {
-      const code = character.codePointAt(0) ?? 0;
-      return code < 0x100
-        ? `\\x${code.toString(16).padStart(2, '0')}`
-        : `\\u${code.toString(16).padStart(4, '0')}`;
-    },
-  );
-}
 
 /** What the streams of one hook may still write to the log. */
 export class OutputBudget {
@@ -44,7 +31,7 @@ export class OutputBudget {
   }
 
   line(text: string): void {
-    this.#write(visible(text));
+    this.#write(printableLines(text));
   }
 
   /** Call it when all lines are out. */

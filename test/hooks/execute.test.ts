@@ -204,7 +204,7 @@ describe('what a hook says and leaves', () => {
     const { write, run, said } = scripts();
     write('10-hook', "printf 'plain\\r\\n\\033[2Jred\\tx\\302\\233\\n\\342\\200\\256rtl\\nläst'");
     await run();
-    expect(said()).toEqual(['plain', '\\x1b[2Jred\tx\\x9b', '\\u202ertl', 'läst']);
+    expect(said()).toEqual(['plain', '\\u001b[2Jred\tx\\u009b', '\\u202ertl', 'läst']);
   });
 
   it('keeps 64 KiB of a flood, says so, and holds none of the rest', async () => {

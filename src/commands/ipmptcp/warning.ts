@@ -11,8 +11,9 @@ import { NETLINK_SOCK_DIAG } from '../../system/addon.ts';
 import { systemClock } from '../../system/clock.ts';
 import { inetText } from './text.ts';
 import { askStatus, type Namespace } from '../namespace.ts';
+import { complain } from '../print.ts';
 
-export const warn = (text: string): void => void process.stderr.write(`warning: ${text}\n`);
+export const warn = (text: string): void => complain(`warning: ${text}`);
 
 /** Of what is about to be deleted or changed, what is the daemon's. */
 export async function warnOwned(
