@@ -2,6 +2,8 @@
 #include <napi.h>
 
 #include "error.h"
+#include "execute.h"
+#include "hang_up.h"
 #include "namespace_file.h"
 #include "netlink.h"
 #include "stream_socket.h"
@@ -30,6 +32,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("streamSocket", Napi::Function::New<StreamSocket>(env, "streamSocket"));
   exports.Set("peerCredentials", Napi::Function::New<PeerCredentials>(env, "peerCredentials"));
   exports.Set("flock", Napi::Function::New<Flock>(env, "flock"));
+  exports.Set("onHangUp", Napi::Function::New<OnHangUp>(env, "onHangUp"));
+  exports.Set("executeInNamespace", Napi::Function::New<ExecuteInNamespace>(env, "executeInNamespace"));
   return exports;
 }
 

@@ -9,6 +9,8 @@
         'addon.cc',
         'channel.cc',
         'error.cc',
+        'execute.cc',
+        'hang_up.cc',
         'kernel_socket.cc',
         'namespace.cc',
         'namespace_file.cc',

@@ -9,15 +9,7 @@
 
 namespace multihomed {
 
-namespace {
-
-struct Visit {
-  const std::string& path;
-  const std::function<Failure()>& make;
-  Failure failure;
-};
-
-Failure Enter(const std::string& path) {
+Failure EnterNamespace(const std::string& path) {
   // O_NONBLOCK: a FIFO in place of a namespace must not hold us.
   Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.open()) return {errno, "open"};
@@ -28,9 +20,17 @@ Failure Enter(const std::string& path) {
   return {};
 }
 
+namespace {
+
+struct Visit {
+  const std::string& path;
+  const std::function<Failure()>& make;
+  Failure failure;
+};
+
 void* Run(void* data) {
   auto* visit = static_cast<Visit*>(data);
-  visit->failure = Enter(visit->path);
+  visit->failure = EnterNamespace(visit->path);
   if (!visit->failure.failed()) visit->failure = visit->make();
   return nullptr;
 }

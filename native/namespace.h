@@ -15,6 +15,9 @@ namespace multihomed {
  */
 Failure InNamespace(const std::string& path, const std::function<Failure()>& make);
 
+/** setns(2) for the calling thread alone. */
+Failure EnterNamespace(const std::string& path);
+
 }  // namespace multihomed
 
 #endif

@@ -24,6 +24,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['status', 'all uplinks'],
     ['status wwan0', 'those of one interface'],
     ['status --json', 'for a program; ignored addresses too'],
+    ['status -n blue', 'in the network namespace blue'],
   ],
   explain: [
     ['explain wwan0', 'each step of the way up, with the evidence'],
@@ -81,6 +82,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['flush --force', 'even so'],
   ],
   demo: [['demo', 'a quarter of a minute; needs no root']],
+  version: [['version', 'which version this is']],
   completion: [
     ['completion bash >/etc/bash_completion.d/multihomed', 'for all users'],
     ['completion zsh >/usr/local/share/zsh/site-functions/_multihomed', 'for all users'],
@@ -97,8 +99,9 @@ Exit status: 0 done, 1 and 3 what doctor warns of and finds broken, 2 the kernel
 
 More: man 8 multihomed, man 5 multihomed.yaml (rules), man 7 multihomed-hooks (scripts).`;
 
-/** Appends the examples to the help of every command. */
+/** Appends the examples to the help of every command; its errors point to this help. */
 export function teach(command: Command, path = ''): void {
+  command.showHelpAfterError(path === '' ? '(see multihomed --help)' : `(see multihomed ${path} --help)`);
   const examples = EXAMPLES[path] ?? [];
   if (examples.length > 0) command.addHelpText('after', examplesText(examples));
   if (path === '') command.addHelpText('after', CLOSING);

@@ -8,15 +8,16 @@ import { LOG_TARGETS } from '../system/logger.ts';
 import { EXIT } from './exit.ts';
 import { registerIpMptcp } from './ipmptcp/registration.ts';
 import { teach } from './help.ts';
-import { rendered } from './print.ts';
+import { enterNetns } from './netns.ts';
+import { JSON_LINES, JSON_OPTION, NETNS_OPTION } from './options.ts';
+import { print, rendered } from './print.ts';
 
 /** Commands are loaded when they are called: none waits for the parts of another. */
 export function program(setCode: (code: number) => void): Command {
   const root = new Command('multihomed')
     .description('Gives Multipath TCP every uplink of this host, as it comes and goes.')
-    .version(version(), '--version')
+    .version(version(), '-V, --version')
     .showSuggestionAfterError()
-    .showHelpAfterError('(multihomed --help shows what there is)')
     .configureOutput({
       writeOut: (text) => void process.stdout.write(rendered(text)),
       writeErr: (text) => void process.stderr.write(printableLines(text)),
@@ -31,41 +32,45 @@ export function program(setCode: (code: number) => void): Command {
     .option('--debug', 'log every step and every netlink request')
     .option('--dry-run', 'say what would be done, do nothing, and go on watching')
     .option('--once', 'bring everything to its state once, then end')
-    .option('--netns <name>', 'manage this network namespace ("ip netns")')
+    .option('-n, --netns <name>', 'manage this network namespace ("ip netns")')
     .action(async (flags) => (await import('./run.ts')).runCommand(flags));
 
   root
     .command('status [interface]')
     .description('every uplink: its state and why')
-    .option('--json', 'one JSON document')
+    .option(...JSON_OPTION)
+    .option(...NETNS_OPTION)
     .option('--config <file>', 'the rules to go by where no daemon runs')
     .action(async (name, flags) => setCode(await (await import('./status.ts')).statusCommand(name, flags)));
 
   root
     .command('explain <interface>')
     .description('why an uplink is as it is, step by step, and what to do')
-    .option('--json', 'one JSON document')
+    .option(...JSON_OPTION)
+    .option(...NETNS_OPTION)
     .option('--config <file>', 'the rules to go by where no daemon runs')
     .action(async (name, flags) => setCode(await (await import('./explain.ts')).explainCommand(name, flags)));
 
   root
     .command('plan')
     .description('what run would change now, one action a line')
-    .option('--json', 'one JSON document')
+    .option(...JSON_OPTION)
+    .option(...NETNS_OPTION)
     .option('--config <file>', 'read this one file and nothing else')
     .action(async (flags) => setCode(await (await import('./plan.ts')).planCommand(flags)));
 
   root
     .command('check [file]')
     .description('read the configuration and name every error in it')
-    .option('--json', 'one JSON document')
+    .option(...JSON_OPTION)
     .action(async (file, flags) => setCode(await (await import('./check.ts')).checkCommand(file, flags)));
 
   root
     .command('watch')
     .description('a screen that stays: uplinks, live connections and how much each path carries')
     .option('--interval <seconds>', 'how often it is drawn', seconds, 1)
-    .option('--json', 'one JSON document a line')
+    .option(...JSON_LINES)
+    .option(...NETNS_OPTION)
     .option('--config <file>', 'the rules to go by where no daemon runs')
     .action(async (flags) => setCode(await (await import('./watch.ts')).watchCommand(flags)));
 
@@ -74,7 +79,8 @@ export function program(setCode: (code: number) => void): Command {
     .description('what is wrong with this host for Multipath TCP, and the command that mends it')
     .option('--peer <host:port>', 'connect there over each active uplink, and see whether it is MPTCP')
     .option('--report [file]', 'write a file for a bug report, without secrets')
-    .option('--json', 'one JSON document')
+    .option(...JSON_OPTION)
+    .option(...NETNS_OPTION)
     .option('--config <file>', 'read this one file and nothing else')
     .addHelpText('after', '\nExit status: 0 nothing or notes, 1 warnings, 3 faults.')
     .action(async (flags) => setCode(await (await import('./doctor.ts')).doctorCommand(flags)));
@@ -83,7 +89,8 @@ export function program(setCode: (code: number) => void): Command {
     .command('flush')
     .description('remove every endpoint, policy rule and route that multihomed has made')
     .option('--force', 'even where open connections or this SSH session would be lost')
-    .option('--json', 'one JSON document')
+    .option(...JSON_OPTION)
+    .option(...NETNS_OPTION)
     .action(async (flags) => setCode(await (await import('./flush.ts')).flushCommand(flags)));
 
   registerIpMptcp(root, setCode);
@@ -91,7 +98,7 @@ export function program(setCode: (code: number) => void): Command {
   root
     .command('demo')
     .description('a private network in which all of this can be seen; touches nothing of this host')
-    .option('--json', 'one JSON document a line')
+    .option(...JSON_LINES)
     .addOption(new Option('--as <part>').choices(['laptop', 'internet']).hideHelp())
     .action(async (flags) => setCode(await (await import('./demo.ts')).demoCommand(flags)));
 
@@ -106,6 +113,19 @@ export function program(setCode: (code: number) => void): Command {
     .addArgument(new Argument('<what>').choices(['endpoint']))
     .action(async () => setCode(await (await import('./complete.ts')).completeCommand()));
 
+  root
+    .command('version')
+    .description('which version this is')
+    .option(...JSON_OPTION)
+    .action((flags: { readonly json?: boolean }) =>
+      print(flags.json ? JSON.stringify({ version: 1, multihomed: packageVersion() }) : version()),
+    );
+
+  // "run" manages another namespace from its own.
+  root.hook('preAction', (_, action) => {
+    const { netns } = action.opts<{ netns?: string }>();
+    if (netns !== undefined && action.name() !== 'run') enterNetns(netns);
+  });
   for (const command of root.commands) command.exitOverride();
   teach(root);
   return root;
@@ -118,10 +138,12 @@ function seconds(text: string): number {
   throw new InvalidArgumentError('It takes seconds, from 0.1 to 3600.');
 }
 
-function version(): string {
+function packageVersion(): string {
   const text = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
-  return `multihomed ${(JSON.parse(text) as { version: string }).version}`;
+  return (JSON.parse(text) as { version: string }).version;
 }
+
+const version = (): string => `multihomed ${packageVersion()}`;
 
 /** commander's own codes: 0 for help and version, otherwise the arguments were wrong. */
 export const codeOf = (exitCode: number): number => (exitCode === 0 ? EXIT.done : EXIT.usage);

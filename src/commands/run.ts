@@ -9,6 +9,7 @@ import { openLog, type LogTarget } from '../system/logger.ts';
 import { SystemError } from '../system/system-error.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
+import { namespacePath } from './netns.ts';
 
 export interface RunFlags {
   readonly config?: string;
@@ -37,16 +38,6 @@ export async function runCommand(flags: RunFlags): Promise<void> {
   } catch (error) {
     throw explained(error);
   }
-}
-
-/** As `ip netns` names them. */
-function namespacePath(name: string): string {
-  if (name === '' || name.includes('/') || name === '.' || name === '..')
-    throw new CommandError(
-      EXIT.usage,
-      `--netns takes a name that "ip netns" lists, not ${JSON.stringify(name)}`,
-    );
-  return `/run/netns/${name}`;
 }
 
 export function explained(error: unknown): unknown {

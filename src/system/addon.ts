@@ -109,6 +109,8 @@ interface Addon {
   ): number;
   peerCredentials(fd: number): PeerCredentials;
   flock(fd: number): boolean;
+  onHangUp(fd: number, callback: () => void): boolean;
+  executeInNamespace(netns: string, args: readonly string[]): never;
 }
 
 export interface PeerCredentials {
@@ -189,4 +191,22 @@ export function peerCredentials(fd: number): PeerCredentials {
 /** Locks an open file for this process: flock(2), LOCK_EX|LOCK_NB. False: somebody else has it. @throws SystemError */
 export function flock(fd: number): boolean {
   return addon.flock(fd);
+}
+
+/**
+ * Calls `callback` once when the last reader of a pipe, socket or terminal is gone (POLLERR, POLLHUP; poll(2)), also while
+ * nothing is written. It keeps no process alive.
+ * @returns false where `fd` is a file, which has no reader @throws SystemError
+ */
+export function onHangUp(fd: number, callback: () => void): boolean {
+  return addon.onHangUp(fd, callback);
+}
+
+/**
+ * Replaces this process by the program `args[0]` inside the network namespace: execve(2) takes the namespace of the
+ * calling thread for the whole process, which setns(2) alone does not.
+ * @throws SystemError EPERM from `setns` without CAP_SYS_ADMIN over the namespace, ENOENT from `open`, ...
+ */
+export function executeInNamespace(netns: string, args: readonly string[]): never {
+  return addon.executeInNamespace(netns, args);
 }

@@ -1,5 +1,6 @@
 /** `endpoint`, `limits` and `monitor` in the tree of commands; as for ip(8), a beginning of their names is enough. */
 import type { Command } from 'commander';
+import { JSON_LINES, JSON_SILENT, NETNS_OPTION } from '../options.ts';
 import { byPrefix, unknownWord } from './words.ts';
 
 type SetCode = (code: number) => void;
@@ -28,6 +29,8 @@ function registerEndpoint(root: Command, setCode: SetCode): void {
       .argument(WORDS)
       .usage(usage)
       .description(description)
+      .option(...JSON_SILENT)
+      .option(...NETNS_OPTION)
       .action(async (words: string[]) =>
         setCode(await (await import('../endpoint.ts')).endpointCommand(name, words)),
       );
@@ -49,7 +52,8 @@ function registerEndpoint(root: Command, setCode: SetCode): void {
     .argument(WORDS)
     .usage('[id ID]')
     .description('list them')
-    .option('--json', 'as "ip -j mptcp endpoint"')
+    .option('-j, --json', 'as "ip -j mptcp endpoint"')
+    .option(...NETNS_OPTION)
     .action(async (words: string[], flags: Flags) => {
       const { endpointCommand, ENDPOINT_VERBS } = await import('../endpoint.ts');
       const begun = redirect(words, ENDPOINT_VERBS, 'endpoint', ['id']);
@@ -68,6 +72,8 @@ function registerLimits(root: Command, setCode: SetCode): void {
     .argument(WORDS)
     .usage('[subflows NR] [add_addr_accepted NR]')
     .description('set one or both; what is not named stays')
+    .option(...JSON_SILENT)
+    .option(...NETNS_OPTION)
     .action(async (words: string[]) =>
       setCode(await (await import('../limits.ts')).limitsCommand('set', words)),
     );
@@ -76,7 +82,8 @@ function registerLimits(root: Command, setCode: SetCode): void {
     .argument(WORDS)
     .usage(' ')
     .description('show both')
-    .option('--json', 'with the keys of "ip mptcp limits"')
+    .option('-j, --json', 'with the keys of "ip mptcp limits"')
+    .option(...NETNS_OPTION)
     .action(async (words: string[], flags: Flags) => {
       const { limitsCommand, LIMITS_VERBS } = await import('../limits.ts');
       const begun = redirect(words, LIMITS_VERBS, 'limits', []);
@@ -89,7 +96,8 @@ function registerMonitor(root: Command, setCode: SetCode): void {
   root
     .command('monitor')
     .description("changes as they happen: uplinks, and the kernel's MPTCP events")
-    .option('--json', 'one JSON document a line')
+    .option(...JSON_LINES)
+    .option(...NETNS_OPTION)
     .option('--mptcp', 'the MPTCP events alone, as "ip mptcp monitor" prints them')
     .option('--config <file>', 'the rules to go by where no daemon runs')
     .action(async (flags) => setCode(await (await import('../monitor.ts')).monitorCommand(flags)));

@@ -1,0 +1,47 @@
+#include "execute.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "error.h"
+#include "namespace.h"
+
+namespace multihomed {
+
+Napi::Value ExecuteInNamespace(const Napi::CallbackInfo& info) {
+  std::string netns;
+  if (!info[0].IsString() || !info[1].IsArray()) {
+    ThrowTypeError(info.Env(), "netns must be a path, and arguments an array");
+    return Napi::Value();
+  }
+  if (!OptionalPath(info[0], "netns", &netns)) return Napi::Value();
+  auto given = info[1].As<Napi::Array>();
+  std::vector<std::string> texts(given.Length());
+  for (uint32_t i = 0; i < given.Length(); i++) {
+    Napi::Value text = given[i];
+    if (!OptionalPath(text, "an argument", &texts[i])) return Napi::Value();
+  }
+  if (texts.empty()) {
+    ThrowTypeError(info.Env(), "there must be a program");
+    return Napi::Value();
+  }
+  std::vector<char*> arguments;
+  for (std::string& text : texts) arguments.push_back(text.data());
+  arguments.push_back(nullptr);
+  Failure failure = EnterNamespace(netns);
+  if (!failure.failed()) {
+    // libuv marks them at start, so that no program of ours inherits them by mistake (uv_disable_stdio_inheritance).
+    for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) fcntl(fd, F_SETFD, 0);
+    // The thread that calls it is all that is left, and its namespace is the program's.
+    execv(arguments[0], arguments.data());
+    failure = {errno, "execv"};
+  }
+  ThrowSystemError(info.Env(), failure, netns);
+  return Napi::Value();
+}
+
+}  // namespace multihomed

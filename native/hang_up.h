@@ -1,0 +1,14 @@
+// Notices that nobody reads any more from a pipe, socket or terminal to which nothing is being written.
+#ifndef MULTIHOMED_HANG_UP_H
+#define MULTIHOMED_HANG_UP_H
+
+#include <napi.h>
+
+namespace multihomed {
+
+/** (fd, callback): calls it once at POLLERR or POLLHUP, poll(2); false: a file, which has no reader. */
+Napi::Value OnHangUp(const Napi::CallbackInfo& info);
+
+}  // namespace multihomed
+
+#endif

@@ -1,0 +1,33 @@
+/** `--netns NAME`: another network namespace, by its name in ip-netns(8). */
+import { statSync } from 'node:fs';
+import { executeInNamespace } from '../system/addon.ts';
+import { CommandError, EXIT } from './exit.ts';
+
+/** Path of the namespace's file. @throws CommandError for what is no name */
+export function namespacePath(name: string): string {
+  if (name === '' || name.includes('/') || name === '.' || name === '..')
+    throw new CommandError(
+      EXIT.usage,
+      `--netns takes a name that "ip netns" lists, not ${JSON.stringify(name)}`,
+    );
+  return `/run/netns/${name}`;
+}
+
+/**
+ * Starts the same command again inside the namespace, where all of it is that namespace's: netlink, sockets, name look-ups,
+ * /proc/sys and /proc/net. Does nothing where this process is inside already.
+ * @throws CommandError, SystemError EPERM without CAP_SYS_ADMIN
+ */
+export function enterNetns(name: string): void {
+  const path = namespacePath(name);
+  if (isOwn(path)) return;
+  executeInNamespace(path, [process.execPath, ...process.execArgv, ...process.argv.slice(1)]);
+}
+
+function isOwn(path: string): boolean {
+  const other = statSync(path, { throwIfNoEntry: false });
+  if (!other)
+    throw new CommandError(EXIT.usage, `there is no network namespace ${path}; "ip netns" lists them`);
+  const own = statSync('/proc/self/ns/net');
+  return own.dev === other.dev && own.ino === other.ino;
+}
