@@ -5,7 +5,7 @@ import { plan } from '../plan/plan.ts';
 import { printable } from '../system/printable.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { look, openNamespace, type Namespace } from './namespace.ts';
+import { look, openNamespace, refuseConfig, type Namespace } from './namespace.ts';
 import { colours, print } from './print.ts';
 
 export async function explainCommand(
@@ -15,6 +15,7 @@ export async function explainCommand(
   const namespace = await openNamespace();
   try {
     const answered = await ask(namespace.folder.socket, { ask: 'explain', interface: name });
+    if (answered !== undefined) refuseConfig(flags.config);
     const explanation =
       answered === undefined ? await alone(namespace, name, flags.config) : (answered as Explanation | null);
     if (!explanation)

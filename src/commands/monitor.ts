@@ -13,6 +13,7 @@ import { Follower } from './ipmptcp/follow.ts';
 import { mptcpJson, mptcpLine, uplinkJson, uplinkLine } from './ipmptcp/line.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
 import { complain, print } from './print.ts';
+import { onReaderGone } from './reader.ts';
 
 export interface MonitorFlags {
   readonly json?: boolean;
@@ -20,7 +21,7 @@ export interface MonitorFlags {
   readonly config?: string;
 }
 
-/** Until it is ended: Ctrl-C, SIGTERM, or nobody who reads. */
+/** Until Ctrl-C, SIGTERM, or the end of its reader. */
 export async function monitorCommand(flags: MonitorFlags): Promise<number> {
   if (flags.mptcp && flags.json)
     throw new CommandError(
@@ -118,9 +119,7 @@ function ending(): { promise: Promise<void>; reject: (error: Error) => void } {
   const promise = new Promise<void>((resolve, no) => {
     reject = no;
     process.once('SIGINT', resolve).once('SIGTERM', resolve).once('SIGHUP', resolve);
-    process.stdout.once('error', (error: NodeJS.ErrnoException) =>
-      error.code === 'EPIPE' ? resolve() : no(error),
-    );
+    onReaderGone(resolve);
   });
   promise.catch(() => undefined);
   return { promise, reject };

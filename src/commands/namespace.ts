@@ -12,6 +12,7 @@ import { ALL_PARTS, type Snapshot } from '../snapshot/snapshot.ts';
 import { bootId } from '../system/boot.ts';
 import { systemClock } from '../system/clock.ts';
 import { runtimeFolder, type RuntimeFolder } from '../system/runtime.ts';
+import { CommandError, EXIT } from './exit.ts';
 
 export interface Namespace {
   readonly kernel: KernelConnections;
@@ -32,6 +33,15 @@ export async function openNamespace(): Promise<Namespace> {
 /** @returns null where no daemon runs */
 export async function askStatus({ folder }: Namespace): Promise<StatusDocument | null> {
   return ((await ask(folder.socket, { ask: 'status' })) as StatusDocument | undefined) ?? null;
+}
+
+/** The daemon answers by the configuration that it has read. @throws CommandError where another is named */
+export function refuseConfig(config: string | undefined): void {
+  if (config !== undefined)
+    throw new CommandError(
+      EXIT.usage,
+      '--config has no effect: the daemon that runs here answers by its own configuration; leave --config out',
+    );
 }
 
 export interface Look {

@@ -3,7 +3,7 @@ import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { printable } from '../system/printable.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { askStatus, openNamespace, statusWithoutDaemon } from './namespace.ts';
+import { askStatus, openNamespace, refuseConfig, statusWithoutDaemon } from './namespace.ts';
 import { colours, print, table } from './print.ts';
 
 export async function statusCommand(
@@ -12,8 +12,10 @@ export async function statusCommand(
 ): Promise<number> {
   const namespace = await openNamespace();
   try {
+    const answered = await askStatus(namespace);
+    if (answered) refuseConfig(flags.config);
     const status =
-      (await askStatus(namespace)) ??
+      answered ??
       (await statusWithoutDaemon(
         namespace,
         await configurationOrExit(flags.config === undefined ? {} : { config: flags.config }),

@@ -1,13 +1,15 @@
 /** `multihomed watch`: a screen that stays. */
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import type { StatusDocument } from '../control/document.ts';
 import { Connection } from '../netlink/connection.ts';
 import { dumpConnectionSockets, dumpSubflowSockets, type ConnectionSocket } from '../netlink/diag.ts';
 import { NetlinkError } from '../netlink/error.ts';
+import { dumpAddresses } from '../netlink/route/address.ts';
+import { dumpLinks } from '../netlink/route/link.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock, type Clock } from '../system/clock.ts';
+import { leaveTerminal, terminals } from '../system/terminal.ts';
 import { watchDocument } from '../watch/document.ts';
 import { frame, type Frame } from '../watch/frame.ts';
 import { Sampler, type Sample } from '../watch/sample.ts';
@@ -19,6 +21,7 @@ import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
 import { askStatus, openNamespace, statusWithoutDaemon, type Namespace } from './namespace.ts';
 import { print } from './print.ts';
+import { onReaderGone } from './reader.ts';
 
 export interface WatchFlags {
   readonly json?: boolean;
@@ -50,13 +53,18 @@ async function onScreen(reader: Reader, { interval }: WatchFlags): Promise<void>
   let view: View = FIRST_VIEW;
   let model: Model | null = null;
   let page: Frame | null = null;
+  const fds = terminals();
   await repeat(interval, systemClock, async (end, ended) => {
+    const gone = (): void => {
+      leaveTerminal(fds);
+      end();
+    };
+    onReaderGone(gone);
     const terminal = new Terminal({
       input: process.stdin,
       output: process.stdout,
-      clock: systemClock,
       onResize: () => draw(),
-      onGone: end,
+      onGone: gone,
       onKey: (key) => {
         const pressed = press(view, key, page ?? { lines: 0, total: 0 });
         if (pressed === 'quit') end();
@@ -84,17 +92,17 @@ async function onScreen(reader: Reader, { interval }: WatchFlags): Promise<void>
 
 /** A pipe, a file, or a terminal that can only write on: one frame after the other. */
 async function onPaper(reader: Reader, { interval, json }: WatchFlags): Promise<void> {
-  const style = styleFor(process.stdout.isTTY, process.env);
+  const style = styleFor(false, process.env);
   const columns = process.stdout.columns || Number(process.env['COLUMNS']) || 80;
   await repeat(interval, systemClock, (end) => {
-    process.stdout.on('error', end);
+    onReaderGone(end);
     return Promise.resolve({
       step: async () => {
         const model = await reader.model();
         if (json) print(JSON.stringify(watchDocument(model, new Date())));
         else print(`${frame(model, FIRST_VIEW, { columns, rows: null }, style).text.join('\n')}\n`);
       },
-      close: () => process.stdout.off('error', end),
+      close: () => undefined,
     });
   });
 }
@@ -181,7 +189,11 @@ class Reader {
     const problems: string[] = [];
     const [sockets] = await Promise.all([this.#sockets(problems), this.#patience(this.#asking)]);
     if (this.#problem !== null) problems.push(this.#problem);
-    return this.#sampler.take({ ...sockets, status: this.#status, names: this.#learnNames(), problems });
+    const names = await this.#learnNames(sockets.subflows).catch((error: unknown) => {
+      problems.push(`interfaces could not be read: ${firstLine(error)}`);
+      return this.#names;
+    });
+    return this.#sampler.take({ ...sockets, status: this.#status, names, problems });
   }
 
   async #sockets(problems: string[]): Promise<Pick<Sample, 'at' | 'subflows' | 'connections'>> {
@@ -199,10 +211,16 @@ class Reader {
     }
   }
 
-  /** Those of addresses that are gone stay: their subflows close later. */
-  #learnNames(): ReadonlyMap<string, string> {
-    for (const [name, addresses] of Object.entries(networkInterfaces()))
-      for (const { address } of addresses ?? []) this.#names.set(address, name);
+  /** Reads them when a subflow has an address that is not known yet. Those of removed addresses stay: their subflows close later. */
+  async #learnNames(subflows: Sample['subflows']): Promise<ReadonlyMap<string, string>> {
+    if (subflows.every(({ local }) => this.#names.has(local.address))) return this.#names;
+    const { route } = this.#namespace.kernel;
+    const [links, addresses] = await Promise.all([dumpLinks(route), dumpAddresses(route)]);
+    const byIndex = new Map(links.map(({ index, name }) => [index, name]));
+    for (const { address, ifindex } of addresses) {
+      const name = byIndex.get(ifindex);
+      if (name !== undefined) this.#names.set(address, name);
+    }
     return this.#names;
   }
 

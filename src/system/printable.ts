@@ -11,7 +11,9 @@ export const printable = (text: string): string => text.replace(UNFIT, escaped);
 
 /** Lines: line feeds and tabs stay. */
 export const printableLines = (text: string): string =>
-  text.replace(UNFIT, (character) => (character === '\n' || character === '\t' ? character : escaped(character)));
+  text.replace(UNFIT, (character) =>
+    character === '\n' || character === '\t' ? character : escaped(character),
+  );
 
 /** A character beyond U+FFFF is two units, as in JSON (RFC 8259 section 7). */
 function escaped(character: string): string {

@@ -1,97 +1,57 @@
-/** What a terminal in raw mode sends, as keys: characters as they are, the others by name (console_codes(4)). */
+/** Keys that a terminal in raw mode sends: characters as they are, the others by name. */
+import { emitKeypressEvents, type Interface } from 'node:readline';
 
-export type Named =
-  | 'up'
-  | 'down'
-  | 'page-up'
-  | 'page-down'
-  | 'home'
-  | 'end'
-  | 'enter'
-  | 'escape'
-  | 'backspace'
-  | 'clear'
-  | 'interrupt'
-  | 'suspend'
-  | 'redraw';
+/** Milliseconds after which an escape is the key and not the beginning of a sequence. */
+const ESCAPE_WAIT_MS = 50;
 
+const NAMES = new Map([
+  ['up', 'up'],
+  ['down', 'down'],
+  ['pageup', 'page-up'],
+  ['pagedown', 'page-down'],
+  ['home', 'home'],
+  ['end', 'end'],
+  ['return', 'enter'],
+  ['enter', 'enter'],
+  ['escape', 'escape'],
+  ['backspace', 'backspace'],
+] as const);
+
+/** With the control key. */
+const CONTROLS = new Map([
+  ['u', 'clear'],
+  ['c', 'interrupt'],
+  ['z', 'suspend'],
+  ['l', 'redraw'],
+] as const);
+
+type ValueOf<Names> = Names extends Map<string, infer Value> ? Value : never;
+export type Named = ValueOf<typeof NAMES> | ValueOf<typeof CONTROLS>;
 export type Key = { readonly name: Named } | { readonly character: string };
 
-const SEQUENCES: Readonly<Record<string, Named>> = {
-  '[A': 'up',
-  OA: 'up',
-  '[B': 'down',
-  OB: 'down',
-  '[5~': 'page-up',
-  '[6~': 'page-down',
-  '[H': 'home',
-  OH: 'home',
-  '[1~': 'home',
-  '[7~': 'home',
-  '[F': 'end',
-  OF: 'end',
-  '[4~': 'end',
-  '[8~': 'end',
-};
-
-const CONTROLS: Readonly<Record<string, Named>> = {
-  '\r': 'enter',
-  '\n': 'enter',
-  '\b': 'backspace',
-  '\u007f': 'backspace',
-  '\u0015': 'clear',
-  '\u0003': 'interrupt',
-  '\u001a': 'suspend',
-  '\u000c': 'redraw',
-};
-
-/** A whole sequence after its escape: CSI with parameters, SS3 with one letter, or Alt with a key. */
-const WHOLE = /^(?:\[[0-?]*[ -/]*[@-~]|O[@-~]|[^[O])/u;
-
-export class Keyboard {
-  #rest = '';
-
-  /** Sequences may come in pieces; what is not whole waits for the next, or for `flush`. */
-  feed(text: string): Key[] {
-    this.#rest += text;
-    const keys: Key[] = [];
-    while (this.#rest !== '') {
-      if (!this.#rest.startsWith('\u001b')) {
-        const character = String.fromCodePoint(this.#rest.codePointAt(0)!);
-        this.#rest = this.#rest.slice(character.length);
-        const key = keyOf(character);
-        if (key) keys.push(key);
-        continue;
-      }
-      const tail = this.#rest.slice(1);
-      if (tail.startsWith('\u001b')) {
-        keys.push({ name: 'escape' });
-        this.#rest = tail;
-        continue;
-      }
-      const [sequence] = WHOLE.exec(tail) ?? [];
-      if (sequence === undefined) break;
-      this.#rest = tail.slice(sequence.length);
-      const name = SEQUENCES[sequence];
-      if (name) keys.push({ name });
-    }
-    return keys;
-  }
-
-  get waiting(): boolean {
-    return this.#rest !== '';
-  }
-
-  /** Nothing followed: an escape that stands alone is the key of that name. */
-  flush(): Key[] {
-    const alone = this.#rest === '\u001b';
-    this.#rest = '';
-    return alone ? [{ name: 'escape' }] : [];
-  }
+/** As readline's `keypress` event has it. */
+interface Pressed {
+  readonly name?: string | undefined;
+  readonly ctrl: boolean;
+  readonly meta: boolean;
 }
 
-function keyOf(character: string): Key | null {
-  const name = CONTROLS[character];
-  if (name) return { name };
-  return /\p{Cc}/u.test(character) ? null : { character };
+/** Calls `onKey` for each key of `input`, which must be flowing. @returns what ends that */
+export function listenKeys(input: NodeJS.ReadableStream, onKey: (key: Key) => void): () => void {
+  // Of the interface this option alone is read, and its typing asks for a whole one.
+  emitKeypressEvents(input, { escapeCodeTimeout: ESCAPE_WAIT_MS } as unknown as Interface);
+  const listener = (text: string | undefined, pressed: Pressed): void => {
+    const key = keyOf(text, pressed);
+    if (key) onKey(key);
+  };
+  input.on('keypress', listener);
+  return () => void input.off('keypress', listener);
+}
+
+function keyOf(text: string | undefined, { name = '', ctrl, meta }: Pressed): Key | null {
+  const names: ReadonlyMap<string, Named> = ctrl ? CONTROLS : NAMES;
+  const named = names.get(name);
+  if (named) return { name: named };
+  if (ctrl || meta || text === undefined || /\p{Cc}/u.test(text)) return null;
+  return { character: text };
 }

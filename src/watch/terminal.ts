@@ -1,17 +1,13 @@
 /** The viewer's terminal, which is given back as it was, whatever ends the process (SIGKILL apart). */
 import type { ReadStream, WriteStream } from 'node:tty';
-import type { Clock } from '../system/clock.ts';
-import { Keyboard, type Key } from './keyboard.ts';
+import { listenKeys, type Key } from './keyboard.ts';
 import { difference, ENTER, LEAVE } from './screen.ts';
 
-/** Milliseconds after which an escape is taken for the key and not for the beginning of a sequence. */
-const ESCAPE_WAIT = 50;
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 export interface TerminalOptions {
   readonly input: ReadStream;
   readonly output: WriteStream;
-  readonly clock: Clock;
   readonly onKey: (key: Key) => void;
   /** The size changed, or the process was continued after a stop: everything is to be drawn. */
   readonly onResize: () => void;
@@ -21,10 +17,8 @@ export interface TerminalOptions {
 
 export class Terminal {
   readonly #options: TerminalOptions;
-  readonly #keyboard = new Keyboard();
   #shown: readonly string[] | null = null;
   #entered = false;
-  #stopWaiting = (): void => undefined;
   readonly #undo: (() => void)[] = [];
 
   constructor(options: TerminalOptions) {
@@ -37,7 +31,7 @@ export class Terminal {
   }
 
   open(): void {
-    const { input, output, onGone, onResize } = this.#options;
+    const { input, output, onGone, onKey, onResize } = this.#options;
     for (const signal of ENDING) this.#on(process, signal, () => this.#die(signal));
     this.#on(process, 'SIGTSTP', () => this.suspend());
     this.#on(process, 'SIGCONT', () => {
@@ -53,8 +47,7 @@ export class Terminal {
       onResize();
     });
     if (input.isTTY) {
-      input.setEncoding('utf8');
-      this.#on(input, 'data', (text: string) => this.#typed(text));
+      this.#undo.push(listenKeys(input, onKey));
       this.#on(input, 'error', onGone);
       this.#on(input, 'end', onGone);
     }
@@ -62,11 +55,11 @@ export class Terminal {
   }
 
   close(): void {
-    this.#stopWaiting();
     this.#leave();
     for (const undo of this.#undo.splice(0)) undo();
-    this.#options.input.pause();
-    this.#options.input.unref();
+    const { input } = this.#options;
+    // Where it is a file, Node has no handle that would keep the process alive.
+    if (input.isTTY) input.pause().unref();
   }
 
   draw(lines: readonly string[]): void {
@@ -117,15 +110,6 @@ export class Terminal {
   #die(signal: NodeJS.Signals): void {
     this.close();
     process.kill(process.pid, signal);
-  }
-
-  #typed(text: string): void {
-    this.#stopWaiting();
-    for (const key of this.#keyboard.feed(text)) this.#options.onKey(key);
-    if (!this.#keyboard.waiting) return;
-    this.#stopWaiting = this.#options.clock.after(ESCAPE_WAIT, () => {
-      for (const key of this.#keyboard.flush()) this.#options.onKey(key);
-    });
   }
 
   #on<Listener extends (...args: never[]) => void>(

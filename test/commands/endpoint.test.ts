@@ -78,8 +78,14 @@ const GOOD = [
 /** Exit status, and what must be said. `ip` refuses these too, unless it does nothing. */
 const BAD: readonly (readonly [string, number, RegExp])[] = [
   ['endpoint add', 64, /wants an address/],
-  ['endpoint add any', 64, /"any" is not known here/],
+  [
+    'endpoint add any',
+    64,
+    /^endpoint add: unknown word "any"; known are id, .*\n\(see multihomed endpoint add --help\)$/m,
+  ],
   ['endpoint add 10.0.0.9 sublow', 64, /did you mean subflow\?/],
+  ['limits set foo 3', 64, /^limits set: unknown word "foo"; known are subflows, add_addr_accepted$/m],
+  ['limits show 3', 64, /takes nothing else/],
   ['endpoint add 10.0.0.9 id 256', 64, /id is a number from 0 to 255, not "256"/],
   ['endpoint add 10.0.0.9 id', 64, /id wants a value/],
   ['endpoint add 10.0.0.9 dev nowhere0', 64, /no interface "nowhere0"/],
@@ -110,7 +116,7 @@ const BAD: readonly (readonly [string, number, RegExp])[] = [
   ['endpoint change id 1 port 5 backup', 64, /a port goes with an address/],
   ['endpoint change id 1 signal', 64, /takes no signal/],
   ['endpoint show id 99', 2, /no endpoint has the id 99/],
-  ['endpoint show 10.0.0.1', 64, /not known here/],
+  ['endpoint show 10.0.0.1', 64, /takes no address/],
   ['endpoint nothing', 64, /known are add, delete, change, show, flush/],
   ['limits set subflows 4000000', 2, /limit greater than maximum \(\d+\)/],
   ['limits set subflows', 64, /wants a value/],

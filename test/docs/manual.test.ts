@@ -40,8 +40,9 @@ function described(): Map<string, string[]> {
       options = [];
       commands.set(paths.has(`${first} ${second}`) ? `${first} ${second}` : first, options);
     }
-    const [, option] = /^\.It Fl -(\S+)/.exec(line) ?? [];
-    if (option !== undefined) options.push(`--${option}`);
+    const [, short, long] = /^\.It Fl (?:(\w) , )?-(\S+)/.exec(line) ?? [];
+    if (short !== undefined) options.push(`-${short}`);
+    if (long !== undefined) options.push(`--${long}`);
   }
   return commands;
 }

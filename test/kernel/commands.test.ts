@@ -52,7 +52,7 @@ describe('status', () => {
     const status = await daemon.status();
     expect(status?.daemon).toBeNull();
     expect(await daemon.uplink(eth.address())).toMatchObject({ state: 'active', interface: 'eth0' });
-    const { stdout, code } = await daemon.command('status', '--config', daemon.config);
+    const { stdout, code } = await daemon.command('status');
     expect(code).toBe(0);
     expect(stdout).toMatch(/no daemon/i);
     expect(lab.host.endpoints()).toHaveLength(1);

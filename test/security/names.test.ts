@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { command } from '../support/daemon.ts';
+import { command, MAIN } from '../support/daemon.ts';
 import type { Lab } from '../support/lab.ts';
 import { test } from '../support/lab.ts';
 
@@ -45,7 +45,7 @@ function ip(lab: Lab, lines: readonly (readonly (string | Buffer)[])[]): void {
 const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const unfit = (text: string): string[] => text.split('\n').filter((line) => UNFIT.test(line));
 
-test('no name breaks anything or reaches a terminal as it is', async ({ lab }) => {
+test('no name breaks anything or reaches a terminal as it is', { timeout: 120_000 }, async ({ lab }) => {
   const plain = BYTES.filter((name) => !name.includes(0x23));
   ip(lab, [
     ...plain.map((name) => ['link', 'add', 'name', name, 'type', 'bridge']),
@@ -133,3 +133,77 @@ test('no advice of explain holds a name as it is', async ({ lab }) => {
     expect(stdout).not.toContain('set x;reboot up');
   }
 });
+
+/** Each name is another process, and each of these takes its time where many tests run. */
+const MANY_COMMANDS_MS = 180_000;
+
+/** Unfit for a terminal: C0, C1, a line separator, a soft hyphen, bidirectional controls; and names of every object. */
+const HARMFUL = ['a\u001b[2Jb', 'c\u009b31md', 'e\u2028f', 'g\u00adh', 'i\u202ej', 'k\u2066l', 'm\u007fn'];
+const OF_OBJECTS = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
+
+test(
+  'no command prints a name as it is, as text or as JSON, nor fails at one',
+  { timeout: MANY_COMMANDS_MS },
+  async ({ lab }) => {
+    const names = [...HARMFUL, ...OF_OBJECTS];
+    ip(
+      lab,
+      names.flatMap((name, i) => [
+        ['link', 'add', 'name', name, 'type', 'veth', 'peer', 'name', `far${i}`, 'netns', lab.provider.name],
+        ['link', 'set', 'dev', name, 'up'],
+        ['address', 'add', `10.${i}.0.2/24`, 'dev', name],
+      ]),
+    );
+    for (const i of names.keys()) lab.provider.ip(`link set far${i} up`);
+    ip(
+      lab,
+      names.map((name, i) => [
+        ...['route', 'add', 'default', 'via', `10.${i}.0.1`, 'dev', name, 'metric', `${100 + i}`],
+      ]),
+    );
+    const config = join(lab.folder, 'config.yaml');
+    writeFileSync(config, 'rules: {"*": subflow}', { mode: 0o644 });
+    /** What was printed, without line feeds at the ends of JSON documents. */
+    const run = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await command(lab.host, args);
+      expect([args, unfit(stdout + stderr)]).toEqual([args, []]);
+      expect(stderr, args.join(' ')).not.toContain('our own fault');
+      if (args[0] !== 'doctor') expect([args, code, stderr]).toEqual([args, 0, expect.anything()]);
+      return stdout;
+    };
+    /** Interfaces that appear in a JSON text, as a program reads it. */
+    const named = (text: string): string[] => {
+      const read = JSON.stringify(JSON.parse(text));
+      return names.filter((name) => read.includes(JSON.stringify(name).slice(1, -1)));
+    };
+    const rules = ['--config', config];
+    // Eight endpoints are all that older kernels hold.
+    for (const args of [['plan'], ['status'], ['doctor']]) {
+      await run(...args, ...rules);
+      const json = await run(...args, '--json', ...rules);
+      if (args[0] === 'status') expect(named(json)).toEqual(names);
+      else expect(named(json)).not.toEqual([]);
+    }
+    await Promise.all(
+      names.map(async (name) => {
+        await run('explain', ...rules, '--', name);
+        expect(named(await run('explain', '--json', ...rules, '--', name))).toContain(name);
+      }),
+    );
+    await run('run', '--once', ...rules);
+    await run('endpoint');
+    expect(named(await run('endpoint', '--json'))).not.toEqual([]);
+    for (const json of [[], ['--json']]) {
+      const watching = lab.host.spawn(process.execPath, [MAIN, 'watch', ...json, ...rules]);
+      let text = '';
+      watching.stdout?.setEncoding('utf8').on('data', (part: string) => (text += part));
+      await expect.poll(() => text).toContain(json.length > 0 ? '"problems"' : 'hasOwnProperty');
+      watching.stdout?.destroy();
+      expect([json, unfit(text)]).toEqual([json, []]);
+    }
+    const removed = await run('flush', '--json');
+    expect(named(removed)).not.toEqual([]);
+    await run('run', '--once', ...rules);
+    await run('flush');
+  },
+);

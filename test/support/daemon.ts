@@ -92,7 +92,7 @@ export class Daemon {
       .poll(
         async () => {
           if (!this.runs) throw new Error(`the daemon ended: ${this.#log}`);
-          return (await this.status())?.daemon?.pid;
+          return (await this.#statusOf([]))?.daemon?.pid;
         },
         { interval: 50 },
       )
@@ -100,7 +100,13 @@ export class Daemon {
   }
 
   async status(): Promise<StatusDocument | null> {
-    const { stdout, code } = await command(this.#netns, ['status', '--json', '--config', this.config]);
+    const told = await this.#statusOf([]);
+    // A daemon has its own configuration; without one the command needs it.
+    return told?.daemon ? told : this.#statusOf(['--config', this.config]);
+  }
+
+  async #statusOf(args: readonly string[]): Promise<StatusDocument | null> {
+    const { stdout, code } = await command(this.#netns, ['status', '--json', ...args]);
     return code === 0 ? (JSON.parse(stdout) as StatusDocument) : null;
   }
 

@@ -1,12 +1,17 @@
+import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { Keyboard } from '../../src/watch/keyboard.ts';
+import { listenKeys } from '../../src/watch/keyboard.ts';
 
-const names = (text: string): string[] =>
-  new Keyboard().feed(text).map((key) => ('name' in key ? `<${key.name}>` : key.character));
+function keyboard(): { readonly input: PassThrough; readonly keys: string[] } {
+  const input = new PassThrough();
+  const keys: string[] = [];
+  listenKeys(input, (key) => keys.push('name' in key ? `<${key.name}>` : key.character));
+  return { input, keys };
+}
 
 test.each([
   ['q', ['q']],
-  ['fé有', ['f', 'é', '有']],
+  ['fé有😀', ['f', 'é', '有', '😀']],
   ['\u001b[A\u001b[B\u001bOA\u001bOB', ['<up>', '<down>', '<up>', '<down>']],
   ['\u001b[5~\u001b[6~', ['<page-up>', '<page-down>']],
   [
@@ -15,21 +20,37 @@ test.each([
   ],
   ['\r\n\u007f\b\u0015', ['<enter>', '<enter>', '<backspace>', '<backspace>', '<clear>']],
   ['\u0003\u001a\u000c', ['<interrupt>', '<suspend>', '<redraw>']],
-  // Function keys, Alt with a letter, mouse, other controls: nothing of ours, and no character of theirs is typed.
-  ['\u001b[15~\u001bx\u001b[1;5C\u001b[<0;1;2M\u0001q', ['q']],
-  ['\u001b\u001b[A', ['<escape>', '<up>']],
-])('%j', (text, keys) => expect(names(text)).toEqual(keys));
-
-test('a sequence that comes in pieces is one key', () => {
-  const keyboard = new Keyboard();
-  expect([...'\u001b[5~'].flatMap((piece) => keyboard.feed(piece))).toEqual([{ name: 'page-up' }]);
-  expect(keyboard.waiting).toBe(false);
+  // Function keys, Alt with a letter, other controls have no meaning here, and none of their characters is typed.
+  ['\u001b[15~\u001bx\u001b[1;5C\u0001q', ['q']],
+])('watch reads the keys of %j', async (text, expected) => {
+  const { input, keys } = keyboard();
+  input.write(text);
+  await expect.poll(() => keys).toEqual(expected);
 });
 
-test('an escape that nothing follows is the key', () => {
-  const keyboard = new Keyboard();
-  expect(keyboard.feed('\u001b')).toEqual([]);
-  expect(keyboard.waiting).toBe(true);
-  expect(keyboard.flush()).toEqual([{ name: 'escape' }]);
-  expect(keyboard.feed('q')).toEqual([{ character: 'q' }]);
+test('watch takes a sequence that comes in pieces for one key', async () => {
+  const { input, keys } = keyboard();
+  for (const byte of Buffer.from('\u001b[5~é')) {
+    input.write(Buffer.from([byte]));
+    await new Promise((resume) => setImmediate(resume));
+  }
+  await expect.poll(() => keys).toEqual(['<page-up>', 'é']);
+});
+
+test('watch takes an escape that nothing follows for the key', async () => {
+  const { input, keys } = keyboard();
+  input.write('\u001b');
+  await expect.poll(() => keys).toEqual(['<escape>']);
+  input.write('q');
+  await expect.poll(() => keys).toEqual(['<escape>', 'q']);
+});
+
+test('watch reads no keys after it has ended', async () => {
+  const input = new PassThrough();
+  const keys: unknown[] = [];
+  const stop = listenKeys(input, (key) => keys.push(key));
+  stop();
+  input.resume().write('q');
+  await new Promise((resume) => setImmediate(resume));
+  expect(keys).toEqual([]);
 });

@@ -56,7 +56,7 @@ function registerEndpoint(root: Command, setCode: SetCode): void {
     .option(...NETNS_OPTION)
     .action(async (words: string[], flags: Flags) => {
       const { endpointCommand, ENDPOINT_VERBS } = await import('../endpoint.ts');
-      const begun = redirect(words, ENDPOINT_VERBS, 'endpoint', ['id']);
+      const begun = isNamed(endpoint) ? null : redirect(words, ENDPOINT_VERBS, 'endpoint', ['id']);
       if (begun === null) return setCode(await endpointCommand('show', words, flags));
       await root.parseAsync(['endpoint', begun, ...words.slice(1), ...json(flags)], { from: 'user' });
     });
@@ -86,7 +86,7 @@ function registerLimits(root: Command, setCode: SetCode): void {
     .option(...NETNS_OPTION)
     .action(async (words: string[], flags: Flags) => {
       const { limitsCommand, LIMITS_VERBS } = await import('../limits.ts');
-      const begun = redirect(words, LIMITS_VERBS, 'limits', []);
+      const begun = isNamed(limits) ? null : redirect(words, LIMITS_VERBS, 'limits', []);
       if (begun === null) return setCode(await limitsCommand('show', words, flags));
       await root.parseAsync(['limits', begun, ...words.slice(1), ...json(flags)], { from: 'user' });
     });
@@ -104,6 +104,9 @@ function registerMonitor(root: Command, setCode: SetCode): void {
 }
 
 const json = (flags: Flags): string[] => (flags.json ? ['--json'] : []);
+
+/** Whether `show` was typed: it is also the default for words that name no command. */
+const isNamed = (parent: Command): boolean => parent.args[0] === 'show';
 
 /** What is no command comes to the default one, `show`; its first word may be the beginning of another verb. */
 function redirect<T extends string>(

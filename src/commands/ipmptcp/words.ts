@@ -13,7 +13,7 @@ export function byPrefix<T extends string>(word: string, names: readonly T[]): T
   return exact ?? (matching.length === 1 ? matching[0]! : null);
 }
 
-/** What is said of a word that nothing stands for. @param place such as `endpoint add` */
+/** The error for a word that has no meaning in its place. @param place such as `endpoint add` */
 export function unknownWord(word: string, names: readonly string[], place: string): CommandError {
   const several = names.filter((name) => word !== '' && name.startsWith(word));
   const near = nearest(word, names);
@@ -23,7 +23,7 @@ export function unknownWord(word: string, names: readonly string[], place: strin
       : near === null
         ? `; known are ${names.join(', ')}`
         : `; did you mean ${near}?`;
-  return wrong(`${place}: ${JSON.stringify(word)} is not known here${hint}`);
+  return wrong(`${place}: unknown word ${JSON.stringify(word)}${hint}\n(see multihomed ${place} --help)`);
 }
 
 /** As strtoul(3) with base 0 reads it: decimal, 0x and octal. @throws CommandError with what was expected */
