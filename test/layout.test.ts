@@ -60,7 +60,9 @@ test('the plan is pure: no Node, no system, no socket, no clock', () => {
   const wrong = imports.filter(
     (each) =>
       each.folder === 'plan' &&
-      (target(each) === null || (['system', 'events'].includes(target(each)!) && !each.typeOnly)),
+      (target(each) === null || (['system', 'events'].includes(target(each)!) && !each.typeOnly)) &&
+      // Text in, text out.
+      !each.from.endsWith('/system/shell-quote.ts'),
   );
   expect(wrong.map(({ file, from }) => `${file} imports ${from}`)).toEqual([]);
   const calls = readdirSync(join(source, 'plan'))

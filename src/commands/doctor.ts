@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { NoMptcpError } from '../daemon/kernel.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { readConfiguration } from '../doctor/facts/configuration.ts';
-import { worstOf, type Finding, type Severity } from '../doctor/finding.ts';
+import { findingDocument, worstOf, type FindingDocument, type Severity } from '../doctor/finding.ts';
 import { gather } from '../doctor/gather.ts';
 import { parsePeer } from '../doctor/peer.ts';
 import { reportText, writeReport } from '../doctor/report.ts';
@@ -59,8 +59,9 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
       save(written, reportText(facts, findings, { version: version(), words }));
     }
     const worst = worstOf(findings);
-    if (flags.json) print(JSON.stringify({ version: 1, worst, findings, report: written }));
-    else print(doctorText(findings, written));
+    const documents = findings.map(findingDocument);
+    if (flags.json) print(JSON.stringify({ version: 1, worst, findings: documents, report: written }));
+    else print(doctorText(documents, written));
     return DOCTOR_EXIT[worst];
   } finally {
     namespace?.kernel.close();
@@ -106,26 +107,29 @@ const PAINT: Readonly<Record<Severity, (text: string) => string>> = {
 const ORDER: readonly Severity[] = ['fault', 'warning', 'note', 'ok'];
 
 /** The worst first; what is well is told too, so that one sees that it was looked at. */
-function doctorText(findings: readonly Finding[], report: string | null): string {
+function doctorText(findings: readonly FindingDocument[], report: string | null): string {
   const lines = ORDER.flatMap((severity) =>
     findings
       .filter((each) => each.severity === severity)
-      .flatMap(({ text, command }) => [
+      .flatMap(({ text, command, permanent }) => [
         `${PAINT[severity](MARKS[severity])} ${severity === 'ok' ? colours.dim(printable(text)) : printable(text)}`,
         ...(command === null ? [] : [`    ${colours.bold(printable(command))}`]),
+        ...(permanent === null
+          ? []
+          : ['  and to keep it after a reboot:', `    ${colours.bold(printable(permanent))}`]),
       ]),
   );
   return [...lines, '', summary(findings), ...(report === null ? [] : [reportLine(report)])].join('\n');
 }
 
-function summary(findings: readonly Finding[]): string {
+function summary(findings: readonly FindingDocument[]): string {
   const number = (severity: Severity): number => findings.filter((each) => each.severity === severity).length;
   const told = (['fault', 'warning', 'note'] as const)
     .filter((severity) => number(severity) > 0)
     .map((severity) => `${number(severity)} ${severity}${number(severity) === 1 ? '' : 's'}`);
   if (told.length === 0) return 'All is well.';
-  const mended = findings.some(({ command, severity }) => command !== null && severity !== 'ok');
-  return `${told.join(', ')}.${mended ? ' The command under a finding mends it when root runs it.' : ''}`;
+  const fixable = findings.some(({ command, severity }) => command !== null && severity !== 'ok');
+  return `${told.join(', ')}.${fixable ? ' The command under a finding fixes it when root runs it.' : ''}`;
 }
 
 const reportLine = (path: string): string =>

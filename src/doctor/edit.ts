@@ -5,7 +5,7 @@
 import { isMap, isScalar, type Node, type Pair, type YAMLMap } from 'yaml';
 import type { Origin } from '../rules/rule.ts';
 import { parseYaml, type YamlTree } from '../rules/yaml.ts';
-import { quoted } from '../plan/quoted.ts';
+import { fileArgument, type Command, type Remedy } from '../system/shell-quote.ts';
 
 /** Lines count from 1, as they stand before any change. */
 type Change =
@@ -21,7 +21,7 @@ export function replaceScalar(
   files: readonly string[],
   path: readonly [string, string],
   value: string,
-): string | null {
+): Remedy | null {
   for (const file of files) {
     const text = texts.get(file);
     const tree = text === undefined ? null : treeOf(file, text);
@@ -32,13 +32,13 @@ export function replaceScalar(
     const { line, column } = tree.at(node);
     const old = text.split('\n')[line - 1] ?? '';
     const fresh = old.slice(0, column - 1) + value + old.slice(column - 1 + (to - from));
-    return sed(file, [{ kind: 'replace', line, text: fresh }]);
+    return [sed(file, [{ kind: 'replace', line, text: fresh }])];
   }
   return null;
 }
 
 /** Moves the rule written at `rule` to just before the one written at `before`, from another file, too. */
-export function moveRule(texts: Texts, rule: Origin, before: Origin): string | null {
+export function moveRule(texts: Texts, rule: Origin, before: Origin): Remedy | null {
   const source = blockOf(texts, rule);
   const goal = blockOf(texts, before);
   if (!source || !goal) return null;
@@ -50,7 +50,7 @@ export function moveRule(texts: Texts, rule: Origin, before: Origin): string | n
   const remove: Change = { kind: 'delete', from: source.from, to: source.to };
   if (rule.file === before.file) {
     const changed = applied(texts.get(rule.file)!, [insert, remove]);
-    return ordered(rule.file, changed, source.key, goal.key) ? sed(rule.file, [insert, remove]) : null;
+    return ordered(rule.file, changed, source.key, goal.key) ? [sed(rule.file, [insert, remove])] : null;
   }
   const changed = applied(texts.get(before.file)!, [insert]);
   if (!ordered(before.file, changed, source.key, goal.key)) return null;
@@ -58,7 +58,7 @@ export function moveRule(texts: Texts, rule: Origin, before: Origin): string | n
   const rest = treeOf(rule.file, applied(texts.get(rule.file)!, [remove]));
   const left = rest && pairOf(rest.root, 'rules')?.value;
   const away = isMap(left) ? sed(rule.file, [remove]) : null;
-  return away && `${sed(before.file, [insert])} && ${away}`;
+  return away && [sed(before.file, [insert]), away];
 }
 
 interface Block {
@@ -124,12 +124,12 @@ const numberOf = (change: Change): number =>
 const lastOf = (change: Change): number => (change.kind === 'delete' ? change.to : numberOf(change));
 
 /** GNU sed: behind `i\` and `c\` white space stays as it is, and a backslash is doubled. */
-function sed(file: string, changes: readonly Change[]): string {
+function sed(file: string, changes: readonly Change[]): Command {
   const escaped = (line: string): string => line.replaceAll('\\', '\\\\');
   const scripts = changes.flatMap((change) => {
     if (change.kind === 'insert') return change.lines.map((line) => `${change.before}i\\${escaped(line)}`);
     if (change.kind === 'replace') return [`${change.line}c\\${escaped(change.text)}`];
     return [change.from === change.to ? `${change.from}d` : `${change.from},${change.to}d`];
   });
-  return `sed -i ${scripts.map((script) => `-e ${quoted(script)}`).join(' ')} ${quoted(file)}`;
+  return { argv: ['sed', '-i', ...scripts.flatMap((script) => ['-e', script]), fileArgument(file)] };
 }

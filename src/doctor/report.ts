@@ -6,7 +6,7 @@ import { statusDocument, type StatusDocument } from '../control/document.ts';
 import { flagNames } from '../plan/flags.ts';
 import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
 import type { Facts, View } from './facts.ts';
-import type { Finding } from './finding.ts';
+import { findingDocument, type Finding } from './finding.ts';
 import { mask } from './mask.ts';
 
 const LEFT_OUT = [
@@ -35,7 +35,7 @@ export function reportText(facts: Facts, findings: readonly Finding[], options: 
       kernel: `${release()} ${machine()} ${version()}`,
     },
     user: process.geteuid?.() === 0 ? 'root' : 'not root',
-    findings,
+    findings: findings.map(findingDocument),
     status: facts.view && status(facts.view),
     explanations: facts.view?.explanations ?? [],
     configuration: {

@@ -1,4 +1,5 @@
 import { closeSync, constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { fileArgument, remedyText, type Command } from '../system/shell-quote.ts';
 import { isRefusal, openTrusted, type Refusal, type TrustedFile } from '../system/trust.ts';
 
 export interface HookListing {
@@ -31,7 +32,8 @@ export function listHooks(folders: readonly string[]): HookListing {
         found.set(name, isMask(`/proc/self/fd/${opened.fd}/${name}`) ? null : `${folder}/${name}`);
       }
     } catch (error) {
-      refusals.push({ path: folder, code: 'refused', reason: `${folder} cannot be read: ${String(error)}` });
+      const reason = `${folder}: cannot be read: ${String(error)}`;
+      refusals.push({ path: folder, code: 'refused', reason, remedy: null });
     } finally {
       closeSync(opened.fd);
     }
@@ -45,18 +47,23 @@ export function listHooks(folders: readonly string[]): HookListing {
 export function openHook(path: string): TrustedFile | Refusal {
   const file = openTrusted(path, { links: 'refuse' });
   if (isRefusal(file)) return file;
-  const reason = whyNotRun(path, file.stats.mode);
-  if (reason === null) return file;
+  const refused = whyNotRun(path, file.stats.mode);
+  if (refused === null) return file;
   closeSync(file.fd);
-  return { path, code: 'refused', reason };
+  return refused;
 }
 
-function whyNotRun(path: string, mode: number): string | null {
-  if ((mode & (constants.S_IXUSR | constants.S_IXGRP | constants.S_IXOTH)) === 0) {
-    return `${path} is not executable: chmod +x ${path}, or move it elsewhere`;
-  }
-  if ((mode & 0o4000) !== 0) return `${path} is setuid: chmod u-s ${path}`;
-  if ((mode & 0o2000) !== 0) return `${path} is setgid: chmod g-s ${path}`;
+function whyNotRun(path: string, mode: number): Refusal | null {
+  const refuse = (why: string, change: string, otherwise = ''): Refusal => {
+    const remedy: Command = { argv: ['chmod', change, fileArgument(path)] };
+    const command = remedyText([remedy]);
+    const reason = `${path} is ${why}${command === null ? '' : `: ${command}${otherwise}`}`;
+    return { path, code: 'refused', reason, remedy };
+  };
+  if ((mode & (constants.S_IXUSR | constants.S_IXGRP | constants.S_IXOTH)) === 0)
+    return refuse('not executable', '+x', ', or move it elsewhere');
+  if ((mode & 0o4000) !== 0) return refuse('setuid', 'u-s');
+  if ((mode & 0o2000) !== 0) return refuse('setgid', 'g-s');
   return null;
 }
 

@@ -2,7 +2,7 @@
 import type { Link } from '../netlink/route/link.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { matchRule } from '../rules/match.ts';
-import { quoted } from './quoted.ts';
+import { quoteWord } from '../system/shell-quote.ts';
 import type { Configuration, Rule } from '../rules/rule.ts';
 import type { Snapshot, Way } from '../snapshot/snapshot.ts';
 import { actionText } from './action.ts';
@@ -189,7 +189,7 @@ function wayText(way: Way, snapshot: Snapshot): string {
 
 function advise(uplink: Uplink, link: Link, entry: Entry | undefined, memory: Memory): string | null {
   const family = uplink.family === 'ipv6' ? ' -6' : '';
-  const device = quoted(link.name);
+  const device = quoteWord(link.name);
   // What ended its path is what can be mended.
   const state = uplink.state === 'lingering' ? (entry?.verdict?.state ?? uplink.state) : uplink.state;
   switch (state) {

@@ -1,5 +1,6 @@
 /** What is wrong with a configuration, and how it is told. */
 import { printable } from '../system/printable.ts';
+import type { Command } from '../system/shell-quote.ts';
 
 export interface ConfigurationProblem {
   readonly file: string;
@@ -8,7 +9,10 @@ export interface ConfigurationProblem {
   /** From 1, in UTF-16 units as editors count; null: the file as a whole. */
   readonly column: number | null;
   readonly found: string;
-  readonly expected: string;
+  /** null: `found` is a sentence that says all, and begins with the file or folder that it is about. */
+  readonly expected: string | null;
+  /** What fixes a file that is refused. */
+  readonly remedy?: Command | null;
   /** The nearest word that would have been valid. */
   readonly hint: string | null;
 }
@@ -17,9 +21,10 @@ export interface ConfigurationErrors {
   readonly errors: readonly ConfigurationProblem[];
 }
 
-/** `FILE:LINE:COLUMN: found X; expected Y; did you mean "Z"?`, on one line, fit for a terminal. */
+/** `FILE:LINE:COLUMN: found X; expected Y; did you mean "Z"?`, or a sentence, on one line, fit for a terminal. */
 export function formatProblem(problem: ConfigurationProblem): string {
   const { file, line, column, found, expected, hint } = problem;
+  if (expected === null) return printable(line === null ? found : `${file}:${line}:${column ?? 1}: ${found}`);
   const place = line === null ? file : `${file}:${line}:${column ?? 1}`;
   const question = hint === null ? '' : `; did you mean ${quote(hint)}?`;
   return printable(`${place}: found ${found}; expected ${expected}${question}`);

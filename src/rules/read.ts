@@ -1,6 +1,7 @@
 /** Which files make up the configuration, and their text. */
 import { closeSync, lstatSync, readdirSync, readSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
 import { isRefusal, openTrusted } from '../system/trust.ts';
 import type { Refusal, TrustedFile } from '../system/trust.ts';
 import type { ConfigurationProblem } from './problem.ts';
@@ -25,9 +26,6 @@ const MAX_BYTES = 1024 * 1024;
 const MAIN_NAMES = ['config.yaml', 'config.yml', 'config.json'];
 
 const CODE = /\.(?:js|cjs|mjs|ts|cts|mts|jsx|tsx)$/;
-
-const TRUSTED =
-  'a file that only root (or the user who runs this) owns and may write, in folders of which the same holds';
 
 /** `--config FILE`: that file and nothing else. */
 export function readOne(path: string): FoundFiles {
@@ -74,12 +72,12 @@ async function readMain(etc: string): Promise<FoundFiles> {
     if (first === undefined) return { files, problems, warnings };
     for (const { path } of others) warnings.push(`${path} is not read: ${first.path} stands before it`);
     const text = await loadFirst(opened);
-    if (text === null) problems.push(whole(first.path, 'a file that cannot be read', 'a readable one'));
+    if (text === null) problems.push(unreadable(first.path));
     // What cosmiconfig decodes has U+FFFD where the bytes were no UTF-8.
     else if (text.includes('\uFFFD')) problems.push(whole(first.path, 'bytes that are not UTF-8', 'UTF-8'));
     else files.push({ file: first.path, text: text.replace(/^\uFEFF/, ''), tier: 'main' });
   } catch (error) {
-    problems.push(whole(opened[0]?.path ?? etc, reason(error), 'a file that can be read'));
+    problems.push(unreadable(opened[0]?.path ?? etc, error));
   } finally {
     for (const { fd } of opened) closeSync(fd);
   }
@@ -131,7 +129,7 @@ function list(folder: string, problems: ConfigurationProblem[]): string[] {
   try {
     return readdirSync(`/proc/self/fd/${answer.fd}`);
   } catch (error) {
-    problems.push(whole(folder, reason(error), 'a folder that can be read'));
+    problems.push(unreadable(folder, error));
     return [];
   } finally {
     closeSync(answer.fd);
@@ -150,7 +148,7 @@ function readText({ path, fd }: TrustedFile): string | ConfigurationProblem {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length));
   } catch (error) {
     if (error instanceof TypeError) return whole(path, 'bytes that are not UTF-8', 'UTF-8');
-    return whole(path, reason(error), 'a file that can be read');
+    return unreadable(path, error);
   } finally {
     closeSync(fd);
   }
@@ -161,14 +159,18 @@ function isAbsent({ path, code }: Refusal): boolean {
   return code === 'missing' && lstatSync(path, { throwIfNoEntry: false }) === undefined;
 }
 
-function refused({ path, reason: text }: Refusal): ConfigurationProblem {
-  return whole(path, text, TRUSTED);
+const refused = ({ path, reason, remedy }: Refusal): ConfigurationProblem => ({
+  ...whole(path, reason, null),
+  remedy,
+});
+
+/** As the kernel answers: `EISDIR: illegal operation on a directory, read` is two words too many. */
+function unreadable(path: string, error?: unknown): ConfigurationProblem {
+  const { errno = 0 } = (error ?? {}) as NodeJS.ErrnoException;
+  const why = getSystemErrorMap().get(errno)?.[1] ?? (error instanceof Error ? error.message : 'no answer');
+  return whole(path, `${path}: cannot be read: ${why}`, null);
 }
 
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function whole(file: string, found: string, expected: string): ConfigurationProblem {
+function whole(file: string, found: string, expected: string | null): ConfigurationProblem {
   return { file, line: null, column: null, found, expected, hint: null };
 }

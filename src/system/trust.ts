@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
+import { fileArgument, remedyText, type Command } from './shell-quote.ts';
 
 export interface TrustOptions {
   /** What must be there; default `file`, a regular one. */
@@ -27,10 +28,12 @@ export interface TrustedFile {
 
 export interface Refusal {
   readonly path: string;
-  /** A sentence that names the folder or file at fault, with the command that mends it where there is one. */
+  /** A sentence that begins with the folder or file at fault, and ends with the command that fixes it where there is one. */
   readonly reason: string;
-  /** `missing`: there is no such file; `masked`: a link to /dev/null; `refused`: all else. */
-  readonly code: 'missing' | 'masked' | 'refused';
+  /** What fixes it; null: no command can. */
+  readonly remedy: Command | null;
+  /** `missing`: there is no such file; `masked`: a link to /dev/null; `denied`: not for this user; `refused`: all else. */
+  readonly code: 'missing' | 'masked' | 'denied' | 'refused';
 }
 
 /** Linux's O_PATH, which Node does not name: a descriptor that says what a file is without opening it for effect. */
@@ -45,10 +48,13 @@ const NULL_DEVICE = 0x103;
 /** Thrown and caught in this file alone. */
 class Refused extends Error {
   readonly code: Refusal['code'];
+  readonly remedy: Command | null;
 
-  constructor(reason: string, code: Refusal['code'] = 'refused') {
-    super(reason);
+  constructor(reason: string, code: Refusal['code'] = 'refused', remedy: Command | null = null) {
+    const command = remedyText(remedy && [remedy]);
+    super(command === null ? reason : `${reason}: ${command}`);
     this.code = code;
+    this.remedy = remedy;
   }
 }
 
@@ -131,7 +137,7 @@ function lstat(name: string, path: string): Stats {
   const stats = lstatSync(name, { throwIfNoEntry: false });
   if (stats !== undefined) return stats;
   throw new Refused(
-    name === path ? `${path} does not exist` : `${path} does not exist: no ${name}`,
+    name === path ? `${path}: no such file` : `${path}: no such file (there is no ${name})`,
     'missing',
   );
 }
@@ -155,10 +161,10 @@ function checkOwner(path: string, stats: Stats, options: TrustOptions): void {
   const self = process.geteuid?.() ?? 0;
   if (options.owner !== 'root' && stats.uid === self) return;
   const wanted = options.owner !== 'root' && self !== 0 ? `root or to uid ${self}` : 'root';
-  const flag = stats.isSymbolicLink() ? '-h ' : '';
-  throw new Refused(
-    `${path} belongs to uid ${stats.uid}, not to ${wanted}: chown ${flag}root ${quoted(path)}`,
-  );
+  const flag = stats.isSymbolicLink() ? ['-h'] : [];
+  throw new Refused(`${path} belongs to uid ${stats.uid}, not to ${wanted}`, 'refused', {
+    argv: ['chown', ...flag, 'root', fileArgument(path)],
+  });
 }
 
 /** A write access that an ACL gives shows in the group's bits too: they are its mask. */
@@ -166,15 +172,10 @@ function checkWriters(path: string, stats: Stats): void {
   const group = (stats.mode & 0o020) !== 0;
   const others = (stats.mode & 0o002) !== 0;
   if (!group && !others) return;
-  const who = [group ? `group ${stats.gid}` : '', others ? 'everyone' : ''].filter(Boolean).join(' and ');
-  throw new Refused(
-    `${who} may write ${path}: chmod ${group ? 'g' : ''}${others ? 'o' : ''}-w ${quoted(path)}`,
-  );
-}
-
-/** As a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+  const who = [group ? 'its group' : '', others ? 'everyone' : ''].filter(Boolean).join(' and ');
+  throw new Refused(`${path} is writable by ${who}`, 'refused', {
+    argv: ['chmod', `${group ? 'g' : ''}${others ? 'o' : ''}-w`, fileArgument(path)],
+  });
 }
 
 function kindOf(stats: Stats): string {
@@ -220,12 +221,15 @@ function masked(path: string): Refused {
 }
 
 function refusal(path: string, error: unknown): Refusal {
-  if (error instanceof Refused) return { path, reason: error.message, code: error.code };
-  const { code = 'unknown error', errno = 0 } = error as NodeJS.ErrnoException;
+  if (error instanceof Refused)
+    return { path, reason: error.message, code: error.code, remedy: error.remedy };
+  const { code, errno = 0 } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return { path, reason: `${path}: no such file`, code: 'missing', remedy: null };
   const text = getSystemErrorMap().get(errno)?.[1] ?? String(error);
   return {
     path,
-    reason: `${path} cannot be opened: ${code} (${text})`,
-    code: code === 'ENOENT' ? 'missing' : 'refused',
+    reason: `${path}: cannot be read: ${text}`,
+    code: code === 'EACCES' ? 'denied' : 'refused',
+    remedy: null,
   };
 }

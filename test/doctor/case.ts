@@ -1,6 +1,7 @@
 /** One thing that is wrong with a host, and what is found. */
 import { expect, test } from 'vitest';
 import { diagnose } from '../../src/doctor/diagnose.ts';
+import { findingDocument, type FindingDocument } from '../../src/doctor/finding.ts';
 import { facts, type Spoilt } from './facts.ts';
 
 export type Case = readonly [
@@ -11,9 +12,13 @@ export type Case = readonly [
   command: string | null,
 ];
 
+/** What is printed of these facts. */
+export const diagnosis = (spoilt: Spoilt = {}): FindingDocument[] =>
+  diagnose(facts(spoilt)).map(findingDocument);
+
 export function holds(cases: readonly Case[]): void {
   test.each(cases)('%s', (_, spoilt, id, severity, command) => {
-    const all = diagnose(facts(spoilt));
+    const all = diagnosis(spoilt);
     const found = all.find((each) => each.id === id);
     expect(found, JSON.stringify(all)).toMatchObject({ severity, command });
     expect(found!.text).toMatch(/\.$/);

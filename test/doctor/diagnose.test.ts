@@ -1,12 +1,11 @@
 /** Facts in, findings out: each fact that is wrong has its sentence, its severity and its command. */
 import { describe, expect, test } from 'vitest';
-import { diagnose } from '../../src/doctor/diagnose.ts';
 import { worstOf } from '../../src/doctor/finding.ts';
-import { holds } from './case.ts';
-import { defaultRoute, facts, policyRule, snapshot, type Spoilt } from './facts.ts';
+import { diagnosis, holds } from './case.ts';
+import { defaultRoute, policyRule, snapshot, type Spoilt } from './facts.ts';
 
 test('a host with which all is well has nothing worse than ok', () => {
-  const findings = diagnose(facts());
+  const findings = diagnosis();
   expect(worstOf(findings), JSON.stringify(findings)).toBe('ok');
   for (const { text, command } of findings) {
     expect(text).toMatch(/^[A-Z"].*\.$/);
@@ -130,7 +129,7 @@ holds([
 
 describe('rules that never match', () => {
   const of = (rules: string) =>
-    diagnose(facts({ rules }))
+    diagnosis({ rules })
       .filter(({ id }) => id.startsWith('rule-shadowed'))
       .map(({ id, severity, command }) => [id.slice('rule-shadowed:'.length), severity, command !== null]);
 
@@ -162,7 +161,7 @@ describe('uplinks', () => {
       ],
     },
   });
-  const of = (spoilt: Spoilt) => diagnose(facts(spoilt)).find(({ id }) => id.startsWith('uplink:eth1'));
+  const of = (spoilt: Spoilt) => diagnosis(spoilt).find(({ id }) => id.startsWith('uplink:eth1'));
 
   test.each([
     ['active', 'ok'],
@@ -191,12 +190,10 @@ describe('uplinks', () => {
   test('the policy rule that a conflict names goes behind ours, and is told of once', () => {
     const { view } = told('conflict', 'policy rule 100 sends packets elsewhere');
     const policyRules = [policyRule({ source: '10.1.0.0', sourceLength: 24 })];
-    const all = diagnose(
-      facts({
-        snapshot: { policyRules },
-        view: { ...view, otherDefaults: [defaultRoute(2, { table: 77 })] },
-      }),
-    );
+    const all = diagnosis({
+      snapshot: { policyRules },
+      view: { ...view, otherDefaults: [defaultRoute(2, { table: 77 })] },
+    });
     expect(all.filter(({ severity }) => severity === 'fault').map(({ command }) => command)).toEqual([
       'ip rule add from 10.1.0.0/24 lookup 77 priority 8690 && ip rule delete from 10.1.0.0/24 lookup 77 priority 100',
     ]);

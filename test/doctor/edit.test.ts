@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { moveRule, replaceScalar } from '../../src/doctor/edit.ts';
+import { remedyText, type Remedy } from '../../src/system/shell-quote.ts';
 
 let folder = '';
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "multihomed edit's "))));
@@ -17,7 +18,7 @@ function write(texts: Readonly<Record<string, string>>): Map<string, string> {
 }
 
 const at = (name: string, line: number) => ({ file: join(folder, name), line, column: 1 });
-const run = (command: string | null): void => void execFileSync('sh', ['-c', command!]);
+const run = (remedy: Remedy | null): void => void execFileSync('sh', ['-c', remedyText(remedy)!]);
 const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
 
 test('a rule of one line goes up, with its comment', () => {

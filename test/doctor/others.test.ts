@@ -26,7 +26,7 @@ holds([
     managers({ processes: runs('NetworkManager') }),
     'networkmanager',
     'warning',
-    "mkdir -p /etc/NetworkManager/conf.d && printf '[connection]\\nconnection.mptcp-flags=1\\n' > /etc/NetworkManager/conf.d/zz-multihomed.conf && nmcli general reload",
+    "mkdir -p /etc/NetworkManager/conf.d && printf '%s\\n' '[connection]' connection.mptcp-flags=1 > /etc/NetworkManager/conf.d/zz-multihomed.conf && nmcli general reload",
   ],
   [
     'NetworkManager elsewhere',
@@ -36,7 +36,7 @@ holds([
     }),
     'networkmanager',
     'note',
-    "mkdir -p /etc/NetworkManager/conf.d && printf '[connection]\\nconnection.mptcp-flags=1\\n' > /etc/NetworkManager/conf.d/zz-multihomed.conf",
+    "mkdir -p /etc/NetworkManager/conf.d && printf '%s\\n' '[connection]' connection.mptcp-flags=1 > /etc/NetworkManager/conf.d/zz-multihomed.conf",
   ],
   [
     'NetworkManager told not to',
@@ -58,7 +58,7 @@ holds([
     }),
     'networkmanager',
     'warning',
-    "mkdir -p /etc/NetworkManager/conf.d && printf '[connection-wifi]\\nconnection.mptcp-flags=1\\n' > /etc/NetworkManager/conf.d/zz-multihomed.conf",
+    "mkdir -p /etc/NetworkManager/conf.d && printf '%s\\n' '[connection-wifi]' connection.mptcp-flags=1 > /etc/NetworkManager/conf.d/zz-multihomed.conf",
   ],
   [
     'mptcpd alone',
@@ -72,7 +72,7 @@ holds([
     managers({ processes: runs('systemd-network') }),
     'networkd',
     'warning',
-    "mkdir -p /etc/systemd/networkd.conf.d && printf '[Network]\\nManageForeignRoutingPolicyRules=no\\nManageForeignRoutes=no\\n' > /etc/systemd/networkd.conf.d/90-multihomed.conf && systemctl restart systemd-networkd",
+    "mkdir -p /etc/systemd/networkd.conf.d && printf '%s\\n' '[Network]' ManageForeignRoutingPolicyRules=no ManageForeignRoutes=no > /etc/systemd/networkd.conf.d/90-multihomed.conf && systemctl restart systemd-networkd",
   ],
   [
     'networkd told not to',
@@ -141,7 +141,18 @@ holds([
   ],
   [
     'a hook that others may write',
-    { facts: { hooks: [{ path: '/h', code: 'refused', reason: 'everyone may write /h: chmod o-w /h' }] } },
+    {
+      facts: {
+        hooks: [
+          {
+            path: '/h',
+            code: 'refused',
+            reason: '/h is writable by everyone',
+            remedy: { argv: ['chmod', 'o-w', '/h'] },
+          },
+        ],
+      },
+    },
     'hook:/h',
     'warning',
     'chmod o-w /h',
@@ -151,7 +162,12 @@ holds([
     {
       facts: {
         hooks: [
-          { path: '/h', code: 'refused', reason: '/h is not executable: chmod +x /h, or move it elsewhere' },
+          {
+            path: '/h',
+            code: 'refused',
+            reason: '/h is not executable',
+            remedy: { argv: ['chmod', '+x', '/h'] },
+          },
         ],
       },
     },

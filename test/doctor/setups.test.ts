@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { Finding } from '../../src/doctor/finding.ts';
+import type { FindingDocument as Finding } from '../../src/doctor/finding.ts';
 import { mptcpSocket } from '../../src/system/addon.ts';
 import { command, MAIN } from '../support/daemon.ts';
 import { test, type Lab } from '../support/lab.ts';

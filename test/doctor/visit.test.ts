@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { Finding } from '../../src/doctor/finding.ts';
+import type { FindingDocument as Finding } from '../../src/doctor/finding.ts';
 import { command, MAIN } from '../support/daemon.ts';
 import { test } from '../support/lab.ts';
 import { cured, diagnosed, found, obey, visit } from './visit.ts';

@@ -1,7 +1,7 @@
 /** A visit to the doctor: what it finds, and what it prescribes, done as it stands. */
 import { execFileSync } from 'node:child_process';
 import { expect } from 'vitest';
-import type { Finding } from '../../src/doctor/finding.ts';
+import type { FindingDocument as Finding } from '../../src/doctor/finding.ts';
 import type { Daemon } from '../support/daemon.ts';
 import { finished, MAIN, type Finished } from '../support/daemon.ts';
 import type { Lab } from '../support/lab.ts';

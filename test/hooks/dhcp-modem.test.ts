@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { quoted } from '../../src/plan/quoted.ts';
+import { quoteWord } from '../../src/system/shell-quote.ts';
 import { modem, plugInModem } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
 import { missing, openStage, type Stage } from './stage.ts';
@@ -125,7 +125,7 @@ describe.skipIf(noStage !== null)('a DHCP server that means harm', () => {
     };
     const variables = (record: object): string =>
       Object.entries(record)
-        .map(([name, value]) => `${name}=${quoted(value as string)}`)
+        .map(([name, value]) => `${name}=${quoteWord(value as string)}`)
         .join(' ');
     const { status, stdout } = await stage.shell(`
       ip address flush dev modem0; ip route flush dev modem0; rm -rf /run/multihomed/dhcp; mkdir -p /run/multihomed/dhcp

@@ -65,12 +65,12 @@ const refusals: [string, (stage: Scripts, path: string) => void, (path: string) 
   [
     'the group may write it',
     (_, path) => chmodSync(path, 0o775),
-    (path) => `may write ${path}: chmod g-w ${path}`,
+    (path) => `${path} is writable by its group: chmod g-w ${path}`,
   ],
   [
     'everyone may write it',
     (_, path) => chmodSync(path, 0o757),
-    (path) => `everyone may write ${path}: chmod o-w`,
+    (path) => `${path} is writable by everyone: chmod o-w`,
   ],
   [
     'it is not executable',
@@ -82,17 +82,17 @@ const refusals: [string, (stage: Scripts, path: string) => void, (path: string) 
   [
     'its folder may be written by others',
     ({ folders }) => chmodSync(folders[0], 0o777),
-    (path) => `may write ${path.slice(0, path.lastIndexOf('/'))}`,
+    (path) => `${path.slice(0, path.lastIndexOf('/'))} is writable by`,
   ],
   [
     'its folder may be written by others, though it is sticky',
     ({ folders }) => chmodSync(folders[0], 0o1777),
-    (path) => `may write ${path.slice(0, path.lastIndexOf('/'))}`,
+    (path) => `${path.slice(0, path.lastIndexOf('/'))} is writable by`,
   ],
   [
     'a folder above may be written by others',
     ({ root }) => chmodSync(root, 0o777),
-    (path) => `may write ${path.split('/').slice(0, -2).join('/')}`,
+    (path) => `${path.split('/').slice(0, -2).join('/')} is writable by`,
   ],
 ];
 

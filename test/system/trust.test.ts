@@ -64,7 +64,7 @@ describe('who may write', () => {
     [0o666, 'go-w'],
   ])('a file that more than its owner may write is refused (%#)', (mode, remedy) => {
     const path = put('a', mode);
-    expect(open(path)).toMatch(/^refused: .*may write/);
+    expect(open(path)).toMatch(/^refused: .* is writable by /);
     expect(open(path)).toContain(`chmod ${remedy} ${path}`);
   });
 
@@ -74,7 +74,7 @@ describe('who may write', () => {
       const above = folder('open', mode);
       folder('open/shut');
       const path = put('open/shut/a');
-      expect(open(path)).toContain(`may write ${above}:`);
+      expect(open(path)).toContain(`${above} is writable by`);
     },
   );
 
@@ -82,7 +82,7 @@ describe('who may write', () => {
     folder('sticky', 0o1777);
     const path = put('sticky/a');
     expect(open(path)).toBe('text');
-    expect(open(`${home}/sticky`, { kind: 'folder' })).toMatch(/^refused: .*everyone may write/);
+    expect(open(`${home}/sticky`, { kind: 'folder' })).toMatch(/^refused: .* is writable by .*everyone/);
   });
 
   test('the remedy is quoted for the shell', () => {
@@ -151,14 +151,14 @@ describe('links', () => {
     const loose = folder('loose', 0o777);
     put('loose/a');
     symlinkSync(`${loose}/a`, `${home}/link`);
-    expect(open(`${home}/link`)).toContain(`may write ${loose}`);
+    expect(open(`${home}/link`)).toContain(`${loose} is writable by`);
   });
 
   test('from a folder that others may write are refused, though they lead to a good file', () => {
     const path = put('a');
     const loose = folder('loose', 0o777);
     symlinkSync(path, `${loose}/link`);
-    expect(open(`${loose}/link`)).toContain(`may write ${loose}`);
+    expect(open(`${loose}/link`)).toContain(`${loose} is writable by`);
   });
 
   asRoot('of somebody else in a sticky folder are refused', () => {
@@ -187,7 +187,7 @@ describe('links', () => {
 
   test('to nothing are missing, and the sentence says what is not there', () => {
     symlinkSync('nothing', `${home}/link`);
-    expect(open(`${home}/link`)).toBe(`missing: ${home}/link does not exist: no ${home}/nothing`);
+    expect(open(`${home}/link`)).toBe(`missing: ${home}/link: no such file (there is no ${home}/nothing)`);
   });
 });
 
@@ -211,7 +211,7 @@ describe('what it is', () => {
   });
 
   test('what is not there is missing', () => {
-    expect(open(`${home}/none`)).toBe(`missing: ${home}/none does not exist`);
+    expect(open(`${home}/none`)).toBe(`missing: ${home}/none: no such file`);
     expect(open(`${home}/none/below`)).toMatch(/^missing: /);
   });
 

@@ -6,8 +6,7 @@ import type { Link } from '../../netlink/route/link.ts';
 import { moveRule } from '../edit.ts';
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { count } from '../shell.ts';
-import { mendingOf } from './hooks.ts';
+import { count } from '../remedies.ts';
 
 const PACKAGED = '/usr/lib/';
 
@@ -15,7 +14,7 @@ export function checkConfiguration({ configuration, view }: Facts): Finding[] {
   const { loaded, errors, texts } = configuration;
   if (!loaded)
     return errors.map((error, at) =>
-      finding('fault', `configuration:${at + 1}`, formatProblem(error), mendingOf(error.found)),
+      finding('fault', `configuration:${at + 1}`, formatProblem(error), error.remedy ? [error.remedy] : null),
     );
   const findings = loaded.warnings.map((warning, at) =>
     finding('warning', `configuration-warning:${at + 1}`, warning),

@@ -1,7 +1,7 @@
 /** What the kernel has counted since the namespace was made. History cannot be mended: these are notes. */
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { count } from '../shell.ts';
+import { count } from '../remedies.ts';
 
 interface Telling {
   readonly id: string;

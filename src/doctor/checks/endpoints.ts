@@ -20,7 +20,7 @@ export function checkEndpoints({ view }: Facts): Finding[] {
     .map((endpoint) => {
       const { id, address, flags } = endpoint;
       const named = `Endpoint ${id} (${address}, ${flagNames(flags).join(' ') || 'no flags'})`;
-      const remove = `ip mptcp endpoint delete id ${id}`;
+      const remove = [{ argv: ['ip', 'mptcp', 'endpoint', 'delete', 'id', `${id}`] }];
       // What is announced may be the address that a router in front of this host translates.
       if (local.has(mappedOf(address)) || flags & MPTCP_PM_ADDR_FLAG_SIGNAL)
         return finding('note', `endpoint:${id}`, `${named} was made by another program; it takes one slot.`);

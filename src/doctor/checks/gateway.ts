@@ -3,40 +3,43 @@ import ipaddr from 'ipaddr.js';
 import { addressBytes, hostBits, networkOf } from '../../netlink/ip.ts';
 import type { Uplink } from '../../plan/uplink.ts';
 import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
+import type { Remedy } from '../../system/shell-quote.ts';
 import type { Facts, View } from '../facts.ts';
-import { quoted } from '../../plan/quoted.ts';
-import { setSysctl } from '../shell.ts';
+import type { Mending } from './uplinks.ts';
+import { setSysctl } from '../remedies.ts';
 
 const LEAST_METRIC = 700;
 
-export function guessGateway(
-  uplink: Uplink,
-  view: View,
-  sysctls: Facts['sysctls'],
-): { readonly command: string | null; readonly remark: string } {
+export function guessGateway(uplink: Uplink, view: View, sysctls: Facts['sysctls']): Mending {
   const { family, address, prefixLength, ifindex, interface: name } = uplink;
   const link = view.snapshot.links.get(ifindex);
-  if (!family || !address || prefixLength === null || !link) return { command: null, remark: '' };
+  if (!family || !address || prefixLength === null || !link) return { remedy: null, remark: '' };
   if (family === 'ipv6') return routerAdvertisement(name, sysctls);
   // One metric for two default routes is refused.
   const metrics = view.plan.uplinks
     .filter((each) => each.family === family)
     .map(({ metric }) => (metric ?? 0) + 100);
-  const tail = `dev ${quoted(name)} metric ${Math.max(LEAST_METRIC, ...metrics)}`;
-  const add = 'ip route add default';
+  const add = (...via: string[]): Remedy => [
+    {
+      argv: [
+        ...['ip', 'route', 'add', 'default', ...via],
+        ...['dev', name, 'metric', `${Math.max(LEAST_METRIC, ...metrics)}`],
+      ],
+    },
+  ];
   const had = view.snapshot.ownRoutes.find(
     (route) => route.family === family && route.prefixLength === 0 && route.hops[0]?.ifindex === ifindex,
   );
   if (had?.protocol === RTPROT_MULTIHOMED) {
     const { gateway, onlink } = had.hops[0]!;
-    const via = gateway ? ` via ${gateway}${onlink ? ' onlink' : ''}` : '';
-    return { command: `${add}${via} ${tail}`, remark: gateway ? ` (it was by ${gateway})` : '' };
+    const via = gateway ? ['via', gateway, ...(onlink ? ['onlink'] : [])] : [];
+    return { remedy: add(...via), remark: gateway ? ` (it was by ${gateway})` : '' };
   }
-  if (link.pointToPoint) return { command: `${add} ${tail}`, remark: '' };
+  if (link.pointToPoint) return { remedy: add(), remark: '' };
   const guess = usual(address, prefixLength);
-  if (!guess) return { command: null, remark: '' };
+  if (!guess) return { remedy: null, remark: '' };
   return {
-    command: `${add} via ${guess} ${tail}`,
+    remedy: add('via', guess),
     remark: `; DHCP or the provider knows the gateway, and ${guess} is a guess, the first address of the subnet that is not ours`,
   };
 }
@@ -53,15 +56,12 @@ function usual(address: string, prefixLength: number): string | null {
 }
 
 /** A host that forwards takes no default from routers unless accept_ra is 2 (ip-sysctl). */
-function routerAdvertisement(
-  name: string,
-  sysctls: Facts['sysctls'],
-): { readonly command: string | null; readonly remark: string } {
+function routerAdvertisement(name: string, sysctls: Facts['sysctls']): Mending {
   const of = (key: string): string | undefined => sysctls.get(`ipv6.conf.${name}.${key}`);
   if (of('forwarding') === '1' && of('accept_ra') === '1')
     return {
-      command: setSysctl(['net', 'ipv6', 'conf', name, 'accept_ra'], 2),
+      ...setSysctl(['net', 'ipv6', 'conf', name, 'accept_ra'], 2),
       remark: '; routers are not listened to, because this host forwards IPv6',
     };
-  return { command: null, remark: '' };
+  return { remedy: null, remark: '' };
 }

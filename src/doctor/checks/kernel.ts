@@ -1,7 +1,7 @@
 /** What the kernel is able and set to do. */
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { setSysctl } from '../shell.ts';
+import { setSysctl, withSysctl } from '../remedies.ts';
 
 export function checkKernel({ kernel, sysctls }: Facts): Finding[] {
   if (!kernel.mptcp)
@@ -17,7 +17,7 @@ export function checkKernel({ kernel, sysctls }: Facts): Finding[] {
 
 function enabled(refused: string | null, sysctls: Facts['sysctls']): Finding {
   if (sysctls.get('mptcp.enabled') === '0')
-    return finding(
+    return withSysctl(
       'fault',
       'mptcp-enabled',
       'Multipath TCP is switched off in this network namespace (net.mptcp.enabled is 0).',
@@ -33,7 +33,7 @@ function pathManager(sysctls: Facts['sysctls']): Finding {
   const name = sysctls.get('mptcp.path_manager');
   const userspace = name === undefined ? sysctls.get('mptcp.pm_type') === '1' : name !== 'kernel';
   if (!userspace) return finding('ok', 'path-manager', "The kernel's own path manager is in use.");
-  return finding(
+  return withSysctl(
     'fault',
     'path-manager',
     `The path manager is ${name ?? 'userspace'}: endpoints have no effect on new connections.`,
@@ -51,7 +51,7 @@ function timing(sysctls: Facts['sysctls']): Finding[] {
   };
   const advise = (name: string, text: string, value: number): void => {
     const id = `sysctl-${name.replaceAll('_', '-')}`;
-    findings.push(finding('warning', id, text, setSysctl(['net', 'mptcp', name], value)));
+    findings.push(withSysctl('warning', id, text, setSysctl(['net', 'mptcp', name], value)));
   };
   const announce = read('add_addr_timeout');
   if (announce === 0)

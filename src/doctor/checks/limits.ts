@@ -5,7 +5,7 @@ import type { EndpointFlag } from '../../rules/rule.ts';
 import { replaceScalar } from '../edit.ts';
 import type { Facts, View } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { count } from '../shell.ts';
+import { count } from '../remedies.ts';
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 const UP = new Set(['active', 'verified', 'lingering', 'no free slot', 'conflict', 'failed']);
@@ -37,13 +37,13 @@ export function checkLimits({ view, configuration }: Facts): Finding[] {
           replaceScalar(configuration.texts, loaded.files, ['limits', 'subflows'], `${now}`),
         ),
       ];
-    const command = `ip mptcp limits set subflows ${now}`;
+    const remedy = [{ argv: ['ip', 'mptcp', 'limits', 'set', 'subflows', `${now}`] }];
     return [
       finding(
         'fault',
         'limits',
         `${text}; the configuration leaves limits alone ("limits: auto" would raise it at every boot).`,
-        command,
+        remedy,
       ),
     ];
   }

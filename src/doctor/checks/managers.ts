@@ -2,7 +2,8 @@
 import { isOwned } from '../../plan/assess.ts';
 import type { Facts, Setting } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { writeFile } from '../shell.ts';
+import type { Remedy } from '../../system/shell-quote.ts';
+import { writeFile } from '../remedies.ts';
 
 /** NetworkManager's NM_MPTCP_FLAGS_DISABLED; nm-settings(5), connection.mptcp-flags. */
 const DISABLED = 1;
@@ -31,9 +32,12 @@ function networkManager(facts: Facts): Finding[] {
 }
 
 /** Of one key in one section the file that is read last decides, and that is the last of /etc's folder. */
-function overrule(decisive: Setting | undefined, runs: boolean): string {
+function overrule(decisive: Setting | undefined, runs: boolean): Remedy {
   const lines = [`[${decisive?.section ?? 'connection'}]`, `connection.mptcp-flags=${DISABLED}`];
-  return `${writeFile(OVERRIDE, 'zz-multihomed.conf', lines)}${runs ? ' && nmcli general reload' : ''}`;
+  return [
+    ...writeFile(OVERRIDE, 'zz-multihomed.conf', lines),
+    ...(runs ? [{ argv: ['nmcli', 'general', 'reload'] }] : []),
+  ];
 }
 
 function mptcpd(facts: Facts): Finding[] {
@@ -46,7 +50,9 @@ function mptcpd(facts: Facts): Finding[] {
       ? `mptcpd runs, and endpoints that are not of multihomed stand: two programs manage the same addresses.`
       : 'mptcpd runs: with its addr_adv or sspi plugin it makes endpoints of its own.';
   return [
-    finding(foreign.length > 0 ? 'warning' : 'note', 'mptcpd', text, 'systemctl disable --now mptcp.service'),
+    finding(foreign.length > 0 ? 'warning' : 'note', 'mptcpd', text, [
+      { argv: ['systemctl', 'disable', '--now', 'mptcp.service'] },
+    ]),
   ];
 }
 
@@ -65,7 +71,10 @@ function networkd(facts: Facts): Finding[] {
       'warning',
       id,
       `systemd-networkd removes ${what} that it does not know whenever it starts or reconfigures a link; they are put back each time.`,
-      `${writeFile('/etc/systemd/networkd.conf.d', '90-multihomed.conf', lines)} && systemctl restart systemd-networkd`,
+      [
+        ...writeFile('/etc/systemd/networkd.conf.d', '90-multihomed.conf', lines),
+        { argv: ['systemctl', 'restart', 'systemd-networkd'] },
+      ],
     ),
   ];
 }

@@ -6,7 +6,7 @@ import { PRIORITY, PRIORITY_TWIN } from '../../plan/routing.ts';
 import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import type { Facts, View } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { quoted } from '../../plan/quoted.ts';
+import type { Remedy } from '../../system/shell-quote.ts';
 
 /** 8680 to 8689 are multihomed's. */
 const LAST = PRIORITY_TWIN + 9;
@@ -72,24 +72,24 @@ function inTheWay(rule: PolicyRule, view: View): Finding[] {
 }
 
 /** The same rule behind ours; null: it has parts that are not read here. */
-export function renumber(rule: PolicyRule): string | null {
-  if (rule.narrow || rule.action !== FR_ACT_TO_TBL) return null;
+export function renumber(rule: PolicyRule): Remedy | null {
+  if (rule.narrow || rule.action !== FR_ACT_TO_TBL || rule.destination !== null) return null;
   const words = [
     ...(rule.invert ? ['not'] : []),
     'from',
     rule.source === null ? 'all' : `${rule.source}/${rule.sourceLength}`,
-    ...(rule.destination === null ? [] : [null]),
     ...(rule.fwmark === 0 ? [] : ['fwmark', `${rule.fwmark}`]),
-    ...(rule.iif === null ? [] : ['iif', quoted(rule.iif)]),
-    ...(rule.oif === null ? [] : ['oif', quoted(rule.oif)]),
+    ...(rule.iif === null ? [] : ['iif', rule.iif]),
+    ...(rule.oif === null ? [] : ['oif', rule.oif]),
     'lookup',
     `${rule.table}`,
     ...(rule.suppressPrefixLength === null ? [] : ['suppress_prefixlength', `${rule.suppressPrefixLength}`]),
   ];
-  if (words.includes(null)) return null;
-  const ip = rule.family === 'ipv6' ? 'ip -6 rule' : 'ip rule';
-  const selector = words.join(' ');
-  return `${ip} add ${selector} priority ${AFTER} && ${ip} delete ${selector} priority ${rule.priority}`;
+  const ip = rule.family === 'ipv6' ? ['ip', '-6', 'rule'] : ['ip', 'rule'];
+  return [
+    { argv: [...ip, 'add', ...words, 'priority', `${AFTER}`] },
+    { argv: [...ip, 'delete', ...words, 'priority', `${rule.priority}`] },
+  ];
 }
 
 const sourceText = (rule: PolicyRule): string =>
@@ -111,13 +111,15 @@ function tables(view: View): Finding[] {
               (each.family === 'ipv6') === (family === '-6'),
           ),
         )
-        .map((family) => `ip ${family} route flush table ${table} proto ${protocol}`),
+        .map((family) => ({
+          argv: ['ip', family, 'route', 'flush', 'table', `${table}`, 'proto', `${protocol}`],
+        })),
     );
     return finding(
       'warning',
       `table:${table}`,
       `Table ${table} belongs to an uplink, and another program has put routes into it.`,
-      flush.join(' && '),
+      flush,
     );
   });
 }

@@ -2,7 +2,7 @@
 import { answerKey } from '../../snapshot/snapshot.ts';
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { setSysctl } from '../shell.ts';
+import { setSysctl, withSysctl } from '../remedies.ts';
 
 const LOOSE = 2;
 
@@ -29,7 +29,7 @@ export function checkReversePath({ view, sysctls }: Facts): Finding[] {
         return address.ifindex === link.index && way?.kind === 'leaves' && way.ifindex[0] === link.index;
       });
       return [
-        finding(
+        withSysctl(
           best ? 'note' : 'fault',
           id,
           best

@@ -4,8 +4,8 @@ import { foreignClaim } from '../../plan/assess.ts';
 import type { Uplink, UplinkState } from '../../plan/uplink.ts';
 import type { Facts, View } from '../facts.ts';
 import { finding, type Finding, type Severity } from '../finding.ts';
-import { quoted } from '../../plan/quoted.ts';
-import { setSysctl } from '../shell.ts';
+import type { Remedy } from '../../system/shell-quote.ts';
+import { setSysctl, withSysctl } from '../remedies.ts';
 import { guessGateway } from './gateway.ts';
 import { renumber, suspects } from './policy-rules.ts';
 
@@ -42,13 +42,14 @@ export function checkUplinks({ view, configuration, sysctls }: Facts): Finding[]
       continue;
     }
     const mending = mend(each, planned, view, sysctls);
-    const advice = mending.command ? '' : each.advice ? `; ${each.advice}` : '';
+    const advice = mending.remedy ? '' : each.advice ? `; ${each.advice}` : '';
     findings.push(
       finding(
         SEVERITY[state] ?? 'warning',
         id,
         `${name}: ${state}, ${each.reason}${mending.remark}${advice}.`,
-        mending.command,
+        mending.remedy,
+        mending.lasting ?? null,
       ),
     );
   }
@@ -60,13 +61,14 @@ export function checkUplinks({ view, configuration, sysctls }: Facts): Finding[]
   ];
 }
 
-interface Mending {
-  readonly command: string | null;
+export interface Mending {
+  readonly remedy: Remedy | null;
+  readonly lasting?: Remedy | null;
   /** What a person must know of the command. */
   readonly remark: string;
 }
 
-const plain = (command: string | null): Mending => ({ command, remark: '' });
+const plain = (remedy: Remedy | null): Mending => ({ remedy, remark: '' });
 
 function mend(
   { state, reason, advice, interface: name }: ExplainedUplink & { readonly interface: string },
@@ -76,7 +78,9 @@ function mend(
 ): Mending {
   switch (state) {
     case 'no carrier':
-      return plain(advice?.startsWith('ip link set') ? `ip link set ${quoted(name)} up` : null);
+      return plain(
+        advice?.startsWith('ip link set') ? [{ argv: ['ip', 'link', 'set', 'dev', name, 'up'] }] : null,
+      );
     case 'no default route':
     case 'lingering':
       return uplink && /no default route|none through/.test(`${uplink.state} ${reason}`)
@@ -84,11 +88,11 @@ function mend(
         : plain(null);
     case 'conflict': {
       const claim = uplink?.address && foreignClaim(view.snapshot, view.memory, uplink.address);
-      if (claim) return plain(`ip mptcp endpoint delete id ${claim.id}`);
-      const commands = suspects(reason, view)
+      if (claim) return plain([{ argv: ['ip', 'mptcp', 'endpoint', 'delete', 'id', `${claim.id}`] }]);
+      const remedies = suspects(reason, view)
         .filter((rule) => rule.family === uplink?.family)
         .map(renumber);
-      return plain(commands.length > 0 && !commands.includes(null) ? commands.join(' && ') : null);
+      return plain(remedies.includes(null) ? null : remedies.flatMap((each) => each ?? []));
     }
     default:
       return plain(null);
@@ -103,19 +107,16 @@ function daemon({ daemon: status, systemd, plan }: View): Finding[] {
         'warning',
         'daemon',
         `The daemon (pid ${running.pid}) rests since "multihomed flush", until it is told to reload.`,
-        systemd ? 'systemctl reload multihomed' : `kill -HUP ${running.pid}`,
+        [{ argv: systemd ? ['systemctl', 'reload', 'multihomed'] : ['kill', '-HUP', `${running.pid}`] }],
       ),
     ];
   if (running) return [finding('ok', 'daemon', `The daemon runs (pid ${running.pid}).`)];
   const waiting = plan.uplinks.filter(({ state, address }) => state !== 'ignored' && address !== null).length;
   const text = 'No daemon runs in this network namespace: nothing follows what changes.';
   return [
-    finding(
-      waiting > 0 ? 'warning' : 'note',
-      'daemon',
-      text,
-      systemd ? 'systemctl start multihomed' : 'multihomed run',
-    ),
+    finding(waiting > 0 ? 'warning' : 'note', 'daemon', text, [
+      { argv: systemd ? ['systemctl', 'start', 'multihomed'] : ['multihomed', 'run'] },
+    ]),
   ];
 }
 
@@ -141,7 +142,7 @@ function disabledIpv6({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
         sysctls.get(`ipv6.conf.${link.name}.disable_ipv6`) === '1',
     )
     .map(({ link }) =>
-      finding(
+      withSysctl(
         'note',
         `ipv6:${link.name}`,
         `IPv6 is switched off on ${link.name}.`,

@@ -13,7 +13,7 @@ export function findRefusedHooks(folders: readonly string[], unread: string[]): 
   }
   if (process.geteuid?.() === 0) return refused;
   // What is kept from this user is not kept from the daemon.
-  const kept = refused.filter(({ reason }) => reason.includes('EACCES'));
-  for (const { path } of kept) unread.push(`${path} may not be looked at by this user (EACCES).`);
+  const kept = refused.filter(({ code }) => code === 'denied');
+  for (const { path } of kept) unread.push(`${path}: cannot be read: permission denied.`);
   return refused.filter((each) => !kept.includes(each));
 }
