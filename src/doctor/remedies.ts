@@ -32,4 +32,5 @@ export const writeFile = (folder: string, name: string, lines: readonly string[]
 ];
 
 /** `1 rule`, `2 rules` */
-export const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;
+export const count = (number: number, word: string): string =>
+  `${number} ${word}${number === 1 ? '' : word.endsWith('s') ? 'es' : 's'}`;

@@ -1,6 +1,6 @@
 /** What must be changed so that the kernel has what it should: routes, policy rules, limits. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
-import { MPTCP_PM_ADDR_FLAG_SUBFLOW } from '../netlink/mptcp/endpoint.ts';
+import { MPTCP_PM_ADDR_FLAG_FULLMESH, MPTCP_PM_ADDR_FLAG_LAMINAR } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
 import type { Hop, NewRoute, Route } from '../netlink/route/route.ts';
@@ -154,6 +154,12 @@ const asNewRoute = (route: Route, hop: Hop | undefined): NewRoute => ({
 const LIMITS = ['subflows', 'addAddrAccepted'] as const;
 
 /**
+ * Flags that ask for subflows to addresses that a peer announces. Without one, `auto` does not raise add_addr_accepted: it
+ * lets a peer choose where this host sends SYNs, 127.0.0.1:22 and inner networks included.
+ */
+const CONNECTS_TO_ANNOUNCED = MPTCP_PM_ADDR_FLAG_FULLMESH | MPTCP_PM_ADDR_FLAG_LAMINAR;
+
+/**
  * Raises while an owned endpoint stands or is about to, puts back afterwards; an administrator's change stays. The kernel
  * refuses both numbers where one is more than it takes.
  */
@@ -190,6 +196,6 @@ function goalOf(
     const wanted = setting[limit];
     return wanted === null ? null : Math.min(wanted, memory.limitMax ?? Infinity);
   }
-  const needed = limit === 'subflows' || endpoints.some((each) => each.flags & MPTCP_PM_ADDR_FLAG_SUBFLOW);
+  const needed = limit === 'subflows' || endpoints.some((each) => each.flags & CONNECTS_TO_ANNOUNCED);
   return needed ? memory.limitMax : null;
 }

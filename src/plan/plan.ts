@@ -57,7 +57,11 @@ export function plan(
   const limits = limitsDifference(
     configuration.limits,
     // One that was refused may be refused again: limits would go up and down with each try.
-    [...remaining, ...endpointAdds.filter((add) => !wasRefused(add, memory)).map(({ endpoint }) => endpoint)],
+    [
+      ...remaining,
+      ...endpointAdds.filter((add) => !wasRefused(add, memory)).map(({ endpoint }) => endpoint),
+      ...entries.flatMap(({ add }) => add.flatMap(changedEndpoint)),
+    ],
     snapshot,
     memory,
   );
@@ -90,6 +94,10 @@ function isWanted(entry: Entry): boolean {
     return true;
   return entry.viable !== null && entry.verdict?.routed === true;
 }
+
+/** With its new flags: fullmesh makes its subflows at once, and needs its limit before. */
+const changedEndpoint = (action: Action): readonly Endpoint[] =>
+  action.kind === 'endpoint change' ? [action.endpoint] : [];
 
 const wasRefused = (action: Action, memory: Memory): boolean => memory.failures.has(actionKey(action));
 

@@ -25,7 +25,7 @@ describe('status', () => {
       rule: { glob: 'eth*', file: daemon.config },
       endpoint: { id: lab.host.endpoints().find(({ dev }) => dev === 'eth0')?.id, flags: ['subflow'] },
     });
-    expect(status?.limits).toEqual({ subflows: 8, addAddrAccepted: 8 });
+    expect(status?.limits).toEqual({ subflows: 8, addAddrAccepted: 0 });
     expect(status?.endpoints).toMatchObject({ owned: 1, foreign: 1 });
     const { stdout, code } = await daemon.command('status');
     expect(code).toBe(0);

@@ -61,7 +61,7 @@ describe('limits', () => {
     const daemon = await lab.daemon({ 'eth*': 'subflow' });
     expect(lab.host.limits()).toEqual(limits(2, 0));
     const eth = lab.cable('eth0').connect();
-    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 8));
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 0));
     await daemon.reconfigure({ 'other*': 'subflow' });
     // The last endpoint lingers, and its limits with it.
     expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
@@ -69,17 +69,24 @@ describe('limits', () => {
     expect(lab.host.limits()).toEqual(limits(2, 0));
   });
 
-  test('add_addr_accepted is raised for subflow endpoints alone', async ({ lab }) => {
+  test('add_addr_accepted is raised while a fullmesh endpoint stands, and put back with it', async ({
+    lab,
+  }) => {
+    lab.host.ip('mptcp limits set add_addr_accepted 1');
     lab.cable('eth0').connect();
-    await lab.daemon({ 'eth*': 'signal' });
-    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 0));
+    lab.cable('wl0').connect();
+    const daemon = await lab.daemon({ 'eth*': 'subflow', 'wl*': 'subflow fullmesh' });
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 8));
+    await daemon.reconfigure({ 'eth*': 'subflow', 'wl*': 'subflow' });
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 1));
   });
 
   test('that an administrator set higher are never lowered, and stay', async ({ lab }) => {
     lab.host.ip('mptcp limits set subflows 8 add_addr_accepted 3');
     lab.cable('eth0').connect();
     const daemon = await lab.daemon({ 'eth*': 'subflow' });
-    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 8));
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 3));
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     await daemon.command('flush');
     expect(lab.host.limits()).toEqual(limits(8, 3));
   });
@@ -87,7 +94,7 @@ describe('limits', () => {
   test('that an administrator changes meanwhile are the administrator’s', async ({ lab }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon({ 'eth*': 'subflow' });
-    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 8));
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 0));
     lab.host.ip('mptcp limits set subflows 5 add_addr_accepted 1');
     await daemon.reload();
     await daemon.command('flush');
@@ -114,7 +121,7 @@ describe('limits', () => {
   test('are put back by the next daemon where the one before was killed', async ({ lab }) => {
     lab.cable('eth0').connect();
     const first = await lab.daemon({ 'eth*': 'subflow' });
-    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 8));
+    await expect.poll(() => lab.host.limits()).toEqual(limits(8, 0));
     await first.stop('SIGKILL');
     const second = await lab.daemon({ 'eth*': 'subflow' });
     await second.command('flush');

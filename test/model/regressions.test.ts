@@ -184,10 +184,10 @@ test('a limit that an administrator lowered after it was raised stays as low', a
     host.start();
     for (const step of OPENINGS.two) await take(host, world, step);
     await host.settle();
-    expect(host.kernel.state.limits).toEqual({ subflows: 8, addAddrAccepted: 8 });
-    await take(host, world, { op: 'limits', subflows: 4, addAddrAccepted: 8, when: 'settled' });
+    expect(host.kernel.state.limits).toEqual({ subflows: 8, addAddrAccepted: 0 });
+    await take(host, world, { op: 'limits', subflows: 4, addAddrAccepted: 0, when: 'settled' });
     await host.pass(100_000);
-    expect(host.kernel.state.limits).toEqual({ subflows: 4, addAddrAccepted: 8 });
+    expect(host.kernel.state.limits).toEqual({ subflows: 4, addAddrAccepted: 0 });
   } finally {
     host.end();
   }

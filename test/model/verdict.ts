@@ -104,7 +104,11 @@ function limitFaults(host: Host, world: World, owned: readonly ModelEndpoint[]):
   for (const name of ['subflows', 'addAddrAccepted'] as const) {
     const now = host.kernel.state.limits[name];
     const admin = world.administrator[name];
-    const needed = owned.length > 0 && (name === 'subflows' || owned.some((each) => each.flags & 2));
+    const needed =
+      owned.length > 0 &&
+      (setting !== 'auto' ||
+        name === 'subflows' ||
+        owned.some((each) => each.flags & (BITS['fullmesh']! | BITS['laminar']!)));
     const goal =
       setting === 'leave' || !needed ? null : setting === 'auto' ? Math.max(SLOTS, admin) : setting[name];
     const right = goal ?? admin;

@@ -28,7 +28,7 @@ export interface Wanted {
   readonly limits?: { readonly subflows: number; readonly accepted: number };
 }
 
-const RAISED = { subflows: 8, accepted: 8 };
+const RAISED = 8;
 
 export const PLAIN: Wanted = {
   flags: { eth0: ['subflow'], eth1: ['subflow'], wwan0: ['subflow', 'backup'], wl0: ['signal'] },
@@ -200,7 +200,9 @@ export class World {
           `default via ${this.address(uplink, version, gateway)} ${where}`,
         );
       }
-    const limits = endpoints.length === 0 ? FOUND : (this.wanted.limits ?? RAISED);
+    const accepted = endpoints.some((each) => each.includes('fullmesh')) ? RAISED : FOUND.accepted;
+    const auto = { subflows: RAISED, accepted };
+    const limits = endpoints.length === 0 ? FOUND : (this.wanted.limits ?? auto);
     return { endpoints, rules, routes, limits };
   }
 

@@ -165,7 +165,7 @@ describe('limits', () => {
       .find((each) => each.startsWith('limits'));
 
   test.each([
-    ['auto', undefined, 'limits set add_addr_accepted 8 subflows 8'],
+    ['auto', undefined, 'limits set subflows 8'],
     ['leave', 'leave', undefined],
     ['numbers', { subflows: 5, addAddrAccepted: 3 }, 'limits set add_addr_accepted 3 subflows 5'],
     ['one number', { subflows: 1, addAddrAccepted: null }, 'limits set subflows 1'],
@@ -173,8 +173,22 @@ describe('limits', () => {
     expect(last(two().rules(two().configuration.rules, setting ?? 'auto'))).toBe(text);
   });
 
-  test('a signal endpoint alone needs no accepted addresses', () => {
-    expect(last(two().rules([rule('eth*', { flags: ['signal'] })]))).toBe('limits set subflows 8');
+  test.each([
+    [['signal'], 'limits set subflows 8'],
+    [['subflow', 'backup'], 'limits set subflows 8'],
+    [['subflow', 'fullmesh'], 'limits set add_addr_accepted 8 subflows 8'],
+    [['laminar'], 'limits set add_addr_accepted 8 subflows 8'],
+  ] as const)('auto lets a peer choose addresses for fullmesh and laminar alone: %s', (flags, text) => {
+    expect(last(two().rules([rule('eth*', { flags: [...flags] })]))).toBe(text);
+  });
+
+  test('auto puts add_addr_accepted back with the last fullmesh endpoint, and raises it before the first', () => {
+    const host = settled();
+    expect(last(host.rules([rule('*', { flags: ['subflow', 'fullmesh'] })]))).toBe(
+      'limits set add_addr_accepted 8',
+    );
+    expect(host.limits).toEqual({ subflows: 8, addAddrAccepted: 8 });
+    expect(last(host.rules([rule('*')]))).toBe('limits set add_addr_accepted 0');
   });
 
   test('auto never lowers what an administrator set', () => {
@@ -188,7 +202,7 @@ describe('limits', () => {
     const host = settled();
     host.endpoints = [];
     host.turn(2, 'down').turn(3, 'down');
-    expect(last(host)).toBe('limits set add_addr_accepted 0 subflows 2');
+    expect(last(host)).toBe('limits set subflows 2');
   });
 
   test('stay where an administrator set them to what they were before', () => {
@@ -199,16 +213,16 @@ describe('limits', () => {
 
   test('are raised by a successor where nobody knows whether they were', () => {
     const host = settled();
-    const { subflows, addAddrAccepted } = host.memory.raised;
-    for (const raised of [subflows!, addAddrAccepted!]) expect(raised.granted).toBe(true);
+    const { subflows } = host.memory.raised;
+    expect(subflows!.granted).toBe(true);
     const asked = { ...host.memory.raised, subflows: { ...subflows!, granted: false } };
     host.memory = { ...host.memory, raised: asked };
-    host.limits = { subflows: 2, addAddrAccepted: 8 };
+    host.limits = { subflows: 2, addAddrAccepted: 0 };
     expect(last(host)).toBe('limits set subflows 8');
   });
 
   test('stay where an administrator changed them meanwhile', () => {
-    const host = settled();
+    const host = settled(two().rules([rule('*', { flags: ['subflow', 'fullmesh'] })]));
     host.limits = { subflows: 4, addAddrAccepted: 8 };
     expect(last(host)).toBeUndefined();
     host.endpoints = [];

@@ -172,7 +172,9 @@ describe('a reload', () => {
       rule('eth*', { flags: ['subflow', 'fullmesh'] }),
       rule('wwan*', { flags: ['subflow', 'backup'] }),
     ]);
-    expect(host.settle()).toEqual([['endpoint change 192.0.2.10 dev eth0 subflow,fullmesh id 1']]);
+    expect(host.settle()).toEqual([
+      ['limits set add_addr_accepted 8', 'endpoint change 192.0.2.10 dev eth0 subflow,fullmesh id 1'],
+    ]);
   });
 
   test('from subflow to signal deletes and adds it, since the kernel changes no other flag', () => {

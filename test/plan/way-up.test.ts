@@ -102,7 +102,7 @@ describe('the way up', () => {
         'policy-rule add from 192.0.2.10 lookup main suppress_prefixlength 0 priority 8682',
         'policy-rule add from 192.0.2.10 lookup 86840002 priority 8684',
       ],
-      ['limits set add_addr_accepted 8 subflows 8', 'endpoint add 192.0.2.10 dev eth0 subflow id 1'],
+      ['limits set subflows 8', 'endpoint add 192.0.2.10 dev eth0 subflow id 1'],
     ]);
     expect(host.states).toEqual(['eth0 192.0.2.10: active']);
   });
@@ -129,7 +129,7 @@ describe('the way up', () => {
         'policy-rule add from 2001:db8::10 lookup main suppress_prefixlength 0 priority 8682',
         'policy-rule add from 2001:db8::10 lookup 86840002 priority 8684',
       ],
-      ['limits set add_addr_accepted 8 subflows 8', 'endpoint add 2001:db8::10 dev eth0 subflow id 1'],
+      ['limits set subflows 8', 'endpoint add 2001:db8::10 dev eth0 subflow id 1'],
     ]);
   });
 
@@ -164,7 +164,7 @@ describe('the way up', () => {
   test('routing: main makes the endpoint alone', () => {
     const host = plugged().rules([rule('eth*', { routing: 'main' })]);
     expect(host.settle()).toEqual([
-      ['limits set add_addr_accepted 8 subflows 8', 'endpoint add 192.0.2.10 dev eth0 subflow id 1'],
+      ['limits set subflows 8', 'endpoint add 192.0.2.10 dev eth0 subflow id 1'],
     ]);
   });
 

@@ -10,7 +10,7 @@ import { count } from '../remedies.ts';
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 const UP = new Set(['active', 'verified', 'lingering', 'no free slot', 'conflict', 'failed']);
 
-export function checkLimits({ view, configuration }: Facts): Finding[] {
+export function checkLimits({ view, configuration, counters }: Facts): Finding[] {
   const { loaded } = configuration;
   if (!view || !loaded) return [];
   const { limits } = view.snapshot;
@@ -60,15 +60,20 @@ export function checkLimits({ view, configuration }: Facts): Finding[] {
           `Limits suffice: ${count(now, 'extra subflow')} needed now, ${limits.subflows} allowed.`,
         ),
   ];
-  if (setting !== 'auto' && limits.addAddrAccepted === 0 && now > 0)
-    findings.push(
-      finding(
-        'note',
-        'limits-announced',
-        'Addresses that a peer announces are not used (add_addr_accepted is 0).',
-      ),
-    );
-  return findings;
+  return [...findings, ...announced(counters, limits.addAddrAccepted)];
+}
+
+/** The kernel counts what came (net/mptcp/mib.h, AddAddr), whether it was used or not: with a limit of 0 none is. */
+function announced(counters: Facts['counters'], accepted: number): Finding[] {
+  const came = counters?.get('AddAddr') ?? 0;
+  if (came === 0 || accepted > 0) return [];
+  return [
+    finding(
+      'note',
+      'limits-announced',
+      `Peers have announced ${count(came, 'address')}, and none was used (add_addr_accepted is 0): "limits: { add-addr-accepted: 8 }" in config.yaml uses them, and lets peers choose addresses to which this host connects, 127.0.0.1 and inner networks included.`,
+    ),
+  ];
 }
 
 /**
