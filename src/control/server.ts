@@ -6,6 +6,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { peerCredentials } from '../system/addon.ts';
 import type { Log } from '../system/log.ts';
+import { isOwnUser } from '../system/user-namespace.ts';
 import { DOCUMENT_VERSION, ROOT_ONLY } from './document.ts';
 
 const LONGEST_REQUEST = 4096;
@@ -229,7 +230,7 @@ function hasPlace(uid: number, clients: Clients): boolean {
   return clients.size < MOST_CLIENTS && same < MOST_OF_ONE;
 }
 
-const mayChange = (uid: number): boolean => uid === ROOT || uid === process.geteuid?.();
+const mayChange = (uid: number): boolean => uid === ROOT || isOwnUser(uid);
 
 /** SO_PEERCRED is of the moment of connecting, and cannot be claimed; -1: gone already. */
 function uidOf(client: Socket): number {

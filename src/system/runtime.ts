@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { flock } from './addon.ts';
 import { claimNamespace, type Lock } from './claim.ts';
+import { isOwnUser } from './user-namespace.ts';
 
 /** As systemd's RuntimeDirectory= has it; nothing else is looked at, since whoever names the folder owns the journal. */
 export const RUNTIME = '/run/multihomed';
@@ -57,7 +58,7 @@ export function makeRuntimeFolder(namespace: string): RuntimeFolder {
     });
     const own = process.geteuid?.();
     if (uid === 0 && own !== 0) throw new RuntimeFolderError(`root is needed: ${path} is root's`, true);
-    if (uid !== own || mode & 0o022)
+    if (!isOwnUser(uid) || mode & 0o022)
       throw new RuntimeFolderError(`${path} may be written by others: chown root and chmod 755 it`, true);
   }
   return runtimeFolder(namespace);

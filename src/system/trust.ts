@@ -1,8 +1,9 @@
 /** Opening files that steer a privileged program: the opened file is checked, never its name alone. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 import { fileArgument, remedyText, type Command } from './shell-quote.ts';
+import { isOwnUser, isUnmapped } from './user-namespace.ts';
 
 export interface TrustOptions {
   /** What must be there; default `file`, a regular one. */
@@ -44,6 +45,29 @@ const MAX_LINKS = 40;
 
 /** /dev/null: character device 1:3. */
 const NULL_DEVICE = 0x103;
+
+/**
+ * Folders that are root's on every host (hier(7)). Inside a user namespace that does not map the host's root, they show
+ * the same owner as a stranger's, and without them no path could be trusted there.
+ */
+const SYSTEM_FOLDERS: ReadonlySet<string> = new Set([
+  '/',
+  '/dev',
+  '/dev/shm',
+  '/etc',
+  '/home',
+  '/mnt',
+  '/opt',
+  '/run',
+  '/srv',
+  '/tmp',
+  '/usr',
+  '/usr/lib',
+  '/usr/local',
+  '/var',
+  '/var/lib',
+  '/var/tmp',
+]);
 
 /** Thrown and caught in this file alone. */
 class Refused extends Error {
@@ -157,9 +181,15 @@ function checkKind(path: string, stats: Stats, options: TrustOptions): void {
 }
 
 function checkOwner(path: string, stats: Stats, options: TrustOptions): void {
-  if (stats.uid === 0 || stats.uid === strangerRoot()) return;
+  if (stats.uid === 0) return;
   const self = process.geteuid?.() ?? 0;
-  if (options.owner !== 'root' && stats.uid === self) return;
+  if (options.owner !== 'root' && isOwnUser(stats.uid)) return;
+  if (isUnmapped(stats.uid)) {
+    if (stats.isDirectory() && SYSTEM_FOLDERS.has(path)) return;
+    throw new Refused(
+      `${path} belongs to a user whom this user namespace does not map (shown as uid ${stats.uid}), who may be anyone`,
+    );
+  }
   const wanted = options.owner !== 'root' && self !== 0 ? `root or to uid ${self}` : 'root';
   const flag = stats.isSymbolicLink() ? ['-h'] : [];
   throw new Refused(`${path} belongs to uid ${stats.uid}, not to ${wanted}`, 'refused', {
@@ -184,36 +214,6 @@ function kindOf(stats: Stats): string {
   if (stats.isFIFO()) return 'a pipe';
   if (stats.isSocket()) return 'a socket';
   return stats.isSymbolicLink() ? 'a link' : 'a device';
-}
-
-let overflow: number | null | undefined;
-
-/**
- * The uid as which the host root's files show inside a user namespace, `/` itself among them: the overflow uid
- * (user_namespaces(7)). There no file could be trusted without it. It counts only where the namespace maps nobody to
- * that number; elsewhere it is an ordinary user, mostly `nobody`. Null: there is no such uid.
- */
-function strangerRoot(): number | null {
-  if (overflow === undefined) overflow = readOverflow();
-  return overflow;
-}
-
-function readOverflow(): number | null {
-  const uid = Number(readOr('/proc/sys/kernel/overflowuid', '65534'));
-  const map = readOr('/proc/self/uid_map', '0 0 4294967295').trim().split('\n');
-  const mapped = map.some((line) => {
-    const [inside = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
-    return uid >= inside && uid < inside + count;
-  });
-  return mapped ? null : uid;
-}
-
-function readOr(path: string, otherwise: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return otherwise;
-  }
 }
 
 function masked(path: string): Refused {

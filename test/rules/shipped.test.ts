@@ -29,7 +29,7 @@ test('all files but the examples are read, without a warning', () => {
 });
 
 test.each(readdirSync(`${shipped}examples`))('the example %s is valid', async (name) => {
-  const answer = await loadConfiguration({ config: `${shipped}examples/${name}` });
+  const answer = await loadConfiguration({ config: `${usr}/rules.d/examples/${name}` });
   expect(isValid(answer) ? answer.warnings : answer.errors).toEqual([]);
 });
 

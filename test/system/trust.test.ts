@@ -13,6 +13,7 @@ import { readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSy
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isRefusal, openTrusted } from '../../src/system/trust.ts';
 import type { TrustOptions } from '../../src/system/trust.ts';
+import { parseUidMapping } from '../../src/system/user-namespace.ts';
 
 const root = process.geteuid?.() === 0;
 const changesOwners = root && /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
@@ -119,11 +120,55 @@ describe('whose it is', () => {
     expect(as(2, path, {})).toContain('not to root or to uid 2');
   });
 
-  asRoot('inside a user namespace that maps nobody else, the host root’s files pass', () => {
+  asRoot('inside a user namespace a file passes only if its owner is mapped', () => {
     if (!hasUserNamespaces()) return console.log('skipped: this kernel gives no user namespaces');
     const path = put('a');
+    chownSync(home, 1, 1);
     chmodSync(home, 0o755);
+    // A stranger's and the host root's look the same there.
+    for (const owner of [0, 2]) {
+      chownSync(path, owner, owner);
+      for (const wrap of [
+        ['unshare', '-Urn'],
+        ['unshare', '-Un'],
+      ])
+        expect(as(1, path, {}, wrap)).toContain('belongs to a user whom this user namespace does not map');
+    }
+    chownSync(path, 1, 1);
     expect(as(1, path, { owner: 'root' }, ['unshare', '-Urn'])).toBe('opened');
+    // Without any mapping, this process is as unknown as everybody else.
+    expect(as(1, path, {}, ['unshare', '-Un'])).toContain('does not map');
+  });
+
+  asRoot(
+    'inside a user namespace a folder of a stranger on the way is refused, and one of the system passes',
+    () => {
+      if (!hasUserNamespaces()) return console.log('skipped: this kernel gives no user namespaces');
+      const path = put('a');
+      chownSync(path, 1, 1);
+      for (const mode of [0o755, 0o1777]) {
+        chmodSync(home, mode);
+        expect(as(1, path, {}, ['unshare', '-Urn'])).toContain(`${home} belongs to a user whom`);
+      }
+      expect(as(1, '/etc', { kind: 'folder' }, ['unshare', '-Urn'])).toBe('opened');
+      expect(as(1, '/etc/passwd', {}, ['unshare', '-Urn'])).toContain('/etc/passwd belongs to a user whom');
+    },
+  );
+
+  test.each([
+    [
+      'the whole host',
+      '65534\n',
+      '         0          0 4294967295\n',
+      { overflow: 65534, overflowIsMapped: true },
+    ],
+    ['one user', '65534\n', '0 1000 1\n', { overflow: 65534, overflowIsMapped: false }],
+    ['a container', '65534\n', '0 100000 65536\n', { overflow: 65534, overflowIsMapped: true }],
+    ['two ranges', '65534\n', '0 1000 1\n65534 100000 1\n', { overflow: 65534, overflowIsMapped: true }],
+    ['nobody yet', '65534\n', '', { overflow: 65534, overflowIsMapped: false }],
+    ['another overflow uid', '1000\n', '0 1000 1\n', { overflow: 1000, overflowIsMapped: false }],
+  ])('a user namespace that maps %s', (_, overflow, map, expected) => {
+    expect(parseUidMapping(overflow, map)).toEqual(expected);
   });
 });
 

@@ -1,0 +1,53 @@
+/** Which uid numbers name a known user: user_namespaces(7) shows every owner that it does not map as one number. */
+import { readFileSync } from 'node:fs';
+
+/** What a user namespace does with uids. */
+export interface UidMapping {
+  /** As which all unmapped users show: /proc/sys/kernel/overflowuid. */
+  readonly overflow: number;
+  /** Whether some user is mapped to that number and it names this user too. */
+  readonly overflowIsMapped: boolean;
+}
+
+/**
+ * Reads a mapping. Where a file cannot be read, the kernel's defaults count: 65534, and every user mapped to itself.
+ * @param map text of /proc/PID/uid_map: lines of "first inside, first outside, count"
+ */
+export function parseUidMapping(overflowUid: string, map: string): UidMapping {
+  const overflow = /^\d+\s*$/.test(overflowUid) ? Number(overflowUid) : 65534;
+  const overflowIsMapped = map
+    .trim()
+    .split('\n')
+    .some((line) => {
+      const [inside = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
+      return overflow >= inside && overflow < inside + count;
+    });
+  return { overflow, overflowIsMapped };
+}
+
+let mapping: UidMapping | null = null;
+
+/**
+ * Whether `uid` stands for any user outside of this user namespace: root of the host, a stranger, or this process
+ * itself before it is mapped. Such a number proves nothing.
+ */
+export function isUnmapped(uid: number): boolean {
+  mapping ??= parseUidMapping(
+    readOr('/proc/sys/kernel/overflowuid', '65534'),
+    readOr('/proc/self/uid_map', '0 0 4294967295'),
+  );
+  return uid === mapping.overflow && !mapping.overflowIsMapped;
+}
+
+/** Whether `uid` is the user who runs this program. */
+export function isOwnUser(uid: number): boolean {
+  return uid === process.geteuid?.() && !isUnmapped(uid);
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return otherwise;
+  }
+}
