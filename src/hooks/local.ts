@@ -48,7 +48,7 @@ async function runAll(
     refusals.note(folder, listing.refusals.find(({ path }) => path === folder)?.reason ?? null);
   }
   if (listing.paths.length === 0) return reports;
-  const identity = await resolveIdentity(request.user);
+  const identity = resolveIdentity(request.user);
   refusals.note('hooks.user', typeof identity === 'string' ? `No hook is run: ${identity}` : null);
   if (typeof identity === 'string') return reports;
   for (const path of listing.paths) {

@@ -1,5 +1,5 @@
 /** The user as whom hooks run. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 
 export interface User {
   readonly name: string;
@@ -7,28 +7,63 @@ export interface User {
   readonly gid: number;
 }
 
+/** /etc/passwd cannot be read, or is too large to be one. */
+export class PasswdError extends Error {
+  override readonly name = 'PasswdError';
+}
+
+/** Bytes; a user database with 50,000 users has about 4 MiB. */
+const PASSWD_MAX_BYTES = 8 * 1024 * 1024;
+
+/** (uid_t)-1 means "no change" to setresuid(2), and is no user. */
+const NO_ID = 0xffff_ffff;
+
 /**
- * Every user of /etc/passwd (passwd(5)), which is where the users of services are; those of LDAP and the like are not
- * there, and looking them up could need the very network that is being set up. A file that cannot be read has none.
+ * Reads every user of a file in the format of passwd(5). Users of LDAP and the like are left out on purpose: at boot, and
+ * when the network has failed, they cannot be looked up.
+ * @throws PasswdError
  */
-export function users(passwd = '/etc/passwd'): User[] {
-  let text: string;
-  try {
-    text = readFileSync(passwd, 'utf8');
-  } catch {
-    return [];
-  }
+export function readUsers(passwd = '/etc/passwd'): User[] {
+  return parseUsers(readBounded(passwd));
+}
+
+/** Lines that are no user are skipped: comments, entries of NIS ("+name"), numbers that are none. */
+export function parseUsers(text: string): User[] {
   return text.split('\n').flatMap((line) => {
     const [name = '', , uid = '', gid = ''] = line.split(':');
-    return name !== '' && /^\d+$/.test(uid) && /^\d+$/.test(gid)
-      ? [{ name, uid: Number(uid), gid: Number(gid) }]
-      : [];
+    const user = { name, uid: idOf(uid), gid: idOf(gid) };
+    const isUser = /^[^#+\-\s][^\s]*$/.test(name) && user.uid !== NO_ID && user.gid !== NO_ID;
+    return isUser ? [user] : [];
   });
 }
 
-/** By name or, where no user has that name, by number; null: there is none. */
-export function findUser(user: string, all = users()): User | null {
+/** By name or, where no user has that name, by number, the first of several; null: there is none. */
+export function findUser(user: string, all: readonly User[]): User | null {
   const named = all.find(({ name }) => name === user);
   if (named !== undefined || !/^\d+$/.test(user)) return named ?? null;
   return all.find(({ uid }) => uid === Number(user)) ?? null;
+}
+
+/** NO_ID for what is no number of a user or group. */
+function idOf(text: string): number {
+  return /^\d{1,10}$/.test(text) ? Math.min(Number(text), NO_ID) : NO_ID;
+}
+
+function readBounded(path: string): string {
+  let fd: number | null = null;
+  try {
+    fd = openSync(path, 'r');
+    const bytes = Buffer.alloc(PASSWD_MAX_BYTES + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read)
+      read = readSync(fd, bytes, length, bytes.length - length, null);
+    if (length > PASSWD_MAX_BYTES)
+      throw new PasswdError(`${path}: larger than ${PASSWD_MAX_BYTES / 1024 / 1024} MiB`);
+    return bytes.toString('utf8', 0, length);
+  } catch (error) {
+    if (error instanceof PasswdError) throw error;
+    throw new PasswdError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
+  } finally {
+    if (fd !== null) closeSync(fd);
+  }
 }

@@ -11,7 +11,7 @@ import type { ConfigurationProblem } from './problem.ts';
 import type { HookSettings, LimitsSetting, Rule } from './rule.ts';
 import { DURATION, hooksSchema, KEYS, limitsSchema, ruleValueSchema } from './schema.ts';
 import type { HooksShape, RuleShape } from './schema.ts';
-import { findUser, users } from './user.ts';
+import { findUser, PasswdError, readUsers, type User } from './user.ts';
 import { kindOf, parseYaml } from './yaml.ts';
 import type { Source, YamlTree } from './yaml.ts';
 
@@ -114,9 +114,9 @@ function readHooks(reader: PlainReader, entry: Entry): HookSettings {
     );
   }
   const user = String(shape.user ?? DEFAULT_HOOKS.user);
-  const all = users();
+  const all = user === DEFAULT_HOOKS.user ? [] : usersOrNone();
   // A system whose users cannot be read at all is no fault of the configuration.
-  if (user !== DEFAULT_HOOKS.user && all.length > 0 && findUser(user, all) === null) {
+  if (all.length > 0 && findUser(user, all) === null) {
     const names = all.map(({ name }) => name);
     const where = reader.locate(value, ['user']);
     reader.problem(
@@ -128,6 +128,15 @@ function readHooks(reader: PlainReader, entry: Entry): HookSettings {
   }
   const path = shape.path ?? DEFAULT_HOOKS.path;
   return { timeout: timeout ?? DEFAULT_HOOKS.timeout, user, path: typeof path === 'string' ? [path] : path };
+}
+
+function usersOrNone(): User[] {
+  try {
+    return readUsers();
+  } catch (error) {
+    if (error instanceof PasswdError) return [];
+    throw error;
+  }
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { openHook } from '../../src/hooks/discover.ts';
 import { hookEnvironment } from '../../src/hooks/environment.ts';
 import { execute } from '../../src/hooks/execute.ts';
-import { findUser } from '../../src/hooks/identity.ts';
+import { findUser, readUsers } from '../../src/rules/user.ts';
 import { isRefusal } from '../../src/system/trust.ts';
 import { uplink } from './facts.ts';
 import { isWholeRoot, scripts } from './scripts.ts';
@@ -65,7 +65,7 @@ describe('what a hook gets', () => {
     const { write, run, said, lines } = scripts();
     write('10-hook', 'id -u; id -g; id -G; touch /root/x 2>/dev/null || echo no');
     await run({ user: 'nobody' });
-    const nobody = findUser('nobody', readFileSync('/etc/passwd', 'utf8'));
+    const nobody = findUser('nobody', readUsers());
     const group = String(nobody?.gid);
     expect(said()).toEqual([String(nobody?.uid), group, group, 'no']);
     write('10-hook', 'true', 0o700);
@@ -224,19 +224,5 @@ describe('what a hook says and leaves', () => {
     write('10-hook', 'yes | head -c 200000 >&2; yes n | head -c 200000');
     await run();
     expect(said().slice(0, -1).join('\n').length).toBeLessThanOrEqual(65536);
-  });
-});
-
-describe('users', () => {
-  const passwd = 'root:x:0:0:root:/root:/bin/sh\n# a remark\nbad:x:one:1::/:\nnet:x:120:130::/:/bin/false\n';
-
-  it.each([
-    ['net', { uid: 120, gid: 130 }],
-    ['120', { uid: 120, gid: 130 }],
-    ['bad', null],
-    ['130', null],
-    ['', null],
-  ])('%j', (user, identity) => {
-    expect(findUser(user, passwd)).toEqual(identity);
   });
 });
