@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { link, uplink } from './facts.ts';
 import { isWholeRoot } from './scripts.ts';
@@ -12,6 +14,23 @@ const why = missing({
   setpriv: 'util-linux',
 });
 if (why !== null) console.log(`The desktop hook is not tested: ${why}.`);
+
+/** A session bus that never answers, beside a loop that stops all other processes of its user. */
+const STOPPER = `
+import os, signal, socket
+bus = socket.socket(socket.AF_UNIX)
+bus.bind('/run/user/65534/bus')
+bus.listen(100)
+print('listening', flush=True)
+while True:
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            name = open(f'/proc/{pid}/comm').read().strip()
+            if int(pid) == os.getpid() or os.stat(f'/proc/{pid}').st_uid != os.getuid(): continue
+            os.kill(int(pid), signal.SIGSTOP)
+            print('stopped', name, flush=True)
+        except (OSError, ProcessLookupError): pass
+`;
 
 let stage: Stage;
 afterEach(() => stage.end());
@@ -69,6 +88,26 @@ describe.skipIf(why !== null)('the desktop hook', () => {
     await shown("summary: 'wwan0 carries data'");
   });
 
+  it.skipIf(!isWholeRoot())(
+    'is not held up by a user who stops every process of theirs (skipped unless root over other users)',
+    async () => {
+      stage = await openStage('50-notify-desktop');
+      writeFileSync(join(stage.root, 'stopper.py'), STOPPER);
+      await stage.shell(`
+        mkdir -p /run/user/65534
+        chown 65534 /run/user/65534
+        setpriv --reuid=65534 --regid=65534 --clear-groups python3 ${stage.root}/stopper.py >/run/stopped.log 2>&1 &`);
+      await stage.until('grep -q listening /run/stopped.log');
+      const { reports, lines } = await stage.tell('up', uplink());
+      expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
+      expect(lines.join('\n')).toContain('user 65534 was not notified');
+      const stopped = await stage.shell('grep ^stopped /run/stopped.log');
+      expect(stopped.stdout).toMatch(/stopped (setpriv|setsid|env|notify-send)/);
+      expect(stopped.stdout).not.toMatch(/stopped timeout/);
+    },
+    60_000,
+  );
+
   it('goes on where no service answers', async () => {
     stage = await openStage('50-notify-desktop');
     await stage.shell(`
@@ -76,6 +115,6 @@ describe.skipIf(why !== null)('the desktop hook', () => {
       dbus-daemon --session --address=unix:path=/run/user/0/bus --fork --nopidfile`);
     const { reports, lines } = await stage.tell('up', uplink());
     expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
-    expect(lines.join('\n')).toContain('user 0 was not told');
+    expect(lines.join('\n')).toContain('user 0 was not notified');
   });
 });
