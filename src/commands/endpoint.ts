@@ -10,7 +10,7 @@ import {
   flushEndpoints,
   type Endpoint,
 } from '../netlink/mptcp/endpoint.ts';
-import { dumpLinks, type Link } from '../netlink/route/link.ts';
+import { dumpLinks, findLink, type Link } from '../netlink/route/link.ts';
 import { CHANGEABLE, flagBits, flagNames } from '../plan/flags.ts';
 import { CommandError, EXIT } from './exit.ts';
 import {
@@ -107,8 +107,7 @@ function add(given: ReturnType<typeof addArguments>): Act {
 
 /** By name or altname; `if7` is the device of index 7, as for ip(8). */
 function deviceIndex(dev: string, links: readonly Link[]): number {
-  const link = links.find(({ name, altnames }) => name === dev || altnames.includes(dev));
-  const index = link?.index ?? Number(/^if(\d{1,9})$/.exec(dev)?.[1] ?? 0);
+  const index = findLink(links, dev)?.index ?? Number(/^if(\d{1,9})$/.exec(dev)?.[1] ?? 0);
   if (index > 0) return index;
   throw wrong(`endpoint add: there is no interface ${JSON.stringify(dev)}; "ip link" lists them`);
 }

@@ -52,7 +52,7 @@ function explanationText({ interface: name, rules, uplinks, advice }: Explanatio
       lines.push('', `  ${uplink.address}: ${colours.dim(`ignored, ${printable(uplink.reason)}`)}`);
       continue;
     }
-    lines.push('', `  ${colours.bold(uplink.address ?? 'no address')}: ${uplink.state}`);
+    lines.push('', `  ${colours.bold(uplink.address ?? printable(name))}: ${uplink.state}`);
     const width = Math.max(...uplink.steps.map((step) => step.name.length));
     for (const step of uplink.steps)
       lines.push(

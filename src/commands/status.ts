@@ -1,9 +1,10 @@
 /** `multihomed status [IFACE]` */
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
+import { dumpLinks, findLink } from '../netlink/route/link.ts';
 import { printable } from '../system/printable.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { askStatus, openNamespace, refuseConfig, statusWithoutDaemon } from './namespace.ts';
+import { askStatus, openNamespace, refuseConfig, statusWithoutDaemon, type Namespace } from './namespace.ts';
 import { colours, print, table } from './print.ts';
 
 export async function statusCommand(
@@ -20,16 +21,26 @@ export async function statusCommand(
         namespace,
         await configurationOrExit(flags.config === undefined ? {} : { config: flags.config }),
       ));
-    const uplinks =
-      name === undefined ? status.uplinks : status.uplinks.filter((each) => each.interface === name);
-    if (name !== undefined && uplinks.length === 0)
-      throw new CommandError(EXIT.usage, `no rule selects an interface ${JSON.stringify(name)}`);
+    const uplinks = name === undefined ? status.uplinks : await uplinksOf(name, status, namespace);
     if (flags.json) print(JSON.stringify({ ...status, uplinks }));
     else print(statusText({ ...status, uplinks }));
     return EXIT.done;
   } finally {
     namespace.kernel.close();
   }
+}
+
+/** Of the interface with this name or altname. @throws CommandError where there is none */
+async function uplinksOf(
+  name: string,
+  { uplinks }: StatusDocument,
+  { kernel }: Namespace,
+): Promise<readonly UplinkDocument[]> {
+  const link = findLink(await dumpLinks(kernel.route), name);
+  const found = uplinks.filter((each) => (link ? each.ifindex === link.index : each.interface === name));
+  if (found.length > 0) return found;
+  const quoted = JSON.stringify(name);
+  throw new CommandError(EXIT.usage, link ? `no rule selects ${quoted}` : `${quoted}: no such interface`);
 }
 
 /** Written for a person; nothing in it is promised. */

@@ -61,27 +61,44 @@ function told(entry: Entry, memory: Memory): Verdict {
 }
 
 const stays = (family: Family): string =>
-  `its endpoint stays until another ${family === 'ipv4' ? 'IPv4' : 'IPv6'} uplink is active`;
+  `its endpoint stays until another ${familyName(family)} uplink is active`;
 
-/** Interfaces of which no address can be told: ignored ones, and those that have none. */
-export function withoutAddress(snapshot: Snapshot, selected: readonly Selected[]): Uplink[] {
-  return selected
-    .filter(
-      ({ rule, link }) =>
-        rule.ignore ||
-        !snapshot.addresses.some(
-          ({ ifindex, family }) => ifindex === link.index && rule.families.includes(family),
-        ),
-    )
-    .map(({ rule, link }) => {
-      const verdict: Verdict = rule.ignore
-        ? { state: 'ignored', reason: 'the rule says ignore' }
-        : link.usable
-          ? { state: 'no address', reason: `no ${rule.families.join(' or ')} address yet` }
-          : { state: 'no carrier', reason: carrierReason(link.flags) };
-      return { ...bare(link.name, link.index), ...verdict, rule };
-    });
+/** Interfaces that are ignored, and those of which no address can be used: each is listed once, without an address. */
+export function withoutAddress(
+  entries: readonly Entry[],
+  fate: Fate,
+  memory: Memory,
+  selected: readonly Selected[],
+): Uplink[] {
+  const byLink = new Map<number, Entry[]>();
+  for (const entry of entries) {
+    const { index } = entry.candidate.selected.link;
+    const same = byLink.get(index);
+    if (same) same.push(entry);
+    else byLink.set(index, [entry]);
+  }
+  return selected.flatMap(({ rule, link }) => {
+    const own = byLink.get(link.index) ?? [];
+    if (!own.every((entry) => isUnused(entry, fate, memory))) return [];
+    const verdict: Verdict = rule.ignore
+      ? { state: 'ignored', reason: 'the rule says ignore' }
+      : link.usable
+        ? { state: 'no address', reason: noAddressReason(own, rule.families) }
+        : { state: 'no carrier', reason: carrierReason(link.flags) };
+    return [{ ...bare(link.name, link.index), ...verdict, rule }];
+  });
 }
+
+const isUnused = (entry: Entry, fate: Fate, memory: Memory): boolean =>
+  describe(entry, fate, memory).state === 'ignored';
+
+function noAddressReason([first, ...more]: readonly Entry[], families: readonly Family[]): string {
+  if (!first) return `no ${families.map(familyName).join(' or ')} address yet`;
+  const others = more.length === 0 ? '' : `, and ${more.length} more`;
+  return `no usable address yet: ${first.candidate.address.address} (${first.verdict?.reason})${others}`;
+}
+
+const familyName = (family: Family): string => (family === 'ipv4' ? 'IPv4' : 'IPv6');
 
 /** Lingering endpoints whose address or link is gone. */
 export function orphans(

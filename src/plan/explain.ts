@@ -1,5 +1,5 @@
 /** The way up, step by step, with the evidence: told from what the plan itself went by, so that it cannot differ. */
-import type { Link } from '../netlink/route/link.ts';
+import { findLink, type Link } from '../netlink/route/link.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { matchRule } from '../rules/match.ts';
 import { quoteWord } from '../system/shell-quote.ts';
@@ -51,9 +51,7 @@ export function explain(
   configuration: Configuration,
   memory: Memory,
 ): Explanation | null {
-  const link = [...snapshot.links.values()].find(
-    (each) => each.name === name || each.altnames.includes(name),
-  );
+  const link = findLink(snapshot.links.values(), name);
   if (!link) return null;
   const rules = explainRules(link, snapshot, configuration);
   const uplinks = planned.uplinks

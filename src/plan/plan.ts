@@ -77,7 +77,7 @@ export function plan(
   return {
     uplinks: [
       ...describeAll(entries, fate, memory),
-      ...withoutAddress(snapshot, selected),
+      ...withoutAddress(entries, fate, memory, selected),
       ...orphans(entries, fate, snapshot, selected),
     ],
     selected,

@@ -103,6 +103,16 @@ export async function dumpLinks(requester: Requester): Promise<Link[]> {
     .filter((link) => link !== null);
 }
 
+/** The link of a name that a user typed: its name, an altname, or `if7` for index 7, as in ip(8). */
+export const findLink = (links: Iterable<Link>, word: string): Link | undefined => {
+  const all = [...links];
+  return (
+    all.find(({ name }) => name === word) ??
+    all.find(({ altnames: others }) => others.includes(word)) ??
+    all.find(({ index }) => word === `if${index}`)
+  );
+};
+
 /** What the link has carried since it was made (struct rtnl_link_stats64); null when it is gone. */
 export async function linkBytes(requester: Requester, index: number): Promise<LinkBytes | null> {
   const payload = new Writer().u32(0).s32(index).u32(0).u32(0).done();
