@@ -1,5 +1,5 @@
 /** `multihomed explain IFACE`: why an uplink is as it is, and what to do about it. */
-import { ask } from '../control/client.ts';
+import { askOrNot } from '../control/client.ts';
 import { explain, type Explanation, type Step } from '../plan/explain.ts';
 import { plan } from '../plan/plan.ts';
 import { printable } from '../system/printable.ts';
@@ -7,6 +7,7 @@ import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { look, openNamespace, refuseConfig, type Namespace } from './namespace.ts';
 import { colours, print } from './print.ts';
+import { withoutDaemon } from './status.ts';
 
 export async function explainCommand(
   name: string,
@@ -14,14 +15,16 @@ export async function explainCommand(
 ): Promise<number> {
   const namespace = await openNamespace();
   try {
-    const answered = await ask(namespace.folder.socket, { ask: 'explain', interface: name });
-    if (answered !== undefined) refuseConfig(flags.config);
-    const explanation =
-      answered === undefined ? await alone(namespace, name, flags.config) : (answered as Explanation | null);
+    const request = { ask: 'explain', interface: name };
+    const { answer, silent } = await askOrNot<Explanation | null>(namespace.folder.socket, request);
+    // What the daemon does not know is not there; without one, or one that does not answer, the kernel is read.
+    const source = silent === undefined ? null : withoutDaemon(silent);
+    if (source === null) refuseConfig(flags.config);
+    const explanation = source === null ? answer : await alone(namespace, name, flags.config);
     if (!explanation)
       throw new CommandError(EXIT.usage, `there is no interface ${JSON.stringify(name)} here`);
-    const daemon = answered !== undefined;
-    print(flags.json ? JSON.stringify({ daemon, ...explanation }) : explanationText(explanation, daemon));
+    if (flags.json) print(JSON.stringify({ daemon: source === null, ...explanation }));
+    else print(explanationText(explanation, source));
     return EXIT.done;
   } finally {
     namespace.kernel.close();
@@ -40,9 +43,13 @@ async function alone(
 
 const MARKS: Readonly<Record<Step['state'], string>> = { passed: '✓', stopped: '✗', ahead: '·' };
 
-function explanationText({ interface: name, rules, uplinks, advice }: Explanation, daemon: boolean): string {
-  const lines = [colours.bold(printable(name))];
-  if (!daemon) lines.push(colours.yellow('  no daemon runs here: told from the kernel and the rules alone'));
+/** `source`: what is said first where no daemon answered. */
+function explanationText(
+  { interface: name, rules, uplinks, advice }: Explanation,
+  source: string | null,
+): string {
+  const lines = source === null ? [] : [colours.yellow(source), ''];
+  lines.push(colours.bold(printable(name)));
   for (const rule of rules) {
     const mark = rule.matches ? colours.green('✓') : colours.dim('·');
     lines.push(`  ${mark} rule ${JSON.stringify(rule.glob)} (${rule.place}): ${printable(rule.why)}`);

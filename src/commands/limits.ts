@@ -5,7 +5,7 @@ import { limitsArguments, noArguments } from './ipmptcp/arguments.ts';
 import { explainRefusal } from './ipmptcp/refusal.ts';
 import { limitsJson, limitsText } from './ipmptcp/text.ts';
 import { warn } from './ipmptcp/warning.ts';
-import { askStatus, openNamespace, type Namespace } from './namespace.ts';
+import { hasDaemon, openNamespace, type Namespace } from './namespace.ts';
 import { print } from './print.ts';
 
 export const LIMITS_VERBS = ['set', 'show'] as const;
@@ -51,7 +51,7 @@ async function warnTaken(namespace: Namespace, limits: Partial<Limits>): Promise
     const [to, wanted] = [raised[limit]?.to, limits[limit]];
     return to !== undefined && wanted !== undefined && wanted < to;
   });
-  if (taken.length === 0 || (await askStatus(namespace).catch(() => true)) === null) return;
+  if (taken.length === 0 || !(await hasDaemon(namespace).catch(() => true))) return;
   const names = taken.map((limit) => (limit === 'subflows' ? 'subflows' : 'add_addr_accepted'));
   warn(
     `the daemon has raised ${names.join(' and ')}, and will not do so again while its endpoints stand; ` +

@@ -1,6 +1,6 @@
 /** What stands in this network namespace: asked of its daemon, or read from the kernel where none runs. */
 import { Journal } from '../actions/journal.ts';
-import { ask } from '../control/client.ts';
+import { askOrNot } from '../control/client.ts';
 import { statusDocument, type StatusDocument } from '../control/document.ts';
 import { connectKernel, standingProblems, type KernelConnections } from '../daemon/kernel.ts';
 import type { Memory } from '../plan/memory.ts';
@@ -30,9 +30,19 @@ export async function openNamespace(): Promise<Namespace> {
   };
 }
 
-/** @returns null where no daemon runs */
-export async function askStatus({ folder }: Namespace): Promise<StatusDocument | null> {
-  return ((await ask(folder.socket, { ask: 'status' })) as StatusDocument | undefined) ?? null;
+/** Of the daemon; read from the kernel where none runs or it does not answer. @throws ControlError */
+export async function readStatus(
+  namespace: Namespace,
+  configuration: () => Promise<Configuration>,
+): Promise<StatusDocument> {
+  const { answer, silent } = await askOrNot<StatusDocument>(namespace.folder.socket, { ask: 'status' });
+  return answer ?? statusWithoutDaemon(namespace, await configuration(), silent);
+}
+
+/** Also where it does not answer. */
+export async function hasDaemon({ folder }: Namespace): Promise<boolean> {
+  const { answer, silent } = await askOrNot(folder.socket, { ask: 'status' });
+  return answer !== null || silent !== null;
 }
 
 /** The daemon answers by the configuration that it has read. @throws CommandError where another is named */
@@ -62,11 +72,12 @@ export async function look({ kernel, journal }: Namespace, configuration: Config
 export async function statusWithoutDaemon(
   namespace: Namespace,
   configuration: Configuration,
+  silent: StatusDocument['silent'] = null,
 ): Promise<StatusDocument> {
   const { snapshot, memory } = await look(namespace, configuration);
-  return statusDocument(
-    { plan: plan(snapshot, configuration, memory), snapshot, memory },
-    null,
-    standingProblems(),
-  );
+  const planned = plan(snapshot, configuration, memory);
+  return {
+    ...statusDocument({ plan: planned, snapshot, memory }, null, standingProblems()),
+    silent,
+  };
 }

@@ -2,9 +2,10 @@
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
 import { printable } from '../system/printable.ts';
+import { restartCommand, startCommand } from '../system/unit.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { askStatus, openNamespace, refuseConfig, statusWithoutDaemon, type Namespace } from './namespace.ts';
+import { openNamespace, readStatus, refuseConfig, type Namespace } from './namespace.ts';
 import { colours, print, table } from './print.ts';
 
 export async function statusCommand(
@@ -13,14 +14,9 @@ export async function statusCommand(
 ): Promise<number> {
   const namespace = await openNamespace();
   try {
-    const answered = await askStatus(namespace);
-    if (answered) refuseConfig(flags.config);
-    const status =
-      answered ??
-      (await statusWithoutDaemon(
-        namespace,
-        await configurationOrExit(flags.config === undefined ? {} : { config: flags.config }),
-      ));
+    const load = flags.config === undefined ? {} : { config: flags.config };
+    const status = await readStatus(namespace, () => configurationOrExit(load));
+    if (status.daemon) refuseConfig(flags.config);
     const uplinks = name === undefined ? status.uplinks : await uplinksOf(name, status, namespace);
     if (flags.json) print(JSON.stringify({ ...status, uplinks }));
     else print(statusText({ ...status, uplinks }));
@@ -48,9 +44,7 @@ function statusText(status: StatusDocument): string {
   const { daemon, limits, endpoints, problems } = status;
   const lines = [
     daemon === null
-      ? colours.yellow(
-          'No daemon runs here; this is what the kernel has. Start it: systemctl start multihomed',
-        )
+      ? colours.yellow(withoutDaemon(status.silent))
       : `multihomed (pid ${daemon.pid})${daemon.resting ? ', resting after flush until it is told to reload' : ''}${daemon.dryRun ? ', changing nothing' : ''}`,
     '',
     uplinksText(status.uplinks),
@@ -60,6 +54,16 @@ function statusText(status: StatusDocument): string {
     ...problems.map((problem) => colours.red(problem)),
   ];
   return lines.join('\n');
+}
+
+/** What is said first where no daemon answered. */
+export function withoutDaemon(silent: StatusDocument['silent']): string {
+  if (silent === null)
+    return `No daemon is running; this is what the kernel has. Start it:\n    ${startCommand()}`;
+  return (
+    `The daemon (pid ${silent.pid ?? 'unknown'}) does not answer; this is what the kernel has. If it stays so:\n` +
+    `    ${restartCommand(silent.pid)}`
+  );
 }
 
 /** Addresses that nobody meant to use are left out of the table; `--json` has them. */

@@ -19,7 +19,7 @@ import { Terminal } from '../watch/terminal.ts';
 import { FIRST_VIEW, press, type View } from '../watch/view.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
-import { askStatus, openNamespace, statusWithoutDaemon, type Namespace } from './namespace.ts';
+import { openNamespace, readStatus, type Namespace } from './namespace.ts';
 import { print } from './print.ts';
 import { onReaderGone } from './reader.ts';
 
@@ -167,14 +167,10 @@ class Reader {
 
   /** @throws CommandError where no daemon runs and the configuration is not valid */
   async status(): Promise<void> {
-    this.#status =
-      (await askStatus(this.#namespace)) ??
-      (await statusWithoutDaemon(
-        this.#namespace,
-        (this.#configuration ??= await configurationOrExit(
-          this.#config === undefined ? {} : { config: this.#config },
-        )),
-      ));
+    const load = this.#config === undefined ? {} : { config: this.#config };
+    const configuration = async (): Promise<Configuration> =>
+      (this.#configuration ??= await configurationOrExit(load));
+    this.#status = await readStatus(this.#namespace, configuration);
   }
 
   async model(): Promise<Model> {

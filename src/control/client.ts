@@ -1,7 +1,11 @@
 /** Asks the daemon of this namespace. */
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
+import { peerCredentials } from '../system/addon.ts';
 
+/** For a change, in milliseconds. */
 const PATIENCE = 15_000;
+/** For a question that the kernel can answer too. */
+const QUESTION_PATIENCE_MS = 2_000;
 const LONGEST_ANSWER = 64 << 20;
 
 /** The daemon answered that it cannot or may not. */
@@ -9,19 +13,49 @@ export class ControlError extends Error {
   override readonly name = 'ControlError';
 }
 
-/** @returns undefined where no daemon listens @throws ControlError */
-export function ask(
-  path: string,
-  request: { readonly ask: string; readonly [key: string]: string },
-): Promise<unknown> {
+/** The daemon listens and does not answer: it is stopped, or hangs. */
+export class SilentError extends ControlError {
+  /** null: it could not be asked for. */
+  readonly pid: number | null;
+
+  constructor(pid: number | null) {
+    super(`the daemon (pid ${pid ?? 'unknown'}) does not answer`);
+    this.pid = pid;
+  }
+}
+
+interface ControlRequest {
+  readonly ask: string;
+  readonly [key: string]: string;
+}
+
+/** What a daemon says, or why it is not asked: none listens, or it does not answer. */
+export type Answered<Answer> =
+  | { readonly answer: Answer; readonly silent?: undefined }
+  | { readonly answer: null; readonly silent: { readonly pid: number | null } | null };
+
+/** A question that can be answered without the daemon. @throws ControlError where it refuses */
+export async function askOrNot<Answer>(path: string, request: ControlRequest): Promise<Answered<Answer>> {
+  try {
+    const answer = await ask(path, request, QUESTION_PATIENCE_MS);
+    return answer === undefined ? { answer: null, silent: null } : { answer: answer as Answer };
+  } catch (error) {
+    if (error instanceof SilentError) return { answer: null, silent: { pid: error.pid } };
+    throw error;
+  }
+}
+
+/** `patience`: milliseconds of silence. @returns undefined where no daemon listens @throws ControlError */
+export function ask(path: string, request: ControlRequest, patience = PATIENCE): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const client = createConnection(path);
     let text = '';
     client.setEncoding('utf8');
-    client.setTimeout(PATIENCE, () => client.destroy(new ControlError('the daemon does not answer')));
+    client.setTimeout(patience, () => client.destroy(new SilentError(listenerOf(client))));
     client.on('error', (error: NodeJS.ErrnoException) => {
       if (isAlone(error)) resolve(undefined);
-      else reject(asControlError(error));
+      // The queue of those who want to be accepted is full.
+      else reject(error.code === 'EAGAIN' ? new SilentError(null) : asControlError(error));
     });
     client.on('connect', () => client.write(`${JSON.stringify(request)}\n`));
     client.on('data', (chunk: string) => {
@@ -35,6 +69,13 @@ export function ask(
     });
     client.on('close', () => reject(new ControlError('the daemon closed the connection without an answer')));
   });
+}
+
+/** Of the process that listens, by SO_PEERCRED; null before it is connected and in another pid namespace. */
+function listenerOf(client: Socket): number | null {
+  const handle = (client as unknown as { _handle?: { fd?: number } })._handle;
+  if (typeof handle?.fd !== 'number' || handle.fd < 0 || client.connecting) return null;
+  return peerCredentials(handle.fd).pid || null;
 }
 
 /** Nobody listens. A reset while connecting comes of a daemon that ended before it took us: it knows of no request. */

@@ -34,6 +34,8 @@ export interface StatusDocument {
     readonly dryRun: boolean;
     readonly overruns: number;
   } | null;
+  /** A daemon that listens and does not answer; the kernel was read in its place. */
+  readonly silent: { readonly pid: number | null } | null;
   readonly uplinks: readonly UplinkDocument[];
   readonly limits: { readonly subflows: number; readonly addAddrAccepted: number };
   readonly endpoints: { readonly owned: number; readonly foreign: number; readonly slots: number | null };
@@ -51,6 +53,7 @@ export function statusDocument(
   return {
     version: DOCUMENT_VERSION,
     daemon,
+    silent: null,
     uplinks: plan.uplinks.map((uplink) => ({
       interface: uplink.interface,
       ifindex: uplink.ifindex,

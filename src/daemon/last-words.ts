@@ -6,7 +6,7 @@ import { standing } from '../plan/endpoint.ts';
 import { plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
-import type { View } from './loop.ts';
+import type { View } from './parts.ts';
 
 export const RESTING =
   'resting after "multihomed flush": nothing is made until the configuration is read anew (systemctl reload, SIGHUP)';

@@ -2,11 +2,10 @@
  * The loop: whatever woke it, it reads what may have changed, plans, does what is planned, and looks again until there
  * is nothing to do. It never waits for hooks.
  */
-import { apply, isDone, type Kernel, type Outcome } from '../actions/apply.ts';
+import { apply, isDone, type Outcome } from '../actions/apply.ts';
 import { staleBy } from '../actions/stale.ts';
-import type { Journal } from '../actions/journal.ts';
 import { dropRetries, intend, isTriedAgain, remember, retryAll } from '../actions/remember.ts';
-import type { HookDispatcher, ToldRecord } from '../hooks/dispatcher.ts';
+import type { ToldRecord } from '../hooks/dispatcher.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import { actionText, type Action } from '../plan/action.ts';
@@ -15,18 +14,17 @@ import { learn } from '../plan/learn.ts';
 import type { Memory } from '../plan/memory.ts';
 import { isDue, plan, type Plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
-import type { SnapshotReader } from '../snapshot/reader.ts';
 import { ALL_PARTS, type Part, type Snapshot } from '../snapshot/snapshot.ts';
-import type { Clock } from '../system/clock.ts';
-import type { Log } from '../system/log.ts';
 import { sourceStack } from '../system/stack.ts';
 import { Alarms } from './alarms.ts';
 import { Blame } from './blame.ts';
 import { Diary } from './diary.ts';
 import { Heard, type News } from './heard.ts';
 import { sayLearnt } from './learnt.ts';
+import type { LoopParts, View } from './parts.ts';
 import { Quiet } from './quiet.ts';
 import { sayOutcome } from './outcome.ts';
+import { Refresher, REFRESH_LOOKS } from './refresher.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { RestoreLimiter } from './restore.ts';
 import { Scribe } from './scribe.ts';
@@ -44,26 +42,6 @@ const SETTLE = 50;
 /** When others change these, what was refused may be granted. */
 const MOVES: readonly Part[] = ['links', 'addresses', 'routes'];
 
-export interface LoopParts {
-  readonly kernel: Kernel;
-  readonly reader: SnapshotReader;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly journal: Journal;
-  readonly hooks: HookDispatcher;
-  readonly dryRun: boolean;
-  readonly memory: Memory;
-  readonly told: ToldRecord;
-  /** After each pass. */
-  readonly onPass: (view: View) => void;
-}
-
-export interface View {
-  readonly plan: Plan;
-  readonly snapshot: Snapshot;
-  readonly memory: Memory;
-}
-
 export class Loop {
   readonly #parts: LoopParts;
   readonly #diary: Diary;
@@ -75,6 +53,7 @@ export class Loop {
   readonly #heard = new Heard();
   readonly #quiet = new Quiet();
   readonly #alarms: Alarms;
+  readonly #refresher: Refresher;
   #configuration: Configuration;
   #memory: Memory;
   #told: ToldRecord;
@@ -92,6 +71,7 @@ export class Loop {
     this.#told = parts.told;
     this.#diary = new Diary(parts.log);
     this.#alarms = new Alarms(parts.clock);
+    this.#refresher = new Refresher(this.#alarms, parts.clock);
     this.#blame = new Blame(parts.log);
     this.#scribe = new Scribe(parts.journal, parts.log);
     this.#rehearsal = parts.dryRun ? new Rehearsal(parts.log) : null;
@@ -119,6 +99,14 @@ export class Loop {
   settled(): Promise<void> {
     if (!this.#running && !this.#heard.any && !this.#alarms.has('rest')) return Promise.resolve();
     return this.#quiet.wait();
+  }
+
+  /** Resolves after a pass that began after this call: what others changed without an event is seen and acted on. */
+  refresh(): Promise<void> {
+    return this.#refresher.ask(() => {
+      this.wake(['endpoints']);
+      return this.#quiet.wait(REFRESH_LOOKS);
+    });
   }
 
   /** Removes all that is owned, and makes nothing until the next reload. @returns what was done */

@@ -5,14 +5,16 @@ const LOOKS = 50;
 
 interface Waiter {
   readonly resume: () => void;
+  readonly most: number;
   looks: number;
 }
 
 export class Quiet {
   #waiters: Waiter[] = [];
 
-  wait(): Promise<void> {
-    return new Promise((resume) => this.#waiters.push({ resume, looks: 0 }));
+  /** `most`: after so many looks at which something was due it waits no longer. */
+  wait(most = LOOKS): Promise<void> {
+    return new Promise((resume) => this.#waiters.push({ resume, most, looks: 0 }));
   }
 
   /** A look begins. @returns what its end is to be told with: whether anything was due */
@@ -21,7 +23,7 @@ export class Quiet {
     const present = [...this.#waiters];
     return (due) => {
       for (const waiter of present) waiter.looks++;
-      this.#resume(present.filter(({ looks }) => !due || looks >= LOOKS));
+      this.#resume(present.filter(({ looks, most }) => !due || looks >= most));
     };
   }
 

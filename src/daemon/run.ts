@@ -21,7 +21,8 @@ import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { checkEnabled, connectKernel, probeLimits } from './kernel.ts';
 import { lastWords, RESTING, unfinished } from './last-words.ts';
-import { Loop, type View } from './loop.ts';
+import { Loop } from './loop.ts';
+import type { View } from './parts.ts';
 import { Problems } from './problems.ts';
 import { Signals } from './signals.ts';
 import { watchFolders } from './watch.ts';
@@ -158,11 +159,19 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     return done;
   };
   const verbs: Record<string, Verb> = {
-    status: { change: false, answer: status },
-    watch: { change: false, answer: status, watch: true },
+    status: { change: false, answer: () => loop.refresh().then(status) },
+    watch: {
+      change: false,
+      answer: () => {
+        void loop.refresh();
+        return status();
+      },
+      watch: true,
+    },
     explain: {
       change: false,
-      answer: ({ interface: name }) => {
+      answer: async ({ interface: name }) => {
+        await loop.refresh();
         const { plan, snapshot, memory } = seen();
         return explain(String(name), plan, snapshot, configuration, memory);
       },

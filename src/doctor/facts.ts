@@ -45,7 +45,9 @@ export interface ConfigurationFacts {
 export interface View {
   /** What the daemon says; null: none runs. */
   readonly daemon: StatusDocument | null;
-  /** systemd is the service manager here. */
+  /** A daemon that listens and does not answer. */
+  readonly silent: StatusDocument['silent'];
+  /** The daemon is a unit of systemd here. */
   readonly systemd: boolean;
   readonly snapshot: Snapshot;
   readonly plan: Plan;

@@ -210,7 +210,7 @@ function advise(uplink: Uplink, link: Link, entry: Entry | undefined, memory: Me
         ? `ip${family} route show table ${entry.candidate.table}  lists what stands in its place; delete that, or give the rule another table`
         : null;
     case 'verified':
-      return 'the daemon makes what is missing:  systemctl start multihomed';
+      return 'a running daemon makes what is missing next';
     case 'tentative':
       return 'wait for duplicate address detection: a second or two';
     default:

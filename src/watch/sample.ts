@@ -200,6 +200,7 @@ function connectionOf(socket: ConnectionSocket, subflows: readonly Subflow[]): C
 
 function sourceOf(status: StatusDocument | null): string {
   if (!status) return 'reading';
+  if (status.silent) return `daemon ${status.silent.pid ?? ''} does not answer`;
   if (!status.daemon) return 'no daemon runs';
   const { pid, resting, dryRun } = status.daemon;
   return `daemon ${pid}${resting ? ', resting after flush' : ''}${dryRun ? ', changing nothing' : ''}`;

@@ -135,6 +135,7 @@ export interface Spoilt {
 const DAEMON: View['daemon'] = {
   version: 1,
   daemon: { pid: 99, resting: false, dryRun: false, overruns: 0 },
+  silent: null,
   uplinks: [],
   limits: { subflows: 2, addAddrAccepted: 2 },
   endpoints: { owned: 2, foreign: 0, slots: null },
@@ -146,6 +147,7 @@ export function facts(spoilt: Spoilt = {}): Facts {
   const seen = snapshot(spoilt.snapshot);
   const view: View = {
     daemon: DAEMON,
+    silent: null,
     systemd: true,
     snapshot: seen,
     plan: plan(seen, own.loaded!, EMPTY_MEMORY, true),

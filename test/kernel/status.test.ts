@@ -1,5 +1,7 @@
 /** `status` and `explain` show the kernel as it is now, under the names that a user knows. */
 import { describe, expect } from 'vitest';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { test } from '../support/lab.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
@@ -56,5 +58,63 @@ describe('altnames', () => {
       code: 64,
       stderr: expect.stringContaining('no rule selects "wlan0"'),
     });
+  });
+});
+
+describe('what others changed without an event', () => {
+  test.for(['status', 'explain'])('is seen by %s at once, and acted on', async (name, { lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    lab.host.ip('mptcp endpoint flush');
+    const { stdout } = await daemon.command(name, 'eth0');
+    const [endpoint] = lab.host.endpoints();
+    expect(endpoint?.address).toBe(eth.address());
+    expect(stdout).toContain(`id ${endpoint?.id}`);
+  });
+
+  test('limits too', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    lab.host.ip('mptcp limits set subflows 3');
+    expect((await daemon.status())?.limits.subflows).toBe(3);
+  });
+
+  test('a flood of questions costs no more than ten passes a second', async ({ lab }) => {
+    lab.cable('eth0').connect();
+    const daemon = await lab.daemon(RULES, { args: ['--debug'] });
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const reads = (): number => daemon.log.split('sent: endpoint show').length;
+    const socket = connect(`${dirname(lab.host.journal())}/control`);
+    const before = reads();
+    const began = Date.now();
+    let answers = 0;
+    socket.on('data', (text) => (answers += text.toString().split('\n').length - 1));
+    for (let i = 0; i < 30; i++) socket.write('{"ask":"status"}\n');
+    await expect.poll(() => answers, { timeout: 20_000 }).toBe(30);
+    socket.destroy();
+    expect(reads() - before).toBeLessThanOrEqual(3 + (Date.now() - began) / 100);
+  });
+});
+
+describe('a daemon that does not answer', () => {
+  test('status, explain, plan and doctor say so, with its pid, and read the kernel', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
+    daemon.signal('SIGSTOP');
+    const config = ['--config', daemon.config];
+    const silent = `daemon (pid ${daemon.pid}) does not answer`;
+    for (const args of [['status'], ['explain', 'eth0']]) {
+      const { code, stdout } = await daemon.command(...args, ...config);
+      expect([code, stdout]).toEqual([0, expect.stringContaining(silent)]);
+      expect(stdout).toMatch(new RegExp(`${eth.address()}.*active`));
+    }
+    expect((await daemon.status())?.silent).toEqual({ pid: daemon.pid });
+    expect((await daemon.command('plan', ...config)).code).toBe(0);
+    expect((await daemon.command('doctor', ...config)).stdout).toContain(silent);
+    daemon.signal('SIGCONT');
+    await expect.poll(async () => (await daemon.status())?.daemon?.pid).toBe(daemon.pid);
   });
 });

@@ -35,6 +35,7 @@ export function status(
   return {
     version: 1,
     daemon: { pid: 71, resting: false, dryRun: false, overruns: 0 },
+    silent: null,
     uplinks,
     limits: { subflows: 8, addAddrAccepted: 0 },
     endpoints: { owned: uplinks.length, foreign: 0, slots: 8 },

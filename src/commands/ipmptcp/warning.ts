@@ -10,7 +10,7 @@ import { flagNames } from '../../plan/flags.ts';
 import { NETLINK_SOCK_DIAG } from '../../system/addon.ts';
 import { systemClock } from '../../system/clock.ts';
 import { inetText } from './text.ts';
-import { askStatus, type Namespace } from '../namespace.ts';
+import { hasDaemon, type Namespace } from '../namespace.ts';
 import { complain } from '../print.ts';
 
 export const warn = (text: string): void => complain(`warning: ${text}`);
@@ -28,7 +28,7 @@ export async function warnOwned(
   const many = ours.length > 1;
   const back = what === 'deleted' ? `${many ? 'them' : 'it'} back` : `${many ? 'their' : 'its'} flags back`;
   // One that does not answer runs all the same.
-  const runs = (await askStatus(namespace).catch(() => true)) !== null;
+  const runs = await hasDaemon(namespace).catch(() => true);
   const when = runs ? 'which will put' : 'whose daemon, when it is started, will put';
   warn(
     `${names} ${many ? 'belong' : 'belongs'} to multihomed, ${when} ${back} where a rule still wants it; ` +

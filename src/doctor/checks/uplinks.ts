@@ -99,7 +99,7 @@ function mend(
   }
 }
 
-function daemon({ daemon: status, systemd, plan }: View): Finding[] {
+function daemon({ daemon: status, silent, systemd, plan }: View): Finding[] {
   const running = status?.daemon;
   if (running?.resting)
     return [
@@ -111,6 +111,19 @@ function daemon({ daemon: status, systemd, plan }: View): Finding[] {
       ),
     ];
   if (running) return [finding('ok', 'daemon', `The daemon runs (pid ${running.pid}).`)];
+  if (silent)
+    return [
+      finding(
+        'fault',
+        'daemon',
+        `The daemon (pid ${silent.pid ?? 'unknown'}) does not answer: it is stopped or hangs.`,
+        systemd
+          ? [{ argv: ['systemctl', 'restart', 'multihomed'] }]
+          : silent.pid === null
+            ? null
+            : [{ argv: ['kill', '-KILL', `${silent.pid}`] }],
+      ),
+    ];
   const waiting = plan.uplinks.filter(({ state, address }) => state !== 'ignored' && address !== null).length;
   const text = 'No daemon runs in this network namespace: nothing follows what changes.';
   return [

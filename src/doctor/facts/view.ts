@@ -1,6 +1,5 @@
 /** What the kernel and the daemon say of uplinks, and what other programs have put where ours would be. */
-import { existsSync } from 'node:fs';
-import { ask } from '../../control/client.ts';
+import { askOrNot } from '../../control/client.ts';
 import type { StatusDocument } from '../../control/document.ts';
 import type { Requester } from '../../netlink/connection.ts';
 import type { Family } from '../../netlink/ip.ts';
@@ -14,6 +13,7 @@ import type { Configuration } from '../../rules/rule.ts';
 import { PROBES } from '../../snapshot/probe.ts';
 import { walk } from '../../snapshot/walk.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../../snapshot/snapshot.ts';
+import { hasUnit } from '../../system/unit.ts';
 import type { View } from '../facts.ts';
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
@@ -35,7 +35,7 @@ export interface Looked {
 export async function readView(looked: Looked): Promise<View> {
   const { route, socket, snapshot, memory, configuration } = looked;
   const planned = plan(snapshot, configuration, memory, true);
-  const daemon = ((await ask(socket, { ask: 'status' })) as StatusDocument | undefined) ?? null;
+  const { answer: daemon, silent = null } = await askOrNot<StatusDocument>(socket, { ask: 'status' });
   // Where the configuration has errors by now, the daemon still goes by the one before.
   const names = new Set([
     ...planned.selected.filter(({ rule }) => !rule.ignore).map(({ link }) => link.name),
@@ -43,13 +43,15 @@ export async function readView(looked: Looked): Promise<View> {
   ]);
   const explanations = await Promise.all(
     [...names].map(async (name) => {
-      const told = (await ask(socket, { ask: 'explain', interface: name })) as Explanation | null | undefined;
-      return told ?? explain(name, planned, snapshot, configuration, memory);
+      const request = { ask: 'explain', interface: name };
+      const answered = daemon && (await askOrNot<Explanation | null>(socket, request)).answer;
+      return answered ?? explain(name, planned, snapshot, configuration, memory);
     }),
   );
   return {
     daemon,
-    systemd: existsSync('/run/systemd/system'),
+    silent,
+    systemd: hasUnit(),
     snapshot,
     plan: planned,
     memory,

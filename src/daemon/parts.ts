@@ -1,0 +1,30 @@
+/** What the loop works with, and what it saw and planned in its last pass. */
+import type { Kernel } from '../actions/apply.ts';
+import type { Journal } from '../actions/journal.ts';
+import type { HookDispatcher, ToldRecord } from '../hooks/dispatcher.ts';
+import type { Memory } from '../plan/memory.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { SnapshotReader } from '../snapshot/reader.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+
+export interface View {
+  readonly plan: Plan;
+  readonly snapshot: Snapshot;
+  readonly memory: Memory;
+}
+
+export interface LoopParts {
+  readonly kernel: Kernel;
+  readonly reader: SnapshotReader;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly journal: Journal;
+  readonly hooks: HookDispatcher;
+  readonly dryRun: boolean;
+  readonly memory: Memory;
+  readonly told: ToldRecord;
+  /** After each pass. */
+  readonly onPass: (view: View) => void;
+}

@@ -1,0 +1,34 @@
+/** Passes that questions ask for: questions share one, and a flood of them leaves the processor to others. */
+import type { Clock } from '../system/clock.ts';
+import type { Alarms } from './alarms.ts';
+
+/** Between two such passes, in milliseconds. */
+const INTERVAL_MS = 100;
+/** Passes that a question waits for: one that reads, and two for what it finds to do. */
+export const REFRESH_LOOKS = 3;
+
+export class Refresher {
+  readonly #alarms: Alarms;
+  readonly #clock: Clock;
+  /** Not begun yet. */
+  #next: Promise<void> | null = null;
+  #last = -Infinity;
+
+  constructor(alarms: Alarms, clock: Clock) {
+    this.#alarms = alarms;
+    this.#clock = clock;
+  }
+
+  /** @param look begins a pass; its promise resolves when that is over */
+  ask(look: () => Promise<void>): Promise<void> {
+    this.#next ??= new Promise((resolve) => {
+      const wait = Math.max(0, this.#last + INTERVAL_MS - this.#clock.now());
+      this.#alarms.set('refresh', wait, () => {
+        this.#last = this.#clock.now();
+        this.#next = null;
+        resolve(look());
+      });
+    });
+    return this.#next;
+  }
+}
