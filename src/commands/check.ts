@@ -1,6 +1,16 @@
-/** `multihomed check [FILE]`: the configuration, and all its errors. */
+/** `multihomed check [FILE]`: the configuration, all its errors and warnings, and rules without an interface here. */
+import { Connection } from '../netlink/connection.ts';
+import { NetlinkError } from '../netlink/error.ts';
+import { dumpLinks } from '../netlink/route/link.ts';
+import { isGlob, parseGlob } from '../rules/glob.ts';
 import { isValid, loadConfiguration } from '../rules/load.ts';
-import { formatProblem } from '../rules/problem.ts';
+import { formatProblem, quote, type ConfigurationProblem } from '../rules/problem.ts';
+import type { Rule } from '../rules/rule.ts';
+import { placeOf } from '../rules/shadow.ts';
+import { NETLINK_ROUTE } from '../system/addon.ts';
+import { systemClock } from '../system/clock.ts';
+import { remedyText } from '../system/shell-quote.ts';
+import { SystemError } from '../system/system-error.ts';
 import { EXIT } from './exit.ts';
 import { complain, print } from './print.ts';
 
@@ -11,25 +21,58 @@ export async function checkCommand(
   const loaded = await loadConfiguration(file === undefined ? {} : { config: file });
   const errors = isValid(loaded) ? [] : loaded.errors;
   const code = errors.length > 0 ? EXIT.configuration : EXIT.done;
+  const unmatched = isValid(loaded) ? await withoutInterface(loaded.rules) : [];
   if (flags.json) {
-    print(JSON.stringify({ valid: code === 0, errors, ...(isValid(loaded) ? summary(loaded) : {}) }));
+    const more = isValid(loaded) ? summary(loaded, unmatched) : {};
+    print(JSON.stringify({ valid: code === 0, errors: errors.map(errorJson), ...more }));
     return code;
   }
   for (const error of errors) complain(formatProblem(error));
   if (!isValid(loaded)) return code;
   for (const warning of loaded.warnings) complain(`warning: ${warning}`);
+  for (const rule of unmatched)
+    print(`note: ${quote(rule.glob)} (${placeOf(rule)}) matches no interface of this host now`);
   print(`${count(loaded.rules.length, 'rule')} in ${count(loaded.files.length, 'file')}: no errors`);
   return code;
 }
 
-const summary = (loaded: {
-  rules: readonly unknown[];
-  files: readonly string[];
-  warnings: readonly string[];
-}) => ({
+/** Rules whose glob matches no name and no altname; none where the kernel does not say which there are. */
+async function withoutInterface(rules: readonly Rule[]): Promise<Rule[]> {
+  const names = await interfaceNames();
+  if (names === null) return [];
+  return rules.filter(({ glob: text }) => {
+    const glob = parseGlob(text);
+    return isGlob(glob) && !names.some((name) => glob.matches(name));
+  });
+}
+
+async function interfaceNames(): Promise<string[] | null> {
+  let route: Connection | null = null;
+  try {
+    route = new Connection({ protocol: NETLINK_ROUTE, clock: systemClock });
+    return (await dumpLinks(route)).flatMap(({ name, altnames }) => [name, ...altnames]);
+  } catch (error) {
+    if (error instanceof NetlinkError || error instanceof SystemError) return null;
+    throw error;
+  } finally {
+    route?.close();
+  }
+}
+
+const errorJson = ({ remedy = null, ...error }: ConfigurationProblem): object => ({
+  ...error,
+  message: formatProblem({ ...error, remedy }),
+  command: remedyText(remedy && [remedy]),
+});
+
+const summary = (
+  loaded: { rules: readonly unknown[]; files: readonly string[]; warnings: readonly string[] },
+  unmatched: readonly Rule[],
+) => ({
   rules: loaded.rules.length,
   files: loaded.files,
   warnings: loaded.warnings,
+  unmatched: unmatched.map(({ glob, origin }) => ({ glob, file: origin.file, line: origin.line })),
 });
 
 const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;

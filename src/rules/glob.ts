@@ -11,6 +11,8 @@ export interface Glob {
   readonly literal: string | null;
   /** Of one form however it was written; two globs that are alike are the same. */
   readonly canonical: string;
+  /** Of each alternative, what it is made of. */
+  readonly atoms: readonly (readonly Atom[])[];
   matches(name: string): boolean;
 }
 
@@ -21,11 +23,17 @@ export interface GlobProblem {
 
 const MAX_LENGTH = 256;
 
+/** The last UTF-16 unit: picomatch's expressions are without the flag for code points. */
+const LAST = 0xffff;
+
 /** Each further `*` multiplies the steps that a name of 127 letters (ALTIFNAMSIZ) may take. */
 const MAX_STARS = 4;
 
-/** One character and what picomatch is given for it. */
-type Part = { readonly literal: string } | { readonly pattern: string };
+/** One character within these ranges of UTF-16 units, or any number of any. */
+export type Atom = 'any' | readonly (readonly [low: number, high: number])[];
+
+/** What picomatch is given for one character, or for a star. */
+type Part = { readonly atom: Atom } & ({ readonly literal: string } | { readonly pattern: string });
 
 export function isGlob(answer: Glob | GlobProblem): answer is Glob {
   return 'canonical' in answer;
@@ -49,6 +57,7 @@ export function parseGlob(text: string): Glob | GlobProblem {
   return {
     literal: literal ? first.map((part) => ('literal' in part ? part.literal : '')).join('') : null,
     canonical: patterns.join('|'),
+    atoms: parsed.map((parts) => parts.map(({ atom }) => atom)),
     matches: (name) => expressions.some((regex) => regex.test(name)),
   };
 }
@@ -83,27 +92,27 @@ function scan(text: string): Part[] | GlobProblem {
     if (character === '*') {
       // Two in a row say no more than one.
       if (isStar(parts.at(-1))) continue;
-      parts.push({ pattern: '*' });
+      parts.push({ pattern: '*', atom: 'any' });
       if (++stars > MAX_STARS) {
         return { found: `more than ${MAX_STARS} "*" in ${quote(text)}`, expected: `at most ${MAX_STARS}` };
       }
     } else if (character === '?') {
-      parts.push({ pattern: '?' });
+      parts.push({ pattern: '?', atom: [[0, LAST]] });
     } else if (character === '[') {
       const end = classEnd(text, at);
       if (end === null)
         return { found: `"[" without "]" in ${quote(text)}`, expected: '"[...]", or "\\[" for itself' };
       const pattern = characterClass(text.slice(at + 1, end));
-      if (typeof pattern !== 'string') return pattern;
-      parts.push({ pattern });
+      if ('found' in pattern) return pattern;
+      parts.push(pattern);
       at = end;
     } else if (character === '\\') {
       const next = text[++at];
       if (next === undefined)
         return { found: `"\\" at the end of ${quote(text)}`, expected: 'a character after it' };
-      parts.push({ literal: next });
+      parts.push(literalPart(next));
     } else {
-      parts.push({ literal: character });
+      parts.push(literalPart(character));
     }
   }
   return parts;
@@ -124,21 +133,39 @@ function classEnd(text: string, open: number): number | null {
   return null;
 }
 
-function characterClass(inner: string): string | GlobProblem {
+function characterClass(inner: string): Part | GlobProblem {
   const negated = /^[!^]/.test(inner);
   const characters = inner.slice(negated ? 1 : 0).match(/\\[^]|[^]/g) ?? [];
   let pattern = '';
+  const ranges: [number, number][] = [];
   for (let at = 0; at < characters.length; at++) {
     const low = unescape(characters[at]);
     if (characters[at + 1] !== '-' || at + 2 >= characters.length) {
       pattern += escape(low);
+      ranges.push([low.charCodeAt(0), low.charCodeAt(0)]);
       continue;
     }
     const high = unescape(characters[(at += 2)]);
     if (high < low) return { found: `the range "${low}-${high}"`, expected: 'the lower character first' };
     pattern += `${escape(low)}-${escape(high)}`;
+    ranges.push([low.charCodeAt(0), high.charCodeAt(0)]);
   }
-  return `[${negated ? '^' : ''}${pattern}]`;
+  return { pattern: `[${negated ? '^' : ''}${pattern}]`, atom: negated ? complement(ranges) : ranges };
+}
+
+function complement(ranges: readonly (readonly [number, number])[]): [number, number][] {
+  const rest: [number, number][] = [];
+  let from = 0;
+  for (const [low, high] of [...ranges].sort(([a], [b]) => a - b)) {
+    if (low > from) rest.push([from, low - 1]);
+    from = Math.max(from, high + 1);
+  }
+  return from > LAST ? rest : [...rest, [from, LAST]];
+}
+
+function literalPart(literal: string): Part {
+  const code = literal.charCodeAt(0);
+  return { literal, atom: [[code, code]] };
 }
 
 function unescape(character = ''): string {

@@ -1,6 +1,7 @@
 /** The user's configuration: all of it, or all that is wrong with it. */
 import { isGlob, parseGlob } from './glob.ts';
 import { quote } from './problem.ts';
+import { shadowedRules, shadowText } from './shadow.ts';
 import type { ConfigurationErrors, ConfigurationProblem } from './problem.ts';
 import { readOne, readSystem } from './read.ts';
 import type { Tier } from './read.ts';
@@ -41,7 +42,10 @@ export async function loadConfiguration(
   checkTwice(rules, problems, warnings);
   if (problems.length > 0) return { errors: problems };
   const all = rules.map(({ rule }) => rule);
-  warnings.push(...sharedTables(all));
+  const packaged = new Set(rules.filter(({ tier }) => tier === 'usr').map(({ rule }) => rule));
+  // The administrator's rules come before the packaged ones on purpose.
+  const shadowed = shadowedRules(all).filter(({ rule, by }) => !packaged.has(rule) || packaged.has(by));
+  warnings.push(...shadowed.map(shadowText), ...sharedTables(all));
   if (all.length === 0) {
     const where = config ?? `${etc}/config.yaml, ${etc}/rules.d or ${usr}/rules.d`;
     warnings.push(`there is no rule in ${where}: no interface is used`);

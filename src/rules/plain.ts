@@ -3,7 +3,7 @@ import { isAlias, isMap, isNode, isPair, isScalar, isSeq } from 'yaml';
 import type { Node, YAMLMap } from 'yaml';
 import { quote } from './problem.ts';
 import type { ConfigurationProblem } from './problem.ts';
-import { keyText } from './yaml.ts';
+import { keyText, unquotedText } from './yaml.ts';
 import type { YamlTree } from './yaml.ts';
 
 /** Aliases of aliases multiply; so many values are more than any configuration has. */
@@ -39,7 +39,7 @@ export class PlainReader {
   }
 
   /** The node that an alias stands for; any other as it is. Null where there is none. */
-  resolve(node: unknown): Node | null {
+  resolve(node: unknown, isKey = false): Node | null {
     if (!isNode(node)) return null;
     const known = this.#targets.get(node);
     if (known !== undefined) return known;
@@ -56,6 +56,15 @@ export class PlainReader {
       return node;
     }
     const target = this.#anchors.get(node.source);
+    if (target === undefined && isKey) {
+      this.problems.push({
+        ...this.#tree.at(node),
+        found: unquotedText(`*${node.source}`),
+        expected: null,
+        hint: null,
+      });
+      return null;
+    }
     if (target === undefined) {
       this.problem(
         node,
@@ -73,9 +82,11 @@ export class PlainReader {
     const seen = new Map<string, Node>();
     const entries: Entry[] = [];
     for (const pair of map.items) {
-      const keyNode = this.resolve(pair.key);
+      const before = this.problems.length;
+      const keyNode = this.resolve(pair.key, kind === 'glob');
       const key = keyText(keyNode);
       const value = isNode(pair.value) ? pair.value : null;
+      if (keyNode === null && this.problems.length > before) continue;
       if (key === null || keyNode === null) {
         this.problem(keyNode ?? value ?? map, `something that is no ${kind}`, `a ${kind}`);
         continue;

@@ -58,7 +58,16 @@ export function parseYaml({ file, text }: Source): YamlTree | readonly Configura
   const [document, second] = documents;
   const errors = documents.flatMap((each) => each.errors).slice(0, MAX_ERRORS);
   if (errors.length > 0) {
-    return errors.map((error) => problem(error.pos[0], sentence(error.message), 'valid YAML'));
+    const globs = unquotedGlobs(text).map(({ offset, glob }) => ({
+      ...problem(offset, unquotedText(glob), ''),
+      expected: null,
+    }));
+    // What comes after the first of them follows from it.
+    const first = globs[0]?.line ?? Infinity;
+    const others = errors
+      .map((error) => problem(error.pos[0], sentence(error.message), 'valid YAML'))
+      .filter(({ line }) => line! < first);
+    return [...others, ...globs];
   }
   if (second !== undefined) return [problem(second.range[0], 'a second document', 'one document in a file')];
   // YAML 1.1 would read `yes`, `010` and `1:30` otherwise, and know merge keys.
@@ -84,6 +93,19 @@ function compose(tokens: readonly CST.Token[], length: number): Document.Parsed[
   });
   return [...composer.compose(tokens, false, length)];
 }
+
+/** A key that begins with what YAML reads as an alias, a list, a tag, an anchor and so on; `?` alone asks for a key. */
+const UNQUOTED = /(^[ \t]*|[{,][ \t]*)((?:[*&!|>%@`]|\[[^\]\n]*\]|\?(?=:))[^\s"'{},#]*?)[ \t]*:(?=\s)/gm;
+
+function unquotedGlobs(text: string): { offset: number; glob: string }[] {
+  return [...text.matchAll(UNQUOTED)].map((found) => ({
+    offset: found.index + found[1]!.length,
+    glob: found[2]!,
+  }));
+}
+
+/** The message for a glob that YAML takes for something of its own. */
+export const unquotedText = (glob: string): string => `put the glob in quotes: ${JSON.stringify(glob)}`;
 
 /** The parser's message as a part of a sentence. */
 function sentence(message: string): string {

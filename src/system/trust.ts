@@ -161,7 +161,9 @@ function lstat(name: string, path: string): Stats {
   const stats = lstatSync(name, { throwIfNoEntry: false });
   if (stats !== undefined) return stats;
   throw new Refused(
-    name === path ? `${path}: no such file` : `${path}: no such file (there is no ${name})`,
+    name === path || name.endsWith(`/${path}`)
+      ? `${path}: no such file`
+      : `${path}: no such file (there is no ${name})`,
     'missing',
   );
 }

@@ -1,0 +1,92 @@
+/** Whether globs leave anything of another: inclusion of their languages, decided on their automata. */
+import type { Atom, Glob } from './glob.ts';
+
+/** Steps that are left; a configuration of ten thousand rules must not hold up a reload. */
+export interface Budget {
+  steps: number;
+}
+
+/** Of names: no NUL, slash or white space (dev_valid_name), and none is empty. */
+const isName = (code: number): boolean => code > 0 && code !== 0x2f && !/\s/.test(String.fromCharCode(code));
+
+/** Positions within the alternatives of several globs, as `alternative * 1000 + place`. */
+type Positions = readonly number[];
+const WIDTH = 1000;
+
+class Automaton {
+  readonly #alternatives: readonly (readonly Atom[])[];
+  readonly start: Positions;
+
+  constructor(globs: readonly Glob[]) {
+    this.#alternatives = globs.flatMap(({ atoms }) => atoms);
+    this.start = this.#closed(this.#alternatives.map((_, at) => at * WIDTH));
+  }
+
+  get boundaries(): number[] {
+    return this.#alternatives
+      .flat()
+      .flatMap((atom) => (atom === 'any' ? [] : atom.flatMap(([low, high]) => [low, high + 1])));
+  }
+
+  step(positions: Positions, code: number): Positions {
+    const next: number[] = [];
+    for (const position of positions) {
+      const atom = this.#atomAt(position);
+      if (atom === 'any') next.push(position);
+      else if (atom?.some(([low, high]) => low <= code && code <= high)) next.push(position + 1);
+    }
+    return this.#closed(next);
+  }
+
+  accepts(positions: Positions): boolean {
+    return positions.some((position) => this.#atomAt(position) === undefined);
+  }
+
+  /** Whatever follows is accepted. */
+  isOpen(positions: Positions): boolean {
+    return positions.some((each) => this.#atomAt(each) === 'any' && this.#atomAt(each + 1) === undefined);
+  }
+
+  #atomAt(position: number): Atom | undefined {
+    return this.#alternatives[Math.floor(position / WIDTH)]?.[position % WIDTH];
+  }
+
+  /** `*` matches nothing too. */
+  #closed(positions: readonly number[]): Positions {
+    const all = new Set(positions);
+    for (const position of all) if (this.#atomAt(position) === 'any') all.add(position + 1);
+    return [...all].sort((a, b) => a - b);
+  }
+}
+
+/**
+ * True where every name that `below` matches is matched by one of `above`. False where it is not, and where the budget
+ * was spent before that was known.
+ */
+export function coversAll(above: readonly Glob[], below: Glob, budget: Budget): boolean {
+  const [upper, lower] = [new Automaton(above), new Automaton([below])];
+  const symbols = [...new Set([1, ...upper.boundaries, ...lower.boundaries])].flatMap((from) => {
+    // The first name character of each interval stands for all of it.
+    let code = from;
+    while (code <= 0xffff && !isName(code)) code++;
+    return code <= 0xffff ? [code] : [];
+  });
+  const distinct = [...new Set(symbols)];
+  const seen = new Set<string>();
+  const waiting: [Positions, Positions][] = [[lower.start, upper.start]];
+  for (let pair = waiting.pop(); pair; pair = waiting.pop()) {
+    for (const code of distinct) {
+      if ((budget.steps -= 1) < 0) return false;
+      const next = lower.step(pair[0], code);
+      if (next.length === 0) continue;
+      const over = upper.step(pair[1], code);
+      if (upper.isOpen(over)) continue;
+      if (over.length === 0 || (lower.accepts(next) && !upper.accepts(over))) return false;
+      const key = `${next.join()};${over.join()}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      waiting.push([next, over]);
+    }
+  }
+  return true;
+}

@@ -1,0 +1,59 @@
+/** Rules that can never match, because those before them match everything that they do. */
+import { coversAll, type Budget } from './cover.ts';
+import { isGlob, parseGlob, type Glob } from './glob.ts';
+import { quote } from './problem.ts';
+import type { Rule } from './rule.ts';
+
+export interface Shadowed {
+  readonly rule: Rule;
+  /** The first rule that covers it alone; or, where only several together do, the first of these. */
+  readonly by: Rule;
+}
+
+/** Enough for some hundred rules; about a second at most, which a reload waits for. */
+const STEPS = 300_000;
+
+/** In the order of the rules. */
+export function shadowedRules(rules: readonly Rule[]): Shadowed[] {
+  const budget: Budget = { steps: STEPS };
+  const parsed = rules.map(({ glob, driver }) => ({ name: globOf(glob), driver: driver && globOf(driver) }));
+  return rules.flatMap((rule, at): Shadowed[] => {
+    const { name, driver } = parsed[at]!;
+    if (!name || budget.steps < 0) return [];
+    const before = rules.slice(0, at).flatMap((each, place) => {
+      const above = parsed[place]!;
+      const anyDriver =
+        above.driver === null || (driver && above.driver && coversAll([above.driver], driver, budget));
+      budget.steps -= 1;
+      return above.name && anyDriver && overlaps(above.name, name) ? [{ rule: each, name: above.name }] : [];
+    });
+    if (before.length === 0) return [];
+    const alone = before.find((each) => coversAll([each.name], name, budget));
+    if (alone) return [{ rule, by: alone.rule }];
+    const together =
+      before.length > 1 &&
+      coversAll(
+        before.map((each) => each.name),
+        name,
+        budget,
+      );
+    return together ? [{ rule, by: before[0]!.rule }] : [];
+  });
+}
+
+export const shadowText = ({ rule, by }: Shadowed): string =>
+  `the rule ${quote(rule.glob)} (${placeOf(rule)}) never matches: ${quote(by.glob)} (${placeOf(by)}) comes before it and matches the same interfaces`;
+
+export const placeOf = ({ origin }: Rule): string => `${origin.file}:${origin.line}`;
+
+/** A glob that is wrong has its problem already. */
+function globOf(text: string): Glob | null {
+  const glob = parseGlob(text);
+  return isGlob(glob) ? glob : null;
+}
+
+/** Cheap, for the many rules of one name each. */
+const overlaps = (above: Glob, below: Glob): boolean =>
+  below.literal !== null
+    ? above.matches(below.literal)
+    : above.literal === null || below.matches(above.literal);
