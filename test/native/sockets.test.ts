@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const receiver = `
 import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.settimeout(5)
+s.settimeout(60)
 s.bind(sys.argv[1].replace('@', chr(0), 1))
 print('bound', flush=True)
 print(s.recv(100).decode(), flush=True)

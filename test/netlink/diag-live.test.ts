@@ -62,10 +62,15 @@ test('says of subflows and connections what ss says', async ({ lab }) => {
   for (let round = 0; round < 20; round++) await connection.echo(`round ${round} ${'x'.repeat(5000)}`);
   const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock, netns: lab.host.path });
   try {
-    const ss = shown(lab.host.sh('ss -tinH'));
-    const ours = (await dumpSubflowSockets(diag)).sort((a, b) =>
-      a.local.address < b.local.address ? -1 : 1,
-    );
+    const look = (): Shown[] => shown(lab.host.sh('ss -tinH'));
+    let ss = look();
+    let ours = await dumpSubflowSockets(diag);
+    // An acknowledgement may come between the two.
+    for (let again = look(); JSON.stringify(again) !== JSON.stringify(ss); again = look()) {
+      ss = again;
+      ours = await dumpSubflowSockets(diag);
+    }
+    ours.sort((a, b) => (a.local.address < b.local.address ? -1 : 1));
     expect(ss).toHaveLength(2);
     expect(
       ours.map(({ state, local, remote, token, ids, traffic }) => ({

@@ -87,12 +87,15 @@ describe.skipIf(!isPrivate)('a connection to the kernel', () => {
       'while :; do for i in 1 2 3 4 5 6 7 8; do echo address add 10.9.$i.1/24 dev p0; done | ip -batch -; ip address flush dev p0; done',
     ]);
     try {
-      for (let i = 0; i < 10; i++) {
+      let reads = 0;
+      // On a busy machine the two may not meet at once.
+      for (; reads < 10 || (interrupted === 0 && reads < 1_000); reads++) {
         const addresses = await dumpAddresses(connection);
         const steady = addresses.filter(({ ifindex, family }) => ifindex === u0 && family === 'ipv4');
         expect(new Set(steady.map((each) => each.address)).size).toBe(3000);
       }
-      expect(dumps).toBeLessThanOrEqual(50);
+      // Each is asked again four times at most.
+      expect(dumps).toBeLessThanOrEqual(5 * reads);
       expect(interrupted).toBeGreaterThan(0);
     } finally {
       churn.kill('SIGKILL');

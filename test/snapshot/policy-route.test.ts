@@ -14,10 +14,10 @@ import { NETLINK_ROUTE } from '../../src/system/addon.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { test } from '../support/lab.ts';
 import type { Netns, Version } from '../support/netns.ts';
+import { SEED } from '../support/seed.ts';
 import { addressOf, destinations, GROUP, LINKS, RuleSets } from './rule-sets.ts';
 
 const SETS = Number(process.env['MULTIHOMED_RULE_SETS'] ?? 100);
-const SEED = Number(process.env['MULTIHOMED_SEED'] ?? Date.now() % 1_000_000);
 /** Rule sets between two sets of routes. */
 const EACH_ROUTES = 5;
 const READ = [100, 101, 102, 199, 254, 253];

@@ -14,7 +14,7 @@ const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };
 
 const LOSSES = [CARRIER, DEFAULT_ROUTE, ADDRESS, LINK] as const;
 
-describe('a transfer over two uplinks', { timeout: 60_000 + CYCLES * 15_000 }, () => {
+describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, () => {
   test(`outlives ${CYCLES} cycles of plug and unplug, and the daemon's restarts`, async ({ lab }) => {
     const cables = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()] as const;
     const addresses = cables.map((cable) => cable.address());

@@ -19,7 +19,7 @@ const NEVER = 60_000;
 /** KiB: V8 collects when it likes. In a million events this is 34 bytes for each. */
 const GROWTH = 32 * 1024;
 
-describe('a storm', { timeout: 120_000 + EVENTS }, () => {
+describe('a storm', { timeout: 300_000 + EVENTS }, () => {
   test('of 20,000 changes', async ({ lab }) => {
     const { field, daemon } = await start(lab);
     const foreign = field.foreign();

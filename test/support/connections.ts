@@ -101,12 +101,13 @@ export class Connection {
   }
 
   /** There and back. */
-  async echo(word: string, timeout = 10_000): Promise<void> {
+  async echo(word: string): Promise<void> {
     this.send(word);
-    await this.hears(word, timeout);
+    await this.hears(word);
   }
 
-  async hears(word: string, timeout = 10_000): Promise<void> {
-    await expect.poll(() => this.#received, { timeout }).toContain(`${word}\n`);
+  /** A retransmission after a time without a path comes late. */
+  async hears(word: string): Promise<void> {
+    await expect.poll(() => this.#received, { timeout: 60_000 }).toContain(`${word}\n`);
   }
 }

@@ -21,7 +21,7 @@ export class Monitor {
   /** Until the socket of `ip` stands in /proc/net/netlink. */
   async listening(): Promise<void> {
     const { pid } = this.#child;
-    for (let tries = 0; tries < 250; tries++) {
+    for (let tries = 0; tries < 1_500; tries++) {
       const sockets = this.#netns
         .sh('cat /proc/net/netlink')
         .split('\n')
