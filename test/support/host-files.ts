@@ -1,7 +1,10 @@
-/** The folders of a host's configuration and programs, private to a test: /etc and /usr in a mount namespace. */
+/** The files of a host where multihomed is installed, private to a test: /etc and /usr in a mount namespace. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { finished, type Finished } from './daemon.ts';
+import { PACKAGE } from './installed.ts';
+import { test as inLab } from './lab.ts';
 import type { Netns } from './netns.ts';
 
 /**
@@ -14,13 +17,24 @@ mount -t tmpfs -o mode=755 tmpfs "$1"
 for folder in etc usr; do
   mkdir -p "$1/$folder/work" "$1/$folder/upper"
 done
-mkdir -p "$1/etc/upper/multihomed" "$1/usr/upper/lib/multihomed"
+etc=$1/etc/upper usr=$1/usr/upper
+mkdir -p "$etc/multihomed" "$etc/iproute2" "$etc/bash_completion.d" "$etc/systemd/system" "$usr/bin" "$usr/share" \\
+  "$usr/lib/multihomed" "$usr/lib/node_modules/multihomed" "$usr/local/share/zsh/site-functions"
+ln -s ../lib/node_modules/multihomed/dist/main.js "$usr/bin/multihomed"
+[ "$3" = /usr/bin/node ] || ln -s "$3" "$usr/bin/node"
 for folder in etc usr; do
   mount -t overlay -o "lowerdir=/$folder,upperdir=$1/$folder/upper,workdir=$1/$folder/work" overlay "/$folder"
 done
+mount --bind "$2" /usr/lib/node_modules/multihomed
 echo mounted
 exec cat >/dev/null
 `;
+
+/** Root's home, where a user namespace may write too. */
+export const HOME = '/usr/share/root';
+
+/** Root's environment at a login; nothing of the test's. */
+const ENVIRONMENT = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', `HOME=${HOME}`, 'LANG=C.UTF-8', 'NO_COLOR=1'];
 
 export class HostFiles {
   readonly #netns: Netns;
@@ -31,9 +45,10 @@ export class HostFiles {
     this.#holder = holder;
   }
 
-  /** @param folder an empty folder of the test's. @throws with what mount(8) said */
-  static async mount(netns: Netns, folder: string): Promise<HostFiles> {
-    const holder = spawn('unshare', ['--mount', 'sh', '-euc', MOUNT, 'sh', folder], {
+  /** @param parent a folder of the test's. @throws with what mount(8) said */
+  static async mount(netns: Netns, parent: string): Promise<HostFiles> {
+    const args = [mkdtempSync(join(parent, 'files-')), PACKAGE, process.execPath];
+    const holder = spawn('unshare', ['--mount', 'sh', '-euc', MOUNT, 'sh', ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     let errors = '';
@@ -58,14 +73,32 @@ export class HostFiles {
     chmodSync(path, mode);
   }
 
+  read(name: string): string {
+    return readFileSync(this.path(name), 'utf8');
+  }
+
+  has(name: string): boolean {
+    return existsSync(this.path(name));
+  }
+
   remove(name: string): void {
     rmSync(this.path(name));
   }
 
-  /** In the network namespace and among these files; the child's pid is the program's. */
-  spawn(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
-    const enter = [`--mount=/proc/${this.#holder.pid}/ns/mnt`, '--wd=/', '--', program];
-    return this.#netns.spawn('nsenter', [...enter, ...args], environment);
+  /** In the network namespace and among these files, from `folder`; the child's pid is the program's. */
+  spawn(program: string, args: readonly string[], folder = '/'): ChildProcess {
+    const enter = [`--mount=/proc/${this.#holder.pid}/ns/mnt`, `--wdns=${folder}`, '--'];
+    return this.#netns.spawn('nsenter', [...enter, 'env', '-i', ...ENVIRONMENT, program, ...args]);
+  }
+
+  /** The installed command, to its end. */
+  multihomed(...args: string[]): Promise<Finished> {
+    return finished(this.spawn('multihomed', args));
+  }
+
+  /** A script as an administrator types it. Debian's bash reads bashrc where its standard input is a socket. */
+  shell(text: string, folder = '/'): Promise<Finished> {
+    return finished(this.spawn('bash', ['--norc', '-euc', text], folder));
   }
 
   async end(): Promise<void> {
@@ -75,9 +108,14 @@ export class HostFiles {
   }
 }
 
-/** A folder for `HostFiles.mount`. */
-export function emptyFolder(parent: string, name: string): string {
-  const folder = join(parent, name);
-  mkdirSync(folder, { mode: 0o755 });
-  return folder;
-}
+/** A lab whose host has the installed command and configuration at their real places. */
+export const test = inLab.extend<{ files: HostFiles }>({
+  files: async ({ lab }, use) => {
+    const files = await HostFiles.mount(lab.host, lab.folder);
+    try {
+      await use(files);
+    } finally {
+      await files.end();
+    }
+  },
+});
