@@ -106,6 +106,7 @@ test.for(examples('multihomed-hooks.7', 'EXAMPLES').map((text) => [text] as cons
   'multihomed-hooks(7): the example is run as a hook: %s',
   async ([text], { host }) => {
     host.write('/etc/multihomed/hooks.d/10-example', text, 0o755);
+    if (host.has('/usr/bin/wall')) host.remove('/usr/bin/wall');
     host.write('/usr/bin/wall', `#!/bin/sh\necho "$*" >>${RECORD}\n`, 0o755);
     const child = host.spawn('bash', ['--norc', '-euc', `exec multihomed run`], WORK);
     let log = '';
@@ -129,6 +130,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   watch: 'test/watch/restored.test.ts',
   'doctor --peer server.example:443': 'test/doctor/visit.test.ts',
   'run --netns blue --config blue.yaml': 'test/kernel/run.test.ts',
+  'status -n blue': 'test/kernel/run.test.ts',
 };
 
 const HELP = Object.entries(EXAMPLES).map(

@@ -18,7 +18,7 @@ for folder in etc usr; do
   mkdir -p "$1/$folder/work" "$1/$folder/upper"
 done
 etc=$1/etc/upper usr=$1/usr/upper
-mkdir -p "$etc/multihomed" "$etc/iproute2" "$etc/bash_completion.d" "$etc/systemd/system" "$usr/bin" "$usr/share" \\
+mkdir -p "$etc/multihomed" "$etc/iproute2/rt_protos.d" "$etc/bash_completion.d" "$etc/systemd/system" "$usr/bin" "$usr/share" \\
   "$usr/lib/multihomed" "$usr/lib/node_modules/multihomed" "$usr/local/share/zsh/site-functions"
 ln -s ../lib/node_modules/multihomed/dist/main.js "$usr/bin/multihomed"
 [ "$3" = /usr/bin/node ] || ln -s "$3" "$usr/bin/node"
