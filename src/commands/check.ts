@@ -12,7 +12,7 @@ import { systemClock } from '../system/clock.ts';
 import { remedyText } from '../system/shell-quote.ts';
 import { SystemError } from '../system/system-error.ts';
 import { EXIT } from './exit.ts';
-import { complain, print } from './print.ts';
+import { complain, print, printExact } from './print.ts';
 
 export async function checkCommand(
   file: string | undefined,
@@ -24,7 +24,7 @@ export async function checkCommand(
   const unmatched = isValid(loaded) ? await withoutInterface(loaded.rules) : [];
   if (flags.json) {
     const more = isValid(loaded) ? summary(loaded, unmatched) : {};
-    print(JSON.stringify({ valid: code === 0, errors: errors.map(errorJson), ...more }));
+    printExact(JSON.stringify({ valid: code === 0, errors: errors.map(errorJson), ...more }));
     return code;
   }
   for (const error of errors) complain(formatProblem(error));

@@ -6,7 +6,7 @@ import { flagNames } from '../plan/flags.ts';
 import { systemClock } from '../system/clock.ts';
 import { printable } from '../system/printable.ts';
 import { EXIT } from './exit.ts';
-import { print } from './print.ts';
+import { printExact } from './print.ts';
 
 /** The ids of the endpoints. Who may not ask, or has no MPTCP, is offered nothing. */
 export async function completeCommand(): Promise<number> {
@@ -16,7 +16,7 @@ export async function completeCommand(): Promise<number> {
     const links = new Map((await dumpLinks(kernel.route)).map(({ index, name }) => [index, name]));
     for (const { id, address, ifindex, flags } of endpoints) {
       const dev = ifindex === 0 ? '' : ` dev ${printable(links.get(ifindex) ?? `${ifindex}`)}`;
-      print(`${id}\t${address}${dev} ${flagNames(flags).join(' ')}`.trimEnd());
+      printExact(`${id}\t${address}${dev} ${flagNames(flags).join(' ')}`.trimEnd());
     }
     return EXIT.done;
   } finally {

@@ -1,7 +1,7 @@
 /** `multihomed completion SHELL`: the script that a shell reads. */
 import type { Command } from 'commander';
 import { EXIT } from './exit.ts';
-import { print } from './print.ts';
+import { printExact } from './print.ts';
 import { bashCompletion } from './shell/bash.ts';
 import { fishCompletion } from './shell/fish.ts';
 import { commandNodes } from './shell/tree.ts';
@@ -12,6 +12,6 @@ export type Shell = keyof typeof SCRIPTS;
 
 /** @param root the commands that are to be completed */
 export function completionCommand(shell: Shell, root: Command): number {
-  print(SCRIPTS[shell](commandNodes(root)).trimEnd());
+  printExact(SCRIPTS[shell](commandNodes(root)).trimEnd());
   return EXIT.done;
 }

@@ -13,7 +13,7 @@ import { printable } from '../system/printable.ts';
 import { PACKAGE_ROOT } from '../system/root.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { look, openNamespace, type Namespace } from './namespace.ts';
-import { colours, print } from './print.ts';
+import { colours, commandLine, print, printExact } from './print.ts';
 
 /** By the worst finding; sysexits.h and ip(8) have other meanings for 2 and for 64 and above. */
 export const DOCTOR_EXIT: Readonly<Record<Severity, number>> = { ok: 0, note: 0, warning: 1, fault: 3 };
@@ -60,7 +60,7 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
     }
     const worst = worstOf(findings);
     const documents = findings.map(findingDocument);
-    if (flags.json) print(JSON.stringify({ version: 1, worst, findings: documents, report: written }));
+    if (flags.json) printExact(JSON.stringify({ version: 1, worst, findings: documents, report: written }));
     else print(doctorText(documents, written));
     return DOCTOR_EXIT[worst];
   } finally {
@@ -113,10 +113,10 @@ function doctorText(findings: readonly FindingDocument[], report: string | null)
       .filter((each) => each.severity === severity)
       .flatMap(({ text, command, permanent }) => [
         `${PAINT[severity](MARKS[severity])} ${severity === 'ok' ? colours.dim(printable(text)) : printable(text)}`,
-        ...(command === null ? [] : [`    ${colours.bold(printable(command))}`]),
+        ...(command === null ? [] : [`    ${commandLine(colours.bold(printable(command)))}`]),
         ...(permanent === null
           ? []
-          : ['  and to keep it after a reboot:', `    ${colours.bold(printable(permanent))}`]),
+          : ['  and to keep it after a reboot:', `    ${commandLine(colours.bold(printable(permanent)))}`]),
       ]),
   );
   return [...lines, '', summary(findings), ...(report === null ? [] : [reportLine(report)])].join('\n');

@@ -25,7 +25,7 @@ import { endpointJson, endpointText, type Names } from './ipmptcp/text.ts';
 import { connectionsFrom, warn, warnOwned, warnUseless } from './ipmptcp/warning.ts';
 import { wrong } from './ipmptcp/words.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
-import { print } from './print.ts';
+import { print, printExact } from './print.ts';
 
 export const ENDPOINT_VERBS = ['add', 'delete', 'change', 'show', 'flush'] as const;
 export type EndpointVerb = (typeof ENDPOINT_VERBS)[number];
@@ -74,7 +74,7 @@ function show(id: number | null, json: boolean): Act {
     if (id !== null && shown.length === 0) throw none(`no endpoint has the id ${id}`);
     const bound = shown.some(({ ifindex }) => ifindex !== 0);
     const names = bound ? namesOf(await dumpLinks(namespace.kernel.route)) : new Map<number, string>();
-    if (json) print(JSON.stringify(shown.map((endpoint) => endpointJson(endpoint, names))));
+    if (json) printExact(JSON.stringify(shown.map((endpoint) => endpointJson(endpoint, names))));
     else for (const endpoint of shown) print(endpointText(endpoint, names));
   };
 }

@@ -6,12 +6,12 @@ import { printable } from '../system/printable.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { look, openNamespace, refuseConfig, type Namespace } from './namespace.ts';
-import { colours, print } from './print.ts';
+import { colours, print, printExact } from './print.ts';
 import { withoutDaemon } from './status.ts';
 
 export async function explainCommand(
   name: string,
-  flags: { readonly json?: boolean; readonly config?: string },
+  flags: { readonly json?: boolean; readonly config?: string; readonly verbose?: boolean },
 ): Promise<number> {
   const namespace = await openNamespace();
   try {
@@ -23,8 +23,8 @@ export async function explainCommand(
     const explanation = source === null ? answer : await alone(namespace, name, flags.config);
     if (!explanation)
       throw new CommandError(EXIT.usage, `there is no interface ${JSON.stringify(name)} here`);
-    if (flags.json) print(JSON.stringify({ daemon: source === null, ...explanation }));
-    else print(explanationText(explanation, source));
+    if (flags.json) printExact(JSON.stringify({ daemon: source === null, ...explanation }));
+    else print(explanationText(explanation, source, flags.verbose ?? false));
     return EXIT.done;
   } finally {
     namespace.kernel.close();
@@ -47,10 +47,16 @@ const MARKS: Readonly<Record<Step['state'], string>> = { passed: '✓', stopped:
 function explanationText(
   { interface: name, rules, uplinks, advice }: Explanation,
   source: string | null,
+  verbose: boolean,
 ): string {
   const lines = source === null ? [] : [colours.yellow(source), ''];
   lines.push(colours.bold(printable(name)));
-  for (const rule of rules) {
+  const others = rules.filter((rule) => !rule.matches).length;
+  if (others > 0 && !verbose)
+    lines.push(
+      `  ${colours.dim(`· ${others} ${others === 1 ? 'rule does' : 'rules do'} not match (-v shows why)`)}`,
+    );
+  for (const rule of verbose ? rules : rules.filter((each) => each.matches)) {
     const mark = rule.matches ? colours.green('✓') : colours.dim('·');
     lines.push(`  ${mark} rule ${JSON.stringify(rule.glob)} (${rule.place}): ${printable(rule.why)}`);
   }

@@ -16,7 +16,7 @@ import type { Configuration } from '../rules/rule.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { look, openNamespace, type Look, type Namespace } from './namespace.ts';
-import { print } from './print.ts';
+import { print, printExact } from './print.ts';
 
 const NOTHING: Configuration = {
   rules: [],
@@ -36,7 +36,7 @@ export async function flushCommand(flags: {
     const done =
       ((await ask(namespace.folder.socket, { ask: 'flush' })) as string[] | undefined) ??
       (await flush(namespace));
-    if (flags.json) print(JSON.stringify({ done }));
+    if (flags.json) printExact(JSON.stringify({ done }));
     else print(done.length === 0 ? 'Nothing of multihomed stood.' : done.join('\n'));
     return EXIT.done;
   } finally {

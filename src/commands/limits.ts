@@ -6,7 +6,7 @@ import { explainRefusal } from './ipmptcp/refusal.ts';
 import { limitsJson, limitsText } from './ipmptcp/text.ts';
 import { warn } from './ipmptcp/warning.ts';
 import { hasDaemon, openNamespace, type Namespace } from './namespace.ts';
-import { print } from './print.ts';
+import { print, printExact } from './print.ts';
 
 export const LIMITS_VERBS = ['set', 'show'] as const;
 export type LimitsVerb = (typeof LIMITS_VERBS)[number];
@@ -31,7 +31,8 @@ export async function limitsCommand(
 
 async function show({ kernel }: Namespace, json: boolean): Promise<void> {
   const limits = await getLimits(kernel.generic, kernel.mptcp).catch(explainRefusal);
-  print(json ? JSON.stringify([limitsJson(limits)]) : limitsText(limits));
+  if (json) printExact(JSON.stringify([limitsJson(limits)]));
+  else print(limitsText(limits));
 }
 
 async function set(namespace: Namespace, limits: Partial<Limits>): Promise<void> {

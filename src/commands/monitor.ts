@@ -12,7 +12,7 @@ import { eventText } from './ipmptcp/event.ts';
 import { Follower } from './ipmptcp/follow.ts';
 import { mptcpJson, mptcpLine, uplinkJson, uplinkLine } from './ipmptcp/line.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
-import { complain, print } from './print.ts';
+import { complain, print, printExact } from './print.ts';
 import { onReaderGone } from './reader.ts';
 
 export interface MonitorFlags {
@@ -47,7 +47,7 @@ async function follow(namespace: Namespace, flags: MonitorFlags): Promise<void> 
     configuration: () => (configuration ??= configurationOrExit(config)),
     onChange: (change) => {
       // What no rule uses comes and goes with every privacy address.
-      if (flags.json) print(JSON.stringify(uplinkJson(new Date(), change)));
+      if (flags.json) printExact(JSON.stringify(uplinkJson(new Date(), change)));
       else if (change.state !== 'ignored' || (change.was !== null && change.was !== 'ignored'))
         print(uplinkLine(new Date(), change));
     },
@@ -83,7 +83,8 @@ async function connections(
       : new Map<number, string>();
     const name = ({ ifindex }: MptcpEvent): string | undefined => names.get(ifindex ?? 0);
     for (const event of events)
-      print(json ? JSON.stringify(mptcpJson(time, event, name(event))) : mptcpLine(time, event, name(event)));
+      if (json) printExact(JSON.stringify(mptcpJson(time, event, name(event))));
+      else print(mptcpLine(time, event, name(event)));
   };
   try {
     const socket = listenMptcp({

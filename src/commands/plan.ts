@@ -6,7 +6,7 @@ import { plan } from '../plan/plan.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
 import { look, openNamespace } from './namespace.ts';
-import { print } from './print.ts';
+import { print, printExact } from './print.ts';
 
 export async function planCommand(flags: {
   readonly json?: boolean;
@@ -22,7 +22,7 @@ export async function planCommand(flags: {
       throw error;
     });
     const actions = plan(snapshot, configuration, { ...memory, limitMax }, true).actions.map(actionText);
-    if (flags.json) print(JSON.stringify({ version: 1, actions }));
+    if (flags.json) printExact(JSON.stringify({ version: 1, actions }));
     else print(actions.join('\n') || 'Nothing: the kernel has what it should.');
     return EXIT.done;
   } finally {

@@ -1,5 +1,7 @@
 /** Standard output and standard error: everything that a command prints goes through `print` and `complain`. */
+import type { WriteStream } from 'node:tty';
 import { printableLines } from '../system/printable.ts';
+import { fold, MARKS, tableText, WHOLE } from './fold.ts';
 
 /** Codes of SGR, ECMA-48 8.3.117: on and off. */
 const SGR = {
@@ -21,8 +23,6 @@ const COLOURED = process.stdout.isTTY === true && !process.env['NO_COLOR'];
  */
 const FIRST_MARK = 0xdc00;
 const mark = (code: number): string => String.fromCharCode(FIRST_MARK + code);
-const MARKS = /(?<![\ud800-\udbff])[\udc00-\udc3f]/g;
-
 const paint =
   (name: Colour) =>
   (text: string): string =>
@@ -37,19 +37,32 @@ export const colours: Readonly<Record<Colour, (text: string) => string>> = {
   cyan: paint('cyan'),
 };
 
-/** The text without its colours. */
-export const uncoloured = (text: string): string => text.replace(MARKS, '');
+/** A command to paste: on a line of its own, it is never folded. */
+export const commandLine = (text: string): string => (process.stdout.isTTY ? WHOLE + text : text);
 
-/** As it is written: unfit characters escaped, colours as SGR. */
-export function rendered(text: string): string {
-  if (!COLOURED) return printableLines(text);
-  let written = '';
-  let from = 0;
-  for (const { 0: found, index } of text.matchAll(MARKS)) {
-    written += `${printableLines(text.slice(from, index))}\u001b[${found.charCodeAt(0) - FIRST_MARK}m`;
-    from = index + 1;
-  }
-  return written + printableLines(text.slice(from));
+type Output = NodeJS.WriteStream & Partial<Pick<WriteStream, 'columns'>>;
+
+/** Cells in a line of the terminal; null: none is there, and nothing is folded or cut. */
+const widthOfOutput = ({ isTTY, columns }: Output): number | null => (isTTY && columns ? columns : null);
+
+/** Unfit characters escaped; on a terminal the marks stay, which no text from outside can hold. */
+function escaped(text: string, { isTTY }: Output): string {
+  if (!isTTY) return printableLines(text);
+  const marks = text.match(MARKS) ?? [];
+  return text
+    .split(MARKS)
+    .map((part, at) => printableLines(part) + (marks[at] ?? ''))
+    .join('');
+}
+
+const asSgr = (text: string): string =>
+  text.replace(MARKS, (found) => (found === WHOLE ? '' : `\u001b[${found.charCodeAt(0) - FIRST_MARK}m`));
+
+/** As it is written: unfit characters escaped, no line wider than the terminal, colours as SGR. */
+export function rendered(text: string, output: Output = process.stdout): string {
+  const width = widthOfOutput(output);
+  const safe = escaped(text, output);
+  return asSgr(width === null ? safe : fold(safe, width));
 }
 
 /** On standard output, with a line feed at the end. */
@@ -57,27 +70,22 @@ export function print(text: string): void {
   process.stdout.write(`${rendered(text)}\n`);
 }
 
-/** On standard error, likewise. */
-export function complain(text: string): void {
-  process.stderr.write(`${printableLines(text)}\n`);
+/** For programs: JSON and scripts, whose lines are never folded. */
+export function printExact(text: string): void {
+  process.stdout.write(`${printableLines(text)}\n`);
 }
 
-/** Columns as wide as their widest cell; the last one as it is. Lengths are those without colour. */
-export function table(
-  rows: readonly (readonly string[])[],
-  paintCell = (text: string, _column: number, _row: number) => text,
-): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  );
-  return rows
-    .map((row, at) =>
-      row
-        .map((cell, column) =>
-          paintCell(column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0), column, at),
-        )
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+/** On standard error, as `print` does. */
+export function complain(text: string): void {
+  process.stderr.write(`${rendered(text, process.stderr)}\n`);
 }
+
+/**
+ * As wide as the terminal at most. `drop`: titles of columns that it does without where they have no room, the first to go
+ * first; the last column is wrapped.
+ */
+export const table = (
+  rows: readonly (readonly string[])[],
+  paintCell = (text: string, _title: string, _row: number) => text,
+  drop: readonly string[] = [],
+): string => tableText(rows, { width: widthOfOutput(process.stdout), drop, paint: paintCell });

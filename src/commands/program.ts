@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { printableLines } from '../system/printable.ts';
 import { PACKAGE_ROOT } from '../system/root.ts';
 import { LOG_TARGETS } from '../system/logger.ts';
 import { EXIT } from './exit.ts';
@@ -10,7 +9,7 @@ import { registerIpMptcp } from './ipmptcp/registration.ts';
 import { teach } from './help.ts';
 import { enterNetns } from './netns.ts';
 import { JSON_LINES, JSON_OPTION, NETNS_OPTION } from './options.ts';
-import { print, rendered } from './print.ts';
+import { print, printExact, rendered } from './print.ts';
 
 /** Commands are loaded when they are called: none waits for the parts of another. */
 export function program(setCode: (code: number) => void): Command {
@@ -20,7 +19,7 @@ export function program(setCode: (code: number) => void): Command {
     .showSuggestionAfterError()
     .configureOutput({
       writeOut: (text) => void process.stdout.write(rendered(text)),
-      writeErr: (text) => void process.stderr.write(printableLines(text)),
+      writeErr: (text) => void process.stderr.write(rendered(text, process.stderr)),
     })
     .exitOverride();
 
@@ -46,6 +45,7 @@ export function program(setCode: (code: number) => void): Command {
   root
     .command('explain <interface>')
     .description('why an uplink is as it is, step by step, and what to do')
+    .option('-v, --verbose', 'each rule that does not match, and why')
     .option(...JSON_OPTION)
     .option(...NETNS_OPTION)
     .option('--config <file>', 'the rules to go by where no daemon runs')
@@ -118,7 +118,9 @@ export function program(setCode: (code: number) => void): Command {
     .description('which version this is')
     .option(...JSON_OPTION)
     .action((flags: { readonly json?: boolean }) =>
-      print(flags.json ? JSON.stringify({ version: 1, multihomed: packageVersion() }) : version()),
+      flags.json
+        ? printExact(JSON.stringify({ version: 1, multihomed: packageVersion() }))
+        : print(version()),
     );
 
   // "run" manages another namespace from its own.

@@ -6,7 +6,7 @@ import { restartCommand, startCommand } from '../system/unit.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { openNamespace, readStatus, refuseConfig, type Namespace } from './namespace.ts';
-import { colours, print, table } from './print.ts';
+import { colours, print, printExact, table } from './print.ts';
 
 export async function statusCommand(
   name: string | undefined,
@@ -18,7 +18,7 @@ export async function statusCommand(
     const status = await readStatus(namespace, () => configurationOrExit(load));
     if (status.daemon) refuseConfig(flags.config);
     const uplinks = name === undefined ? status.uplinks : await uplinksOf(name, status, namespace);
-    if (flags.json) print(JSON.stringify({ ...status, uplinks }));
+    if (flags.json) printExact(JSON.stringify({ ...status, uplinks }));
     else print(statusText({ ...status, uplinks }));
     return EXIT.done;
   } finally {
@@ -82,16 +82,24 @@ function uplinksText(uplinks: readonly UplinkDocument[]): string {
       : uplink.table === null
         ? 'main'
         : `${uplink.table}`,
-    printable(uplink.reason),
+    reasonCell(uplink),
   ]);
   const head = ['INTERFACE', 'ADDRESS', 'STATE', 'ENDPOINT', 'GATEWAY', 'TABLE', 'REASON'];
-  const text = table([head, ...rows], (cell, column, row) =>
-    row === 0 ? colours.bold(cell) : column === 2 ? paintState(cell) : cell,
-  );
+  const text = table([head, ...rows], paintCell, DROPPED);
   return hidden === 0
     ? text
     : `${text}\n${colours.dim(`${hidden} more ${hidden === 1 ? 'address is' : 'addresses are'} ignored; --json has them`)}`;
 }
+
+/** Nothing where it would repeat the columns GATEWAY and STATE. */
+const reasonCell = ({ state, gateway, reason }: UplinkDocument): string =>
+  state === 'active' && reason === `default route through ${gateway}` ? '' : printable(reason);
+
+/** What a narrow terminal does without; `explain` and `--json` have it. */
+const DROPPED = ['TABLE', 'ENDPOINT', 'GATEWAY'];
+
+const paintCell = (cell: string, title: string, row: number): string =>
+  row === 0 ? colours.bold(cell) : title === 'STATE' ? paintState(cell) : cell;
 
 function paintState(cell: string): string {
   const state = cell.trim();

@@ -20,7 +20,7 @@ import { FIRST_VIEW, press, type View } from '../watch/view.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
 import { openNamespace, readStatus, type Namespace } from './namespace.ts';
-import { print } from './print.ts';
+import { print, printExact } from './print.ts';
 import { onReaderGone } from './reader.ts';
 
 export interface WatchFlags {
@@ -99,7 +99,7 @@ async function onPaper(reader: Reader, { interval, json }: WatchFlags): Promise<
     return Promise.resolve({
       step: async () => {
         const model = await reader.model();
-        if (json) print(JSON.stringify(watchDocument(model, new Date())));
+        if (json) printExact(JSON.stringify(watchDocument(model, new Date())));
         else print(`${frame(model, FIRST_VIEW, { columns, rows: null }, style).text.join('\n')}\n`);
       },
       close: () => undefined,
