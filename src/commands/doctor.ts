@@ -1,12 +1,14 @@
-/** `multihomed doctor`: what is wrong with the host, and the command that mends it. */
+/** `multihomed doctor`: what is wrong with the host, and the command that fixes it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { askOrNot } from '../control/client.ts';
+import type { StatusDocument } from '../control/document.ts';
 import { NoMptcpError } from '../daemon/kernel.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { readConfiguration } from '../doctor/facts/configuration.ts';
 import { findingDocument, worstOf, type FindingDocument, type Severity } from '../doctor/finding.ts';
 import { gather } from '../doctor/gather.ts';
-import { parsePeer } from '../doctor/peer.ts';
+import { parsePeer, resolvePeer } from '../doctor/peer.ts';
 import { reportText, writeReport } from '../doctor/report.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { printable } from '../system/printable.ts';
@@ -41,17 +43,22 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
       EXIT.usage,
       `--peer takes HOST:PORT or [ADDRESS]:PORT, not ${JSON.stringify(flags.peer)}`,
     );
-  const configuration = await readConfiguration(flags.config === undefined ? {} : { config: flags.config });
-  const rules = configuration.loaded ?? NO_RULES;
+  const target = peer && (await resolvePeer(peer));
+  if (peer && typeof target === 'string')
+    throw new CommandError(EXIT.usage, `--peer: ${peer.host} cannot be resolved: ${target}`);
   const namespace = await namespaceOrNull();
   try {
+    // What counts is what the daemon goes by.
+    const config = flags.config ?? (namespace && (await daemonConfig(namespace)));
+    const configuration = await readConfiguration(config === null ? {} : { config });
+    const rules = configuration.loaded ?? NO_RULES;
     const looked = namespace && {
       ...(await look(namespace, rules)),
       route: namespace.kernel.route,
       socket: namespace.folder.socket,
       configuration: rules,
     };
-    const facts = await gather({ configuration, looked, peer });
+    const facts = await gather({ configuration, looked, target: typeof target === 'string' ? null : target });
     const findings = diagnose(facts);
     const written = flags.report === undefined ? null : flags.report === true ? nameNow() : flags.report;
     if (written !== null) {
@@ -66,6 +73,12 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
   } finally {
     namespace?.kernel.close();
   }
+}
+
+/** The file that a running daemon was given by --config; null: none runs, or it goes by the system's configuration. */
+async function daemonConfig({ folder }: Namespace): Promise<string | null> {
+  const { answer } = await askOrNot<StatusDocument>(folder.socket, { ask: 'status' });
+  return answer?.daemon?.config ?? null;
 }
 
 /** Without MPTCP there is nothing to ask; that is a finding, and not the end. */

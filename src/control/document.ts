@@ -33,6 +33,8 @@ export interface StatusDocument {
     readonly resting: boolean;
     readonly dryRun: boolean;
     readonly overruns: number;
+    /** The file named by --config; null: the system's configuration. */
+    readonly config?: string | null;
   } | null;
   /** A daemon that listens and does not answer; the kernel was read in its place. */
   readonly silent: { readonly pid: number | null } | null;

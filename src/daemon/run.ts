@@ -129,7 +129,8 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   };
   const status = (): object => {
     const { resting } = seen().memory;
-    const daemon = { pid: process.pid, resting, dryRun: options.dryRun, overruns };
+    const config = options.load.config === undefined ? null : resolve(options.load.config);
+    const daemon = { pid: process.pid, resting, dryRun: options.dryRun, overruns, config };
     return statusDocument(seen(), daemon, problems.look(configuration.limits));
   };
   const readAnew = async (always: boolean): Promise<string> => {

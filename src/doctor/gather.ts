@@ -13,17 +13,17 @@ import { findManagers } from './facts/processes.ts';
 import { readSysctls } from './facts/sysctl.ts';
 import { readView, type Looked } from './facts/view.ts';
 import type { ConfigurationFacts, ConnectionFacts, Facts, View } from './facts.ts';
-import { tryPeer, type Peer } from './peer.ts';
+import { tryPeer, type Target } from './peer.ts';
 
 export interface Sources {
   readonly configuration: ConfigurationFacts;
   /** null: the kernel has no path manager. */
   readonly looked: Looked | null;
-  /** Whom to connect to over each uplink; null: nobody. */
-  readonly peer: Peer | null;
+  /** What to connect to over each uplink; null: nothing. */
+  readonly target: Target | null;
 }
 
-export async function gather({ configuration, looked, peer }: Sources): Promise<Facts> {
+export async function gather({ configuration, looked, target }: Sources): Promise<Facts> {
   const unread: string[] = [];
   const view = looked && (await readView(looked));
   const interfaces =
@@ -42,7 +42,7 @@ export async function gather({ configuration, looked, peer }: Sources): Promise<
     hooks: configuration.loaded ? findRefusedHooks(configuration.loaded.hooks.path, unread) : [],
     // Before connections of our own are counted.
     counters: readCounters(unread),
-    connections: refused === null && view ? await connect(view, peer, unread) : [],
+    connections: refused === null && view ? await connect(view, target, unread) : [],
     unread,
   };
 }
@@ -58,10 +58,13 @@ function trySocket(): string | null {
   }
 }
 
-async function connect(view: View, peer: Peer | null, unread: string[]): Promise<ConnectionFacts[]> {
+async function connect(view: View, target: Target | null, unread: string[]): Promise<ConnectionFacts[]> {
   const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
   try {
-    return [await tryLoopback(diag, view.snapshot), ...(peer ? await tryPeer(diag, peer, view, unread) : [])];
+    return [
+      await tryLoopback(diag, view.snapshot),
+      ...(target ? await tryPeer(diag, target, view, unread) : []),
+    ];
   } finally {
     diag.close();
   }

@@ -12,6 +12,11 @@ export interface Peer {
   readonly port: number;
 }
 
+export interface Target {
+  readonly peer: Peer;
+  readonly addresses: ReadonlyMap<Family, string>;
+}
+
 /** `HOST:PORT`, `[2001:db8::1]:22`; null: neither. */
 export function parsePeer(text: string): Peer | null {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
@@ -22,11 +27,10 @@ export function parsePeer(text: string): Peer | null {
 
 export async function tryPeer(
   diag: Requester,
-  peer: Peer,
+  { peer, addresses }: Target,
   view: View,
   unread: string[],
 ): Promise<ConnectionFacts[]> {
-  const addresses = await resolve(peer.host, unread);
   const active = view.plan.uplinks.filter((uplink) => uplink.state === 'active');
   const name = isIP(peer.host) === 6 ? `[${peer.host}]:${peer.port}` : `${peer.host}:${peer.port}`;
   const attempts = active.flatMap((uplink) => {
@@ -60,15 +64,17 @@ const others = (uplink: Uplink, active: readonly Uplink[]): string[] =>
     )
     .flatMap(({ address }) => (address === null ? [] : [address]));
 
-async function resolve(host: string, unread: string[]): Promise<ReadonlyMap<Family, string>> {
-  const found = new Map<Family, string>();
+/** One address of each family that the host's name has. @returns what the resolver answered where it has none */
+export async function resolvePeer(peer: Peer): Promise<Target | string> {
+  const addresses = new Map<Family, string>();
   try {
-    for (const { address, family } of await lookup(host, { all: true })) {
+    for (const { address, family } of await lookup(peer.host, { all: true })) {
       const name: Family = family === 6 ? 'ipv6' : 'ipv4';
-      if (!found.has(name)) found.set(name, address);
+      if (!addresses.has(name)) addresses.set(name, address);
     }
   } catch (error) {
-    unread.push(`${host} could not be resolved (${(error as NodeJS.ErrnoException).code}).`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code ?? message;
   }
-  return found;
+  return { peer, addresses };
 }

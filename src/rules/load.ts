@@ -48,7 +48,7 @@ export async function loadConfiguration(
   warnings.push(...shadowed.map(shadowText), ...sharedTables(all));
   if (all.length === 0) {
     const where = config ?? `${etc}/config.yaml, ${etc}/rules.d or ${usr}/rules.d`;
-    warnings.push(`there is no rule in ${where}: no interface is used`);
+    warnings.push(nothingManaged(where, config ?? `${etc}/config.yaml`));
   }
   return { rules: all, limits, hooks, files: found.files.map(({ file }) => file), warnings };
 }
@@ -81,6 +81,10 @@ function checkTwice(
     }
   }
 }
+
+/** What a host without rules is told, by every command; `file`: where a rule may be written. */
+export const nothingManaged = (where: string, file: string): string =>
+  `nothing is managed: there is no rule in ${where}; write one into ${file}, for example  rules: { "en*|eth*|wl*": subflow }`;
 
 /** A glob that is wrong has its problem already. */
 function canonical(text: string): string {

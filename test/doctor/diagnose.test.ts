@@ -1,6 +1,7 @@
 /** Facts in, findings out: each fact that is wrong has its sentence, its severity and its command. */
 import { describe, expect, test } from 'vitest';
 import { worstOf } from '../../src/doctor/finding.ts';
+import { EMPTY_MEMORY } from '../../src/plan/memory.ts';
 import { diagnosis, holds } from './case.ts';
 import { defaultRoute, policyRule, snapshot, type Spoilt } from './facts.ts';
 
@@ -117,6 +118,61 @@ holds([
     'limits',
     'fault',
     "sed -i -e '3c\\  subflows: 1 # few' /etc/multihomed/config.yaml",
+  ],
+  [
+    'limits that an administrator lowered under auto',
+    {
+      snapshot: { limits: { subflows: 0, addAddrAccepted: 0 } },
+      view: {
+        memory: { ...EMPTY_MEMORY, raised: { subflows: { from: 2, before: 2, to: 8, theirs: true } } },
+      },
+    },
+    'limits',
+    'fault',
+    'ip mptcp limits set subflows 1',
+  ],
+  [
+    'limits at the most of the kernel',
+    {
+      snapshot: { limits: { subflows: 0, addAddrAccepted: 0 } },
+      view: {
+        memory: { ...EMPTY_MEMORY, raised: { subflows: { from: 0, before: 0, to: 0, granted: true } } },
+      },
+    },
+    'limits',
+    'fault',
+    null,
+  ],
+  [
+    'addresses that peers announced and that were not used',
+    {
+      snapshot: { limits: { subflows: 2, addAddrAccepted: 0 } },
+      facts: { counters: new Map([['AddAddr', 3]]) },
+    },
+    'limits-announced',
+    'note',
+    null,
+  ],
+  [
+    'joins without an answer',
+    {
+      facts: {
+        counters: new Map([
+          ['MPJoinSynTx', 5],
+          ['MPJoinSynAckRx', 3],
+        ]),
+      },
+    },
+    'counter-join-unanswered',
+    'note',
+    null,
+  ],
+  [
+    'router advertisements that a router ignores',
+    { sysctls: { 'ipv6.conf.eth1.forwarding': '1', 'ipv6.conf.eth1.accept_ra': '1' } },
+    'accept-ra:eth1',
+    'warning',
+    'sysctl -w net.ipv6.conf.eth1.accept_ra=2',
   ],
   [
     'limits will be raised',

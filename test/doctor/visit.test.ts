@@ -115,3 +115,19 @@ test('a report is written once, for root alone', async ({ lab }) => {
   const again = await command(lab.host, ['doctor', '--report', file, '--config', daemon.config]);
   expect(again).toMatchObject({ code: 64, stderr: expect.stringContaining('nothing is ever overwritten') });
 });
+
+test('without --config it reads what the running daemon was given', async ({ lab }) => {
+  const daemon = await lab.daemon({ eth0: 'subflow' });
+  const { stdout } = await command(lab.host, ['doctor', '--json']);
+  const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+  expect(findings.find(({ id }) => id === 'configuration')?.text).toContain('1 rule in 1 file');
+  expect((await daemon.status())?.daemon?.config).toBe(daemon.config);
+});
+
+test('a peer that cannot be resolved is an error', async ({ lab }) => {
+  const { code, stderr } = await command(lab.host, ['doctor', '--peer', 'nowhere.invalid:22']);
+  expect({ code, stderr }).toEqual({
+    code: 64,
+    stderr: expect.stringContaining('--peer: nowhere.invalid cannot be resolved: E'),
+  });
+});

@@ -85,7 +85,7 @@ describe('which files', () => {
       path: ['/etc/multihomed/hooks.d', '/usr/lib/multihomed/hooks.d'],
     });
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toContain('no interface is used');
+    expect(warnings[0]).toContain('nothing is managed');
   });
 
   test.each(['', '# nothing\n', '---\n', 'rules:\n', 'null', '\uFEFF'])(

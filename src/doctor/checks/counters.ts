@@ -67,11 +67,17 @@ const TELLINGS: readonly Telling[] = [
     rest: 'failed at its proof of identity: something on the way changes MPTCP options',
   },
   {
-    id: 'join-failed',
+    id: 'join-bind',
     // MPJoinSynTxCreatSkErr is left out: every server's connection that is not accepted yet counts there.
-    counters: ['MPJoinSynTxBindErr', 'MPJoinSynTxConnectErr'],
+    counters: ['MPJoinSynTxBindErr'],
     thing: 'join',
-    rest: 'from here failed before anything was sent (address, device or route was missing)',
+    rest: 'from here failed before anything was sent: the address or the device of the endpoint was missing',
+  },
+  {
+    id: 'join-failed',
+    counters: ['MPJoinSynTxConnectErr'],
+    thing: 'join',
+    rest: 'from here failed before anything was sent: there was no route to the peer from the address of the endpoint',
   },
   {
     id: 'announcement-dropped',
@@ -93,6 +99,15 @@ const TELLINGS: readonly Telling[] = [
   },
 ];
 
+/** One that was sent just now counts too: it is a note. */
+function unanswered(counters: ReadonlyMap<string, number>): Finding[] {
+  const sent = counters.get('MPJoinSynTx') ?? 0;
+  const missing = sent - (counters.get('MPJoinSynAckRx') ?? 0);
+  if (missing <= 0) return [];
+  const text = `${missing} of ${count(sent, 'join')} from here got no answer, or a refusal: the path or something on it does not let MP_JOIN through, or the peer takes no more subflows (MPJoinSynTx, MPJoinSynAckRx).`;
+  return [finding('note', 'counter-join-unanswered', text)];
+}
+
 export function checkCounters({ counters }: Facts): Finding[] {
   if (!counters) return [];
   const findings = TELLINGS.flatMap(({ id, counters: names, thing, rest }): Finding[] => {
@@ -101,6 +116,7 @@ export function checkCounters({ counters }: Facts): Finding[] {
     if (sum === 0) return [];
     return [finding('note', `counter-${id}`, `${count(sum, thing)} ${rest} (${told.join(', ')}).`)];
   });
+  findings.push(...unanswered(counters));
   if (findings.length > 0) return findings;
   return [finding('ok', 'counters', 'The kernel has counted no refused join, failed join or fallback.')];
 }

@@ -27,7 +27,20 @@ export function checkLimits({ view, configuration, counters }: Facts): Finding[]
       : setting !== 'leave' && view.daemon === null && (setting.subflows ?? 0) >= now;
   if (now > limits.subflows && !willRaise) {
     const text = `One connection may have ${count(limits.subflows, 'extra subflow')}, and the uplinks that are up need ${now}: the others stay idle`;
-    if (setting === 'auto') return [finding('fault', 'limits', `${text}; the kernel takes no higher limit.`)];
+    const remedy = [{ argv: ['ip', 'mptcp', 'limits', 'set', 'subflows', `${now}`] }];
+    if (setting === 'auto') {
+      const raised = view.memory.raised.subflows;
+      return raised?.to === limits.subflows && raised.theirs !== true
+        ? [finding('fault', 'limits', `${text}; this kernel takes no more than ${limits.subflows}.`)]
+        : [
+            finding(
+              'fault',
+              'limits',
+              `${text}; an administrator or another program set the limit, and the daemon leaves it so.`,
+              remedy,
+            ),
+          ];
+    }
     if (setting !== 'leave' && setting.subflows !== null)
       return [
         finding(
@@ -37,7 +50,6 @@ export function checkLimits({ view, configuration, counters }: Facts): Finding[]
           replaceScalar(configuration.texts, loaded.files, ['limits', 'subflows'], `${now}`),
         ),
       ];
-    const remedy = [{ argv: ['ip', 'mptcp', 'limits', 'set', 'subflows', `${now}`] }];
     return [
       finding(
         'fault',

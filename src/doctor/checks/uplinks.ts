@@ -57,6 +57,7 @@ export function checkUplinks({ view, configuration, sysctls }: Facts): Finding[]
     ...daemon(view),
     ...nothingSelected(view, configuration),
     ...disabledIpv6(view, sysctls),
+    ...ignoredRouters(view, sysctls),
     ...findings,
   ];
 }
@@ -134,7 +135,8 @@ function daemon({ daemon: status, silent, systemd, plan }: View): Finding[] {
 }
 
 function nothingSelected({ plan }: View, { loaded }: Facts['configuration']): Finding[] {
-  if (!loaded || plan.selected.some(({ rule }) => !rule.ignore)) return [];
+  // Without any rule the configuration's own warning says so.
+  if (!loaded || loaded.rules.length === 0 || plan.selected.some(({ rule }) => !rule.ignore)) return [];
   const where = loaded.files[0] ?? '/etc/multihomed/config.yaml';
   return [
     finding(
@@ -143,6 +145,23 @@ function nothingSelected({ plan }: View, { loaded }: Facts['configuration']): Fi
       `No rule selects an interface of this host; "multihomed explain INTERFACE" says why, and ${where} is where to add one.`,
     ),
   ];
+}
+
+/** ip-sysctl: an interface that forwards ignores router advertisements where accept_ra is 1. */
+function ignoredRouters({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
+  return plan.selected
+    .filter(({ rule }) => !rule.ignore && rule.families.includes('ipv6'))
+    .filter(({ link }) =>
+      ['forwarding', 'accept_ra'].every((key) => sysctls.get(`ipv6.conf.${link.name}.${key}`) === '1'),
+    )
+    .map(({ link }) =>
+      withSysctl(
+        'warning',
+        `accept-ra:${link.name}`,
+        `Router advertisements on ${link.name} are ignored, because this host forwards IPv6 and accept_ra is 1: an IPv6 address or default route from there goes when it expires.`,
+        setSysctl(['net', 'ipv6', 'conf', link.name, 'accept_ra'], 2),
+      ),
+    );
 }
 
 /** Switched off on an interface on which the rules would use it. */
