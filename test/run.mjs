@@ -125,7 +125,11 @@ try {
   if (root && why === null && as !== 'root') {
     const whyNot = forbidden(asNobody) ?? unreadable();
     const rest = given.filter((each) => !each.startsWith('--coverage'));
-    const args = ['--passWithNoTests', ...(chosen ? [] : ['test/kernel', 'test/native']), ...rest];
+    const args = [
+      '--passWithNoTests',
+      ...(chosen ? [] : ['test/kernel', 'test/native', 'test/installed']),
+      ...rest,
+    ];
     if (whyNot === null) {
       console.log('\nOnce more as an ordinary user, in a user namespace:');
       runs.push(run('user', asNobody, { where: `${STAND}/tree`, node: `${STAND}/node`, args }));

@@ -19,6 +19,16 @@ const blocks = (language: string): string[] =>
     found === language ? [text] : [],
   );
 
+/** For a title: the first line of each, and the text. */
+const titled = (texts: readonly string[]): (readonly [string, string])[] =>
+  texts.map((text) => [
+    text
+      .replace(/^#!.*\n/, '')
+      .split('\n')[0]!
+      .trim(),
+    text,
+  ]);
+
 const WORK = '/usr/share/multihomed-work';
 const RECORD = `${WORK}/record`;
 
@@ -56,17 +66,14 @@ describe('README', () => {
     expect(Object.keys(PACKAGE.scripts)).toEqual(expect.arrayContaining(['demo', 'test']));
   });
 
-  test.for(blocks('yaml').map((text) => [text] as const))(
-    'the rules are valid: %s',
-    async ([text], { host }) => {
-      host.write('/etc/multihomed/config.yaml', text);
-      const { code, stderr } = await host.multihomed('check');
-      expect([code, stderr]).toEqual([0, '']);
-    },
-  );
+  test.for(titled(blocks('yaml')))('the rules are valid: %s', async ([, text], { host }) => {
+    host.write('/etc/multihomed/config.yaml', text);
+    const { code, stderr } = await host.multihomed('check');
+    expect([code, stderr]).toEqual([0, '']);
+  });
 
-  test('the block of Install installs everything that it names', async ({ host }) => {
-    const [, install = ''] = blocks('sh');
+  test('the blocks of Install install everything that they name, and remove it', async ({ lab, host }) => {
+    const [, install = '', uninstall = ''] = blocks('sh');
     const { code, stderr, stdout } = await host.shell(STAND_INS + install, PROJECT);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toContain('endpoint add 10.0.0.2 dev eth0 subflow');
@@ -87,24 +94,31 @@ describe('README', () => {
       'bash -n /etc/bash_completion.d/multihomed; systemd-analyze verify --man=no /etc/systemd/system/multihomed.service',
     );
     expect([rest.code, rest.stderr]).toEqual([0, '']);
+    const owned = await host.multihomed('run', '--once');
+    expect([owned.code, lab.host.endpoints()]).toEqual([0, expect.arrayContaining([expect.anything()])]);
+    const removed = await host.shell(STAND_INS + uninstall);
+    expect([removed.code, removed.stderr, lab.host.endpoints(), lab.host.rules()]).toEqual([0, '', [], []]);
+    const there = [...copies.map(([, to]) => to), '/usr/lib/multihomed', '/etc/bash_completion.d/multihomed'];
+    expect(there.filter((name) => host.has(name))).toEqual([]);
+    expect(host.read(RECORD).trim().split('\n').slice(3)).toEqual([
+      'systemctl disable --now multihomed',
+      'npm uninstall --global --prefix /usr multihomed',
+    ]);
   });
 });
 
 const MANUAL = examples('multihomed.8', 'EXAMPLES');
 
-test.for(MANUAL.map((text) => [text] as const))(
-  'multihomed(8): the example runs: %s',
-  async ([text], { host }) => {
-    const isScript = /^(until|for|if)/.test(text);
-    // The script waits for an active uplink.
-    if (isScript) await line(host, 'multihomed run --once');
-    for (const each of isScript ? [text] : text.split('\n')) await line(host, each);
-  },
-);
+test.for(titled(MANUAL))('multihomed(8): the example runs: %s', async ([, text], { host }) => {
+  const isScript = /^(until|for|if)/.test(text);
+  // The script waits for an active uplink.
+  if (isScript) await line(host, 'multihomed run --once');
+  for (const each of isScript ? [text] : text.split('\n')) await line(host, each);
+});
 
-test.for(examples('multihomed-hooks.7', 'EXAMPLES').map((text) => [text] as const))(
+test.for(titled(examples('multihomed-hooks.7', 'EXAMPLES')))(
   'multihomed-hooks(7): the example is run as a hook: %s',
-  async ([text], { host }) => {
+  async ([, text], { host }) => {
     host.write('/etc/multihomed/hooks.d/10-example', text, 0o755);
     if (host.has('/usr/bin/wall')) host.remove('/usr/bin/wall');
     host.write('/usr/bin/wall', `#!/bin/sh\necho "$*" >>${RECORD}\n`, 0o755);
