@@ -1,4 +1,4 @@
-// The addon: what it exports. It knows sockets; messages are for TypeScript.
+// The addon: what it exports. It knows sockets and processes; messages are for TypeScript.
 #include <napi.h>
 
 #include "error.h"
@@ -6,6 +6,7 @@
 #include "hang_up.h"
 #include "namespace_file.h"
 #include "netlink.h"
+#include "process.h"
 #include "stream_socket.h"
 #include "unix_socket.h"
 
@@ -34,6 +35,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("flock", Napi::Function::New<Flock>(env, "flock"));
   exports.Set("onHangUp", Napi::Function::New<OnHangUp>(env, "onHangUp"));
   exports.Set("executeInNamespace", Napi::Function::New<ExecuteInNamespace>(env, "executeInNamespace"));
+  exports.Set("spawnGroup", Napi::Function::New<SpawnGroup>(env, "spawnGroup"));
+  exports.Set("exitOf", Napi::Function::New<ExitOf>(env, "exitOf"));
+  exports.Set("reap", Napi::Function::New<Reap>(env, "reap"));
   return exports;
 }
 

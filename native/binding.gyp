@@ -15,6 +15,7 @@
         'namespace.cc',
         'namespace_file.cc',
         'netlink.cc',
+        'process.cc',
         'send_queue.cc',
         'stream_socket.cc',
         'unix_socket.cc',

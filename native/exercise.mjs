@@ -201,6 +201,31 @@ async function wrongArguments() {
   closeSync(lock);
 }
 
+/** Children: executed, refused, ended and reaped. */
+async function children() {
+  const shell = openSync('/bin/sh', 'r');
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  for (let i = 0; i < 20; i++) {
+    const child = addon.spawnGroup(shell, ['-c', i % 2 === 0 ? 'exit 3' : 'kill -9 $$'], variables, -1, -1);
+    while (addon.exitOf(child.pid) === null) await sleep(5);
+    assert.deepEqual(
+      addon.exitOf(child.pid),
+      i % 2 === 0 ? { status: 3, signal: null } : { status: null, signal: 9 },
+    );
+    addon.reap(child.pid);
+    assert.throws(() => addon.exitOf(child.pid), CallError);
+    assert.throws(() => addon.reap(child.pid), CallError);
+    closeSync(child.stdout);
+    closeSync(child.stderr);
+  }
+  const folder = openSync('/', 'r');
+  for (const fd of [folder, 9999]) assert.throws(() => addon.spawnGroup(fd, [], [], -1, -1), CallError);
+  assert.throws(() => addon.spawnGroup(shell, ['\0'], [], -1, -1), TypeError);
+  assert.throws(() => addon.spawnGroup(shell, [], [], 0, -1), TypeError);
+  closeSync(folder);
+  closeSync(shell);
+}
+
 /** Environments that end with sockets open, sends under way and events arriving. */
 async function workers() {
   const noise = spawn('sh', ['-c', 'while :; do ip link set lo mtu 60000; ip link set lo mtu 65536; done'], {
@@ -244,6 +269,7 @@ if (isMainThread) {
     throwingCallbacks,
     openingAndClosing,
     wrongArguments,
+    children,
     workers,
   ]) {
     await part();

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from './environment.ts';
-import { endGroup } from './group.ts';
+import { ProcessGroup, type Exit } from './group.ts';
 import type { Identity } from './identity.ts';
 import { OutputBudget } from './output.ts';
+import { SystemError } from '../system/addon.ts';
 
 export interface Execution {
   /** The checked descriptor; this, and no name, is what is executed. */
@@ -32,63 +33,31 @@ const GRACE_AT_STOP = 300;
 /** What is still in the pipes is read for so long after the end; a grandchild may hold them open for ever. */
 const DRAIN = 250;
 
-interface Exit {
-  readonly status: number | null;
-  readonly signal: string | null;
-  readonly error: NodeJS.ErrnoException | null;
-}
-
 /** Runs one program to its end. Children that it leaves in the background are ended at a time-out alone. */
 export async function execute(execution: Execution): Promise<Ending> {
-  const { execa } = await import('execa');
   const { fd, argv, environment, identity, timeout, stop } = execution;
   if (stop.aborted) return { outcome: 'stopped', reason: 'multihomed was told to stop.' };
-  const budget = new OutputBudget(execution.onLine);
-  // The child takes its mask from us when it is forked, which is within the call.
-  const umask = process.umask(0o022);
-  const child = (() => {
-    try {
-      return execa('/proc/self/fd/3', argv, {
-        // The types know descriptors up to 9 by their numbers; any is passed on.
-        stdio: ['ignore', 'pipe', 'pipe', fd as 3],
-        env: { ...environment },
-        extendEnv: false,
-        cwd: '/',
-        // Also for root, since it is what takes the supplementary groups away.
-        ...(process.geteuid?.() === 0 ? { uid: identity.uid, gid: identity.gid } : {}),
-        detached: true,
-        cleanup: false,
-        reject: false,
-        buffer: false,
-        stripFinalNewline: false,
-      });
-    } finally {
-      process.umask(umask);
-    }
-  })();
-  const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
-  const drained = Promise.all(streams.map((stream) => pour(stream, budget)));
-  const settled = child.then((result): Exit => ({
-    status: result.exitCode ?? null,
-    signal: result.signal ?? null,
-    error: result.exitCode === undefined && result.signal === undefined ? errorOf(result) : null,
-  }));
-  // The exit is told before the pipes are closed, which is what `settled` waits for.
-  const exited = new Promise<Exit>((resolve) => {
-    child.once('exit', (status, signal) => resolve({ status, signal, error: null }));
-  });
-  const exit = Promise.race([exited, settled]);
-
-  const cut = await waitOrCut(exit, timeout, stop);
-  if (cut !== null && child.pid !== undefined) {
-    await endGroup(child.pid, cut === 'timed out' ? GRACE : GRACE_AT_STOP);
+  let group: ProcessGroup;
+  try {
+    // Also for root, since it is what takes the supplementary groups away.
+    const become = process.geteuid?.() === 0 ? identity : null;
+    group = new ProcessGroup({ fd, argv, environment, identity: become });
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return { outcome: 'refused', reason: whyNotStarted(error) };
   }
-  const end = await exit;
+  const budget = new OutputBudget(execution.onLine);
+  const streams = [group.stdout, group.stderr];
+  const drained = Promise.all(streams.map((stream) => pour(stream, budget)));
+  const cut = await waitOrCut(group.exited, timeout, stop);
+  if (cut !== null) await group.end(cut === 'timed out' ? GRACE : GRACE_AT_STOP);
+  const exit = await group.exited;
+  group.release();
   await Promise.race([drained, sleep(DRAIN)]);
   for (const stream of streams) stream.destroy();
-  await Promise.all([drained, settled]);
+  await drained;
   budget.close();
-  return ending(cut, end, timeout);
+  return ending(cut, exit, timeout);
 }
 
 type Cut = 'timed out' | 'stopped' | null;
@@ -120,12 +89,7 @@ async function pour(stream: Readable, budget: OutputBudget): Promise<void> {
   lines.end();
 }
 
-function errorOf(result: { readonly cause?: unknown }): NodeJS.ErrnoException {
-  return result.cause instanceof Error ? result.cause : new Error('it could not be started');
-}
-
-function ending(cut: Cut, { status, signal, error }: Exit, timeout: number): Ending {
-  if (error !== null) return { outcome: 'refused', reason: whyNotStarted(error) };
+function ending(cut: Cut, { status, signal }: Exit, timeout: number): Ending {
   if (cut === 'timed out') {
     return {
       outcome: 'timed out',
@@ -139,7 +103,7 @@ function ending(cut: Cut, { status, signal, error }: Exit, timeout: number): End
 }
 
 /** execve(2)'s errors in the words of somebody who wrote a script. */
-function whyNotStarted(error: NodeJS.ErrnoException): string {
+function whyNotStarted(error: SystemError): string {
   switch (error.code) {
     case 'ENOENT':
       return 'not started (ENOENT): the interpreter that its first line names does not exist.';

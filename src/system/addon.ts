@@ -1,4 +1,4 @@
-/** The native addon: sockets that Node does not have. What goes through them is read elsewhere. */
+/** The native addon: sockets and children that Node does not have. What goes through them is read elsewhere. */
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -111,6 +111,31 @@ interface Addon {
   flock(fd: number): boolean;
   onHangUp(fd: number, callback: () => void): boolean;
   executeInNamespace(netns: string, args: readonly string[]): never;
+  spawnGroup(
+    fd: number,
+    argv: readonly string[],
+    environment: readonly string[],
+    uid: number,
+    gid: number,
+  ): SpawnedGroup;
+  exitOf(pid: number): ChildExit | null;
+  reap(pid: number): void;
+}
+
+/** A child of `spawnGroup`. */
+export interface SpawnedGroup {
+  /** Also the number of its process group and session. */
+  readonly pid: number;
+  /** Descriptors of sockets, for `new net.Socket({ fd })`; the caller closes them. */
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+/** How a child ended: one of the two is null. */
+export interface ChildExit {
+  readonly status: number | null;
+  /** Number of the signal, signal(7). */
+  readonly signal: number | null;
 }
 
 export interface PeerCredentials {
@@ -209,4 +234,31 @@ export function onHangUp(fd: number, callback: () => void): boolean {
  */
 export function executeInNamespace(netns: string, args: readonly string[]): never {
   return addon.executeInNamespace(netns, args);
+}
+
+/**
+ * Executes an open file in a session and a process group of its own, with `/` as its folder, mask 022, no input, no signal
+ * ignored or blocked, and the file itself as descriptor 3. Unlike a child of node:child_process it is not reaped when it
+ * exits: until `reap`, its number belongs to its process group and to no other process.
+ * @param environment "NAME=value" each
+ * @param identity null: the caller's user and groups; otherwise without supplementary groups
+ * @throws SystemError ENOENT, EACCES, ... from `execve`, EPERM from `setresuid`, ...
+ */
+export function spawnGroup(
+  fd: number,
+  argv: readonly string[],
+  environment: readonly string[],
+  identity: { readonly uid: number; readonly gid: number } | null,
+): SpawnedGroup {
+  return addon.spawnGroup(fd, argv, environment, identity?.uid ?? -1, identity?.gid ?? -1);
+}
+
+/** How a child of `spawnGroup` ended; null: it runs. It stays to be reaped: waitid(2), WNOWAIT. @throws SystemError */
+export function exitOf(pid: number): ChildExit | null {
+  return addon.exitOf(pid);
+}
+
+/** Frees the number of a child of `spawnGroup` that has ended. @throws SystemError ECHILD: it was reaped before */
+export function reap(pid: number): void {
+  addon.reap(pid);
 }

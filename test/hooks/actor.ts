@@ -11,7 +11,7 @@ import type { HookReport } from '../../src/hooks/runner.ts';
 import { memoryLog } from './memory-log.ts';
 
 export type Request =
-  | { kind: 'hook'; action: HookAction; facts: UplinkFacts | LinkFacts; folder: string }
+  | { kind: 'hook'; action: HookAction; facts: UplinkFacts | LinkFacts; folder: string; timeout: number }
   | { kind: 'shell'; text: string };
 
 export interface Told {
@@ -33,12 +33,12 @@ async function answer(request: Request): Promise<Told | Answered> {
     const { status, stdout, stderr } = spawnSync('sh', ['-c', request.text], { encoding: 'utf8' });
     return { status, stdout, stderr };
   }
-  const { action, facts, folder } = request;
+  const { action, facts, folder, timeout } = request;
   const reports = await runner.run({
     action,
     interface: facts.interface,
     environment: hookEnvironment(action, facts),
-    timeout: 30_000,
+    timeout,
     user: 'root',
     folders: [folder],
   });

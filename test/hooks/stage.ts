@@ -1,6 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -51,7 +59,7 @@ export interface Stage {
   /** Where the shipped hook is. */
   readonly hook: string;
   /** Runs the hook as the daemon would. */
-  tell(action: HookAction, facts: UplinkFacts | LinkFacts): Promise<Told>;
+  tell(action: HookAction, facts: UplinkFacts | LinkFacts, timeout?: number): Promise<Told>;
   /** Runs a shell command inside; what it leaves in the background must not hold its output. */
   shell(text: string): Promise<Answered>;
   /** Runs a shell command until it succeeds; its output. */
@@ -70,6 +78,9 @@ export async function openStage(hook: string, edit = (text: string): string => t
   writeFileSync(installed, edit(readFileSync(installed, 'utf8')));
   chmodSync(installed, 0o755);
   const bundle = join(root, 'actor.mjs');
+  // From there the actor finds the native addon as the shipped bundle does.
+  for (const part of ['package.json', 'native', 'node_modules'])
+    symlinkSync(join(project, part), join(root, part));
   await build({
     entryPoints: [join(project, 'test/hooks/actor.ts')],
     outfile: bundle,
@@ -78,7 +89,7 @@ export async function openStage(hook: string, edit = (text: string): string => t
     format: 'esm',
     logLevel: 'error',
     banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
   });
   // The shell stays as the first process, for it is the one that has to bury the daemons of the others.
@@ -99,7 +110,7 @@ export async function openStage(hook: string, edit = (text: string): string => t
   return {
     root,
     hook: installed,
-    tell: (action, facts) => ask({ kind: 'hook', action, facts, folder }),
+    tell: (action, facts, timeout = 30_000) => ask({ kind: 'hook', action, facts, folder, timeout }),
     shell,
     async until(text) {
       for (;;) {

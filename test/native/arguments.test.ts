@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { flock, mptcpSocket, openNetlink, peerCredentials, sendDatagram } from '../../src/system/addon.ts';
+import {
+  exitOf,
+  flock,
+  mptcpSocket,
+  openNetlink,
+  peerCredentials,
+  reap,
+  sendDatagram,
+  spawnGroup,
+} from '../../src/system/addon.ts';
 import { isPrivate } from './net.ts';
 
 const oddities: unknown[] = [
@@ -40,6 +49,14 @@ describe('arguments of another shape', () => {
     odd((value) => sendDatagram('/', value));
     odd((value) => peerCredentials(value));
     odd((value) => flock(value));
+    odd((value) => exitOf(value));
+    odd((value) => reap(value));
+    odd((value) => spawnGroup(value, [], [], null));
+    odd((value) => spawnGroup(0, value, [], null), [[]]);
+    odd((value) => spawnGroup(0, [value], [], null), ['']);
+    odd((value) => spawnGroup(0, [], [value], null), ['']);
+    odd((value) => spawnGroup(0, [], [], { uid: value, gid: 0 }), [undefined]);
+    odd((value) => spawnGroup(0, [], [], { uid: 0, gid: value }), [undefined]);
     odd((value) => mptcpSocket(value));
     odd((value) => mptcpSocket('ipv4', { netns: value }), [undefined]);
     odd((value) => mptcpSocket('ipv4', { device: value }), [undefined]);

@@ -1,0 +1,62 @@
+/** The number of a hook's process group, and who has it. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, it, vi } from 'vitest';
+import { uplink } from './facts.ts';
+import { missing, openStage, type Stage } from './stage.ts';
+
+// Real programs on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
+
+/** Takes the number of a process as soon as it is free, as the leader of a group; pid_namespaces(7), ns_last_pid. */
+const TAKER = `
+import os, sys, time
+wanted = int(open('/run/leader').read())
+print('waiting', flush=True)
+while True:
+    with open('/proc/sys/kernel/ns_last_pid', 'w') as last: last.write(str(wanted - 1))
+    pid = os.fork()
+    if pid == 0:
+        if os.getpid() != wanted: os._exit(0)
+        os.setsid()
+        print('taken', flush=True)
+        time.sleep(600)
+    if pid == wanted: break
+    os.waitpid(pid, 0)
+print('ended by', os.waitstatus_to_exitcode(os.waitpid(wanted, 0)[1]), flush=True)
+`;
+
+const why = missing({ python3: 'python3' });
+if (why !== null) console.log(`Numbers of process groups are not tested: ${why}.`);
+
+let stage: Stage;
+afterEach(() => stage.end());
+
+async function withHook(body: string): Promise<void> {
+  stage = await openStage('10-journal', () => `#!/bin/sh\necho $$ >/run/leader\n${body}\n`);
+  writeFileSync(join(stage.root, 'taker.py'), TAKER);
+  await stage.shell(`
+    { until [ -s /run/leader ]; do sleep 0.01; done; exec python3 ${stage.root}/taker.py; } >/run/taker.log 2>&1 &`);
+}
+
+it.skipIf(why !== null).each([
+  ['whose leader and group are gone after SIGTERM', 'exec sleep 600'],
+  ['whose child goes after its leader', "(trap 'sleep 0.3; exit' TERM; sleep 600 & wait) & wait"],
+  ['whose child has left the group', 'setsid sleep 600 & exec sleep 600'],
+])('a timed-out hook %s: no other group with that number is sent a signal', async (_, body) => {
+  await withHook(body);
+  const { reports } = await stage.tell('up', uplink(), 1_500);
+  expect(reports.map(({ outcome }) => outcome)).toEqual(['timed out']);
+  // It is free by now, and the taker has it or gets it.
+  await stage.until('grep taken /run/taker.log');
+  // Signals that were sent before the number was taken would have been seen by now.
+  expect((await stage.shell('cat /run/taker.log')).stdout).toBe('waiting\ntaken\n');
+  expect((await stage.shell('kill -0 "$(cat /run/leader)"')).status).toBe(0);
+});
+
+it.skipIf(why !== null)('a hook that has ended keeps no zombie', async () => {
+  await withHook('true');
+  await stage.tell('up', uplink());
+  await stage.until('grep taken /run/taker.log');
+  expect((await stage.shell("ps -eo stat= | grep -c '^Z'")).stdout.trim()).toBe('0');
+});
