@@ -20,6 +20,7 @@ afterEach(() => stage.end());
 /** A system bus, and a read-only /sys, which tells both managers that there is no udev to wait for. */
 async function plugInAtSystem(unpacked = ''): Promise<void> {
   stage = await plugInModem('udhcpc');
+  await stage.shell('ip link set modem0 up');
   // What is only unpacked is shown where its package would have put it, with its rules for the bus.
   if (unpacked !== '')
     await stage.shell(`

@@ -1,20 +1,32 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { quoteWord } from '../../src/system/shell-quote.ts';
-import { modem, plugInModem } from './provider.ts';
+import { modem, plugInModem, type Offer } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
 import { missing, openStage, type Stage } from './stage.ts';
 
-// Real programs on a busy machine.
 const why = missing({ dnsmasq: 'dnsmasq-base', ip: 'iproute2' });
 if (why !== null) console.log(`The DHCP hook is not tested: ${why}.`);
 
 let stage: Stage;
 afterEach(() => stage.end());
 
-async function plugIn(client: string): Promise<void> {
-  stage = await plugInModem(client);
+async function plugIn(client: string, offer?: Offer): Promise<void> {
+  stage = await plugInModem(client, offer);
 }
+
+/** From administratively down to carrier. */
+async function bringUp(): Promise<void> {
+  expect((await stage.shell('ip link show modem0')).stdout).toContain('state DOWN');
+  const { reports } = await stage.tell('device-add', modem());
+  expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
+  await stage.until('ip link show modem0 | grep LOWER_UP');
+}
+
+/** Routes and addresses of the modem, without what changes from run to run. */
+const shown = async (): Promise<string> =>
+  (await stage.shell('ip -4 route show table all; ip -4 -o address show dev modem0; ip link show modem0'))
+    .stdout;
 
 const address = `ip -4 -o address show dev modem0 scope global | grep -o '198\\.51\\.100\\.[0-9]*/24'`;
 
@@ -34,38 +46,93 @@ describe.skipIf(why !== null).each([
   const lacks = why ?? lonely ?? missing({ [client]: debianPackage });
   if (lacks !== null) console.log(`${client} is not tested: ${lacks}.`);
 
-  it.skipIf(lacks !== null)('has an address at link-up, as a backup, and none at link-down', async () => {
-    await plugIn(client);
-    await stage.shell('[ ! -d /var/lib/dhcpcd ] || mount -t tmpfs tmpfs /var/lib/dhcpcd');
-    const resolvers = readFileSync('/etc/resolv.conf', 'utf8');
-    const up = await stage.tell('link-up', modem());
-    expect(up.reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
-    expect(up.lines.join('\n')).toContain(`starting ${client} on modem0`);
-    await stage.until(address);
-    const route = await stage.until('ip -4 route show default | grep .');
-    expect(route).toMatch(/^default via 198\.51\.100\.1 dev modem0 proto dhcp (src \S+ )?metric 700 ?\n$/);
-    const shown = (await stage.shell('ip -4 address show dev modem0')).stdout;
-    expect(/valid_lft (\d+)sec/.exec(shown)?.[1]).toMatch(/^3[56]\d\d$/);
-    expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolvers);
+  it.skipIf(lacks !== null)(
+    'is brought up at device-add, has an address at link-up, as a backup, and none at link-down',
+    async () => {
+      await plugIn(client);
+      const resolvers = readFileSync('/etc/resolv.conf', 'utf8');
+      await bringUp();
+      const up = await stage.tell('link-up', modem());
+      expect(up.reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
+      expect(up.lines.join('\n')).toContain(`starting ${client} on modem0`);
+      await stage.until(address);
+      const route = await stage.until('ip -4 route show default | grep .');
+      expect(route).toMatch(/^default via 198\.51\.100\.1 dev modem0 proto dhcp (src \S+ )?metric 700 ?\n$/);
+      const shown = (await stage.shell('ip -4 address show dev modem0')).stdout;
+      expect(/valid_lft (\d+)sec/.exec(shown)?.[1]).toMatch(/^3[56]\d\d$/);
+      expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolvers);
 
-    const pid = await stage.until(pidOf[client] ?? '');
+      const pid = await stage.until(pidOf[client] ?? '');
+      await stage.tell('link-up', modem());
+      expect(await stage.until(pidOf[client] ?? '')).toBe(pid);
+
+      const down = await stage.tell('link-down', modem());
+      expect(down.reports.map(({ outcome }) => outcome)).toEqual(['done']);
+      await stage.until(`! kill -0 ${pid.trim()} 2>/dev/null`);
+      expect((await stage.shell(address)).stdout).toBe('');
+      expect((await stage.shell('ip -4 route show')).stdout).toBe('');
+    },
+  );
+
+  it.skipIf(lacks !== null)(
+    'takes no routes and no small MTU from the server, whatever it forces',
+    async () => {
+      const halves = '0.0.0.0/1,198.51.100.1,128.0.0.0/1,198.51.100.1,0.0.0.0/0,198.51.100.1';
+      const forced = [121, 249].map((option) => `--dhcp-option-force=${option},${halves}`);
+      await plugIn(client, { options: [...forced, '--dhcp-option-force=26,68'] });
+      await bringUp();
+      await stage.tell('link-up', modem());
+      await stage.until(address);
+      await stage.until('ip -4 route show default | grep .');
+      expect(await shown()).not.toMatch(/0\.0\.0\.0\/1|128\.0\.0\.0\/1/);
+      expect((await stage.shell('ip -4 route show default')).stdout).toMatch(
+        /^default [^\n]* metric 700 ?\n$/,
+      );
+      expect(await shown()).toContain('mtu 1500 ');
+      expect(await shown()).not.toContain('mtu 68');
+    },
+  );
+
+  it.skipIf(lacks !== null)('takes an MTU that a path can have, for the route alone', async () => {
+    await plugIn(client, { options: ['--dhcp-option-force=26,1400'] });
+    await bringUp();
     await stage.tell('link-up', modem());
-    expect(await stage.until(pidOf[client] ?? '')).toBe(pid);
+    await stage.until('ip -4 route show default | grep "metric 700 mtu 1400"');
+    expect(await shown()).toContain('mtu 1500 ');
+  });
 
-    const down = await stage.tell('link-down', modem());
-    expect(down.reports.map(({ outcome }) => outcome)).toEqual(['done']);
-    await stage.until(`! kill -0 ${pid.trim()} 2>/dev/null`);
-    expect((await stage.shell(address)).stdout).toBe('');
-    expect((await stage.shell('ip -4 route show')).stdout).toBe('');
+  it.skipIf(lacks !== null).each<[string, Offer, string]>([
+    [
+      'netmask that takes in half of the Internet',
+      { options: ['--dhcp-option-force=1,128.0.0.0'] },
+      'a netmask of less than 8 bits',
+    ],
+    [
+      'netmask that takes in all of it',
+      { options: ['--dhcp-option-force=1,0.0.0.0'] },
+      'a netmask of less than 8 bits',
+    ],
+    ['address that no host can have', { network: '0.0.1' }, 'an address that no host can have'],
+  ])('refuses a %s', async (_, offer, reason) => {
+    await plugIn(client, offer);
+    await bringUp();
+    await stage.tell('link-up', modem());
+    // What the client does with an answer that its own checks refuse is its own affair.
+    await stage.until(
+      `grep -q "sent ${reason}" /run/multihomed/dhcp/modem0.refused || [ "$(grep -c DHCPOFFER /run/provider.log)" -ge 3 ]`,
+    );
+    expect((await stage.shell('ip -4 -o address show dev modem0; ip -4 route show')).stdout).toBe('');
   });
 });
 
 describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem', () => {
-  it('that somebody gave an address is left alone', async () => {
+  it('that has an address from another program is left alone', async () => {
     await plugIn('udhcpc');
     await stage.shell('ip address add 192.0.2.9/24 dev modem0');
+    expect((await stage.tell('device-add', modem())).lines.join('\n')).toContain('modem0 is left to');
+    expect((await stage.shell('ip link show modem0')).stdout).toContain('state DOWN');
     const { lines } = await stage.tell('link-up', modem());
-    expect(lines.join('\n')).toContain('modem0 is left to somebody who gave it an address');
+    expect(lines.join('\n')).toContain('modem0 is left to the program that gave it an address');
     expect((await stage.shell('ls /run/multihomed/dhcp')).stdout).toBe('');
   });
 
@@ -75,9 +142,12 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
     ['a rule that only looks like a driver', modem({ driver: null, rule: '","driver":"cdc_ether"' })],
   ])('is not %s', async (_, facts) => {
     await plugIn('udhcpc');
-    const { reports, lines } = await stage.tell('link-up', facts);
-    expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
-    expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
+    for (const action of ['device-add', 'link-up'] as const) {
+      const { reports, lines } = await stage.tell(action, facts);
+      expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
+      expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
+    }
+    expect((await stage.shell('ip link show modem0')).stdout).toContain('state DOWN');
     expect((await stage.shell('ls /run/multihomed')).stdout).toBe('');
   });
 

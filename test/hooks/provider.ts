@@ -6,23 +6,41 @@ import { openStage, type Stage } from './stage.ts';
 export const modem = (changes: Partial<LinkFacts> = {}): LinkFacts =>
   link({ interface: 'modem0', driver: 'cdc_ether', ...changes });
 
-/** A modem on one end of a cable, and a provider's DHCP server, Debian's dnsmasq, on the other. */
-export async function plugInModem(client: string): Promise<Stage> {
+export interface Offer {
+  /** The first three bytes of the provider's network and of the addresses in it. */
+  readonly network?: string;
+  /** Further arguments of dnsmasq. */
+  readonly options?: readonly string[];
+}
+
+/** A modem on one end of a cable, administratively down, and a provider's DHCP server on the other. */
+export async function plugInModem(client: string, offer: Offer = {}): Promise<Stage> {
   const stage = await openStage('60-dhcp-modem', (text) =>
     text.replace(/^clients=.*$/m, `clients=${client}`),
   );
   const { status, stderr } = await stage.shell(`
     set -e
+    [ ! -d /var/lib/dhcpcd ] || mount -t tmpfs tmpfs /var/lib/dhcpcd
     ip netns add provider
     ip link add modem0 type veth peer name line0 netns provider
-    ip link set modem0 up
     ip -n provider link set lo up
-    ip -n provider address add 198.51.100.1/24 dev line0
-    ip -n provider link set line0 up
+    ip -n provider link set line0 up`);
+  expect([status, stderr]).toEqual([0, '']);
+  await serve(stage, offer);
+  return stage;
+}
+
+/** Starts the provider's server, Debian's dnsmasq, in place of the one that runs. */
+export async function serve(stage: Stage, { network = '198.51.100', options = [] }: Offer): Promise<void> {
+  const { status, stderr } = await stage.shell(`
+    set -e
+    if [ -s /run/provider.pid ]; then kill -9 "$(cat /run/provider.pid)"; fi
+    rm -f /run/provider.leases
+    ip -n provider address flush dev line0
+    ip -n provider address add ${network}.1/24 dev line0
     ip netns exec provider dnsmasq --conf-file=/dev/null --port=0 --no-ping --interface=line0 --bind-interfaces \\
-      --dhcp-range=198.51.100.50,198.51.100.60,255.255.255.0,1h --dhcp-authoritative --no-daemon \\
-      --dhcp-option=option:dns-server,203.0.113.53 --dhcp-option=option:domain-name,evil.example \\
+      --dhcp-range=${network}.50,${network}.60,255.255.255.0,1h --dhcp-authoritative --no-daemon \\
+      --dhcp-option=option:dns-server,203.0.113.53 --dhcp-option=option:domain-name,evil.example ${options.join(' ')} \\
       --dhcp-leasefile=/run/provider.leases --pid-file=/run/provider.pid >/run/provider.log 2>&1 &`);
   expect([status, stderr]).toEqual([0, '']);
-  return stage;
 }

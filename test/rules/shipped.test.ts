@@ -1,5 +1,6 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { isValid, loadConfiguration } from '../../src/rules/load.ts';
 import { matchRule } from '../../src/rules/match.ts';
 import type { Configuration } from '../../src/rules/rule.ts';
@@ -57,4 +58,13 @@ test.each([
 ])('%s with driver %s: %s', (name, driver, flags) => {
   const { rule } = matchRule(configuration.rules, { name, altnames: [], driver });
   expect(rule === null ? null : rule.ignore ? 'ignore' : rule.flags.join(' ')).toBe(flags);
+});
+
+test('the drivers of the DHCP hook are those of the rule for modems', () => {
+  const rule = parse(readFileSync(`${shipped}50-modem.yaml`, 'utf8')) as {
+    rules: { '*': { driver: string } };
+  };
+  const hook = readFileSync(new URL('../../hooks/60-dhcp-modem', import.meta.url), 'utf8');
+  const [, drivers = ''] = /^drivers='([^']*)'$/m.exec(hook) ?? [];
+  expect(drivers.split(/\s+/)).toEqual(rule.rules['*'].driver.split(/[|\s]+/));
 });
