@@ -5,7 +5,7 @@
 import { apply, isDone, type Outcome } from '../actions/apply.ts';
 import { staleBy } from '../actions/stale.ts';
 import { dropRetries, intend, isTriedAgain, remember, retryAll } from '../actions/remember.ts';
-import type { ToldRecord } from '../hooks/dispatcher.ts';
+import type { ToldRecord } from '../hooks/told-record.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import { actionText, type Action } from '../plan/action.ts';
@@ -217,7 +217,7 @@ export class Loop {
     const { resting } = this.#memory;
     const level = levelOf(planned, snapshot, this.#told, resting);
     hooks.wantUplinks(level.uplinks, level.farewells);
-    hooks.wantLinks(level.links);
+    hooks.wantLinks(level.links, level.farewells);
     const actions = resting
       ? flushActions(snapshot, this.#memory).filter((action) => isDue(action, this.#memory))
       : planned.actions;

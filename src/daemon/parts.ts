@@ -1,7 +1,8 @@
 /** What the loop works with, and what it saw and planned in its last pass. */
 import type { Kernel } from '../actions/apply.ts';
 import type { Journal } from '../actions/journal.ts';
-import type { HookDispatcher, ToldRecord } from '../hooks/dispatcher.ts';
+import type { HookDispatcher } from '../hooks/dispatcher.ts';
+import type { ToldRecord } from '../hooks/told-record.ts';
 import type { Memory } from '../plan/memory.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { SnapshotReader } from '../snapshot/reader.ts';

@@ -1,6 +1,6 @@
 /** Writes the journal at each change of what is owned or told; a disk that fails is said once, not at each pass. */
 import type { Journal } from '../actions/journal.ts';
-import type { ToldRecord } from '../hooks/dispatcher.ts';
+import type { ToldRecord } from '../hooks/told-record.ts';
 import type { Memory } from '../plan/memory.ts';
 import type { Log } from '../system/log.ts';
 

@@ -1,14 +1,15 @@
 /** From uplinks to what hooks are told: the whole level at each pass. */
+import { carrierReason } from '../plan/assess.ts';
 import { flagNames } from '../plan/flags.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Uplink } from '../plan/uplink.ts';
-import type { ToldRecord } from '../hooks/dispatcher.ts';
-import type { LinkFacts, UplinkFacts } from '../hooks/occasion.ts';
+import { GONE, type LinkState, type UplinkFacts } from '../hooks/occasion.ts';
+import type { ToldRecord } from '../hooks/told-record.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
 export interface Level {
   readonly uplinks: ReadonlyMap<string, UplinkFacts>;
-  readonly links: ReadonlyMap<string, LinkFacts>;
+  readonly links: ReadonlyMap<string, LinkState>;
   /** Why the others are not active. */
   readonly farewells: ReadonlyMap<string, string>;
 }
@@ -44,14 +45,30 @@ export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord, restin
     });
   }
   if (!resting) keepForSuccessors(plan, told, uplinks);
-  const links = new Map<string, LinkFacts>();
+  const links = new Map<string, LinkState>();
   for (const { link, rule } of plan.selected) {
-    if (rule.ignore || !link.usable) continue;
-    const driver = snapshot.drivers.get(link.index) ?? null;
-    const facts = { interface: link.name, ifindex: link.index, rule: rule.glob, reason: 'carrier', driver };
-    links.set(`${link.index}`, facts);
+    if (rule.ignore) continue;
+    links.set(`${link.index}`, {
+      interface: link.name,
+      ifindex: link.index,
+      rule: rule.glob,
+      reason: link.usable ? 'the link has carrier' : carrierReason(link.flags),
+      driver: snapshot.drivers.get(link.index) ?? null,
+      added: true,
+      carrier: link.usable,
+    });
   }
+  for (const [key, { ifindex }] of Object.entries({ ...told.uplinks, ...told.links, ...told.devices }))
+    if (!farewells.has(key)) farewells.set(key, whyGone(ifindex, plan, snapshot));
   return { uplinks, links, farewells };
+}
+
+/** Why the plan has nothing more of what hooks know on this interface, in the words of a lingering uplink. */
+function whyGone(ifindex: number, plan: Plan, snapshot: Snapshot): string {
+  if (!snapshot.links.has(ifindex)) return GONE;
+  const selected = plan.selected.find(({ link }) => link.index === ifindex);
+  if (!selected) return 'no rule selects the interface any more';
+  return selected.rule.ignore ? 'the rule says ignore' : 'the address is gone';
 }
 
 /**

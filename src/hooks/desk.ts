@@ -1,6 +1,6 @@
 import type { Limiter } from './limiter.ts';
-import type { Vocabulary } from './occasion.ts';
-import { finished, isForgotten, newParty, next, started, type Party, type Telling } from './told.ts';
+import type { Telling, Vocabulary } from './occasion.ts';
+import { finished, isForgotten, newParty, next, started, type Party } from './told.ts';
 
 export interface DeskParts<Facts> {
   readonly words: Vocabulary<Facts>;
@@ -80,12 +80,12 @@ export class Desk<Facts extends { readonly reason: string }> {
       this.#release(key);
       return;
     }
-    this.#parties.set(key, started(party, telling, this.#parts.words));
+    this.#parties.set(key, started(party, telling));
     this.#parts.onTold();
     void this.#parts.tell(telling).then((whole) => {
       const now = this.#parties.get(key) ?? party;
       // An end that was cut short is told again by the next daemon.
-      this.#parties.set(key, whole ? finished(now, this.#parts.words) : { ...now, telling: null });
+      this.#parties.set(key, whole ? finished(now) : { ...now, telling: null });
       this.#parts.onTold();
       this.#release(key);
     });

@@ -1,71 +1,11 @@
-import type { HookSettings } from '../rules/rule.ts';
+import type { Family, HookSettings } from '../rules/rule.ts';
 import type { Log } from '../system/log.ts';
 import { Desk } from './desk.ts';
 import { hookEnvironment, nameCanBeTold } from './environment.ts';
 import { Limiter } from './limiter.ts';
-import { linkWords, uplinkWords, type LinkFacts, type UplinkFacts } from './occasion.ts';
+import { linkWords, uplinkWords, type LinkState, type Telling, type UplinkFacts } from './occasion.ts';
 import type { HookReport, HookRunner } from './runner.ts';
-import type { Telling } from './told.ts';
-
-/** What hooks were told and not yet told the end of, by the caller's keys; plain data for the journal. */
-export interface ToldRecord {
-  readonly uplinks: Readonly<Record<string, UplinkFacts>>;
-  readonly links: Readonly<Record<string, LinkFacts>>;
-  /** Keys of either whose end was begun and is not over. */
-  readonly leaving: readonly string[];
-}
-
-export const nobodyTold: ToldRecord = { uplinks: {}, links: {}, leaving: [] };
-
-/** A record from outside, such as a journal that another version wrote: one that does not fit is as good as none. */
-export function isToldRecord(value: unknown): value is ToldRecord {
-  if (typeof value !== 'object' || value === null) return false;
-  const { uplinks, links, leaving } = value as { [part: string]: unknown };
-  return isRecordOf(uplinks, UPLINK) && isRecordOf(links, LINK) && isStrings(leaving);
-}
-
-type Check = (value: unknown) => boolean;
-type Shape<Facts> = { readonly [key in keyof Facts]-?: Check };
-
-const isString: Check = (value) => typeof value === 'string';
-const isNumber: Check = (value) => typeof value === 'number';
-const isStrings: Check = (value) => Array.isArray(value) && value.every(isString);
-const orNull =
-  (check: Check): Check =>
-  (value) =>
-    value === null || check(value);
-
-const NAMED = {
-  interface: (value: unknown) => typeof value === 'string' && nameCanBeTold(value),
-  ifindex: isNumber,
-  rule: isString,
-  reason: isString,
-};
-const LINK: Shape<LinkFacts> = { ...NAMED, driver: orNull(isString) };
-const UPLINK: Shape<UplinkFacts> = {
-  ...NAMED,
-  family: (value) => value === 'ipv4' || value === 'ipv6',
-  address: isString,
-  prefixLength: isNumber,
-  gateway: orNull(isString),
-  endpointId: orNull(isNumber),
-  flags: isStrings,
-  port: orNull(isNumber),
-  table: orNull(isNumber),
-};
-
-/** With these keys and no other: whatever is there is handed on to hooks, and written again. */
-function isRecordOf<Facts>(value: unknown, shape: Shape<Facts>): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.values(value).every((facts: unknown) => {
-    if (typeof facts !== 'object' || facts === null) return false;
-    const known = Object.entries<Check>(shape);
-    return (
-      Object.keys(facts).every((key) => Object.hasOwn(shape, key)) &&
-      known.every(([key, check]) => check((facts as { [part: string]: unknown })[key]))
-    );
-  });
-}
+import { linkRecord, linkStates, type ToldRecord } from './told-record.ts';
 
 export interface DispatcherParts {
   readonly runner: HookRunner;
@@ -91,7 +31,9 @@ export class HookDispatcher {
   readonly #log: Log;
   readonly #onTold: (record: ToldRecord) => void;
   readonly #uplinks: Desk<UplinkFacts>;
-  readonly #links: Desk<LinkFacts>;
+  readonly #links: Desk<LinkState>;
+  /** Families that are active, by interface. */
+  #families: ReadonlyMap<number, readonly Family[]> = new Map();
   readonly #unspeakable = new Set<string>();
   #settings: HookSettings;
   #stopping = false;
@@ -105,11 +47,11 @@ export class HookDispatcher {
     const shared = {
       limiter,
       leaving: told.leaving,
-      tell: (telling: Telling<UplinkFacts | LinkFacts>) => this.#tell(telling),
+      tell: (telling: Telling<UplinkFacts | LinkState>) => this.#tell(telling),
       onTold: () => this.#report(),
     };
     this.#uplinks = new Desk({ ...shared, words: uplinkWords, told: told.uplinks });
-    this.#links = new Desk({ ...shared, words: linkWords, told: told.links });
+    this.#links = new Desk({ ...shared, words: linkWords, told: linkStates(told) });
   }
 
   /**
@@ -117,11 +59,12 @@ export class HookDispatcher {
    * its reason in `farewells` where there is one.
    */
   wantUplinks(level: ReadonlyMap<string, UplinkFacts>, farewells = noFarewells): void {
+    this.#families = activeFamilies(level);
     this.#uplinks.want(this.#speakable(level), farewells);
   }
 
-  /** All selected interfaces that have carrier now; otherwise as `wantUplinks`. */
-  wantLinks(level: ReadonlyMap<string, LinkFacts>, farewells = noFarewells): void {
+  /** All selected interfaces that exist now; otherwise as `wantUplinks`. */
+  wantLinks(level: ReadonlyMap<string, LinkState>, farewells = noFarewells): void {
     this.#links.want(this.#speakable(level), farewells);
   }
 
@@ -144,11 +87,12 @@ export class HookDispatcher {
     await this.idle();
   }
 
-  async #tell({ action, facts }: Telling<UplinkFacts | LinkFacts>): Promise<boolean> {
+  async #tell({ action, facts }: Telling<UplinkFacts | LinkState>): Promise<boolean> {
     const { timeout, user, path } = this.#settings;
     const what = { action, interface: facts.interface };
     try {
-      const environment = hookEnvironment(action, facts);
+      const families = this.#families.get(facts.ifindex) ?? [];
+      const environment = hookEnvironment(action, facts, families);
       const reports = await this.#runner.run({ ...what, environment, timeout, user, folders: path });
       for (const report of reports) this.#logReport(report, what);
       // Being asked to stop is the one reason why a run counts as not made.
@@ -169,7 +113,7 @@ export class HookDispatcher {
 
   #report(): void {
     const leaving = [...this.#uplinks.leaving, ...this.#links.leaving];
-    this.#onTold({ uplinks: this.#uplinks.told, links: this.#links.told, leaving });
+    this.#onTold({ uplinks: this.#uplinks.told, ...linkRecord(this.#links.told), leaving });
   }
 
   #speakable<Facts extends { readonly interface: string }>(
@@ -188,4 +132,14 @@ export class HookDispatcher {
     }
     return speakable;
   }
+}
+
+function activeFamilies(level: ReadonlyMap<string, UplinkFacts>): Map<number, Family[]> {
+  const families = new Map<number, Family[]>();
+  for (const family of ['ipv4', 'ipv6'] as const)
+    for (const { ifindex } of [...level.values()].filter((each) => each.family === family)) {
+      const known = families.get(ifindex) ?? [];
+      if (!known.includes(family)) families.set(ifindex, [...known, family]);
+    }
+  return families;
 }

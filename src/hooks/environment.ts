@@ -1,3 +1,4 @@
+import type { Family } from '../rules/rule.ts';
 import type { HookAction, LinkFacts, UplinkFacts } from './occasion.ts';
 
 export type Environment = Readonly<Record<string, string>>;
@@ -18,21 +19,38 @@ export function nameCanBeTold(name: string): boolean {
 /**
  * The whole environment of a hook; nothing is inherited. What is not known is absent, as with NetworkManager's
  * dispatcher (NetworkManager-dispatcher(8)), whose names are used where the value means the same.
+ * @param families those that are active on the interface
  */
-export function hookEnvironment(action: HookAction, facts: UplinkFacts | LinkFacts): Environment {
+export function hookEnvironment(
+  action: HookAction,
+  facts: UplinkFacts | LinkFacts,
+  families: readonly Family[] = [],
+): Environment {
   const environment: Record<string, string> = {
     PATH: HOOK_PATH,
+    NM_DISPATCHER_ACTION: action,
     DEVICE_IFACE: facts.interface,
     DEVICE_IP_IFACE: facts.interface,
     MULTIHOMED_ACTION: action,
     MULTIHOMED_RULE: facts.rule,
     MULTIHOMED_REASON: facts.reason,
   };
-  if ('address' in facts) Object.assign(environment, uplinkVariables(facts));
+  const ofUplink = 'address' in facts;
+  if (ofUplink) {
+    Object.assign(environment, uplinkVariables(facts));
+    environment['MULTIHOMED_FAMILIES'] = families.join(' ');
+  }
   for (const [name, value] of Object.entries(environment)) environment[name] = oneLine(value);
   // JSON writes control characters as escapes, so that nothing is lost here.
-  environment['MULTIHOMED_JSON'] = JSON.stringify({ action, ...facts });
+  environment['MULTIHOMED_JSON'] = JSON.stringify({ action, ...facts, ...(ofUplink ? { families } : {}) });
   return environment;
+}
+
+/** The environment for one script of several. */
+export function forScript(environment: Environment, path: string): Environment {
+  const facts = JSON.parse(environment['MULTIHOMED_JSON'] ?? '{}') as object;
+  const json = JSON.stringify({ ...facts, hook: path });
+  return { ...environment, MULTIHOMED_HOOK: oneLine(path), MULTIHOMED_JSON: json };
 }
 
 function uplinkVariables(facts: UplinkFacts): Record<string, string> {

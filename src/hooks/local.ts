@@ -4,6 +4,7 @@ import { closeInherited } from '../system/descriptors.ts';
 import type { Log } from '../system/log.ts';
 import { isRefusal, type Refusal } from '../system/trust.ts';
 import { listHooks, openHook } from './discover.ts';
+import { forScript } from './environment.ts';
 import { execute } from './execute.ts';
 import { resolveIdentity, type Identity } from './identity.ts';
 import type { HookReport, HookRequest, HookRunner } from './runner.ts';
@@ -77,7 +78,7 @@ async function runOne(
     const { outcome, reason } = await execute({
       fd: file.fd,
       argv: [request.interface, request.action],
-      environment: request.environment,
+      environment: forScript(request.environment, path),
       identity,
       timeout: request.timeout,
       onLine: (line) => log.info(`${path} (${request.interface} ${request.action}): ${line}`, what),

@@ -1,7 +1,7 @@
 /** What a hook can be told, and of whom. */
 import type { Family } from '../rules/rule.ts';
 
-export type HookAction = 'link-up' | 'link-down' | 'up' | 'down' | 'change';
+export type HookAction = 'device-add' | 'device-delete' | 'link-up' | 'link-down' | 'up' | 'down' | 'change';
 
 /** What a hook is told of one uplink. */
 export interface UplinkFacts {
@@ -30,38 +30,89 @@ export interface LinkFacts {
   readonly driver: string | null;
 }
 
-/** What one kind of thing is called when it comes and goes, and what of it is worth telling. */
-export interface Vocabulary<Facts> {
-  readonly come: HookAction;
-  readonly go: HookAction;
-  /** Null: nothing of it can change without its going and coming again. */
-  readonly change: HookAction | null;
-  /** False: a namesake, but another thing; the old one goes and the new one comes. */
-  readonly same: (told: Facts, wanted: Facts) => boolean;
-  readonly changed: (told: Facts, wanted: Facts) => boolean;
+/** A link, and what hooks know of it or are to know. */
+export interface LinkState extends LinkFacts {
+  /** `device-add` ran. */
+  readonly added: boolean;
+  /** It has carrier; what hooks know: `link-up` ran. */
+  readonly carrier: boolean;
 }
 
+/** One run of the hooks. */
+export interface Telling<Facts> {
+  readonly action: HookAction;
+  readonly facts: UplinkFacts | LinkFacts;
+  /** What hooks know after it; null: nothing. */
+  readonly after: Facts | null;
+  /** It takes back an earlier one, and counts only when it is over. */
+  readonly ends: boolean;
+}
+
+/** What one kind of thing is called when it comes and goes, and what of it is worth a run. */
+export interface Vocabulary<Facts> {
+  /**
+   * The next run on the way from `told`, which hooks know, to `wanted`, which is true now; null: none. On the way down
+   * hooks get the last known values, since they undo what they did with them, and `farewell` as the reason.
+   */
+  readonly next: (told: Facts | null, wanted: Facts | null, farewell: string | null) => Telling<Facts> | null;
+}
+
+const sameLink = (told: LinkFacts | UplinkFacts, wanted: LinkFacts | UplinkFacts): boolean =>
+  told.interface === wanted.interface && told.ifindex === wanted.ifindex;
+
+/** The rule's wording and the reason are left out: a hook cannot do anything with a change of them. */
+const uplinkChanged = (told: UplinkFacts, wanted: UplinkFacts): boolean =>
+  told.address !== wanted.address ||
+  told.prefixLength !== wanted.prefixLength ||
+  told.gateway !== wanted.gateway ||
+  told.endpointId !== wanted.endpointId ||
+  told.port !== wanted.port ||
+  told.table !== wanted.table ||
+  told.flags.join(' ') !== wanted.flags.join(' ');
+
 export const uplinkWords: Vocabulary<UplinkFacts> = {
-  come: 'up',
-  go: 'down',
-  change: 'change',
-  same: (told, wanted) =>
-    told.interface === wanted.interface && told.ifindex === wanted.ifindex && told.family === wanted.family,
-  // The rule's wording and the reason are left out: a hook could do nothing with the news.
-  changed: (told, wanted) =>
-    told.address !== wanted.address ||
-    told.prefixLength !== wanted.prefixLength ||
-    told.gateway !== wanted.gateway ||
-    told.endpointId !== wanted.endpointId ||
-    told.port !== wanted.port ||
-    told.table !== wanted.table ||
-    told.flags.join(' ') !== wanted.flags.join(' '),
+  next(told, wanted, farewell) {
+    if (told === null) return wanted && { action: 'up', facts: wanted, after: wanted, ends: false };
+    // A namesake is another uplink: the old one goes and the new one comes.
+    if (wanted === null || !sameLink(told, wanted) || told.family !== wanted.family) {
+      const facts = { ...told, reason: farewell ?? told.reason };
+      return { action: 'down', facts, after: null, ends: true };
+    }
+    if (!uplinkChanged(told, wanted)) return null;
+    return { action: 'change', facts: wanted, after: wanted, ends: false };
+  },
 };
 
-export const linkWords: Vocabulary<LinkFacts> = {
-  come: 'link-up',
-  go: 'link-down',
-  change: null,
-  same: (told, wanted) => told.interface === wanted.interface && told.ifindex === wanted.ifindex,
-  changed: () => false,
+/** In this order: device-add, link-up, link-down, device-delete. */
+export const linkWords: Vocabulary<LinkState> = {
+  next(told, wanted, farewell) {
+    const here = told !== null && wanted !== null && sameLink(told, wanted) ? wanted : null;
+    if (told === null || (here !== null && !told.added)) {
+      if (wanted === null) return null;
+      const after = { ...wanted, added: true, carrier: told?.carrier ?? false };
+      const facts = { ...linkFacts(wanted), reason: `rule "${wanted.rule}" selects the interface` };
+      return { action: 'device-add', facts, after, ends: false };
+    }
+    if (told.carrier && !here?.carrier) {
+      const facts = { ...linkFacts(told), reason: here?.reason ?? farewell ?? GONE };
+      return { action: 'link-down', facts, after: { ...told, carrier: false }, ends: true };
+    }
+    if (here === null) {
+      const facts = { ...linkFacts(told), reason: farewell ?? GONE };
+      return { action: 'device-delete', facts, after: null, ends: true };
+    }
+    if (!here.carrier || told.carrier) return null;
+    return { action: 'link-up', facts: linkFacts(here), after: { ...here, added: true }, ends: false };
+  },
 };
+
+/** What describe.ts says of an uplink whose link is gone. */
+export const GONE = 'the interface is gone';
+
+export const linkFacts = ({ interface: name, ifindex, rule, reason, driver }: LinkFacts): LinkFacts => ({
+  interface: name,
+  ifindex,
+  rule,
+  reason,
+  driver,
+});

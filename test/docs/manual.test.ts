@@ -5,7 +5,7 @@ import { program } from '../../src/commands/program.ts';
 import { EXIT } from '../../src/commands/exit.ts';
 import { DOCTOR_EXIT } from '../../src/commands/doctor.ts';
 import { commandNodes, type CommandNode } from '../../src/commands/shell/tree.ts';
-import { hookEnvironment } from '../../src/hooks/environment.ts';
+import { forScript, hookEnvironment } from '../../src/hooks/environment.ts';
 import type { HookAction, LinkFacts, UplinkFacts } from '../../src/hooks/occasion.ts';
 import { UPLINK_STATES } from '../../src/plan/uplink.ts';
 import { configurationSchema, hooksSchema, KEYS } from '../../src/rules/schema.ts';
@@ -103,17 +103,23 @@ const FOUR: UplinkFacts = { ...uplink, family: 'ipv4', address: '192.0.2.1', gat
 const SIX: UplinkFacts = { ...uplink, family: 'ipv6', address: '2001:db8::1', gateway: 'fe80::1' };
 
 test('multihomed-hooks(7) has every variable, and no other', () => {
-  const real = new Set([LINK, FOUR, SIX].flatMap((facts) => Object.keys(hookEnvironment('up', facts))));
+  const real = new Set(
+    [LINK, FOUR, SIX].flatMap((facts) => Object.keys(forScript(hookEnvironment('up', facts), '/hook'))),
+  );
   expect(items('multihomed-hooks.7', 'ENVIRONMENT', 'Ev').sort()).toEqual([...real].sort());
 });
 
 test('multihomed-hooks(7) has every key of the JSON object, and every action', () => {
   const text = section('multihomed-hooks.7', 'ENVIRONMENT').join('\n');
   const keys = [LINK, FOUR].flatMap((facts) =>
-    Object.keys(JSON.parse(hookEnvironment('up', facts)['MULTIHOMED_JSON'] ?? '') as object),
+    Object.keys(
+      JSON.parse(forScript(hookEnvironment('up', facts), '/hook')['MULTIHOMED_JSON'] ?? '') as object,
+    ),
   );
   for (const key of keys) expect(text).toMatch(new RegExp(`^\\.Cm (?:.* )?${key}(?: |$)`, 'm'));
   const actions: Readonly<Record<HookAction, true>> = {
+    'device-add': true,
+    'device-delete': true,
     'link-up': true,
     'link-down': true,
     up: true,

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HookDispatcher, nobodyTold, type ToldRecord } from '../../src/hooks/dispatcher.ts';
+import { HookDispatcher } from '../../src/hooks/dispatcher.ts';
+import { isToldRecord, nobodyTold, type ToldRecord } from '../../src/hooks/told-record.ts';
 import type { UplinkFacts } from '../../src/hooks/occasion.ts';
 import type { HookReport, HookRequest, HookRunner } from '../../src/hooks/runner.ts';
-import { link, uplink } from './facts.ts';
+import { link, state, uplink } from './facts.ts';
 import { memoryLog } from './memory-log.ts';
 
 const settings = { timeout: 30_000, user: 'root', path: ['/etc/multihomed/hooks.d'] };
@@ -106,12 +107,57 @@ describe('telling hooks', () => {
 
   it('keeps links and uplinks apart', async () => {
     const { runner, dispatcher, actions } = stage();
-    dispatcher.wantLinks(new Map([['7', link({ rule: 'a' })]]));
+    dispatcher.wantLinks(new Map([['7', state({ rule: 'a' })]]));
     dispatcher.wantUplinks(level(uplink({ rule: 'b' })));
     await runner.endAll();
     dispatcher.wantLinks(new Map());
     await runner.endAll();
-    expect(actions()).toEqual(['wwan0 link-up', 'wwan0 up', 'wwan0 link-down']);
+    expect(actions()).toEqual([
+      'wwan0 device-add',
+      'wwan0 up',
+      'wwan0 link-up',
+      'wwan0 link-down',
+      'wwan0 device-delete',
+    ]);
+  });
+
+  it('says which families are active on the interface when a run begins', async () => {
+    const { runner, dispatcher } = stage();
+    const six = uplink({ rule: 'six', family: 'ipv6', address: '2001:db8::7' });
+    const other = uplink({ rule: 'other', interface: 'eth0', ifindex: 8 });
+    dispatcher.wantUplinks(level(uplink(), six, other));
+    await runner.endAll();
+    dispatcher.wantUplinks(level(uplink()));
+    await runner.endAll();
+    dispatcher.wantUplinks(level());
+    await runner.endAll();
+    expect(
+      runner.begun.map(({ action, environment }) => [
+        environment['MULTIHOMED_RULE'],
+        action,
+        environment['MULTIHOMED_FAMILIES'],
+      ]),
+    ).toEqual([
+      [uplink().rule, 'up', 'ipv4 ipv6'],
+      ['six', 'up', 'ipv4 ipv6'],
+      ['other', 'up', 'ipv4'],
+      ['six', 'down', 'ipv4'],
+      ['other', 'down', ''],
+      [uplink().rule, 'down', ''],
+    ]);
+  });
+
+  it('reads the record of a version without device-add, and announces its links', async () => {
+    const { runner, dispatcher, records, actions } = stage({
+      uplinks: {},
+      links: { 7: link() },
+      leaving: [],
+    });
+    dispatcher.wantLinks(new Map([['7', state()]]));
+    await runner.endAll();
+    expect(actions()).toEqual(['wwan0 device-add']);
+    expect(records.at(-1)).toMatchObject({ links: { 7: link() }, devices: { 7: { interface: 'wwan0' } } });
+    expect(isToldRecord(JSON.parse(JSON.stringify(records.at(-1))))).toBe(true);
   });
 
   it('takes back after a restart what was told before it, and says nothing of what still is', async () => {
@@ -125,7 +171,7 @@ describe('telling hooks', () => {
     second.dispatcher.wantUplinks(level(stays));
     await second.runner.endAll();
     expect(second.actions()).toEqual(['eth1 down']);
-    expect(second.records.at(-1)).toEqual({ uplinks: { stays }, links: {}, leaving: [] });
+    expect(second.records.at(-1)).toEqual({ uplinks: { stays }, links: {}, devices: {}, leaving: [] });
   });
 
   it('leaves an end that was cut short for the next daemon to tell', async () => {

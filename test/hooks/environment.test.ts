@@ -6,8 +6,9 @@ import { link, uplink } from './facts.ts';
 describe('the environment of a hook', () => {
   it('tells an IPv4 uplink in NetworkManager’s words and in ours', () => {
     const facts = uplink();
-    expect(hookEnvironment('up', facts)).toEqual({
+    expect(hookEnvironment('up', facts, ['ipv4', 'ipv6'])).toEqual({
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      NM_DISPATCHER_ACTION: 'up',
       DEVICE_IFACE: 'wwan0',
       DEVICE_IP_IFACE: 'wwan0',
       IP4_NUM_ADDRESSES: '1',
@@ -21,7 +22,8 @@ describe('the environment of a hook', () => {
       MULTIHOMED_FLAGS: 'subflow backup',
       MULTIHOMED_TABLE: '86840007',
       MULTIHOMED_GATEWAY: '192.0.2.1',
-      MULTIHOMED_JSON: JSON.stringify({ action: 'up', ...facts }),
+      MULTIHOMED_FAMILIES: 'ipv4 ipv6',
+      MULTIHOMED_JSON: JSON.stringify({ action: 'up', ...facts, families: ['ipv4', 'ipv6'] }),
     });
   });
 
@@ -37,6 +39,7 @@ describe('the environment of a hook', () => {
     });
     expect(hookEnvironment('down', facts)).toEqual({
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      NM_DISPATCHER_ACTION: 'down',
       DEVICE_IFACE: 'wwan0',
       DEVICE_IP_IFACE: 'wwan0',
       IP6_NUM_ADDRESSES: '1',
@@ -46,7 +49,8 @@ describe('the environment of a hook', () => {
       MULTIHOMED_REASON: 'active',
       MULTIHOMED_ADDRESS: '2001:db8::7',
       MULTIHOMED_FLAGS: '',
-      MULTIHOMED_JSON: JSON.stringify({ action: 'down', ...facts }),
+      MULTIHOMED_FAMILIES: '',
+      MULTIHOMED_JSON: JSON.stringify({ action: 'down', ...facts, families: [] }),
     });
   });
 
@@ -61,11 +65,12 @@ describe('the environment of a hook', () => {
     const facts = link();
     expect(hookEnvironment('link-up', facts)).toEqual({
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      NM_DISPATCHER_ACTION: 'link-up',
       DEVICE_IFACE: 'wwan0',
       DEVICE_IP_IFACE: 'wwan0',
       MULTIHOMED_ACTION: 'link-up',
       MULTIHOMED_RULE: 'wwan*|usb*',
-      MULTIHOMED_REASON: 'carrier',
+      MULTIHOMED_REASON: 'the link has carrier',
       MULTIHOMED_JSON: JSON.stringify({ action: 'link-up', ...facts }),
     });
   });
@@ -79,7 +84,11 @@ describe('the environment of a hook', () => {
           // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
           expect(value).not.toMatch(/[\u0000-\u001f]/);
         }
-        expect(JSON.parse(environment['MULTIHOMED_JSON'] ?? '')).toEqual({ action: 'change', ...facts });
+        expect(JSON.parse(environment['MULTIHOMED_JSON'] ?? '')).toEqual({
+          action: 'change',
+          ...facts,
+          families: [],
+        });
       }),
     );
   });

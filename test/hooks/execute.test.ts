@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { openHook } from '../../src/hooks/discover.ts';
-import { hookEnvironment } from '../../src/hooks/environment.ts';
+import { forScript, hookEnvironment } from '../../src/hooks/environment.ts';
 import { execute } from '../../src/hooks/execute.ts';
 import { findUser, readUsers } from '../../src/rules/user.ts';
 import { isRefusal } from '../../src/system/trust.ts';
@@ -31,15 +31,19 @@ const isAlive = (pid: number): boolean => {
 
 describe('what a hook gets', () => {
   it('exactly the environment that is documented, and nothing of ours', async () => {
-    const { write, run, said } = scripts();
+    const { write, run, said, folders } = scripts();
     process.env['MULTIHOMED_LEAK'] = 'secret';
     write('10-hook', "tr '\\0' '\\n' </proc/$$/environ");
     await run();
     delete process.env['MULTIHOMED_LEAK'];
-    const expected = Object.entries(hookEnvironment('up', uplink())).map(
+    const expected = Object.entries(forScript(hookEnvironment('up', uplink()), `${folders[0]}/10-hook`)).map(
       ([name, value]) => `${name}=${value}`,
     );
     expect(said().sort()).toEqual(expected.sort());
+    expect(said()).toContain(`MULTIHOMED_HOOK=${folders[0]}/10-hook`);
+    expect(expected.find((each) => each.startsWith('MULTIHOMED_JSON='))).toContain(
+      `"hook":"${folders[0]}/10-hook"`,
+    );
   });
 
   it('an interface’s name as it is, whatever it means to a shell', async () => {

@@ -1,4 +1,4 @@
-import type { LinkFacts, UplinkFacts } from '../../src/hooks/occasion.ts';
+import type { LinkFacts, LinkState, UplinkFacts } from '../../src/hooks/occasion.ts';
 
 export const uplink = (changes: Partial<UplinkFacts> = {}): UplinkFacts => ({
   interface: 'wwan0',
@@ -20,7 +20,14 @@ export const link = (changes: Partial<LinkFacts> = {}): LinkFacts => ({
   interface: 'wwan0',
   ifindex: 7,
   rule: 'wwan*|usb*',
-  reason: 'carrier',
+  reason: 'the link has carrier',
   driver: 'cdc_ether',
+  ...changes,
+});
+
+export const state = (changes: Partial<LinkState> = {}): LinkState => ({
+  ...link(),
+  added: true,
+  carrier: true,
   ...changes,
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { linkWords, uplinkWords, type LinkFacts, type UplinkFacts } from '../../src/hooks/occasion.ts';
+import { linkWords, uplinkWords, type LinkState, type UplinkFacts } from '../../src/hooks/occasion.ts';
 import { finished, isForgotten, newParty, next, started, type Party } from '../../src/hooks/told.ts';
-import { link, uplink } from './facts.ts';
+import { state, uplink } from './facts.ts';
 
 const party = (told: UplinkFacts | null, wanted: UplinkFacts | null): Party<UplinkFacts> => ({
   ...newParty(told),
@@ -34,31 +34,83 @@ describe('what an uplink’s hooks are due', () => {
     expect(next(leaving, uplinkWords)).toEqual({
       action: 'down',
       facts: uplink({ reason: 'carrier lost' }),
+      after: null,
+      ends: true,
     });
   });
 
   it('is due nothing while something is told', () => {
-    const telling = started(party(null, uplink()), { action: 'up', facts: uplink() }, uplinkWords);
+    const telling = started(party(null, uplink()), {
+      action: 'up',
+      facts: uplink(),
+      after: uplink(),
+      ends: false,
+    });
     expect(next({ ...telling, wanted: null }, uplinkWords)).toBeNull();
   });
 
   it('counts a coming as told at its start and an end only when it is over', () => {
-    const up = started(party(null, uplink()), { action: 'up', facts: uplink() }, uplinkWords);
+    const up = started(party(null, uplink()), {
+      action: 'up',
+      facts: uplink(),
+      after: uplink(),
+      ends: false,
+    });
     expect(up.told).toEqual(uplink());
-    const gone = { ...finished(up, uplinkWords), wanted: null };
-    const down = started(gone, { action: 'down', facts: uplink() }, uplinkWords);
+    const gone = { ...finished(up), wanted: null };
+    const down = started(gone, { action: 'down', facts: uplink(), after: null, ends: true });
     expect(down.told).toEqual(uplink());
-    expect(isForgotten(finished(down, uplinkWords))).toBe(true);
+    expect(isForgotten(finished(down))).toBe(true);
   });
 });
 
+const down = state({ carrier: false, reason: 'the link is down' });
+
 describe('what a link’s hooks are due', () => {
-  it.each<[string, LinkFacts | null, LinkFacts | null, string | null]>([
-    ['carrier', null, link(), 'link-up'],
-    ['no carrier', link(), null, 'link-down'],
-    ['another rule', link(), link({ rule: '*', reason: 'x', driver: null }), null],
-    ['plugged in anew', link(), link({ ifindex: 9 }), 'link-down'],
-  ])('%s', (_, told, wanted, action) => {
-    expect(next({ ...newParty(told), wanted }, linkWords)?.action ?? null).toBe(action);
+  it.each<[string, LinkState | null, LinkState | null, string[]]>([
+    ['a link without carrier appears', null, down, ['device-add']],
+    ['a link with carrier appears', null, state(), ['device-add', 'link-up']],
+    ['carrier comes', down, state(), ['link-up']],
+    ['carrier goes', state(), down, ['link-down']],
+    ['the link goes', state(), null, ['link-down', 'device-delete']],
+    ['the link goes without carrier', down, null, ['device-delete']],
+    ['another rule', state(), state({ rule: '*', reason: 'x', driver: null }), []],
+    [
+      'plugged in anew',
+      state(),
+      state({ ifindex: 9 }),
+      ['link-down', 'device-delete', 'device-add', 'link-up'],
+    ],
+    ['renamed', down, { ...down, interface: 'modem0' }, ['device-delete', 'device-add']],
+    ['a link that an older version knows', state({ added: false }), state(), ['device-add']],
+    ['one that has lost carrier', state({ added: false }), down, ['device-add', 'link-down']],
+    ['one that has gone', state({ added: false }), null, ['link-down', 'device-delete']],
+    ['nothing', null, null, []],
+  ])('%s', (_, told, wanted, actions) => {
+    let link = { ...newParty(told), wanted };
+    const seen: string[] = [];
+    for (let due = next(link, linkWords); due !== null; due = next(link, linkWords)) {
+      seen.push(due.action);
+      link = finished(started(link, due));
+    }
+    expect(seen).toEqual(actions);
+    expect(isForgotten(link)).toBe(wanted === null);
+  });
+
+  it('gets the reason of each step', () => {
+    const reasonOf = (told: LinkState | null, wanted: LinkState | null, farewell: string | null = null) =>
+      next({ ...newParty(told), wanted, farewell }, linkWords)?.facts.reason;
+    expect(reasonOf(null, state())).toBe('rule "wwan*|usb*" selects the interface');
+    expect(reasonOf(state(), down)).toBe('the link is down');
+    expect(reasonOf(down, state())).toBe('the link has carrier');
+    expect(reasonOf(state(), null, 'the rule says ignore')).toBe('the rule says ignore');
+    expect(reasonOf(down, null)).toBe('the interface is gone');
+  });
+
+  it('repeats an end that was cut short', () => {
+    const cut = { ...newParty(state(), true), wanted: state() };
+    expect(next(cut, linkWords)?.action).toBe('link-down');
+    const after = finished(started(cut, next(cut, linkWords)!));
+    expect(next(after, linkWords)?.action).toBe('link-up');
   });
 });

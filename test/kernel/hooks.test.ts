@@ -30,8 +30,18 @@ test('link-up, up, change, down and link-down come as they happen', async ({ lab
   lab.cable('wwan0').connect();
   const { text, told } = hooked(lab, { 'eth*': 'subflow', 'wwan*': 'subflow backup' });
   const daemon = await lab.daemon(text);
-  await expect.poll(told).toEqual(['wwan0 link-up', 'wwan0 up 10.2.0.2 subflow backup 10.2.0.1']);
-  const ofEth = (): string[] => told().filter((line) => line.startsWith('eth0'));
+  const ofWwan = (): string[] => told().filter((line) => line.startsWith('wwan0'));
+  await expect.poll(ofWwan).toHaveLength(3);
+  // Of an uplink and its link, hooks run side by side.
+  expect(ofWwan().sort()).toEqual([
+    'wwan0 device-add',
+    'wwan0 link-up',
+    'wwan0 up 10.2.0.2 subflow backup 10.2.0.1',
+  ]);
+  // The first is down: it is announced all the same.
+  const ofEth = (): string[] =>
+    told().filter((line) => line.startsWith('eth0') && !line.includes('device-add'));
+  expect(told()).toContain('eth0 device-add');
   eth.up();
   await expect.poll(ofEth).toEqual(['eth0 link-up']);
   eth.give().route();
@@ -55,7 +65,7 @@ test('an address that is replaced is one change', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const { text, told } = hooked(lab, { 'eth*': 'subflow' });
   await lab.daemon(text);
-  await expect.poll(told).toHaveLength(2);
+  await expect.poll(told).toHaveLength(3);
   eth.give(4, 7).take(4);
   await expect.poll(told).toContain('eth0 change 10.1.0.7 subflow 10.1.0.1');
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -66,23 +76,18 @@ test('a daemon that is started again tells nobody twice', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const { text, told } = hooked(lab, { 'eth*': 'subflow' });
   const first = await lab.daemon(text);
-  await expect.poll(told).toHaveLength(2);
+  await expect.poll(told).toHaveLength(3);
   await first.stop('SIGKILL');
   const second = await lab.daemon(text);
   expect(await second.stateOf(eth.address())).toMatch(/^active/);
   await second.stop();
-  expect(told()).toHaveLength(2);
+  expect(told()).toHaveLength(3);
   // What went while nobody watched is told all the same.
   lab.host.ip('link del eth0');
   await lab.daemon(text);
   await expect
-    .poll(told)
-    .toEqual([
-      'eth0 link-up',
-      'eth0 up 10.1.0.2 subflow 10.1.0.1',
-      'eth0 down 10.1.0.2 subflow 10.1.0.1',
-      'eth0 link-down',
-    ]);
+    .poll(() => told().slice(3).sort())
+    .toEqual(['eth0 device-delete', 'eth0 down 10.1.0.2 subflow 10.1.0.1', 'eth0 link-down']);
 });
 
 test('a hook that is slow or fails holds up no network change', async ({ lab }) => {
@@ -113,5 +118,45 @@ test('--once waits for its hooks', async ({ lab }) => {
   lab.cable('eth0').connect();
   const { text, told } = hooked(lab, { 'eth*': 'subflow' });
   await lab.prepare(text, { args: ['--once'] }).finished();
-  expect(told()).toEqual(['eth0 link-up', 'eth0 up 10.1.0.2 subflow 10.1.0.1']);
+  expect(told().sort()).toEqual(['eth0 device-add', 'eth0 link-up', 'eth0 up 10.1.0.2 subflow 10.1.0.1']);
+});
+
+test('hooks: each change has its reason, its families and the path of the script', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const folder = join(lab.folder, 'hooks');
+  const file = join(lab.folder, 'said');
+  mkdirSync(folder);
+  const hook = join(folder, '10-tell');
+  const fields = '$1 $2 [$NM_DISPATCHER_ACTION] [$MULTIHOMED_FAMILIES] $MULTIHOMED_HOOK: $MULTIHOMED_REASON';
+  writeFileSync(hook, `#!/bin/sh\necho "${fields}" >>${file}\n`);
+  chmodSync(hook, 0o755);
+  const said = (action: string): string[] =>
+    existsSync(file)
+      ? readFileSync(file, 'utf8')
+          .split('\n')
+          .filter((line) => line.startsWith(`eth0 ${action} `))
+      : [];
+  const line = (action: string, families: string, reason: string): string =>
+    `eth0 ${action} [${action}] [${families}] ${hook}: ${reason}`;
+  await lab.daemon(JSON.stringify({ rules: { 'eth*': 'subflow' }, hooks: { path: folder } }));
+  await expect.poll(() => said('up')).toHaveLength(1);
+  await expect
+    .poll(() => said('device-add'))
+    .toEqual([line('device-add', '', 'rule "eth*" selects the interface')]);
+  lab.host.ip('link set eth0 down');
+  await expect.poll(() => said('link-down')).toEqual([line('link-down', '', 'the link is down')]);
+  // The last path of its family lingers.
+  await expect
+    .poll(() => said('down').at(-1))
+    .toMatch(/^eth0 down \[down\] \[\] .*: lingering: the link is down;/);
+  lab.host.ip('link set eth0 up');
+  eth.route();
+  await expect.poll(() => said('up')).toHaveLength(2);
+  // A modem that is pulled.
+  lab.host.ip('link del eth0');
+  await expect.poll(() => said('down').at(-1)).toMatch(/: lingering: the interface is gone;/);
+  await expect
+    .poll(() => said('device-delete'))
+    .toEqual([line('device-delete', '', 'the interface is gone')]);
+  expect(said('link-down').at(-1)).toBe(line('link-down', '', 'the interface is gone'));
 });

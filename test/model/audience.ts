@@ -47,7 +47,7 @@ export class Audience {
     const key = keyOf(facts);
     const known = this.up.has(key);
     const again = this.#forgiven.has('*');
-    if (facts.action === 'up' || facts.action === 'link-up') {
+    if (['up', 'link-up', 'device-add'].includes(facts.action)) {
       if (known && !again) this.contradictions.push(`${facts.action} twice: ${key}`);
       this.up.set(key, facts);
     } else if (facts.action === 'change') this.#change(key, facts as UplinkFacts & Facts, again);
@@ -68,5 +68,7 @@ export class Audience {
   }
 }
 
-const keyOf = (facts: Facts): string =>
-  'address' in facts ? `${facts.ifindex}/${facts.family}/${facts.address}` : `${facts.ifindex}`;
+function keyOf(facts: Facts): string {
+  if ('address' in facts) return `${facts.ifindex}/${facts.family}/${facts.address}`;
+  return facts.action.startsWith('device-') ? `device ${facts.ifindex}` : `${facts.ifindex}`;
+}

@@ -15,7 +15,11 @@ export class Told {
     mkdirSync(this.folder);
     const hook = join(this.folder, '10-tell');
     const line = '"$1 $2 $MULTIHOMED_ADDRESS"';
-    writeFileSync(hook, `#!/bin/sh\necho ${line} >>${this.#file}\n[ ! -e ${this.#slow} ] || exec sleep 60\n`);
+    // That an interface exists is not of interest here.
+    writeFileSync(
+      hook,
+      `#!/bin/sh\ncase $2 in device-*) exit ;; esac\necho ${line} >>${this.#file}\n[ ! -e ${this.#slow} ] || exec sleep 60\n`,
+    );
     chmodSync(hook, 0o755);
   }
 

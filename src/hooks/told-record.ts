@@ -1,0 +1,90 @@
+/** What hooks were told, as the journal keeps it. */
+import { nameCanBeTold } from './environment.ts';
+import { linkFacts, type LinkFacts, type LinkState, type UplinkFacts } from './occasion.ts';
+
+/** What hooks were told and not yet told the end of, by the caller's keys; plain data for the journal. */
+export interface ToldRecord {
+  readonly uplinks: Readonly<Record<string, UplinkFacts>>;
+  /** Links with carrier. */
+  readonly links: Readonly<Record<string, LinkFacts>>;
+  /** Links that were added; a record of an older version has none. */
+  readonly devices?: Readonly<Record<string, LinkFacts>>;
+  /** Keys of either whose end was begun and is not over. */
+  readonly leaving: readonly string[];
+}
+
+export const nobodyTold: ToldRecord = { uplinks: {}, links: {}, leaving: [] };
+
+/** A record from outside, such as a journal that another version wrote: one that does not fit is as good as none. */
+export function isToldRecord(value: unknown): value is ToldRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { uplinks, links, devices, leaving } = value as { [part: string]: unknown };
+  const fits = devices === undefined || isRecordOf(devices, LINK);
+  return fits && isRecordOf(uplinks, UPLINK) && isRecordOf(links, LINK) && isStrings(leaving);
+}
+
+type Check = (value: unknown) => boolean;
+type Shape<Facts> = { readonly [key in keyof Facts]-?: Check };
+
+const isString: Check = (value) => typeof value === 'string';
+const isNumber: Check = (value) => typeof value === 'number';
+const isStrings: Check = (value) => Array.isArray(value) && value.every(isString);
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+
+const NAMED = {
+  interface: (value: unknown) => typeof value === 'string' && nameCanBeTold(value),
+  ifindex: isNumber,
+  rule: isString,
+  reason: isString,
+};
+const LINK: Shape<LinkFacts> = { ...NAMED, driver: orNull(isString) };
+const UPLINK: Shape<UplinkFacts> = {
+  ...NAMED,
+  family: (value) => value === 'ipv4' || value === 'ipv6',
+  address: isString,
+  prefixLength: isNumber,
+  gateway: orNull(isString),
+  endpointId: orNull(isNumber),
+  flags: isStrings,
+  port: orNull(isNumber),
+  table: orNull(isNumber),
+};
+
+/** With these keys and no other: whatever is there is handed on to hooks, and written again. */
+function isRecordOf<Facts>(value: unknown, shape: Shape<Facts>): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every((facts: unknown) => {
+    if (typeof facts !== 'object' || facts === null) return false;
+    const known = Object.entries<Check>(shape);
+    return (
+      Object.keys(facts).every((key) => Object.hasOwn(shape, key)) &&
+      known.every(([key, check]) => check((facts as { [part: string]: unknown })[key]))
+    );
+  });
+}
+
+/** @returns what hooks know of each link, by key */
+export function linkStates({ links, devices = {} }: ToldRecord): Record<string, LinkState> {
+  const states: Record<string, LinkState> = {};
+  for (const [key, facts] of Object.entries({ ...devices, ...links })) {
+    const [added, carrier] = [Object.hasOwn(devices, key), Object.hasOwn(links, key)];
+    states[key] = { ...facts, added, carrier };
+  }
+  return states;
+}
+
+/** The other way round. */
+export function linkRecord(
+  states: Readonly<Record<string, LinkState>>,
+): Pick<ToldRecord, 'links' | 'devices'> {
+  const facts = (of: (state: LinkState) => boolean): Record<string, LinkFacts> =>
+    Object.fromEntries(
+      Object.entries(states)
+        .filter(([, state]) => of(state))
+        .map(([key, state]) => [key, linkFacts(state)]),
+    );
+  return { links: facts(({ carrier }) => carrier), devices: facts(({ added }) => added) };
+}
