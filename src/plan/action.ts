@@ -72,7 +72,7 @@ function routeText(route: NewRoute, device: string): string {
 }
 
 function policyRuleText(rule: NewPolicyRule): string {
-  const table = rule.table === 254 ? 'main' : `${rule.table}`;
+  const table = { 254: 'main', 255: 'local' }[rule.table] ?? `${rule.table}`;
   const suppress =
     rule.suppressPrefixLength === null ? '' : ` suppress_prefixlength ${rule.suppressPrefixLength}`;
   return `from ${rule.source ?? 'all'} lookup ${table}${suppress} priority ${rule.priority}`;

@@ -8,6 +8,7 @@ import {
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { LEAVE_ENDPOINTS } from './contest.ts';
 import { CHANGEABLE, flagNames } from './flags.ts';
+import { hostRuleReason } from './host-rule.ts';
 import type { Memory } from './memory.ts';
 import type { Candidate, UplinkState, Viable } from './uplink.ts';
 
@@ -19,12 +20,14 @@ export interface Verdict {
 }
 
 /** Link, address and default route; what others hold is asked for by `foreignClaim`. */
-export function assess(candidate: Candidate): Verdict | Viable {
-  const { selected, answer, out } = candidate;
+export function assess(candidate: Candidate, snapshot: Snapshot): Verdict | Viable {
+  const { selected, hostRule, answer, out } = candidate;
   // What is never used has no path to lose.
   if (out?.state === 'ignored') return out;
   if (!selected.link.usable) return { state: 'no carrier', reason: carrierReason(selected.link.flags) };
   if (out) return out;
+  if (hostRule && !hostRule.leadsHere)
+    return { state: 'conflict', reason: hostRuleReason(hostRule, candidate.family, snapshot) };
   const found = answer?.default ?? null;
   if (!found && selected.rule.checkRoute)
     return {

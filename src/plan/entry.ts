@@ -1,14 +1,15 @@
 /** One address on its way through a pass: what is known of it, and the verdict as far as it has come. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
+import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
 import { actionKey, type Action } from './action.ts';
 import { assess, claimReason, foreignClaim, type Verdict } from './assess.ts';
 import { endpointOf, newEndpoint, wantedFlags } from './endpoint.ts';
 import { CHANGEABLE } from './flags.ts';
 import type { Memory } from './memory.ts';
 import { additions } from './difference.ts';
-import { routingOf, type Routing } from './routing.ts';
+import { policyRulesFrom, routingOf, samePolicyRule, type Routing } from './routing.ts';
 import { candidates } from './select.ts';
+import { assignTables } from './tables.ts';
 import type { Candidate, Selected, Viable } from './uplink.ts';
 import { verify } from './verify.ts';
 
@@ -33,15 +34,14 @@ export function assessAll(
     .filter(({ rule }) => !rule.ignore)
     .flatMap((each) => each.rule.families.flatMap((family) => candidates(snapshot, each, family, owned)))
     .map((candidate) => {
-      const assessed = assess(candidate);
+      const assessed = assess(candidate, snapshot);
       const viable = 'candidate' in assessed ? assessed : null;
       const claim = viable && foreignClaim(snapshot, memory, candidate.address.address);
       const verdict = 'state' in assessed ? assessed : claim ? conflict(claimReason(claim)) : null;
-      const usable = verdict ? null : viable;
       return {
         candidate,
-        viable: usable,
-        routing: usable && routingOf(usable, snapshot),
+        viable: verdict ? null : viable,
+        routing: null,
         endpoint: endpointOf(candidate, owned),
         verdict,
         add: [],
@@ -61,6 +61,20 @@ export function rank(entries: Entry[]): Entry[] {
   });
 }
 
+/** With the table of each, and the routes and policy rules that it is to have; in the order of rank. */
+export function route(entries: readonly Entry[], snapshot: Snapshot): Entry[] {
+  const tables = assignTables(
+    entries.flatMap(({ viable }) => viable ?? []),
+    snapshot,
+  );
+  return entries.map((entry) => {
+    if (!entry.viable) return entry;
+    const candidate = { ...entry.candidate, table: tables.get(entry.viable) ?? null };
+    const viable = { ...entry.viable, candidate };
+    return { ...entry, candidate, viable, routing: routingOf(viable, snapshot) };
+  });
+}
+
 /** Of one address on two links the better-ranked one that has a path keeps it. */
 export function claimAddresses(entries: readonly Entry[]): void {
   const holders = new Map<string, Entry>();
@@ -77,8 +91,8 @@ export function claimAddresses(entries: readonly Entry[]): void {
 export function claimTables(entries: readonly Entry[]): void {
   const holders = new Map<string, Entry>();
   for (const entry of entries) {
-    const { table, family } = entry.candidate;
-    if (entry.verdict || !entry.viable?.default || table === null) continue;
+    const { table, family, hostRule } = entry.candidate;
+    if (entry.verdict || !entry.viable?.default || table === null || hostRule) continue;
     const holder = holders.get(`${family} ${table}`);
     if (!holder) holders.set(`${family} ${table}`, entry);
     else if (!sameWay(holder.viable!, entry.viable))
@@ -94,6 +108,11 @@ export function claimTables(entries: readonly Entry[]): void {
 const sameWay = (one: Viable, other: Viable): boolean =>
   one.default?.hop.ifindex === other.default?.hop.ifindex &&
   one.default?.hop.gateway === other.default?.hop.gateway;
+
+const isLeftBehind = ({ address }: Candidate, { policyRules }: Routing, snapshot: Snapshot): boolean =>
+  policyRulesFrom(snapshot, address.address).some(
+    (own) => own.protocol === RTPROT_MULTIHOMED && !policyRules.some((wanted) => samePolicyRule(own, wanted)),
+  );
 
 export function drop(entry: Entry, verdict: Verdict): void {
   entry.verdict = verdict;
@@ -117,11 +136,22 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
       });
     return;
   }
+  // The kernel still answers by policy rules that are about to go.
+  if (isLeftBehind(candidate, routing, snapshot))
+    return drop(entry, {
+      state: endpoint ? 'active' : 'verified',
+      reason: `default route${through}; policy rules that are not needed any more are removed first`,
+    });
   const refused = verify(viable, snapshot);
   if (refused) return drop(entry, refused);
   if (!endpoint)
     return drop(entry, { state: 'verified', reason: `default route${through}; the endpoint comes next` });
-  drop(entry, { state: 'active', reason: viable.default ? `default route${through}` : 'check-route is off' });
+  drop(entry, {
+    state: 'active',
+    reason: viable.default
+      ? `default route${through}`
+      : `check-route is off, and no default route leads through ${candidate.selected.link.name}`,
+  });
   const flags = wantedFlags(candidate, memory);
   const port = candidate.selected.rule.port ?? 0;
   const device = candidate.selected.link.name;

@@ -11,6 +11,9 @@ import { contest } from './contest.ts';
 import { additions } from './difference.ts';
 import type { Entry } from './entry.ts';
 import { flagNames } from './flags.ts';
+import { hostRuleReason, hostRuleRemedy } from './host-rule.ts';
+import { policyRuleWords } from './rule-words.ts';
+import { spareMetric } from './spare-metric.ts';
 import type { Memory } from './memory.ts';
 import type { Plan } from './plan.ts';
 import type { Uplink } from './uplink.ts';
@@ -92,7 +95,8 @@ function explainUplink(
   );
   const { address, state, reason } = uplink;
   const steps = entry ? addressSteps(entry, link, snapshot, memory) : [linkStep(link)];
-  return { address, state, reason, steps: afterStop(steps), advice: advise(uplink, link, entry, memory) };
+  const advice = advise(uplink, link, entry, snapshot, memory);
+  return { address, state, reason, steps: afterStop(steps), advice };
 }
 
 const linkStep = (link: Link): Step => ({
@@ -103,7 +107,8 @@ const linkStep = (link: Link): Step => ({
 
 function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memory): Step[] {
   const { candidate, routing, verdict, endpoint } = entry;
-  const { answer, out, address } = candidate;
+  const { answer, out, address, hostRule } = candidate;
+  const ruledOut = hostRule !== null && !hostRule.leadsHere;
   const stopped = (when: boolean): Step['state'] => (when ? 'stopped' : 'passed');
   const found = answer?.default ?? null;
   const missing = routing ? missingText(routing, snapshot) : '';
@@ -119,12 +124,14 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
     },
     {
       name: 'default route',
-      state: stopped(!found && checked),
-      evidence: found
-        ? `${found.hop.gateway ? `via ${found.hop.gateway}` : 'without a gateway'} dev ${link.name}, metric ${found.route.metric}, table ${tableName(found.route.table)}`
-        : checked
-          ? `none through ${link.name}: ${answer?.why ?? 'the kernel was not asked'}`
-          : 'none, and check-route is off',
+      state: stopped(ruledOut || (!found && checked)),
+      evidence: ruledOut
+        ? hostRuleReason(hostRule, candidate.family, snapshot)
+        : found
+          ? `${found.hop.gateway ? `via ${found.hop.gateway}` : 'without a gateway'} dev ${link.name}, metric ${found.route.metric}, table ${tableName(found.route.table)}`
+          : checked
+            ? `none through ${link.name}: ${answer?.why ?? 'the kernel was not asked'}`
+            : 'none, and check-route is off',
     },
     {
       name: 'address free',
@@ -134,8 +141,14 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
           ? verdict.reason
           : 'no other endpoint and no better-ranked uplink has it',
     },
-    candidate.table === null
-      ? { name: 'routes and policy rules', state: 'passed', evidence: 'routing: main, none are made' }
+    candidate.table === null || hostRule
+      ? {
+          name: 'routes and policy rules',
+          state: 'passed',
+          evidence: hostRule
+            ? `policy rule ${hostRule.rule.priority} (${policyRuleWords(hostRule.rule)}) is used, none are made`
+            : 'routing: main, none are made',
+        }
       : {
           name: 'routes and policy rules',
           state: stopped(missing !== ''),
@@ -185,7 +198,13 @@ function wayText(way: Way, snapshot: Snapshot): string {
   return `by ${devices}${way.gateway ? ` via ${way.gateway}` : ''}, table ${tableName(way.table)}`;
 }
 
-function advise(uplink: Uplink, link: Link, entry: Entry | undefined, memory: Memory): string | null {
+function advise(
+  uplink: Uplink,
+  link: Link,
+  entry: Entry | undefined,
+  snapshot: Snapshot,
+  memory: Memory,
+): string | null {
   const family = uplink.family === 'ipv6' ? ' -6' : '';
   const device = quoteWord(link.name);
   // What ended its path is what can be mended.
@@ -196,12 +215,13 @@ function advise(uplink: Uplink, link: Link, entry: Entry | undefined, memory: Me
     case 'no address':
       return `give ${link.name} an address: by DHCP, or  ip address add ADDRESS/PREFIX dev ${device}`;
     case 'no default route':
-      return `add one:  ip${family} route add default via GATEWAY dev ${device} metric 700  (or "check-route: false" in the rule)`;
+      return `add one:  ip${family} route add default via GATEWAY dev ${device} metric ${spareMetric(snapshot)}`;
     case 'no free slot':
       return 'ip mptcp endpoint show  lists who has the slots; the first that is deleted is taken';
     case 'conflict':
       if (entry && contest(entry, memory) !== null)
         return 'multihomed doctor  looks for the programs that may do it';
+      if (entry?.candidate.hostRule) return adviseOnHostRule(entry, link, snapshot);
       return entry?.verdict?.routed
         ? `ip${family} rule show  lists what stands before ours; delete the one named above, or give it a number above 8689`
         : 'delete what is named above, or give the other interface another address';
@@ -216,4 +236,12 @@ function advise(uplink: Uplink, link: Link, entry: Entry | undefined, memory: Me
     default:
       return null;
   }
+}
+
+/** The administrator's word is the last one: what is said here never takes a way from an address. */
+function adviseOnHostRule({ candidate }: Entry, link: Link, snapshot: Snapshot): string {
+  const remedy = hostRuleRemedy(candidate, snapshot);
+  return remedy
+    ? `that rule decides; without it the address leaves by ${link.name}:  ${remedy.map(quoted).join(' ')}`
+    : `that rule decides: "ip${candidate.family === 'ipv6' ? ' -6' : ''} rule show" lists it; a rule that says ignore for ${link.name} ends this message`;
 }

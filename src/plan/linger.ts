@@ -22,6 +22,8 @@ export function waysOf(lingering: readonly Endpoint[], entries: readonly Entry[]
   for (const endpoint of lingering) {
     if (isElsewhere(endpoint, snapshot)) continue;
     const holder = entries.find((entry) => entry.endpoint === endpoint);
+    // The administrator's policy rule decides; nothing of ours may be before it.
+    if (holder?.candidate.hostRule) continue;
     const source = !holder || holder.verdict?.state === 'ignored' ? leftOut(endpoint, snapshot) : null;
     const found = source?.answer?.default;
     if (source && found) followed.push(routingOf({ candidate: source, default: found }, snapshot));

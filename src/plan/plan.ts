@@ -11,7 +11,7 @@ import { contest } from './contest.ts';
 import { describeAll, orphans, withoutAddress } from './describe.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
 import { standing } from './endpoint.ts';
-import { assessAll, claimAddresses, claimTables, rank, verifyEntry, type Entry } from './entry.ts';
+import { assessAll, claimAddresses, claimTables, rank, route, verifyEntry, type Entry } from './entry.ts';
 import { decideFate } from './fate.ts';
 import { waysOf } from './linger.ts';
 import type { Memory } from './memory.ts';
@@ -39,7 +39,7 @@ export function plan(
 ): Plan {
   const selected = select(snapshot, configuration.rules);
   const owned = standing(snapshot, memory);
-  const entries = rank(assessAll(snapshot, memory, selected, owned));
+  const entries = route(rank(assessAll(snapshot, memory, selected, owned)), snapshot);
   claimAddresses(entries);
   claimTables(entries);
   for (const entry of entries) verifyEntry(entry, snapshot, memory, foresee);

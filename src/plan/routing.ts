@@ -1,14 +1,17 @@
 /** Routes and policy rules that an uplink is to have, and whether they stand. */
 import { eachAttribute } from '../netlink/attribute.ts';
-import { hostBits, networkOf } from '../netlink/ip.ts';
-import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
-import { RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
+import { hostBits, networkOf, type Family } from '../netlink/ip.ts';
+import { FR_ACT_TO_TBL, type NewPolicyRule, type PolicyRule } from '../netlink/route/policy-rule.ts';
+import { RT_TABLE_LOCAL, RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
+import { foreignRules } from '../snapshot/host-route.ts';
 import { RTPROT_MULTIHOMED, type DefaultRoute, type Snapshot } from '../snapshot/snapshot.ts';
 import { hasTwin } from './twins.ts';
 import type { Candidate } from './uplink.ts';
 
+/** The first of ours. */
+export const PRIORITY_FIRST = 8680;
 /** Where another link has the same subnet: main's routes that are more specific than that, such as containers'. */
-export const PRIORITY_TWIN = 8680;
+const PRIORITY_TWIN = 8680;
 /** And then the address's own subnet by its own link. */
 const PRIORITY_SUBNET = 8681;
 /** Main's routes that are more specific than a default. */
@@ -17,7 +20,8 @@ const PRIORITY_SPECIFIC = 8682;
 export const PRIORITY = 8684;
 
 /** An address, the table that it is to have, and what the kernel answers of it. */
-export type Source = Pick<Candidate, 'family' | 'address' | 'table' | 'answer'>;
+export type Source = Pick<Candidate, 'family' | 'address' | 'table' | 'answer'> &
+  Partial<Pick<Candidate, 'hostRule'>>;
 
 interface Led {
   readonly candidate: Source;
@@ -31,7 +35,8 @@ export interface Routing {
 
 /** Connected route first: the gateway of the default is looked for in the same table. */
 export function routingOf(led: Led, snapshot: Snapshot): Routing {
-  if (led.candidate.table === null) return { routes: [], policyRules: [] };
+  // The administrator's own rule and table are used as they are.
+  if (led.candidate.table === null || led.candidate.hostRule) return { routes: [], policyRules: [] };
   const connected = connectedRoute(led);
   const leading = defaultRoute(led);
   return {
@@ -82,12 +87,34 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     suppressPrefixLength,
     protocol: RTPROT_MULTIHOMED,
   });
-  const twin = [rule(PRIORITY_TWIN, RT_TABLE_MAIN, address.prefixLength), rule(PRIORITY_SUBNET, table!, 0)];
+  // The host's own addresses come first, as they do without us; then the others follow by one number.
+  const first = isLocalBehind(snapshot, family) ? [rule(PRIORITY_FIRST, RT_TABLE_LOCAL, null)] : [];
+  const shift = first.length;
+  const twin = [
+    rule(PRIORITY_TWIN + shift, RT_TABLE_MAIN, address.prefixLength),
+    rule(PRIORITY_SUBNET + shift, table!, 0),
+  ];
   return [
+    ...first,
     ...(hasTwin(address, snapshot.addresses) ? twin : []),
-    rule(PRIORITY_SPECIFIC, RT_TABLE_MAIN, 0),
+    rule(PRIORITY_SPECIFIC + shift, RT_TABLE_MAIN, 0),
     rule(PRIORITY, table!, null),
   ];
+}
+
+/**
+ * Whether the host looks its own addresses up only behind our policy rules: "from all lookup local" is at 32765 where
+ * VRFs are set up as the kernel's documentation has it (Documentation/networking/vrf.rst).
+ */
+function isLocalBehind(snapshot: Snapshot, family: Family): boolean {
+  const local = foreignRules(snapshot.policyRules, family).find(
+    ({ table, source, destination, iif, oif, invert, narrow }) =>
+      table === RT_TABLE_LOCAL &&
+      !invert &&
+      !narrow &&
+      [source, destination, iif, oif].every((each) => each === null),
+  );
+  return local !== undefined && local.priority >= PRIORITY_FIRST;
 }
 
 export const sameDestination = (own: Route, wanted: NewRoute): boolean =>
@@ -117,6 +144,8 @@ export const samePolicyRule = (own: PolicyRule, wanted: NewPolicyRule): boolean 
   own.source === wanted.source &&
   own.sourceLength === wanted.sourceLength &&
   own.suppressPrefixLength === wanted.suppressPrefixLength &&
+  own.suppressGroup === null &&
+  own.action === FR_ACT_TO_TBL &&
   own.destination === null &&
   own.iif === null &&
   own.oif === null &&

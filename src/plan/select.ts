@@ -13,6 +13,7 @@ import {
 import { matchRule } from '../rules/match.ts';
 import type { Rule } from '../rules/rule.ts';
 import { answerKey, type Answer, type Base, type Question, type Snapshot } from '../snapshot/snapshot.ts';
+import { hostRuleFor } from './host-rule.ts';
 import { leftOut } from './linger.ts';
 import type { Candidate, Selected } from './uplink.ts';
 
@@ -42,7 +43,7 @@ export function questions(base: Base, rules: readonly Rule[]): Question[] {
   const others = base.endpoints
     .filter(({ ifindex, address }) => !asked.has(answerKey(ifindex, address)))
     .flatMap((endpoint) => leftOut(endpoint, base) ?? [])
-    .map(({ address, table }) => questionOf(address, table));
+    .map(({ address, table }) => questionOf(address, table, base));
   return [...selected, ...others];
 }
 
@@ -53,7 +54,7 @@ function ofSelected(base: Base, rules: readonly Rule[]): Question[] {
       selected.rule.families.flatMap((family) =>
         addressesOf(base, selected, family)
           .filter((address) => !outOfRange(address, selected.rule) && !unfinished(address))
-          .map((address) => questionOf(address, tableOf(selected.rule, address.ifindex))),
+          .map((address) => questionOf(address, tableOf(selected.rule, address.ifindex), base)),
       ),
     );
 }
@@ -61,6 +62,7 @@ function ofSelected(base: Base, rules: readonly Rule[]): Question[] {
 const questionOf = (
   { family, address, ifindex, flags, prefixLength, peer }: Address,
   table: number | null,
+  base: Base,
 ): Question => ({
   family,
   address,
@@ -71,7 +73,25 @@ const questionOf = (
       ? prefixLength
       : null,
   table,
+  length: prefixLength,
+  alone: countByLink(base.addresses).get(`${ifindex} ${family}`) === 1 || isLinkLocal(address),
 });
+
+const counts = new WeakMap<readonly Address[], Map<string, number>>();
+
+/** How many addresses of a family a link has, link-local ones left out. */
+function countByLink(addresses: readonly Address[]): ReadonlyMap<string, number> {
+  const known = counts.get(addresses);
+  if (known) return known;
+  const count = new Map<string, number>();
+  for (const { ifindex, family, address } of addresses)
+    if (!isLinkLocal(address)) {
+      const key = `${ifindex} ${family}`;
+      count.set(key, (count.get(key) ?? 0) + 1);
+    }
+  counts.set(addresses, count);
+  return count;
+}
 
 /** Every address of one interface in one family, those that serve first. */
 export function candidates(
@@ -102,8 +122,10 @@ export function candidates(
   return ordered.map(({ address, answer, out }) => {
     const reason =
       out ?? (++serving > rule.perInterface ? { state: 'ignored' as const, reason: oneOnly(rule) } : null);
-    const table = isLinkLocal(address.address) ? null : tableOf(rule, link.index);
-    return { selected, family, address, table, answer, out: reason };
+    const hostRule = answer && hostRuleFor(answer.host, link.index);
+    const own = isLinkLocal(address.address) ? null : tableOf(rule, link.index);
+    const table = hostRule?.leadsHere ? hostRule.table : own;
+    return { selected, family, address, table, hostRule, answer, out: reason };
   });
 }
 

@@ -4,6 +4,7 @@ import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Address } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { Rule } from '../rules/rule.ts';
+import type { HostRule } from './host-rule.ts';
 import type { Answer, DefaultRoute } from '../snapshot/snapshot.ts';
 
 export const UPLINK_STATES = [
@@ -64,7 +65,10 @@ export interface Candidate {
   readonly selected: Selected;
   readonly family: Family;
   readonly address: Address;
+  /** Its own, or that of the administrator's policy rule; null: none. */
   readonly table: number | null;
+  /** The administrator's policy rule for it, if there is one. */
+  readonly hostRule: HostRule | null;
   readonly answer: Answer | null;
   /** Why it does not serve; null: it does. */
   readonly out: { readonly state: 'ignored' | 'tentative' | 'failed'; readonly reason: string } | null;

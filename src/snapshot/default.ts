@@ -1,15 +1,8 @@
 /** The default route of an uplink as it is without us. */
 import type { Requester } from '../netlink/connection.ts';
-import { inNetwork, type Family } from '../netlink/ip.ts';
+import { addressRange, hostBits, inNetwork, type Family } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
-import { FR_ACT_TO_TBL, type PolicyRule } from '../netlink/route/policy-rule.ts';
-import {
-  dumpRoutes,
-  RTN_UNICAST,
-  RT_TABLE_LOCAL,
-  RT_TABLE_MAIN,
-  type Route,
-} from '../netlink/route/route.ts';
+import { dumpRoutes, RTN_UNICAST, RT_TABLE_MAIN, type Route } from '../netlink/route/route.ts';
 import { neighboursOf } from './neighbour.ts';
 import { PROBES } from './probe.ts';
 import { RTPROT_MULTIHOMED, type DefaultRoute, type Question } from './snapshot.ts';
@@ -66,42 +59,64 @@ export async function findDefault(
  * Only here, since main may hold a million routes.
  */
 async function defaultBelow(requester: Requester, family: Family, ifindex: number): Promise<Found> {
-  const found = firstDefault(
+  const found = bestDefault(
     await dumpRoutes(requester, { family, table: RT_TABLE_MAIN, ifindex, defaultsOnly: true }),
     ifindex,
   );
   return { default: found, why: found ? null : 'only routes more specific than a default (a split default)' };
 }
 
-/** For any source; or for this address, those that are for its network alone (RFC 8028) before the others. */
-function firstDefault(routes: readonly Route[], ifindex: number, address?: string): DefaultRoute | null {
+/**
+ * The default among these that is right for an address on a link: the one that prefers it as source, then one for its
+ * network alone (RFC 8028), then by a gateway within its own prefix, then `usual`, which the kernel takes for any source,
+ * then by metric. Without an address: for any source, by metric.
+ */
+export function bestDefault(
+  routes: readonly Route[],
+  ifindex: number,
+  of?: Pick<Question, 'family' | 'address' | 'length'>,
+  usual: DefaultRoute | null = null,
+): DefaultRoute | null {
+  const rank = ({ route, hop }: DefaultRoute): readonly number[] => [
+    of && route.preferredSource === of.address ? 0 : 1,
+    -(route.from?.prefixLength ?? 0),
+    of && isNear(hop.gateway, of) ? 0 : 1,
+    usual && sameWay({ route, hop }, usual) ? 0 : 1,
+    route.metric,
+  ];
   const found = routes
-    .filter((route) => route.prefixLength === 0 && (route.expires ?? 1) > 0)
-    .filter((route) => route.protocol !== RTPROT_MULTIHOMED)
-    .filter(({ from }) => !from || (address && inNetwork(address, from.network, from.prefixLength)))
-    .sort((a, b) => (b.from?.prefixLength ?? 0) - (a.from?.prefixLength ?? 0) || a.metric - b.metric)
-    .map((route) => hopThrough(route, ifindex))
-    .find((each) => each !== null);
-  return found ?? null;
+    .filter(({ type, prefixLength }) => type === RTN_UNICAST && prefixLength === 0)
+    .filter(({ expires, protocol }) => (expires ?? 1) > 0 && protocol !== RTPROT_MULTIHOMED)
+    .filter(({ from }) => !from || (of && inNetwork(of.address, from.network, from.prefixLength)))
+    .flatMap((route) =>
+      route.hops.filter((hop) => hop.ifindex === ifindex && !hop.dead).map((hop) => ({ route, hop })),
+    )
+    .map((each) => ({ each, rank: rank(each) }));
+  found.sort((a, b) => {
+    const at = a.rank.findIndex((value, index) => value !== b.rank[index]);
+    return at === -1 ? 0 : a.rank[at]! - b.rank[at]!;
+  });
+  return found[0]?.each ?? null;
 }
 
-/** A default that only a table behind somebody's policy rule for this source has. Such tables are small. */
-export async function findPolicyDefault(
-  requester: Requester,
-  question: Question,
-  policyRules: readonly PolicyRule[],
-): Promise<DefaultRoute | null> {
-  for (const table of tablesFor(question, policyRules)) {
-    const routes = await dumpRoutes(requester, {
-      family: question.family,
-      table,
-      ifindex: question.ifindex,
-      defaultsOnly: true,
-    });
-    const found = firstDefault(routes, question.ifindex, question.address);
-    if (found) return found;
-  }
-  return null;
+const sameWay = (one: DefaultRoute, other: DefaultRoute): boolean =>
+  one.hop.gateway === other.hop.gateway && one.route.metric === other.route.metric;
+
+const isNear = (
+  gateway: string | null,
+  { family, address, length }: Pick<Question, 'family' | 'address' | 'length'>,
+): boolean => gateway !== null && length < hostBits(family) && inNetwork(gateway, address, length);
+
+/**
+ * Whether another default of the link could be more right for the address than the one that the kernel takes for any
+ * source: then all of main's must be read. A link-local gateway and none at all are right for every address.
+ */
+export function mayHaveBetter({ hop, route }: DefaultRoute, question: Question): boolean {
+  if (route.table !== RT_TABLE_MAIN) return false;
+  if (!question.alone) return true;
+  const { gateway } = hop;
+  if (gateway === null || question.length >= hostBits(question.family)) return false;
+  return !isNear(gateway, question) && addressRange(gateway) !== 'linkLocal';
 }
 
 /**
@@ -122,24 +137,6 @@ export async function findSourceDefault(
     return route?.from ? hopThrough(route, ifindex) : null;
   }
   return null;
-}
-
-function tablesFor(question: Question, policyRules: readonly PolicyRule[]): number[] {
-  const foreign = policyRules.filter(
-    (rule) =>
-      rule.family === question.family &&
-      rule.protocol !== RTPROT_MULTIHOMED &&
-      rule.action === FR_ACT_TO_TBL &&
-      !rule.narrow &&
-      !rule.invert &&
-      rule.destination === null &&
-      rule.iif === null &&
-      rule.source !== null &&
-      rule.table !== RT_TABLE_MAIN &&
-      rule.table !== RT_TABLE_LOCAL &&
-      inNetwork(question.address, rule.source, rule.sourceLength),
-  );
-  return [...new Set(foreign.map((rule) => rule.table))];
 }
 
 /** The source that the kernel takes by itself through a link: RFC 6724 with all that the kernel adds to it. */

@@ -11,16 +11,19 @@ import { hasNexthops } from '../netlink/route/nexthop.ts';
 import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
 import { dumpRoutes, isReservedTable, type Route } from '../netlink/route/route.ts';
 import { systemClock, type Clock } from '../system/clock.ts';
-import { findDefault, findPolicyDefault, findSourceDefault, preferredSource } from './default.ts';
+import { bestDefault, findDefault, findSourceDefault, mayHaveBetter, preferredSource } from './default.ts';
 import { readDriver } from './driver.ts';
 import { inLastTick } from './expiry.ts';
+import { HostRoutes, isForSource, throughLink } from './host-route.ts';
 import { isOnLink } from './neighbour.ts';
+import type { PolicyRoute } from './policy-route.ts';
 import {
   ALL_PARTS,
   answerKey,
   RTPROT_MULTIHOMED,
   type Answer,
   type Base,
+  type DefaultRoute,
   type Part,
   type Question,
   type Snapshot,
@@ -70,11 +73,17 @@ export class SnapshotReader {
     const answersStale = !last || [...parts].some((part) => part !== 'endpoints');
     const questions = this.#options.questions(base);
     const answeredAt = answersStale ? (this.#options.clock ?? systemClock).now() : last.answeredAt;
+    const hosts = new HostRoutes(
+      this.#options.route,
+      base.policyRules,
+      (ifindex) => base.links.get(ifindex)?.group ?? 0,
+    );
     const [ownRoutes, answers] = await Promise.all([
       answersStale ? this.#readOwnRoutes(base, questions, last) : last.ownRoutes,
-      answersStale ? this.#ask(base, questions, last, answeredAt) : last.answers,
+      answersStale ? this.#ask(hosts, questions, last, answeredAt) : last.answers,
     ]);
-    this.#last = { ...base, ownRoutes, answers, answeredAt };
+    const tables = answersStale ? hosts.tables : last.tables;
+    this.#last = { ...base, ownRoutes, answers, tables, answeredAt };
     return this.#last;
   }
 
@@ -141,7 +150,7 @@ export class SnapshotReader {
   }
 
   async #ask(
-    base: Base,
+    hosts: HostRoutes,
     questions: readonly Question[],
     last: Snapshot | null,
     now: number,
@@ -156,8 +165,8 @@ export class SnapshotReader {
       const { family, ifindex, address } = question;
       const plain = (): Promise<Walked> => shared(`plain ${family}`, () => walk(route, family, {}));
       const objects = (): Promise<boolean> => shared('nexthops', () => hasNexthops(route));
-      const [sourced, own, source, onLink, ways] = await Promise.all([
-        findSourceDefault(route, question, plain),
+      const [host, own, source, onLink, ways] = await Promise.all([
+        hosts.of(family, address),
         shared(`default ${family} ${ifindex}`, () => findDefault(route, family, ifindex, plain, objects)),
         family === 'ipv6'
           ? shared(`source ${ifindex}`, () => preferredSource(route, family, ifindex, plain))
@@ -166,10 +175,27 @@ export class SnapshotReader {
         findWays(route, question, plain),
       ]);
       const key = answerKey(ifindex, address);
-      const found = sourced ?? own.default ?? (await findPolicyDefault(route, question, base.policyRules));
+      const found = await this.#default(hosts, host, own.default, question, plain);
       const why = found ? null : own.why;
-      return [key, { default: inLastTick(found, key, last, now), why, source, onLink, ...ways }];
+      return [key, { host, default: inLastTick(found, key, last, now), why, source, onLink, ...ways }];
     });
     return new Map(await Promise.all(answered));
+  }
+
+  /** As a policy rule for the address has it; otherwise the link's own that is right for the address. */
+  async #default(
+    hosts: HostRoutes,
+    host: PolicyRoute,
+    own: DefaultRoute | null,
+    question: Question,
+    plain: () => Promise<Walked>,
+  ): Promise<DefaultRoute | null> {
+    const { family, ifindex } = question;
+    const { route } = this.#options;
+    const through = throughLink(host, ifindex);
+    if (through && isForSource(through.rule)) return through.found;
+    if (own && mayHaveBetter(own, question))
+      return bestDefault(await hosts.mainDefaults(family), ifindex, question, own) ?? own;
+    return (await findSourceDefault(route, question, plain)) ?? own ?? through?.found ?? null;
   }
 }

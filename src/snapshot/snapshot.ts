@@ -7,6 +7,7 @@ import type { Address } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
 import type { Hop, Route } from '../netlink/route/route.ts';
+import type { PolicyRoute, Tables } from './policy-route.ts';
 
 /** Parts that are read one by one; an event makes some of them stale. */
 export type Part = 'links' | 'addresses' | 'policyRules' | 'routes' | 'endpoints';
@@ -34,6 +35,10 @@ export interface Question {
   readonly prefixLength: number | null;
   /** The table that its packets are meant to use; null: main's default is enough. */
   readonly table: number | null;
+  /** Prefix length of the address. */
+  readonly length: number;
+  /** No other address of its family, but for link-local ones, is on the link. */
+  readonly alone: boolean;
 }
 
 export interface DefaultRoute {
@@ -54,6 +59,8 @@ export type Way =
   | { readonly kind: 'none'; readonly error: NetlinkError };
 
 export interface Answer {
+  /** Where the host's own policy rules send its packets; of kind `unread`: main decides. */
+  readonly host: PolicyRoute;
   /** The default route through the interface that stands without us, or the kernel's refusal. */
   readonly default: DefaultRoute | null;
   /** In words, when there is none. */
@@ -72,6 +79,8 @@ export interface Snapshot extends Base {
   /** Routes with our protocol number in the tables that matter. */
   readonly ownRoutes: readonly Route[];
   readonly answers: ReadonlyMap<string, Answer>;
+  /** Routes of other programs in the tables that their policy rules lead to, as far as these were read. */
+  readonly tables: Readonly<Record<Family, Tables>>;
   /** When the answers were asked for, no later: milliseconds by the reader's clock. Times that are left count from here. */
   readonly answeredAt: number;
 }

@@ -11,7 +11,7 @@ import { walk, type Walked } from './walk.ts';
  */
 export async function findWays(
   requester: Requester,
-  { family, address: source, ifindex }: Question,
+  { family, address: source, ifindex }: Pick<Question, 'family' | 'address' | 'ifindex'>,
   plain: () => Promise<Walked>,
 ): Promise<Pick<Answer, 'bound' | 'unbound'>> {
   const unbound = walk(requester, family, { source }, plain);

@@ -103,6 +103,7 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
     limits: { subflows: 2, addAddrAccepted: 2 },
     ownRoutes: [],
     answeredAt: 0,
+    tables: { ipv4: new Map(), ipv6: new Map() },
     answers: new Map(
       indices.map((index) => {
         const route = defaultRoute(index);
@@ -110,6 +111,7 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
         return [
           answerKey(index, `10.${index}.0.2`),
           {
+            host: { kind: 'none' as const },
             default: { route, hop: route.hops[0]! },
             why: null,
             source: null,

@@ -14,6 +14,7 @@ import { EMPTY_MEMORY, type Memory } from '../../src/plan/memory.ts';
 import { plan, type Plan } from '../../src/plan/plan.ts';
 import type { Configuration, Rule } from '../../src/rules/rule.ts';
 import { answerKey, type Answer, type Snapshot, type Way } from '../../src/snapshot/snapshot.ts';
+import type { PolicyRoute } from '../../src/snapshot/policy-route.ts';
 import { configuration } from '../model/configurations.ts';
 
 export { rule } from '../model/configurations.ts';
@@ -37,6 +38,8 @@ export class Host {
   memory: Memory = { ...EMPTY_MEMORY, limitMax: 8 };
   /** What the kernel answers instead: by address. */
   readonly ways = new Map<string, Way>();
+  /** Where the host's own policy rules send packets from an address. */
+  readonly hosts = new Map<string, PolicyRoute>();
   readonly sources = new Map<number, string>();
   /** How many endpoints the kernel holds. */
   room = 8;
@@ -123,7 +126,8 @@ export class Host {
     );
     // A snapshot is a value: what this host does next is not seen in it.
     const copies = { addresses: [...addresses], policyRules: [...policyRules], ownRoutes: [...ownRoutes] };
-    return { links, drivers, endpoints, limits, answers, answeredAt: 1_000_000, ...copies };
+    const tables = { ipv4: new Map(), ipv6: new Map() };
+    return { links, drivers, endpoints, limits, answers, tables, answeredAt: 1_000_000, ...copies };
   }
 
   #answer({ ifindex, family, address }: Address): Answer {
@@ -131,6 +135,7 @@ export class Host {
     const hop = found?.route.hops[0];
     const way = this.ways.get(address) ?? this.#way(address, family);
     return {
+      host: this.hosts.get(address) ?? { kind: 'none' },
       default: found && hop ? { route: found.route, hop } : null,
       why: found ? null : 'the kernel answers EHOSTUNREACH',
       source: this.sources.get(ifindex) ?? null,

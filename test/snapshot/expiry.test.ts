@@ -21,7 +21,9 @@ async function scene(lab: Lab, seconds: number, clock: TestClock | null) {
     ...kernel,
     sysfs: '/nonexistent',
     ...(clock ? { clock } : {}),
-    questions: () => [{ ifindex, address, family: FAMILY, prefixLength: null, table: null }],
+    questions: () => [
+      { ifindex, address, family: FAMILY, prefixLength: null, table: null, length: 64, alone: true },
+    ],
   });
   return { reader, kernel, key: answerKey(ifindex, address) };
 }

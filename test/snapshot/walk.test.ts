@@ -27,7 +27,7 @@ async function asked(lab: Lab, cables: readonly Cable[], version: Version): Prom
       const [ifindex, address] = [lab.host.index(cable.device), cable.address(version)];
       await findDefault(route, family, ifindex, plain, () => Promise.resolve(false));
       if (family === 'ipv6') await preferredSource(route, family, ifindex, plain);
-      await findWays(route, { family, ifindex, address, prefixLength: null, table: null }, plain);
+      await findWays(route, { family, ifindex, address }, plain);
     }
   } finally {
     connection.close();

@@ -2,28 +2,23 @@
 import ipaddr from 'ipaddr.js';
 import { addressBytes, hostBits, networkOf } from '../../netlink/ip.ts';
 import type { Uplink } from '../../plan/uplink.ts';
+import { spareMetric } from '../../plan/spare-metric.ts';
 import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
 import type { Facts, View } from '../facts.ts';
 import type { Mending } from './uplinks.ts';
 import { setSysctl } from '../remedies.ts';
 
-const LEAST_METRIC = 700;
-
 export function guessGateway(uplink: Uplink, view: View, sysctls: Facts['sysctls']): Mending {
   const { family, address, prefixLength, ifindex, interface: name } = uplink;
   const link = view.snapshot.links.get(ifindex);
   if (!family || !address || prefixLength === null || !link) return { remedy: null, remark: '' };
   if (family === 'ipv6') return routerAdvertisement(name, sysctls);
-  // One metric for two default routes is refused.
-  const metrics = view.plan.uplinks
-    .filter((each) => each.family === family)
-    .map(({ metric }) => (metric ?? 0) + 100);
   const add = (...via: string[]): Remedy => [
     {
       argv: [
         ...['ip', 'route', 'add', 'default', ...via],
-        ...['dev', name, 'metric', `${Math.max(LEAST_METRIC, ...metrics)}`],
+        ...['dev', name, 'metric', `${spareMetric(view.snapshot)}`],
       ],
     },
   ];

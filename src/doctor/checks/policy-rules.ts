@@ -2,14 +2,14 @@
 import { hostBits, inNetwork } from '../../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../../netlink/route/policy-rule.ts';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.ts';
-import { PRIORITY, PRIORITY_TWIN } from '../../plan/routing.ts';
+import { PRIORITY_FIRST } from '../../plan/routing.ts';
 import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import type { Facts, View } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
 
 /** 8680 to 8689 are multihomed's. */
-const LAST = PRIORITY_TWIN + 9;
+const LAST = PRIORITY_FIRST + 9;
 const AFTER = LAST + 1;
 
 export function checkPolicyRules({ view }: Facts): Finding[] {
@@ -21,15 +21,15 @@ export function checkPolicyRules({ view }: Facts): Finding[] {
     .flatMap(({ reason }) => suspects(reason, view));
   const findings = [
     ...foreign
-      .filter((rule) => rule.priority > 0 && rule.priority < PRIORITY_TWIN && !told.includes(rule))
+      .filter((rule) => rule.priority > 0 && rule.priority < PRIORITY_FIRST && !told.includes(rule))
       .flatMap((rule) => inTheWay(rule, view)),
     ...foreign
-      .filter((rule) => rule.priority >= PRIORITY_TWIN && rule.priority <= LAST && !told.includes(rule))
+      .filter((rule) => rule.priority >= PRIORITY_FIRST && rule.priority <= LAST && !told.includes(rule))
       .map((rule) =>
         finding(
           'warning',
           `priority:${rule.family}:${rule.priority}`,
-          `Policy rule ${rule.priority} (${sourceText(rule)}) is not ours and stands among ours, which have ${PRIORITY_TWIN} to ${LAST}.`,
+          `Policy rule ${rule.priority} (${sourceText(rule)}) is not ours and stands among ours, which have ${PRIORITY_FIRST} to ${LAST}.`,
           renumber(rule),
         ),
       ),
@@ -128,6 +128,6 @@ function tables(view: View): Finding[] {
 export function suspects(reason: string, view: View): PolicyRule[] {
   const priority = Number(/policy rule (\d+)/.exec(reason)?.[1] ?? -1);
   return view.snapshot.policyRules.filter(
-    (rule) => rule.priority === priority && priority <= PRIORITY && rule.protocol !== RTPROT_MULTIHOMED,
+    (rule) => rule.priority === priority && rule.protocol !== RTPROT_MULTIHOMED,
   );
 }

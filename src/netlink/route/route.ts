@@ -10,7 +10,7 @@ export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
 
-const RT_TABLE_DEFAULT = 253;
+export const RT_TABLE_DEFAULT = 253;
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
 /** A table of the kernel's own, which nobody's routes are put into or taken from by table. */

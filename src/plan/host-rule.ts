@@ -1,0 +1,58 @@
+/** The administrator's policy rule for an address: it is used as it is, or it is in the way. */
+import { hostBits, inNetwork, type Family } from '../netlink/ip.ts';
+import type { PolicyRule } from '../netlink/route/policy-rule.ts';
+import { foreignRules, hostRoute, isForSource, throughLink } from '../snapshot/host-route.ts';
+import type { PolicyRoute } from '../snapshot/policy-route.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { policyRuleArguments, policyRuleWords } from './rule-words.ts';
+import type { Candidate } from './uplink.ts';
+
+export interface HostRule {
+  readonly rule: PolicyRule;
+  /** Its table's default leads through the uplink's interface. */
+  readonly leadsHere: boolean;
+  /** The table of that default. */
+  readonly table: number;
+  readonly found: PolicyRoute;
+}
+
+/** null: the host's rules say nothing special about this address. */
+export function hostRuleFor(found: PolicyRoute, ifindex: number): HostRule | null {
+  if (found.kind === 'none' || !isForSource(found.rule)) return null;
+  const { rule } = found;
+  return { rule, leadsHere: throughLink(found, ifindex) !== null, table: rule.table, found };
+}
+
+/** Why the address is no uplink. */
+export function hostRuleReason({ rule, found }: HostRule, family: Family, snapshot: Snapshot): string {
+  const name = `policy rule ${rule.priority} (${policyRuleWords(rule)})`;
+  if (found.kind === 'refused') return `${name} lets no packet from this address out (${found.code})`;
+  const hops = found.kind === 'route' ? found.route.hops : [];
+  const devices = hops.map(({ ifindex }) => snapshot.links.get(ifindex)?.name ?? `interface ${ifindex}`);
+  return `${name} sends packets from this address out by ${devices.join(', ') || `an ${family} route without a link`}`;
+}
+
+/**
+ * The command that leaves the address to its own link, as arguments. null: none is known that makes no address less
+ * reachable: the rule is for other addresses too, or nothing else leads out by this link.
+ */
+export function hostRuleRemedy(candidate: Candidate, snapshot: Snapshot): readonly string[] | null {
+  const { hostRule, family, address, answer, selected } = candidate;
+  if (!hostRule || hostRule.leadsHere || !answer?.default) return null;
+  const { rule } = hostRule;
+  const others = snapshot.addresses.some(
+    (each) => each.address !== address.address && inNetwork(each.address, rule.source!, rule.sourceLength),
+  );
+  if (others && rule.sourceLength < hostBits(family)) return null;
+  const rest = foreignRules(snapshot.policyRules, family).filter((each) => each !== rule);
+  const found = hostRoute(family, address.address, rest, snapshot.tables[family], groupsOf(snapshot));
+  const next = hostRuleFor(found, selected.link.index);
+  if (found.kind === 'refused' || (next && !next.leadsHere)) return null;
+  const words = policyRuleArguments(rule, snapshot.policyRules);
+  return words && ['ip', ...(family === 'ipv6' ? ['-6'] : []), 'rule', 'delete', ...words];
+}
+
+const groupsOf =
+  ({ links }: Snapshot) =>
+  (ifindex: number): number =>
+    links.get(ifindex)?.group ?? 0;

@@ -1,0 +1,68 @@
+/** A policy rule as ip-rule(8) writes it. */
+import { hostBits } from '../netlink/ip.ts';
+import {
+  FR_ACT_BLACKHOLE,
+  FR_ACT_GOTO,
+  FR_ACT_NOP,
+  FR_ACT_PROHIBIT,
+  FR_ACT_TO_TBL,
+  FR_ACT_UNREACHABLE,
+  type PolicyRule,
+} from '../netlink/route/policy-rule.ts';
+
+const ACTIONS: Readonly<Record<number, string>> = {
+  [FR_ACT_NOP]: 'nop',
+  [FR_ACT_BLACKHOLE]: 'blackhole',
+  [FR_ACT_UNREACHABLE]: 'unreachable',
+  [FR_ACT_PROHIBIT]: 'prohibit',
+};
+const TABLES: Readonly<Record<number, string>> = { 253: 'default', 254: 'main', 255: 'local' };
+
+/** For people: selectors and action. */
+export const policyRuleWords = (rule: PolicyRule): string => words(rule).join(' ');
+
+/**
+ * Selectors, action and priority, one argument each, for `ip rule delete`. null: the rule has selectors that are not
+ * read here, or the kernel would take another one, since what a deletion leaves out is a wildcard.
+ */
+export function policyRuleArguments(rule: PolicyRule, all: readonly PolicyRule[]): readonly string[] | null {
+  if (rule.header || rule.l3mdev) return null;
+  const first = all.find(
+    (each) =>
+      each.family === rule.family &&
+      each.priority === rule.priority &&
+      each.action === rule.action &&
+      each.table === rule.table &&
+      each.source === rule.source &&
+      each.sourceLength === rule.sourceLength,
+  );
+  return first === rule ? [...words(rule), 'priority', `${rule.priority}`] : null;
+}
+
+function words(rule: PolicyRule): string[] {
+  return [
+    ...(rule.invert ? ['not'] : []),
+    'from',
+    rule.source === null ? 'all' : prefixText(rule, rule.source, rule.sourceLength),
+    ...(rule.destination === null ? [] : ['to', prefixText(rule, rule.destination, rule.destinationLength)]),
+    ...(rule.fwmask === 0 ? [] : ['fwmark', `0x${rule.fwmark.toString(16)}/0x${rule.fwmask.toString(16)}`]),
+    ...(rule.iif === null ? [] : ['iif', rule.iif]),
+    ...(rule.oif === null ? [] : ['oif', rule.oif]),
+    ...(rule.uids === null ? [] : ['uidrange', rule.uids.join('-')]),
+    ...action(rule),
+  ];
+}
+
+const prefixText = ({ family }: PolicyRule, network: string, length: number): string =>
+  length === hostBits(family) ? network : `${network}/${length}`;
+
+function action(rule: PolicyRule): string[] {
+  if (rule.action === FR_ACT_GOTO) return ['goto', `${rule.goto ?? 0}`];
+  if (rule.action !== FR_ACT_TO_TBL) return [ACTIONS[rule.action] ?? `action ${rule.action}`];
+  return [
+    'lookup',
+    TABLES[rule.table] ?? `${rule.table}`,
+    ...(rule.suppressPrefixLength === null ? [] : ['suppress_prefixlength', `${rule.suppressPrefixLength}`]),
+    ...(rule.suppressGroup === null ? [] : ['suppress_ifgroup', `${rule.suppressGroup}`]),
+  ];
+}

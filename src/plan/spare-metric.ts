@@ -1,0 +1,15 @@
+/** The metric of a default route that a person adds by hand: behind all that the host has, so that none is pushed out. */
+import type { Snapshot } from '../snapshot/snapshot.ts';
+
+/** Behind NetworkManager's, which are below 20,800, and those of routers (1024). */
+const BEHIND_USUAL = 30_000;
+
+export function spareMetric({ answers, tables }: Snapshot): number {
+  const metrics = [
+    ...[...answers.values()].map((answer) => answer.default?.route.metric ?? 0),
+    ...[...tables.ipv4.values(), ...tables.ipv6.values()].flat().map(({ metric }) => metric),
+  ];
+  return metrics
+    .filter((metric) => metric < 1_000_000)
+    .reduce((most, each) => Math.max(most, each + 100), BEHIND_USUAL);
+}

@@ -1,0 +1,72 @@
+/** Which table an uplink's routes are in: a table has one default, so each gateway of a link has a table of its own. */
+import type { Family } from '../netlink/ip.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
+import { TABLE_BASE } from './select.ts';
+import type { Viable } from './uplink.ts';
+
+/** From one table of a link to its next: more than any interface index in use. */
+const TABLE_STEP = 100_000_000;
+/** A table's number has 32 bits. */
+const MOST = 42;
+
+/** The `nth` table of a link, from 0. */
+export const ownTable = (ifindex: number, nth: number): number => TABLE_BASE + ifindex + nth * TABLE_STEP;
+
+/** Of each, in the order of rank: the first gateway of a link has its first table, unless it has another already. */
+export function assignTables(
+  viables: readonly Viable[],
+  snapshot: Snapshot,
+): ReadonlyMap<Viable, number | null> {
+  const assigned = new Map<Viable, number | null>();
+  const links = new Map<string, Viable[]>();
+  for (const viable of viables) {
+    const { family, selected, table, hostRule } = viable.candidate;
+    assigned.set(viable, table);
+    // A number that a rule gives is meant as it is, and so is the administrator's own table.
+    if (table === null || selected.rule.table !== null || hostRule) continue;
+    const key = `${family} ${selected.link.index}`;
+    const same = links.get(key);
+    if (same) same.push(viable);
+    else links.set(key, [viable]);
+  }
+  for (const group of links.values()) {
+    const { family, selected } = group[0]!.candidate;
+    const gateways = [...new Set(group.map(gatewayOf))];
+    const tables = tablesOf(gateways, family, selected.link.index, snapshot);
+    for (const viable of group) assigned.set(viable, tables.get(gatewayOf(viable)) ?? null);
+  }
+  return assigned;
+}
+
+const gatewayOf = ({ default: found }: Viable): string => (found ? (found.hop.gateway ?? 'link') : 'none');
+
+/** A table that has the default already is kept, so that nothing changes for the addresses that use it. */
+function tablesOf(
+  gateways: readonly string[],
+  family: Family,
+  ifindex: number,
+  snapshot: Snapshot,
+): ReadonlyMap<string, number> {
+  const tables = new Map<string, number>();
+  const taken = new Set<number>();
+  const take = (gateway: string, table: number): void => {
+    tables.set(gateway, table);
+    taken.add(table);
+  };
+  for (const route of snapshot.ownRoutes) {
+    const gateway = route.hops[0]?.gateway ?? 'link';
+    const isDefault = route.family === family && route.prefixLength === 0;
+    if (!isDefault || route.protocol !== RTPROT_MULTIHOMED || !isOfLink(route.table, ifindex)) continue;
+    if (gateways.includes(gateway) && !tables.has(gateway) && !taken.has(route.table))
+      take(gateway, route.table);
+  }
+  for (const gateway of gateways.filter((each) => !tables.has(each))) {
+    const nth = Array.from({ length: MOST }, (_, at) => at).find((at) => !taken.has(ownTable(ifindex, at)));
+    if (nth !== undefined) take(gateway, ownTable(ifindex, nth));
+  }
+  return tables;
+}
+
+const isOfLink = (table: number, ifindex: number): boolean =>
+  table >= TABLE_BASE && (table - TABLE_BASE) % TABLE_STEP === ifindex;

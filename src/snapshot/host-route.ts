@@ -1,0 +1,132 @@
+/**
+ * Where a packet from an address goes by the host's own policy rules and tables, as if this program had never run: what
+ * the administrator decided for it.
+ */
+import type { Requester } from '../netlink/connection.ts';
+import { hostBits, type Family } from '../netlink/ip.ts';
+import type { PolicyRule } from '../netlink/route/policy-rule.ts';
+import {
+  dumpRoutes,
+  RTN_UNICAST,
+  RT_TABLE_DEFAULT,
+  RT_TABLE_MAIN,
+  type Route,
+} from '../netlink/route/route.ts';
+import { policyRoute, type PolicyRoute, type Tables } from './policy-route.ts';
+import { PROBES } from './probe.ts';
+import { RTPROT_MULTIHOMED, type DefaultRoute } from './snapshot.ts';
+
+const byFamily = new WeakMap<readonly PolicyRule[], Readonly<Record<Family, readonly PolicyRule[]>>>();
+
+/** Of one family, in the kernel's order, without ours. */
+export function foreignRules(policyRules: readonly PolicyRule[], family: Family): readonly PolicyRule[] {
+  let known = byFamily.get(policyRules);
+  if (!known) {
+    const foreign = policyRules.filter(({ protocol }) => protocol !== RTPROT_MULTIHOMED);
+    known = {
+      ipv4: foreign.filter((rule) => rule.family === 'ipv4'),
+      ipv6: foreign.filter((rule) => rule.family === 'ipv6'),
+    };
+    byFamily.set(policyRules, known);
+  }
+  return known[family];
+}
+
+/**
+ * To a destination that nothing but a default covers; where each probe has a more specific route, by the widest of
+ * these, as by a split default. Of kind `unread` where the table is to be read first; main's is as a rule not read: the
+ * answer then means that main decides.
+ */
+export function hostRoute(
+  family: Family,
+  source: string,
+  rules: readonly PolicyRule[],
+  tables: Tables,
+  groupOf: (ifindex: number) => number,
+): PolicyRoute {
+  let widest: PolicyRoute = { kind: 'none' };
+  for (const destination of PROBES[family]) {
+    const found = policyRoute({ family, source, destination }, rules, tables, groupOf);
+    const length = specificity(found);
+    if (length === 0) return found;
+    if (widest.kind === 'none' || length < specificity(widest)) widest = found;
+  }
+  return widest;
+}
+
+/** Bits of the destination that decided. */
+function specificity(found: PolicyRoute): number {
+  if (found.kind === 'none' || found.kind === 'unread') return 0;
+  const { rule, route } = found;
+  const asked = rule.invert || rule.destination === null ? 0 : rule.destinationLength;
+  return Math.min(Math.max(asked, route?.prefixLength ?? 0), hostBits(rule.family));
+}
+
+/** The rule is about this address, or a network that contains it, rather than about all that the host sends. */
+export const isForSource = (rule: PolicyRule): boolean => rule.source !== null && !rule.invert;
+
+/** The route that it takes if that leads out by this link, and the rule that leads there. */
+export function throughLink(
+  found: PolicyRoute,
+  ifindex: number,
+): { readonly found: DefaultRoute; readonly rule: PolicyRule } | null {
+  if (found.kind !== 'route' || found.route.type !== RTN_UNICAST) return null;
+  const hop = found.route.hops.find((each) => each.ifindex === ifindex && (!each.dead || each.linkDown));
+  return hop ? { found: { route: found.route, hop }, rule: found.rule } : null;
+}
+
+/** Reads the tables that a rule leads to, each once. */
+export class HostRoutes {
+  readonly #requester: Requester;
+  readonly #rules: Readonly<Record<Family, readonly PolicyRule[]>>;
+  readonly #groupOf: (ifindex: number) => number;
+  readonly #reads = new Map<string, Promise<void>>();
+  readonly tables: Readonly<Record<Family, Map<number, readonly Route[]>>> = {
+    ipv4: new Map(),
+    ipv6: new Map(),
+  };
+
+  constructor(
+    requester: Requester,
+    policyRules: readonly PolicyRule[],
+    groupOf: (ifindex: number) => number,
+  ) {
+    this.#requester = requester;
+    this.#groupOf = groupOf;
+    this.#rules = { ipv4: foreignRules(policyRules, 'ipv4'), ipv6: foreignRules(policyRules, 'ipv6') };
+  }
+
+  async of(family: Family, source: string): Promise<PolicyRoute> {
+    for (;;) {
+      const found = hostRoute(family, source, this.#rules[family], this.tables[family], this.#groupOf);
+      if (found.kind !== 'unread' || !this.#isNeeded(found.rule, family)) return found;
+      await this.#read(family, found.rule.table);
+    }
+  }
+
+  /** Of main nothing else is read: it may hold a million routes. */
+  async mainDefaults(family: Family): Promise<readonly Route[]> {
+    await this.#read(family, RT_TABLE_MAIN);
+    return this.tables[family].get(RT_TABLE_MAIN) ?? [];
+  }
+
+  /** Whether anything depends on what is in the table: main's own default is asked for by the link. */
+  #isNeeded(rule: PolicyRule, family: Family): boolean {
+    if (rule.table !== RT_TABLE_MAIN || isForSource(rule)) return true;
+    const rules = this.#rules[family];
+    return rules.slice(rules.indexOf(rule) + 1).some(({ table }) => table !== RT_TABLE_DEFAULT);
+  }
+
+  #read(family: Family, table: number): Promise<void> {
+    const key = `${family} ${table}`;
+    const known = this.#reads.get(key);
+    if (known) return known;
+    const what = table === RT_TABLE_MAIN ? { defaultsOnly: true } : { anyService: true };
+    const read = dumpRoutes(this.#requester, { family, table, ...what }).then((routes) => {
+      const foreign = routes.filter(({ protocol }) => protocol !== RTPROT_MULTIHOMED);
+      this.tables[family].set(table, foreign);
+    });
+    this.#reads.set(key, read);
+    return read;
+  }
+}
