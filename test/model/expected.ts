@@ -1,7 +1,8 @@
 /** What should stand, said as simply as possible: straight from the specification, without a line of src/plan. */
 import type { Family } from '../../src/netlink/ip.ts';
 import type { Rule } from '../../src/rules/rule.ts';
-import { inTable, lookup, type Flow, type Found } from './fib.ts';
+import { bestOf, decide, ownTable, PROBES } from './decision.ts';
+import { lookup, type Flow, type Found } from './fib.ts';
 import type { Host } from './host.ts';
 import type { RouteWords } from './routes.ts';
 import { addRule, type RuleWords } from './rules.ts';
@@ -22,11 +23,6 @@ import {
 
 export const IMPLICIT = 16;
 const TEMPORARY = 1;
-const PROBES: Readonly<Record<Family, readonly string[]>> = {
-  ipv4: ['192.0.2.77', '240.0.0.7'],
-  ipv6: ['2001:db8::77', 'a000::77'],
-};
-
 type Endpoint = Pick<ModelEndpoint, 'address' | 'ifindex'>;
 
 export interface Wanted {
@@ -37,6 +33,8 @@ export interface Wanted {
   readonly table: number | null;
   /** null under `check-route: false` where there is none. */
   readonly path: Found | null;
+  /** The administrator's policy rule leads it there: nothing of ours is needed. */
+  readonly ruled: boolean;
   /** Whether its default can be put into its own table; otherwise whether it stands depends on what came first. */
   readonly routable: boolean;
 }
@@ -57,9 +55,11 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
     const rule = host.configuration.rules[rank];
     if (!rule || rule.ignore || !link.up || !link.carrier) continue;
     for (const family of rule.families)
-      for (const [address, path] of serving(host, state, standing, link, rule, family)) {
-        const table = rule.routing === 'main' ? null : (rule.table ?? 86_840_000 + link.index);
-        found.push({ link, rule, rank, address, table, path, routable: routable(state, address, path) });
+      for (const { address, path, ruled } of serving(host, state, standing, link, rule, family)) {
+        const own = rule.routing === 'main' ? null : (rule.table ?? ownTable(host.kernel.state, address));
+        const table = ruled ? path!.route.table : own;
+        const reached = ruled || routable(state, address, path);
+        found.push({ link, rule, rank, address, table, path, ruled, routable: reached });
       }
   }
   const metric = (each: Wanted): number => each.path?.route.metric ?? Infinity;
@@ -118,7 +118,7 @@ function serving(
   link: ModelLink,
   rule: Rule,
   family: Family,
-): [ModelAddress, Found | null][] {
+): Serving[] {
   const usable = state.addresses.filter(
     (each) =>
       each.ifindex === link.index &&
@@ -131,20 +131,34 @@ function serving(
         (each.flags & TEMPORARY) === (rule.addresses === 'temporary' ? TEMPORARY : 0)),
   );
   const main = defaultThrough(state, { family, destination: '', oif: link.index });
-  const pairs = usable.map((each): [ModelAddress, Found | null] => [
-    each,
-    main ?? behindPolicyRule(state, each),
-  ]);
+  const pairs = usable.map((each): Serving => {
+    const decided = decide(state, each);
+    if (!decided?.rule.source) return { address: each, path: bestOf(state, each, main), ruled: false };
+    const hop = decided.found?.route.hops.find(({ ifindex, dead }) => ifindex === link.index && !dead);
+    if (hop) return { address: each, path: { route: decided.found!.route, hop }, ruled: true };
+    return { address: each, path: bestOf(state, each, main), ruled: false, elsewhere: true };
+  });
   // Of several legs the kernel may name the address of another.
   const asked = main && family === 'ipv6' && main.route.hops[0]!.ifindex === link.index;
   const own = asked ? host.kernel.ownSource(link.index, family) : null;
   const chosen =
     family === 'ipv6' && rule.addresses === 'auto' && rule.perInterface === 1 && own !== null
-      ? pairs.filter(([each]) => each.address === own)
+      ? pairs.filter(({ address }) => address.address === own)
       : pairs.sort(
-          ([a, one], [b, other]) => preference(standing, a, one, own) - preference(standing, b, other, own),
+          (a, b) =>
+            preference(standing, a.address, a.path, own) - preference(standing, b.address, b.path, own),
         );
-  return chosen.slice(0, rule.perInterface).filter(([, path]) => path !== null || !rule.checkRoute);
+  return chosen
+    .slice(0, rule.perInterface)
+    .filter(({ path, elsewhere }) => !elsewhere && (path !== null || !rule.checkRoute));
+}
+
+interface Serving {
+  readonly address: ModelAddress;
+  readonly path: Found | null;
+  readonly ruled: boolean;
+  /** A policy rule for it leads elsewhere, or nowhere. */
+  readonly elsewhere?: true;
 }
 
 /** The default's own source, what stands already, what the kernel takes, primary ones. */
@@ -180,27 +194,6 @@ function ask(state: Pick<State, 'routes' | 'policyRules' | 'now'>, flow: Flow): 
   }
 }
 
-/** A default in a table that somebody's policy rule keeps for this source. */
-function behindPolicyRule(state: State, address: ModelAddress): Found | null {
-  for (const rule of state.policyRules) {
-    if (rule.family !== address.family || rule.source === null || rule.action !== 1 || rule.table >= 253)
-      continue;
-    if (!covers(rule.family, rule.source, rule.sourceLength, address.address)) continue;
-    const found = inTable(
-      { now: state.now, routes: state.routes.filter((each) => each.prefixLength === 0) },
-      rule.table,
-      {
-        family: address.family,
-        destination: PROBES[address.family][0]!,
-        oif: address.ifindex,
-        unhidden: true,
-      },
-    );
-    if (found?.hop) return found;
-  }
-  return null;
-}
-
 /** The gateway is in the address's own subnet, or main reaches it; link-local ones and on-link ones always. */
 function routable(state: State, address: ModelAddress, path: Found | null): boolean {
   const hop = path?.hop;
@@ -228,8 +221,8 @@ export function goesItsWay(state: State, wanted: Wanted): boolean {
 }
 
 /** The routes that an uplink needs. */
-function routesOf({ address, table, path, link }: Wanted): ModelRoute[] {
-  if (table === null) return [];
+function routesOf({ address, table, path, link, ruled }: Wanted): ModelRoute[] {
+  if (table === null || ruled) return [];
   const { family, prefixLength } = address;
   const four = family === 'ipv4';
   const route = (words: Pick<ModelRoute, 'destination' | 'prefixLength'>, hop: ModelHop): ModelRoute => ({
@@ -248,8 +241,8 @@ function routesOf({ address, table, path, link }: Wanted): ModelRoute[] {
 }
 
 /** The policy rules that an uplink needs. */
-function rulesOf({ address, table }: Wanted, state: State): RuleWords[] {
-  if (table === null) return [];
+function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
+  if (table === null || ruled) return [];
   const { family, prefixLength } = address;
   const subnet = networkOf(family, address.address, prefixLength);
   const twin = state.addresses.some(

@@ -1,0 +1,256 @@
+/** Several providers, as administrators and clouds set them up: no address loses its way, whatever the daemon does. */
+import { spawnSync } from 'node:child_process';
+import { expect } from 'vitest';
+import { test, type Lab } from '../support/lab.ts';
+import { Netns } from '../support/netns.ts';
+
+/** "The Internet", which is behind each provider's router. */
+const OUTSIDE = '198.51.100.9';
+const PORT = 7684;
+
+interface Provider {
+  readonly gateway: string;
+  /** Of the host. */
+  readonly address: string;
+  readonly length: number;
+  readonly device: string;
+}
+
+const A: Provider = { gateway: '192.0.2.1', address: '192.0.2.10', length: 24, device: 'eth0' };
+const B: Provider = { gateway: '203.0.113.1', address: '203.0.113.10', length: 24, device: 'eth0' };
+
+/** Each router drops what has the other's sources, as providers do (BCP 38): it has no route back to them. */
+class Providers {
+  readonly host: Netns;
+  readonly routers: readonly Netns[];
+  readonly #all: readonly Provider[];
+  readonly #servers: ReturnType<Netns['spawn']>[] = [];
+
+  constructor({ host, provider }: Lab, all: readonly Provider[]) {
+    this.host = host;
+    this.#all = all;
+    const links = [...new Set(all.map(({ device }) => device))];
+    for (const link of links) {
+      provider.ip(`link add lan-${link} type bridge`);
+      provider.ip(`link set lan-${link} up`);
+      host.ip(`link add ${link} type veth peer name to-${link} netns ${provider.name}`);
+      provider.ip(`link set to-${link} master lan-${link} up`);
+      host.ip(`link set ${link} up`);
+    }
+    this.routers = all.map(({ gateway, address, length, device }, at) => {
+      const router = new Netns(`${provider.name}-${at}`);
+      router.sysctl('net.ipv4.conf.all.rp_filter', 1);
+      provider.ip(`link add r${at} type veth peer name eth0 netns ${router.name}`);
+      provider.ip(`link set r${at} master lan-${device} up`);
+      router.ip('link set eth0 up');
+      router.ip(`address add ${gateway}/24 dev eth0`);
+      router.ip(`address add ${OUTSIDE}/32 dev lo`);
+      host.ip(`address add ${address}/${length} dev ${device}`);
+      return router;
+    });
+  }
+
+  /** A server in each namespace that says a word to whoever connects. */
+  async serve(): Promise<void> {
+    const script = `
+import socket
+s = socket.create_server(('0.0.0.0', ${PORT}))
+print('listening', flush=True)
+while True:
+    c, _ = s.accept()
+    c.sendall(b'x' * 20000)
+    c.close()`;
+    for (const netns of [this.host, ...this.routers]) {
+      const server = netns.spawn('python3', ['-c', script]);
+      this.#servers.push(server);
+      await new Promise((resolve) => server.stdout?.once('data', resolve));
+    }
+  }
+
+  /** `ADDRESS out in` of each: it reaches the outside, and is reached from there. */
+  reached(): string[] {
+    return this.#all.map(({ address }, at) => {
+      const out = transfers(this.host, address, OUTSIDE) ? ' out' : '';
+      return `${address}${out}${transfers(this.routers[at]!, OUTSIDE, address) ? ' in' : ''}`;
+    });
+  }
+
+  end(): void {
+    for (const server of this.#servers) server.kill('SIGKILL');
+    for (const router of this.routers) router.delete();
+  }
+}
+
+/** A whole transfer over TCP. */
+function transfers(netns: Netns, from: string, to: string): boolean {
+  const script = `
+import socket
+s = socket.create_connection(('${to}', ${PORT}), 2, ('${from}', 0))
+n = 0
+while True:
+    d = s.recv(65536)
+    if not d: break
+    n += len(d)
+print(n)`;
+  const { stdout } = spawnSync('nsenter', [`--net=${netns.path}`, 'python3', '-c', script], {
+    encoding: 'utf8',
+  });
+  return stdout.trim() === '20000';
+}
+
+const onTwoLinks: readonly Provider[] = [A, { ...B, device: 'eth1' }];
+const everything = (all: readonly Provider[]): string[] => all.map(({ address }) => `${address} out in`);
+
+interface Scene {
+  readonly providers: readonly Provider[];
+  readonly commands: readonly string[];
+  readonly rules?: Record<string, unknown>;
+  /** Where the host alone does not reach everything; otherwise it does. */
+  readonly before?: readonly string[];
+  /** `INTERFACE ADDRESS: via GATEWAY table TABLE`; absent: the uplink's own. */
+  readonly gateways: readonly string[];
+}
+
+const SCENES: Readonly<Record<string, Scene>> = {
+  'two links, each with a table and an unnumbered rule (LARTC)': {
+    providers: onTwoLinks,
+    commands: [
+      'route add 192.0.2.0/24 dev eth0 src 192.0.2.10 table 101',
+      'route add default via 192.0.2.1 table 101',
+      'route add 203.0.113.0/24 dev eth1 src 203.0.113.10 table 102',
+      'route add default via 203.0.113.1 table 102',
+      'rule add from 192.0.2.10 table 101',
+      'rule add from 203.0.113.10 table 102',
+      'route add default via 192.0.2.1',
+    ],
+    gateways: ['192.0.2.1', '203.0.113.1'],
+  },
+  'one link, the second address by an unnumbered rule': {
+    providers: [A, B],
+    commands: [
+      'route add default via 192.0.2.1',
+      'route add default via 203.0.113.1 dev eth0 table 2',
+      'rule add from 203.0.113.10 lookup 2',
+    ],
+    gateways: ['192.0.2.1', '203.0.113.1'],
+  },
+  'rules at 100 (netplan, cloud-init)': {
+    providers: onTwoLinks,
+    commands: [
+      'route add default via 192.0.2.1 proto dhcp metric 100',
+      'route add default via 203.0.113.1 dev eth1 table 101 proto static',
+      'route add 203.0.113.0/24 dev eth1 table 101 proto static',
+      'rule add from 203.0.113.10 lookup 101 priority 100 proto static',
+    ],
+    gateways: ['192.0.2.1', '203.0.113.1'],
+  },
+  'a rule for each address, and metrics (agents of clouds)': {
+    providers: onTwoLinks,
+    commands: [
+      'route add default via 192.0.2.1 dev eth0 proto dhcp metric 512',
+      'route add default via 203.0.113.1 dev eth1 proto dhcp metric 522',
+      'route add default via 203.0.113.1 dev eth1 table 10001',
+      'rule add from 203.0.113.10 lookup 10001 priority 10001',
+      'route add local 192.0.2.128/28 dev eth0 proto 66',
+    ],
+    gateways: ['192.0.2.1', '203.0.113.1'],
+  },
+  'main without its defaults first, then a rule for the network (NetworkManager)': {
+    providers: [A, B],
+    commands: [
+      'route add default via 192.0.2.1 metric 100',
+      'route add default via 203.0.113.1 dev eth0 table 200',
+      'rule add lookup main suppress_prefixlength 0 priority 4',
+      'rule add from 203.0.113.0/24 lookup 200 priority 5',
+    ],
+    gateways: ['192.0.2.1', '203.0.113.1'],
+  },
+  'two gateways in main alone: each address by the one of its own prefix': {
+    providers: [A, B],
+    commands: ['route add default via 192.0.2.1 metric 100', 'route add default via 203.0.113.1 metric 200'],
+    before: ['192.0.2.10 out in', '203.0.113.10'],
+    gateways: ['192.0.2.1', '203.0.113.1'],
+  },
+  'two gateways in one subnet: each address by the route that prefers it': {
+    providers: [A, { ...A, gateway: '192.0.2.2', address: '192.0.2.20' }],
+    commands: [
+      'route add default via 192.0.2.1 metric 100 src 192.0.2.10',
+      'route add default via 192.0.2.2 metric 200 src 192.0.2.20',
+    ],
+    gateways: ['192.0.2.1', '192.0.2.2'],
+  },
+  'an address of its own (/32) by an on-link gateway': {
+    providers: [{ ...A, length: 32 }],
+    commands: ['route add default via 192.0.2.1 dev eth0 onlink'],
+    gateways: ['192.0.2.1'],
+  },
+};
+
+for (const [name, { providers, commands, before, gateways }] of Object.entries(SCENES))
+  test(`providers: ${name}`, { timeout: 90_000 }, async ({ lab }) => {
+    const scene = new Providers(lab, providers);
+    try {
+      for (const command of commands) lab.host.ip(command);
+      await scene.serve();
+      expect(scene.reached()).toEqual(before ?? everything(providers));
+      const daemon = await lab.daemon({ 'eth*': { flags: 'signal', 'per-interface': 'all' } });
+      await expect.poll(() => lab.host.endpoints(), { timeout: 20_000 }).toHaveLength(providers.length);
+      expect(scene.reached()).toEqual(everything(providers));
+      expect(providers.map(({ address }) => lab.host.leaves('198.51.100.1', address))).toEqual(
+        providers.map(({ device }, at) => `${device} via ${gateways[at]}`),
+      );
+      await daemon.stop();
+      expect(scene.reached()).toEqual(everything(providers));
+      expect((await daemon.command('flush', '--force')).code).toBe(0);
+      expect(lab.host.rules()).toEqual([]);
+      expect(scene.reached()).toEqual(before ?? everything(providers));
+    } finally {
+      scene.end();
+    }
+  });
+
+test('providers: a rule into a tunnel is a conflict, and its deletion as advised leaves the address to its link', async ({
+  lab,
+}) => {
+  const scene = new Providers(lab, [A]);
+  try {
+    await lab.modem('tun0');
+    lab.host.ip('link set tun0 up');
+    lab.host.ip('route add default via 192.0.2.1');
+    lab.host.ip('route add default dev tun0 table 77');
+    lab.host.ip('rule add from 192.0.2.10 lookup 77');
+    const daemon = await lab.daemon({ eth0: 'subflow' });
+    await expect
+      .poll(() => daemon.stateOf(A.address))
+      .toMatch(/^conflict: policy rule 32765 \(from 192\.0\.2\.10 lookup 77\) .* by tun0$/);
+    expect([lab.host.endpoints(), lab.host.rules(), lab.host.routes()]).toEqual([[], [], []]);
+    expect(lab.host.leaves(OUTSIDE, A.address)).toBe('tun0');
+    const { stdout } = await daemon.command('explain', 'eth0');
+    const [, remedy] = /(ip rule delete .*)/.exec(stdout) ?? [];
+    lab.host.sh(remedy!);
+    await expect.poll(() => daemon.stateOf(A.address)).toMatch(/^active/);
+    await scene.serve();
+    expect(scene.reached()).toEqual(everything([A]));
+  } finally {
+    scene.end();
+  }
+});
+
+test.for(['unreachable', 'prohibit', 'blackhole'])(
+  'providers: a rule that says %s is a conflict, before and behind ours',
+  async (action, { lab }) => {
+    lab.cable('eth0').connect();
+    const [address] = ['10.1.0.2'];
+    const daemon = await lab.daemon({ eth0: 'subflow' });
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    for (const priority of [600, 20_000]) {
+      lab.host.ip(`rule add from ${address} ${action} priority ${priority}`);
+      await expect
+        .poll(() => daemon.stateOf(address!))
+        .toMatch(new RegExp(`^(lingering|conflict): policy rule ${priority}\\b`));
+      await expect.poll(() => lab.host.rules()).toEqual([]);
+      lab.host.ip(`rule delete from ${address} ${action} priority ${priority}`);
+      await expect.poll(() => daemon.stateOf(address!)).toMatch(/^active/);
+    }
+  },
+);

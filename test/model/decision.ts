@@ -1,0 +1,61 @@
+/** What the model host's own rules and routes decide for an address, said from the specification. */
+import type { Family } from '../../src/netlink/ip.ts';
+import { inTable, type Found } from './fib.ts';
+import { covers, type ModelAddress, type ModelHop, type ModelRoute, type State } from './state.ts';
+
+export const PROBES: Readonly<Record<Family, readonly string[]>> = {
+  ipv4: ['192.0.2.77', '240.0.0.7'],
+  ipv6: ['2001:db8::77', 'a000::77'],
+};
+
+/** The rule that decides for packets from an address to everywhere, and the route that it finds; null: it refuses. */
+export function decide(
+  state: State,
+  { family, address: source }: ModelAddress,
+): { rule: State['policyRules'][number]; found: Found | null } | null {
+  for (const destination of PROBES[family])
+    for (const rule of state.policyRules) {
+      if (rule.family !== family) continue;
+      if (rule.source !== null && !covers(family, rule.source, rule.sourceLength, source)) continue;
+      if (rule.action !== 1) return { rule, found: null };
+      const found = inTable(state, rule.table, { family, destination, source });
+      if (!found || (rule.suppress !== null && found.route.prefixLength <= rule.suppress)) continue;
+      if (found.route.prefixLength > 0) break;
+      return { rule, found: found.route.type === 1 ? found : null };
+    }
+  return null;
+}
+
+/** Of several defaults of a link in main the one that is right for the address; `main`: the one that the kernel takes. */
+export function bestOf(state: State, address: ModelAddress, main: Found | null): Found | null {
+  if (!main?.hop || main.route.table !== 254) return main;
+  const { family, ifindex, prefixLength } = address;
+  const near = ({ gateway }: ModelHop): boolean =>
+    gateway !== null && covers(family, address.address, prefixLength, gateway);
+  const others = state.addresses.filter(
+    (each) => each.ifindex === ifindex && each.family === family && !each.address.startsWith('fe80:'),
+  );
+  const { gateway } = main.hop;
+  if (others.length === 1 && (gateway === null || gateway.startsWith('fe80:') || near(main.hop))) return main;
+  const points = ({ route, hop }: { route: ModelRoute; hop: ModelHop }): number =>
+    (route.preferredSource === address.address ? 0 : 4) +
+    (near(hop) ? 0 : 2) +
+    (hop.gateway === gateway && route.metric === main.route.metric ? 0 : 1);
+  const [best] = state.routes
+    .filter((each) => each.table === 254 && each.family === family && each.prefixLength === 0)
+    .filter((each) => each.type === 1 && (each.expires ?? Infinity) > state.now)
+    .flatMap((route) =>
+      route.hops.filter((hop) => hop.ifindex === ifindex && !hop.dead).map((hop) => ({ route, hop })),
+    )
+    .sort((a, b) => points(a) - points(b) || a.route.metric - b.route.metric);
+  return best ?? main;
+}
+
+/** A further gateway of a link has a table of its own: whichever of the link's the address is led into. */
+export function ownTable(state: State, { address, ifindex }: ModelAddress): number {
+  const led = state.policyRules.find(
+    (each) => each.maker === 'daemon' && each.priority === 8684 && each.source === address,
+  );
+  const first = 86_840_000 + ifindex;
+  return led && led.table > first && (led.table - first) % 100_000_000 === 0 ? led.table : first;
+}
