@@ -1,6 +1,7 @@
 /** Uplinks that are not active: the plan's reason and advice, with the command that helps. */
 import type { ExplainedUplink } from '../../plan/explain.ts';
 import { foreignClaim } from '../../plan/assess.ts';
+import { hostRuleRemedy } from '../../plan/host-rule.ts';
 import type { Uplink, UplinkState } from '../../plan/uplink.ts';
 import type { Facts, View } from '../facts.ts';
 import { finding, type Finding, type Severity } from '../finding.ts';
@@ -90,6 +91,15 @@ function mend(
     case 'conflict': {
       const claim = uplink?.address && foreignClaim(view.snapshot, view.memory, uplink.address);
       if (claim) return plain([{ argv: ['ip', 'mptcp', 'endpoint', 'delete', 'id', `${claim.id}`] }]);
+      const candidate = view.plan.entries.find(
+        ({ candidate: each }) =>
+          each.address.address === uplink?.address && each.selected.link.index === uplink.ifindex,
+      )?.candidate;
+      // Behind ours it would decide all the same.
+      if (candidate?.hostRule) {
+        const argv = hostRuleRemedy(candidate, view.snapshot);
+        return plain(argv && [{ argv }]);
+      }
       const remedies = suspects(reason, view)
         .filter((rule) => rule.family === uplink?.family)
         .map(renumber);
