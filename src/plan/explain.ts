@@ -2,7 +2,7 @@
 import { findLink, type Link } from '../netlink/route/link.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { matchRule } from '../rules/match.ts';
-import { quoteWord } from '../system/shell-quote.ts';
+import { quoteWord, quoteWords } from '../system/shell-quote.ts';
 import type { Configuration, Rule } from '../rules/rule.ts';
 import type { Snapshot, Way } from '../snapshot/snapshot.ts';
 import { actionText } from './action.ts';
@@ -242,6 +242,6 @@ function advise(
 function adviseOnHostRule({ candidate }: Entry, link: Link, snapshot: Snapshot): string {
   const remedy = hostRuleRemedy(candidate, snapshot);
   return remedy
-    ? `that rule decides; without it the address leaves by ${link.name}:  ${remedy.map(quoted).join(' ')}`
+    ? `that rule decides; without it the address leaves by ${link.name}:  ${quoteWords(remedy)}`
     : `that rule decides: "ip${candidate.family === 'ipv6' ? ' -6' : ''} rule show" lists it; a rule that says ignore for ${link.name} ends this message`;
 }

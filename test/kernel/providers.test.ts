@@ -177,6 +177,8 @@ const SCENES: Readonly<Record<string, Scene>> = {
       'route add default via 192.0.2.1 metric 100 src 192.0.2.10',
       'route add default via 192.0.2.2 metric 200 src 192.0.2.20',
     ],
+    // By the other router answers do not come back.
+    before: ['192.0.2.10 out in', '192.0.2.20 out'],
     gateways: ['192.0.2.1', '192.0.2.2'],
   },
   'an address of its own (/32) by an on-link gateway': {
