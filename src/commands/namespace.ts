@@ -5,8 +5,10 @@ import { statusDocument, type StatusDocument } from '../control/document.ts';
 import { connectKernel, standingProblems, type KernelConnections } from '../daemon/kernel.ts';
 import type { Memory } from '../plan/memory.ts';
 import { plan } from '../plan/plan.ts';
+import { needsConnections } from '../plan/withdraw.ts';
 import { questions } from '../plan/select.ts';
 import type { Configuration } from '../rules/rule.ts';
+import { openConnections } from '../snapshot/connections.ts';
 import { SnapshotReader } from '../snapshot/reader.ts';
 import { ALL_PARTS, type Snapshot } from '../snapshot/snapshot.ts';
 import { bootId } from '../system/boot.ts';
@@ -66,7 +68,11 @@ export async function look({ kernel, journal }: Namespace, configuration: Config
     sysfs: '/sys',
     questions: (base) => questions(base, configuration.rules),
   });
-  return { snapshot: await reader.read(new Set(ALL_PARTS)), memory: journal.read().memory };
+  const snapshot = await reader.read(new Set(ALL_PARTS));
+  const { memory } = journal.read();
+  if (!needsConnections(snapshot, configuration.rules, memory)) return { snapshot, memory };
+  const connections = await openConnections().catch(() => null);
+  return { snapshot: connections ? { ...snapshot, connections } : snapshot, memory };
 }
 
 export async function statusWithoutDaemon(

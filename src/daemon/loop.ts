@@ -17,6 +17,7 @@ import type { Configuration } from '../rules/rule.ts';
 import { ALL_PARTS, type Part, type Snapshot } from '../snapshot/snapshot.ts';
 import { sourceStack } from '../system/stack.ts';
 import { Alarms } from './alarms.ts';
+import { CONNECTIONS_AGAIN_MS, withConnections } from './at-stake.ts';
 import { Blame } from './blame.ts';
 import { Diary } from './diary.ts';
 import { Heard, type News } from './heard.ts';
@@ -202,15 +203,16 @@ export class Loop {
   async #pass(): Promise<boolean> {
     const { clock, hooks } = this.#parts;
     let news = this.#heard.take();
-    let snapshot = await this.#read(news);
+    let read = await this.#read(news);
     // An address that was replaced meanwhile may be half in it, and would pass for lost. Once: a storm goes on.
     if (this.#heard.moved) {
       this.#heard.giveBack(news);
       news = this.#heard.take();
-      snapshot = await this.#read(news);
+      read = await this.#read(news);
     }
     if (news.woken && MOVES.some((part) => news.stale.has(part))) this.#memory = retryAll(this.#memory);
-    this.#learn(snapshot);
+    this.#learn(read);
+    const snapshot = await withConnections(read, this.#configuration, this.#memory, this.#parts);
     const planned = plan(snapshot, this.#configuration, this.#memory, this.#parts.dryRun);
     this.#view = { plan: planned, snapshot, memory: this.#memory };
     this.#diary.observe(planned, clock.now());
@@ -285,6 +287,8 @@ export class Loop {
     if (isTriedAgain(this.#memory) && !this.#alarms.has('again'))
       this.#alarms.set('again', TRY_AGAIN, () => this.wake(ALL_PARTS));
     if (peace !== null) this.#alarms.set('peace', peace, () => this.wake([]));
+    if (this.#view?.snapshot.connections)
+      this.#alarms.set('connections', CONNECTIONS_AGAIN_MS, () => this.wake(['endpoints']));
     if (wait !== null)
       this.#alarms.set('restore', wait, () => this.wake(['policyRules', 'routes', 'endpoints']));
   }

@@ -23,6 +23,8 @@ export interface LoopParts {
   readonly log: Log;
   readonly journal: Journal;
   readonly hooks: HookDispatcher;
+  /** As in the snapshot; asked for only while an endpoint depends on it. */
+  readonly connections: () => Promise<NonNullable<Snapshot['connections']>>;
   readonly dryRun: boolean;
   readonly memory: Memory;
   readonly told: ToldRecord;

@@ -14,6 +14,7 @@ import { questions } from '../plan/select.ts';
 import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
 import { formatProblem } from '../rules/problem.ts';
 import type { Configuration } from '../rules/rule.ts';
+import { openConnections } from '../snapshot/connections.ts';
 import { SnapshotReader } from '../snapshot/reader.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
@@ -106,6 +107,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       log,
       journal,
       hooks,
+      connections: () => openConnections(netns),
       dryRun: options.dryRun,
       memory,
       told,

@@ -1,5 +1,6 @@
 /** What is told of each uplink: state, reason, and all that is known of its path. */
 import type { Family } from '../netlink/ip.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { carrierReason, type Verdict } from './assess.ts';
 import { contest } from './contest.ts';
@@ -125,13 +126,21 @@ export function orphans(
         ...bare(link?.name ?? `if${endpoint.ifindex}`, endpoint.ifindex),
         key: `${endpoint.ifindex}/${endpoint.address}`,
         state: 'lingering' as const,
-        reason: `${why}; ${stays(endpointFamily(endpoint))}`,
+        reason: `${why}; ${cutText(endpoint, fate) ?? stays(endpointFamily(endpoint))}`,
         family: endpointFamily(endpoint),
         address: endpoint.address,
         endpoint,
         flags: endpoint.flags,
       };
     });
+}
+
+/** null: it does not linger for open connections. */
+function cutText(endpoint: Endpoint, { cut }: Fate): string | null {
+  const count = cut.get(endpoint);
+  if (count === undefined) return null;
+  const connections = `${count} open connection${count === 1 ? '' : 's'}`;
+  return `its endpoint is removed when ${connections} that would be cut ${count === 1 ? 'has' : 'have'} ended; to remove it now: multihomed endpoint delete id ${endpoint.id}`;
 }
 
 const bare = (name: string, ifindex: number): Uplink => ({

@@ -18,6 +18,7 @@ import type { Memory } from './memory.ts';
 import { select } from './select.ts';
 import { grantSlots } from './slots.ts';
 import type { Selected, Uplink } from './uplink.ts';
+import { withdrawn } from './withdraw.ts';
 
 export interface Plan {
   readonly uplinks: readonly Uplink[];
@@ -48,7 +49,8 @@ export function plan(
       .filter((entry) => entry.verdict?.state === 'active' && contest(entry, memory) === null)
       .map((entry) => entry.candidate.family),
   );
-  const fate = decideFate(entries, owned, active);
+  const leaving = withdrawn(owned, snapshot, configuration.rules);
+  const fate = decideFate(entries, owned, active, leaving, snapshot.connections);
   const endpointAdds = grantSlots(entries, snapshot, memory, owned, fate);
   const wanted = entries.flatMap((entry) => (entry.routing && isWanted(entry) ? [entry.routing] : []));
   const ways = waysOf(fate.lingering, entries, snapshot);

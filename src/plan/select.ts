@@ -10,6 +10,7 @@ import {
   IFA_F_TENTATIVE,
   type Address,
 } from '../netlink/route/address.ts';
+import type { Link } from '../netlink/route/link.ts';
 import { matchRule } from '../rules/match.ts';
 import type { Rule } from '../rules/rule.ts';
 import { answerKey, type Answer, type Base, type Question, type Snapshot } from '../snapshot/snapshot.ts';
@@ -27,13 +28,19 @@ export const tableOf = (rule: Rule, ifindex: number): number | null =>
 export function select(base: Base, rules: readonly Rule[]): Selected[] {
   const selected: Selected[] = [];
   for (const link of base.links.values()) {
-    const { name, altnames, index } = link;
-    const { rule } = matchRule(rules, { name, altnames, driver: base.drivers.get(index) ?? null });
-    // A pattern such as * means the uplinks, not the loopback; who names lo and says link-local gets it.
-    if (!rule || (link.loopback && !rule.linkLocal)) continue;
-    selected.push({ link, rule, rank: rules.indexOf(rule) });
+    const found = selectLink(base, rules, link);
+    if (found) selected.push(found);
   }
   return selected.sort((a, b) => a.rank - b.rank || a.link.index - b.link.index);
+}
+
+/** @returns null: no rule selects it */
+export function selectLink(base: Base, rules: readonly Rule[], link: Link): Selected | null {
+  const { name, altnames, index } = link;
+  const { rule } = matchRule(rules, { name, altnames, driver: base.drivers.get(index) ?? null });
+  // A pattern such as * means the uplinks, not the loopback; who names lo and says link-local gets it.
+  if (!rule || (link.loopback && !rule.linkLocal)) return null;
+  return { link, rule, rank: rules.indexOf(rule) };
 }
 
 /** The addresses that the kernel must be asked about: of uplinks, and of what may linger and is none any more. */

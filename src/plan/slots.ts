@@ -46,7 +46,9 @@ export function grantSlots(
 
 /** Its successor is here and there is no room for both: the lingering one goes first. */
 function makeRoom(entry: Entry, fate: Fate): number {
-  const at = fate.lingering.findIndex((each) => endpointFamily(each) === entry.candidate.family);
+  const at = fate.lingering.findIndex(
+    (each) => endpointFamily(each) === entry.candidate.family && !fate.cut.has(each),
+  );
   if (at === -1) return 0;
   fate.deletions.push(...fate.lingering.splice(at, 1));
   return 1;

@@ -81,6 +81,8 @@ export interface Snapshot extends Base {
   readonly answers: ReadonlyMap<string, Answer>;
   /** Routes of other programs in the tables that their policy rules lead to, as far as these were read. */
   readonly tables: Readonly<Record<Family, Tables>>;
+  /** Of each open MPTCP connection the local addresses of its subflows; absent where nothing depends on them. */
+  readonly connections?: readonly (readonly string[])[];
   /** When the answers were asked for, no later: milliseconds by the reader's clock. Times that are left count from here. */
   readonly answeredAt: number;
 }

@@ -97,6 +97,8 @@ describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     const before = lab.host.endpoints();
+    const connections = await lab.connections(version);
+    await connections.open(eth.address(version));
     await daemon.reconfigure({ 'other*': 'subflow' });
     await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^lingering: no rule selects/);
     lab.host.ip(
@@ -128,6 +130,37 @@ describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
     await connection.echo('by the new one');
     expect(connections.subflows()).toEqual([wwan.address(version)]);
     expect(lab.host.rules(version).map(({ src }) => src)).not.toContain(eth.address(version));
+  });
+});
+
+describe('a rule that is removed', () => {
+  test.for(['subflow', 'signal'])('takes its endpoint along: %s', async (flag, { lab }) => {
+    lab.cable('eth0').connect();
+    const daemon = await lab.daemon({ 'eth*': flag });
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    await daemon.reconfigure({ 'other*': 'subflow' });
+    await expect
+      .poll(() => [...lab.host.endpoints(), ...lab.host.rules(4), ...lab.host.routes(4)])
+      .toEqual([]);
+  });
+
+  test('keeps it for open connections, says how many, and removes it when they end', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const connections = await lab.connections();
+    const connection = await connections.open(eth.address());
+    await daemon.reconfigure({ 'eth*': 'ignore' });
+    const [endpoint] = lab.host.endpoints();
+    await expect
+      .poll(() => daemon.stateOf(eth.address()))
+      .toMatch(
+        new RegExp(`^lingering: .* 1 open connection .*multihomed endpoint delete id ${endpoint?.id}`),
+      );
+    await connection.echo('still here');
+    await connections.end();
+    await expect.poll(() => lab.host.endpoints()).toEqual([]);
+    expect([...lab.host.rules(4), ...lab.host.routes(4)]).toEqual([]);
   });
 });
 

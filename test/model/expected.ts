@@ -39,7 +39,7 @@ export interface Wanted {
   readonly routable: boolean;
 }
 
-const matches = (glob: string, name: string): boolean =>
+export const matches = (glob: string, name: string): boolean =>
   glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : glob === name;
 
 /**

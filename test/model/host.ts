@@ -37,6 +37,8 @@ export class Host {
   readonly warnings: string[] = [];
   configuration: Configuration;
   resting = false;
+  /** Of each open connection the local addresses of its subflows. */
+  connections: string[][] = [];
   /** Events are lost until it hears again. */
   deaf = false;
   crashes = 0;
@@ -108,6 +110,7 @@ export class Host {
         log,
         journal,
         hooks,
+        connections: () => Promise.resolve(this.connections),
         dryRun: false,
         memory: { ...record.memory, limitMax: SLOTS },
         told,

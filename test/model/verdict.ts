@@ -1,7 +1,16 @@
 /** What is wrong with a host that has come to rest, in sentences; none when all is as it should be. */
 import { addressFamily } from '../../src/netlink/ip.ts';
 import { SLOTS } from './endpoints.ts';
-import { goesItsWay, ideal, isBlocked, ourWays, wantedUplinks, wayOf, type Wanted } from './expected.ts';
+import {
+  goesItsWay,
+  ideal,
+  isBlocked,
+  matches,
+  ourWays,
+  wantedUplinks,
+  wayOf,
+  type Wanted,
+} from './expected.ts';
 import type { Host } from './host.ts';
 import type { ModelEndpoint, State } from './state.ts';
 import type { World } from './world.ts';
@@ -36,9 +45,19 @@ export function faults(host: Host, world: World): string[] {
       )
     )
       found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind beside an active one`);
+  for (const each of lingering)
+    if (isWithdrawn(host, each) && !host.connections.some((locals) => locals.includes(each.address)))
+      found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind after its rule`);
   found.push(...wayFaults(state, wanted, routable, lingering));
   found.push(...limitFaults(host, world, owned), ...hookFaults(host, serving, owned));
   return found;
+}
+
+/** Its link is here, and no rule selects it and the family any more. */
+function isWithdrawn(host: Host, { address, ifindex }: ModelEndpoint): boolean {
+  const link = host.kernel.state.links.get(ifindex);
+  const rule = link && host.configuration.rules.find((each) => matches(each.glob, link.name));
+  return link !== undefined && (!rule || rule.ignore || !rule.families.includes(addressFamily(address)));
 }
 
 const holds = ({ address, link }: Wanted, endpoint: ModelEndpoint): boolean =>

@@ -35,6 +35,8 @@ export class Host {
   ownRoutes: Route[] = [];
   endpoints: Endpoint[] = [];
   limits = { subflows: 2, addAddrAccepted: 0 };
+  /** Of each open connection the local addresses of its subflows. */
+  connections: string[][] = [];
   memory: Memory = { ...EMPTY_MEMORY, limitMax: 8 };
   /** What the kernel answers instead: by address. */
   readonly ways = new Map<string, Way>();
@@ -120,14 +122,24 @@ export class Host {
   }
 
   get snapshot(): Snapshot {
-    const { links, drivers, addresses, policyRules, endpoints, limits, ownRoutes } = this;
+    const { links, drivers, addresses, policyRules, endpoints, limits, ownRoutes, connections } = this;
     const answers = new Map(
       addresses.map((each) => [answerKey(each.ifindex, each.address), this.#answer(each)]),
     );
     // A snapshot is a value: what this host does next is not seen in it.
     const copies = { addresses: [...addresses], policyRules: [...policyRules], ownRoutes: [...ownRoutes] };
     const tables = { ipv4: new Map(), ipv6: new Map() };
-    return { links, drivers, endpoints, limits, answers, tables, answeredAt: 1_000_000, ...copies };
+    return {
+      links,
+      drivers,
+      endpoints,
+      limits,
+      answers,
+      tables,
+      answeredAt: 1_000_000,
+      connections,
+      ...copies,
+    };
   }
 
   #answer({ ifindex, family, address }: Address): Answer {

@@ -97,6 +97,7 @@ describe('the last path, whose address works and is no uplink any more', () => {
 
   test.each(LEFT_OUT)('%s, keeps its endpoint and follows the default route of its link', (_, leaveOut) => {
     const host = settled(two().withoutDefault(3));
+    host.connections = [['192.0.2.10']];
     leaveOut(host);
     expect(host.settle()).toEqual([]);
     expect(host.states).toContain('eth0 192.0.2.10: lingering');
@@ -216,5 +217,53 @@ describe('a reload', () => {
 
   test('that changes nothing does nothing', () => {
     expect(settled().rules(two().configuration.rules).settle()).toEqual([]);
+  });
+});
+
+describe('a rule that is removed', () => {
+  const removed = (host = settled()): Host => host.rules([rule('wwan*', { flags: ['subflow', 'backup'] })]);
+
+  test('without an open connection: endpoint, policy rules and routes are removed, also of the last path', () => {
+    expect(removed().pass()).toEqual(GONE);
+    expect(
+      removed(settled(two().withoutDefault(3)))
+        .pass()
+        .slice(0, GONE.length),
+    ).toEqual(GONE);
+  });
+
+  test('of which a connection uses another address too: the same', () => {
+    const host = removed();
+    host.connections = [['192.0.2.10', '10.0.0.5'], ['10.0.0.5']];
+    expect(host.pass()).toEqual(GONE);
+  });
+
+  test('that would cut connections: lingers, counts them and names the command, until they have ended', () => {
+    const host = removed();
+    host.connections = [['192.0.2.10'], ['192.0.2.10', '192.0.2.10'], ['10.0.0.5']];
+    expect(host.settle()).toEqual([]);
+    expect(host.states).toContain('eth0 192.0.2.10: lingering');
+    expect(host.reason('192.0.2.10')).toMatch(/2 open connections .*: multihomed endpoint delete id 1$/);
+    host.connections = [['10.0.0.5']];
+    expect(host.pass()).toEqual(GONE);
+  });
+
+  test('together with another: of two endpoints of one connection the last stays', () => {
+    const host = settled().rules([]);
+    host.connections = [['192.0.2.10', '10.0.0.5']];
+    host.pass();
+    // The kernel closed its subflow with it.
+    host.connections = [['10.0.0.5']];
+    host.settle();
+    expect(host.endpoints.map(({ address }) => address)).toEqual(['10.0.0.5']);
+  });
+
+  test('does not give its slot up while it would cut a connection', () => {
+    const host = settled(two().withoutDefault(3));
+    host.connections = [['192.0.2.10']];
+    host.room = 1;
+    removed(host).default(3, '10.0.0.1');
+    host.settle();
+    expect(host.endpoints.map(({ address }) => address)).toEqual(['192.0.2.10']);
   });
 });

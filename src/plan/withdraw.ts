@@ -1,0 +1,27 @@
+/** Endpoints that the user took away: no rule selects their interface and family any more, or one says ignore. */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Rule } from '../rules/rule.ts';
+import type { Base, Snapshot } from '../snapshot/snapshot.ts';
+import { endpointFamily, standing } from './endpoint.ts';
+import type { Memory } from './memory.ts';
+import { selectLink } from './select.ts';
+
+/** Of `owned`. One whose link is gone lost its path: which rule would select it is not known. */
+export function withdrawn(owned: readonly Endpoint[], base: Base, rules: readonly Rule[]): Endpoint[] {
+  return owned.filter((endpoint) => {
+    const link = base.links.get(endpoint.ifindex);
+    if (!link) return false;
+    const rule = selectLink(base, rules, link)?.rule;
+    return !rule || rule.ignore || !rule.families.includes(endpointFamily(endpoint));
+  });
+}
+
+/** Whether the plan needs to know which connections are open. */
+export const needsConnections = (snapshot: Snapshot, rules: readonly Rule[], memory: Memory): boolean =>
+  withdrawn(standing(snapshot, memory), snapshot, rules).length > 0;
+
+/** How many connections have no subflow from another address. `connections`: as in the snapshot. */
+export const countCut = (
+  connections: readonly (readonly string[])[],
+  addresses: ReadonlySet<string>,
+): number => connections.filter((locals) => locals.every((address) => addresses.has(address))).length;

@@ -1,0 +1,31 @@
+/** Open MPTCP connections, as far as their end depends on endpoints. */
+import { Connection, type Requester } from '../netlink/connection.ts';
+import { dumpSubflowSockets } from '../netlink/diag.ts';
+import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
+import { systemClock } from '../system/clock.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** By a socket of its own: it is seldom needed. `netns`: path of the namespace's file. @throws NetlinkError, SystemError */
+export async function openConnections(netns?: string): Promise<NonNullable<Snapshot['connections']>> {
+  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock, netns });
+  try {
+    return await readConnections(diag);
+  } finally {
+    diag.close();
+  }
+}
+
+/** What is being opened or closed keeps no connection alive. */
+const CARRYING = new Set(['ESTAB', 'CLOSE-WAIT']);
+
+/** As in the snapshot. Needs CAP_NET_ADMIN on older kernels, which list none without. @throws NetlinkError */
+async function readConnections(diag: Requester): Promise<NonNullable<Snapshot['connections']>> {
+  const locals = new Map<number, string[]>();
+  for (const { token, local, state } of await dumpSubflowSockets(diag)) {
+    if (!CARRYING.has(state)) continue;
+    const known = locals.get(token);
+    if (known) known.push(local.address);
+    else locals.set(token, [local.address]);
+  }
+  return [...locals.values()];
+}
