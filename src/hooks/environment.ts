@@ -36,10 +36,7 @@ export function hookEnvironment(
     MULTIHOMED_REASON: facts.reason,
   };
   const ofUplink = 'address' in facts;
-  if (ofUplink) {
-    Object.assign(environment, uplinkVariables(facts));
-    environment['MULTIHOMED_FAMILIES'] = families.join(' ');
-  }
+  if (ofUplink) Object.assign(environment, uplinkVariables(facts, families));
   for (const [name, value] of Object.entries(environment)) environment[name] = oneLine(value);
   // JSON writes control characters as escapes, so that nothing is lost here.
   environment['MULTIHOMED_JSON'] = JSON.stringify({ action, ...facts, ...(ofUplink ? { families } : {}) });
@@ -53,7 +50,7 @@ export function forScript(environment: Environment, path: string): Environment {
   return { ...environment, MULTIHOMED_HOOK: oneLine(path), MULTIHOMED_JSON: json };
 }
 
-function uplinkVariables(facts: UplinkFacts): Record<string, string> {
+function uplinkVariables(facts: UplinkFacts, families: readonly Family[]): Record<string, string> {
   const [prefix, nobody] = facts.family === 'ipv4' ? ['IP4', '0.0.0.0'] : ['IP6', '::'];
   const variables: Record<string, string> = {
     [`${prefix}_NUM_ADDRESSES`]: '1',
@@ -61,6 +58,7 @@ function uplinkVariables(facts: UplinkFacts): Record<string, string> {
     [`${prefix}_ADDRESS_0`]: `${facts.address}/${facts.prefixLength} ${facts.gateway ?? nobody}`,
     MULTIHOMED_ADDRESS: facts.address,
     MULTIHOMED_FLAGS: facts.flags.join(' '),
+    MULTIHOMED_FAMILIES: families.join(' '),
   };
   if (facts.gateway !== null) {
     variables[`${prefix}_GATEWAY`] = facts.gateway;

@@ -52,7 +52,9 @@ describe('arguments of another shape', () => {
     odd((value) => exitOf(value));
     odd((value) => reap(value));
     odd((value) => spawnGroup(value, [], [], null));
-    odd((value) => spawnGroup(0, value, [], null), [[]]);
+    const lists = oddities.filter((oddity) => Array.isArray(oddity));
+    odd((value) => spawnGroup(0, value, [], null), lists);
+    odd((value) => spawnGroup(0, [], value, null), lists);
     odd((value) => spawnGroup(0, [value], [], null), ['']);
     odd((value) => spawnGroup(0, [], [value], null), ['']);
     odd((value) => spawnGroup(0, [], [], { uid: value, gid: 0 }), [undefined]);
