@@ -138,19 +138,27 @@ async function closeFirst({ kernel }: Namespace, address: string, all: readonly 
 function change({ id, address, port, flags }: ReturnType<typeof changeArguments>): Act {
   return async (namespace) => {
     const { generic, mptcp } = namespace.kernel;
-    const found = (await dump(namespace)).find((each) =>
+    const fitting = (await dump(namespace)).filter((each) =>
       address === null
         ? each.id === id
         : mappedOf(each.address) === mappedOf(address) &&
           (id === null || each.id === id) &&
           (port === null || !each.port || each.port === port),
     );
+    // The kernel takes the one without a port for an address alone.
+    const found = fitting.find((each) => each.port === (port ?? 0)) ?? fitting[0];
     const words = [
       ...(id === null ? [] : [`id ${id}`]),
       ...(address === null ? [] : [address]),
       ...(port ? [`port ${port}`] : []),
     ].join(' ');
     if (!found) throw none(`endpoint change: there is no endpoint ${words}`);
+    if (fitting.length > 1 && found.port !== (port ?? 0))
+      throw new CommandError(
+        EXIT.refused,
+        `endpoint change: ${words} fits several endpoints: ` +
+          `${fitting.map((each) => `id ${each.id} port ${each.port}`).join(', ')}; name the id or the port`,
+      );
     const bits = flagBits(flags);
     // The kernel sets both flags at once.
     const lost = flagNames(found.flags & CHANGEABLE & ~bits).filter((name) => !flags.includes(`no${name}`));

@@ -3,7 +3,7 @@ import { ControlError } from '../control/client.ts';
 import { listenMptcp } from '../events/mptcp.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import type { Message } from '../netlink/message.ts';
-import { decodeMptcpEvent, type MptcpEvent } from '../netlink/mptcp/event.ts';
+import { decodeMptcpEvent } from '../netlink/mptcp/event.ts';
 import { dumpLinks } from '../netlink/route/link.ts';
 import { SystemError } from '../system/system-error.ts';
 import { configurationOrExit } from './configuration.ts';
@@ -77,28 +77,28 @@ async function connections(
 ): Promise<{ close(): void } | null> {
   let order = Promise.resolve();
   const tell = async (messages: readonly Message[], time: Date): Promise<void> => {
-    const events = messages.map(decodeMptcpEvent).filter((event) => event !== null);
-    const names = events.some(({ ifindex }) => ifindex !== null)
+    const events = messages.map((message) => ({ message, event: decodeMptcpEvent(message) }));
+    const names = events.some(({ event }) => event && event.ifindex !== null)
       ? new Map((await dumpLinks(kernel.route)).map(({ index, name }) => [index, name]))
       : new Map<number, string>();
-    const name = ({ ifindex }: MptcpEvent): string | undefined => names.get(ifindex ?? 0);
-    for (const event of events)
-      if (json) printExact(JSON.stringify(mptcpJson(time, event, name(event))));
-      else print(mptcpLine(time, event, name(event)));
+    for (const { message, event } of events) {
+      const name = names.get(event?.ifindex ?? 0);
+      if (mptcp) print(eventText(message, name));
+      else if (event && json) printExact(JSON.stringify(mptcpJson(time, event, name)));
+      else if (event) print(mptcpLine(time, event, name));
+    }
   };
   try {
     const socket = listenMptcp({
       family: kernel.mptcp,
       onEvents: (messages) => {
         const time = new Date();
-        if (mptcp) for (const message of messages) print(eventText(message));
-        else
-          order = order
-            .then(() => tell(messages, time))
-            .catch((error: Error) => {
-              if (error instanceof DecodeError) complain(`an event could not be read: ${error.message}`);
-              else onError(error);
-            });
+        order = order
+          .then(() => tell(messages, time))
+          .catch((error: Error) => {
+            if (error instanceof DecodeError) complain(`an event could not be read: ${error.message}`);
+            else onError(error);
+          });
       },
       onOverrun: () => complain('MPTCP events were lost: they came faster than they could be read.'),
       onError,

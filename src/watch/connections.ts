@@ -1,7 +1,7 @@
 /** The lower part of a frame: connections, and below each its subflows. */
 import { shareBar, sparkline } from './chart.ts';
 import { cellsOf, choose, head, type Chosen, type Column } from './columns.ts';
-import { total } from './meter.ts';
+import { HISTORY, total } from './meter.ts';
 import type { Connection, Rate, Subflow, SubflowRole } from './model.ts';
 import { sideText, type Sort } from './order.ts';
 import type { Style } from './style.ts';
@@ -101,7 +101,7 @@ function connectionColumns(style: Style): Column<Row>[] {
     { title: 'STATE', ...{ least: 7, most: 8, rank: 1, side: 'left' }, cell: (row) => [stateOf(row)] },
     {
       title: 'CARRIES',
-      ...{ least: 7, most: 40, rank: 4, side: 'left' },
+      ...{ least: 7, most: HISTORY, rank: 4, side: 'left' },
       cell: (row, room) => chart(row, room, style),
     },
     amount('IN/s', [7, 2], ({ rate }) => rate.in, bytes),

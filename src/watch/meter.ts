@@ -3,7 +3,8 @@ import type { Rate } from './model.ts';
 
 /** Milliseconds after which a change shows to 63 %: quick enough for a pulled cable, slow enough to be read. */
 const SETTLE = 1200;
-export const HISTORY = 60;
+/** Samples that are kept: as many as a chart on a wide terminal has cells. */
+export const HISTORY = 240;
 /** Below it a rate is taken for none: the tail of the smoothing is not traffic. */
 const SILENT = 1;
 /** Samples in a row without a byte after which the rate is none. */

@@ -46,7 +46,7 @@ export interface Connection {
   /** Subflows that can carry data now. */
   readonly usable: number;
   readonly rate: Rate;
-  /** Of the subflows that are open now. */
+  /** Bytes and segments of all its subflows since it is watched, of those that have ended too. */
   readonly received: number;
   readonly sent: number;
   readonly retransmits: number;

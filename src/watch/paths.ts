@@ -1,6 +1,7 @@
 /** The upper part of a frame: what each path is and carries. */
 import { sparkline } from './chart.ts';
 import { cellsOf, choose, head, type Column } from './columns.ts';
+import { HISTORY } from './meter.ts';
 import { share } from './sample.ts';
 import type { Model, Path } from './model.ts';
 import type { Style } from './style.ts';
@@ -53,7 +54,7 @@ function pathColumns(model: Model, { glyphs }: Style): Column<Path>[] {
     },
     {
       title: 'CARRIES',
-      ...{ least: 7, most: 60, rank: 2, side: 'left' },
+      ...{ least: 7, most: HISTORY, rank: 2, side: 'left' },
       cell: (path, room) => sparkline(path.history, peak, room, hueInk(path.hue), glyphs),
     },
     {

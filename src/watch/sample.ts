@@ -17,6 +17,32 @@ export interface Sample {
   readonly problems: readonly string[];
 }
 
+/** Bytes received and acknowledged, and segments sent again. */
+interface Totals {
+  readonly received: number;
+  readonly sent: number;
+  readonly retransmits: number;
+}
+
+interface Counted {
+  readonly token: number;
+  readonly totals: Totals;
+}
+
+const NONE: Totals = { received: 0, sent: 0, retransmits: 0 };
+
+const totalsOf = ({ received, acked, retransmits }: NonNullable<SubflowSocket['traffic']>): Totals => ({
+  received,
+  sent: acked,
+  retransmits,
+});
+
+const added = (a: Totals, b: Totals): Totals => ({
+  received: a.received + b.received,
+  sent: a.sent + b.sent,
+  retransmits: a.retransmits + b.retransmits,
+});
+
 const CHANGES = 50;
 const NOTHING: Rate = { in: 0, out: 0 };
 
@@ -27,6 +53,10 @@ export class Sampler {
   #states: Map<string, string> | null = null;
   #changes: readonly Change[] = [];
   /** Order of arrival, so that equals keep their places. */
+  /** Of the subflows in the sample before, by cookie. */
+  #counted = new Map<number, Counted>();
+  /** Of those that have ended, by the token of their connection. */
+  #ended = new Map<number, Totals>();
   #arrivals = new Map<number, number>();
   #arrived = 0;
 
@@ -82,6 +112,7 @@ export class Sampler {
       if (others) others.push(subflow);
       else carried.set(subflow.hue, [subflow]);
     }
+    const roles = new Map([...carried].map(([hue, mine]) => [hue, new Set(mine.map(({ role }) => role))]));
     const path = (
       key: string,
       facts: Pick<Path, 'interface' | 'address' | 'state' | 'reason' | 'detail'>,
@@ -105,7 +136,7 @@ export class Sampler {
       const reason = 'carries subflows, and no rule selects it';
       return path(`${name}/${address}`, { interface: name, address, state: 'no uplink', reason, detail: '' });
     });
-    return [...known, ...strangers];
+    return [...known, ...strangers].sort((a, b) => rankOf(a, roles) - rankOf(b, roles));
   }
 
   #connections(sockets: readonly ConnectionSocket[], subflows: readonly Subflow[]): Connection[] {
@@ -116,19 +147,43 @@ export class Sampler {
       else grouped.set(subflow.socket.token, [subflow]);
     }
     const shown: Connection[] = [];
+    this.#count(sockets, subflows);
     for (const socket of sockets) {
-      shown.push(connectionOf(socket, grouped.get(socket.token) ?? []));
+      const mine = grouped.get(socket.token) ?? [];
+      shown.push(connectionOf(socket, mine, this.#totals(socket.token, mine)));
       grouped.delete(socket.token);
     }
     // Where the kernel does not list connections, their subflows tell of them.
     for (const [token, mine] of grouped) {
       const { local, remote, state } = firstOf(mine)!.socket;
-      shown.push(connectionOf({ token, local, remote, state, fallback: false }, mine));
+      const socket = { token, local, remote, state, fallback: false };
+      shown.push(connectionOf(socket, mine, this.#totals(token, mine)));
     }
     const arrivals = new Map<number, number>();
     for (const { token } of shown) arrivals.set(token, this.#arrivals.get(token) ?? this.#arrived++);
     this.#arrivals = arrivals;
     return shown.sort((a, b) => arrivals.get(a.token)! - arrivals.get(b.token)!);
+  }
+
+  /** Adds the last counts of subflows that are gone to those of their connection, as long as it is open. */
+  #count(sockets: readonly ConnectionSocket[], subflows: readonly Subflow[]): void {
+    const counted = new Map<number, Counted>();
+    for (const { socket } of subflows) {
+      const totals = socket.traffic ? totalsOf(socket.traffic) : this.#counted.get(socket.cookie)?.totals;
+      if (totals) counted.set(socket.cookie, { token: socket.token, totals });
+    }
+    for (const [cookie, { token, totals }] of this.#counted)
+      if (!counted.has(cookie)) this.#ended.set(token, added(this.#ended.get(token) ?? NONE, totals));
+    this.#counted = counted;
+    const open = new Set([...sockets, ...subflows.map(({ socket }) => socket)].map(({ token }) => token));
+    for (const token of this.#ended.keys()) if (!open.has(token)) this.#ended.delete(token);
+  }
+
+  #totals(token: number, subflows: readonly Subflow[]): Totals {
+    return subflows.reduce(
+      (all, { socket }) => added(all, this.#counted.get(socket.cookie)?.totals ?? NONE),
+      this.#ended.get(token) ?? NONE,
+    );
   }
 
   /** What the uplinks' states have become since they were last known. */
@@ -146,6 +201,14 @@ export class Sampler {
     for (const [key, state] of old) if (!states.has(key)) note(key, state, 'gone');
     this.#changes = [...changes, ...this.#changes].slice(0, CHANGES);
   }
+}
+
+/** Paths that carry data come first, then those that are ready to; equals stay in the order of `status`. */
+function rankOf({ hue, state }: Path, roles: ReadonlyMap<number, ReadonlySet<SubflowRole>>): number {
+  const mine = roles.get(hue);
+  if (mine?.has('open')) return 0;
+  if (mine) return 1;
+  return state === 'active' ? 2 : 3;
 }
 
 const pathKey = (uplink: UplinkDocument): string => `${uplink.interface}/${uplink.address ?? ''}`;
@@ -174,10 +237,8 @@ function detailOf({ endpoint, gateway, flags, state }: UplinkDocument): string {
 const firstOf = (subflows: readonly Subflow[]): Subflow | undefined =>
   subflows.find(({ socket }) => socket.ids.local === 0 && socket.ids.remote === 0) ?? subflows[0];
 
-function connectionOf(socket: ConnectionSocket, subflows: readonly Subflow[]): Connection {
+function connectionOf(socket: ConnectionSocket, subflows: readonly Subflow[], totals: Totals): Connection {
   const usable = subflows.filter(({ role }) => role !== 'closing' && role !== 'opening');
-  const add = (amount: (subflow: Subflow) => number): number =>
-    subflows.reduce((all, subflow) => all + amount(subflow), 0);
   return {
     token: socket.token,
     local: socket.local,
@@ -187,9 +248,7 @@ function connectionOf(socket: ConnectionSocket, subflows: readonly Subflow[]): C
       (a, b) => a.socket.ids.local - b.socket.ids.local || a.socket.cookie - b.socket.cookie,
     ),
     rate: sum(subflows.map(({ rate }) => rate)),
-    received: add(({ socket: { traffic } }) => traffic?.received ?? 0),
-    sent: add(({ socket: { traffic } }) => traffic?.acked ?? 0),
-    retransmits: add(({ socket: { traffic } }) => traffic?.retransmits ?? 0),
+    ...totals,
     usable: usable.length,
     rtt: usable.reduce<number | null>(
       (best, { socket: { traffic } }) => (traffic ? Math.min(best ?? Infinity, traffic.rtt) : best),

@@ -152,6 +152,19 @@ describe('endpoint and limits', () => {
     expect(ip(lab.host, 'mptcp endpoint').stdout).toBe('10.0.0.1 id 1 subflow dev lo \n');
   });
 
+  test('refuse an address that fits several endpoints', async ({ lab }) => {
+    for (const port of [4433, 4434]) lab.host.ip(`mptcp endpoint add 127.0.0.1 port ${port} signal`);
+    const { code, stderr } = await command(lab.host, ['endpoint', 'change', '127.0.0.1', 'backup']);
+    expect([code, stderr]).toEqual([
+      2,
+      'endpoint change: 127.0.0.1 fits several endpoints: id 1 port 4433, id 2 port 4434; name the id or the port\n',
+    ]);
+    expect(lab.host.endpoints().map(({ flags }) => flags)).toEqual([['signal'], ['signal']]);
+    const named = await command(lab.host, ['endpoint', 'change', '127.0.0.1', 'port', '4434', 'backup']);
+    expect(named.code).toBe(0);
+    expect(lab.host.endpoints().map(({ flags }) => flags)).toEqual([['signal'], ['signal', 'backup']]);
+  });
+
   test('say that the table is full', async ({ lab }) => {
     let room = 1;
     while (ip(lab.host, `mptcp endpoint add 10.0.1.${room}`).code === 0) room++;

@@ -47,9 +47,14 @@ function connect(lab: Lab, device: string): ReturnType<Lab['cable']> {
   return cable;
 }
 
-/** What iproute2 since 6.18 prints: names for listeners, a wider column, and flags by name at the end. */
-const asNow = (line: string): string =>
+const deviceOf = (lab: Lab, index: number): string =>
+  lab.host.json<{ ifname: string; ifindex: number }[]>('link show').find(({ ifindex }) => ifindex === index)
+    ?.ifname ?? `if${index}`;
+
+/** What iproute2 since 6.18 prints: names for devices and listeners, a wider column, and flags by name at the end. */
+const asNow = (lab: Lab, line: string): string =>
   line
+    .replace(/ ifindex=(\d+)/, (_, index: string) => ` dev=${deviceOf(lab, Number(index))}`)
     .replace(/^\[ *(\w+)\]/, (_, name: string) => `[${name.padStart(16)}]`)
     .replace(/(.*) flags=([123])\b(.*)/, (_, head: string, flags: string, tail: string) =>
       [
@@ -121,7 +126,12 @@ describe('monitor', () => {
       await expect.poll(() => theirs.texts().at(-1)).toContain('SF_CLOSED');
       await expect.poll(() => ours.lines().at(-1)).toContain('SF_CLOSED');
       await expect.poll(() => theirs.texts().length).toBe(ours.lines().length);
-      expect(ours.lines().filter(known)).toEqual(theirs.texts().map(asNow).filter(known));
+      expect(ours.lines().filter(known)).toEqual(
+        theirs
+          .texts()
+          .map((line) => asNow(lab, line))
+          .filter(known),
+      );
       // Three programs hear the same; none is the first.
       await expect.poll(() => json.lines().join()).toContain('subflow-closed');
       const events = json.lines().map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -139,6 +149,24 @@ describe('monitor', () => {
       for (const each of [ours, json, text]) expect(await each.end()).toBe(0);
     },
   );
+
+  test.for([4, 6] as const)('shows the address that a peer announces: IPv%i', async (version, { lab }) => {
+    for (const netns of [lab.host, lab.provider]) netns.sysctl('net.ipv6.conf.all.accept_dad', 0);
+    const cable = connect(lab, 'eth0');
+    const connections = await lab.connections(version);
+    if (version === 6) {
+      lab.host.ip(`address add ${cable.address(6)}/64 dev eth0 nodad`);
+      lab.host.ip(`-6 route add default via ${cable.gateway(6)} dev eth0`);
+    }
+    const announced = version === 4 ? '192.0.2.77' : '2001:db8:77::1';
+    lab.provider.ip(`mptcp endpoint add ${announced} signal`);
+    const json = await monitor(lab, '--json');
+    const text = await monitor(lab);
+    await connections.open();
+    await expect.poll(() => text.text).toMatch(new RegExp(`announced \\[?${announced}`));
+    await expect.poll(() => json.text).toContain(`"remote":{"address":"${announced}"`);
+    for (const each of [json, text]) expect(await each.end()).toBe(0);
+  });
 
   test('goes on with uplinks where it may not hear MPTCP', async ({ lab }) => {
     const drop = ['--bounding-set=-net_admin', '--inh-caps=-net_admin', process.execPath, MAIN, 'monitor'];

@@ -41,7 +41,7 @@ describe('a rate', () => {
     expect(meter.rate).toEqual({ in: 0, out: 0 });
   });
 
-  test('remembers a minute of samples and no more', () => {
+  test('remembers as many samples as a chart shows, and no more', () => {
     const meter = new Meter();
     for (let at = 0; at < 500; at++) meter.take(at * 1000, at * at, 0);
     expect(meter.history).toHaveLength(HISTORY);
@@ -74,7 +74,10 @@ test('the same address on two links is that of the link to which the socket is b
   const twin = uplink({ interface: 'eth1', ifindex: 9 });
   const bound = { ...subflow({ cookie: 1 }), ifindex: 9 };
   const { paths } = new Sampler().take(sample(0, { status: status([uplink(), twin]), subflows: [bound] }));
-  expect(paths.map((path) => path.subflows)).toEqual([0, 1]);
+  expect(paths.map((path) => [path.interface, path.subflows])).toEqual([
+    ['eth1', 1],
+    ['eth0', 0],
+  ]);
 });
 
 test.each([
@@ -114,4 +117,36 @@ test('notes what became of the uplinks, not how it found them', () => {
     [2000, 'wwan0 10.1.0.2', 'active', 'gone'],
     [1000, 'eth0 10.0.0.2', 'active', 'lingering'],
   ]);
+});
+
+test('paths in use come first, then those that are ready', () => {
+  const uplinks = [
+    uplink({ interface: 'lost0', ifindex: 5, address: '10.5.0.2', state: 'no carrier' }),
+    uplink({ interface: 'ready0', ifindex: 6, address: '10.6.0.2' }),
+    uplink({ interface: 'spare0', ifindex: 7, address: '10.7.0.2' }),
+    uplink({ interface: 'busy0', ifindex: 8, address: '10.8.0.2' }),
+  ];
+  const subflows = [
+    subflow({ cookie: 1, address: '10.7.0.2', backup: true }),
+    subflow({ cookie: 2, address: '10.8.0.2' }),
+  ];
+  const { paths } = new Sampler().take(sample(0, { status: status(uplinks), subflows }));
+  expect(paths.map((path) => path.interface)).toEqual(['busy0', 'spare0', 'ready0', 'lost0']);
+});
+
+test('totals of a connection do not fall when a subflow ends, and end with the connection', () => {
+  const sampler = new Sampler();
+  const totals = (at: number, subflows: ReturnType<typeof subflow>[]) =>
+    sampler
+      .take(sample(at, { subflows }))
+      .connections.map(({ received, sent, retransmits }) => [received, sent, retransmits]);
+  const [first, second] = [
+    subflow({ cookie: 1, received: 5000, acked: 70, retransmits: 2 }),
+    subflow({ cookie: 2, received: 300, acked: 4, retransmits: 1 }),
+  ];
+  expect(totals(0, [first, second])).toEqual([[5300, 74, 3]]);
+  expect(totals(1000, [second])).toEqual([[5300, 74, 3]]);
+  expect(totals(2000, [{ ...second, traffic: null }])).toEqual([[5300, 74, 3]]);
+  expect(totals(3000, [])).toEqual([]);
+  expect(totals(4000, [second])).toEqual([[300, 4, 1]]);
 });

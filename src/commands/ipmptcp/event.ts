@@ -4,6 +4,7 @@ import { decodeGeneric } from '../../netlink/generic/family.ts';
 import { readAddress } from '../../netlink/ip.ts';
 import type { Message } from '../../netlink/message.ts';
 import * as mptcp from '../../netlink/mptcp/event.ts';
+import { printable } from '../../system/printable.ts';
 import { inetText } from './text.ts';
 
 /** By command number, linux/mptcp.h; padded as it is printed. */
@@ -21,35 +22,41 @@ const NAMES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** The keys in their order, and how each value is read. */
-const FIELDS: readonly (readonly [string, number, (from: Attributes, type: number) => string | undefined])[] =
-  [
-    ['token', mptcp.MPTCP_ATTR_TOKEN, (from, type) => from.u32(type)?.toString(16).padStart(8, '0')],
-    ['remid', mptcp.MPTCP_ATTR_REM_ID, (from, type) => from.u8(type)?.toString()],
-    ['locid', mptcp.MPTCP_ATTR_LOC_ID, (from, type) => from.u8(type)?.toString()],
-    ['saddr4', mptcp.MPTCP_ATTR_SADDR4, four],
-    ['daddr4', mptcp.MPTCP_ATTR_DADDR4, four],
-    ['saddr6', mptcp.MPTCP_ATTR_SADDR6, six],
-    ['daddr6', mptcp.MPTCP_ATTR_DADDR6, six],
-    ['sport', mptcp.MPTCP_ATTR_SPORT, (from, type) => from.be16(type)?.toString()],
-    ['dport', mptcp.MPTCP_ATTR_DPORT, (from, type) => from.be16(type)?.toString()],
-    ['backup', mptcp.MPTCP_ATTR_BACKUP, (from, type) => from.u8(type)?.toString()],
-    ['error', mptcp.MPTCP_ATTR_ERROR, (from, type) => from.u8(type)?.toString()],
-    ['timeout', mptcp.MPTCP_ATTR_TIMEOUT, (from, type) => from.u32(type)?.toString()],
-    ['ifindex', mptcp.MPTCP_ATTR_IF_IDX, (from, type) => from.s32(type)?.toString()],
-    ['reset_reason', mptcp.MPTCP_ATTR_RESET_REASON, (from, type) => from.u32(type)?.toString()],
-    ['reset_flags', mptcp.MPTCP_ATTR_RESET_FLAGS, (from, type) => hexadecimal(from.u32(type))],
-  ];
+type Read = (from: Attributes, type: number, name: string | undefined) => string | undefined;
 
-export function eventText(message: Message): string {
+const FIELDS: readonly (readonly [string, number, Read])[] = [
+  ['token', mptcp.MPTCP_ATTR_TOKEN, (from, type) => from.u32(type)?.toString(16).padStart(8, '0')],
+  ['remid', mptcp.MPTCP_ATTR_REM_ID, (from, type) => from.u8(type)?.toString()],
+  ['locid', mptcp.MPTCP_ATTR_LOC_ID, (from, type) => from.u8(type)?.toString()],
+  ['saddr4', mptcp.MPTCP_ATTR_SADDR4, four],
+  ['daddr4', mptcp.MPTCP_ATTR_DADDR4, four],
+  ['saddr6', mptcp.MPTCP_ATTR_SADDR6, six],
+  ['daddr6', mptcp.MPTCP_ATTR_DADDR6, six],
+  ['sport', mptcp.MPTCP_ATTR_SPORT, (from, type) => from.be16(type)?.toString()],
+  ['dport', mptcp.MPTCP_ATTR_DPORT, (from, type) => from.be16(type)?.toString()],
+  ['backup', mptcp.MPTCP_ATTR_BACKUP, (from, type) => from.u8(type)?.toString()],
+  ['error', mptcp.MPTCP_ATTR_ERROR, (from, type) => from.u8(type)?.toString()],
+  ['timeout', mptcp.MPTCP_ATTR_TIMEOUT, (from, type) => from.u32(type)?.toString()],
+  ['dev', mptcp.MPTCP_ATTR_IF_IDX, (from, type, name) => deviceText(from.s32(type), name)],
+  ['reset_reason', mptcp.MPTCP_ATTR_RESET_REASON, (from, type) => from.u32(type)?.toString()],
+  ['reset_flags', mptcp.MPTCP_ATTR_RESET_FLAGS, (from, type) => hexadecimal(from.u32(type))],
+];
+
+/** `device`: name of the interface that the event names by its index, if that is known. */
+export function eventText(message: Message, device?: string): string {
   const { command, attributes } = decodeGeneric(message);
   const name = NAMES.get(command);
   if (name === undefined) return `[UNKNOWN ${command}]`;
   const fields = FIELDS.flatMap(([key, type, read]) => {
-    const value = read(attributes, type);
+    const value = read(attributes, type, device);
     return value === undefined ? [] : [`${key}=${value}`];
   });
   return [`[${name.padStart(16)}]`, ...fields, ...flagWords(attributes)].join(' ');
 }
+
+/** Of a device that is gone ip(8) makes a name. */
+const deviceText = (index: number | undefined, name: string | undefined): string | undefined =>
+  index === undefined ? undefined : printable(name ?? `if${index}`);
 
 function flagWords(attributes: Attributes): string[] {
   const flags = attributes.u16(mptcp.MPTCP_ATTR_FLAGS) ?? 0;

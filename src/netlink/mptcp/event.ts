@@ -1,6 +1,6 @@
 /** What the kernel tells of MPTCP connections: group mptcp_pm_events (linux/mptcp.h). Joining needs CAP_NET_ADMIN. */
 import { decodeGeneric } from '../generic/family.ts';
-import { familyOf, readAddress } from '../ip.ts';
+import { readAddress } from '../ip.ts';
 import type { Message } from '../message.ts';
 
 export const MPTCP_PM_EVENTS = 'mptcp_pm_events';
@@ -31,7 +31,6 @@ export type MptcpEventKind =
   | 'listener-closed';
 
 export const MPTCP_ATTR_TOKEN = 1;
-const MPTCP_ATTR_FAMILY = 2;
 export const MPTCP_ATTR_LOC_ID = 3;
 export const MPTCP_ATTR_REM_ID = 4;
 export const MPTCP_ATTR_SADDR4 = 5;
@@ -75,10 +74,11 @@ export function decodeMptcpEvent(message: Message): MptcpEvent | null {
   const { command, attributes } = decodeGeneric(message);
   const kind = KINDS.get(command);
   if (!kind) return null;
-  const family = familyOf(attributes.u16(MPTCP_ATTR_FAMILY) ?? 0);
+  // By the attribute that is there: ANNOUNCED has no MPTCP_ATTR_FAMILY (mptcp_event_addr_announced()).
   const side = (four: number, six: number, portType: number) => {
-    const bytes = family && attributes.bytes(family === 'ipv4' ? four : six);
-    return bytes ? { address: readAddress(family, bytes), port: attributes.be16(portType) ?? 0 } : null;
+    const [bytes4, bytes6] = [attributes.bytes(four), attributes.bytes(six)];
+    const address = bytes4 ? readAddress('ipv4', bytes4) : bytes6 ? readAddress('ipv6', bytes6) : null;
+    return address === null ? null : { address, port: attributes.be16(portType) ?? 0 };
   };
   const backup = attributes.u8(MPTCP_ATTR_BACKUP);
   return {
