@@ -24,7 +24,7 @@ export async function checkCommand(
   const unmatched = isValid(loaded) ? await withoutInterface(loaded.rules) : [];
   if (flags.json) {
     const more = isValid(loaded) ? summary(loaded, unmatched) : {};
-    printExact(JSON.stringify({ valid: code === 0, errors: errors.map(errorJson), ...more }));
+    printExact(JSON.stringify({ version: 1, valid: code === 0, errors: errors.map(errorJson), ...more }));
     return code;
   }
   for (const error of errors) complain(formatProblem(error));

@@ -23,7 +23,7 @@ export async function explainCommand(
     const explanation = source === null ? answer : await alone(namespace, name, flags.config);
     if (!explanation)
       throw new CommandError(EXIT.usage, `there is no interface ${JSON.stringify(name)} here`);
-    if (flags.json) printExact(JSON.stringify({ daemon: source === null, ...explanation }));
+    if (flags.json) printExact(JSON.stringify({ version: 1, daemon: source === null, ...explanation }));
     else print(explanationText(explanation, source, flags.verbose ?? false));
     return EXIT.done;
   } finally {

@@ -36,7 +36,7 @@ export async function flushCommand(flags: {
     const done =
       ((await ask(namespace.folder.socket, { ask: 'flush' })) as string[] | undefined) ??
       (await flush(namespace));
-    if (flags.json) printExact(JSON.stringify({ done }));
+    if (flags.json) printExact(JSON.stringify({ version: 1, done }));
     else print(done.length === 0 ? 'Nothing of multihomed stood.' : done.join('\n'));
     return EXIT.done;
   } finally {

@@ -1,21 +1,25 @@
-/** What `watch --json` says, one document a line: its keys are promised, and `version` grows when one changes its meaning. */
+/** The JSON document of `watch --json`, one a line: docs/json/watch.schema.json. `version` grows when a key changes its meaning. */
+import { tokenText } from '../netlink/mptcp/token.ts';
 import type { Model, Rate } from './model.ts';
 
-/** Rates in bytes a second, round-trip times in microseconds, counts in bytes. */
+/** Rates in bit/s, round-trip times in microseconds, amounts in bytes, the time in milliseconds since the epoch. */
 export function watchDocument(model: Model, time: Date): object {
   return {
-    version: 1,
-    time: time.toISOString(),
+    version: 2,
+    time: time.getTime(),
     daemon: model.daemon,
     paths: model.paths.map(({ interface: name, address, state, reason, subflows, rate }) => ({
       ...{ interface: name, address, state, reason, subflows },
-      rate: whole(rate),
+      rate: bits(rate),
     })),
-    connections: model.connections.map(({ token, local, remote, fallback, rate, subflows }) => ({
-      ...{ token, local, remote, fallback, rate: whole(rate) },
-      subflows: subflows.map(({ interface: of, role, rate: flow, socket }) => ({
+    connections: model.connections.map((connection) => ({
+      token: tokenText(connection.token),
+      ...{ local: connection.local, remote: connection.remote, fallback: connection.fallback },
+      ...{ received: connection.received, acked: connection.sent, retransmits: connection.retransmits },
+      rate: bits(connection.rate),
+      subflows: connection.subflows.map(({ interface: of, role, rate: flow, socket }) => ({
         ...{ interface: of, local: socket.local, remote: socket.remote, ids: socket.ids },
-        ...{ state: socket.state, role, backup: socket.backup, rate: whole(flow) },
+        ...{ state: socket.state, role, backup: socket.backup, rate: bits(flow) },
         ...socket.traffic,
       })),
     })),
@@ -23,4 +27,5 @@ export function watchDocument(model: Model, time: Date): object {
   };
 }
 
-const whole = (rate: Rate): Rate => ({ in: Math.round(rate.in), out: Math.round(rate.out) });
+/** From bytes a second. */
+const bits = (rate: Rate): Rate => ({ in: Math.round(rate.in * 8), out: Math.round(rate.out * 8) });

@@ -1,5 +1,6 @@
 /** One line of `monitor`: for a person, or one JSON document. */
 import type { MptcpEvent } from '../../netlink/mptcp/event.ts';
+import { tokenText } from '../../netlink/mptcp/token.ts';
 import { errnoName } from '../../system/system-error.ts';
 import { printable } from '../../system/printable.ts';
 import { colours } from '../print.ts';
@@ -8,16 +9,15 @@ import type { UplinkChange } from './change.ts';
 /** By index; undefined: it is gone. */
 type Name = string | undefined;
 
-const tokenText = (token: number): string => token.toString(16).padStart(8, '0');
-
-/** The time of day here, to the millisecond; JSON has the date and the zone. */
+/** The time of day here, to the millisecond; JSON has the date too. */
 export const clockText = (time: Date): string =>
   [time.getHours(), time.getMinutes(), time.getSeconds()]
     .map((part) => String(part).padStart(2, '0'))
     .join(':') + `.${String(time.getMilliseconds()).padStart(3, '0')}`;
 
 export const uplinkJson = (time: Date, change: UplinkChange): object => ({
-  time: time.toISOString(),
+  version: 1,
+  time: time.getTime(),
   event: 'uplink',
   ...change,
 });
@@ -44,7 +44,8 @@ export function uplinkLine(time: Date, change: UplinkChange): string {
 export const mptcpJson = (time: Date, event: MptcpEvent, name: Name): object => {
   const { kind, token, error, ...rest } = event;
   return {
-    time: time.toISOString(),
+    version: 1,
+    time: time.getTime(),
     event: kind,
     token: token === null ? null : tokenText(token),
     ...rest,

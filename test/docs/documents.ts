@@ -1,0 +1,246 @@
+/** What each command prints with --json, from which docs/json/ is written. */
+import * as z from 'zod';
+
+const count = z.int().min(0);
+const sentence = z.string().describe('For people; its words may change');
+const name = z.string().describe('Name of an interface');
+const address = z.string().describe('IPv4, or IPv6 as in RFC 5952; without a prefix length');
+const flags = z.array(z.enum(['signal', 'subflow', 'backup', 'fullmesh', 'laminar']).or(z.string()));
+const version = (number: number) =>
+  z.literal(number).describe('Grows when a key changes its meaning or goes');
+const time = z.int().min(0).describe('Milliseconds since 1970-01-01 00:00 UTC');
+const token = z
+  .string()
+  .regex(/^[0-9a-f]{8}$/)
+  .describe("The connection's token on this host (RFC 8684): eight hexadecimal digits");
+const side = z.strictObject({ address, port: z.int().min(0).max(65535) });
+const rate = z.strictObject({ in: count.describe('bit/s'), out: count.describe('bit/s') });
+
+const rule = z
+  .strictObject({ glob: z.string(), file: z.string(), line: z.int() })
+  .describe('The rule that selects the interface, and where it is written');
+
+const uplinkKeys = {
+  interface: name,
+  ifindex: z.int(),
+  address: address.nullable().describe('null where the interface has none'),
+  state: z.string().describe('As multihomed(8) lists them'),
+  reason: sentence,
+  rule: rule.nullable(),
+  gateway: address.nullable(),
+  metric: count.nullable(),
+  table: count.nullable().describe('Its own routing table'),
+  endpoint: z.strictObject({ id: count, flags }).nullable().describe('The one in place'),
+  flags: flags.describe('Those that its endpoint is to have'),
+};
+
+export const status = z.strictObject({
+  version: version(1),
+  daemon: z
+    .strictObject({
+      pid: count,
+      resting: z.boolean().describe('Paused since "multihomed flush"'),
+      dryRun: z.boolean(),
+      overruns: count.describe('How often events were lost'),
+      config: z.string().nullable().optional().describe("The file named by --config; null: the system's"),
+    })
+    .nullable()
+    .describe('null: no daemon answered, and the kernel was read'),
+  silent: z
+    .strictObject({ pid: count.nullable() })
+    .nullable()
+    .describe('A daemon that listens and does not answer'),
+  uplinks: z.array(z.strictObject(uplinkKeys)),
+  limits: z.strictObject({ subflows: count, addAddrAccepted: count }),
+  endpoints: z.strictObject({
+    owned: count,
+    foreign: count,
+    slots: count.nullable().describe('How many the kernel holds; null: not known'),
+  }),
+  problems: z.array(sentence),
+});
+
+export const explain = z.strictObject({
+  version: version(1),
+  daemon: z.boolean().describe('Whether the daemon answered'),
+  interface: name,
+  rules: z.array(
+    z.strictObject({
+      glob: z.string(),
+      place: z.string().describe('FILE:LINE'),
+      matches: z.boolean(),
+      why: sentence,
+    }),
+  ),
+  uplinks: z.array(
+    z.strictObject({
+      address: address.nullable(),
+      state: z.string(),
+      reason: sentence,
+      steps: z.array(
+        z.strictObject({
+          name: z.string(),
+          state: z.enum(['passed', 'stopped', 'ahead']),
+          evidence: sentence,
+        }),
+      ),
+      advice: sentence.nullable(),
+    }),
+  ),
+  advice: sentence.nullable(),
+});
+
+export const plan = z.strictObject({
+  version: version(1),
+  actions: z.array(z.string()).describe('One change each, in order'),
+});
+
+export const flush = z.strictObject({
+  version: version(1),
+  done: z.array(z.string()).describe('What was removed, one change each, in order'),
+});
+
+const place = { file: z.string(), line: z.int(), column: z.int() };
+
+export const check = z.strictObject({
+  version: version(1),
+  valid: z.boolean(),
+  errors: z.array(
+    z.looseObject({ ...place, message: sentence, command: z.string().nullable().describe('Fixes it') }),
+  ),
+  rules: count.optional().describe('How many; absent where there are errors, as are the keys below'),
+  files: z.array(z.string()).optional(),
+  warnings: z.array(sentence).optional(),
+  unmatched: z.array(rule).optional().describe('Rules that match no interface of this host now'),
+});
+
+const severity = z.enum(['ok', 'note', 'warning', 'fault']);
+
+export const doctor = z.strictObject({
+  version: version(1),
+  worst: severity,
+  findings: z.array(
+    z.strictObject({
+      severity,
+      id: z.string().describe('Names the check, and its subject: reverse-path:eth0'),
+      text: sentence,
+      command: z.string().nullable().describe('Fixes it now, quoted for a shell'),
+      permanent: z.string().nullable().describe('Keeps it fixed after a reboot'),
+    }),
+  ),
+  report: z.string().nullable().describe('The file of --report'),
+});
+
+const uplinkChange = z.strictObject({
+  version: version(1),
+  time,
+  event: z.literal('uplink'),
+  ...uplinkKeys,
+  state: z.string().describe('"gone" where it is no more'),
+  was: z.string().nullable().describe('The state before; null: it is new'),
+});
+
+const mptcpEvent = z.strictObject({
+  version: version(1),
+  time,
+  event: z.enum([
+    ...(['created', 'established', 'closed', 'announced', 'removed'] as const),
+    ...([
+      'subflow-established',
+      'subflow-closed',
+      'subflow-priority',
+      'listener-created',
+      'listener-closed',
+    ] as const),
+  ]),
+  token: token.nullable().describe('null for listeners'),
+  localId: count.nullable(),
+  remoteId: count.nullable(),
+  local: side.nullable(),
+  remote: side.nullable(),
+  backup: z.boolean().nullable().describe("The peer's wish"),
+  ifindex: z.int().nullable().describe('Of a subflow that is bound to a device'),
+  serverSide: z.boolean(),
+  interface: name.nullable(),
+  error: z.string().nullable().describe('Name of the errno that ended a subflow'),
+});
+
+export const monitor = z.union([uplinkChange, mptcpEvent]).describe('One document a line');
+
+const bytes = count.describe('Bytes');
+
+export const watch = z
+  .strictObject({
+    version: version(2),
+    time,
+    daemon: z.boolean(),
+    paths: z.array(
+      z.strictObject({
+        interface: name,
+        address: address.nullable(),
+        state: z.string(),
+        reason: sentence,
+        subflows: count,
+        rate,
+      }),
+    ),
+    connections: z.array(
+      z.strictObject({
+        token,
+        local: side,
+        remote: side,
+        fallback: z.boolean().describe('Plain TCP'),
+        received: bytes,
+        acked: bytes.describe('Bytes that the peer has acknowledged'),
+        retransmits: count.describe('Segments that were sent again'),
+        rate,
+        subflows: z.array(
+          z.strictObject({
+            interface: name,
+            local: side,
+            remote: side,
+            ids: z.strictObject({ local: count, remote: count }).describe('Address identifiers'),
+            state: z.string().describe('As in ss(8)'),
+            role: z.enum(['open', 'backup', 'opening', 'closing', 'stalled']),
+            backup: z.strictObject({ local: z.boolean(), remote: z.boolean() }),
+            rate,
+            acked: bytes.optional().describe('Bytes that the peer has acknowledged'),
+            received: bytes.optional(),
+            rtt: count.optional().describe('Smoothed round-trip time in microseconds'),
+            retransmits: count.optional(),
+            timeouts: count.optional().describe('In a row, without an answer'),
+          }),
+        ),
+      }),
+    ),
+    problems: z.array(sentence),
+  })
+  .describe('One document a line');
+
+/** The keys of `ip -j mptcp endpoint`, ip-mptcp(8), which has no version. */
+export const endpoint = z.array(
+  z.strictObject({
+    address,
+    port: z.int().optional(),
+    id: count,
+    ...Object.fromEntries(
+      ['signal', 'subflow', 'backup', 'fullmesh', 'laminar', 'implicit'].map((flag) => [
+        flag,
+        z.literal(true).optional(),
+      ]),
+    ),
+    rawflags: z.string().optional().describe('Flags without a name, in hexadecimal'),
+    dev: name.optional(),
+  }),
+);
+
+/** The keys of `ip -j mptcp limits`. */
+export const limits = z.array(z.strictObject({ add_addr_accepted: count, subflows: count }));
+
+export const versionDocument = z.strictObject({ version: version(1), multihomed: z.string() });
+
+/** By the name of the command. */
+export const DOCUMENTS = {
+  ...{ status, explain, plan, flush, check, doctor, monitor, watch, endpoint, limits },
+  version: versionDocument,
+} as const;

@@ -1,0 +1,88 @@
+/** What commands print with --json is what docs/json/ says. `npm test -- test/docs/json -u` writes it. */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import { expect, test as plain } from 'vitest';
+import * as z from 'zod';
+import { MAIN } from '../support/daemon.ts';
+import { test } from '../support/lab.ts';
+import { DOCUMENTS } from './documents.ts';
+
+const folder = new URL('../../docs/json/', import.meta.url).pathname;
+const names = Object.keys(DOCUMENTS) as (keyof typeof DOCUMENTS)[];
+
+plain.for(names)('docs/json/%s.schema.json is what the tests check', async (name) => {
+  const file = `${folder}${name}.schema.json`;
+  const schema = { title: `multihomed ${name} --json`, ...z.toJSONSchema(DOCUMENTS[name]) };
+  const text = await format(JSON.stringify(schema), { ...(await resolveConfig(file)), parser: 'json' });
+  await expect(text).toMatchFileSnapshot(file);
+});
+
+plain('docs/json/ has no other schema', () => {
+  const schemas = readdirSync(folder).map((name) => name.replace(/\.schema\.json$/, ''));
+  expect(schemas.sort()).toEqual([...names].sort());
+});
+
+const problemsOf = (name: keyof typeof DOCUMENTS, text: string): string => {
+  const { error } = (DOCUMENTS[name] as z.ZodType).safeParse(JSON.parse(text));
+  return error ? `${name}: ${z.prettifyError(error)}\n${text}` : '';
+};
+
+test('each command prints what its schema says', { timeout: 180_000 }, async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const wwan = lab.cable('wwan0').connect();
+  const config = join(lab.folder, 'other.yaml');
+  writeFileSync(config, 'rules: { "wwan*": subflow, "lo": { flags: ignore, speed: 1 } }\n', { mode: 0o644 });
+  const daemon = await lab.daemon({ 'eth*|wwan*': 'subflow', 'nothing*': 'ignore' });
+  const lines = (...args: string[]): { readonly text: () => string[]; readonly end: () => void } => {
+    const child = lab.host.spawn(process.execPath, [MAIN, ...args]);
+    let text = '';
+    child.stdout?.setEncoding('utf8').on('data', (part: string) => (text += part));
+    return { text: () => text.split('\n').slice(0, -1), end: () => child.kill('SIGINT') };
+  };
+  const streams = {
+    monitor: lines('monitor', '--json'),
+    watch: lines('watch', '--json', '--interval', '0.5'),
+  };
+  await expect.poll(() => streams.watch.text().length, { timeout: 20_000 }).toBeGreaterThan(0);
+  const connections = await lab.connections();
+  await connections.open(eth.address());
+  await expect.poll(() => streams.watch.text().at(-1), { timeout: 20_000 }).toContain('"token"');
+  wwan.down();
+  const patience = { timeout: 20_000 };
+  await expect.poll(() => streams.monitor.text().join(), patience).toContain('"subflow-established"');
+  await expect.poll(() => streams.monitor.text().join(), patience).toContain('"uplink"');
+  for (const name of ['monitor', 'watch'] as const) {
+    streams[name].end();
+    for (const line of streams[name].text()) expect(problemsOf(name, line)).toBe('');
+  }
+  const calls: readonly (readonly [keyof typeof DOCUMENTS, ...string[]])[] = [
+    ['status'],
+    ['status', 'eth0'],
+    ['explain', 'eth0'],
+    ['explain', 'lo'],
+    ['plan', '--config', daemon.config],
+    ['check', daemon.config],
+    ['check', config],
+    ['doctor', '--config', daemon.config],
+    ['doctor', '--config', config],
+    ['endpoint'],
+    ['limits'],
+    ['version'],
+    ['flush', '--force'],
+  ];
+  for (const call of calls) {
+    const { stdout } = await daemon.command(...call, '--json');
+    expect(problemsOf(call[0], stdout)).toBe('');
+  }
+  await daemon.stop();
+  for (const call of [
+    ['status', '--config', daemon.config],
+    ['explain', 'eth0', '--config', daemon.config],
+    ['plan', '--config', daemon.config],
+    ['flush'],
+  ] as const) {
+    const { stdout } = await daemon.command(...call, '--json');
+    expect(problemsOf(call[0], stdout)).toBe('');
+  }
+});
