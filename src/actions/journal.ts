@@ -30,7 +30,9 @@ interface Written {
   raised: unknown;
   unknownFlags: unknown;
   told: unknown;
-  resting: boolean;
+  /** As in Memory; `true` in the key `resting` of earlier versions. */
+  paused: unknown;
+  resting?: unknown;
 }
 
 export class Journal {
@@ -64,7 +66,7 @@ export class Journal {
         lastId: isByte(written.lastId) ? written.lastId : 0,
         raised: isRaised(written.raised) ? written.raised : {},
         unknownFlags: isCount(written.unknownFlags) ? written.unknownFlags : 0,
-        resting: written.resting === true,
+        paused: pauseOf(written.paused ?? (written.resting === true ? {} : null)),
       },
     };
   }
@@ -81,7 +83,7 @@ export class Journal {
       raised: memory.raised,
       unknownFlags: memory.unknownFlags,
       told,
-      resting: memory.resting,
+      paused: memory.paused,
     };
     const text = `${JSON.stringify(written)}\n`;
     if (text === this.#last) return;
@@ -99,6 +101,12 @@ export class Journal {
 const isByte = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
+
+function pauseOf(value: unknown): Memory['paused'] {
+  if (typeof value !== 'object' || value === null) return null;
+  const { files } = value as { files?: unknown };
+  return { files: typeof files === 'string' ? files : null };
+}
 
 function isEndpoint(
   value: unknown,

@@ -81,6 +81,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['flush', 'unless an open connection or this SSH session would be lost'],
     ['flush --force', 'even so'],
   ],
+  reload: [['reload', 'after a change of the rules, or to end the pause after flush']],
   demo: [['demo', 'a quarter of a minute; needs no root']],
   version: [['version', 'which version this is']],
   completion: [

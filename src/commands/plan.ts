@@ -2,6 +2,7 @@
 import { probeLimits } from '../daemon/kernel.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { actionText } from '../plan/action.ts';
+import { PAUSED } from '../plan/memory.ts';
 import { plan } from '../plan/plan.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
@@ -22,7 +23,9 @@ export async function planCommand(flags: {
       throw error;
     });
     const actions = plan(snapshot, configuration, { ...memory, limitMax }, true).actions.map(actionText);
-    if (flags.json) printExact(JSON.stringify({ version: 1, actions }));
+    const paused = memory.paused !== null;
+    if (flags.json) printExact(JSON.stringify({ version: 1, paused, actions }));
+    else if (paused) print(`Nothing: ${PAUSED}.`);
     else print(actions.join('\n') || 'Nothing: the kernel has what it should.');
     return EXIT.done;
   } finally {

@@ -93,6 +93,12 @@ export function program(setCode: (code: number) => void): Command {
     .option(...NETNS_OPTION)
     .action(async (flags) => setCode(await (await import('./flush.ts')).flushCommand(flags)));
 
+  root
+    .command('reload')
+    .description('make the daemon read its configuration again, and wait for the result; ends a pause')
+    .option('--json', 'one JSON document')
+    .action(async (flags) => setCode(await (await import('./reload.ts')).reloadCommand(flags)));
+
   registerIpMptcp(root, setCode);
 
   root

@@ -1,6 +1,5 @@
 /** `multihomed run`: the daemon, in the foreground. */
 import { ControlError } from '../control/client.ts';
-import { ROOT_ONLY } from '../control/document.ts';
 import { HeldError, run, UnfinishedError } from '../daemon/run.ts';
 import { NoMptcpError } from '../daemon/kernel.ts';
 import { NetlinkError } from '../netlink/error.ts';
@@ -40,12 +39,19 @@ export async function runCommand(flags: RunFlags): Promise<void> {
   }
 }
 
+const CONTROL_EXIT: Readonly<Record<ControlError['code'], number>> = {
+  unanswered: EXIT.daemon,
+  starting: EXIT.daemon,
+  busy: EXIT.daemon,
+  permission: EXIT.permission,
+  configuration: EXIT.configuration,
+  unfinished: EXIT.refused,
+  request: EXIT.software,
+  internal: EXIT.software,
+};
+
 export function explained(error: unknown): unknown {
-  if (error instanceof ControlError)
-    return new CommandError(
-      error.message.startsWith(ROOT_ONLY) ? EXIT.permission : EXIT.daemon,
-      error.message,
-    );
+  if (error instanceof ControlError) return new CommandError(CONTROL_EXIT[error.code], error.message);
   if (error instanceof UnfinishedError) return new CommandError(EXIT.refused, error.message);
   if (error instanceof HeldError) return new CommandError(EXIT.daemon, error.message);
   if (error instanceof NoMptcpError) return new CommandError(EXIT.unavailable, error.message);

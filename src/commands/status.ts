@@ -1,6 +1,7 @@
 /** `multihomed status [IFACE]` */
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
+import { PAUSED } from '../plan/memory.ts';
 import { printable } from '../system/printable.ts';
 import { restartCommand, startCommand } from '../system/unit.ts';
 import { configurationOrExit } from './configuration.ts';
@@ -45,7 +46,7 @@ function statusText(status: StatusDocument): string {
   const lines = [
     daemon === null
       ? colours.yellow(withoutDaemon(status.silent))
-      : `multihomed (pid ${daemon.pid})${daemon.resting ? ', resting after flush until it is told to reload' : ''}${daemon.dryRun ? ', changing nothing' : ''}`,
+      : `multihomed (pid ${daemon.pid})${daemon.paused ? `, ${PAUSED}` : ''}${daemon.dryRun ? ', changing nothing' : ''}`,
     '',
     uplinksText(status.uplinks),
     '',

@@ -1,6 +1,7 @@
 /** Asks the daemon of this namespace. */
 import { createConnection, type Socket } from 'node:net';
 import { peerCredentials } from '../system/addon.ts';
+import type { RefusalCode } from './refusal.ts';
 
 /** For a change, in milliseconds. */
 const PATIENCE = 15_000;
@@ -8,9 +9,21 @@ const PATIENCE = 15_000;
 const QUESTION_PATIENCE_MS = 2_000;
 const LONGEST_ANSWER = 64 << 20;
 
-/** The daemon answered that it cannot or may not. */
+/** The daemon refused, with its code, or gave no answer: `unanswered`. */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
+  readonly code: RefusalCode | 'unanswered';
+
+  constructor(message: string, code: ControlError['code'] = 'unanswered') {
+    super(message);
+    this.code = code;
+  }
+}
+
+interface Answer {
+  readonly answer?: unknown;
+  readonly error?: string;
+  readonly code?: RefusalCode;
 }
 
 /** The daemon listens and does not answer: it is stopped, or hangs. */
@@ -63,9 +76,9 @@ export function ask(path: string, request: ControlRequest, patience = PATIENCE):
       if (text.length > LONGEST_ANSWER) client.destroy(new ControlError('the answer is too long'));
       if (!text.includes('\n')) return;
       client.end();
-      const { answer, error } = JSON.parse(text) as { answer?: unknown; error?: string };
+      const { answer, error, code } = JSON.parse(text) as Answer;
       if (error === undefined) resolve(answer ?? null);
-      else reject(new ControlError(error));
+      else reject(new ControlError(error, code ?? 'internal'));
     });
     client.on('close', () => reject(new ControlError('the daemon closed the connection without an answer')));
   });
@@ -127,9 +140,9 @@ export function watch(
       text = lines.pop() ?? '';
       if (text.length > LONGEST_ANSWER) client.destroy(new ControlError('the answer is too long'));
       for (const line of lines) {
-        const { answer, error } = JSON.parse(line) as { answer?: unknown; error?: string };
+        const { answer, error, code } = JSON.parse(line) as Answer;
         if (error === undefined) onDocument(answer);
-        else client.destroy(new ControlError(error));
+        else client.destroy(new ControlError(error, code ?? 'internal'));
       }
     });
   });

@@ -7,9 +7,6 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 
 export const DOCUMENT_VERSION = 1;
 
-/** How the refusal of a change begins. */
-export const ROOT_ONLY = 'only root may';
-
 export interface UplinkDocument {
   readonly interface: string;
   readonly ifindex: number;
@@ -30,7 +27,8 @@ export interface StatusDocument {
   /** null: no daemon runs; all of it comes from the kernel. */
   readonly daemon: {
     readonly pid: number;
-    readonly resting: boolean;
+    /** Flushed: nothing is made until a reload. */
+    readonly paused: boolean;
     readonly dryRun: boolean;
     readonly overruns: number;
     /** The file named by --config; null: the system's configuration. */

@@ -7,7 +7,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { peerCredentials } from '../system/addon.ts';
 import type { Log } from '../system/log.ts';
 import { isOwnUser } from '../system/user-namespace.ts';
-import { DOCUMENT_VERSION, ROOT_ONLY } from './document.ts';
+import { DOCUMENT_VERSION } from './document.ts';
+import { RefusedRequest, type RefusalCode } from './refusal.ts';
 
 const LONGEST_REQUEST = 4096;
 const MOST_CLIENTS = 64;
@@ -178,7 +179,7 @@ function watch({ client, uid, verbs, watchers }: Visit, request: Request | null)
   const version = DOCUMENT_VERSION;
   const others = [...watchers.values()].filter((each) => each !== ROOT).length;
   if (uid !== ROOT && others >= MOST_WATCHERS && !watchers.has(client)) {
-    client.end(line({ version, error: `${MOST_WATCHERS} others watch already` }));
+    client.end(line({ version, error: `${MOST_WATCHERS} others watch already`, code: 'busy' }));
     return true;
   }
   try {
@@ -186,7 +187,7 @@ function watch({ client, uid, verbs, watchers }: Visit, request: Request | null)
     client.setTimeout(0);
     watchers.set(client, uid);
   } catch (error) {
-    client.end(line({ version, error: error instanceof Error ? error.message : String(error) }));
+    client.end(line({ version, ...failure(error) }));
   }
   return true;
 }
@@ -194,17 +195,30 @@ function watch({ client, uid, verbs, watchers }: Visit, request: Request | null)
 async function respond(
   { uid, verbs }: Visit,
   request: Request | null,
-): Promise<{ version: number; answer?: unknown; error?: string }> {
+): Promise<{ version: number; answer?: unknown } & Partial<Failure>> {
   const version = DOCUMENT_VERSION;
-  if (!request) return { version, error: 'a request is one JSON object on one line: {"ask":"status"}' };
+  if (!request)
+    return { version, error: 'a request is one JSON object on one line: {"ask":"status"}', code: 'request' };
   const verb = verbOf(request, verbs);
-  if (!verb) return { version, error: `unknown request; known are ${Object.keys(verbs).join(', ')}` };
-  if (verb.change && !mayChange(uid)) return { version, error: `${ROOT_ONLY} change anything` };
+  if (!verb)
+    return { version, error: `unknown request; known are ${Object.keys(verbs).join(', ')}`, code: 'request' };
+  if (verb.change && !mayChange(uid))
+    return { version, error: 'only root may change anything', code: 'permission' };
   try {
     return { version, answer: await verb.answer(request) };
   } catch (error) {
-    return { version, error: error instanceof Error ? error.message : String(error) };
+    return { version, ...failure(error) };
   }
+}
+
+interface Failure {
+  readonly error: string;
+  readonly code: RefusalCode;
+}
+
+function failure(error: unknown): Failure {
+  if (error instanceof RefusedRequest) return { error: error.message, code: error.code };
+  return { error: error instanceof Error ? error.message : String(error), code: 'internal' };
 }
 
 function parse(line: string): Request | null {

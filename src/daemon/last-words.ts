@@ -4,19 +4,17 @@ import { actionKey, actionText } from '../plan/action.ts';
 import { flushActions } from '../plan/flush.ts';
 import { standing } from '../plan/endpoint.ts';
 import { plan } from '../plan/plan.ts';
+import { PAUSED } from '../plan/memory.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
 import type { View } from './parts.ts';
-
-export const RESTING =
-  'resting after "multihomed flush": nothing is made until the configuration is read anew (systemctl reload, SIGHUP)';
 
 const FLUSH = '"multihomed flush" removes all that is ours';
 
 export function lastWords(view: View | null): string {
   if (!view) return `ended before the first look at the kernel; ${FLUSH}`;
   const { plan: planned, snapshot, memory } = view;
-  const undone = memory.resting ? flushActions(snapshot, memory) : planned.actions;
+  const undone = memory.paused ? flushActions(snapshot, memory) : planned.actions;
   if (undone.length > 0) return `ended in the middle of a change; ${FLUSH}`;
   const policyRules = snapshot.policyRules.filter((rule) => rule.protocol === RTPROT_MULTIHOMED);
   const counts = [
@@ -39,7 +37,7 @@ function counted(count: number, name: string): string {
 export function unfinished(view: View | null, configuration: Configuration): string[] {
   if (!view) return ['the kernel could not be read'];
   const { snapshot, memory } = view;
-  if (memory.resting) return [RESTING];
+  if (memory.paused) return [PAUSED];
   return plan(snapshot, configuration, retryAll(memory)).actions.map(
     (action) => memory.failures.get(actionKey(action))?.reason ?? actionText(action),
   );

@@ -11,7 +11,7 @@ import { DecodeError } from '../netlink/attribute.ts';
 import { actionText, type Action } from '../plan/action.ts';
 import { flushActions } from '../plan/flush.ts';
 import { learn } from '../plan/learn.ts';
-import type { Memory } from '../plan/memory.ts';
+import type { Memory, Pause } from '../plan/memory.ts';
 import { isDue, plan, type Plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { ALL_PARTS, type Part, type Snapshot } from '../snapshot/snapshot.ts';
@@ -22,6 +22,7 @@ import { Blame } from './blame.ts';
 import { Diary } from './diary.ts';
 import { Heard, type News } from './heard.ts';
 import { sayLearnt } from './learnt.ts';
+import { ENDPOINTS_AGAIN, LONGEST_REST, MOVES, READ_AGAIN, SETTLE, TRY_AGAIN } from './pace.ts';
 import type { LoopParts, View } from './parts.ts';
 import { Quiet } from './quiet.ts';
 import { sayOutcome } from './outcome.ts';
@@ -30,18 +31,6 @@ import { Rehearsal } from './rehearsal.ts';
 import { RestoreLimiter } from './restore.ts';
 import { Scribe } from './scribe.ts';
 import { levelOf } from './tell.ts';
-
-/** The kernel says nothing when endpoints or limits are changed by others. */
-const ENDPOINTS_AGAIN = 30_000;
-/** After a read that failed, and after an action that was refused. */
-const READ_AGAIN = 100;
-const TRY_AGAIN = 5_000;
-/** A pass rests as long as the one before took, so that a storm leaves half of the processor to others. */
-const LONGEST_REST = 250;
-/** Passes that follow each other by our own changes; more means that the kernel does not do what it says. */
-const SETTLE = 50;
-/** When others change these, what was refused may be granted. */
-const MOVES: readonly Part[] = ['links', 'addresses', 'routes'];
 
 export class Loop {
   readonly #parts: LoopParts;
@@ -61,7 +50,8 @@ export class Loop {
   #view: View | null = null;
   /** What the last pass failed with; said once. */
   #trouble = '';
-  #flushed: string[] = [];
+  /** What was done since the last flush or reload began, until it is over. */
+  #done: string[] | null = null;
   #running = false;
   #stopped = false;
 
@@ -89,11 +79,17 @@ export class Loop {
     if (!this.#running && !this.#stopped && !this.#alarms.has('rest')) this.#start();
   }
 
-  reload(configuration: Configuration): void {
+  get memory(): Memory {
+    return this.#memory;
+  }
+
+  /** `resume`: a pause ends. @returns what was done until nothing was left to do, one text each */
+  async reload(configuration: Configuration, resume: boolean): Promise<string[]> {
     this.#configuration = configuration;
-    this.#memory = { ...this.#memory, resting: false, failures: new Map(), slots: Infinity };
+    const paused = resume ? null : this.#memory.paused;
+    this.#memory = { ...this.#memory, paused, failures: new Map(), slots: Infinity };
     this.#parts.hooks.reload(configuration.hooks);
-    this.wake(ALL_PARTS);
+    return this.#collect();
   }
 
   /** Resolves when a look that began after this call has found nothing to do, whatever was heard since. */
@@ -110,19 +106,25 @@ export class Loop {
     });
   }
 
-  /** Removes all that is owned, and makes nothing until the next reload. @returns what was done */
-  async flush(): Promise<string[]> {
-    this.#memory = { ...this.#memory, resting: true };
+  /** Removes all that is owned, and makes nothing until the next reload. @returns what was done and what could not be */
+  async flush(paused: Pause): Promise<{ done: string[]; left: string[] }> {
+    this.#memory = { ...this.#memory, paused };
     // Killed from here on, its successor goes on with it.
     this.#write();
-    this.#flushed = [];
     this.#parts.reader.forget();
+    const done = await this.#collect();
+    const left = this.#view ? flushActions(this.#view.snapshot, this.#memory).map(actionText) : [];
+    return { done, left: this.#trouble ? [this.#trouble] : left };
+  }
+
+  /** Looks at everything. @returns what was done until nothing was left to do */
+  async #collect(): Promise<string[]> {
+    const done: string[] = [];
+    this.#done = done;
     this.wake(ALL_PARTS);
     await this.settled();
-    const left = this.#view ? flushActions(this.#view.snapshot, this.#memory) : [];
-    if (this.#trouble || left.length > 0)
-      throw new Error(`not everything could be removed: ${this.#trouble || left.map(actionText).join('; ')}`);
-    return this.#flushed;
+    if (this.#done === done) this.#done = null;
+    return done;
   }
 
   /** Called by the hook dispatcher whenever what was told changes. */
@@ -216,11 +218,12 @@ export class Loop {
     const planned = plan(snapshot, this.#configuration, this.#memory, this.#parts.dryRun);
     this.#view = { plan: planned, snapshot, memory: this.#memory };
     this.#diary.observe(planned, clock.now());
-    const { resting } = this.#memory;
-    const level = levelOf(planned, snapshot, this.#told, resting);
+    const { paused } = this.#memory;
+    const done = this.#done;
+    const level = levelOf(planned, snapshot, this.#told, paused !== null);
     hooks.wantUplinks(level.uplinks, level.farewells);
     hooks.wantLinks(level.links, level.farewells);
-    const actions = resting
+    const actions = paused
       ? flushActions(snapshot, this.#memory).filter((action) => isDue(action, this.#memory))
       : planned.actions;
     const { allowed, restored, wait } = this.#limiter.allow(actions, news.touched, clock.now());
@@ -234,7 +237,7 @@ export class Loop {
     this.#setTimers(planned, wait, until);
     this.#trouble = '';
     this.#parts.onPass(this.#view);
-    if (resting) this.#flushed.push(...outcomes.filter(isDone).map(({ action }) => actionText(action)));
+    done?.push(...outcomes.filter(isDone).map(({ action }) => actionText(action)));
     // Refused or unanswered, it may have been done all the same: what the kernel has tells.
     this.#heard.add(
       outcomes.flatMap(({ action }) => [...staleBy(action)]),

@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { Journal, type Identity } from '../actions/journal.ts';
 import { statusDocument } from '../control/document.ts';
+import { RefusedRequest } from '../control/refusal.ts';
 import { serve, type ControlServer, type Verb } from '../control/server.ts';
 import { listen } from '../events/listener.ts';
 import { HookDispatcher } from '../hooks/dispatcher.ts';
@@ -9,24 +10,25 @@ import { localRunner } from '../hooks/local.ts';
 import { rehearsingRunner } from '../hooks/rehearse.ts';
 import { isToldRecord, nobodyTold } from '../hooks/told-record.ts';
 import { explain } from '../plan/explain.ts';
-import type { Memory } from '../plan/memory.ts';
+import { PAUSED, type Memory } from '../plan/memory.ts';
 import { questions } from '../plan/select.ts';
-import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
-import { formatProblem } from '../rules/problem.ts';
+import { configurationFingerprint } from '../rules/files.ts';
+import type { LoadOptions } from '../rules/load.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { openConnections } from '../snapshot/connections.ts';
 import { SnapshotReader } from '../snapshot/reader.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
-import { notify, watchdogInterval } from '../system/notify.ts';
+import { isServiceStart, notify, watchdogInterval } from '../system/notify.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { checkEnabled, connectKernel, probeLimits } from './kernel.ts';
-import { lastWords, RESTING, unfinished } from './last-words.ts';
+import { lastWords, unfinished } from './last-words.ts';
 import { Loop } from './loop.ts';
-import type { View } from './parts.ts';
 import { Problems } from './problems.ts';
+import { Reloader, rulesText } from './reloader.ts';
 import { Signals } from './signals.ts';
+import type { View } from './parts.ts';
 import { watchFolders } from './watch.ts';
 
 export interface RunOptions {
@@ -82,22 +84,25 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   const journal = new Journal(folder.journal, identity);
   const record = journal.read();
   const told = isToldRecord(record.told) ? record.told : nobodyTold;
-  let configuration = options.configuration;
   const reader = new SnapshotReader({
     ...kernel,
     sysfs: '/sys',
-    questions: (base) => questions(base, configuration.rules),
+    questions: (base) => questions(base, reloader.configuration.rules),
   });
   const runner = options.dryRun ? rehearsingRunner(log) : localRunner(log);
   const hooks = new HookDispatcher({
     runner,
-    settings: configuration.hooks,
+    settings: options.configuration.hooks,
     log,
     told,
     onTold: (now) => loop.told(now),
   });
   let overruns = 0;
-  const memory: Memory = { ...record.memory, limitMax };
+  const memory: Memory = {
+    ...record.memory,
+    limitMax,
+    paused: await pauseAtStart(record.memory.paused, options),
+  };
   let control: ControlServer | null = null;
   const loop: Loop = new Loop(
     {
@@ -112,11 +117,11 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       memory,
       told,
       onPass: () => {
-        problems.look(configuration.limits);
+        problems.look(reloader.configuration.limits);
         control?.publish(status);
       },
     },
-    configuration,
+    options.configuration,
   );
   const failed = deferred();
   const events = listen({
@@ -127,41 +132,23 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     onError: (error) => failed.reject(error),
   });
   const seen = (): View => {
-    if (!loop.view) throw new Error('the first look at the kernel is not over yet');
+    if (!loop.view) throw new RefusedRequest('starting', 'the daemon has not read the kernel yet');
     return loop.view;
   };
   const status = (): object => {
-    const { resting } = seen().memory;
+    const paused = seen().memory.paused !== null;
     const config = options.load.config === undefined ? null : resolve(options.load.config);
-    const daemon = { pid: process.pid, resting, dryRun: options.dryRun, overruns, config };
-    return statusDocument(seen(), daemon, problems.look(configuration.limits));
+    const daemon = { pid: process.pid, paused, dryRun: options.dryRun, overruns, config };
+    const wrong = [...reloader.problems, ...problems.look(reloader.configuration.limits)];
+    return statusDocument(seen(), daemon, wrong);
   };
-  const readAnew = async (always: boolean): Promise<string> => {
-    const loaded = await loadConfiguration(options.load);
-    if (!isValid(loaded)) {
-      log.error('the configuration has errors, the one before stays in force:');
-      for (const problem of loaded.errors) log.error(formatProblem(problem));
-      throw new Error(loaded.errors.map(formatProblem).join('\n'));
-    }
-    if (!always && sameConfiguration(loaded, configuration)) return 'unchanged';
-    for (const warning of loaded.warnings) log.warn(warning);
-    configuration = loaded;
-    loop.reload(loaded);
-    log.info(`configuration read anew: ${rulesText(loaded)}`);
-    return rulesText(loaded);
-  };
-  let reading: Promise<unknown> = Promise.resolve();
-  /** One after the other: what was read later is not to lose to what took longer. */
-  const reload = (always: boolean): Promise<string> => {
-    const next = reading.then(() => readAnew(always));
-    reading = next.catch(() => undefined);
-    return next;
-  };
-  const flush = async (): Promise<string[]> => {
-    const done = await loop.flush();
-    log.info(`flushed: ${done.length} objects removed; resting until the configuration is read anew`);
-    return done;
-  };
+  const reloader = new Reloader({
+    load: options.load,
+    log,
+    loop,
+    configuration: options.configuration,
+    onRead: () => control?.publish(status),
+  });
   const verbs: Record<string, Verb> = {
     status: { change: false, answer: () => loop.refresh().then(status) },
     watch: {
@@ -177,20 +164,20 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       answer: async ({ interface: name }) => {
         await loop.refresh();
         const { plan, snapshot, memory } = seen();
-        return explain(String(name), plan, snapshot, configuration, memory);
+        return explain(String(name), plan, snapshot, reloader.configuration, memory);
       },
     },
-    flush: { change: true, answer: flush },
-    reload: { change: true, answer: () => reload(true) },
+    flush: { change: true, answer: () => reloader.flush() },
+    reload: { change: true, answer: () => reloader.reload() },
   };
   try {
     if (!options.dryRun) control = await serve(folder.socket, verbs, log);
-    log.info(startText(options, configuration));
-    if (memory.resting) log.warn(RESTING);
+    log.info(startText(options, options.configuration));
+    if (memory.paused) log.warn(PAUSED);
     loop.wake([]);
     await Promise.race([loop.settled(), signals.ended, failed.promise]);
     if (!signals.hasEnded) notify(`READY=1\nMAINPID=${process.pid}`);
-    if (!options.once) await untilEnd(failed.promise, signals, options, reload);
+    if (!options.once) await untilEnd(failed.promise, signals, options, reloader);
     else await Promise.race([hooks.idle(), signals.ended, failed.promise]);
   } finally {
     // However it ends, nothing keeps the process from ending.
@@ -199,9 +186,18 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     else if (!options.once) log.info(lastWords(loop.view));
   }
   if (!options.once || options.dryRun) return;
-  const left = signals.hasEnded ? ['ended by a signal'] : unfinished(loop.view, configuration);
+  const left = signals.hasEnded ? ['ended by a signal'] : unfinished(loop.view, reloader.configuration);
   if (left.length > 0) throw new UnfinishedError(`not everything was done: ${left.join('; ')}`);
   log.info('one pass made');
+}
+
+/** A start by hand ends a pause, and so does a change of a file since the flush; a restart after a crash does not. */
+async function pauseAtStart(paused: Memory['paused'], { load, log }: RunOptions): Promise<Memory['paused']> {
+  if (!paused) return null;
+  const files = await configurationFingerprint(load);
+  if (isServiceStart() && (paused.files ?? files) === files) return { files };
+  log.info('the pause since "multihomed flush" ends with this start');
+  return null;
 }
 
 function startText({ once, dryRun }: RunOptions, { rules, files }: Configuration): string {
@@ -209,26 +205,24 @@ function startText({ once, dryRun }: RunOptions, { rules, files }: Configuration
   return `${how}, ${rulesText({ rules })} from ${files.join(', ') || 'no file'}`;
 }
 
-const rulesText = ({ rules }: { readonly rules: readonly unknown[] }): string =>
-  `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`;
-
 async function untilEnd(
   failed: Promise<never>,
   signals: Signals,
   options: RunOptions,
-  reload: (always: boolean) => Promise<unknown>,
+  reloader: Reloader,
 ): Promise<void> {
   signals.onReload(() => {
     notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
-    reload(true)
-      // What was wrong is in the log already.
+    reloader
+      .reload()
+      // What is wrong is in the log and in `status` already.
       .catch(() => undefined)
       .finally(() => notify('READY=1'));
   });
   const interval = watchdogInterval();
   const watchdog = interval === null ? null : setInterval(() => notify('WATCHDOG=1'), interval);
   const unwatch = watchFolders(folders(options.load), systemClock, () => {
-    reload(false).catch(() => undefined);
+    void reloader.filesChanged();
   });
   try {
     await Promise.race([signals.ended, failed]);
@@ -253,13 +247,6 @@ async function end(parts: {
   await parts.control?.close();
   await parts.loop.stop();
   parts.kernel.close();
-}
-
-function sameConfiguration(one: Configuration, other: Configuration): boolean {
-  // Infinity and null would be one to JSON.
-  const text = (configuration: Configuration): string =>
-    JSON.stringify(configuration, (_, value: unknown) => (value === Infinity ? 'all' : value));
-  return text(one) === text(other);
 }
 
 const traceTo =

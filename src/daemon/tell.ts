@@ -15,7 +15,7 @@ export interface Level {
 }
 
 /** `told`: what hooks believe now, so that an uplink keeps the key under which they know it. */
-export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord, resting: boolean): Level {
+export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord, paused: boolean): Level {
   const uplinks = new Map<string, UplinkFacts>();
   const farewells = new Map<string, string>();
   const firsts = firstAddresses(plan, told);
@@ -44,7 +44,7 @@ export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord, restin
       table: uplink.table,
     });
   }
-  if (!resting) keepForSuccessors(plan, told, uplinks);
+  if (!paused) keepForSuccessors(plan, told, uplinks);
   const links = new Map<string, LinkState>();
   for (const { link, rule } of plan.selected) {
     if (rule.ignore) continue;

@@ -7,7 +7,7 @@ import { contest } from './contest.ts';
 import { endpointFamily, wantedFlags } from './endpoint.ts';
 import type { Entry } from './entry.ts';
 import type { Fate } from './fate.ts';
-import type { Memory } from './memory.ts';
+import { PAUSED, type Memory } from './memory.ts';
 import type { Selected, Uplink } from './uplink.ts';
 
 /** In their order. One address may stand on one interface with two prefix lengths: it is one uplink, the first. */
@@ -56,9 +56,7 @@ function told(entry: Entry, memory: Memory): Verdict {
   const reason = contest(entry, memory);
   if (reason !== null) return { state: 'conflict', reason };
   const verdict = entry.verdict ?? { state: 'verified', reason: 'routes and policy rules come next' };
-  return memory.resting && verdict.state === 'verified'
-    ? { state: 'verified', reason: 'resting after flush until it is told to reload' }
-    : verdict;
+  return memory.paused && verdict.state === 'verified' ? { state: 'verified', reason: PAUSED } : verdict;
 }
 
 const stays = (family: Family): string =>

@@ -230,6 +230,7 @@ function advise(
         ? `ip${family} route show table ${entry.candidate.table}  lists what stands in its place; delete that, or give the rule another table`
         : null;
     case 'verified':
+      if (memory.paused) return 'resume with:  multihomed reload';
       return 'a running daemon makes what is missing next';
     case 'tentative':
       return 'wait for duplicate address detection: a second or two';

@@ -41,9 +41,17 @@ export interface Memory {
   readonly failures: ReadonlyMap<string, Failure>;
   /** What others keep removing, by `objectKey`. */
   readonly contested: ReadonlySet<string>;
-  /** After `flush`: nothing is made until the next reload. */
-  readonly resting: boolean;
+  /** Set by `flush`: nothing is made until the next reload; null: not paused. */
+  readonly paused: Pause | null;
 }
+
+export interface Pause {
+  /** Fingerprint of the configuration's files at the flush; null: not known. */
+  readonly files: string | null;
+}
+
+/** What every text says of the pause. */
+export const PAUSED = 'paused since "multihomed flush"; resume with "multihomed reload"';
 
 export const EMPTY_MEMORY: Memory = {
   owned: new Map(),
@@ -54,5 +62,5 @@ export const EMPTY_MEMORY: Memory = {
   unknownFlags: 0,
   failures: new Map(),
   contested: new Set(),
-  resting: false,
+  paused: null,
 };

@@ -84,7 +84,7 @@ export function plan(
     ],
     selected,
     entries,
-    actions: memory.resting ? [] : actions.filter((action) => isDue(action, memory)),
+    actions: memory.paused ? [] : actions.filter((action) => isDue(action, memory)),
     expires: soonest(entries, snapshot.answeredAt),
   };
 }

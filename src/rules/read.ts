@@ -21,9 +21,9 @@ export interface FoundFiles {
   readonly warnings: readonly string[];
 }
 
-const MAX_BYTES = 1024 * 1024;
+export const MAX_BYTES = 1024 * 1024;
 
-const MAIN_NAMES = ['config.yaml', 'config.yml', 'config.json'];
+export const MAIN_NAMES = ['config.yaml', 'config.yml', 'config.json'];
 
 const CODE = /\.(?:js|cjs|mjs|ts|cts|mts|jsx|tsx)$/;
 

@@ -1,4 +1,5 @@
 /** From what the kernel and the daemon say at one moment, and what they said before, to what is shown. */
+import { PAUSED } from '../plan/memory.ts';
 import type { ConnectionSocket, SubflowSocket } from '../netlink/diag.ts';
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { Meter, remember, sum, total } from './meter.ts';
@@ -261,8 +262,8 @@ function sourceOf(status: StatusDocument | null): string {
   if (!status) return 'reading';
   if (status.silent) return `daemon ${status.silent.pid ?? ''} does not answer`;
   if (!status.daemon) return 'no daemon runs';
-  const { pid, resting, dryRun } = status.daemon;
-  return `daemon ${pid}${resting ? ', resting after flush' : ''}${dryRun ? ', changing nothing' : ''}`;
+  const { pid, paused, dryRun } = status.daemon;
+  return `daemon ${pid}${paused ? `, ${PAUSED}` : ''}${dryRun ? ', changing nothing' : ''}`;
 }
 
 /** The part of `rate` in `whole`, 0 to 1. */

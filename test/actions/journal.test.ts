@@ -22,7 +22,7 @@ const MEMORY: Memory = {
   lastId: 3,
   raised: { subflows: { from: 2, before: 2, to: 8 } },
   unknownFlags: 32,
-  resting: true,
+  paused: { files: 'config.yaml 1 2 3' },
 };
 
 let folder: string;

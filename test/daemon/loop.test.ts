@@ -34,6 +34,8 @@ const SECOND: Step[] = [
   { op: 'address', slot: 1, which: 0, to: 'permanent', when: 0 },
   { op: 'default', slot: 1, family: 'ipv4', gateway: 0, metric: 50, verb: 'add', when: 0 },
 ];
+const PAUSE = { files: null };
+
 const stands = (address: string): boolean =>
   host.kernel.state.endpoints.some((each) => each.address === address);
 
@@ -94,23 +96,23 @@ test('a look that fails forgets nothing of what happened to which link', async (
 test('a flush says what it removed, and nothing that was added while it was asked for', async () => {
   const { line, loop } = host.daemon;
   const request = line.request.bind(line);
-  let flushed: Promise<string[]> | null = null;
+  let flushed: Promise<{ done: string[] }> | null = null;
   line.request = async (asked) => {
-    if (asked.operation.startsWith('endpoint add')) flushed ??= loop.flush();
+    if (asked.operation.startsWith('endpoint add')) flushed ??= loop.flush(PAUSE);
     return request(asked);
   };
   change(...SECOND);
   await host.settle();
-  const done = await flushed!;
+  const { done } = await flushed!;
   expect(done.filter((each) => / add /.test(each))).toEqual([]);
   expect(done.filter((each) => each.startsWith('endpoint delete'))).toHaveLength(3);
 });
 
 test('a flush that is killed at its begin is gone on with', async () => {
-  void host.daemon.loop.flush();
+  void host.daemon.loop.flush(PAUSE);
   host.kill();
   await host.settle();
-  expect(host.resting).toBe(true);
+  expect(host.paused).toBe(true);
   expect(host.kernel.state.endpoints).toEqual([]);
 });
 
@@ -121,8 +123,8 @@ test('who waits where nothing is to be done waits for one look', async () => {
   waits.push(
     loop.settled(),
     loop
-      .flush()
-      .then(() => loop.flush())
+      .flush(PAUSE)
+      .then(() => loop.flush(PAUSE))
       .then(() => undefined),
   );
   let over = 0;

@@ -136,7 +136,7 @@ export interface Spoilt {
 
 const DAEMON: View['daemon'] = {
   version: 1,
-  daemon: { pid: 99, resting: false, dryRun: false, overruns: 0 },
+  daemon: { pid: 99, paused: false, dryRun: false, overruns: 0 },
   silent: null,
   uplinks: [],
   limits: { subflows: 2, addAddrAccepted: 2 },

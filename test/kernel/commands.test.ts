@@ -60,7 +60,7 @@ describe('status', () => {
 });
 
 describe('flush', () => {
-  test('through the daemon removes all that is owned, and it rests until a reload', async ({ lab }) => {
+  test('through the daemon removes all that is owned, and it is paused until a reload', async ({ lab }) => {
     const eth = lab.cable('eth0').connect().give(6).route(6);
     lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
     const before = lab.host.state();
@@ -74,7 +74,9 @@ describe('flush', () => {
     lab.cable('wwan0').connect();
     await stays(() => lab.host.endpoints());
     expect(lab.host.endpoints()).toHaveLength(1);
-    expect((await daemon.command('status')).stdout).toMatch(/rest/);
+    expect((await daemon.command('status')).stdout).toContain(
+      'paused since "multihomed flush"; resume with "multihomed reload"',
+    );
     await daemon.reload();
     await expect.poll(() => lab.host.endpoints()).toHaveLength(4);
   });

@@ -16,7 +16,7 @@ async function starting(lab: Lab, options: DaemonOptions = {}): Promise<Daemon> 
 test('SIGHUP reloads after it', async ({ lab }) => {
   const daemon = await starting(lab);
   daemon.signal('SIGHUP');
-  await expect.poll(() => daemon.log).toContain('configuration read anew');
+  await expect.poll(() => daemon.log).toContain('configuration reloaded');
   expect(daemon.runs).toBe(true);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(4);
 });

@@ -1,7 +1,7 @@
 /** What the log, `status` and the last line say is so. */
 import { dirname } from 'node:path';
 import { describe, expect } from 'vitest';
-import { finished, MAIN } from '../support/daemon.ts';
+import { AS_SERVICE, finished, MAIN } from '../support/daemon.ts';
 import { test, type Lab } from '../support/lab.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
@@ -86,28 +86,30 @@ describe('--once', () => {
     expect(lab.host.endpoints()).toEqual([]);
   });
 
-  test('says that it rests after flush, with code 2', async ({ lab }) => {
+  test('started by the service manager after flush, says that it is paused, with code 2', async ({ lab }) => {
     lab.cable('eth0').connect();
-    await rested(lab);
-    const { code, stderr } = await lab.prepare(RULES, { args: ['--once'] }).finished();
-    expect([code, lastLine(stderr)]).toEqual([2, expect.stringContaining('rest')]);
+    await paused(lab);
+    const { code, stderr } = await lab
+      .prepare(RULES, { args: ['--once'], environment: AS_SERVICE })
+      .finished();
+    expect([code, lastLine(stderr)]).toEqual([2, expect.stringContaining('paused since')]);
   });
 });
 
 /** A daemon that was flushed and is gone. */
-async function rested(lab: Lab): Promise<void> {
+async function paused(lab: Lab): Promise<void> {
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).not.toHaveLength(0);
   expect((await daemon.command('flush')).code).toBe(0);
   await daemon.stop();
 }
 
-test('a daemon that rests since an earlier flush says so, and how that ends', async ({ lab }) => {
+test('a daemon that is paused since an earlier flush says so, and how that ends', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
-  await rested(lab);
-  const daemon = await lab.daemon(RULES);
-  expect(daemon.log).toMatch(/resting.*flush.*reload/);
-  expect(await daemon.stateOf(eth.address())).toMatch(/^verified: .*rest.*reload/);
+  await paused(lab);
+  const daemon = await lab.daemon(RULES, { environment: AS_SERVICE });
+  expect(daemon.log).toMatch(/paused since "multihomed flush"; resume with "multihomed reload"/);
+  expect(await daemon.stateOf(eth.address())).toMatch(/^verified: paused since .*multihomed reload/);
   await daemon.reload();
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active: /);
 });

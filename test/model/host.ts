@@ -36,7 +36,7 @@ export class Host {
   readonly audience = new Audience();
   readonly warnings: string[] = [];
   configuration: Configuration;
-  resting = false;
+  paused = false;
   /** Of each open connection the local addresses of its subflows. */
   connections: string[][] = [];
   /** Events are lost until it hears again. */
@@ -135,7 +135,7 @@ export class Host {
     kernel.beforeEndpoint = (address, ifindex) => this.#hasty(address, ifindex);
     kernel.listeners.add(hear);
     this.#daemon = { loop, line, clock, hear };
-    this.resting = record.memory.resting;
+    this.paused = record.memory.paused !== null;
     loop.wake([]);
   }
 

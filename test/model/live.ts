@@ -88,7 +88,7 @@ async function takeStep(host: Host, world: World, step: Step): Promise<string[]>
     return [];
   }
   await host.settle();
-  const calm = !host.resting && step.op !== 'flush';
+  const calm = !host.paused && step.op !== 'flush';
   const before = ownedFamilies(host);
   const [stood, done] = [host.kernel.state.endpoints, host.kernel.done.length];
   world.meddled = false;

@@ -12,13 +12,16 @@ export async function take(host: Host, world: World, step: Step): Promise<void> 
     case 'reload': {
       const next = CONFIGURATIONS[step.configuration]!;
       host.configuration = next;
-      host.resting = false;
-      return host.daemon.loop.reload(next);
+      host.paused = false;
+      void host.daemon.loop.reload(next, true);
+      return;
     }
     case 'flush':
-      host.resting = true;
+      host.paused = true;
       // What it could not remove, or a reload brought back in between, shows at the end.
-      host.daemon.loop.flush().catch(() => host.kernel.state.saw('flush said what it could not do'));
+      void host.daemon.loop.flush({ files: null }).then(({ left }) => {
+        if (left.length > 0) host.kernel.state.saw('flush said what it could not do');
+      });
       return;
     case 'kill':
       return host.kill();

@@ -21,7 +21,7 @@ export function faults(host: Host, world: World): string[] {
   const { state, harm } = host.kernel;
   const found = [...harm.map((each) => `harm: ${each}`)];
   const owned = state.endpoints.filter((each) => each.maker === 'daemon');
-  if (host.resting) {
+  if (host.paused) {
     for (const each of [...ourWays(state), ...owned.map((one) => `endpoint ${one.address}`)])
       found.push(`after flush: ${each}`);
     return [...found, ...limitFaults(host, world, owned)];

@@ -45,7 +45,7 @@ test(
       expect(apart(lab.host)).toBe(others);
     }
     await stage.ask('flush');
-    world.resting = true;
+    world.paused = true;
     expect(await stage.settles()).toBe(true);
     expect(apart(lab.host)).toBe(others);
     console.log(`${KILLS} deaths in a churn, ${after} of them after it had begun to act on it`);

@@ -142,14 +142,14 @@ export const LIFE: Circle = {
     {
       what: 'flush',
       async act(stage) {
-        stage.world.resting = true;
+        stage.world.paused = true;
         await stage.ask('flush');
       },
     },
     {
-      what: 'an end to resting',
+      what: 'an end to the pause',
       act(stage) {
-        stage.world.resting = false;
+        stage.world.paused = false;
         stage.reload();
       },
     },

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { ask } from '../../src/control/client.ts';
 import type { StatusDocument } from '../../src/control/document.ts';
-import { finished, MAIN, type Daemon } from '../support/daemon.ts';
+import { AS_SERVICE, finished, MAIN, type Daemon } from '../support/daemon.ts';
 import type { Lab } from '../support/lab.ts';
 import { foreign } from './others.ts';
 import { Shim, type Class, type Moment, type Point } from './shim.ts';
@@ -58,8 +58,10 @@ export class Stage {
   }
 
   start(): void {
-    this.daemon = this.#lab.prepare(this.world.configuration(), { environment: this.shim.environment });
-    this.world.resting = false;
+    // As the service manager does it after a crash: a pause goes on.
+    const environment = { ...this.shim.environment, ...AS_SERVICE };
+    this.daemon = this.#lab.prepare(this.world.configuration(), { environment });
+    this.world.paused = false;
   }
 
   reload(): void {
@@ -134,15 +136,15 @@ export class Stage {
     await this.answers();
     const status = (await this.ask('status')) as StatusDocument;
     // Killed in the midst of a flush: it goes on with it, where that was written down.
-    this.world.resting = status.daemon!.resting;
+    this.world.paused = status.daemon!.paused;
     await this.right();
     await this.ask('flush');
     this.flushes++;
     const { lingering } = this.world;
-    [this.world.resting, this.world.lingering] = [true, []];
+    [this.world.paused, this.world.lingering] = [true, []];
     await this.right();
     await this.ask('reload');
-    this.world.resting = false;
+    this.world.paused = false;
     await this.right();
     for (const each of move.again ?? []) {
       await each.act(this);
@@ -171,7 +173,7 @@ export class Stage {
     const child = this.#lab.host.spawn(process.execPath, [MAIN, 'flush', '--force'], this.shim.environment);
     const { code, stderr } = await finished(child);
     expect([0, null], stderr).toContain(code);
-    this.world.resting = true;
+    this.world.paused = true;
     return code === 0;
   }
 }

@@ -42,7 +42,7 @@ export class World {
   readonly uplinks: Readonly<Record<'eth0' | 'eth1' | 'wwan0' | 'wl0', Uplink>>;
   wanted: Wanted = PLAIN;
   /** Nothing of ours: no daemon was here, or it was told to flush. */
-  resting = true;
+  paused = true;
   /** Devices and families whose path is lost and whose endpoint stays. */
   lingering: readonly { readonly device: string; readonly version: Version }[] = [];
 
@@ -166,7 +166,7 @@ export class World {
 
   /** Has a path that a rule selects, or had the last one. */
   #stands(uplink: Uplink, version: Version): boolean {
-    if (this.resting || this.wanted.flags[uplink.device] === undefined) return false;
+    if (this.paused || this.wanted.flags[uplink.device] === undefined) return false;
     const { plugged, carrier, routed } = uplink;
     return (plugged && carrier && routed.has(version)) || this.#lingers(uplink, version);
   }

@@ -158,7 +158,7 @@ describe('flush', () => {
 
   test('is not undone until the next reload', () => {
     const host = two();
-    host.memory = { ...host.memory, resting: true };
+    host.memory = { ...host.memory, paused: { files: null } };
     expect(host.settle()).toEqual([]);
   });
 });

@@ -43,7 +43,7 @@ const RECORDS: readonly (readonly [string, object | string])[] = [
     'keys of every object',
     `{"told":{"uplinks":{"__proto__":${JSON.stringify(uplink)}},"links":{},"leaving":["__proto__"]}}`,
   ],
-  ['a prototype', '{"__proto__":{"resting":true},"told":{"__proto__":{"uplinks":{}}}}'],
+  ['a prototype', '{"__proto__":{"paused":{}},"told":{"__proto__":{"uplinks":{}}}}'],
   ['depth in what was told', JSON.stringify(told({ '99/ipv4': { ...uplink, more: 7 } })).replace('7', deep)],
   ['depth elsewhere', `{"endpoints":${deep},"raised":${deep},"lastId":${deep}}`],
   ['a million flags', told({ '99/ipv4': { ...uplink, flags: Array<string>(1_000_000).fill('x') } })],
@@ -105,7 +105,7 @@ test.for(RECORDS)('%s: read, told on and written again', async ([, record]) => {
   expect(lines).toEqual([]);
   for (const { environment } of requests)
     for (const value of Object.values(environment)) expect(value).toBeTypeOf('string');
-  expect(memory.resting).toBe(false);
+  expect(memory.paused).toBeNull();
 });
 
 test('the daemon starts, works and ends over the worst of them', async ({ lab }) => {

@@ -10,6 +10,11 @@ import type { Netns } from './netns.ts';
 
 export { MAIN } from './installed.ts';
 
+/** As the service manager starts a daemon (systemd.exec(5)), whatever the tests were started by. */
+export const AS_SERVICE = { INVOCATION_ID: '0123456789abcdef', SYSTEMD_EXEC_PID: '' };
+/** As a person does. */
+export const BY_HAND = { INVOCATION_ID: '', NOTIFY_SOCKET: '' };
+
 export interface DaemonOptions {
   readonly args?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
@@ -126,9 +131,9 @@ export class Daemon {
     this.#child.kill(signal);
   }
 
-  /** SIGHUP, and its word that the configuration is read anew. */
+  /** SIGHUP, and its log line that the configuration is reloaded. */
   async reload(): Promise<void> {
-    const times = (): number => this.#log.split('configuration read anew').length;
+    const times = (): number => this.#log.split('configuration reloaded').length;
     const before = times();
     this.signal('SIGHUP');
     await expect.poll(times).toBeGreaterThan(before);

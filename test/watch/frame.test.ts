@@ -102,9 +102,9 @@ test.each([
     '1 of 1 uplink active, no daemon runs',
   ],
   [
-    'a resting daemon',
-    only({ status: status([], { daemon: { pid: 9, resting: true, dryRun: false, overruns: 0 } }) }),
-    'resting after flush',
+    'a paused daemon',
+    only({ status: status([], { daemon: { pid: 9, paused: true, dryRun: false, overruns: 0 } }) }),
+    'paused since "multihomed flush"',
   ],
   ['nothing read yet', only({ status: null }), 'reading'],
   [

@@ -34,7 +34,7 @@ export function status(
 ): StatusDocument {
   return {
     version: 1,
-    daemon: { pid: 71, resting: false, dryRun: false, overruns: 0 },
+    daemon: { pid: 71, paused: false, dryRun: false, overruns: 0 },
     silent: null,
     uplinks,
     limits: { subflows: 8, addAddrAccepted: 0 },

@@ -112,13 +112,13 @@ function mend(
 
 function daemon({ daemon: status, silent, systemd, plan }: View): Finding[] {
   const running = status?.daemon;
-  if (running?.resting)
+  if (running?.paused)
     return [
       finding(
         'warning',
         'daemon',
-        `The daemon (pid ${running.pid}) rests since "multihomed flush", until it is told to reload.`,
-        [{ argv: systemd ? ['systemctl', 'reload', 'multihomed'] : ['kill', '-HUP', `${running.pid}`] }],
+        `The daemon (pid ${running.pid}) is paused since "multihomed flush": no uplink is used.`,
+        [{ argv: ['multihomed', 'reload'] }],
       ),
     ];
   if (running) return [finding('ok', 'daemon', `The daemon runs (pid ${running.pid}).`)];

@@ -1,0 +1,33 @@
+/** `multihomed reload`: the daemon reads its configuration again and applies the difference; a pause ends. */
+import { ask } from '../control/client.ts';
+import type { Reloaded } from '../daemon/reloader.ts';
+import { printable } from '../system/printable.ts';
+import { CommandError, EXIT } from './exit.ts';
+import { openNamespace } from './namespace.ts';
+import { print } from './print.ts';
+
+export async function reloadCommand(flags: { readonly json?: boolean }): Promise<number> {
+  const namespace = await openNamespace();
+  try {
+    const answer = (await ask(namespace.folder.socket, { ask: 'reload' })) as Reloaded | undefined;
+    if (answer === undefined)
+      throw new CommandError(
+        EXIT.daemon,
+        'no daemon runs in this network namespace: there is nothing to reload',
+      );
+    if (flags.json) print(JSON.stringify({ version: 1, ...answer }));
+    else show(answer);
+    return answer.undone.length > 0 ? EXIT.refused : EXIT.done;
+  } finally {
+    namespace.kernel.close();
+  }
+}
+
+function show({ rules, files, warnings, done, undone }: Reloaded): void {
+  for (const warning of warnings) process.stderr.write(`warning: ${printable(warning)}\n`);
+  const from = files.length > 0 ? files.join(', ') : 'no file';
+  print(printable(`${rules} ${rules === 1 ? 'rule' : 'rules'} read from ${from}`));
+  print(done.length > 0 ? done.map(printable).join('\n') : 'Nothing to change.');
+  if (undone.length > 0)
+    process.stderr.write(`not everything was done: ${undone.map(printable).join('; ')}\n`);
+}

@@ -1,0 +1,140 @@
+/** Reads the configuration again, one reading after the other, and knows what ends a pause. */
+import { RefusedRequest } from '../control/refusal.ts';
+import { configurationFingerprint } from '../rules/files.ts';
+import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
+import { formatProblem } from '../rules/problem.ts';
+import type { Configuration } from '../rules/rule.ts';
+import type { Log } from '../system/log.ts';
+import { unfinished } from './last-words.ts';
+import type { Loop } from './loop.ts';
+
+/** What `multihomed reload` prints. */
+export interface Reloaded {
+  readonly rules: number;
+  readonly files: readonly string[];
+  readonly warnings: readonly string[];
+  /** What was changed in the kernel, one text each, in order. */
+  readonly done: readonly string[];
+  /** What the kernel refused. */
+  readonly undone: readonly string[];
+}
+
+interface Parts {
+  readonly load: LoadOptions;
+  readonly log: Log;
+  readonly loop: Loop;
+  readonly configuration: Configuration;
+  /** After each reading, also one that failed. */
+  readonly onRead: () => void;
+}
+
+export class Reloader {
+  readonly #parts: Parts;
+  #configuration: Configuration;
+  /** Errors of the last reading; the configuration before it is in force. */
+  #errors = '';
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#configuration = parts.configuration;
+  }
+
+  /** The one in force. */
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  /** One text for `status`: what is wrong with the files; none: nothing. */
+  get problems(): readonly string[] {
+    return this.#errors === ''
+      ? []
+      : [`the configuration has errors, the one before it stays in force: ${this.#errors}`];
+  }
+
+  /** By a signal or a command: applied, unchanged or not, and ends a pause. @throws RefusedRequest */
+  reload(): Promise<Reloaded> {
+    return this.#queue(() => this.#reload());
+  }
+
+  /** A file may have changed: only a change made after the flush ends a pause. Never rejects. */
+  filesChanged(): Promise<void> {
+    return this.#queue(() => this.#filesChanged());
+  }
+
+  /** What the files are now is from before the flush. @returns what was removed @throws RefusedRequest */
+  flush(): Promise<string[]> {
+    return this.#queue(async () => {
+      const files = await configurationFingerprint(this.#parts.load);
+      const { done, left } = await this.#parts.loop.flush({ files });
+      if (left.length > 0)
+        throw new RefusedRequest('unfinished', `not everything could be removed: ${left.join('; ')}`);
+      this.#parts.log.info(
+        `flushed, ${done.length} objects removed; paused: resume with "multihomed reload"`,
+      );
+      return done;
+    });
+  }
+
+  /** A reading that began later must not lose to one that took longer, and a flush not to one before it. */
+  #queue<Result>(task: () => Promise<Result>): Promise<Result> {
+    const next = this.#last.then(task);
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  async #reload(): Promise<Reloaded> {
+    const loaded = await this.#read();
+    if (typeof loaded === 'string') throw new RefusedRequest('configuration', loaded);
+    const done = await this.#apply(loaded, true);
+    const { rules, files, warnings } = loaded;
+    const undone = unfinished(this.#parts.loop.view, loaded);
+    return { rules: rules.length, files, warnings, done, undone };
+  }
+
+  async #filesChanged(): Promise<void> {
+    const { paused } = this.#parts.loop.memory;
+    // Looked at before the reading: what is written during it is a change of its own.
+    const resume = paused !== null && (await configurationFingerprint(this.#parts.load)) !== paused.files;
+    const loaded = await this.#read();
+    if (typeof loaded === 'string' || (!resume && sameConfiguration(loaded, this.#configuration))) return;
+    await this.#apply(loaded, resume);
+  }
+
+  /** @returns the text of its errors */
+  async #read(): Promise<Configuration | string> {
+    const loaded = await loadConfiguration(this.#parts.load);
+    const errors = isValid(loaded) ? [] : loaded.errors.map(formatProblem);
+    if (errors.length > 0) {
+      this.#parts.log.error('the configuration has errors, the one before it stays in force:');
+      for (const error of errors) this.#parts.log.error(error);
+    }
+    this.#errors = errors.join('\n');
+    this.#parts.onRead();
+    return isValid(loaded) ? loaded : this.#errors;
+  }
+
+  async #apply(loaded: Configuration, resume: boolean): Promise<string[]> {
+    const { log, loop } = this.#parts;
+    for (const warning of loaded.warnings) log.warn(warning);
+    this.#configuration = loaded;
+    const paused = loop.memory.paused !== null;
+    const how = !paused
+      ? ''
+      : resume
+        ? '; the pause ends'
+        : '; still paused: resume with "multihomed reload"';
+    log.info(`configuration reloaded: ${rulesText(loaded)}${how}`);
+    return loop.reload(loaded, resume);
+  }
+}
+
+export const rulesText = ({ rules }: { readonly rules: readonly unknown[] }): string =>
+  `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`;
+
+function sameConfiguration(one: Configuration, other: Configuration): boolean {
+  // Infinity and null would be one to JSON.
+  const text = (configuration: Configuration): string =>
+    JSON.stringify(configuration, (_, value: unknown) => (value === Infinity ? 'all' : value));
+  return text(one) === text(other);
+}

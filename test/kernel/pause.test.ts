@@ -1,0 +1,162 @@
+/** What a reload does and says, and what ends the pause after a flush. */
+import { renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect } from 'vitest';
+import { ask } from '../../src/control/client.ts';
+import type { StatusDocument } from '../../src/control/document.ts';
+import { AS_SERVICE, BY_HAND, configurationText, type Daemon } from '../support/daemon.ts';
+import { test, type Lab } from '../support/lab.ts';
+import { stays } from '../support/stays.ts';
+
+const RULES = { 'eth*': 'subflow' };
+const OTHER = { 'eth*': 'subflow backup' };
+const PAUSED = 'paused since "multihomed flush"; resume with "multihomed reload"';
+
+const flags = (lab: Lab): string[] => lab.host.endpoints().map((endpoint) => endpoint.flags.join(' '));
+
+/** As an editor does it. */
+function replace(daemon: Daemon, rules: Record<string, unknown>): void {
+  writeFileSync(`${daemon.config}.new`, configurationText(rules), { mode: 0o644 });
+  renameSync(`${daemon.config}.new`, daemon.config);
+}
+
+async function begun(lab: Lab): Promise<Daemon> {
+  lab.cable('eth0').connect();
+  const daemon = await lab.daemon(RULES);
+  await expect.poll(() => flags(lab)).toEqual(['subflow']);
+  return daemon;
+}
+
+async function flushed(lab: Lab): Promise<Daemon> {
+  const daemon = await begun(lab);
+  expect(await daemon.command('flush')).toMatchObject({ code: 0 });
+  expect(flags(lab)).toEqual([]);
+  return daemon;
+}
+
+describe('multihomed reload', () => {
+  test('ends when the difference is applied, and prints what was read', async ({ lab }) => {
+    const daemon = await begun(lab);
+    lab.cable('wwan0').connect();
+    replace(daemon, { ...RULES, 'wwan*': 'subflow backup' });
+    const { code, stdout } = await daemon.command('reload');
+    expect(flags(lab)).toEqual(['subflow', 'subflow backup']);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`2 rules read from ${daemon.config}\n`)]);
+    expect(JSON.parse((await daemon.command('reload', '--json')).stdout)).toEqual({
+      version: 1,
+      rules: 2,
+      files: [daemon.config],
+      warnings: [],
+      done: [],
+      undone: [],
+    });
+  });
+
+  test('with errors: prints them, ends with 78, and the configuration before stays', async ({ lab }) => {
+    const daemon = await begun(lab);
+    daemon.configure('rules:\n  eth0: subflw\n');
+    const { code, stderr } = await daemon.command('reload');
+    expect([code, stderr]).toEqual([78, expect.stringMatching(/config\.yaml:2:\d+.*subflw/)]);
+    expect(flags(lab)).toEqual(['subflow']);
+    expect(daemon.log).toMatch(/config\.yaml:2:\d+.*subflw/);
+    expect((await daemon.status())?.problems.join()).toMatch(/has errors.*config\.yaml:2:\d+/);
+    daemon.configure(RULES);
+    expect((await daemon.command('reload')).code).toBe(0);
+    expect((await daemon.status())?.problems).toEqual([]);
+  });
+
+  test('without a daemon ends with 75; of one who is not root with 77', async ({ lab }) => {
+    const daemon = await begun(lab);
+    const weak = await lab.weak(['--reuid=65534', '--clear-groups'], ['reload']);
+    expect([weak.code, weak.stderr]).toEqual([77, expect.stringContaining('only root')]);
+    await daemon.stop();
+    const { code, stderr } = await daemon.command('reload');
+    expect([code, stderr]).toEqual([75, expect.stringContaining('no daemon runs')]);
+  });
+
+  test('ends the pause', async ({ lab }) => {
+    const daemon = await flushed(lab);
+    expect(await daemon.command('reload')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('endpoint add'),
+    });
+    expect(flags(lab)).toEqual(['subflow']);
+    expect((await daemon.status())?.daemon?.paused).toBe(false);
+  });
+});
+
+describe('the pause', () => {
+  test('is named with the command that ends it, wherever its effect shows', async ({ lab }) => {
+    const daemon = await flushed(lab);
+    expect((await daemon.status())?.daemon).toMatchObject({ paused: true });
+    for (const words of [['status'], ['explain', 'eth0'], ['plan', '--config', daemon.config], ['doctor']]) {
+      const { stdout } = await daemon.command(...words);
+      expect(stdout, words.join(' ')).toContain('paused since "multihomed flush"');
+      expect(stdout, words.join(' ')).toContain('multihomed reload');
+      expect(stdout, words.join(' ')).not.toMatch(/systemctl start|kill -HUP|the kernel has what it should/);
+    }
+    expect(daemon.log).toContain('resume with "multihomed reload"');
+  });
+
+  test.for([0, 120, 250])(
+    'does not end by a change of the rules file made %i ms before the flush',
+    async (wait, { lab }) => {
+      const daemon = await begun(lab);
+      const socket = join(dirname(lab.host.journal()), 'control');
+      replace(daemon, OTHER);
+      // The longer it waits, the further the daemon has come in reading it.
+      await new Promise((resume) => setTimeout(resume, wait));
+      expect(await ask(socket, { ask: 'flush' })).toContainEqual(expect.stringContaining('endpoint delete'));
+      await stays(() => lab.host.endpoints());
+      expect(flags(lab)).toEqual([]);
+      // What was changed is known all the same.
+      const status = (await ask(socket, { ask: 'status' })) as StatusDocument;
+      expect(status.daemon?.paused).toBe(true);
+      expect(status.uplinks[0]).toMatchObject({ flags: ['subflow', 'backup'], reason: PAUSED });
+    },
+  );
+
+  test('ends by a change that was made after it', async ({ lab }) => {
+    const daemon = await flushed(lab);
+    replace(daemon, OTHER);
+    await expect.poll(() => flags(lab), { timeout: 5_000 }).toEqual(['subflow backup']);
+  });
+
+  test('ends by a change after it, after one before it', async ({ lab }) => {
+    const daemon = await begun(lab);
+    replace(daemon, OTHER);
+    expect(await daemon.command('flush')).toMatchObject({ code: 0 });
+    replace(daemon, RULES);
+    await expect.poll(() => flags(lab), { timeout: 5_000 }).toEqual(['subflow']);
+  });
+
+  test('does not end by a change with errors, and ends when they are corrected', async ({ lab }) => {
+    const daemon = await flushed(lab);
+    daemon.configure('rules: 7');
+    await expect.poll(() => daemon.log, { timeout: 5_000 }).toContain('has errors');
+    expect((await daemon.status())?.daemon?.paused).toBe(true);
+    daemon.configure(OTHER);
+    await expect.poll(() => flags(lab), { timeout: 5_000 }).toEqual(['subflow backup']);
+  });
+
+  test.for([
+    ['by hand', BY_HAND],
+    ['in a terminal that is a service', { ...BY_HAND, INVOCATION_ID: '01', SYSTEMD_EXEC_PID: '1' }],
+  ] as const)('ends by a start %s', async ([, environment], { lab }) => {
+    const daemon = await flushed(lab);
+    await daemon.stop('SIGKILL');
+    lab.prepare(RULES, { environment });
+    await expect.poll(() => flags(lab), { timeout: 10_000 }).toEqual(['subflow']);
+  });
+
+  test('does not end by a restart after a crash, unless a file was changed since', async ({ lab }) => {
+    const daemon = await flushed(lab);
+    await daemon.stop('SIGKILL');
+    const next = await lab.daemon(RULES, { environment: AS_SERVICE });
+    await stays(() => lab.host.endpoints());
+    expect([flags(lab), (await next.status())?.daemon?.paused]).toEqual([[], true]);
+    await next.stop('SIGKILL');
+    await lab.daemon(OTHER, { environment: AS_SERVICE });
+    await expect.poll(() => flags(lab)).toEqual(['subflow backup']);
+  });
+});
