@@ -1,5 +1,4 @@
 /** The daemon: puts the parts together, and ends without taking anything down. */
-import { dirname, resolve } from 'node:path';
 import { Journal, type Identity } from '../actions/journal.ts';
 import { statusDocument } from '../control/document.ts';
 import { RefusedRequest } from '../control/refusal.ts';
@@ -12,7 +11,7 @@ import { isToldRecord, nobodyTold } from '../hooks/told-record.ts';
 import { explain } from '../plan/explain.ts';
 import { PAUSED, type Memory } from '../plan/memory.ts';
 import { questions } from '../plan/select.ts';
-import { configurationFingerprint } from '../rules/files.ts';
+import { configurationFingerprint, configurationPlaces } from '../rules/files.ts';
 import type { LoadOptions } from '../rules/load.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { openConnections } from '../snapshot/connections.ts';
@@ -29,7 +28,7 @@ import { Problems } from './problems.ts';
 import { Reloader, rulesText } from './reloader.ts';
 import { Signals } from './signals.ts';
 import type { View } from './parts.ts';
-import { watchFolders } from './watch.ts';
+import { watchPlaces } from './watch.ts';
 
 export interface RunOptions {
   readonly configuration: Configuration;
@@ -221,19 +220,16 @@ async function untilEnd(
   });
   const interval = watchdogInterval();
   const watchdog = interval === null ? null : setInterval(() => notify('WATCHDOG=1'), interval);
-  const unwatch = watchFolders(folders(options.load), systemClock, () => {
-    void reloader.filesChanged();
-  });
+  const changed = (): void => void reloader.filesChanged();
+  const unwatch = watchPlaces(configurationPlaces(options.load), systemClock, changed);
+  // What was changed since the start, before anything watched.
+  changed();
   try {
     await Promise.race([signals.ended, failed]);
   } finally {
     unwatch();
     if (watchdog) clearInterval(watchdog);
   }
-}
-
-function folders({ config, etc = '/etc/multihomed', usr = '/usr/lib/multihomed' }: LoadOptions): string[] {
-  return config === undefined ? [etc, `${etc}/rules.d`, `${usr}/rules.d`] : [dirname(resolve(config))];
 }
 
 async function end(parts: {

@@ -1,41 +1,125 @@
-/** Wakes when a configuration file may have changed. */
-import { existsSync, watch, type FSWatcher } from 'node:fs';
-import { dirname } from 'node:path';
+/** Wakes when a file of the configuration may have changed: by inotify(7) alone, so that nothing runs while nothing changes. */
+import { lstatSync, readdirSync, readlinkSync, watch, type FSWatcher } from 'node:fs';
+import { join } from 'node:path';
+import type { Places } from '../rules/files.ts';
 import type { Clock } from '../system/clock.ts';
 
 /** Editors write a file in several steps. */
-const SETTLING = 200;
+const QUIET_MS = 150;
+/** In all, whatever else is written: what a change needs after it must fit into a second, too. */
+const LONGEST_MS = 600;
+/** As the kernel's MAXSYMLINKS. */
+const MAX_LINKS = 40;
 
-/** Folders that are missing are waited for by their nearest parent. @returns what ends the watching */
-export function watchFolders(folders: readonly string[], clock: Clock, changed: () => void): () => void {
-  const watchers: FSWatcher[] = [];
+/** Names whose entries matter, by the folder that has them; null: every name. */
+type Watched = Map<string, Set<string> | null>;
+
+/** @returns what ends the watching */
+export function watchPlaces(places: Places, clock: Clock, changed: () => void): () => void {
+  const watchers = new Map<string, FSWatcher>();
+  let watched: Watched = new Map();
+  let since: number | null = null;
   let cancel = (): void => undefined;
-  const soon = (): void => {
+  const seen = (): void => {
+    since ??= clock.now();
     cancel();
-    cancel = clock.after(SETTLING, () => {
-      rewatch();
+    const left = since + LONGEST_MS - clock.now();
+    cancel = clock.after(Math.max(0, Math.min(QUIET_MS, left)), () => {
+      since = null;
+      watchAgain();
       changed();
     });
   };
-  const rewatch = (): void => {
-    for (const watcher of watchers.splice(0)) watcher.close();
-    for (const folder of new Set(folders.map(nearest))) {
-      try {
-        const watcher = watch(folder, { persistent: false }, soon);
-        watcher.on('error', soon);
-        watchers.push(watcher);
-      } catch {
-        // Gone between the look and the watch, or no watches are left: SIGHUP still reloads.
-      }
+  const add = (folder: string): void => {
+    try {
+      const watcher = watch(folder, { persistent: false }, (_, name) => {
+        const names = watched.get(folder);
+        // Without a name it is the folder itself.
+        if (names === null || name === null || names?.has(name)) seen();
+      });
+      watcher.on('error', seen);
+      watchers.set(folder, watcher);
+    } catch {
+      // Gone between the look and the watch, or no watches are left: a reload by command still works.
     }
   };
-  rewatch();
+  const watchAgain = (): void => {
+    // A folder of the same name may be another one by now.
+    for (const watcher of watchers.values()) watcher.close();
+    watchers.clear();
+    // What appears between the look and the watch shows in a second look.
+    for (let again = 0; again < MAX_LINKS; again++) {
+      watched = dependencies(places);
+      const fresh = [...watched.keys()].filter((folder) => !watchers.has(folder));
+      if (fresh.length === 0) return;
+      fresh.forEach(add);
+      if (fresh.every((folder) => !watchers.has(folder))) return;
+    }
+  };
+  watchAgain();
   return () => {
     cancel();
-    for (const watcher of watchers) watcher.close();
+    for (const watcher of watchers.values()) watcher.close();
   };
 }
 
-function nearest(folder: string): string {
-  return existsSync(folder) || folder === '/' ? folder : nearest(dirname(folder));
+/** Every folder in which a part of a path to the configuration is looked up, links and what is missing included. */
+export function dependencies({ files, folders }: Places): Watched {
+  const watched: Watched = new Map();
+  for (const file of files) follow(file, watched);
+  for (const folder of folders) {
+    const real = follow(folder, watched);
+    if (real === null) continue;
+    watched.set(real, null);
+    for (const name of entries(real)) follow(join(real, name), watched);
+  }
+  return watched;
+}
+
+/** Looks a path up as the kernel does (path_resolution(7)). @returns where it leads; null: nowhere */
+function follow(path: string, watched: Watched): string | null {
+  const left = path.split('/').reverse();
+  let here = '/';
+  let links = 0;
+  for (let part = left.pop(); part !== undefined; part = left.pop()) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') {
+      here = join(here, '..');
+      continue;
+    }
+    note(watched, here, part);
+    const name = join(here, part);
+    const target = linkTarget(name);
+    if (target === null) return null;
+    if (target === '') here = name;
+    else {
+      if (++links > MAX_LINKS) return null;
+      if (target.startsWith('/')) here = '/';
+      left.push(...target.split('/').reverse());
+    }
+  }
+  return here;
+}
+
+function note(watched: Watched, folder: string, name: string): void {
+  const names = watched.get(folder);
+  if (names === undefined) watched.set(folder, new Set([name]));
+  else names?.add(name);
+}
+
+/** Empty: it is no link; null: it is not there. */
+function linkTarget(path: string): string | null {
+  try {
+    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : '';
+  } catch {
+    return null;
+  }
+}
+
+function entries(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
