@@ -96,7 +96,8 @@ export function program(setCode: (code: number) => void): Command {
   root
     .command('reload')
     .description('make the daemon read its configuration again, and wait for the result; ends a pause')
-    .option('--json', 'one JSON document')
+    .option(...JSON_OPTION)
+    .option(...NETNS_OPTION)
     .action(async (flags) => setCode(await (await import('./reload.ts')).reloadCommand(flags)));
 
   registerIpMptcp(root, setCode);

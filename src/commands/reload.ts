@@ -1,10 +1,9 @@
 /** `multihomed reload`: the daemon reads its configuration again and applies the difference; a pause ends. */
 import { ask } from '../control/client.ts';
 import type { Reloaded } from '../daemon/reloader.ts';
-import { printable } from '../system/printable.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { openNamespace } from './namespace.ts';
-import { print } from './print.ts';
+import { complain, print } from './print.ts';
 
 export async function reloadCommand(flags: { readonly json?: boolean }): Promise<number> {
   const namespace = await openNamespace();
@@ -24,10 +23,9 @@ export async function reloadCommand(flags: { readonly json?: boolean }): Promise
 }
 
 function show({ rules, files, warnings, done, undone }: Reloaded): void {
-  for (const warning of warnings) process.stderr.write(`warning: ${printable(warning)}\n`);
+  for (const warning of warnings) complain(`warning: ${warning}`);
   const from = files.length > 0 ? files.join(', ') : 'no file';
-  print(printable(`${rules} ${rules === 1 ? 'rule' : 'rules'} read from ${from}`));
-  print(done.length > 0 ? done.map(printable).join('\n') : 'Nothing to change.');
-  if (undone.length > 0)
-    process.stderr.write(`not everything was done: ${undone.map(printable).join('; ')}\n`);
+  print(`${rules} ${rules === 1 ? 'rule' : 'rules'} read from ${from}`);
+  print(done.length > 0 ? done.join('\n') : 'Nothing to change.');
+  if (undone.length > 0) complain(`not everything was done: ${undone.join('; ')}`);
 }
