@@ -2,7 +2,8 @@
  * What must outlive a crash: which endpoints are ours, which limits were raised, what hooks were told. Written before
  * the endpoint is added. A record of another boot or namespace owns nothing.
  */
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Memory } from '../plan/memory.ts';
 import { EMPTY_MEMORY } from '../plan/memory.ts';
 
@@ -38,11 +39,14 @@ interface Written {
 export class Journal {
   readonly #path: string;
   readonly #identity: Identity;
+  readonly #remake: () => void;
   #last = '';
 
-  constructor(path: string, identity: Identity) {
+  /** `remake`: makes the folder again where it is gone. */
+  constructor(path: string, identity: Identity, remake: () => void = () => undefined) {
     this.#path = path;
     this.#identity = identity;
+    this.#remake = remake;
   }
 
   /** An unreadable or foreign record is an empty one: then nothing is owned, and nothing is taken away. */
@@ -86,7 +90,8 @@ export class Journal {
       paused: memory.paused,
     };
     const text = `${JSON.stringify(written)}\n`;
-    if (text === this.#last) return;
+    if (text === this.#last && existsSync(this.#path)) return;
+    if (!existsSync(dirname(this.#path))) this.#remake();
     const fresh = `${this.#path}.new`;
     // Its folder is ours alone; a left-over of a crash is taken away rather than opened.
     rmSync(fresh, { force: true });

@@ -42,6 +42,8 @@ export interface Verb {
 export interface ControlServer {
   /** To all who watch, if it is not what was published last; `document` is made only where somebody does. */
   publish(document: () => object): void;
+  /** Again, where the socket's file is gone; those who are connected stay. */
+  listenAgain(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,7 +55,7 @@ export async function serve(
   const clients: Clients = new Map();
   const watchers: Clients = new Map();
   let published = '';
-  const server = createServer({ allowHalfOpen: true }, (client) => {
+  const accept = (client: Socket): void => {
     const uid = uidOf(client);
     if (!hasPlace(uid, clients)) return void client.destroy();
     clients.set(client, uid);
@@ -62,12 +64,8 @@ export async function serve(
       watchers.delete(client);
     });
     attend({ client, uid, verbs, watchers });
-  });
-  // The lock is held, so whatever socket is there was left by a daemon that is gone.
-  rmSync(path, { force: true });
-  await listening(server, path);
-  chmodSync(path, 0o666);
-  server.on('error', (error) => log.warn(`control socket: ${error.message}`));
+  };
+  let server = await open(path, accept, log);
   return {
     publish: (document) => {
       if (watchers.size === 0) return;
@@ -80,12 +78,27 @@ export async function serve(
         else if (client.writable) client.write(text);
       }
     },
+    listenAgain: async () => {
+      // This removes the file of its name, if there is one.
+      server.close();
+      server = await open(path, accept, log);
+    },
     close: () =>
       new Promise((resolve) => {
         for (const client of clients.keys()) client.destroy();
         server.close(() => resolve());
       }),
   };
+}
+
+async function open(path: string, accept: (client: Socket) => void, log: Log): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true }, accept);
+  // The lock is held, so whatever socket is there was left by a daemon that is gone.
+  rmSync(path, { force: true });
+  await listening(server, path);
+  chmodSync(path, 0o666);
+  server.on('error', (error) => log.warn(`control socket: ${error.message}`));
+  return server;
 }
 
 function listening(server: Server, path: string): Promise<void> {

@@ -133,6 +133,11 @@ export class Loop {
     this.#write();
   }
 
+  /** Writes the journal where it is gone. */
+  persist(): void {
+    this.#write();
+  }
+
   /** What is owned stays; only the watching ends. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -19,13 +19,15 @@ import { SnapshotReader } from '../snapshot/reader.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { isServiceStart, notify, watchdogInterval } from '../system/notify.ts';
-import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
+import { lockRuntime, makeRuntimeFolder, type RuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { checkEnabled, connectKernel, probeLimits } from './kernel.ts';
 import { lastWords, unfinished } from './last-words.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { Loop } from './loop.ts';
 import { Problems } from './problems.ts';
 import { Reloader, rulesText } from './reloader.ts';
+import { RuntimeKeeper } from './runtime-keeper.ts';
 import { Signals } from './signals.ts';
 import type { View } from './parts.ts';
 import { watchPlaces } from './watch.ts';
@@ -68,19 +70,20 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   const kernel = await connectKernel({ clock, netns, trace });
   const limitMax = await probeLimits(kernel);
   const folder = makeRuntimeFolder(kernel.namespace);
-  if (!options.dryRun) {
-    const lock = lockRuntime(folder, netns);
-    if (!lock.held) {
-      kernel.close();
-      const who = `another multihomed (pid ${lock.holder ?? 'unknown'}${lock.elsewhere ? ' where it runs' : ''})`;
-      throw new HeldError(
-        `${who} manages this network namespace${lock.elsewhere ? ', with another /run than ours' : ''}`,
+  const keeper = options.dryRun
+    ? null
+    : new RuntimeKeeper(
+        {
+          namespace: kernel.namespace,
+          log,
+          clock,
+          persist: () => loop.persist(),
+        },
+        lockOrEnd(folder, kernel, netns),
       );
-    }
-  }
   const problems = new Problems({ log, clock, netns, limitMax });
   const identity: Identity = { boot: bootId(), namespace: kernel.namespace };
-  const journal = new Journal(folder.journal, identity);
+  const journal = new Journal(folder.journal, identity, keeper?.check);
   const record = journal.read();
   const told = isToldRecord(record.told) ? record.told : nobodyTold;
   const reader = new SnapshotReader({
@@ -170,7 +173,11 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     reload: { change: true, answer: () => reloader.reload() },
   };
   try {
-    if (!options.dryRun) control = await serve(folder.socket, verbs, log);
+    if (keeper) {
+      control = await serve(folder.socket, verbs, log);
+      keeper.watch(control);
+    }
+    if (!options.dryRun) removeLeftovers(kernel.namespace, identity.boot, log);
     log.info(startText(options, options.configuration));
     if (memory.paused) log.warn(PAUSED);
     loop.wake([]);
@@ -180,6 +187,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     else await Promise.race([hooks.idle(), signals.ended, failed.promise]);
   } finally {
     // However it ends, nothing keeps the process from ending.
+    keeper?.stop();
     await end({ control, events, loop, kernel });
     if (options.dryRun) log.info('ended; nothing was changed');
     else if (!options.once) log.info(lastWords(loop.view));
@@ -188,6 +196,17 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   const left = signals.hasEnded ? ['ended by a signal'] : unfinished(loop.view, reloader.configuration);
   if (left.length > 0) throw new UnfinishedError(`not everything was done: ${left.join('; ')}`);
   log.info('one pass made');
+}
+
+/** @returns the descriptor of the lock @throws HeldError */
+function lockOrEnd(folder: RuntimeFolder, kernel: { close(): void }, netns: string | undefined): number {
+  const lock = lockRuntime(folder, netns);
+  if (lock.held) return lock.fd;
+  kernel.close();
+  const who = `another multihomed (pid ${lock.holder ?? 'unknown'}${lock.elsewhere ? ' where it runs' : ''})`;
+  throw new HeldError(
+    `${who} manages this network namespace${lock.elsewhere ? ', with another /run than ours' : ''}`,
+  );
 }
 
 /** A start by hand ends a pause, and so does a change of a file since the flush; a restart after a crash does not. */

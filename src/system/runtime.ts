@@ -6,6 +6,7 @@ import {
   existsSync,
   fstatSync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -80,20 +81,44 @@ function tried<Result>(path: string, attempt: () => Result): Result {
  * Held until the process ends, however it ends. `netns`: path of the namespace's file; omitted: the caller's own.
  * @throws RuntimeFolderError
  */
-export function lockRuntime(folder: RuntimeFolder, netns?: string): Lock {
+export function lockRuntime(folder: RuntimeFolder, netns?: string): RuntimeLock {
+  const file = lockFile(folder);
+  if (!('fd' in file)) return { held: false, holder: file.holder, elsewhere: false };
+  const claim = claimNamespace(netns);
+  return claim.held ? { held: true, fd: file.fd } : claim;
+}
+
+/** `fd`: of the locked file. */
+export type RuntimeLock = { readonly held: true; readonly fd: number } | Extract<Lock, { held: false }>;
+
+/** The lock without the claim on the namespace. @throws RuntimeFolderError */
+export function lockFile(folder: RuntimeFolder): { fd: number } | { holder: number | null } {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-  // 0600: whoever can open it for reading could lock it too.
-  const fd = tried(folder.lock, () => openSync(folder.lock, flags, 0o600));
-  if (!flock(fd)) {
-    const holder = Number.parseInt(readFileSync(fd, 'utf8'), 10);
-    closeSync(fd);
-    return { held: false, holder: Number.isInteger(holder) ? holder : null, elsewhere: false };
+  for (;;) {
+    // 0600: whoever can open it for reading could lock it too.
+    const fd = tried(folder.lock, () => openSync(folder.lock, flags, 0o600));
+    if (!flock(fd)) {
+      const holder = Number.parseInt(readFileSync(fd, 'utf8'), 10);
+      closeSync(fd);
+      return { holder: Number.isInteger(holder) ? holder : null };
+    }
+    if (!isFile(fd, folder.lock)) {
+      // Removed between the opening and the lock: it would keep nobody away.
+      closeSync(fd);
+      continue;
+    }
+    try {
+      ftruncateSync(fd);
+      writeSync(fd, `${process.pid}\n`, 0);
+    } catch {
+      // No room in /run: the lock is what counts, and the next one reads no pid.
+    }
+    return { fd };
   }
-  try {
-    ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`, 0);
-  } catch {
-    // No room in /run: the lock is what counts, and the next one is told of no pid.
-  }
-  return claimNamespace(netns);
+}
+
+/** Whether the descriptor is of the file that has this name now. */
+export function isFile(fd: number, path: string): boolean {
+  const [open, named] = [fstatSync(fd), lstatSync(path, { throwIfNoEntry: false })];
+  return named !== undefined && open.ino === named.ino && open.dev === named.dev;
 }

@@ -1,0 +1,44 @@
+/** Removes the runtime folders of namespaces of an earlier boot, and those in which nothing is written any more. */
+import { closeSync, constants, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { Journal } from '../actions/journal.ts';
+import { isToldRecord } from '../hooks/dispatcher.ts';
+import { flock } from '../system/addon.ts';
+import type { Log } from '../system/log.ts';
+import { RUNTIME, runtimeFolder } from '../system/runtime.ts';
+
+/**
+ * A namespace of this boot cannot be shown to be gone: a process, a mount or a descriptor anywhere may keep it. So a folder
+ * of this boot goes only where it has nothing to say. `own`: SO_NETNS_COOKIE of the daemon's namespace in decimal.
+ */
+export function removeLeftovers(own: string, boot: string, log: Log): void {
+  for (const namespace of readdirSync(RUNTIME)) {
+    if (!/^\d+$/.test(namespace) || namespace === own) continue;
+    const { lock, journal } = runtimeFolder(namespace);
+    let fd: number | null = null;
+    try {
+      fd = openSync(lock, constants.O_RDWR | constants.O_NOFOLLOW);
+      // A daemon holds it.
+      if (!flock(fd)) continue;
+      if (!isOfAnotherBoot(journal, boot) && !isEmpty(new Journal(journal, { boot, namespace }))) continue;
+      rmSync(`${RUNTIME}/${namespace}`, { recursive: true });
+      log.debug(`removed ${RUNTIME}/${namespace}, which is of no use any more`);
+    } catch {
+      // Not as a daemon leaves it, or gone meanwhile: it stays as it is.
+    } finally {
+      if (fd !== null) closeSync(fd);
+    }
+  }
+}
+
+function isOfAnotherBoot(journal: string, boot: string): boolean {
+  const written = JSON.parse(readFileSync(journal, 'utf8')) as { boot?: unknown } | null;
+  return typeof written?.boot === 'string' && written.boot !== boot;
+}
+
+function isEmpty(journal: Journal): boolean {
+  const { memory, told } = journal.read();
+  const { owned, raised, paused } = memory;
+  const silent =
+    !isToldRecord(told) || Object.values(told).every((part) => Object.keys(part as object).length === 0);
+  return owned.size === 0 && Object.keys(raised).length === 0 && paused === null && silent;
+}

@@ -1,0 +1,86 @@
+/** Makes the runtime folder again when it disappears under the daemon: the folder, the lock, the socket, the journal. */
+import { closeSync, existsSync } from 'node:fs';
+import type { ControlServer } from '../control/server.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import { isFile, lockFile, makeRuntimeFolder, runtimeFolder, type RuntimeFolder } from '../system/runtime.ts';
+import { watchPlaces } from './watch.ts';
+
+/** After it could not be made. */
+const AGAIN_MS = 1_000;
+
+interface Parts {
+  readonly namespace: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Writes the journal. */
+  readonly persist: () => void;
+}
+
+export class RuntimeKeeper {
+  readonly #parts: Parts;
+  readonly #folder: RuntimeFolder;
+  #lock: number;
+  #control: ControlServer | null = null;
+  #unwatch = (): void => undefined;
+  #cancel = (): void => undefined;
+  #trouble = '';
+  #making = false;
+
+  /** `lock`: descriptor of the lock that is held. */
+  constructor(parts: Parts, lock: number) {
+    this.#parts = parts;
+    this.#folder = runtimeFolder(parts.namespace);
+    this.#lock = lock;
+  }
+
+  watch(control: ControlServer): void {
+    this.#control = control;
+    const { lock, socket } = this.#folder;
+    this.#unwatch = watchPlaces({ files: [lock, socket], folders: [] }, this.#parts.clock, this.check);
+    this.check();
+  }
+
+  stop(): void {
+    this.#control = null;
+    this.#unwatch();
+    this.#cancel();
+  }
+
+  /** Does nothing where all is there. Never throws. */
+  readonly check = (): void => {
+    const { log, clock, namespace, persist } = this.#parts;
+    const locked = isFile(this.#lock, this.#folder.lock);
+    const listens = !this.#control || existsSync(this.#folder.socket);
+    if (this.#making || (locked && listens)) return;
+    this.#making = true;
+    this.#cancel();
+    try {
+      makeRuntimeFolder(namespace);
+      if (!locked) this.#lockAgain();
+      if (!listens) this.#control?.listenAgain().catch(this.#fail);
+      persist();
+      this.#trouble = '';
+      log.warn(`${this.#folder.lock} or its socket was removed by another program: both are made again`);
+    } catch (error) {
+      this.#fail(error as Error);
+      this.#cancel = clock.after(AGAIN_MS, this.check);
+    } finally {
+      this.#making = false;
+    }
+  };
+
+  #lockAgain(): void {
+    const file = lockFile(this.#folder);
+    // A second daemon that found no lock; the namespace itself is claimed, so it ends.
+    if (!('fd' in file)) throw new Error(`pid ${file.holder ?? 'unknown'} holds the lock`);
+    closeSync(this.#lock);
+    this.#lock = file.fd;
+  }
+
+  readonly #fail = (error: Error): void => {
+    const text = `the runtime folder cannot be made again: ${error.message}`;
+    if (text !== this.#trouble) this.#parts.log.error(text);
+    this.#trouble = text;
+  };
+}
