@@ -1,7 +1,7 @@
 /** Removes the runtime folders of namespaces of an earlier boot, and those in which nothing is written any more. */
 import { closeSync, constants, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Journal } from '../actions/journal.ts';
-import { isToldRecord } from '../hooks/dispatcher.ts';
+import { isToldRecord } from '../hooks/told-record.ts';
 import { flock } from '../system/addon.ts';
 import type { Log } from '../system/log.ts';
 import { RUNTIME, runtimeFolder } from '../system/runtime.ts';

@@ -127,14 +127,9 @@ export class Loop {
     return done;
   }
 
-  /** Called by the hook dispatcher whenever what was told changes. */
-  told(record: ToldRecord): void {
+  /** Writes the journal: whenever what hooks were told changes, and where it is gone. */
+  told(record = this.#told): void {
     this.#told = record;
-    this.#write();
-  }
-
-  /** Writes the journal where it is gone. */
-  persist(): void {
     this.#write();
   }
 

@@ -1,4 +1,5 @@
 /** The daemon: puts the parts together, and ends without taking anything down. */
+import { resolve } from 'node:path';
 import { Journal, type Identity } from '../actions/journal.ts';
 import { statusDocument } from '../control/document.ts';
 import { RefusedRequest } from '../control/refusal.ts';
@@ -77,7 +78,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
           namespace: kernel.namespace,
           log,
           clock,
-          persist: () => loop.persist(),
+          persist: () => loop.told(),
         },
         lockOrEnd(folder, kernel, netns),
       );
