@@ -39,7 +39,7 @@ export const status = z.strictObject({
   daemon: z
     .strictObject({
       pid: count,
-      resting: z.boolean().describe('Paused since "multihomed flush"'),
+      paused: z.boolean().describe('Paused since "multihomed flush"'),
       dryRun: z.boolean(),
       overruns: count.describe('How often events were lost'),
       config: z.string().nullable().optional().describe("The file named by --config; null: the system's"),
@@ -92,12 +92,22 @@ export const explain = z.strictObject({
 
 export const plan = z.strictObject({
   version: version(1),
+  paused: z.boolean().describe('Since "multihomed flush": nothing is made until "multihomed reload"'),
   actions: z.array(z.string()).describe('One change each, in order'),
 });
 
 export const flush = z.strictObject({
   version: version(1),
   done: z.array(z.string()).describe('What was removed, one change each, in order'),
+});
+
+export const reload = z.strictObject({
+  version: version(1),
+  rules: count.describe('How many were read'),
+  files: z.array(z.string()).describe('From which'),
+  warnings: z.array(sentence),
+  done: z.array(z.string()).describe('What was changed, one change each, in order'),
+  undone: z.array(sentence).describe('What the kernel refused'),
 });
 
 const place = { file: z.string(), line: z.int(), column: z.int() };
@@ -241,6 +251,6 @@ export const versionDocument = z.strictObject({ version: version(1), multihomed:
 
 /** By the name of the command. */
 export const DOCUMENTS = {
-  ...{ status, explain, plan, flush, check, doctor, monitor, watch, endpoint, limits },
+  ...{ status, explain, plan, flush, reload, check, doctor, monitor, watch, endpoint, limits },
   version: versionDocument,
 } as const;

@@ -70,6 +70,7 @@ test('each command prints what its schema says', { timeout: 180_000 }, async ({ 
     ['limits'],
     ['version'],
     ['flush', '--force'],
+    ['reload'],
   ];
   for (const call of calls) {
     const { stdout } = await daemon.command(...call, '--json');
