@@ -98,7 +98,7 @@ export class HookDispatcher {
       // Being asked to stop is the one reason why a run counts as not made.
       return !this.#stopping;
     } catch (error) {
-      this.#log.error(`The hooks for ${action} of ${facts.interface} were not run: ${String(error)}`, what);
+      this.#log.error(`hooks not run: ${facts.interface} ${action}: ${String(error)}`, what);
       return !this.#stopping;
     }
   }
@@ -106,9 +106,8 @@ export class HookDispatcher {
   #logReport(report: HookReport, what: { action: string; interface: string }): void {
     const { path, outcome, reason, milliseconds } = report;
     const fields = { hook: path, ...what, milliseconds };
-    if (outcome === 'done')
-      this.#log.debug(`Hook ${path} was told ${what.action} of ${what.interface}.`, fields);
-    else this.#log.warn(`Hook ${path}, told ${what.action} of ${what.interface}: ${reason}`, fields);
+    if (outcome === 'done') this.#log.debug(`hook ${path} ran: ${what.interface} ${what.action}`, fields);
+    else this.#log.warn(`hook ${path} (${what.interface} ${what.action}): ${reason}`, fields);
   }
 
   #report(): void {
@@ -126,7 +125,7 @@ export class HookDispatcher {
         this.#unspeakable.add(key);
         const name = JSON.stringify(facts.interface);
         this.#log.warn(
-          `Hooks are not told of ${name}: its name has control characters or is not UTF-8; rename the link.`,
+          `no hook runs for ${name}: its name has control characters or is not UTF-8; rename the link`,
         );
       }
     }

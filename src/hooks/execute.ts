@@ -36,7 +36,7 @@ const DRAIN = 250;
 /** Runs one program to its end. Children that it leaves in the background are ended at a time-out alone. */
 export async function execute(execution: Execution): Promise<Ending> {
   const { fd, argv, environment, identity, timeout, stop } = execution;
-  if (stop.aborted) return { outcome: 'stopped', reason: 'multihomed was told to stop.' };
+  if (stop.aborted) return { outcome: 'stopped', reason: 'multihomed stops' };
   let group: ProcessGroup;
   try {
     // Also for root, since it is what takes the supplementary groups away.
@@ -93,12 +93,12 @@ function ending(cut: Cut, { status, signal }: Exit, timeout: number): Ending {
   if (cut === 'timed out') {
     return {
       outcome: 'timed out',
-      reason: `not done after ${timeout / 1000} s; its process group was ended.`,
+      reason: `timed out after ${timeout / 1000} s; its process group was ended`,
     };
   }
-  if (cut === 'stopped') return { outcome: 'stopped', reason: 'ended, because multihomed was told to stop.' };
-  if (signal !== null) return { outcome: 'failed', reason: `ended by ${signal}.` };
-  if (status !== 0) return { outcome: 'failed', reason: `ended with status ${status}.` };
+  if (cut === 'stopped') return { outcome: 'stopped', reason: 'ended, because multihomed stops' };
+  if (signal !== null) return { outcome: 'failed', reason: `ended by ${signal}` };
+  if (status !== 0) return { outcome: 'failed', reason: `ended with status ${status}` };
   return { outcome: 'done', reason: '' };
 }
 

@@ -129,8 +129,8 @@ describe('what is executed', () => {
     write('50-last', 'echo last');
     const reports = await run();
     expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([
-      ['failed', 'ended with status 3.'],
-      ['failed', 'ended by SIGKILL.'],
+      ['failed', 'ended with status 3'],
+      ['failed', 'ended by SIGKILL'],
       ['done', ''],
       ['refused', 'not started (ENOENT): the interpreter that its first line names does not exist.'],
       ['done', ''],
@@ -146,7 +146,7 @@ describe('a hook that does not end', () => {
     const [report] = await run({ timeout: BEGUN });
     expect(report).toMatchObject({
       outcome: 'timed out',
-      reason: 'not done after 3 s; its process group was ended.',
+      reason: 'timed out after 3 s; its process group was ended',
     });
     expect(said()).toEqual(['asked']);
     await until(() => !isAlive(Number(read('child'))));

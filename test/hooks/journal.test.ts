@@ -41,7 +41,7 @@ describe.skipIf(why !== null)('the journal hook', () => {
     });
     const all = (await stage.shell(`${ask} --output-fields=MESSAGE -o cat`)).stdout.trim().split('\n');
     expect(all).toEqual([
-      'wwan0 link-up: carrier',
+      'wwan0 link-up: the link has carrier',
       'wwan0 up 192.0.2.7 via 192.0.2.1: active',
       'wwan0 down 192.0.2.7 via 192.0.2.1: carrier lost',
     ]);

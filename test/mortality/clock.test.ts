@@ -79,7 +79,7 @@ function logs({ daemon }: Scene, offset: number): void {
 
 /** While it waits for a hook the clock jumps: the hook has its time, and no more. */
 async function timesOut({ told, daemon, eth, lab }: Scene, jump: () => void): Promise<void> {
-  const times = (): number => daemon.log.split('not done after').length - 1;
+  const times = (): number => daemon.log.split('timed out after').length - 1;
   const before = times();
   told.forget();
   told.slow = true;
