@@ -67,6 +67,6 @@ function daemonElsewhere(files: readonly string[], view: Facts['view']): Finding
   const uplinks = view?.daemon?.uplinks ?? [];
   const other = uplinks.map(({ rule }) => rule?.file).find((file) => file && !files.includes(file));
   if (!other) return [];
-  const text = `The daemon goes by ${other}, which was not looked at here.`;
+  const text = `The daemon uses ${other}, which was not checked here.`;
   return [finding('note', 'configuration-daemon', text, null)];
 }

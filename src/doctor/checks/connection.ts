@@ -13,7 +13,7 @@ export function checkConnections({ connections }: Facts): Finding[] {
       case 'failed':
         return finding(uplink ? 'warning' : 'fault', id, `${name} failed: ${outcome.code}.`);
       case 'untold':
-        return finding('note', id, `${name} was made, and nobody tells whether it is MPTCP: ${outcome.why}.`);
+        return finding('note', id, `${name} was made; whether it is MPTCP is not known: ${outcome.why}.`);
       case 'tcp':
         return finding(
           uplink ? 'warning' : 'fault',

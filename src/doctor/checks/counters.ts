@@ -95,7 +95,7 @@ const TELLINGS: readonly Telling[] = [
     id: 'stale',
     counters: ['SubflowStale'],
     thing: 'time',
-    rest: 'a subflow was taken for stale, and its data sent another way',
+    rest: 'a subflow was treated as stale, and its data sent over another path',
   },
 ];
 

@@ -71,7 +71,7 @@ function timing(sysctls: Facts['sysctls']): Finding[] {
   if (stale === 0)
     advise(
       'stale_loss_cnt',
-      'A path that loses everything is never taken for stale (net.mptcp.stale_loss_cnt is 0): backups stay idle.',
+      'A path that loses everything is never treated as stale (net.mptcp.stale_loss_cnt is 0): backups stay idle.',
       4,
     );
   const scheduler = sysctls.get('mptcp.scheduler');
@@ -80,7 +80,7 @@ function timing(sysctls: Facts['sysctls']): Finding[] {
       finding(
         'note',
         'scheduler',
-        `The packet scheduler is ${scheduler}: which path carries what is up to it.`,
+        `The packet scheduler is ${scheduler}: it decides which path carries what.`,
       ),
     );
   if (sysctls.get('mptcp.allow_join_initial_addr_port') === '0')
@@ -88,7 +88,7 @@ function timing(sysctls: Facts['sysctls']): Finding[] {
       finding(
         'note',
         'sysctl-allow-join-initial-addr-port',
-        'Peers are told to join by announced addresses only (net.mptcp.allow_join_initial_addr_port is 0).',
+        'Peers may join by announced addresses only (net.mptcp.allow_join_initial_addr_port is 0).',
       ),
     );
   return findings;

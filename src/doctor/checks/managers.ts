@@ -26,8 +26,8 @@ function networkManager(facts: Facts): Finding[] {
   if (decisive && Number(decisive.value) & DISABLED)
     return [finding('ok', id, `NetworkManager leaves MPTCP endpoints alone (${decisive.file}).`)];
   const text = decisive
-    ? `NetworkManager is told to make MPTCP endpoints of its own (connection.mptcp-flags=${decisive.value} in ${decisive.file}): each takes the address from an uplink.`
-    : `NetworkManager${runs ? '' : ', when it is started,'} makes MPTCP endpoints of its own unless it is told not to: each takes the address from an uplink.`;
+    ? `NetworkManager makes MPTCP endpoints of its own (connection.mptcp-flags=${decisive.value} in ${decisive.file}): each takes the address from an uplink.`
+    : `NetworkManager${runs ? '' : ', when it is started,'} makes MPTCP endpoints of its own by default: each takes the address from an uplink.`;
   return [finding(decisive || runs ? 'warning' : 'note', id, text, overrule(decisive, runs))];
 }
 
@@ -47,7 +47,7 @@ function mptcpd(facts: Facts): Finding[] {
   );
   const text =
     foreign.length > 0
-      ? `mptcpd runs, and endpoints that are not of multihomed stand: two programs manage the same addresses.`
+      ? `mptcpd runs, and there are endpoints of other programs: two programs manage the same addresses.`
       : 'mptcpd runs: with its addr_adv or sspi plugin it makes endpoints of its own.';
   return [
     finding(foreign.length > 0 ? 'warning' : 'note', 'mptcpd', text, [
@@ -70,7 +70,7 @@ function networkd(facts: Facts): Finding[] {
     finding(
       'warning',
       id,
-      `systemd-networkd removes ${what} that it does not know whenever it starts or reconfigures a link; they are put back each time.`,
+      `systemd-networkd removes ${what} that it does not know whenever it starts or reconfigures a link; multihomed restores them each time.`,
       [
         ...writeFile('/etc/systemd/networkd.conf.d', '90-multihomed.conf', lines),
         { argv: ['systemctl', 'restart', 'systemd-networkd'] },

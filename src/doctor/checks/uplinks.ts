@@ -136,11 +136,15 @@ function daemon({ daemon: status, silent, systemd, plan }: View): Finding[] {
       ),
     ];
   const waiting = plan.uplinks.filter(({ state, address }) => state !== 'ignored' && address !== null).length;
-  const text = 'No daemon runs in this network namespace: nothing follows what changes.';
+  const text = 'No daemon runs in this network namespace: changes of the network are not followed.';
   return [
-    finding(waiting > 0 ? 'warning' : 'note', 'daemon', text, [
-      { argv: systemd ? ['systemctl', 'start', 'multihomed'] : ['multihomed', 'run'] },
-    ]),
+    finding(
+      waiting > 0 ? 'warning' : 'note',
+      'daemon',
+      text,
+      [{ argv: systemd ? ['systemctl', 'start', 'multihomed'] : ['multihomed', 'run'] }],
+      systemd ? [{ argv: ['systemctl', 'enable', 'multihomed'] }] : null,
+    ),
   ];
 }
 

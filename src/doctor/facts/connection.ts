@@ -99,7 +99,7 @@ async function look(
     if (!first)
       return fallback === false
         ? { kind: 'mptcp', heard: heard(), subflows: [], missing: [] }
-        : { kind: 'untold', why: 'the kernel tells subflows to root alone, and it has no mptcp_diag' };
+        : { kind: 'untold', why: 'the kernel shows subflows to root alone, and it has no mptcp_diag' };
     const subflows = sockets
       .filter(({ token, state }) => token === first.token && state === 'ESTAB')
       .map(({ local }) => local.address);
