@@ -1,6 +1,8 @@
 /** `multihomed explain IFACE`: why an uplink is as it is, and what to do about it. */
 import { askOrNot } from '../control/client.ts';
+import { findObstacle } from '../daemon/kernel.ts';
 import { explain, type Explanation, type Step } from '../plan/explain.ts';
+import { planUnder } from '../plan/obstacle.ts';
 import { plan } from '../plan/plan.ts';
 import { printable } from '../system/printable.ts';
 import { configurationOrExit } from './configuration.ts';
@@ -38,7 +40,8 @@ async function alone(
 ): Promise<Explanation | null> {
   const configuration = await configurationOrExit(config === undefined ? {} : { config });
   const { snapshot, memory } = await look(namespace, configuration);
-  return explain(name, plan(snapshot, configuration, memory), snapshot, configuration, memory);
+  const planned = planUnder(plan(snapshot, configuration, memory), findObstacle());
+  return explain(name, planned, snapshot, configuration, memory);
 }
 
 const MARKS: Readonly<Record<Step['state'], string>> = { passed: '✓', stopped: '✗', ahead: '·' };

@@ -2,8 +2,9 @@
 import { Journal } from '../actions/journal.ts';
 import { askOrNot } from '../control/client.ts';
 import { statusDocument, type StatusDocument } from '../control/document.ts';
-import { connectKernel, standingProblems, type KernelConnections } from '../daemon/kernel.ts';
+import { connectKernel, findObstacle, standingProblems, type KernelConnections } from '../daemon/kernel.ts';
 import type { Memory } from '../plan/memory.ts';
+import { planUnder } from '../plan/obstacle.ts';
 import { plan } from '../plan/plan.ts';
 import { needsConnections } from '../plan/withdraw.ts';
 import { questions } from '../plan/select.ts';
@@ -81,7 +82,7 @@ export async function statusWithoutDaemon(
   silent: StatusDocument['silent'] = null,
 ): Promise<StatusDocument> {
   const { snapshot, memory } = await look(namespace, configuration);
-  const planned = plan(snapshot, configuration, memory);
+  const planned = planUnder(plan(snapshot, configuration, memory), findObstacle());
   return {
     ...statusDocument({ plan: planned, snapshot, memory }, null, standingProblems()),
     silent,

@@ -3,6 +3,7 @@ import { probeLimits } from '../daemon/kernel.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { actionText } from '../plan/action.ts';
 import { PAUSED } from '../plan/memory.ts';
+import { nothingManaged } from '../plan/nothing.ts';
 import { plan } from '../plan/plan.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
@@ -22,11 +23,13 @@ export async function planCommand(flags: {
       if (error instanceof NetlinkError && error.code === 'EPERM') return snapshot.limits.subflows;
       throw error;
     });
-    const actions = plan(snapshot, configuration, { ...memory, limitMax }, true).actions.map(actionText);
+    const planned = plan(snapshot, configuration, { ...memory, limitMax }, true);
+    const actions = planned.actions.map(actionText);
     const paused = memory.paused !== null;
     if (flags.json) printExact(JSON.stringify({ version: 1, paused, actions }));
     else if (paused) print(`Nothing: ${PAUSED}.`);
-    else print(actions.join('\n') || 'Nothing: the kernel has what it should.');
+    else if (actions.length > 0) print(actions.join('\n'));
+    else print(nothingManaged(planned, snapshot, configuration) ?? 'Nothing to change.');
     return EXIT.done;
   } finally {
     namespace.kernel.close();

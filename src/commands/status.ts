@@ -1,5 +1,6 @@
 /** `multihomed status [IFACE]` */
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
+import { findManagers } from '../doctor/facts/processes.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
 import { PAUSED } from '../plan/memory.ts';
 import { printable } from '../system/printable.ts';
@@ -53,8 +54,24 @@ function statusText(status: StatusDocument): string {
     `limits: subflows ${limits.subflows}, add_addr_accepted ${limits.addAddrAccepted}; ` +
       `endpoints: ${endpoints.owned} ours, ${endpoints.foreign} of others${endpoints.slots === null ? '' : `, ${endpoints.slots} slots`}`,
     ...problems.map((problem) => colours.red(problem)),
+    ...foreignEndpoints(status),
   ];
   return lines.join('\n');
+}
+
+/** NetworkManager makes an endpoint on each of its devices by default: then all uplinks are in conflict at once. */
+function foreignEndpoints({ uplinks, endpoints }: StatusDocument): string[] {
+  const used = uplinks.filter(({ state, address }) => state !== 'ignored' && address !== null);
+  const all = used.length > 0 && used.every(({ state }) => state === 'conflict');
+  if (!all || endpoints.owned > 0 || endpoints.foreign === 0) return [];
+  if (!findManagers([]).some(({ name, here }) => name === 'NetworkManager' && here !== false)) return [];
+  const file = '/etc/NetworkManager/conf.d/zz-multihomed.conf';
+  return [
+    colours.yellow('NetworkManager makes the endpoints of these uplinks. To leave them to multihomed:'),
+    `    printf '%s\\n' '[connection]' connection.mptcp-flags=1 >${file}`,
+    '    nmcli general reload',
+    'and activate each connection again ("nmcli connection up NAME").',
+  ];
 }
 
 /** What is said first where no daemon answered. */
@@ -71,7 +88,8 @@ export function withoutDaemon(silent: StatusDocument['silent']): string {
 function uplinksText(uplinks: readonly UplinkDocument[]): string {
   const shown = uplinks.filter(({ state, address }) => state !== 'ignored' || address === null);
   const hidden = uplinks.length - shown.length;
-  if (shown.length === 0) return 'No interface is selected by a rule.';
+  if (shown.length === 0)
+    return 'Nothing is managed: no rule selects an interface. "multihomed plan" shows what to write.';
   const rows = shown.map((uplink) => [
     printable(uplink.interface),
     uplink.address ?? '-',
@@ -83,9 +101,10 @@ function uplinksText(uplinks: readonly UplinkDocument[]): string {
       : uplink.table === null
         ? 'main'
         : `${uplink.table}`,
+    uplink.rule === null ? '-' : printable(uplink.rule.glob),
     reasonCell(uplink),
   ]);
-  const head = ['INTERFACE', 'ADDRESS', 'STATE', 'ENDPOINT', 'GATEWAY', 'TABLE', 'REASON'];
+  const head = ['INTERFACE', 'ADDRESS', 'STATE', 'ENDPOINT', 'GATEWAY', 'TABLE', 'RULE', 'REASON'];
   const text = table([head, ...rows], paintCell, DROPPED);
   return hidden === 0
     ? text
@@ -97,7 +116,7 @@ const reasonCell = ({ state, gateway, reason }: UplinkDocument): string =>
   state === 'active' && reason === `default route through ${gateway}` ? '' : printable(reason);
 
 /** What a narrow terminal does without; `explain` and `--json` have it. */
-const DROPPED = ['TABLE', 'ENDPOINT', 'GATEWAY'];
+const DROPPED = ['TABLE', 'RULE', 'ENDPOINT', 'GATEWAY'];
 
 const paintCell = (cell: string, title: string, row: number): string =>
   row === 0 ? colours.bold(cell) : title === 'STATE' ? paintState(cell) : cell;

@@ -5,6 +5,7 @@ import { NetlinkError } from '../netlink/error.ts';
 import { findFamily, type GenericFamily } from '../netlink/generic/family.ts';
 import { MPTCP_PM } from '../netlink/mptcp/endpoint.ts';
 import { setLimits } from '../netlink/mptcp/limits.ts';
+import { obstacleSetting, obstacleText, type Obstacle } from '../plan/obstacle.ts';
 import { mptcpSocket, NETLINK_GENERIC, NETLINK_ROUTE, readInNamespace } from '../system/addon.ts';
 import type { Clock } from '../system/clock.ts';
 import { SystemError } from '../system/system-error.ts';
@@ -65,15 +66,25 @@ function sysctl(name: string, netns?: string): string | null {
   }
 }
 
-/** What makes all of this void, in sentences. `netns`: path of the namespace's file; omitted: the caller's own. */
+/** `netns`: path of the namespace's file; omitted: the caller's own. @returns null: endpoints have an effect */
+export function findObstacle(netns?: string): Obstacle | null {
+  if (sysctl('enabled', netns) === '0') return { kind: 'disabled' };
+  // Since Linux 6.15 a name; before, and still beside it, a number.
+  const manager = sysctl('path_manager', netns);
+  if (manager !== null)
+    return manager === 'kernel'
+      ? null
+      : { kind: 'userspace', name: 'path_manager', now: manager, kernel: 'kernel' };
+  const type = sysctl('pm_type', netns);
+  return type === null || type === '0'
+    ? null
+    : { kind: 'userspace', name: 'pm_type', now: type, kernel: '0' };
+}
+
+/** In sentences. `netns` as above. */
 export function standingProblems(netns?: string): string[] {
-  if (sysctl('enabled', netns) === '0')
-    return ['Multipath TCP is switched off: sysctl -w net.mptcp.enabled=1'];
-  if (sysctl('pm_type', netns) !== '1') return [];
-  return [
-    'net.mptcp.pm_type is 1, the userspace path manager: endpoints have no effect on new connections; ' +
-      'sysctl -w net.mptcp.pm_type=0',
-  ];
+  const obstacle = findObstacle(netns);
+  return obstacle ? [`${obstacleText(obstacle)}; sysctl -w ${obstacleSetting(obstacle)}`] : [];
 }
 
 /** What a kernel without words of its own has: MPTCP_PM_ADDR_MAX before Linux 7.2. */

@@ -2,7 +2,8 @@
 import type { LimitsSetting } from '../rules/rule.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
-import { standingProblems } from './kernel.ts';
+import type { Obstacle } from '../plan/obstacle.ts';
+import { findObstacle, standingProblems } from './kernel.ts';
 
 /** Milliseconds; nobody tells when a sysctl changes, and passes may follow each other quickly. */
 const FRESH = 1_000;
@@ -19,9 +20,15 @@ export class Problems {
   #known: readonly string[] = [];
   #limits: LimitsSetting | null = null;
   #looked = -Infinity;
+  #obstacle: Obstacle | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+  }
+
+  /** As at the last look. */
+  get obstacle(): Obstacle | null {
+    return this.#obstacle;
   }
 
   look(limits: LimitsSetting): readonly string[] {
@@ -30,6 +37,7 @@ export class Problems {
     if (limits === this.#limits && now < this.#looked + FRESH) return this.#known;
     const found = [...standingProblems(netns), ...tooMuch(limits, limitMax)];
     for (const problem of found) if (!this.#known.includes(problem)) log.warn(problem);
+    this.#obstacle = findObstacle(netns);
     this.#known = found;
     this.#limits = limits;
     this.#looked = now;

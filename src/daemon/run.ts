@@ -11,6 +11,8 @@ import { rehearsingRunner } from '../hooks/rehearse.ts';
 import { isToldRecord, nobodyTold } from '../hooks/told-record.ts';
 import { explain } from '../plan/explain.ts';
 import { PAUSED, type Memory } from '../plan/memory.ts';
+import { nothingManaged } from '../plan/nothing.ts';
+import { planUnder } from '../plan/obstacle.ts';
 import { questions } from '../plan/select.ts';
 import { configurationFingerprint, configurationPlaces } from '../rules/files.ts';
 import type { LoadOptions } from '../rules/load.ts';
@@ -136,7 +138,8 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   });
   const seen = (): View => {
     if (!loop.view) throw new RefusedRequest('starting', 'the daemon has not read the kernel yet');
-    return loop.view;
+    problems.look(reloader.configuration.limits);
+    return { ...loop.view, plan: planUnder(loop.view.plan, problems.obstacle) };
   };
   const status = (): object => {
     const paused = seen().memory.paused !== null;
@@ -183,6 +186,12 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     if (memory.paused) log.warn(PAUSED);
     loop.wake([]);
     await Promise.race([loop.settled(), signals.ended, failed.promise]);
+    // That there are no rules at all is a warning of the configuration itself.
+    const nothing =
+      options.configuration.rules.length > 0 &&
+      loop.view &&
+      nothingManaged(loop.view.plan, loop.view.snapshot, options.configuration);
+    if (nothing) log.warn(nothing);
     if (!signals.hasEnded) notify(`READY=1\nMAINPID=${process.pid}`);
     if (!options.once) await untilEnd(failed.promise, signals, options, reloader);
     else await Promise.race([hooks.idle(), signals.ended, failed.promise]);

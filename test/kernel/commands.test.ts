@@ -202,11 +202,28 @@ test('check: the configuration, and all its errors', async ({ lab }) => {
   expect(JSON.parse(json.stdout)).toMatchObject({ valid: false, errors: [{ line: 2 }, { line: 3 }] });
 });
 
-test('the userspace path manager is told of', async ({ lab }) => {
-  lab.host.sysctl('net.mptcp.pm_type', 1);
+test.for([
+  ['net.mptcp.pm_type', 1, /pm_type|path_manager/],
+  ['net.mptcp.enabled', 0, /net\.mptcp\.enabled/],
+] as const)('no uplink is active under %s=%i, and status says why', async ([name, value, why], { lab }) => {
+  const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
-  expect(daemon.log).toContain('pm_type');
-  expect((await daemon.status())?.problems.join()).toContain('pm_type');
+  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
+  lab.host.sysctl(name, value);
+  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^failed: /);
+  expect(await daemon.stateOf(eth.address())).toMatch(why);
+  expect((await daemon.status())?.problems.join()).toMatch(why);
+  expect((await daemon.command('explain', 'eth0')).stdout).toMatch(why);
   await daemon.stop();
-  expect((await daemon.status())?.problems.join()).toContain('pm_type');
+  expect(await daemon.stateOf(eth.address())).toMatch(/^failed: /);
+});
+
+test('without a rule for this host run, plan and status say so', async ({ lab }) => {
+  lab.cable('eth0').connect();
+  const daemon = await lab.daemon({ 'other*': 'subflow' });
+  await expect
+    .poll(() => daemon.log)
+    .toMatch(/nothing is managed: no rule selects .*rules: \{ "eth0": subflow \}/);
+  expect((await daemon.command('status')).stdout).toMatch(/nothing is managed/i);
+  expect((await daemon.command('plan', '--config', daemon.config)).stdout).toMatch(/nothing is managed/);
 });

@@ -1,5 +1,6 @@
 /** What the kernel and the daemon say of uplinks, and what other programs have put where ours would be. */
 import { askOrNot } from '../../control/client.ts';
+import { findObstacle } from '../../daemon/kernel.ts';
 import type { StatusDocument } from '../../control/document.ts';
 import type { Requester } from '../../netlink/connection.ts';
 import type { Family } from '../../netlink/ip.ts';
@@ -7,6 +8,7 @@ import { askFib } from '../../netlink/route/fib.ts';
 import { dumpRoutes, RT_TABLE_LOCAL, RT_TABLE_MAIN, type Route } from '../../netlink/route/route.ts';
 import { explain, type Explanation } from '../../plan/explain.ts';
 import type { Memory } from '../../plan/memory.ts';
+import { planUnder } from '../../plan/obstacle.ts';
 import { plan } from '../../plan/plan.ts';
 import { TABLE_BASE, tableOf } from '../../plan/select.ts';
 import type { Configuration } from '../../rules/rule.ts';
@@ -34,7 +36,7 @@ export interface Looked {
 
 export async function readView(looked: Looked): Promise<View> {
   const { route, socket, snapshot, memory, configuration } = looked;
-  const planned = plan(snapshot, configuration, memory, true);
+  const planned = planUnder(plan(snapshot, configuration, memory, true), findObstacle());
   const { answer: daemon, silent = null } = await askOrNot<StatusDocument>(socket, { ask: 'status' });
   // Where the configuration has errors by now, the daemon still goes by the one before.
   const names = new Set([

@@ -1,0 +1,22 @@
+/** The sentence for a host on which no interface is managed, with a rule to begin with. */
+import type { Configuration } from '../rules/rule.ts';
+import type { Base } from '../snapshot/snapshot.ts';
+import type { Plan } from './plan.ts';
+
+const RT_SCOPE_UNIVERSE = 0;
+
+/** @returns null: a rule selects an interface */
+export function nothingManaged(
+  { selected }: Pick<Plan, 'selected'>,
+  { links, addresses }: Base,
+  { rules, files }: Configuration,
+): string | null {
+  if (selected.some(({ rule }) => !rule.ignore)) return null;
+  const why = rules.length === 0 ? 'there are no rules' : 'no rule selects an interface of this host';
+  const others = [...links.values()].filter(({ loopback }) => !loopback);
+  const hasAddress = (index: number): boolean =>
+    addresses.some(({ ifindex, scope }) => ifindex === index && scope === RT_SCOPE_UNIVERSE);
+  const example = others.find(({ index }) => hasAddress(index)) ?? others[0];
+  const file = files[0] ?? '/etc/multihomed/config.yaml';
+  return `nothing is managed: ${why}; write one into ${file}, for example  rules: { ${JSON.stringify(example?.name ?? 'eth*')}: subflow }`;
+}

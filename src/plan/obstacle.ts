@@ -1,0 +1,32 @@
+/** What makes every endpoint void: an uplink is then not active, whatever is in place. */
+import type { Plan } from './plan.ts';
+import type { Uplink } from './uplink.ts';
+
+/** `userspace`: of `name`, the sysctl that this kernel has for the path manager, and the value that makes it the kernel's. */
+export type Obstacle =
+  | { readonly kind: 'disabled' }
+  | {
+      readonly kind: 'userspace';
+      readonly name: 'path_manager' | 'pm_type';
+      readonly now: string;
+      readonly kernel: string;
+    };
+
+/** As words for sysctl(8). */
+export const obstacleSetting = (obstacle: Obstacle): string =>
+  obstacle.kind === 'disabled' ? 'net.mptcp.enabled=1' : `net.mptcp.${obstacle.name}=${obstacle.kernel}`;
+
+export const obstacleText = (obstacle: Obstacle): string =>
+  obstacle.kind === 'disabled'
+    ? 'Multipath TCP is switched off (net.mptcp.enabled=0)'
+    : `the userspace path manager is in use (net.mptcp.${obstacle.name}=${obstacle.now}): endpoints have no effect`;
+
+/** The same plan, in which no uplink is active under an obstacle. */
+export function planUnder(planned: Plan, obstacle: Obstacle | null): Plan {
+  if (!obstacle) return planned;
+  const uplinks = planned.uplinks.map((uplink): Uplink => {
+    if (uplink.state !== 'active') return uplink;
+    return { ...uplink, state: 'failed', reason: obstacleText(obstacle) };
+  });
+  return { ...planned, uplinks };
+}
