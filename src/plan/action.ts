@@ -1,9 +1,10 @@
 /** One change to the kernel, as a value and as text: the same text in logs, dry runs, tests and reports. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
-import type { NewPolicyRule } from '../netlink/route/policy-rule.ts';
+import { asPolicyRule, type NewPolicyRule } from '../netlink/route/policy-rule.ts';
 import type { NewRoute } from '../netlink/route/route.ts';
 import { flagNames } from './flags.ts';
+import { policyRuleWords } from './rule-words.ts';
 
 export type Action =
   | {
@@ -72,6 +73,7 @@ function routeText(route: NewRoute, device: string): string {
 }
 
 function policyRuleText(rule: NewPolicyRule): string {
+  if (rule.goto !== undefined) return `${policyRuleWords(asPolicyRule(rule))} priority ${rule.priority}`;
   const table = { 254: 'main', 255: 'local' }[rule.table] ?? `${rule.table}`;
   const suppress =
     rule.suppressPrefixLength === null ? '' : ` suppress_prefixlength ${rule.suppressPrefixLength}`;

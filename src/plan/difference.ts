@@ -128,7 +128,8 @@ function firstOfEach(routes: readonly NewRoute[]): NewRoute[] {
 const placeOf = ({ family, table, destination, prefixLength }: NewRoute | Route): string =>
   `${family} ${table} ${destination}/${prefixLength}`;
 
-const asNewRule = (rule: PolicyRule): NewPolicyRule => ({
+/** As a request has it. */
+export const asNewRule = (rule: PolicyRule): NewPolicyRule => ({
   family: rule.family,
   source: rule.source,
   sourceLength: rule.sourceLength,
@@ -137,6 +138,8 @@ const asNewRule = (rule: PolicyRule): NewPolicyRule => ({
   suppressPrefixLength: rule.suppressPrefixLength,
   protocol: rule.protocol,
   action: rule.action,
+  ...(rule.goto === null ? {} : { goto: rule.goto }),
+  ...(rule.selectors ? { selectors: rule.selectors } : {}),
   ...(rule.exact ? { exact: rule.exact } : {}),
 });
 

@@ -1,10 +1,15 @@
 /** Routes and policy rules that an uplink is to have, and whether they stand. */
 import { eachAttribute } from '../netlink/attribute.ts';
-import { hostBits, networkOf, type Family } from '../netlink/ip.ts';
-import { FR_ACT_TO_TBL, type NewPolicyRule, type PolicyRule } from '../netlink/route/policy-rule.ts';
+import { hostBits, networkOf } from '../netlink/ip.ts';
+import {
+  FR_ACT_GOTO,
+  FR_ACT_TO_TBL,
+  type NewPolicyRule,
+  type PolicyRule,
+} from '../netlink/route/policy-rule.ts';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
-import { foreignRules } from '../snapshot/host-route.ts';
 import { RTPROT_MULTIHOMED, type DefaultRoute, type Snapshot } from '../snapshot/snapshot.ts';
+import { passedRules } from './passed-rules.ts';
 import { hasTwin } from './twins.ts';
 import type { Candidate } from './uplink.ts';
 
@@ -87,9 +92,16 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     suppressPrefixLength,
     protocol: RTPROT_MULTIHOMED,
   });
-  // The host's own addresses come first, as they do without us; then the others follow by one number.
-  const first = isLocalBehind(snapshot, family) ? [rule(PRIORITY_FIRST, RT_TABLE_LOCAL, null)] : [];
-  const shift = first.length;
+  // What the host decides before its defaults comes first, as it does without us; then the others follow by one number.
+  const { local, passed, target, tables } = passedRules(candidate, snapshot.policyRules, PRIORITY_FIRST);
+  const first = [
+    ...(local ? [rule(PRIORITY_FIRST, RT_TABLE_LOCAL, null)] : []),
+    ...passed.map((selectors) => ({
+      ...rule(PRIORITY_FIRST, 0, null),
+      ...{ action: FR_ACT_GOTO, goto: target, selectors },
+    })),
+  ];
+  const shift = first.length > 0 ? 1 : 0;
   const twin = [
     rule(PRIORITY_TWIN + shift, RT_TABLE_MAIN, address.prefixLength),
     rule(PRIORITY_SUBNET + shift, table!, 0),
@@ -97,24 +109,9 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
   return [
     ...first,
     ...(hasTwin(address, snapshot.addresses) ? twin : []),
-    rule(PRIORITY_SPECIFIC + shift, RT_TABLE_MAIN, 0),
+    ...[...tables, RT_TABLE_MAIN].map((each) => rule(PRIORITY_SPECIFIC + shift, each, 0)),
     rule(PRIORITY, table!, null),
   ];
-}
-
-/**
- * Whether the host looks its own addresses up only behind our policy rules: "from all lookup local" is at 32765 where
- * VRFs are set up as the kernel's documentation has it (Documentation/networking/vrf.rst).
- */
-function isLocalBehind(snapshot: Snapshot, family: Family): boolean {
-  const local = foreignRules(snapshot.policyRules, family).find(
-    ({ table, source, destination, iif, oif, invert, narrow }) =>
-      table === RT_TABLE_LOCAL &&
-      !invert &&
-      !narrow &&
-      [source, destination, iif, oif].every((each) => each === null),
-  );
-  return local !== undefined && local.priority >= PRIORITY_FIRST;
 }
 
 export const sameDestination = (own: Route, wanted: NewRoute): boolean =>
@@ -140,17 +137,20 @@ export const samePolicyRule = (own: PolicyRule, wanted: NewPolicyRule): boolean 
   own.family === wanted.family &&
   own.protocol === wanted.protocol &&
   own.priority === wanted.priority &&
+  own.action === (wanted.action ?? FR_ACT_TO_TBL) &&
   own.table === wanted.table &&
+  own.goto === (wanted.goto ?? null) &&
   own.source === wanted.source &&
   own.sourceLength === wanted.sourceLength &&
   own.suppressPrefixLength === wanted.suppressPrefixLength &&
   own.suppressGroup === null &&
-  own.action === FR_ACT_TO_TBL &&
-  own.destination === null &&
   own.iif === null &&
   own.oif === null &&
   !own.invert &&
-  !own.narrow;
+  !own.l3mdev &&
+  (own.selectors ?? NOTHING).equals(wanted.selectors ?? NOTHING);
+
+const NOTHING = Buffer.alloc(0);
 
 /** In the order of their types, whatever order they came in. */
 function metricsText(metrics: Buffer | null): string {

@@ -7,6 +7,7 @@ import {
   FR_ACT_PROHIBIT,
   FR_ACT_TO_TBL,
   FR_ACT_UNREACHABLE,
+  headerWords,
   type PolicyRule,
 } from '../netlink/route/policy-rule.ts';
 
@@ -49,6 +50,7 @@ function words(rule: PolicyRule): string[] {
     ...(rule.iif === null ? [] : ['iif', rule.iif]),
     ...(rule.oif === null ? [] : ['oif', rule.oif]),
     ...(rule.uids === null ? [] : ['uidrange', rule.uids.join('-')]),
+    ...headerWords(rule),
     ...action(rule),
   ];
 }

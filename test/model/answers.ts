@@ -127,7 +127,7 @@ function gateway(writer: Writer, route: ModelRoute, address: string): void {
 export function encodeRule(rule: ModelRule): Buffer {
   const writer = new Writer()
     .u8(familyNumber(rule.family))
-    .u8(0)
+    .u8(rule.destinationLength)
     .u8(rule.sourceLength)
     .u8(0)
     .u8(rule.table < 256 ? rule.table : 252)
@@ -139,6 +139,8 @@ export function encodeRule(rule: ModelRule): Buffer {
     .attributeBytes(21, Buffer.of(rule.protocol));
   if (rule.priority > 0) writer.attributeU32(6, rule.priority);
   if (rule.source) writer.attributeBytes(2, addressBytes(rule.source));
+  if (rule.destination) writer.attributeBytes(1, addressBytes(rule.destination));
+  if (rule.goto !== null) writer.attributeU32(4, rule.goto);
   return writer.done();
 }
 

@@ -1,6 +1,6 @@
 /** What the model host's own rules and routes decide for an address, said from the specification. */
 import type { Family } from '../../src/netlink/ip.ts';
-import { inTable, type Found } from './fib.ts';
+import { inTable, selects, type Found } from './fib.ts';
 import { covers, type ModelAddress, type ModelHop, type ModelRoute, type State } from './state.ts';
 
 export const PROBES: Readonly<Record<Family, readonly string[]>> = {
@@ -16,7 +16,7 @@ export function decide(
   for (const destination of PROBES[family])
     for (const rule of state.policyRules) {
       if (rule.family !== family) continue;
-      if (rule.source !== null && !covers(family, rule.source, rule.sourceLength, source)) continue;
+      if (!selects(rule, { family, destination, source })) continue;
       if (rule.action !== 1) return { rule, found: null };
       const found = inTable(state, rule.table, { family, destination, source });
       if (!found || (rule.suppress !== null && found.route.prefixLength <= rule.suppress)) continue;
@@ -59,3 +59,28 @@ export function ownTable(state: State, { address, ifindex }: ModelAddress): numb
   const first = 86_840_000 + ifindex;
   return led && led.table > first && (led.table - first) % 100_000_000 === 0 ? led.table : first;
 }
+
+/** Rules behind ours, before the one that decides, that take some of an address's packets; and tables of those for all. */
+export function behindOurs(
+  state: State,
+  address: ModelAddress,
+): { readonly passed: readonly State['policyRules'][number][]; readonly tables: readonly number[] } {
+  const foreign = state.policyRules.filter(
+    ({ maker, family }) => maker !== 'daemon' && family === address.family,
+  );
+  const decided = decide({ ...state, policyRules: foreign, routes: notOurs(state) } as State, address);
+  const behind = foreign
+    .slice(0, decided ? foreign.indexOf(decided.rule) : foreign.length)
+    .filter(({ priority }) => priority > 8680)
+    .filter(
+      ({ source, sourceLength }) =>
+        source === null || covers(address.family, source, sourceLength, address.address),
+    );
+  const tables = behind.filter((each) => each.destination === null && each.table < 253 && each.action === 1);
+  return {
+    passed: behind.filter(({ destination }) => destination !== null),
+    tables: [...new Set(tables.map(({ table }) => table))],
+  };
+}
+
+const notOurs = ({ routes }: State): ModelRoute[] => routes.filter(({ maker }) => maker !== 'daemon');

@@ -1,7 +1,7 @@
 /** What should stand, said as simply as possible: straight from the specification, without a line of src/plan. */
 import type { Family } from '../../src/netlink/ip.ts';
 import type { Rule } from '../../src/rules/rule.ts';
-import { bestOf, decide, ownTable, PROBES } from './decision.ts';
+import { behindOurs, bestOf, decide, ownTable, PROBES } from './decision.ts';
 import { lookup, type Flow, type Found } from './fib.ts';
 import type { Host } from './host.ts';
 import type { RouteWords } from './routes.ts';
@@ -18,6 +18,7 @@ import {
   type ModelHop,
   type ModelLink,
   type ModelRoute,
+  type ModelRule,
   type State,
 } from './state.ts';
 
@@ -75,7 +76,7 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
 }
 
 /** The host as it would be had the program never run. */
-function withoutOurs(state: State): State {
+export function withoutOurs(state: State): State {
   return withoutEach(state, (each) => each.maker === 'daemon');
 }
 
@@ -254,14 +255,25 @@ function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
       networkOf(family, other.address, prefixLength) === subnet,
   );
   const from = { family, source: address.address, sourceLength: bitsOf(family), action: 1, protocol: 86 };
+  const { passed, tables } = behindOurs(state, address);
+  const [first] = passed;
+  const shift = first ? 1 : 0;
   return [
-    ...(twin
+    ...(first
       ? [
-          { ...from, priority: 8680, table: 254, suppress: prefixLength },
-          { ...from, priority: 8681, table, suppress: 0 },
+          {
+            ...{ ...from, action: 2, priority: 8680, table: 0, goto: first.priority },
+            ...{ destination: first.destination, destinationLength: first.destinationLength },
+          },
         ]
       : []),
-    { ...from, priority: 8682, table: 254, suppress: 0 },
+    ...(twin
+      ? [
+          { ...from, priority: 8680 + shift, table: 254, suppress: prefixLength },
+          { ...from, priority: 8681 + shift, table, suppress: 0 },
+        ]
+      : []),
+    ...[...tables, 254].map((each) => ({ ...from, priority: 8682 + shift, table: each, suppress: 0 })),
     { ...from, priority: 8684, table },
   ];
 }
@@ -269,9 +281,7 @@ function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
 /** Both as sentences. */
 export const wayOf = (wanted: Wanted, state: State): string[] => [
   ...routesOf(wanted).map(routeLine),
-  ...rulesOf(wanted, state).map(({ priority, source, table, suppress = null }) =>
-    ruleLine(priority!, source!, table!, suppress),
-  ),
+  ...rulesOf(wanted, state).map((each) => ruleLine({ suppress: null, goto: null, ...each })),
 ];
 
 const routeLine = ({ family, prefixLength, destination, hops, table }: ModelRoute): string =>
@@ -279,13 +289,12 @@ const routeLine = ({ family, prefixLength, destination, hops, table }: ModelRout
     ? `${family} default via ${hops.map((hop) => `${hop.gateway} dev ${hop.ifindex}`).join(' + ')} table ${table}`
     : `${destination}/${prefixLength} dev ${hops.map((hop) => hop.ifindex).join(' + ')} table ${table}`;
 
-const ruleLine = (priority: number, source: string | null, table: number, suppress: number | null): string =>
-  `rule ${priority} ${source} ${table} ${suppress}`;
+const ruleLine = (
+  rule: Partial<Pick<ModelRule, 'priority' | 'source' | 'table' | 'suppress' | 'goto'>>,
+): string => `rule ${rule.priority} ${rule.source} ${rule.table} ${rule.suppress} ${rule.goto}`;
 
 /** What of ours stands, in the same sentences. */
 export const ourWays = ({ routes, policyRules }: State): string[] => [
   ...routes.filter((each) => each.maker === 'daemon').map(routeLine),
-  ...policyRules
-    .filter((each) => each.maker === 'daemon')
-    .map((each) => ruleLine(each.priority, each.source, each.table, each.suppress)),
+  ...policyRules.filter((each) => each.maker === 'daemon').map(ruleLine),
 ];

@@ -43,8 +43,16 @@ export function lookup(
   flow: Flow,
   usable: (rule: ModelRule) => boolean = () => true,
 ): Found | null {
+  let from = 0;
   for (const rule of state.policyRules) {
-    if (rule.family !== flow.family || !usable(rule) || !selects(rule, flow)) continue;
+    if (rule.family !== flow.family || !usable(rule) || rule.priority < from || !selects(rule, flow))
+      continue;
+    if (rule.goto !== null) {
+      from = state.policyRules.some((each) => each.family === flow.family && each.priority === rule.goto)
+        ? rule.goto
+        : from;
+      continue;
+    }
     const action = UNREACHABLE[rule.action];
     if (action) throw new Refusal(action === 'EHOSTUNREACH' ? 'ENETUNREACH' : action);
     const found = inTable(state, rule.table, flow);
@@ -57,7 +65,10 @@ export function lookup(
   return null;
 }
 
-function selects(rule: ModelRule, flow: Flow): boolean {
+export function selects(rule: ModelRule, flow: Flow): boolean {
+  const { destination, destinationLength } = rule;
+  if (destination !== null && !covers(flow.family, destination, destinationLength, flow.destination))
+    return false;
   if (rule.source === null) return true;
   return flow.source !== undefined && covers(flow.family, rule.source, rule.sourceLength, flow.source);
 }

@@ -124,7 +124,7 @@ const neighbour = fc.oneof(
   of('change endpoint', { nth: fc.nat({ max: 9 }) }),
   of('take policy rule', { nth: fc.nat({ max: 9 }) }),
   of('take route', { nth: fc.nat({ max: 9 }) }),
-  of('policy rule', { slot, kind: fc.nat({ max: 4 }) }),
+  of('policy rule', { slot, kind: fc.nat({ max: 8 }) }),
   of('remove policy rules', {}),
   of('limits', { subflows: fc.nat({ max: 8 }), addAddrAccepted: fc.nat({ max: 8 }) }),
 );

@@ -111,10 +111,14 @@ export function readRule(payload: Buffer): RuleWords {
   const priority = attributes.u32(6);
   const protocol = attributes.u8(21);
   const action = payload.readUInt8(7);
+  const destination = text(family, attributes.bytes(1));
+  const target = attributes.u32(4);
   return {
     family,
     ...(priority === undefined ? {} : { priority }),
     ...(source === null ? {} : { source, sourceLength: payload.readUInt8(2) }),
+    ...(destination === null ? {} : { destination, destinationLength: payload.readUInt8(1) }),
+    ...(target === undefined ? {} : { goto: target }),
     ...(table === 0 ? {} : { table }),
     ...(action === 0 ? {} : { action }),
     ...(suppress === undefined ? {} : { suppress: suppress === 0xffff_ffff ? null : suppress }),

@@ -11,8 +11,11 @@ export function addRule(state: State, words: RuleWords, flags: number, maker: Ma
     priority: words.priority ?? unnumbered(state, words),
     source: words.source ?? null,
     sourceLength: words.source ? (words.sourceLength ?? 0) : 0,
+    destination: words.destination ?? null,
+    destinationLength: words.destination ? (words.destinationLength ?? 0) : 0,
     table: words.table ?? 0,
     action: words.action ?? 1,
+    goto: words.goto ?? null,
     suppress: words.suppress ?? null,
     protocol: words.protocol ?? 0,
     maker,
@@ -38,7 +41,10 @@ function unnumbered(state: State, { family }: RuleWords): number {
   return second && second.priority > 0 ? second.priority - 1 : 0;
 }
 
-const KEYS = ['priority', 'source', 'sourceLength', 'table', 'action', 'suppress', 'protocol'] as const;
+const KEYS = [
+  ...(['priority', 'source', 'sourceLength', 'destination', 'destinationLength'] as const),
+  ...(['table', 'action', 'goto', 'suppress', 'protocol'] as const),
+];
 
 /** One from everywhere counts as there already when any stands that is otherwise the same, wherever from. */
 const sameRule = (one: ModelRule, other: ModelRule, everywhere: boolean): boolean =>

@@ -61,8 +61,11 @@ export interface ModelRule {
   readonly priority: number;
   readonly source: string | null;
   readonly sourceLength: number;
+  readonly destination: string | null;
+  readonly destinationLength: number;
   readonly table: number;
   readonly action: number;
+  readonly goto: number | null;
   readonly suppress: number | null;
   readonly protocol: number;
   readonly maker: Maker;
@@ -104,6 +107,7 @@ export class State {
       priority,
       source: null,
       sourceLength: 0,
+      ...{ destination: null, destinationLength: 0, goto: null },
       table,
       action: 1,
       suppress: null,

@@ -11,6 +11,7 @@ import {
   wayOf,
   type Wanted,
 } from './expected.ts';
+import { strayFaults } from './stray.ts';
 import type { Host } from './host.ts';
 import type { ModelEndpoint, State } from './state.ts';
 import type { World } from './world.ts';
@@ -48,7 +49,7 @@ export function faults(host: Host, world: World): string[] {
   for (const each of lingering)
     if (isWithdrawn(host, each) && !host.connections.some((locals) => locals.includes(each.address)))
       found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind after its rule`);
-  found.push(...wayFaults(state, wanted, routable, lingering));
+  found.push(...wayFaults(state, wanted, routable, lingering), ...strayFaults(state, wanted));
   found.push(...limitFaults(host, world, owned), ...hookFaults(host, serving, owned));
   return found;
 }

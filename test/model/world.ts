@@ -217,12 +217,20 @@ export class World {
     const source = `10.${slot + 1}.0.0`;
     const base = { family: 'ipv4' as const, protocol: 3, action: 1, source, sourceLength: 16, table: TABLE };
     const { priority: _, ...unnumbered } = { ...base, priority: 0 };
+    const to = {
+      ...{ family: 'ipv4' as const, protocol: 3, action: 1, table: TABLE },
+      ...{ destination: '198.18.0.0', destinationLength: 15 },
+    };
     const rules = [
       { ...base, priority: 100 },
       unnumbered,
       { ...base, priority: 9000 },
       { ...base, priority: 50, action: 7, table: 0 },
       { family: 'ipv4' as const, protocol: 3, action: 1, priority: 100, table: 254, suppress: 0 },
+      { ...to, priority: 9000 },
+      to,
+      { ...to, ...unnumbered, priority: 32_000 },
+      { ...to, priority: 200 },
     ];
     const rule = addRule(kernel.state, rules[kind]!, NLM_F_EXCL, 'world');
     kernel.rule('new', rule);

@@ -148,10 +148,24 @@ export const POLICY_RULES: readonly PolicyRule[] = [
   policyRule({ table: 255, protocol: 2 }),
   policyRule({ priority: 300, source: '192.0.2.10', sourceLength: 32, protocol: 86 }),
   policyRule({ priority: 301, source: '192.0.2.0', sourceLength: 24, table: 254, suppressPrefixLength: 0 }),
-  policyRule({ priority: 302, iif: 'u0', fwmark: 0x12, fwmask: 0xff, narrow: true }),
-  policyRule({ priority: 303, destination: '203.0.113.0', destinationLength: 24, oif: 'w0', invert: true }),
-  policyRule({ priority: 304, header: true, narrow: true }),
-  policyRule({ priority: 305, uids: [1000, 2000], narrow: true }),
+  policyRule({
+    priority: 302,
+    selectors: expect.any(Buffer) as Buffer,
+    iif: 'u0',
+    fwmark: 0x12,
+    fwmask: 0xff,
+    narrow: true,
+  }),
+  policyRule({
+    priority: 303,
+    selectors: expect.any(Buffer) as Buffer,
+    destination: '203.0.113.0',
+    destinationLength: 24,
+    oif: 'w0',
+    invert: true,
+  }),
+  policyRule({ priority: 304, selectors: expect.any(Buffer) as Buffer, header: true, narrow: true }),
+  policyRule({ priority: 305, selectors: expect.any(Buffer) as Buffer, uids: [1000, 2000], narrow: true }),
   // An action without a table.
   policyRule({
     priority: 306,
@@ -160,7 +174,7 @@ export const POLICY_RULES: readonly PolicyRule[] = [
     action: 7,
     table: expect.any(Number) as number,
   }),
-  policyRule({ priority: 307, header: true, narrow: true }),
+  policyRule({ priority: 307, selectors: expect.any(Buffer) as Buffer, header: true, narrow: true }),
   policyRule({ priority: 32_766, table: 254, protocol: 2 }),
   policyRule({ priority: 32_767, table: 253, protocol: 2 }),
 ];

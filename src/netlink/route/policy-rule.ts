@@ -1,6 +1,6 @@
 /** Policy rules: ip-rule(8), struct fib_rule_hdr (linux/fib_rules.h). */
-import { Attributes, DecodeError } from '../attribute.ts';
-import { readU32, Writer } from '../bytes.ts';
+import { Attributes, DecodeError, eachAttribute } from '../attribute.ts';
+import { readU16, readU32, Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
 import { addressBytes, familyNumber, familyOf, readAddress, type Family } from '../ip.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, type Message } from '../message.ts';
@@ -37,6 +37,7 @@ const FRA_SPORT_RANGE = 23;
 const FRA_DPORT_RANGE = 24;
 const FRA_DSCP = 25;
 const FRA_FLOWLABEL = 26;
+const FRA_DSCP_MASK = 30;
 
 /** The last of those that no program has for itself, linux/rtnetlink.h. */
 const RTPROT_STATIC = 4;
@@ -75,6 +76,11 @@ export interface PolicyRule {
   readonly invert: boolean;
   /** Looks at what an address alone does not tell: mark, ports, user, type of service, protocol. */
   readonly narrow: boolean;
+  /**
+   * All by which it selects beside its source and interfaces, to be said again in another: destination length, type of
+   * service, attributes. Absent: nothing.
+   */
+  readonly selectors?: Buffer;
   /** fib_rule_hdr and attributes as they came, of one that has a maker and says more than the rest of this; else absent. */
   readonly exact?: Buffer;
 }
@@ -126,7 +132,48 @@ export function decodePolicyRule(message: Message): PolicyRule | null {
     rule.goto !== null ||
     rule.suppressGroup !== null ||
     [rule.destination, rule.iif, rule.oif].some((each) => each !== null);
-  return more && rule.protocol > RTPROT_STATIC ? { ...rule, exact: Buffer.from(payload) } : rule;
+  const selectors = selectorsOf(payload);
+  return {
+    ...rule,
+    ...(selectors ? { selectors } : {}),
+    ...(more && rule.protocol > RTPROT_STATIC ? { exact: Buffer.from(payload) } : {}),
+  };
+}
+
+const SELECTORS = new Set([
+  ...[FRA_DST, FRA_FWMARK, FRA_TUN_ID, FRA_FWMASK, FRA_UID_RANGE],
+  ...[FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE],
+]);
+const isSelector = (type: number): boolean =>
+  SELECTORS.has(type) || (type >= FRA_DSCP && type <= FRA_DSCP_MASK);
+
+function selectorsOf(payload: Buffer): Buffer | null {
+  const attributes = eachAttribute(payload.subarray(12))
+    .filter(([type]) => isSelector(type))
+    .sort(([one], [other]) => one - other);
+  const service = payload.readUInt8(3);
+  if (attributes.length === 0 && service === 0) return null;
+  const writer = new Writer().u8(payload.readUInt8(1)).u8(service).u16(0);
+  for (const [type, value] of attributes) writer.attributeBytes(type, value);
+  return writer.done();
+}
+
+/** In words, as ip-rule(8) has them: what a header must have. */
+export function headerWords({ selectors }: Pick<PolicyRule, 'selectors'>): string[] {
+  if (!selectors) return [];
+  const attributes = new Attributes(selectors.subarray(4));
+  const service = selectors.readUInt8(1);
+  const protocol = attributes.u8(FRA_IP_PROTO);
+  const range = (name: string, type: number): string[] => {
+    const bytes = attributes.bytes(type, 4);
+    return bytes ? [name, `${readU16(bytes, 0)}-${readU16(bytes, 2)}`] : [];
+  };
+  return [
+    ...(service === 0 ? [] : ['tos', `0x${service.toString(16)}`]),
+    ...(protocol === undefined ? [] : ['ipproto', `${protocol}`]),
+    ...range('sport', FRA_SPORT_RANGE),
+    ...range('dport', FRA_DPORT_RANGE),
+  ];
 }
 
 const unless = (nothing: number, value: number | undefined): number | null =>
@@ -143,6 +190,9 @@ export interface NewPolicyRule {
   readonly protocol: number;
   /** FR_ACT_*; left out: a look-up. */
   readonly action?: number;
+  /** As PolicyRule has them. */
+  readonly goto?: number;
+  readonly selectors?: Buffer;
   /** As PolicyRule has it: for deletion. */
   readonly exact?: Buffer;
 }
@@ -161,9 +211,9 @@ function encodePolicyRule(rule: NewPolicyRule): Buffer {
       .done();
   const writer = new Writer()
     .u8(familyNumber(rule.family))
-    .u8(0)
+    .u8(rule.selectors?.readUInt8(0) ?? 0)
     .u8(rule.sourceLength)
-    .u8(0)
+    .u8(rule.selectors?.readUInt8(1) ?? 0)
     .u8(rule.table < 256 ? rule.table : 0)
     .u16(0)
     .u8(rule.action ?? FR_ACT_TO_TBL)
@@ -175,8 +225,14 @@ function encodePolicyRule(rule: NewPolicyRule): Buffer {
   if (rule.source) writer.attributeBytes(FRA_SRC, addressBytes(rule.source));
   if (rule.suppressPrefixLength !== null)
     writer.attributeU32(FRA_SUPPRESS_PREFIXLEN, rule.suppressPrefixLength);
+  if (rule.goto !== undefined) writer.attributeU32(FRA_GOTO, rule.goto);
+  if (rule.selectors) writer.bytes(rule.selectors.subarray(4));
   return writer.done();
 }
+
+/** As the kernel would tell of it. */
+export const asPolicyRule = (rule: NewPolicyRule): PolicyRule =>
+  decodePolicyRule({ type: RTM_NEWRULE, flags: 0, sequence: 0, portId: 0, payload: encodePolicyRule(rule) })!;
 
 /** NLM_F_EXCL: without it an identical policy rule is added a second time. */
 export async function addPolicyRule(

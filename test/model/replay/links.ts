@@ -7,6 +7,7 @@ import { addressBytes, addressFamily, familyNumber } from '../../../src/netlink/
 import { setLimits } from '../../../src/netlink/mptcp/limits.ts';
 import { deletePolicyRule, dumpPolicyRules } from '../../../src/netlink/route/policy-rule.ts';
 import type { Side } from './both.ts';
+import { asNewRule } from '../../../src/plan/difference.ts';
 
 const NEW = 0x400 | 0x200;
 const PEER = 1000;
@@ -103,7 +104,7 @@ export async function clear(
     ...Array.from({ length: slots }, (_, slot) => linkDelete(route, PEER + first + slot).catch(isThere)),
     ...rules
       .filter((rule) => rule.protocol !== RTPROT_KERNEL)
-      .map((rule) => deletePolicyRule(route, rule, 'rule clear')),
+      .map((rule) => deletePolicyRule(route, asNewRule(rule), 'rule clear')),
     path.request({
       operation: 'endpoint clear',
       type: mptcp.id,

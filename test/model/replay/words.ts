@@ -55,6 +55,7 @@ export function ruleOf(deed: RuleDeed): ModelRule {
     priority: Math.max(0, deed.priority),
     source: source < 0 ? null : pool[source % pool.length]!,
     sourceLength: source < 0 ? 0 : family === 'ipv4' ? 32 : 128,
+    ...{ destination: null, destinationLength: 0, goto: null },
     ...{ table, action: 1, suppress: suppress ? 0 : null, protocol: 86, maker: 'world' as const },
   };
 }
