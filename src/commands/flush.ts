@@ -17,6 +17,7 @@ import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { look, openNamespace, type Look, type Namespace } from './namespace.ts';
 import { print, printExact } from './print.ts';
+import { sshSession, type SshSession } from './ssh-session.ts';
 
 const NOTHING: Configuration = {
   rules: [],
@@ -48,17 +49,11 @@ async function refuseLosses(namespace: Namespace, { snapshot, memory }: Look): P
   const addresses = new Set(standing(snapshot, memory).map((endpoint) => endpoint.address));
   const losses: string[] = [];
   const connections = await lastSubflows(addresses);
-  if (connections > 0)
-    losses.push(
-      `${connections} open MPTCP connection${connections === 1 ? ' loses its' : 's lose their'} last subflow`,
-    );
+  if (connections > 0) losses.push(`${connections} open MPTCP connection${connections === 1 ? '' : 's'}`);
   const session = await ownedSession(namespace, snapshot);
-  if (session) losses.push(`this SSH session (from ${session}) lives on a route of multihomed`);
+  if (session) losses.push(`this SSH session (from ${session.client}, found ${session.source})`);
   if (losses.length > 0)
-    throw new CommandError(
-      EXIT.refused,
-      `Nothing was removed: ${losses.join('; ')}. --force does it all the same.`,
-    );
+    throw new CommandError(EXIT.refused, `would cut ${losses.join(' and ')}; use --force to remove anyway`);
 }
 
 /** Connections all of whose subflows start from an address whose endpoint goes. */
@@ -74,19 +69,17 @@ async function lastSubflows(addresses: ReadonlySet<string>): Promise<number> {
   }
 }
 
-/** sshd(8) sets SSH_CONNECTION to the client's address and port, and the server's. */
-async function ownedSession({ kernel }: Namespace, snapshot: Snapshot): Promise<string | null> {
-  const [client, , server] = (process.env['SSH_CONNECTION'] ?? '')
-    .split(' ')
-    .map((word) => word.split('%')[0]!);
-  if (!client || !server || snapshot.ownRoutes.length === 0) return null;
-  const destination = mappedOf(client);
+/** The session, if its packets take a route of multihomed. */
+async function ownedSession({ kernel }: Namespace, snapshot: Snapshot): Promise<SshSession | null> {
+  const session = sshSession();
+  if (!session || snapshot.ownRoutes.length === 0) return null;
+  const destination = mappedOf(session.client);
   const answer = await askFib(kernel.route, {
     family: addressFamily(destination),
     destination,
-    source: mappedOf(server),
+    source: mappedOf(session.server),
   }).catch(() => null);
-  return answer && 'route' in answer && answer.route.protocol === RTPROT_MULTIHOMED ? destination : null;
+  return answer && 'route' in answer && answer.route.protocol === RTPROT_MULTIHOMED ? session : null;
 }
 
 /** Without a daemon; while it runs none can start. What one did meanwhile is seen, for it is looked at only now. */
