@@ -87,6 +87,22 @@ export class ProcessGroup {
   }
 }
 
+/** Called at each SIGCHLD; one listener for all, since Node warns of many. */
+const watchers = new Set<() => void>();
+const lookAtAll = (): void => {
+  for (const look of watchers) look();
+};
+
+function watch(look: () => void): void {
+  if (watchers.size === 0) process.on('SIGCHLD', lookAtAll);
+  watchers.add(look);
+}
+
+function unwatch(look: () => void): void {
+  watchers.delete(look);
+  if (watchers.size === 0) process.off('SIGCHLD', lookAtAll);
+}
+
 /** Resolves with the exit of the child that `settle` names; null: there is no child. */
 function watchExits(): { promise: Promise<Exit>; settle: (pid: number | null) => void } {
   let watched: number | null = null;
@@ -95,15 +111,15 @@ function watchExits(): { promise: Promise<Exit>; settle: (pid: number | null) =>
   const look = (): void => {
     const exit = watched === null ? null : exitOf(watched);
     if (exit === null) return;
-    process.off('SIGCHLD', look);
+    unwatch(look);
     resolve(named(exit));
   };
-  process.on('SIGCHLD', look);
+  watch(look);
   return {
     promise,
     settle(pid) {
       watched = pid;
-      if (pid === null) process.off('SIGCHLD', look);
+      if (pid === null) unwatch(look);
       else look();
     },
   };

@@ -1,4 +1,12 @@
-import { closeSync, copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -117,6 +125,22 @@ describe('what is executed', () => {
     copyFileSync('/bin/echo', path);
     await run();
     expect(said()).toEqual(['wwan0 up']);
+  });
+
+  it('may run many times at once, and leaves neither a listener nor a descriptor', async () => {
+    const { write, run } = scripts();
+    write('10-hook', 'sleep 0.2');
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', note);
+    await run();
+    const left = (): number[] => [readdirSync('/proc/self/fd').length, process.listenerCount('SIGCHLD')];
+    const before = left();
+    const reports = await Promise.all(Array.from({ length: 16 }, () => run()));
+    process.off('warning', note);
+    expect(reports.flat().map(({ outcome }) => outcome)).toEqual(Array(16).fill('done'));
+    expect(left()).toEqual(before);
+    expect(warnings).toEqual([]);
   });
 
   it('is named when it cannot be started or fails, and the next is run', async () => {
