@@ -5,6 +5,7 @@ import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
 import { formatProblem } from '../rules/problem.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Log } from '../system/log.ts';
+import { sourceStack } from '../system/stack.ts';
 import { unfinished } from './last-words.ts';
 import type { Loop } from './loop.ts';
 
@@ -103,15 +104,18 @@ export class Reloader {
 
   /** @returns the text of its errors */
   async #read(): Promise<Configuration | string> {
-    const loaded = await loadConfiguration(this.#parts.load);
-    const errors = isValid(loaded) ? [] : loaded.errors.map(formatProblem);
+    const loaded = await loadConfiguration(this.#parts.load).catch((error: unknown) => ({
+      fault: `our own fault, please report it: ${sourceStack(error)}`,
+    }));
+    const errors =
+      'fault' in loaded ? [loaded.fault] : isValid(loaded) ? [] : loaded.errors.map(formatProblem);
     if (errors.length > 0) {
       this.#parts.log.error('the configuration has errors, the one before it stays in force:');
       for (const error of errors) this.#parts.log.error(error);
     }
     this.#errors = errors.join('\n');
     this.#parts.onRead();
-    return isValid(loaded) ? loaded : this.#errors;
+    return !('fault' in loaded) && isValid(loaded) ? loaded : this.#errors;
   }
 
   async #apply(loaded: Configuration, resume: boolean): Promise<string[]> {

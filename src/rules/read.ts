@@ -164,10 +164,14 @@ const refused = ({ path, reason, remedy }: Refusal): ConfigurationProblem => ({
   remedy,
 });
 
-/** As the kernel answers: `EISDIR: illegal operation on a directory, read` is two words too many. */
+/**
+ * As the kernel answers: `EISDIR: illegal operation on a directory, read` is two words too many. An error that is not
+ * the kernel's is our own fault and no problem of the file's: it is thrown again.
+ */
 function unreadable(path: string, error?: unknown): ConfigurationProblem {
-  const { errno = 0 } = (error ?? {}) as NodeJS.ErrnoException;
-  const why = getSystemErrorMap().get(errno)?.[1] ?? (error instanceof Error ? error.message : 'no answer');
+  const { errno } = (error ?? {}) as NodeJS.ErrnoException;
+  if (error !== undefined && errno === undefined) throw error;
+  const why = errno === undefined ? 'no answer' : (getSystemErrorMap().get(errno)?.[1] ?? `errno ${errno}`);
   return whole(path, `${path}: cannot be read: ${why}`, null);
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { finished, MAIN } from '../support/daemon.ts';
 import { PACKAGE } from '../support/installed.ts';
-import { test } from '../support/lab.ts';
+import { test } from '../support/host-files.ts';
 
 const DIST = join(PACKAGE, 'dist');
 
@@ -59,4 +59,44 @@ test('exit 70: an error in a callback ends the daemon', async ({ lab }) => {
     70,
     expect.stringContaining('our own fault, please report it: Error: planted'),
   ]);
+});
+
+/** The program's own way to the system's configuration leads through a change of folder. */
+const BROKEN = `process.chdir = () => { throw new TypeError('planted') }`;
+
+test('exit 70: an unexpected error at reading is no error of the configuration', async ({ files }) => {
+  files.write('/etc/multihomed/config.yaml', 'rules:\n  eth0: subflow\n');
+  const options = `NODE_OPTIONS=${before(BROKEN)['NODE_OPTIONS']}`;
+  const { code, stderr } = await finished(files.spawn('env', [options, 'multihomed', 'check']));
+  expect([code, stderr]).toEqual([
+    70,
+    expect.stringMatching(/our own fault.*planted[^]*src\/rules\/system\.ts:\d+/),
+  ]);
+});
+
+test('a reload with an unexpected error says so, and the old configuration stays in force', async ({
+  lab,
+  files,
+}) => {
+  lab.cable('eth0').connect();
+  files.write('/etc/multihomed/config.yaml', 'rules:\n  eth0: subflow\n');
+  const options = `NODE_OPTIONS=${before(`process.on('SIGUSR2', () => { ${BROKEN}; process.stderr.write('broken now') })`)['NODE_OPTIONS']}`;
+  const child = files.spawn('env', [options, 'multihomed', 'run']);
+  let log = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (log += text));
+  const ended = finished(child);
+  await expect.poll(() => log, { timeout: 20_000 }).toMatch(/eth0 10\.1\.0\.2: active/);
+  const faults = (): number => log.match(/our own fault.*planted/g)?.length ?? 0;
+  child.kill('SIGUSR2');
+  await expect.poll(() => log, { timeout: 20_000 }).toContain('broken now');
+  // A reading that had begun before is over when this one is.
+  child.kill('SIGHUP');
+  await expect.poll(faults, { timeout: 20_000 }).toBe(1);
+  files.write('/etc/multihomed/config.yaml', 'rules: {}\n');
+  child.kill('SIGHUP');
+  await expect.poll(faults, { timeout: 20_000 }).toBeGreaterThan(1);
+  expect(log).toContain('stays in force');
+  expect(lab.host.endpointWords()).toEqual(['10.1.0.2 eth0 subflow']);
+  child.kill('SIGTERM');
+  expect((await ended).code).toBe(0);
 });
