@@ -60,6 +60,8 @@ export function eventFilter(): Uint8Array {
     'route',
     [BPF_LDB_ABS, null, null, RTM_DST_LEN],
     [BPF_JEQ, 'pass', null, 0],
+    // Half of a split default, which a policy rule may lead to.
+    [BPF_JEQ, 'pass', null, 1],
     [BPF_LDB_ABS, null, null, RTM_PROTOCOL],
     [BPF_JEQ, 'pass', null, RTPROT_MULTIHOMED],
     [BPF_LDB_ABS, null, null, RTM_TABLE],

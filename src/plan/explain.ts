@@ -223,7 +223,7 @@ function advise(
         return 'multihomed doctor  looks for the programs that may do it';
       if (entry?.candidate.hostRule) return adviseOnHostRule(entry, link, snapshot);
       return entry?.verdict?.routed
-        ? `ip${family} rule show  lists what stands before ours; delete the one named above, or give it a number above 8689`
+        ? `ip${family} rule show  lists what comes before ours; the one named above does no harm under a number above 8689`
         : 'delete what is named above, or give the other interface another address';
     case 'failed':
       return entry?.candidate.table && uplink.reason?.includes('EEXIST')
