@@ -145,6 +145,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'doctor --peer server.example:443': 'test/doctor/visit.test.ts',
   'run --netns blue --config blue.yaml': 'test/kernel/run.test.ts',
   'status -n blue': 'test/kernel/run.test.ts',
+  reload: 'test/kernel/pause.test.ts',
 };
 
 const HELP = Object.entries(EXAMPLES).map(

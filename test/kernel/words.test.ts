@@ -118,6 +118,8 @@ test('an endpoint that lingers under a rule that says ignore says so', async ({ 
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  const connections = await lab.connections();
+  await connections.open(eth.address());
   await daemon.reconfigure({ 'eth*': 'ignore' });
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^lingering: the rule says ignore/);
 });

@@ -47,7 +47,7 @@ for verb in ('flush', 'reload'):
     print(ask(b'{"ask":"%s"}' % verb.encode()))
     print(ask(b'{"ask":"%s","uid":0,"pid":1}' % verb.encode()))
 `;
-    const refused = '{"version":1,"error":"only root may change anything"}';
+    const refused = '{"version":1,"error":"only root may change anything","code":"permission"}';
     for (const within of [[], ['unshare', '--user', '--map-root-user']]) {
       const lines = await attack(asking, { within, args: [socketOf(lab)] }).done();
       expect(lines).toEqual([`uid ${within.length > 0 ? 0 : 65534}`, ...Array<string>(4).fill(refused)]);
@@ -86,6 +86,7 @@ for name in ('config', 'environ', 'fd', 'lock'):
       'endpoints',
       'limits',
       'problems',
+      'silent',
       'uplinks',
       'version',
     ]);
