@@ -58,6 +58,22 @@ async function line(host: HostFiles, text: string): Promise<void> {
   expect([text, code, stdout, stderr]).toEqual([text, expected, expect.anything(), expect.anything()]);
 }
 
+/** The daemon, when it has made its first pass. */
+async function start(host: HostFiles): Promise<{ reload(): void; stop(): Promise<void> }> {
+  const child = host.spawn('multihomed', ['run'], WORK);
+  let log = '';
+  child.stderr?.setEncoding('utf8').on('data', (data: string) => (log += data));
+  const ended = finished(child);
+  await expect.poll(() => log, { timeout: 20_000 }).toMatch(/eth0 10\.0\.0\.2: active/);
+  return {
+    reload: () => child.kill('SIGHUP'),
+    async stop() {
+      child.kill('SIGTERM');
+      expect((await ended).code).toBe(0);
+    },
+  };
+}
+
 describe('README', () => {
   test('the first block names scripts of package.json', async ({ host }) => {
     await host.shell(STAND_INS + blocks('sh')[0], PROJECT);
@@ -122,17 +138,12 @@ test.for(titled(examples('multihomed-hooks.7', 'EXAMPLES')))(
     host.write('/etc/multihomed/hooks.d/10-example', text, 0o755);
     if (host.has('/usr/bin/wall')) host.remove('/usr/bin/wall');
     host.write('/usr/bin/wall', `#!/bin/sh\necho "$*" >>${RECORD}\n`, 0o755);
-    const child = host.spawn('bash', ['--norc', '-euc', `exec multihomed run`], WORK);
-    let log = '';
-    child.stderr?.setEncoding('utf8').on('data', (data: string) => (log += data));
-    const ended = finished(child);
-    await expect.poll(() => log, { timeout: 20_000 }).toMatch(/eth0 10\.0\.0\.2: active/);
+    const daemon = await start(host);
     host.write('/etc/multihomed/config.yaml', 'rules:\n  wwan0: subflow backup\n');
-    child.kill('SIGHUP');
-    await expect.poll(() => host.has(RECORD), { timeout: 20_000 }).toBe(true);
-    expect(host.read(RECORD)).toMatch(/^eth0 is lost: ./);
-    child.kill('SIGTERM');
-    expect((await ended).code).toBe(0);
+    daemon.reload();
+    const record = (): string => (host.has(RECORD) ? host.read(RECORD) : '');
+    await expect.poll(record, { timeout: 20_000 }).toMatch(/^eth0 is lost: ./);
+    await daemon.stop();
   },
 );
 
@@ -158,6 +169,8 @@ test.for(HELP.filter(([, lines]) => lines.length > 0))(
     // What they change or delete.
     if (/^endpoint($| change| show| delete)/.test(path))
       lab.host.ip('mptcp endpoint add 10.1.0.2 id 2 dev wwan0 subflow');
+    const daemon = path === 'reload' ? await start(host) : null;
     for (const each of lines) await line(host, `multihomed ${each}`);
+    await daemon?.stop();
   },
 );
