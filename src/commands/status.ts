@@ -5,6 +5,7 @@ import { dumpLinks, findLink } from '../netlink/route/link.ts';
 import { PAUSED } from '../plan/memory.ts';
 import { printable } from '../system/printable.ts';
 import { restartCommand, startCommand } from '../system/unit.ts';
+import { ago } from '../watch/units.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { openNamespace, readStatus, refuseConfig, type Namespace } from './namespace.ts';
@@ -94,6 +95,7 @@ function uplinksText(uplinks: readonly UplinkDocument[]): string {
     printable(uplink.interface),
     uplink.address ?? '-',
     uplink.state,
+    sinceCell(uplink.since),
     uplink.endpoint ? `id ${uplink.endpoint.id} ${uplink.endpoint.flags.join(',')}` : '-',
     uplink.gateway ?? '-',
     uplink.rule === null || uplink.address === null
@@ -104,19 +106,26 @@ function uplinksText(uplinks: readonly UplinkDocument[]): string {
     uplink.rule === null ? '-' : printable(uplink.rule.glob),
     reasonCell(uplink),
   ]);
-  const head = ['INTERFACE', 'ADDRESS', 'STATE', 'ENDPOINT', 'GATEWAY', 'TABLE', 'RULE', 'REASON'];
-  const text = table([head, ...rows], paintCell, DROPPED);
+  const head = ['INTERFACE', 'ADDRESS', 'STATE', 'SINCE', 'ENDPOINT', 'GATEWAY', 'TABLE', 'RULE', 'REASON'];
+  const all = [head, ...rows];
+  const known = shown.some(({ since }) => since !== null);
+  const cells = known ? all : all.map((row) => row.filter((_, column) => head[column] !== 'SINCE'));
+  const text = table(cells, paintCell, DROPPED);
   return hidden === 0
     ? text
     : `${text}\n${colours.dim(`${hidden} more ${hidden === 1 ? 'address is' : 'addresses are'} ignored; --json has them`)}`;
 }
+
+/** A clock that was set back since shows nothing earlier than now. */
+const sinceCell = (since: number | null): string =>
+  since === null ? '-' : ago(Math.max(0, Date.now() - since));
 
 /** Nothing where it would repeat the columns GATEWAY and STATE. */
 const reasonCell = ({ state, gateway, reason }: UplinkDocument): string =>
   state === 'active' && reason === `default route through ${gateway}` ? '' : printable(reason);
 
 /** What a narrow terminal does without; `explain` and `--json` have it. */
-const DROPPED = ['TABLE', 'RULE', 'ENDPOINT', 'GATEWAY'];
+const DROPPED = ['SINCE', 'TABLE', 'RULE', 'ENDPOINT', 'GATEWAY'];
 
 const paintCell = (cell: string, title: string, row: number): string =>
   row === 0 ? colours.bold(cell) : title === 'STATE' ? paintState(cell) : cell;

@@ -13,6 +13,8 @@ export interface UplinkDocument {
   readonly address: string | null;
   readonly state: string;
   readonly reason: string;
+  /** When it entered its state, as the daemon saw it, in milliseconds since the epoch; null: no daemon runs. */
+  readonly since: number | null;
   /** Glob of the rule, and where it is written. */
   readonly rule: { readonly glob: string; readonly file: string; readonly line: number } | null;
   readonly gateway: string | null;
@@ -44,11 +46,16 @@ export interface StatusDocument {
 }
 
 export function statusDocument(
-  view: { readonly plan: Plan; readonly snapshot: Snapshot; readonly memory: Memory },
+  view: {
+    readonly plan: Plan;
+    readonly snapshot: Snapshot;
+    readonly memory: Memory;
+    readonly since?: ReadonlyMap<string, number>;
+  },
   daemon: StatusDocument['daemon'],
   problems: readonly string[],
 ): StatusDocument {
-  const { plan, snapshot, memory } = view;
+  const { plan, snapshot, memory, since } = view;
   const owned = snapshot.endpoints.filter((endpoint) => isOwned(memory, endpoint)).length;
   return {
     version: DOCUMENT_VERSION,
@@ -60,6 +67,7 @@ export function statusDocument(
       address: uplink.address,
       state: uplink.state,
       reason: uplink.reason,
+      since: since?.get(uplink.key) ?? null,
       rule: uplink.rule && {
         glob: uplink.rule.glob,
         file: uplink.rule.origin.file,

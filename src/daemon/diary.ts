@@ -8,6 +8,10 @@ interface Entry {
   /** When it left its resting state, by the clock. */
   readonly since: number;
   readonly now: number;
+  /** When a pass first saw its state, in milliseconds since the epoch. */
+  readonly entered: number;
+  /** A state that it left again before it was written; null: none. */
+  readonly passing: Uplink | null;
 }
 
 export class Diary {
@@ -19,15 +23,27 @@ export class Diary {
     this.#log = log;
   }
 
-  /** After each pass; what lasts no longer than until the next one is not worth a line. */
-  observe(plan: Plan, now: number): void {
-    this.#seen = new Map(
-      plan.uplinks.map((uplink) => {
-        const before = this.#seen.get(uplink.key);
-        const goesOn = before?.uplink.state === uplink.state || uplink.state === 'active';
-        return [uplink.key, { uplink, since: goesOn ? (before?.since ?? now) : now, now }];
-      }),
-    );
+  /**
+   * After each pass; a step on the way up that lasts no longer than until the next one is not worth a line.
+   * @returns when each uplink, by its key, entered its state, in milliseconds since the epoch
+   */
+  observe(plan: Plan, now: number): ReadonlyMap<string, number> {
+    this.#seen = new Map(plan.uplinks.map((uplink) => [uplink.key, this.#entry(uplink, now)]));
+    return new Map([...this.#seen].map(([key, { entered }]) => [key, entered]));
+  }
+
+  #entry(uplink: Uplink, now: number): Entry {
+    const before = this.#seen.get(uplink.key);
+    const same = before?.uplink.state === uplink.state;
+    const since = same || uplink.state === 'active' ? (before?.since ?? now) : now;
+    const lost = this.#written.get(uplink.key)?.uplink.state === 'active' && uplink.state !== 'active';
+    return {
+      uplink,
+      since,
+      now,
+      entered: same ? before.entered : Date.now(),
+      passing: before?.passing ?? (lost ? uplink : null),
+    };
   }
 
   /** When the passes have settled. */
@@ -35,11 +51,17 @@ export class Diary {
     for (const [key, entry] of this.#seen) this.#compare(this.#written.get(key)?.uplink, entry);
     for (const [key, { uplink }] of this.#written)
       if (!this.#seen.has(key) && uplink.address) this.#log.info(`${nameOf(uplink)}: gone`, { uplink: key });
+    this.#seen = new Map([...this.#seen].map(([key, entry]) => [key, { ...entry, passing: null }]));
     this.#written = this.#seen;
   }
 
-  #compare(before: Uplink | undefined, { uplink, since, now }: Entry): void {
+  #compare(before: Uplink | undefined, { uplink, since, now, passing }: Entry): void {
     if (before?.state !== uplink.state) return this.#line(uplink, nameOf(uplink), now - since);
+    if (passing && uplink.state === 'active')
+      this.#log.info(
+        `${nameOf(uplink)}: active again, after ${words(now - since)} ${passing.state}: ${passing.reason}`,
+        fields(uplink),
+      );
     if (before.gateway === uplink.gateway || uplink.state !== 'active') return;
     const text = `gateway ${before.gateway ?? 'none'} → ${uplink.gateway ?? 'none'}`;
     this.#log.info(`${nameOf(uplink)}: ${text}`, fields(uplink));

@@ -216,8 +216,8 @@ export class Loop {
     this.#learn(read);
     const snapshot = await withConnections(read, this.#configuration, this.#memory, this.#parts);
     const planned = plan(snapshot, this.#configuration, this.#memory, this.#parts.dryRun);
-    this.#view = { plan: planned, snapshot, memory: this.#memory };
-    this.#diary.observe(planned, clock.now());
+    const since = this.#diary.observe(planned, clock.now());
+    this.#view = { plan: planned, snapshot, memory: this.#memory, since };
     const { paused } = this.#memory;
     const done = this.#done;
     const level = levelOf(planned, snapshot, this.#told, paused !== null);
@@ -255,8 +255,8 @@ export class Loop {
   }
 
   async #do(actions: readonly Action[], snapshot: Snapshot): Promise<Outcome[]> {
-    const { kernel, log } = this.#parts;
-    const refusedBefore = this.#memory.failures;
+    const { clock, kernel, log } = this.#parts;
+    const { failures, owned } = this.#memory;
     const outcomes = await apply(actions, kernel, {
       before: (action) => {
         const intended = intend(this.#memory, action, snapshot);
@@ -271,7 +271,8 @@ export class Loop {
       after: (outcome) => (this.#memory = remember(this.#memory, outcome)),
     });
     for (const outcome of outcomes) {
-      sayOutcome(log, outcome, this.#memory.failures, refusedBefore);
+      sayOutcome(log, outcome, this.#memory.failures, failures);
+      this.#blame.sayChange(outcome, owned, snapshot.endpoints, clock.now());
       if (!outcome.error && !outcome.foreign) this.#limiter.done(outcome.action);
     }
     return outcomes;

@@ -14,6 +14,8 @@ export interface View {
   readonly plan: Plan;
   readonly snapshot: Snapshot;
   readonly memory: Memory;
+  /** When each uplink entered its state, by its key, in milliseconds since the epoch. */
+  readonly since: ReadonlyMap<string, number>;
 }
 
 export interface LoopParts {

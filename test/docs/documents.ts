@@ -26,6 +26,10 @@ const uplinkKeys = {
   address: address.nullable().describe('null where the interface has none'),
   state: z.string().describe('As multihomed(8) lists them'),
   reason: sentence,
+  since: z
+    .int()
+    .nullable()
+    .describe('When the daemon saw it enter its state, in ms since the epoch; null without a daemon'),
   rule: rule.nullable(),
   gateway: address.nullable(),
   metric: count.nullable(),

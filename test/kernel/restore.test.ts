@@ -105,6 +105,37 @@ test('flags that somebody else changes are set again', async ({ lab }) => {
   await daemon.reload();
   await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
   expect(lab.host.endpoints()[0]?.id).toBe(id);
+  await expect
+    .poll(() => daemon.log)
+    .toContain(
+      `warning: eth0 ${eth.address()}: another program changed the flags of endpoint ${id} from subflow to ` +
+        'subflow,backup; set to subflow, as the rule says',
+    );
+});
+
+test('flags that a changed rule sets are no change by another program', async ({ lab }) => {
+  const eth = lab.cable('eth0').connect();
+  const daemon = await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  await daemon.reconfigure({ 'eth*': 'subflow backup' });
+  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow,backup`]);
+  expect(daemon.log).not.toContain('another program');
+});
+
+describe('a default route that goes and comes again is in the log', () => {
+  test.for(['the last path', 'beside another path'])('%s', async (where, { lab }) => {
+    const eth = lab.cable('eth0').connect();
+    if (where !== 'the last path') lab.cable('wwan0').connect();
+    const daemon = await lab.daemon({ ...RULES, 'wwan*': 'subflow' });
+    const active = (): number => daemon.log.split(`eth0 ${eth.address()}: active`).length - 1;
+    await expect.poll(active).toBe(1);
+    eth.unroute();
+    await expect.poll(() => daemon.log).toContain('none through eth0');
+    eth.route();
+    await expect.poll(active).toBe(2);
+    const state = where === 'the last path' ? 'lingering' : 'no default route';
+    expect(daemon.log).toContain(`eth0 ${eth.address()}: ${state}: none through eth0`);
+  });
 });
 
 test.for(['to 192.0.2.9', 'iif lo', 'fwmark 7', 'tos 0x10', 'ipproto tcp dport 80'])(

@@ -11,6 +11,7 @@ export function uplink(facts: Partial<UplinkDocument> = {}): UplinkDocument {
     address: '10.0.0.2',
     state: 'active',
     reason: 'default route through 10.0.0.1',
+    since: null,
     rule: { glob: 'eth*', file: '/etc/multihomed/config.yaml', line: 2 },
     gateway: '10.0.0.1',
     metric: null,
