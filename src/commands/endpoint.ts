@@ -26,6 +26,7 @@ import { connectionsFrom, warn, warnOwned, warnUseless } from './ipmptcp/warning
 import { wrong } from './ipmptcp/words.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
 import { print, printExact } from './print.ts';
+import { requireNetAdmin } from './privilege.ts';
 
 export const ENDPOINT_VERBS = ['add', 'delete', 'change', 'show', 'flush'] as const;
 export type EndpointVerb = (typeof ENDPOINT_VERBS)[number];
@@ -36,6 +37,7 @@ export async function endpointCommand(
   words: readonly string[],
   flags: { readonly json?: boolean } = {},
 ): Promise<number> {
+  if (verb !== 'show') requireNetAdmin();
   // Wrong arguments are told without the kernel.
   const act = DO[verb](words, flags.json ?? false);
   const namespace = await openNamespace();

@@ -17,6 +17,7 @@ import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { look, openNamespace, type Look, type Namespace } from './namespace.ts';
 import { print, printExact } from './print.ts';
+import { requireRoot } from './privilege.ts';
 import { sshSession, type SshSession } from './ssh-session.ts';
 
 const NOTHING: Configuration = {
@@ -31,6 +32,7 @@ export async function flushCommand(flags: {
   readonly force?: boolean;
   readonly json?: boolean;
 }): Promise<number> {
+  requireRoot();
   const namespace = await openNamespace();
   try {
     if (!flags.force) await refuseLosses(namespace, await look(namespace, NOTHING));

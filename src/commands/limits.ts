@@ -7,6 +7,7 @@ import { limitsJson, limitsText } from './ipmptcp/text.ts';
 import { warn } from './ipmptcp/warning.ts';
 import { hasDaemon, openNamespace, type Namespace } from './namespace.ts';
 import { print, printExact } from './print.ts';
+import { requireNetAdmin } from './privilege.ts';
 
 export const LIMITS_VERBS = ['set', 'show'] as const;
 export type LimitsVerb = (typeof LIMITS_VERBS)[number];
@@ -17,6 +18,7 @@ export async function limitsCommand(
   words: readonly string[],
   flags: { readonly json?: boolean } = {},
 ): Promise<number> {
+  if (verb === 'set') requireNetAdmin();
   const limits = verb === 'set' ? limitsArguments(words) : null;
   if (limits === null) noArguments('limits show', words);
   const namespace = await openNamespace();

@@ -5,6 +5,7 @@ import { DecodeError } from '../netlink/attribute.ts';
 import type { Message } from '../netlink/message.ts';
 import { decodeMptcpEvent } from '../netlink/mptcp/event.ts';
 import { dumpLinks } from '../netlink/route/link.ts';
+import { NEEDS_ROOT } from '../system/privilege.ts';
 import { SystemError } from '../system/system-error.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
@@ -109,8 +110,9 @@ async function connections(
     complain('This kernel tells of no MPTCP events (Linux 5.12 does); only uplinks are shown.');
   } catch (error) {
     if (!(error instanceof SystemError) || error.code !== 'EPERM') throw error;
-    if (mptcp) throw new CommandError(EXIT.permission, 'MPTCP events need CAP_NET_ADMIN: run it as root.');
-    complain('MPTCP events need CAP_NET_ADMIN (run it as root to see them); only uplinks are shown.');
+    if (mptcp)
+      throw new CommandError(EXIT.permission, `${NEEDS_ROOT} to read MPTCP events: ${error.message}`);
+    complain(`${NEEDS_ROOT} to read MPTCP events; only uplinks are shown.`);
   }
   return null;
 }

@@ -4,8 +4,10 @@ import type { Reloaded } from '../daemon/reloader.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { openNamespace } from './namespace.ts';
 import { complain, print } from './print.ts';
+import { requireRoot } from './privilege.ts';
 
 export async function reloadCommand(flags: { readonly json?: boolean }): Promise<number> {
+  requireRoot();
   const namespace = await openNamespace();
   try {
     const answer = (await ask(namespace.folder.socket, { ask: 'reload' })) as Reloaded | undefined;

@@ -3,12 +3,14 @@ import { ControlError } from '../control/client.ts';
 import { HeldError, run, UnfinishedError } from '../daemon/run.ts';
 import { NoMptcpError } from '../daemon/kernel.ts';
 import { NetlinkError } from '../netlink/error.ts';
+import { NEEDS_ROOT } from '../system/privilege.ts';
 import { RuntimeFolderError } from '../system/runtime.ts';
 import { openLog, type LogTarget } from '../system/logger.ts';
-import { SystemError } from '../system/system-error.ts';
+import { forbiddenFamily, SystemError } from '../system/system-error.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { namespacePath } from './netns.ts';
+import { requireNetAdmin } from './privilege.ts';
 
 export interface RunFlags {
   readonly config?: string;
@@ -20,6 +22,7 @@ export interface RunFlags {
 }
 
 export async function runCommand(flags: RunFlags): Promise<void> {
+  requireNetAdmin();
   const load = flags.config === undefined ? {} : { config: flags.config };
   const configuration = await configurationOrExit(load);
   const log = openLog(flags.log, flags.debug ?? false);
@@ -51,18 +54,25 @@ const CONTROL_EXIT: Readonly<Record<ControlError['code'], number>> = {
 };
 
 export function explained(error: unknown): unknown {
+  const family = forbiddenFamily(error);
+  if (family !== null)
+    return new CommandError(
+      EXIT.refused,
+      `sockets of ${family} are forbidden to this process (EAFNOSUPPORT); where systemd runs it, its unit needs\n` +
+        '    RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6',
+    );
   if (error instanceof ControlError) return new CommandError(CONTROL_EXIT[error.code], error.message);
   if (error instanceof UnfinishedError) return new CommandError(EXIT.refused, error.message);
   if (error instanceof HeldError) return new CommandError(EXIT.daemon, error.message);
   if (error instanceof NoMptcpError) return new CommandError(EXIT.unavailable, error.message);
   if (error instanceof NetlinkError && error.code === 'EPERM')
-    return new CommandError(EXIT.permission, `CAP_NET_ADMIN is needed: run it as root (${error.message})`);
+    return new CommandError(EXIT.permission, `${NEEDS_ROOT}: ${error.message}`);
   if (error instanceof NetlinkError)
     return new CommandError(EXIT.refused, `the kernel refused: ${error.message}`);
   if (error instanceof RuntimeFolderError)
     return new CommandError(error.permission ? EXIT.permission : EXIT.refused, error.message);
   if (error instanceof SystemError && (error.code === 'EPERM' || error.code === 'EACCES'))
-    return new CommandError(EXIT.permission, `root is needed: ${error.message}`);
+    return new CommandError(EXIT.permission, `${NEEDS_ROOT}: ${error.message}`);
   if (error instanceof SystemError && error.code === 'ENOENT')
     return new CommandError(EXIT.usage, `there is no such network namespace: ${error.message}`);
   return error;

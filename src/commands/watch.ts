@@ -1,5 +1,4 @@
 /** `multihomed watch`: a screen that stays. */
-import { readFileSync } from 'node:fs';
 import type { StatusDocument } from '../control/document.ts';
 import { Connection } from '../netlink/connection.ts';
 import { dumpConnectionSockets, dumpSubflowSockets, type ConnectionSocket } from '../netlink/diag.ts';
@@ -9,6 +8,7 @@ import { dumpLinks } from '../netlink/route/link.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock, type Clock } from '../system/clock.ts';
+import { isNetAdmin, NEEDS_ROOT } from '../system/privilege.ts';
 import { leaveTerminal, terminals } from '../system/terminal.ts';
 import { watchDocument } from '../watch/document.ts';
 import { frame, type Frame } from '../watch/frame.ts';
@@ -198,8 +198,8 @@ class Reader {
         dumpSubflowSockets(this.#diag),
         dumpConnectionSockets(this.#diag).catch(withoutDiag),
       ]);
-      if (subflows.length === 0 && connections.length > 0 && !mayReadTokens())
-        problems.push('this kernel shows subflows to root alone (CAP_NET_ADMIN)');
+      if (subflows.length === 0 && connections.length > 0 && !isNetAdmin())
+        problems.push(`${NEEDS_ROOT} to show subflows on this kernel`);
       return { at: systemClock.now(), subflows, connections };
     } catch (error) {
       problems.push(`connections could not be read: ${firstLine(error)}`);
@@ -238,12 +238,3 @@ function withoutDiag(error: unknown): ConnectionSocket[] {
 
 const firstLine = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
-
-const CAP_NET_ADMIN = 12n;
-
-/** Without it older kernels keep the tokens that tell which subflow belongs to which connection. */
-function mayReadTokens(): boolean {
-  const [, effective = '0'] =
-    /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
-  return ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 1n;
-}

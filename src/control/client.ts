@@ -1,6 +1,7 @@
 /** Asks the daemon of this namespace. */
 import { createConnection, type Socket } from 'node:net';
 import { peerCredentials } from '../system/addon.ts';
+import { forbiddenFamily } from '../system/system-error.ts';
 import type { RefusalCode } from './refusal.ts';
 
 /** For a change, in milliseconds. */
@@ -97,7 +98,7 @@ function isAlone({ code, syscall }: NodeJS.ErrnoException): boolean {
 }
 
 function asControlError(error: NodeJS.ErrnoException): Error {
-  if (error instanceof ControlError) return error;
+  if (error instanceof ControlError || forbiddenFamily(error) !== null) return error;
   return new ControlError(
     `the daemon let us go without an answer (${error.code ?? error.message}): try again`,
   );

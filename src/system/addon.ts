@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from './root.ts';
-import { SystemError } from './system-error.ts';
+import { namingFamily, SystemError } from './system-error.ts';
 
 export { errnoName, SystemError } from './system-error.ts';
 
@@ -164,7 +164,10 @@ class Socket extends addon.Netlink implements NetlinkSocket {
  */
 export function openNetlink(options: NetlinkSocketOptions): NetlinkSocket {
   const { protocol, netns, receiveBuffer = 0, onBatch, onOverrun, onError } = options;
-  return new Socket(protocol, netns, receiveBuffer, onBatch, onOverrun, onError);
+  return namingFamily(
+    'AF_NETLINK',
+    () => new Socket(protocol, netns, receiveBuffer, onBatch, onOverrun, onError),
+  );
 }
 
 /**
@@ -197,15 +200,17 @@ export function mptcpSocket(family: 'ipv4' | 'ipv6', options: StreamSocketOption
   const local = listen ?? bind;
   if (local && typeof local.address !== 'string') throw new TypeError('address must be a string');
   const backlog = listen ? (listen.backlog === undefined ? 511 : listen.backlog) : -1;
-  return addon.streamSocket(
-    family === 'ipv6',
-    protocol === 'mptcp',
-    netns,
-    device,
-    local?.address,
-    local ? local.port : 0,
-    backlog,
-  );
+  const open = (): number =>
+    addon.streamSocket(
+      family === 'ipv6',
+      protocol === 'mptcp',
+      netns,
+      device,
+      local?.address,
+      local ? local.port : 0,
+      backlog,
+    );
+  return family === 'ipv4' ? namingFamily('AF_INET', open) : open();
 }
 
 /** Who is at the other end of a connected unix socket: SO_PEERCRED, unix(7). @throws SystemError */

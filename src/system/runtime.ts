@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { flock } from './addon.ts';
 import { claimNamespace, type Lock } from './claim.ts';
+import { NEEDS_ROOT } from './privilege.ts';
 import { isOwnUser } from './user-namespace.ts';
 
 /** As systemd's RuntimeDirectory= has it; nothing else is looked at, since whoever names the folder owns the journal. */
@@ -58,7 +59,7 @@ export function makeRuntimeFolder(namespace: string): RuntimeFolder {
       return status;
     });
     const own = process.geteuid?.();
-    if (uid === 0 && own !== 0) throw new RuntimeFolderError(`root is needed: ${path} is root's`, true);
+    if (uid === 0 && own !== 0) throw new RuntimeFolderError(`${NEEDS_ROOT}: ${path} is root's`, true);
     if (!isOwnUser(uid) || mode & 0o022)
       throw new RuntimeFolderError(`${path} may be written by others: chown root and chmod 755 it`, true);
   }
@@ -71,7 +72,7 @@ function tried<Result>(path: string, attempt: () => Result): Result {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM')
-      throw new RuntimeFolderError(`root is needed for ${path} (${message})`, true, error);
+      throw new RuntimeFolderError(`${NEEDS_ROOT}: ${message}`, true, error);
     const advice = code === 'ENOSPC' ? `there is no room in /run` : `what is there is in the way; remove it`;
     throw new RuntimeFolderError(`${path} cannot be used: ${advice} (${message})`, false, error);
   }

@@ -18,6 +18,8 @@ export class SystemError extends Error {
   readonly errno: number;
   /** The call that failed: `setns`, `sendmsg`, ... */
   readonly syscall: string;
+  /** What it was tried on, such as a path; may be empty. */
+  readonly subject: string;
 
   /**
    * @param text the C library's words for `errno`, strerror(3)
@@ -29,5 +31,33 @@ export class SystemError extends Error {
     this.code = code;
     this.errno = errno;
     this.syscall = syscall;
+    this.subject = subject;
+  }
+}
+
+/**
+ * Which address family seccomp(2) keeps from this process; null: the error says nothing of it. IPv6 is not among them: a
+ * kernel without it gives the same answer.
+ */
+export function forbiddenFamily(error: unknown): string | null {
+  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'EAFNOSUPPORT') return null;
+  if (error instanceof SystemError) return FAMILIES.find((family) => family === error.subject) ?? null;
+  // Sockets of Node's own that have a path: its errors name no call of their own for socket(2).
+  const { address, syscall } = error as NodeJS.ErrnoException & { address?: unknown };
+  const isUnix = typeof address === 'string' && address.startsWith('/');
+  return isUnix && (syscall === 'connect' || syscall === 'listen') ? 'AF_UNIX' : null;
+}
+
+const FAMILIES = ['AF_INET', 'AF_NETLINK', 'AF_UNIX'] as const;
+export type AddressFamily = (typeof FAMILIES)[number];
+
+/** Names the family where socket(2) refuses it. */
+export function namingFamily<Result>(family: AddressFamily, open: () => Result): Result {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.code !== 'EAFNOSUPPORT' || error.syscall !== 'socket')
+      throw error;
+    throw new SystemError(error.errno, 'socket', 'Address family not supported by protocol', family);
   }
 }
