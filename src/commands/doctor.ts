@@ -26,6 +26,8 @@ export interface DoctorFlags {
   /** true: under a name of our choice in the current folder. */
   readonly report?: string | true;
   readonly config?: string;
+  /** The namespace that this process was made to enter. */
+  readonly netns?: string;
 }
 
 const NO_RULES: Configuration = {
@@ -66,7 +68,7 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
       save(written, reportText(facts, findings, { version: version(), words }));
     }
     const worst = worstOf(findings);
-    const documents = findings.map(findingDocument);
+    const documents = findings.map((each) => findingDocument(each, flags.netns ?? null));
     if (flags.json) printExact(JSON.stringify({ version: 1, worst, findings: documents, report: written }));
     else print(doctorText(documents, written));
     return DOCTOR_EXIT[worst];

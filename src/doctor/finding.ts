@@ -35,13 +35,33 @@ export const finding = (
   lasting: Remedy | null = null,
 ): Finding => ({ severity, id, text, remedy, lasting });
 
-export const findingDocument = ({ severity, id, text, remedy, lasting }: Finding): FindingDocument => ({
+/** `netns`: name of the network namespace that was looked at from outside of it; null: the caller's own. */
+export const findingDocument = (
+  { severity, id, text, remedy, lasting }: Finding,
+  netns: string | null = null,
+): FindingDocument => ({
   severity,
   id,
   text,
-  command: remedyText(remedy),
-  permanent: remedyText(lasting),
+  command: remedyText(inNamespace(remedy, netns)),
+  permanent: remedyText(inNamespace(lasting, netns)),
 });
+
+/** What acts on the network namespace that it is run in. */
+const NETWORK_PROGRAMS = ['ip', 'multihomed', 'sysctl'];
+/** Files that the shell would open in its own network namespace, or that are read at boot for the first one alone. */
+const OWN_FILES = /^\/(?:proc\/sys|etc\/sysctl\.d)\//;
+
+/** @returns null where no command from outside has the effect */
+function inNamespace(remedy: Remedy | null, netns: string | null): Remedy | null {
+  if (remedy === null || netns === null) return remedy;
+  if (remedy.some(({ output }) => output !== undefined && OWN_FILES.test(output))) return null;
+  return remedy.map((command) =>
+    NETWORK_PROGRAMS.includes(command.argv[0] ?? '')
+      ? { ...command, argv: ['ip', 'netns', 'exec', netns, ...command.argv] }
+      : command,
+  );
+}
 
 export function worstOf(findings: readonly Pick<Finding, 'severity'>[]): Severity {
   const worst = Math.max(0, ...findings.map(({ severity }) => SEVERITIES.indexOf(severity)));

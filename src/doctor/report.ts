@@ -35,7 +35,7 @@ export function reportText(facts: Facts, findings: readonly Finding[], options: 
       kernel: `${release()} ${machine()} ${version()}`,
     },
     user: process.geteuid?.() === 0 ? 'root' : 'not root',
-    findings: findings.map(findingDocument),
+    findings: findings.map((each) => findingDocument(each)),
     status: facts.view && status(facts.view),
     explanations: facts.view?.explanations ?? [],
     configuration: {

@@ -14,7 +14,7 @@ export type Case = readonly [
 
 /** What is printed of these facts. */
 export const diagnosis = (spoilt: Spoilt = {}): FindingDocument[] =>
-  diagnose(facts(spoilt)).map(findingDocument);
+  diagnose(facts(spoilt)).map((each) => findingDocument(each));
 
 export function holds(cases: readonly Case[]): void {
   test.each(cases)('%s', (_, spoilt, id, severity, command) => {
