@@ -1,5 +1,6 @@
 /** `multihomed plan`: what `run` would change now. */
-import { probeLimits } from '../daemon/kernel.ts';
+import { askOrNot } from '../control/client.ts';
+import { probeLimits, standingProblems } from '../daemon/kernel.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { actionText } from '../plan/action.ts';
 import { PAUSED } from '../plan/memory.ts';
@@ -8,7 +9,8 @@ import { plan } from '../plan/plan.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
 import { look, openNamespace } from './namespace.ts';
-import { print, printExact } from './print.ts';
+import { complain, print, printExact } from './print.ts';
+import { withoutDaemon } from './status.ts';
 
 export async function planCommand(flags: {
   readonly json?: boolean;
@@ -26,6 +28,10 @@ export async function planCommand(flags: {
     const planned = plan(snapshot, configuration, { ...memory, limitMax }, true);
     const actions = planned.actions.map(actionText);
     const paused = memory.paused !== null;
+    // One that refuses does answer, and the plan needs no more of it.
+    const asked = await askOrNot(namespace.folder.socket, { ask: 'status' }).catch(() => null);
+    if (asked?.silent) complain(withoutDaemon(asked.silent));
+    for (const problem of standingProblems()) complain(problem);
     if (flags.json) printExact(JSON.stringify({ version: 1, paused, actions }));
     else if (paused) print(`Nothing: ${PAUSED}.`);
     else if (actions.length > 0) print(actions.join('\n'));
