@@ -19,7 +19,7 @@ const MAX_DEPTH = 64;
  * owner may have written there what they like; a false one costs a refusal that --force overrides.
  */
 export function sshSession(): SshSession | null {
-  const own = parse(process.env[VARIABLE], `by ${VARIABLE}`);
+  const own = parse(process.env['SSH_CONNECTION'], `by ${VARIABLE}`);
   if (own) return own;
   let pid = process.ppid;
   for (let depth = 0; pid > 1 && depth < MAX_DEPTH; depth++) {

@@ -8,10 +8,8 @@ import type { Candidate } from './uplink.ts';
 export interface PassedRules {
   /** The host's own addresses are looked up behind ours. */
   readonly local: boolean;
-  /** What these rules select by, each once. */
-  readonly passed: readonly Buffer[];
-  /** Priority of the first rule of the host behind ours that matters. */
-  readonly target: number;
+  /** What these rules select by, each once, and the priority of the host's rule at which such a packet goes on. */
+  readonly passed: readonly { readonly selectors: Buffer; readonly target: number }[];
   /** Tables of rules for all of its packets: what is more specific than a default in them comes before its own. */
   readonly tables: readonly number[];
 }
@@ -24,7 +22,8 @@ export interface PassedRules {
 export function passedRules(
   { family, address, answer }: Pick<Candidate, 'family' | 'address' | 'answer'>,
   policyRules: readonly PolicyRule[],
-  first: number,
+  /** Priorities of ours. */
+  { first, last }: { readonly first: number; readonly last: number },
 ): PassedRules {
   const rules = foreignRules(policyRules, family);
   const host = answer?.host;
@@ -35,13 +34,19 @@ export function passedRules(
   const some = behind.filter(isForSome);
   const local = rules.find(isLocal);
   const isBehind = local !== undefined && local.priority >= first;
-  const selectors = new Map(some.map((rule) => [rule.selectors!.toString('hex'), rule.selectors!]));
+  const selectors = new Map<string, PolicyRule>();
+  for (const rule of some) {
+    const key = rule.selectors!.toString('hex');
+    if (!selectors.has(key)) selectors.set(key, rule);
+  }
   const targets = [...some, ...(isBehind ? [local] : [])].map(({ priority }) => priority);
+  // Among ours a packet would be taken by ours next: only what has a rule there goes on there.
+  const beyond = targets.filter((priority) => priority > last);
+  const targetOf = ({ priority }: PolicyRule): number => Math.min(...(priority > last ? beyond : targets));
   const tables = behind.filter((rule) => !isForSome(rule) && isPlainLookup(rule)).map(({ table }) => table);
   return {
     local: isBehind,
-    passed: [...selectors.values()],
-    target: Math.min(...targets),
+    passed: [...selectors.values()].map((rule) => ({ selectors: rule.selectors!, target: targetOf(rule) })),
     tables: [...new Set(tables)],
   };
 }

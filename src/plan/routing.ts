@@ -93,10 +93,11 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     protocol: RTPROT_MULTIHOMED,
   });
   // What the host decides before its defaults comes first, as it does without us; then the others follow by one number.
-  const { local, passed, target, tables } = passedRules(candidate, snapshot.policyRules, PRIORITY_FIRST);
+  const ours = { first: PRIORITY_FIRST, last: PRIORITY };
+  const { local, passed, tables } = passedRules(candidate, snapshot.policyRules, ours);
   const first = [
     ...(local ? [rule(PRIORITY_FIRST, RT_TABLE_LOCAL, null)] : []),
-    ...passed.map((selectors) => ({
+    ...passed.map(({ selectors, target }) => ({
       ...rule(PRIORITY_FIRST, 0, null),
       ...{ action: FR_ACT_GOTO, goto: target, selectors },
     })),

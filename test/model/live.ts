@@ -1,10 +1,10 @@
 /** The whole course of one history, and what of it was wrong on the way. */
-import { addressFamily } from '../../src/netlink/ip.ts';
+import { addressFamily, type Family } from '../../src/netlink/ip.ts';
 import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { Chance } from './chance.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { SLOTS } from './endpoints.ts';
-import { IMPLICIT } from './expected.ts';
+import { IMPLICIT, matches } from './expected.ts';
 import { OPENINGS, type History } from './histories.ts';
 import { Host } from './host.ts';
 import type { ModelEndpoint } from './state.ts';
@@ -89,17 +89,17 @@ async function takeStep(host: Host, world: World, step: Step): Promise<string[]>
   }
   await host.settle();
   const calm = !host.paused && step.op !== 'flush';
-  const before = ownedFamilies(host);
+  const before = owned(host);
   const [stood, done] = [host.kernel.state.endpoints, host.kernel.done.length];
   world.meddled = false;
   await take(host, world, step);
   await host.settle();
   if (!calm || world.meddled) return [];
-  const after = ownedFamilies(host);
+  const after = new Set(owned(host).map(familyOf));
   const late = step.op === 'address' ? replacedTooEarly(host, stood, host.kernel.done.slice(done)) : [];
   return [
     ...late,
-    ...[...before]
+    ...[...new Set(before.filter((each) => isSelected(host, each)).map(familyOf))]
       .filter((family) => !after.has(family))
       .map((family) => `the last ${family} path was taken away at ${JSON.stringify(step)}`),
   ];
@@ -140,12 +140,18 @@ function replacedTooEarly(
     .map((old) => `endpoint ${old.address} went before its successor came`);
 }
 
-const ownedFamilies = (host: Host): Set<string> =>
-  new Set(
-    host.kernel.state.endpoints
-      .filter((each) => each.maker === 'daemon')
-      .map((each) => addressFamily(each.address)),
-  );
+const owned = (host: Host): ModelEndpoint[] =>
+  host.kernel.state.endpoints.filter((each) => each.maker === 'daemon');
+
+const familyOf = ({ address }: ModelEndpoint): Family => addressFamily(address);
+
+/** Its link and family are in the rules that are in force now; a link that is gone may be. What the user took away is to go. */
+function isSelected({ configuration, kernel }: Host, endpoint: ModelEndpoint): boolean {
+  const link = [...kernel.state.links.values()].find(({ index }) => index === endpoint.ifindex);
+  if (!link) return true;
+  const rule = configuration.rules.find(({ glob }) => matches(glob, link.name));
+  return rule !== undefined && !rule.ignore && rule.families.includes(familyOf(endpoint));
+}
 
 /** What takes an implicit endpoint's place needs no slot, and yet is refused while there is none. */
 const refusedForRoom = ({ kernel: { state } }: Host): number =>

@@ -6,6 +6,9 @@ import type { Netns } from '../support/netns.ts';
 /** Every endpoint that the kernel has room for, one of them somebody else's. */
 const SLOTS = 8;
 const FOREIGN_ID = 99;
+const FOREIGN_NETWORK = '198.18.0.0/15';
+const FOREIGN_PRIORITY = 20_000;
+const MARKED = '10.3.0';
 const CONNECTED = 1;
 const ROUTED = 2;
 
@@ -63,8 +66,8 @@ export class Field {
       `mptcp endpoint add 192.168.50.1 id ${FOREIGN_ID} signal`,
       'mptcp limits set subflows 3 add_addr_accepted 1',
       'rule add from 192.168.50.1 lookup 777 priority 8684',
-      'rule add to 198.18.0.0/15 lookup 777 priority 20000',
-      'rule add from 10.3.0.0/16 fwmark 0x51 lookup 777 priority 8684',
+      `rule add to ${FOREIGN_NETWORK} lookup 777 priority ${FOREIGN_PRIORITY}`,
+      `rule add from ${MARKED}.0/16 fwmark 0x51 lookup 777 priority 8684`,
       '-6 rule add from 2400:50::/64 lookup 777 priority 8684',
       'route add 198.18.0.0/15 via 192.168.50.2 table 777',
       // In the table that is the daemon's to fill, and main's.
@@ -139,8 +142,12 @@ export class Field {
   wrong(): string[] {
     const { host } = this.#lab;
     const routed = this.#uplinks.filter(({ stage }) => stage === ROUTED);
+    // The administrator's rule for a destination keeps its packets.
     const rules = routed.flatMap((uplink) => [
-      `8682 from ${address(uplink)} lookup 254 suppress 0`,
+      // The rule for a mark, whose selector the words leave out.
+      ...(uplink.subnet === MARKED ? [`8680 from ${address(uplink)} goto 8684`] : []),
+      `8680 from ${address(uplink)} to ${FOREIGN_NETWORK} goto ${FOREIGN_PRIORITY}`,
+      `8683 from ${address(uplink)} lookup 254 suppress 0`,
       `8684 from ${address(uplink)} lookup ${this.#tables.get(uplink.device)}`,
     ]);
     const routes = routed.flatMap(({ device, subnet }) => {

@@ -21,6 +21,8 @@ import { test, type Lab } from '../support/lab.ts';
 
 const RUNS = Number(process.env['MULTIHOMED_RUNS'] ?? 100);
 const UPLINKS = 4;
+/** device-add, link-up and up. */
+const FIRST_ACTIONS = 3;
 /** For each change of an uplink. */
 const SCRIPTS = RUNS < 1_000 ? 1 : 10;
 const LOOKS = RUNS < 1_000 ? 4 : 10;
@@ -55,7 +57,7 @@ async function scene(lab: Lab, scripts: number): Promise<Scene> {
   await expect.poll(() => lab.host.endpoints()).toHaveLength(UPLINKS);
   const control = lab.host.journal().replace(/journal\.json$/, 'control');
   const runs = (): number => (existsSync(count) ? statSync(count).size : 0);
-  await expect.poll(runs, { timeout: MANY }).toBe(2 * UPLINKS * scripts);
+  await expect.poll(runs, { timeout: MANY }).toBe(FIRST_ACTIONS * UPLINKS * scripts);
   return { lab, daemon, control, text, runs };
 }
 

@@ -13,7 +13,11 @@ export interface EndpointShown {
 export interface RuleShown {
   readonly priority: number;
   readonly src: string;
+  /** NaN: it leads to another rule. */
   readonly table: number;
+  readonly goto?: number;
+  readonly dst?: string;
+  readonly dstlen?: number;
   readonly suppress_prefixlen?: number;
   readonly protocol?: string;
 }
@@ -108,12 +112,14 @@ export class Netns {
       .filter(({ protocol }) => which === 'all' || protocol === OURS);
   }
 
-  /** `PRIORITY from ADDRESS lookup TABLE` of each of ours. */
+  /** `PRIORITY from ADDRESS lookup TABLE`, or `PRIORITY from ADDRESS to NETWORK goto PRIORITY`, of each of ours. */
   ruleWords(version: Version = 4): string[] {
-    return this.rules(version).map(
-      ({ priority, src, table, suppress_prefixlen: suppress }) =>
-        `${priority} from ${src} lookup ${table}${suppress === undefined ? '' : ` suppress ${suppress}`}`,
-    );
+    return this.rules(version).map(({ priority, src, dst, dstlen, goto: target, table, ...rest }) => {
+      const suppress = rest.suppress_prefixlen === undefined ? '' : ` suppress ${rest.suppress_prefixlen}`;
+      const to = dst === undefined ? '' : ` to ${dst}/${dstlen}`;
+      const aim = target === undefined ? `lookup ${table}` : `goto ${target}`;
+      return `${priority} from ${src}${to} ${aim}${suppress}`;
+    });
   }
 
   /** Routes of multihomed in every table. */
