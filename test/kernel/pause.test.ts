@@ -68,7 +68,7 @@ describe('multihomed reload', () => {
   test('without a daemon ends with 75; of one who is not root with 77', async ({ lab }) => {
     const daemon = await begun(lab);
     const weak = await lab.weak(['--reuid=65534', '--clear-groups'], ['reload']);
-    expect([weak.code, weak.stderr]).toEqual([77, expect.stringContaining('only root')]);
+    expect([weak.code, weak.stderr]).toEqual([77, expect.stringContaining('needs root')]);
     await daemon.stop();
     const { code, stderr } = await daemon.command('reload');
     expect([code, stderr]).toEqual([75, expect.stringContaining('no daemon runs')]);
