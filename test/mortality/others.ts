@@ -2,7 +2,7 @@
 import type { Netns } from '../support/netns.ts';
 
 /** Under an id that the daemon would have taken. */
-export const FOREIGN = { id: 3, address: '192.168.50.1' } as const;
+export const FOREIGN = { id: 3, address: '192.168.50.1', network: '198.18.0.0/15' } as const;
 /** The limits before us. */
 export const FOUND = { subflows: 3, accepted: 1 } as const;
 
@@ -18,7 +18,7 @@ export function furnish(host: Netns): void {
     `mptcp limits set subflows ${FOUND.subflows} add_addr_accepted ${FOUND.accepted}`,
     `rule add from ${FOREIGN.address} lookup 777 priority 8684`,
     'rule add from 10.1.0.0/16 fwmark 0x51 lookup 777 priority 8684',
-    'rule add to 198.18.0.0/15 lookup 777 priority 8682',
+    `rule add to ${FOREIGN.network} lookup 777 priority 8682`,
     '-6 rule add from 2400:50::/64 lookup 777 priority 8684',
     'route add 198.18.0.0/15 via 192.168.50.2 table 777',
     `route add 198.18.0.0/15 via 192.168.50.2 table ${host.table('eth0')}`,

@@ -189,12 +189,16 @@ export class World {
         const where = `dev ${device} table ${table}`;
         endpoints.push(`${address} ${device} ${this.wanted.flags[device]!.join(',')}`);
         const length = version === 4 ? 24 : 64;
+        // The administrator's IPv4 rules for a destination and a mark keep their packets; ours follow by one number.
+        const passed = version === 4 ? [` to ${FOREIGN.network}`, ...(network === 1 ? [''] : [])] : [];
+        const [first, second, third] = passed.length > 0 ? [8681, 8682, 8683] : [8680, 8681, 8682];
+        rules.push(...passed.map((selector) => `8680 from ${address}${selector} goto 8682`));
         if (this.#hasTwin(uplink))
           rules.push(
-            `8680 from ${address} lookup 254 suppress ${length}`,
-            `8681 from ${address} lookup ${table} suppress 0`,
+            `${first} from ${address} lookup 254 suppress ${length}`,
+            `${second} from ${address} lookup ${table} suppress 0`,
           );
-        rules.push(`8682 from ${address} lookup 254 suppress 0`, `8684 from ${address} lookup ${table}`);
+        rules.push(`${third} from ${address} lookup 254 suppress 0`, `8684 from ${address} lookup ${table}`);
         routes.push(
           `${version === 4 ? `10.${network}.0.0` : `2400:${network}::`}/${length} ${where}`,
           `default via ${this.address(uplink, version, gateway)} ${where}`,
