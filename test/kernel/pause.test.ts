@@ -5,6 +5,7 @@ import { describe, expect } from 'vitest';
 import { ask } from '../../src/control/client.ts';
 import type { StatusDocument } from '../../src/control/document.ts';
 import { AS_SERVICE, BY_HAND, configurationText, type Daemon } from '../support/daemon.ts';
+import { isWholeRoot } from '../hooks/scripts.ts';
 import { test, type Lab } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';
 
@@ -67,8 +68,11 @@ describe('multihomed reload', () => {
 
   test('without a daemon ends with 75; of one who is not root with 77', async ({ lab }) => {
     const daemon = await begun(lab);
-    const weak = await lab.weak(['--reuid=65534', '--clear-groups'], ['reload']);
-    expect([weak.code, weak.stderr]).toEqual([77, expect.stringContaining('needs root')]);
+    // In a user namespace there is no other user to become: the pass as root tries that.
+    if (isWholeRoot()) {
+      const weak = await lab.weak(['--reuid=65534', '--clear-groups'], ['reload']);
+      expect([weak.code, weak.stderr]).toEqual([77, expect.stringContaining('needs root')]);
+    }
     await daemon.stop();
     const { code, stderr } = await daemon.command('reload');
     expect([code, stderr]).toEqual([75, expect.stringContaining('no daemon runs')]);
