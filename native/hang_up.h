@@ -1,4 +1,4 @@
-// Notices that nobody reads any more from a pipe, socket or terminal to which nothing is being written.
+// Notices when the reader of a pipe, socket or terminal is gone, also while nothing is written to it.
 #ifndef MULTIHOMED_HANG_UP_H
 #define MULTIHOMED_HANG_UP_H
 

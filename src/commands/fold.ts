@@ -6,7 +6,7 @@ const LEAST_LAST = 24;
 /** A column of fewer cells is not wrapped within itself. */
 const LEAST_ROOM = 10;
 
-/** What stands for a colour or another mark inside a text, and takes no cell; see print.ts. */
+/** Marks of colours inside a text, which take no cell; see print.ts. */
 export const MARKS = /(?<![\ud800-\udbff])[\udc00-\udc7f]/g;
 /** A line that holds it is a command to paste, and is never folded. */
 export const WHOLE = '\udc7f';

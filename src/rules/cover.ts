@@ -66,7 +66,7 @@ class Automaton {
 export function coversAll(above: readonly Glob[], below: Glob, budget: Budget): boolean {
   const [upper, lower] = [new Automaton(above), new Automaton([below])];
   const symbols = [...new Set([1, ...upper.boundaries, ...lower.boundaries])].flatMap((from) => {
-    // The first name character of each interval stands for all of it.
+    // The first name character of each interval represents all of it.
     let code = from;
     while (code <= 0xffff && !isName(code)) code++;
     return code <= 0xffff ? [code] : [];

@@ -104,7 +104,7 @@ export function lockFile(folder: RuntimeFolder): { fd: number } | { holder: numb
       return { holder: Number.isInteger(holder) ? holder : null };
     }
     if (!isFile(fd, folder.lock)) {
-      // Removed between the opening and the lock: it would keep nobody away.
+      // Removed between the opening and the lock: it would exclude no other daemon.
       closeSync(fd);
       continue;
     }

@@ -27,7 +27,7 @@ async function open(verbs: Record<string, Verb>): Promise<string> {
   return path;
 }
 
-test('whoever waits for a slow answer is not taken for silent', async () => {
+test('a client that waits for a slow answer is not closed as silent', async () => {
   const path = await open({ flush: { change: true, answer: () => sleep(11_000, ['done']) } });
   expect(await ask(path, { ask: 'flush' })).toEqual(['done']);
 });

@@ -62,7 +62,7 @@ describe('a file that is named', () => {
     await wakesAt(() => write('c.yaml'));
   });
 
-  test('is seen alone: others beside it wake nobody', async () => {
+  test('changes of other files in the folder are ignored', async () => {
     write('c.yaml');
     begin({ config: 'c.yaml' });
     await sleepsThrough(() => (write('other'), folder('more'), write('more/c.yaml')));
