@@ -4,7 +4,6 @@ import { CommanderError } from 'commander';
 import { CommandError, EXIT } from './commands/exit.ts';
 import { complain } from './commands/print.ts';
 import { codeOf, program } from './commands/program.ts';
-import { explained } from './commands/run.ts';
 import { sourceStack } from './system/stack.ts';
 
 // Without a listener Node opens its debugger at this signal, and whoever can reach loopback is root by it
@@ -30,7 +29,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) code = codeOf(error.exitCode);
   else {
-    const known = explained(error);
+    const known = (await import('./commands/explained.ts')).explained(error);
     if (known instanceof CommandError) {
       complain(known.message);
       code = known.code;

@@ -1,10 +1,12 @@
 /** The configuration, or all that is wrong with it and exit code 78. */
-import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
+import type { LoadOptions } from '../rules/load.ts';
 import { formatProblem } from '../rules/problem.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { CommandError, EXIT } from './exit.ts';
 
 export async function configurationOrExit(options: LoadOptions): Promise<Configuration> {
+  // Most commands ask the daemon, and need no reader of YAML.
+  const { isValid, loadConfiguration } = await import('../rules/load.ts');
   const loaded = await loadConfiguration(options);
   if (isValid(loaded)) return loaded;
   throw new CommandError(EXIT.configuration, loaded.errors.map(formatProblem).join('\n'));

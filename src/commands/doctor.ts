@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { askOrNot } from '../control/client.ts';
 import type { StatusDocument } from '../control/document.ts';
-import { NoMptcpError } from '../daemon/kernel.ts';
+import { NoMptcpError } from '../daemon/error.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { readConfiguration } from '../doctor/facts/configuration.ts';
 import { findingDocument, worstOf, type FindingDocument, type Severity } from '../doctor/finding.ts';

@@ -1,5 +1,5 @@
 /** `multihomed monitor`: uplinks and MPTCP connections as they change. */
-import { ControlError } from '../control/client.ts';
+import { ControlError } from '../control/error.ts';
 import { listenMptcp } from '../events/mptcp.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import type { Message } from '../netlink/message.ts';

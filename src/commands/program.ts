@@ -3,11 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { PACKAGE_ROOT } from '../system/root.ts';
-import { LOG_TARGETS } from '../system/logger.ts';
+import { LOG_TARGETS } from '../system/log.ts';
 import { EXIT } from './exit.ts';
 import { registerIpMptcp } from './ipmptcp/registration.ts';
 import { teach } from './help.ts';
-import { enterNetns } from './netns.ts';
 import { JSON_LINES, JSON_OPTION, NETNS_OPTION } from './options.ts';
 import { print, printExact, rendered } from './print.ts';
 
@@ -131,9 +130,9 @@ export function program(setCode: (code: number) => void): Command {
     );
 
   // "run" manages another namespace from its own.
-  root.hook('preAction', (_, action) => {
+  root.hook('preAction', async (_, action) => {
     const { netns } = action.opts<{ netns?: string }>();
-    if (netns !== undefined && action.name() !== 'run') enterNetns(netns);
+    if (netns !== undefined && action.name() !== 'run') (await import('./netns.ts')).enterNetns(netns);
   });
   for (const command of root.commands) command.exitOverride();
   teach(root);

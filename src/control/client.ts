@@ -2,6 +2,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { peerCredentials } from '../system/addon.ts';
 import { forbiddenFamily } from '../system/system-error.ts';
+import { ControlError, SilentError } from './error.ts';
 import type { RefusalCode } from './refusal.ts';
 
 /** For a change, in milliseconds. */
@@ -10,32 +11,10 @@ const PATIENCE = 15_000;
 const QUESTION_PATIENCE_MS = 2_000;
 const LONGEST_ANSWER = 64 << 20;
 
-/** The daemon refused, with its code, or gave no answer: `unanswered`. */
-export class ControlError extends Error {
-  override readonly name = 'ControlError';
-  readonly code: RefusalCode | 'unanswered';
-
-  constructor(message: string, code: ControlError['code'] = 'unanswered') {
-    super(message);
-    this.code = code;
-  }
-}
-
 interface Answer {
   readonly answer?: unknown;
   readonly error?: string;
   readonly code?: RefusalCode;
-}
-
-/** The daemon listens and does not answer: it is stopped, or hangs. */
-export class SilentError extends ControlError {
-  /** null: it could not be asked for. */
-  readonly pid: number | null;
-
-  constructor(pid: number | null) {
-    super(`the daemon (pid ${pid ?? 'unknown'}) does not answer`);
-    this.pid = pid;
-  }
 }
 
 interface ControlRequest {

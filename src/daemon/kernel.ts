@@ -9,6 +9,7 @@ import { obstacleSetting, obstacleText, type Obstacle } from '../plan/obstacle.t
 import { mptcpSocket, NETLINK_GENERIC, NETLINK_ROUTE, readInNamespace } from '../system/addon.ts';
 import type { Clock } from '../system/clock.ts';
 import { SystemError } from '../system/system-error.ts';
+import { NoMptcpError } from './error.ts';
 
 export interface KernelConnections {
   readonly route: Connection;
@@ -17,11 +18,6 @@ export interface KernelConnections {
   /** SO_NETNS_COOKIE in decimal. */
   readonly namespace: string;
   close(): void;
-}
-
-/** The kernel has no MPTCP, or it is switched off: exit code 69. */
-export class NoMptcpError extends Error {
-  override readonly name = 'NoMptcpError';
 }
 
 export async function connectKernel(options: {

@@ -24,6 +24,7 @@ import type { Log } from '../system/log.ts';
 import { isServiceStart, notify, watchdogInterval } from '../system/notify.ts';
 import { lockRuntime, makeRuntimeFolder, type RuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
+import { HeldError, UnfinishedError } from './error.ts';
 import { checkEnabled, connectKernel, probeLimits } from './kernel.ts';
 import { lastWords, unfinished } from './last-words.ts';
 import { removeLeftovers } from './leftovers.ts';
@@ -44,16 +45,6 @@ export interface RunOptions {
   /** Path of the namespace's file. */
   readonly netns: string | undefined;
   readonly trace: boolean;
-}
-
-/** Another daemon holds this namespace: exit code 75. */
-export class HeldError extends Error {
-  override readonly name = 'HeldError';
-}
-
-/** What `--once` could not do: exit code 2. */
-export class UnfinishedError extends Error {
-  override readonly name = 'UnfinishedError';
 }
 
 export async function run(options: RunOptions): Promise<void> {

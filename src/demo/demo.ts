@@ -1,7 +1,7 @@
 /** The demo as its user sees it: opens the enclosure, shows what is told from inside, and ends both together. */
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { NoMptcpError } from '../daemon/kernel.ts';
+import { NoMptcpError } from '../daemon/error.ts';
 import { PACKAGE_ROOT } from '../system/root.ts';
 import { StoryError } from './chronicle.ts';
 import { openEnclosure, type Enclosure } from './enclosure.ts';

@@ -1,5 +1,6 @@
 /** The laptop: first process of the namespaces, in which the daemon, the receiver and the story run. */
-import { checkEnabled, NoMptcpError } from '../daemon/kernel.ts';
+import { NoMptcpError } from '../daemon/error.ts';
+import { checkEnabled } from '../daemon/kernel.ts';
 import { Chronicle } from './chronicle.ts';
 import { Companion } from './companion.ts';
 import { furnish } from './furnishing.ts';

@@ -5,3 +5,6 @@ export interface Log {
   warn(text: string, fields?: object): void;
   error(text: string, fields?: object): void;
 }
+
+export type LogTarget = 'stderr' | 'journal' | 'syslog' | 'null';
+export const LOG_TARGETS: readonly LogTarget[] = ['stderr', 'journal', 'syslog', 'null'];

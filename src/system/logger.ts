@@ -1,11 +1,8 @@
 /** The log: pino behind it, one line of text for a person in front, with the priority that its reader expects. */
 import { pino } from 'pino';
 import { sendDatagram } from './addon.ts';
-import type { Log } from './log.ts';
+import type { Log, LogTarget } from './log.ts';
 import { printable } from './printable.ts';
-
-export type LogTarget = 'stderr' | 'journal' | 'syslog' | 'null';
-export const LOG_TARGETS: readonly LogTarget[] = ['stderr', 'journal', 'syslog', 'null'];
 
 /** sd-daemon(3) and syslog(3): the smaller, the worse. */
 const PRIORITIES: Readonly<Record<number, number>> = { 20: 7, 30: 6, 40: 4, 50: 3 };

@@ -1,5 +1,6 @@
 /** Follows the uplinks: as the daemon tells of them, and from the kernel's own events while none runs. */
-import { ControlError, watch, type Watch } from '../../control/client.ts';
+import { watch, type Watch } from '../../control/client.ts';
+import { ControlError } from '../../control/error.ts';
 import type { StatusDocument } from '../../control/document.ts';
 import { listen } from '../../events/listener.ts';
 import { DecodeError } from '../../netlink/attribute.ts';
