@@ -4,7 +4,9 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { expect } from 'vitest';
+import { ask } from '../../src/control/client.ts';
 import type { StatusDocument, UplinkDocument } from '../../src/control/document.ts';
+import { ControlError } from '../../src/control/error.ts';
 import { MAIN } from './installed.ts';
 import type { Netns } from './netns.ts';
 
@@ -97,22 +99,29 @@ export class Daemon {
       .poll(
         async () => {
           if (!this.runs) throw new Error(`the daemon ended: ${this.#log}`);
-          return (await this.#statusOf([]))?.daemon?.pid;
+          return (await this.#asked())?.daemon?.pid;
         },
-        { interval: 50 },
+        { interval: 10 },
       )
       .toBe(this.pid);
   }
 
+  /** What `status --json` prints. */
   async status(): Promise<StatusDocument | null> {
-    const told = await this.#statusOf([]);
+    const answer = await this.#asked();
+    if (answer) return answer;
     // A daemon has its own configuration; without one the command needs it.
-    return told?.daemon ? told : this.#statusOf(['--config', this.config]);
+    const { stdout, code } = await command(this.#netns, ['status', '--json', '--config', this.config]);
+    return code === 0 ? (JSON.parse(stdout) as StatusDocument) : null;
   }
 
-  async #statusOf(args: readonly string[]): Promise<StatusDocument | null> {
-    const { stdout, code } = await command(this.#netns, ['status', '--json', ...args]);
-    return code === 0 ? (JSON.parse(stdout) as StatusDocument) : null;
+  /** Asks as the command does, without the time that a process takes to start; null where no daemon answers. */
+  async #asked(): Promise<StatusDocument | null> {
+    const answer = await ask(this.#netns.control(), { ask: 'status' }, 2_000).catch((error: unknown) => {
+      if (error instanceof ControlError) return null;
+      throw error;
+    });
+    return (answer ?? null) as StatusDocument | null;
   }
 
   async uplink(address: string): Promise<UplinkDocument | undefined> {

@@ -170,6 +170,15 @@ export class Netns {
 
   /** Where the daemon of this namespace keeps its record. */
   journal(): string {
+    return `${this.#runtimeFolder()}/journal.json`;
+  }
+
+  /** Where it listens. */
+  control(): string {
+    return `${this.#runtimeFolder()}/control`;
+  }
+
+  #runtimeFolder(): string {
     const ignore = (): void => undefined;
     const socket = openNetlink({
       protocol: NETLINK_ROUTE,
@@ -179,7 +188,7 @@ export class Netns {
       onError: ignore,
     });
     socket.close();
-    return `/run/multihomed/${socket.netnsCookie}/journal.json`;
+    return `/run/multihomed/${socket.netnsCookie}`;
   }
 
   delete(): void {
