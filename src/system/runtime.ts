@@ -15,7 +15,7 @@ import {
 import { flock } from './addon.ts';
 import { claimNamespace, type Lock } from './claim.ts';
 import { NEEDS_ROOT } from './privilege.ts';
-import { isOwnUser } from './user-namespace.ts';
+import { isOwnUser, isRootUser, isUnmapped, unmappedUser } from './user-namespace.ts';
 
 /** As systemd's RuntimeDirectory= has it; nothing else is looked at, since whoever names the folder owns the journal. */
 export const RUNTIME = '/run/multihomed';
@@ -59,7 +59,8 @@ export function makeRuntimeFolder(namespace: string): RuntimeFolder {
       return status;
     });
     const own = process.geteuid?.();
-    if (uid === 0 && own !== 0) throw new RuntimeFolderError(`${NEEDS_ROOT}: ${path} is root's`, true);
+    if (isRootUser(uid) && own !== 0) throw new RuntimeFolderError(`${NEEDS_ROOT}: ${path} is root's`, true);
+    if (isUnmapped(uid)) throw new RuntimeFolderError(`${path} belongs to ${unmappedUser(uid)}`, true);
     if (!isOwnUser(uid) || mode & 0o022)
       throw new RuntimeFolderError(`${path} may be written by others: chown root and chmod 755 it`, true);
   }

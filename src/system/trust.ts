@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } fr
 import type { Stats } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 import { fileArgument, remedyText, type Command } from './shell-quote.ts';
-import { isOwnUser, isUnmapped } from './user-namespace.ts';
+import { isOwnUser, isRootUser, isUnmapped, unmappedUser } from './user-namespace.ts';
 
 export interface TrustOptions {
   /** What must be there; default `file`, a regular one. */
@@ -183,14 +183,12 @@ function checkKind(path: string, stats: Stats, options: TrustOptions): void {
 }
 
 function checkOwner(path: string, stats: Stats, options: TrustOptions): void {
-  if (stats.uid === 0) return;
+  if (isRootUser(stats.uid)) return;
   const self = process.geteuid?.() ?? 0;
   if (options.owner !== 'root' && isOwnUser(stats.uid)) return;
   if (isUnmapped(stats.uid)) {
     if (stats.isDirectory() && SYSTEM_FOLDERS.has(path)) return;
-    throw new Refused(
-      `${path} belongs to a user whom this user namespace does not map (shown as uid ${stats.uid}), who may be anyone`,
-    );
+    throw new Refused(`${path} belongs to ${unmappedUser(stats.uid)}`);
   }
   const wanted = options.owner !== 'root' && self !== 0 ? `root or to uid ${self}` : 'root';
   const flag = stats.isSymbolicLink() ? ['-h'] : [];

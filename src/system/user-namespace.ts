@@ -39,6 +39,15 @@ export function isUnmapped(uid: number): boolean {
   return uid === mapping.overflow && !mapping.overflowIsMapped;
 }
 
+/** Ends a sentence on something of such a user: "FILE belongs to …". */
+export const unmappedUser = (uid: number): string =>
+  `a user whom this user namespace does not map (shown as uid ${uid}), who may be anyone`;
+
+/** Whether `uid` is root of this user namespace, and no user that only shows as root (kernel.overflowuid=0). */
+export function isRootUser(uid: number): boolean {
+  return uid === 0 && !isUnmapped(uid);
+}
+
 /** Whether `uid` is the user who runs this program. */
 export function isOwnUser(uid: number): boolean {
   return uid === process.geteuid?.() && !isUnmapped(uid);
