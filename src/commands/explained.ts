@@ -12,6 +12,7 @@ const CONTROL_EXIT: Readonly<Record<ControlError['code'], number>> = {
   starting: EXIT.daemon,
   busy: EXIT.daemon,
   permission: EXIT.permission,
+  untrusted: EXIT.permission,
   configuration: EXIT.configuration,
   unfinished: EXIT.refused,
   request: EXIT.software,

@@ -1,14 +1,19 @@
 /** Asks the daemon of this namespace. */
 import { createConnection, type Socket } from 'node:net';
-import { peerCredentials } from '../system/addon.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { forbiddenFamily } from '../system/system-error.ts';
+import { isUnmapped, unmappedUser } from '../system/user-namespace.ts';
 import { ControlError, SilentError } from './error.ts';
+import { peerOf } from './peer.ts';
 import type { RefusalCode } from './refusal.ts';
 
 /** For a change, in milliseconds. */
 const PATIENCE = 15_000;
 /** For a question that the kernel can answer too. */
 const QUESTION_PATIENCE_MS = 2_000;
+/** How long a client without a place tries again; a place is given anew after 500 ms at the latest (places.ts). */
+const BUSY_PATIENCE_MS = 1_000;
+const BUSY_PAUSE_MS = 25;
 const LONGEST_ANSWER = 64 << 20;
 
 interface Answer {
@@ -39,18 +44,35 @@ export async function askOrNot<Answer>(path: string, request: ControlRequest): P
 }
 
 /** `patience`: milliseconds of silence. @returns undefined where no daemon listens @throws ControlError */
-export function ask(path: string, request: ControlRequest, patience = PATIENCE): Promise<unknown> {
+export async function ask(path: string, request: ControlRequest, patience = PATIENCE): Promise<unknown> {
+  const until = performance.now() + BUSY_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await askOnce(path, request, patience);
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= until) throw error;
+      await sleep(BUSY_PAUSE_MS);
+    }
+  }
+}
+
+function askOnce(path: string, request: ControlRequest, patience: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const client = createConnection(path);
     let text = '';
     client.setEncoding('utf8');
-    client.setTimeout(patience, () => client.destroy(new SilentError(listenerOf(client))));
+    client.setTimeout(patience, () =>
+      client.destroy(new SilentError(client.connecting ? null : (peerOf(client)?.pid ?? 0) || null)),
+    );
     client.on('error', (error: NodeJS.ErrnoException) => {
       if (isAlone(error)) resolve(undefined);
-      // The queue of those who want to be accepted is full.
-      else reject(error.code === 'EAGAIN' ? new SilentError(null) : asControlError(error));
+      else reject(asControlError(error));
     });
-    client.on('connect', () => client.write(`${JSON.stringify(request)}\n`));
+    client.on('connect', () => {
+      const stranger = strangerAt(client, path);
+      if (stranger) client.destroy(stranger);
+      else client.write(`${JSON.stringify(request)}\n`);
+    });
     client.on('data', (chunk: string) => {
       text += chunk;
       if (text.length > LONGEST_ANSWER) client.destroy(new ControlError('the answer is too long'));
@@ -64,22 +86,38 @@ export function ask(path: string, request: ControlRequest, patience = PATIENCE):
   });
 }
 
-/** Of the process that listens, by SO_PEERCRED; null before it is connected and in another pid namespace. */
-function listenerOf(client: Socket): number | null {
-  const handle = (client as unknown as { _handle?: { fd?: number } })._handle;
-  if (typeof handle?.fd !== 'number' || handle.fd < 0 || client.connecting) return null;
-  return peerCredentials(handle.fd).pid || null;
-}
-
 /** Nobody listens. A reset while connecting comes of a daemon that ended before it took us: it knows of no request. */
 function isAlone({ code, syscall }: NodeJS.ErrnoException): boolean {
   return code === 'ENOENT' || code === 'ECONNREFUSED' || (code === 'ECONNRESET' && syscall === 'connect');
 }
 
+/**
+ * The daemon has no place for us now, and has not seen the request. EAGAIN: its queue of connections is full. EPIPE: it
+ * closed ours before the request was sent.
+ */
+function isBusy(error: unknown): boolean {
+  if (!(error instanceof ControlError)) return false;
+  const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+  return error.code === 'busy' || code === 'EAGAIN' || code === 'EPIPE';
+}
+
 function asControlError(error: NodeJS.ErrnoException): Error {
   if (error instanceof ControlError || forbiddenFamily(error) !== null) return error;
+  if (error.code === 'EAGAIN') return new SilentError(null, error);
   return new ControlError(
     `the daemon let us go without an answer (${error.code ?? error.message}): try again`,
+    'unanswered',
+    error,
+  );
+}
+
+/** The daemon runs as a user whom our user namespace does not map: so would a stranger's program. */
+function strangerAt(client: Socket, path: string): ControlError | null {
+  const uid = peerOf(client)?.uid;
+  if (uid === undefined || !isUnmapped(uid)) return null;
+  return new ControlError(
+    `${path} belongs to ${unmappedUser(uid)}: it is not asked; run this outside of the user namespace`,
+    'untrusted',
   );
 }
 
@@ -97,33 +135,74 @@ export function watch(
   onEnd: (error: Error | null) => void,
 ): Promise<Watch | undefined> {
   return new Promise((resolve, reject) => {
-    const client = createConnection(path);
-    let text = '';
-    let failure: Error | null = null;
-    client.setEncoding('utf8');
-    client.on('error', (error: NodeJS.ErrnoException) => {
-      // A connection that breaks is one that ended.
-      failure = error instanceof ControlError ? error : null;
-      if (isAlone(error)) resolve(undefined);
-      else reject(asControlError(error));
-    });
-    client.on('connect', () => {
-      client.write('{"ask":"watch"}\n');
-      resolve({ close: () => client.destroy() });
-      client.on('close', () => onEnd(failure));
-    });
-    client.setTimeout(PATIENCE, () => client.destroy(new ControlError('the daemon does not answer')));
-    client.on('data', (chunk: string) => {
-      // The first answer comes at once; changes may take for ever.
-      client.setTimeout(0);
-      const lines = (text + chunk).split('\n');
-      text = lines.pop() ?? '';
-      if (text.length > LONGEST_ANSWER) client.destroy(new ControlError('the answer is too long'));
-      for (const line of lines) {
-        const { answer, error, code } = JSON.parse(line) as Answer;
-        if (error === undefined) onDocument(answer);
-        else client.destroy(new ControlError(error, code ?? 'internal'));
-      }
-    });
+    const until = performance.now() + BUSY_PATIENCE_MS;
+    let client: Socket;
+    let pause: NodeJS.Timeout | undefined;
+    let closed = false;
+    const close = (): void => {
+      closed = true;
+      clearTimeout(pause);
+      client.destroy();
+    };
+    /** Connected once: from then on the caller hears of an end by `onEnd`. */
+    let begun = false;
+    const end = (failure: Error | null): void => {
+      if (begun) onEnd(failure);
+      else if (failure) reject(failure);
+      else resolve(undefined);
+    };
+    const open = (): void => {
+      let failure: Error | null = null;
+      client = watchOnce(path, {
+        onBegin: () => {
+          begun = true;
+          resolve({ close });
+        },
+        onDocument,
+        onFailure: (error) => (failure = error),
+      });
+      client.on('close', () => {
+        if (!closed && isBusy(failure) && performance.now() < until) pause = setTimeout(open, BUSY_PAUSE_MS);
+        // A connection that breaks is one that ended.
+        else end(begun && failure instanceof ControlError && failure.cause !== undefined ? null : failure);
+      });
+    };
+    open();
   });
+}
+
+interface WatchEvents {
+  readonly onBegin: () => void;
+  readonly onDocument: (document: unknown) => void;
+  /** Not called where no daemon listens. */
+  readonly onFailure: (error: Error) => void;
+}
+
+function watchOnce(path: string, { onBegin, onDocument, onFailure }: WatchEvents): Socket {
+  const client = createConnection(path);
+  let text = '';
+  client.setEncoding('utf8');
+  client.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isAlone(error)) onFailure(asControlError(error));
+  });
+  client.on('connect', () => {
+    const stranger = strangerAt(client, path);
+    if (stranger) return void client.destroy(stranger);
+    client.write('{"ask":"watch"}\n');
+    onBegin();
+  });
+  client.setTimeout(PATIENCE, () => client.destroy(new ControlError('the daemon does not answer')));
+  client.on('data', (chunk: string) => {
+    // The first answer comes at once; changes may take for ever.
+    client.setTimeout(0);
+    const lines = (text + chunk).split('\n');
+    text = lines.pop() ?? '';
+    if (text.length > LONGEST_ANSWER) client.destroy(new ControlError('the answer is too long'));
+    for (const line of lines) {
+      const { answer, error, code } = JSON.parse(line) as Answer;
+      if (error === undefined) onDocument(answer);
+      else client.destroy(new ControlError(error, code ?? 'internal'));
+    }
+  });
+  return client;
 }

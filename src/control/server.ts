@@ -4,31 +4,30 @@
  */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { peerCredentials } from '../system/addon.ts';
 import type { Log } from '../system/log.ts';
-import { isOwnUser } from '../system/user-namespace.ts';
+import { isOwnUser, isRootUser } from '../system/user-namespace.ts';
 import { DOCUMENT_VERSION } from './document.ts';
+import { Owners } from './owner.ts';
+import { peerOf } from './peer.ts';
+import { admit, mayWatch, type Place } from './places.ts';
 import { RefusedRequest, type RefusalCode } from './refusal.ts';
 
 const LONGEST_REQUEST = 4096;
-const MOST_CLIENTS = 64;
-/** Of one user that is not root. */
-const MOST_OF_ONE = 16;
 const SILENCE = 10_000;
 /** Unanswered requests of one client, in characters: more than one read brings. */
 const MOST_WAITING = 256 << 10;
-/** Of those who are not root. They stay, so they may never take all the places of those who ask once. */
-const MOST_WATCHERS = 16;
 /** Bytes that a watcher may leave unread. */
 const MOST_UNREAD = 1 << 20;
-const ROOT = 0;
 
 interface Request {
   readonly [key: string]: unknown;
 }
 
-/** With the users whose they are. */
-type Clients = Map<Socket, number>;
+interface Client extends Place {
+  readonly socket: Socket;
+  readonly mayChange: boolean;
+  watches: boolean;
+}
 
 /** `change`: for root alone. */
 export interface Verb {
@@ -52,30 +51,38 @@ export async function serve(
   verbs: Readonly<Record<string, Verb>>,
   log: Log,
 ): Promise<ControlServer> {
-  const clients: Clients = new Map();
-  const watchers: Clients = new Map();
+  const clients = new Set<Client>();
+  const owners = new Owners();
   let published = '';
-  const accept = (client: Socket): void => {
-    const uid = uidOf(client);
-    if (!hasPlace(uid, clients)) return void client.destroy();
-    clients.set(client, uid);
-    client.on('close', () => {
-      clients.delete(client);
-      watchers.delete(client);
-    });
-    attend({ client, uid, verbs, watchers });
+  const accept = (socket: Socket): void => {
+    const uid = peerOf(socket)?.uid;
+    if (uid === undefined) return void socket.destroy();
+    const changes = mayChange(uid);
+    const owner = changes ? null : owners.of(uid);
+    const since = performance.now();
+    const admission = admit(clients, owner, since);
+    if (!admission.enter) return turnAway(socket);
+    const client: Client = { socket, owner, since, mayChange: changes, watches: false };
+    if (admission.drop) {
+      clients.delete(admission.drop);
+      turnAway(admission.drop.socket);
+    }
+    clients.add(client);
+    socket.on('close', () => clients.delete(client));
+    attend({ client, clients, verbs });
   };
   let server = await open(path, accept, log);
   return {
     publish: (document) => {
-      if (watchers.size === 0) return;
+      const watchers = [...clients].filter(({ watches }) => watches);
+      if (watchers.length === 0) return;
       const text = line({ version: DOCUMENT_VERSION, answer: document() });
       if (text === published) return;
       published = text;
-      for (const client of watchers.keys()) {
-        // Whoever does not read is let go; nothing is kept for later.
-        if (client.writableLength > MOST_UNREAD) client.destroy();
-        else if (client.writable) client.write(text);
+      for (const { socket } of watchers) {
+        // A client that does not read is closed; nothing is kept for later.
+        if (socket.writableLength > MOST_UNREAD) socket.destroy();
+        else if (socket.writable) socket.write(text);
       }
     },
     listenAgain: async () => {
@@ -85,7 +92,7 @@ export async function serve(
     },
     close: () =>
       new Promise((resolve) => {
-        for (const client of clients.keys()) client.destroy();
+        for (const { socket } of clients) socket.destroy();
         server.close(() => resolve());
       }),
   };
@@ -113,15 +120,28 @@ function listening(server: Server, path: string): Promise<void> {
 
 const line = (document: object): string => `${JSON.stringify(document)}\n`;
 
+/** Closes with the refusal `busy`, at which the client tries again (client.ts). Nothing waits for a client to read it. */
+function turnAway(socket: Socket): void {
+  socket.on('error', () => socket.destroy());
+  if (!socket.writable || socket.writableLength > 0) return void socket.destroy();
+  socket.write(BUSY);
+  socket.destroy();
+}
+
+const BUSY = line({
+  version: DOCUMENT_VERSION,
+  error: 'the daemon answers too many other clients: try again',
+  code: 'busy',
+});
+
 interface Visit {
-  readonly client: Socket;
-  readonly uid: number;
+  readonly client: Client;
+  readonly clients: ReadonlySet<Client>;
   readonly verbs: Readonly<Record<string, Verb>>;
-  readonly watchers: Clients;
 }
 
 function attend(visit: Visit): void {
-  const { client } = visit;
+  const { socket: client } = visit.client;
   let text = '';
   client.setEncoding('utf8');
   client.setTimeout(SILENCE, () => client.destroy());
@@ -159,10 +179,13 @@ function attend(visit: Visit): void {
 }
 
 /** Whoever waits for our answer is not silent. */
-async function patient<Answer>({ client, watchers }: Visit, answer: Promise<Answer>): Promise<Answer> {
-  client.setTimeout(0);
+async function patient<Answer>(
+  { client: { socket, watches } }: Visit,
+  answer: Promise<Answer>,
+): Promise<Answer> {
+  socket.setTimeout(0);
   const answered = await answer;
-  if (!watchers.has(client)) client.setTimeout(SILENCE);
+  if (!watches) socket.setTimeout(SILENCE);
   return answered;
 }
 
@@ -186,27 +209,27 @@ function drained(client: Socket): Promise<void> {
 }
 
 /** In one go: nothing is published between the answer and the first change. @returns whether it was asked for */
-function watch({ client, uid, verbs, watchers }: Visit, request: Request | null): boolean {
+function watch({ client, clients, verbs }: Visit, request: Request | null): boolean {
+  const { socket } = client;
   const verb = verbOf(request, verbs);
   if (!request || !verb?.watch) return false;
   const version = DOCUMENT_VERSION;
-  const others = [...watchers.values()].filter((each) => each !== ROOT).length;
-  if (uid !== ROOT && others >= MOST_WATCHERS && !watchers.has(client)) {
-    client.end(line({ version, error: `${MOST_WATCHERS} others watch already`, code: 'busy' }));
+  if (!client.watches && !mayWatch(clients, client.owner)) {
+    socket.end(line({ version, error: 'too many other clients watch: try again', code: 'busy' }));
     return true;
   }
   try {
-    client.write(line({ version, answer: verb.answer(request) }));
-    client.setTimeout(0);
-    watchers.set(client, uid);
+    socket.write(line({ version, answer: verb.answer(request) }));
+    socket.setTimeout(0);
+    client.watches = true;
   } catch (error) {
-    client.end(line({ version, ...failure(error) }));
+    socket.end(line({ version, ...failure(error) }));
   }
   return true;
 }
 
 async function respond(
-  { uid, verbs }: Visit,
+  { client, verbs }: Visit,
   request: Request | null,
 ): Promise<{ version: number; answer?: unknown } & Partial<Failure>> {
   const version = DOCUMENT_VERSION;
@@ -215,7 +238,7 @@ async function respond(
   const verb = verbOf(request, verbs);
   if (!verb)
     return { version, error: `unknown request; known are ${Object.keys(verbs).join(', ')}`, code: 'request' };
-  if (verb.change && !mayChange(uid))
+  if (verb.change && !client.mayChange)
     return { version, error: 'only root may change anything', code: 'permission' };
   try {
     return { version, answer: await verb.answer(request) };
@@ -250,18 +273,4 @@ function verbOf(request: Request | null, verbs: Readonly<Record<string, Verb>>):
   return typeof name === 'string' && Object.hasOwn(verbs, name) ? verbs[name] : undefined;
 }
 
-/** Root always has a place, and nobody else takes all of them. */
-function hasPlace(uid: number, clients: Clients): boolean {
-  if (uid === ROOT) return true;
-  const same = [...clients.values()].filter((each) => each === uid).length;
-  return clients.size < MOST_CLIENTS && same < MOST_OF_ONE;
-}
-
-const mayChange = (uid: number): boolean => uid === ROOT || isOwnUser(uid);
-
-/** SO_PEERCRED is of the moment of connecting, and cannot be claimed; -1: gone already. */
-function uidOf(client: Socket): number {
-  const handle = (client as unknown as { _handle?: { fd?: number } })._handle;
-  if (typeof handle?.fd !== 'number' || handle.fd < 0) return -1;
-  return peerCredentials(handle.fd).uid;
-}
+const mayChange = (uid: number): boolean => isRootUser(uid) || isOwnUser(uid);

@@ -1,0 +1,91 @@
+/** Who has a place on the control socket: a fair share for each owner, decided without a clock or a socket. */
+
+/** Connections of all owners together, without root's. */
+export const MOST_PLACES = 64;
+export const MOST_OF_OWNER = 16;
+/** Watchers stay, so they never take all places of clients that ask once. */
+export const MOST_WATCHERS = 32;
+export const MOST_WATCHERS_OF_OWNER = 8;
+/** A connection keeps its place so long against an owner with as many places; milliseconds. */
+export const KEPT_MS = 500;
+
+export interface Place {
+  /** See owner.ts; null: root, who needs no share. */
+  readonly owner: string | null;
+  /** When it was given; milliseconds of a clock that never goes back. */
+  readonly since: number;
+  readonly watches: boolean;
+}
+
+/** `enter`: there is room, after `drop` has been closed where it is not null. */
+export type Admission<Held> =
+  { readonly enter: true; readonly drop: Held | null } | { readonly enter: false };
+
+/**
+ * Whether one more connection of `owner` gets a place now. Where none is left, the oldest connection that does not watch
+ * of the owner with the most places gives way: at once to an owner with at least two places fewer, so that the shares
+ * become equal and stay so; otherwise when it has had its place for KEPT_MS.
+ */
+export function admit<Held extends Place>(
+  places: Iterable<Held>,
+  owner: string | null,
+  now: number,
+): Admission<Held> {
+  if (owner === null) return { enter: true, drop: null };
+  const shares = sharesOf(places);
+  const own = shares.get(owner)?.count ?? 0;
+  let taken = 0;
+  for (const { count } of shares.values()) taken += count;
+  if (own < MOST_OF_OWNER && taken < MOST_PLACES) return { enter: true, drop: null };
+  // An owner with all places of one owner makes room among its own.
+  const candidates = own < MOST_OF_OWNER ? shares.values() : [shares.get(owner)!];
+  const victim = largest(candidates);
+  if (!victim) return { enter: false };
+  const { count, oldest } = victim;
+  const yields = count >= own + 2 || now - oldest.since >= KEPT_MS;
+  return yields ? { enter: true, drop: oldest } : { enter: false };
+}
+
+/** Whether one more connection of `owner` may watch. */
+export function mayWatch(places: Iterable<Place>, owner: string | null): boolean {
+  if (owner === null) return true;
+  let [all, own] = [0, 0];
+  for (const place of places) {
+    if (!place.watches || place.owner === null) continue;
+    all++;
+    if (place.owner === owner) own++;
+  }
+  return all < MOST_WATCHERS && own < MOST_WATCHERS_OF_OWNER;
+}
+
+interface Share<Held> {
+  count: number;
+  /** Of those that do not watch. */
+  oldest: Held | null;
+}
+
+function sharesOf<Held extends Place>(places: Iterable<Held>): Map<string, Share<Held>> {
+  const shares = new Map<string, Share<Held>>();
+  for (const place of places) {
+    if (place.owner === null) continue;
+    const share = shares.get(place.owner) ?? { count: 0, oldest: null };
+    shares.set(place.owner, share);
+    share.count++;
+    if (!place.watches && (share.oldest === null || place.since < share.oldest.since)) share.oldest = place;
+  }
+  return shares;
+}
+
+/** Of those with a connection that can give way; among equals the one whose connection is the oldest. */
+function largest<Held extends Place>(
+  shares: Iterable<Share<Held>>,
+): { readonly count: number; readonly oldest: Held } | null {
+  let found: { readonly count: number; readonly oldest: Held } | null = null;
+  for (const { count, oldest } of shares) {
+    if (oldest === null) continue;
+    const more =
+      found === null || count > found.count || (count === found.count && oldest.since < found.oldest.since);
+    if (more) found = { count, oldest };
+  }
+  return found;
+}

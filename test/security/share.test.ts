@@ -1,0 +1,104 @@
+/** The control socket under a user with hundreds of uids: subordinate uids are one owner, whose share is bounded. */
+import { expect } from 'vitest';
+import { MAIN, type Finished, finished } from '../support/daemon.ts';
+import { test as withFiles } from '../support/host-files.ts';
+import type { Lab } from '../support/lab.ts';
+import { isWholeRoot } from '../hooks/scripts.ts';
+import { reacts, socketOf } from './attacker.ts';
+
+const FIRST = 100_000;
+const UIDS = 300;
+
+/**
+ * Forks a process for each uid, which connects without pause and keeps (`hold`) or closes and takes again (`hammer`)
+ * what it gets. Prints a line when all have tried, and ends with its standard input.
+ */
+const CROWD = `
+import os, signal, socket, sys, time
+path, first, count, how = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+def one(uid, ready):
+    os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
+    os.nice(19)
+    kept = []
+    while True:
+        try:
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(path)
+            s.sendall(b'{"ask":"status"}\\n' if how == 'hammer' else b'{')
+            kept.append(s)
+        except OSError: pass
+        if ready >= 0: os.close(ready); ready = -1
+        if how == 'hammer' and len(kept) > 2 or len(kept) > 20: kept.pop(0).close()
+        time.sleep(0.05)
+children = []
+read, write = os.pipe()
+for i in range(count):
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        one(first + i, write)
+    children.append(pid)
+os.close(write)
+os.read(read, 1)
+print('begun', os.waitpid(-1, os.WNOHANG)[0], flush=True)
+sys.stdin.read()
+for pid in children: os.kill(pid, signal.SIGKILL)
+`;
+
+/** Asks once a time on a connection of its own, without trying again; prints milliseconds or what went wrong. */
+const ASKING = `
+import socket, sys, time
+for i in range(20):
+    began = time.monotonic()
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    s.sendall(b'{"ask":"status"}\\n')
+    answer = s.makefile('rb').readline()
+    s.close()
+    print(round(1000 * (time.monotonic() - began)) if b'"pid":' in answer else answer.decode().strip() or 'closed')
+    time.sleep(0.05)
+`;
+
+const as = (lab: Lab, uid: number, program: string, args: readonly string[]): Promise<Finished> =>
+  finished(
+    lab.host.spawn('setpriv', [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', program, ...args]),
+  );
+
+withFiles.for(['hold', 'hammer'])(
+  `${UIDS} subordinate uids of one user that %s connections leave places to other users`,
+  async (how, { lab, files, task, skip }) => {
+    if (!isWholeRoot()) {
+      const why = 'only root over other users can become 300 of them';
+      Object.assign(task.meta, { why });
+      skip(why);
+    }
+    files.write('/etc/subuid', `mallory:${FIRST}:65536\n`);
+    files.write('/etc/multihomed/config.yaml', 'rules: {"eth*": subflow}\n');
+    const cable = lab.cable('eth0').connect();
+    lab.cable('eth1').connect();
+    const daemon = files.spawn('multihomed', ['run']);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const crowd = lab.host.spawn('python3', ['-c', CROWD, socketOf(lab), String(FIRST), String(UIDS), how]);
+    let said = '';
+    crowd.stdout?.on('data', (text: Buffer) => (said += text.toString()));
+    try {
+      await expect.poll(() => said, { timeout: 60_000 }).toBe('begun 0\n');
+      const { stdout, stderr } = await as(lab, 65_534, 'python3', ['-c', ASKING, socketOf(lab)]);
+      const answers = stdout.trim().split('\n');
+      console.log(`${UIDS} uids ${how}: another user's status took ${answers.join(', ')} ms`);
+      expect(stderr).toBe('');
+      expect(answers.filter((each) => !/^\d+$/.test(each))).toEqual([]);
+      const status = await as(lab, 65_533, process.execPath, [MAIN, 'status', '--json']);
+      expect([status.code, status.stderr]).toEqual([0, '']);
+      expect(JSON.parse(status.stdout)).toMatchObject({ daemon: { pid: daemon.pid }, silent: null });
+      // Another uid of the same user is told why it gets no place, or takes one of its own: nobody hangs.
+      const own = await as(lab, FIRST + UIDS, process.execPath, [MAIN, 'status', '--json']);
+      if (own.code !== 0) expect([own.code, own.stderr]).toEqual([75, expect.stringContaining('too many')]);
+      await reacts(lab, cable);
+    } finally {
+      crowd.kill('SIGKILL');
+      daemon.kill();
+      await finished(daemon);
+    }
+  },
+);
