@@ -11,8 +11,9 @@ import { contest } from './contest.ts';
 import { describeAll, orphans, withoutAddress } from './describe.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
 import { standing } from './endpoint.ts';
-import { assessAll, claimAddresses, claimTables, rank, route, verifyEntry, type Entry } from './entry.ts';
+import { assessAll, claimTables, rank, route, verifyEntry, type Entry } from './entry.ts';
 import { decideFate } from './fate.ts';
+import { AddressHolders, claimAddresses } from './holder.ts';
 import { waysOf } from './linger.ts';
 import type { Memory } from './memory.ts';
 import { select } from './select.ts';
@@ -41,7 +42,8 @@ export function plan(
   const selected = select(snapshot, configuration.rules);
   const owned = standing(snapshot, memory);
   const entries = route(rank(assessAll(snapshot, memory, selected, owned)), snapshot);
-  claimAddresses(entries);
+  const holders = new AddressHolders(entries, owned, snapshot);
+  claimAddresses(entries, holders, snapshot);
   claimTables(entries);
   for (const entry of entries) verifyEntry(entry, snapshot, memory, foresee);
   const active = new Set<Family>(
@@ -53,7 +55,7 @@ export function plan(
   const fate = decideFate(entries, owned, active, leaving, snapshot.connections);
   const endpointAdds = grantSlots(entries, snapshot, memory, owned, fate);
   const wanted = entries.flatMap((entry) => (entry.routing && isWanted(entry) ? [entry.routing] : []));
-  const ways = waysOf(fate.lingering, entries, snapshot);
+  const ways = waysOf(fate.lingering, entries, holders, snapshot);
   const routing = routingDifference([...wanted, ...ways.followed], ways.kept, snapshot);
   const remaining = owned.filter((each) => !fate.deletions.includes(each));
   const limits = limitsDifference(
