@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { command, finished, MAIN } from '../support/daemon.ts';
+import { command, finished, MAIN, type Finished } from '../support/daemon.ts';
 import { test } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';
 
@@ -129,6 +129,39 @@ describe('flush', () => {
     expect((await daemon.command('flush', '--force')).code).toBe(0);
     expect(lab.host.endpoints()).toEqual([]);
     expect(lab.host.rules()).toEqual([]);
+  });
+
+  test.for([
+    ['the variable itself', ['"$@"'], 'found by SSH_CONNECTION'],
+    [
+      'a caller that has it, as with sudo',
+      ['env -u SSH_CONNECTION "$@"; exit $?'],
+      'found by the environment of process',
+    ],
+    [
+      'a caller of that, as with su',
+      ['env -u SSH_CONNECTION sh -c \'"$@"; exit $?\' sh "$@"; exit $?'],
+      'found by the environment of process',
+    ],
+  ] as const)('is refused where it would cut the SSH session: %s', async ([, [script], found], { lab }) => {
+    const eth = lab.cable('eth0').connect();
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const session = `198.51.100.1 50022 ${eth.address()} 22`;
+    const flush = (words: string): Promise<Finished> =>
+      finished(
+        lab.host.spawn('sh', ['-c', words, 'sh', process.execPath, MAIN, 'flush'], {
+          SSH_CONNECTION: session,
+        }),
+      );
+    const { code, stderr } = await flush(script);
+    expect(stderr).toContain('would cut this SSH session (from 198.51.100.1, ');
+    expect(stderr).toContain(found);
+    expect(code).toBe(2);
+    expect(lab.host.endpoints()).toHaveLength(1);
+    // A session that takes no route of ours is none of these.
+    const elsewhere = script.replace('"$@"', 'SSH_CONNECTION="198.51.100.1 50022 127.0.0.1 22" "$@"');
+    expect((await flush(elsewhere)).code).toBe(0);
   });
 
   test('a connection that keeps a subflow elsewhere is none of these', async ({ lab }) => {
