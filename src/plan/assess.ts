@@ -17,8 +17,6 @@ export interface Verdict {
   readonly reason: string;
   /** Routes and policy rules are to stand all the same: without them the kernel could not be asked again. */
   readonly routed?: boolean;
-  /** Index of the link that its address belongs to. */
-  readonly holder?: number;
 }
 
 /** Link, address and default route; what others hold is asked for by `foreignClaim`. */

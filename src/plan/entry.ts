@@ -75,6 +75,18 @@ export function route(entries: readonly Entry[], snapshot: Snapshot): Entry[] {
   });
 }
 
+/** Of one address on two links the better-ranked one that has a path keeps it. */
+export function claimAddresses(entries: readonly Entry[]): void {
+  const holders = new Map<string, Entry>();
+  for (const entry of entries) {
+    if (!entry.viable) continue;
+    const { address } = entry.candidate.address;
+    const holder = holders.get(address);
+    if (!holder) holders.set(address, entry);
+    else drop(entry, conflict(`${holder.candidate.selected.link.name} has the same address and comes first`));
+  }
+}
+
 /** A table has one default route for a family: the better-ranked uplink's, whichever interface it is on. */
 export function claimTables(entries: readonly Entry[]): void {
   const holders = new Map<string, Entry>();
@@ -140,6 +152,8 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
       ? `default route${through}`
       : `check-route is off, and no default route leads through ${candidate.selected.link.name}`,
   });
+  // Its way is not certain: nothing is changed before it is there again.
+  if (candidate.answer?.bridged) return;
   const flags = wantedFlags(candidate, memory);
   const port = candidate.selected.rule.port ?? 0;
   const device = candidate.selected.link.name;

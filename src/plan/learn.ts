@@ -4,6 +4,7 @@ import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { isOwned } from './assess.ts';
 import { CHANGEABLE } from './flags.ts';
+import { learnAnswers } from './gap.ts';
 import type { Memory, Raised } from './memory.ts';
 
 /**
@@ -24,12 +25,14 @@ export function learn(memory: Memory, snapshot: Snapshot): Memory {
   const raised = learnLimits(memory.raised, snapshot.limits, owned.size === 0);
   // A count that others changed while it was made may have been too low.
   const slots = Math.max(memory.slots, snapshot.endpoints.length);
+  const answers = learnAnswers({ ...memory, owned }, snapshot);
   const same =
     owned.size === memory.owned.size &&
     unknownFlags === memory.unknownFlags &&
     raised === memory.raised &&
-    slots === memory.slots;
-  return same ? memory : { ...memory, owned, unknownFlags, raised, slots };
+    slots === memory.slots &&
+    answers === memory.answers;
+  return same ? memory : { ...memory, owned, unknownFlags, raised, slots, answers };
 }
 
 /** Whoever changes a limit that we raised has it, until our last endpoint is gone. */

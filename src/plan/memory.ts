@@ -1,6 +1,7 @@
 /** What is known beside the snapshot: endpoints carry no mark, and a refusal leaves no trace in the kernel. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
+import type { Answer } from '../snapshot/snapshot.ts';
 
 export interface Raised {
   /** What it was before us, and is put back to. */
@@ -25,6 +26,15 @@ export interface Failure {
   readonly final?: boolean;
 }
 
+/** What the kernel answered for an address when it last had a default route. */
+export interface LastAnswer {
+  readonly answer: Answer;
+  /** One of our tables has that route too. */
+  readonly copied: boolean;
+  /** By the snapshot's clock, in milliseconds; null: the route is there. */
+  readonly missingSince: number | null;
+}
+
 export interface Memory {
   /** Endpoints that were added, by id; written down before each was. */
   readonly owned: ReadonlyMap<number, Endpoint>;
@@ -41,6 +51,8 @@ export interface Memory {
   readonly failures: ReadonlyMap<string, Failure>;
   /** What others keep removing, by `objectKey`. */
   readonly contested: ReadonlySet<string>;
+  /** Of owned endpoints, by `answerKey`. */
+  readonly answers: ReadonlyMap<string, LastAnswer>;
   /** Set by `flush`: nothing is made until the next reload; null: not paused. */
   readonly paused: Pause | null;
 }
@@ -51,7 +63,7 @@ export interface Pause {
 }
 
 /** What every text says of the pause. */
-export const PAUSED = 'paused since "multihomed flush"; resume with "multihomed reload" while the daemon runs';
+export const PAUSED = 'paused since "multihomed flush"; resume with "multihomed reload"';
 
 export const EMPTY_MEMORY: Memory = {
   owned: new Map(),
@@ -62,5 +74,6 @@ export const EMPTY_MEMORY: Memory = {
   unknownFlags: 0,
   failures: new Map(),
   contested: new Set(),
+  answers: new Map(),
   paused: null,
 };

@@ -1,5 +1,4 @@
-/** Whether nothing is managed, and a rule for an interface of this host. */
-import { nothingText } from '../rules/nothing.ts';
+/** The sentence for a host on which no interface is managed, with a rule to begin with. */
 import type { Configuration } from '../rules/rule.ts';
 import type { Base } from '../snapshot/snapshot.ts';
 import type { Plan } from './plan.ts';
@@ -19,5 +18,5 @@ export function nothingManaged(
     addresses.some(({ ifindex, scope }) => ifindex === index && scope === RT_SCOPE_UNIVERSE);
   const example = others.find(({ index }) => hasAddress(index)) ?? others[0];
   const file = files[0] ?? '/etc/multihomed/config.yaml';
-  return nothingText(why, file, example?.name ?? 'eth*');
+  return `nothing is managed: ${why}; write one into ${file}, for example  rules: { ${JSON.stringify(example?.name ?? 'eth*')}: subflow }`;
 }

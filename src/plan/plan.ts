@@ -11,9 +11,9 @@ import { contest } from './contest.ts';
 import { describeAll, orphans, withoutAddress } from './describe.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
 import { standing } from './endpoint.ts';
-import { assessAll, claimTables, rank, route, verifyEntry, type Entry } from './entry.ts';
+import { assessAll, claimAddresses, claimTables, rank, route, verifyEntry, type Entry } from './entry.ts';
 import { decideFate } from './fate.ts';
-import { AddressHolders, claimAddresses } from './holder.ts';
+import { bridgeGaps, gapEnd } from './gap.ts';
 import { waysOf } from './linger.ts';
 import type { Memory } from './memory.ts';
 import { select } from './select.ts';
@@ -28,22 +28,17 @@ export interface Plan {
   readonly entries: readonly Entry[];
   /** In the order in which they are to be done. */
   readonly actions: readonly Action[];
-  /** When a router-advertised default has ended, by the snapshot's clock in milliseconds; null: none does. */
+  /** When a default route ends, or is missing for too long, by the snapshot's clock in milliseconds; null: none does. */
   readonly expires: number | null;
 }
 
 /** `foresee`: take for granted that routes and policy rules, once made, are verified; for those who only look. */
-export function plan(
-  snapshot: Snapshot,
-  configuration: Configuration,
-  memory: Memory,
-  foresee = false,
-): Plan {
+export function plan(given: Snapshot, configuration: Configuration, memory: Memory, foresee = false): Plan {
+  const snapshot = bridgeGaps(given, memory);
   const selected = select(snapshot, configuration.rules);
   const owned = standing(snapshot, memory);
   const entries = route(rank(assessAll(snapshot, memory, selected, owned)), snapshot);
-  const holders = new AddressHolders(entries, owned, snapshot);
-  claimAddresses(entries, holders, snapshot);
+  claimAddresses(entries);
   claimTables(entries);
   for (const entry of entries) verifyEntry(entry, snapshot, memory, foresee);
   const active = new Set<Family>(
@@ -55,7 +50,7 @@ export function plan(
   const fate = decideFate(entries, owned, active, leaving, snapshot.connections);
   const endpointAdds = grantSlots(entries, snapshot, memory, owned, fate);
   const wanted = entries.flatMap((entry) => (entry.routing && isWanted(entry) ? [entry.routing] : []));
-  const ways = waysOf(fate.lingering, entries, holders, snapshot);
+  const ways = waysOf(fate.lingering, entries, snapshot);
   const routing = routingDifference([...wanted, ...ways.followed], ways.kept, snapshot);
   const remaining = owned.filter((each) => !fate.deletions.includes(each));
   const limits = limitsDifference(
@@ -87,7 +82,7 @@ export function plan(
     selected,
     entries,
     actions: memory.paused ? [] : actions.filter((action) => isDue(action, memory)),
-    expires: soonest(entries, snapshot.answeredAt),
+    expires: soonest(entries, snapshot.answeredAt, gapEnd(memory)),
   };
 }
 
@@ -119,9 +114,10 @@ const deletion = (endpoint: Endpoint, snapshot: Snapshot): Action => ({
 /** A moment later than said: the kernel counts in jiffies, and before its own end the route still answers. */
 const MOMENT = 20;
 
-function soonest(entries: readonly Entry[], answeredAt: number): number | null {
+function soonest(entries: readonly Entry[], answeredAt: number, gap: number | null): number | null {
   const ends = entries
     .map((entry) => entry.candidate.answer?.default?.route.expires ?? null)
     .filter((seconds) => seconds !== null);
-  return ends.length ? answeredAt + 1000 * Math.max(0, Math.min(...ends)) + MOMENT : null;
+  const expiry = ends.length ? answeredAt + 1000 * Math.max(0, Math.min(...ends)) + MOMENT : null;
+  return expiry === null || gap === null ? (expiry ?? gap) : Math.min(expiry, gap);
 }

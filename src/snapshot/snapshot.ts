@@ -73,6 +73,8 @@ export interface Answer {
   readonly bound: Way;
   /** From this address, on a socket that is not bound. */
   readonly unbound: Way;
+  /** The default route is missing for a moment, and `default` is the one that it was. */
+  readonly bridged?: true;
 }
 
 export interface Snapshot extends Base {

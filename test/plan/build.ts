@@ -9,6 +9,7 @@ import type { PolicyRule } from '../../src/netlink/route/policy-rule.ts';
 import type { NewRoute, Route } from '../../src/netlink/route/route.ts';
 import { actionText, type Action } from '../../src/plan/action.ts';
 import { flagBits } from '../../src/plan/flags.ts';
+import { gapEnd } from '../../src/plan/gap.ts';
 import { learn } from '../../src/plan/learn.ts';
 import { EMPTY_MEMORY, type Memory } from '../../src/plan/memory.ts';
 import { plan, type Plan } from '../../src/plan/plan.ts';
@@ -45,6 +46,8 @@ export class Host {
   readonly sources = new Map<number, string>();
   /** How many endpoints the kernel holds. */
   room = 8;
+  /** Of the snapshot's clock, in milliseconds. */
+  now = 1_000_000;
   #defaults: Default[] = [];
   #rules: readonly Rule[] = [];
   #limits: Configuration['limits'] = 'auto';
@@ -82,7 +85,7 @@ export class Host {
     const family = addressFamily(address);
     this.addresses.push({
       ...{ ifindex, family, address, peer: null, prefixLength: Number(length), flags: 0x80 },
-      ...{ scope: 0, preferred: null, created: this.addresses.length, ...words },
+      ...{ scope: 0, preferred: null, ...words },
     });
     return this;
   }
@@ -136,7 +139,7 @@ export class Host {
       limits,
       answers,
       tables,
-      answeredAt: 1_000_000,
+      answeredAt: this.now,
       connections,
       ...copies,
     };
@@ -185,14 +188,21 @@ export class Host {
     return actions.map(actionText);
   }
 
-  /** Passes until nothing is left to be done. @returns what each did */
+  /** Passes until nothing is left to be done, then or when time passes. @returns what each did */
   settle(): string[][] {
     const passes: string[][] = [];
-    for (let done = this.pass(); done.length > 0; done = this.pass()) {
-      passes.push(done);
+    for (let done = this.pass(); done.length > 0 || this.#wait(); done = this.pass()) {
+      if (done.length > 0) passes.push(done);
       if (passes.length > 20) throw new Error(`never settles: ${done.join('; ')}`);
     }
     return passes;
+  }
+
+  /** Until the first gap of a default route is over. @returns whether there is one */
+  #wait(): boolean {
+    const end = gapEnd(this.memory);
+    this.now = end ?? this.now;
+    return end !== null;
   }
 
   /** `INTERFACE ADDRESS STATE`, in the order of rank. */

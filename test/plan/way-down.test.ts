@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { remember, retryAll } from '../../src/actions/remember.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import { actionText } from '../../src/plan/action.ts';
+import type { Rule } from '../../src/rules/rule.ts';
 import { Host, rule } from './build.ts';
-import { settled, two } from './two.ts';
+import { RULES, settled, two } from './two.ts';
 
 const GONE = [
   'endpoint delete 192.0.2.10 dev eth0 subflow id 1',
@@ -22,9 +23,9 @@ const LOSSES: readonly (readonly [string, (host: Host) => Host, state: string])[
 ];
 
 describe.each(LOSSES)('%s', (_, lose, state) => {
-  test('with another active: endpoint, policy rules and routes go at once, in that order', () => {
+  test('with another active: endpoint, policy rules and routes go, in that order', () => {
     const host = lose(settled());
-    expect(host.pass()).toEqual(GONE);
+    expect(host.settle()).toEqual([GONE]);
     expect(host.states).toContain(`eth0 192.0.2.10: ${state}`);
     expect(host.pass()).toEqual([]);
   });
@@ -50,6 +51,86 @@ describe.each(LOSSES)('%s', (_, lose, state) => {
     expect(added).toBeGreaterThan(-1);
     expect(all.indexOf(GONE[0]!)).toBeGreaterThan(added);
     expect(passes.at(-1)).toEqual(GONE);
+  });
+});
+
+describe('a default route that is missing', () => {
+  const others: [string, Partial<Rule>][] = [
+    ['with a table of its own', {}],
+    ['with routing: main', { routing: 'main' }],
+  ];
+  test.each(others)('for less than 300 ms changes nothing, %s', (_, words) => {
+    const host = settled(two().rules([rule('eth*', words), rule('wwan*')])).withoutDefault(2);
+    expect(host.pass()).toEqual([]);
+    expect(host.states).toContain('eth0 192.0.2.10: active');
+    host.now += 299;
+    expect(host.pass()).toEqual([]);
+    host.default(2, '192.0.2.1');
+    expect(host.settle()).toEqual([]);
+    expect(host.states).toContain('eth0 192.0.2.10: active');
+  });
+
+  test('for 300 ms is lost, which the plan says when to look for', () => {
+    const host = settled().withoutDefault(2);
+    host.now += 1_000;
+    expect(host.look().expires).toBe(host.now + 300);
+    host.now += 300;
+    expect(host.pass()).toEqual(GONE);
+    expect(host.look().expires).toBeNull();
+  });
+
+  test('holds back changes of the endpoint', () => {
+    const host = settled().withoutDefault(2);
+    host.rules([rule('eth*', { flags: ['signal'] }), ...RULES.slice(1)]);
+    expect(host.pass()).toEqual([]);
+    host.default(2, '192.0.2.1');
+    expect(host.pass()).toContain('endpoint delete 192.0.2.10 dev eth0 subflow id 1');
+  });
+
+  test('again and again has 300 ms each time', () => {
+    const host = settled();
+    for (let i = 0; i < 5; i++) {
+      host.withoutDefault(2);
+      expect(host.pass()).toEqual([]);
+      host.now += 200;
+      expect(host.pass()).toEqual([]);
+      host.default(2, '192.0.2.1');
+      expect(host.pass()).toEqual([]);
+    }
+  });
+
+  test('and comes back through another gateway is followed', () => {
+    const host = settled().withoutDefault(2);
+    host.pass();
+    host.default(2, '192.0.2.9');
+    expect(host.settle().flat()).toEqual([
+      'route append default via 192.0.2.9 dev eth0 table 86840002',
+      'route delete default via 192.0.2.1 dev eth0 table 86840002',
+    ]);
+  });
+
+  test('together with our copy is lost at once: the link was down', () => {
+    const host = settled().withoutDefault(2);
+    host.ownRoutes = [];
+    const done = host.pass().filter((each) => each.includes('192.0.2.'));
+    expect(done).toEqual(GONE.slice(0, 3));
+  });
+
+  test('together with carrier or address is lost at once', () => {
+    const carrier = settled().withoutDefault(2);
+    carrier.pass();
+    expect(carrier.turn(2, 'no carrier').pass()).toEqual(GONE);
+    const address = settled().withoutDefault(2);
+    address.pass();
+    expect(address.withoutAddress('192.0.2.10').pass()).toEqual(GONE);
+  });
+
+  test('of an uplink that has no endpoint yet is not waited for', () => {
+    const host = two();
+    host.pass();
+    host.withoutDefault(2);
+    host.pass();
+    expect(host.states).toContain('eth0 192.0.2.10: no default route');
   });
 });
 
