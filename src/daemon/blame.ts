@@ -4,6 +4,10 @@ import type { Outcome } from '../actions/apply.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { LEAVE_ENDPOINTS, LEAVE_ROUTING } from '../plan/contest.ts';
 import { CHANGEABLE, flagNames } from '../plan/flags.ts';
+import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
+import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
+import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
+import { PRIORITY } from '../plan/routing.ts';
 import type { Log } from '../system/log.ts';
 
 const PEACE = 60_000;
@@ -18,13 +22,20 @@ export class Blame {
     this.#log = log;
   }
 
-  /** `restored`: what is put back now; `wait`: milliseconds for which the rest is not; null: there is no rest. */
-  say(restored: readonly Action[], wait: number | null, now: number): void {
+  /**
+   * `restored`: what is put back now; `wait`: milliseconds for which the rest is not; null: there is no rest. `policyRules`:
+   * those of the kernel before.
+   */
+  say(
+    restored: readonly Action[],
+    wait: number | null,
+    policyRules: readonly PolicyRule[],
+    now: number,
+  ): void {
     const often = now < this.#last + PEACE;
     if (restored.length > 0) this.#last = now;
     for (const action of restored) {
-      const leave = 'endpoint' in action ? LEAVE_ENDPOINTS : LEAVE_ROUTING;
-      const text = `${actionText(action)}: put back, another program removed it; ${leave}`;
+      const text = `${actionText(action)}: put back, another program removed it; ${culprit(action, restored, policyRules)}`;
       if (often) this.#log.debug(text);
       else this.#log.warn(text);
     }
@@ -54,3 +65,20 @@ export class Blame {
 }
 
 const words = (flags: number): string => flagNames(flags).join(',');
+
+/** Who it probably was, by what is missing and what is still there; and how to end it, where there is a way. */
+function culprit(action: Action, restored: readonly Action[], policyRules: readonly PolicyRule[]): string {
+  if ('endpoint' in action) return LEAVE_ENDPOINTS;
+  if (!('policyRule' in action)) return LEAVE_ROUTING;
+  const { family } = action.policyRule;
+  const ours = policyRules.some(
+    (rule) => rule.family === family && rule.protocol === RTPROT_MULTIHOMED && rule.priority === PRIORITY,
+  );
+  const byForm = restored.every((each) => !('policyRule' in each) || hasForm(each.policyRule));
+  return ours && byForm
+    ? 'probably wg-quick, or another script that runs "ip rule delete table main suppress_prefixlength 0"'
+    : LEAVE_ROUTING;
+}
+
+const hasForm = ({ table, suppressPrefixLength }: NewPolicyRule): boolean =>
+  table === RT_TABLE_MAIN && suppressPrefixLength === 0;

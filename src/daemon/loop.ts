@@ -12,17 +12,17 @@ import { actionText, type Action } from '../plan/action.ts';
 import { flushActions } from '../plan/flush.ts';
 import { learn } from '../plan/learn.ts';
 import type { Memory, Pause } from '../plan/memory.ts';
-import { isDue, plan, type Plan } from '../plan/plan.ts';
+import { isDue, plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { ALL_PARTS, type Part, type Snapshot } from '../snapshot/snapshot.ts';
 import { sourceStack } from '../system/stack.ts';
 import { Alarms } from './alarms.ts';
-import { CONNECTIONS_AGAIN_MS, withConnections } from './at-stake.ts';
+import { withConnections } from './at-stake.ts';
 import { Blame } from './blame.ts';
 import { Diary } from './diary.ts';
 import { Heard, type News } from './heard.ts';
 import { sayLearnt } from './learnt.ts';
-import { ENDPOINTS_AGAIN, LONGEST_REST, MOVES, READ_AGAIN, SETTLE, TRY_AGAIN } from './pace.ts';
+import { LONGEST_REST, MOVES, READ_AGAIN, SETTLE, TRY_AGAIN } from './pace.ts';
 import type { LoopParts, View } from './parts.ts';
 import { Quiet } from './quiet.ts';
 import { sayOutcome } from './outcome.ts';
@@ -31,6 +31,7 @@ import { Rehearsal } from './rehearsal.ts';
 import { RestoreLimiter } from './restore.ts';
 import { Scribe } from './scribe.ts';
 import { levelOf } from './tell.ts';
+import { setTimers } from './timers.ts';
 
 export class Loop {
   readonly #parts: LoopParts;
@@ -89,6 +90,7 @@ export class Loop {
     const paused = resume ? null : this.#memory.paused;
     this.#memory = { ...this.#memory, paused, failures: new Map(), slots: Infinity };
     this.#parts.hooks.reload(configuration.hooks);
+    this.#limiter.hurry();
     return this.#collect();
   }
 
@@ -226,15 +228,22 @@ export class Loop {
     const actions = paused
       ? flushActions(snapshot, this.#memory).filter((action) => isDue(action, this.#memory))
       : planned.actions;
-    const { allowed, restored, wait } = this.#limiter.allow(actions, news.touched, clock.now());
-    this.#blame.say(restored, wait, clock.now());
+    const {
+      allowed,
+      restored,
+      wait,
+      fought: often,
+    } = this.#limiter.allow(actions, news.touched, clock.now());
+    this.#blame.say(restored, often, snapshot.policyRules, clock.now());
     const outcomes = this.#rehearsal?.say(allowed) ?? (await this.#do(allowed, snapshot));
     this.#memory = dropRetries(this.#memory);
     this.#write();
     const { objects: contested, until } = this.#limiter.contested(clock.now());
     const fought = contested !== this.#memory.contested;
     if (fought) this.#memory = { ...this.#memory, contested };
-    this.#setTimers(planned, wait, until);
+    const again = isTriedAgain(this.#memory);
+    const times = { expires: planned.expires, wait, until, again, counted: Boolean(snapshot.connections) };
+    setTimers(this.#alarms, clock.now(), times, (parts) => this.wake(parts));
     this.#trouble = '';
     this.#parts.onPass(this.#view);
     done?.push(...outcomes.filter(isDone).map(({ action }) => actionText(action)));
@@ -281,19 +290,5 @@ export class Loop {
   /** @returns false when it could not be written */
   #write(): boolean {
     return this.#parts.dryRun || this.#scribe.write(this.#memory, this.#told);
-  }
-
-  #setTimers(planned: Plan, wait: number | null, peace: number | null): void {
-    this.#alarms.set('endpoints', ENDPOINTS_AGAIN, () => this.wake(['endpoints']));
-    if (planned.expires === null) this.#alarms.cancel('expiry');
-    else this.#alarms.set('expiry', planned.expires - this.#parts.clock.now(), () => this.wake(['routes']));
-    // One that runs already is not put off by what else happens.
-    if (isTriedAgain(this.#memory) && !this.#alarms.has('again'))
-      this.#alarms.set('again', TRY_AGAIN, () => this.wake(ALL_PARTS));
-    if (peace !== null) this.#alarms.set('peace', peace, () => this.wake([]));
-    if (this.#view?.snapshot.connections)
-      this.#alarms.set('connections', CONNECTIONS_AGAIN_MS, () => this.wake(['endpoints']));
-    if (wait !== null)
-      this.#alarms.set('restore', wait, () => this.wake(['policyRules', 'routes', 'endpoints']));
   }
 }

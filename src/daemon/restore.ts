@@ -1,10 +1,13 @@
 /**
- * Putting back what somebody else removed: at most ten times in a burst and then once in five seconds, so that two
- * programs of different minds do not keep the kernel busy. systemd-networkd removes foreign policy rules by default.
+ * Restores what another program removed. Routes and policy rules after a short pause, so that a script that deletes rules
+ * by their form finds its own next; at most ten times in a burst and then once in five seconds, so that two programs that
+ * disagree do not keep the kernel busy. systemd-networkd removes foreign policy rules by default.
  */
 import { objectKey, type Action } from '../plan/action.ts';
 import { EMPTY_MEMORY } from '../plan/memory.ts';
 
+/** In milliseconds: wg-quick's `while ... ip rule delete table main suppress_prefixlength 0` takes one of ours first. */
+export const PAUSE_MS = 250;
 const BURST = 10;
 const REFILL = 5_000;
 /** Once a burst was not enough, for how long it must stand before it is nobody's aim any more. */
@@ -19,6 +22,9 @@ export class RestoreLimiter {
   /** With the link of those that the kernel itself may take away: routes. */
   readonly #stood = new Map<string, number | null>();
   readonly #buckets = new Map<string, Bucket>();
+  /** When what is missing may be restored. */
+  #due = new Map<string, number>();
+  #hurry = false;
   /** When it was last missing. */
   readonly #missed = new Map<string, number>();
   #contested: ReadonlySet<string> = EMPTY_MEMORY.contested;
@@ -31,20 +37,28 @@ export class RestoreLimiter {
     else this.#stood.set(object, 'route' in action ? action.route.hop.ifindex : null);
   }
 
+  /** What is missing at the next call of `allow` is restored without a pause: the user asks for it. */
+  hurry(): void {
+    this.#hurry = true;
+  }
+
   /**
    * `touched`: links of which events told; from these the kernel itself may have taken routes, but never policy rules or
    * endpoints. null: any.
-   * @returns what may be done now, what was put back, and for how long the rest must wait (null: nothing waits)
+   * @returns what may be done now, what of it restores, for how long the rest must wait at least, and for how long what
+   * was removed too often must (milliseconds; null: nothing waits)
    */
   allow(
     actions: readonly Action[],
     touched: ReadonlySet<number> | null,
     now: number,
-  ): { allowed: Action[]; restored: Action[]; wait: number | null } {
+  ): { allowed: Action[]; restored: Action[]; wait: number | null; fought: number | null } {
     this.#forgetRoutes(touched);
     const allowed: Action[] = [];
     const restored: Action[] = [];
-    let wait: number | null = null;
+    const pauses: number[] = [];
+    const waits: number[] = [];
+    const due = new Map<string, number>();
     const own = new Set(actions.filter((each) => each.kind.endsWith('delete')).map(objectKey));
     for (const action of actions) {
       const object = objectKey(action);
@@ -53,18 +67,24 @@ export class RestoreLimiter {
         allowed.push(action);
         continue;
       }
+      const from = this.#hurry ? now : (this.#due.get(object) ?? now + pauseOf(action));
+      due.set(object, from);
+      if (now < from) {
+        pauses.push(from - now);
+        continue;
+      }
       const bucket = this.#bucket(object, now);
       if (bucket.tokens < 1 || this.#missed.has(object)) this.#missed.set(object, now);
       if (bucket.tokens >= 1) {
         bucket.tokens -= 1;
+        due.delete(object);
         allowed.push(action);
         restored.push(action);
-      } else {
-        const due = (1 - bucket.tokens) * REFILL;
-        wait = wait === null ? due : Math.min(wait, due);
-      }
+      } else waits.push((1 - bucket.tokens) * REFILL);
     }
-    return { allowed, restored, wait };
+    this.#due = due;
+    this.#hurry = false;
+    return { allowed, restored, wait: least([...pauses, ...waits]), fought: least(waits) };
   }
 
   /** @returns what others keep removing, by `objectKey` (the same set while it is the same), and when to ask again */
@@ -96,3 +116,8 @@ export class RestoreLimiter {
     return bucket;
   }
 }
+
+/** Nobody deletes endpoints by a form that one of ours could have. */
+const pauseOf = (action: Action): number => ('endpoint' in action ? 0 : PAUSE_MS);
+
+const least = (times: readonly number[]): number | null => (times.length ? Math.min(...times) : null);

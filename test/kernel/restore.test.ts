@@ -27,6 +27,33 @@ describe.each([4, 6] as const)('removed by a foreign hand, IPv%i', (version) => 
   });
 });
 
+describe.each([4, 6] as const)('a script that deletes policy rules by their form, IPv%i', (version) => {
+  test('ends at once, and ours are restored', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    lab.cable('wwan0').connect(version);
+    const daemon = await lab.daemon({ ...RULES, 'wwan*': 'subflow' });
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const before = lab.host.state();
+    const ip = `ip -${version}`;
+    for (const priority of [32_763, 32_764])
+      lab.host.sh(`${ip} rule add lookup main suppress_prefixlength 0 priority ${priority}`);
+    // As wg-quick's del_if() does; endless where each of ours comes back at once.
+    const rounds = lab.host.sh(`
+      rounds=0
+      while ${ip} rule show | grep -q 'from all lookup main suppress_prefixlength 0'; do
+        ${ip} rule delete table main suppress_prefixlength 0
+        rounds=$((rounds + 1))
+        [ "$rounds" -lt 100 ] || break
+      done
+      echo "$rounds"`);
+    expect(Number(rounds)).toBeLessThan(100);
+    await expect.poll(() => lab.host.state()).toEqual(before);
+    await expect
+      .poll(() => daemon.log)
+      .toMatch(new RegExp(`${eth.address(version)} lookup main .*: put back.*probably wg-quick`));
+  });
+});
+
 test('an endpoint comes back at the next look', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
