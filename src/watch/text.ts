@@ -1,4 +1,5 @@
 /** Lines made of inked spans, cut and filled to a terminal's cells before any colour is put in. */
+import { eastAsianWidth } from 'get-east-asian-width';
 import pc from 'picocolors';
 import { printable } from '../system/printable.ts';
 
@@ -14,23 +15,11 @@ export const span = (text: string, ink: Ink = 'plain'): Span => ({ text, ink });
 /** Whatever came from outside this program goes through here. */
 export const outside = (text: string, ink: Ink = 'plain'): Span => ({ text: printable(text), ink });
 
-/** East Asian wide and emoji take two cells, combining marks none (UAX 11, as wcwidth(3) has them). */
+/** East Asian wide and emoji take two cells (UAX 11), combining marks none (wcwidth(3)). */
 export function cells(character: string): number {
   const code = character.codePointAt(0) ?? 0;
   if (code < 0x300) return 1;
-  if (/\p{M}/u.test(character)) return 0;
-  if (
-    (code >= 0x1100 && code <= 0x115f) ||
-    (code >= 0x2e80 && code <= 0xa4cf) ||
-    (code >= 0xac00 && code <= 0xd7a3) ||
-    (code >= 0xf900 && code <= 0xfaff) ||
-    (code >= 0xfe30 && code <= 0xfe6f) ||
-    (code >= 0xff00 && code <= 0xff60) ||
-    (code >= 0xffe0 && code <= 0xffe6) ||
-    (code >= 0x20000 && code <= 0x3fffd)
-  )
-    return 2;
-  return /\p{Emoji_Presentation}/u.test(character) ? 2 : 1;
+  return /\p{M}/u.test(character) ? 0 : eastAsianWidth(code);
 }
 
 export function width(text: string): number {
