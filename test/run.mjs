@@ -1,7 +1,7 @@
 /**
  * The tests, in network, mount and process namespaces of their own: nothing of the host's is seen or changed. Run by
- * root, they are run once more by an ordinary user in a user namespace. Commands and daemons are those of a copy that
- * npm installs first. Arguments are vitest's.
+ * root, those that depend on who runs them are run once more by an ordinary user in a user namespace. Commands and
+ * daemons are those of a copy that npm installs first. Arguments are vitest's.
  *
  * MULTIHOMED_TEST_AS=root|nobody: one of the two alone. MULTIHOMED_TEST_SUMMARY=FILE is given the closing line too.
  * MULTIHOMED_SEED=N: what random tests draw from; otherwise another one at each run, which is printed at its end.
@@ -104,6 +104,16 @@ function seenIn(where) {
   return installed.startsWith(project) ? join(where, relative(project, installed)) : installed;
 }
 
+/**
+ * Where a user namespace can make a difference: privileges, owners of files, namespaces, processes. How the kernel routes
+ * is the same in both.
+ */
+const AS_USER = [
+  ...['native', 'installed'].map((folder) => `test/${folder}/`),
+  ...['apply', 'claim', 'commands', 'down', 'hooks', 'pause', 'run', 'runtime-folder', 'signals', 'status'],
+  ...['takeover', 'up', 'words'],
+].map((name) => (name.includes('/') ? name : `test/kernel/${name}.test.ts`));
+
 const failed = [];
 const missing = [];
 const runs = [];
@@ -130,11 +140,7 @@ try {
   if (root && why === null && as !== 'root') {
     const whyNot = forbidden(asNobody) ?? unreadable();
     const rest = given.filter((each) => !each.startsWith('--coverage'));
-    const args = [
-      '--passWithNoTests',
-      ...(chosen ? [] : ['test/kernel', 'test/native', 'test/installed']),
-      ...rest,
-    ];
+    const args = ['--passWithNoTests', ...(chosen ? [] : AS_USER), ...rest];
     if (whyNot === null) {
       console.log('\nOnce more as an ordinary user, in a user namespace:');
       runs.push(run('user', asNobody, { where: `${STAND}/tree`, node: `${STAND}/node`, args }));
