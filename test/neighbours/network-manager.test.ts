@@ -116,6 +116,13 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     await daemon.reload();
     expect(await stays(() => lab.host.endpoints())).toEqual(its);
     expect(daemon.deeds()).toEqual([]);
+    const { stdout } = await daemon.command('status');
+    expect(stdout).toContain(
+      'NetworkManager makes the endpoints of these uplinks. To leave them to multihomed:',
+    );
+    expect(stdout).toContain(
+      "printf '%s\\n' '[connection]' connection.mptcp-flags=1 >/etc/NetworkManager/conf.d/",
+    );
   });
 
   test('that wants the same flags leaves ours until it lets the interface go', async ({ lab, keep }) => {
