@@ -10,6 +10,7 @@ import { LEAVE_ENDPOINTS } from './contest.ts';
 import { CHANGEABLE, flagNames } from './flags.ts';
 import { hostRuleReason } from './host-rule.ts';
 import type { Memory } from './memory.ts';
+import { tunnelReason, type Tunnel } from './tunnel.ts';
 import type { Candidate, UplinkState, Viable } from './uplink.ts';
 
 export interface Verdict {
@@ -17,6 +18,8 @@ export interface Verdict {
   readonly reason: string;
   /** Routes and policy rules are to stand all the same: without them the kernel could not be asked again. */
   readonly routed?: boolean;
+  /** A full tunnel takes its traffic. */
+  readonly tunnel?: Tunnel;
 }
 
 /** Link, address and default route; what others hold is asked for by `foreignClaim`. */
@@ -28,6 +31,8 @@ export function assess(candidate: Candidate, snapshot: Snapshot): Verdict | Viab
   if (out) return out;
   if (hostRule && !hostRule.leadsHere)
     return { state: 'conflict', reason: hostRuleReason(hostRule, candidate.family, snapshot) };
+  const blocked = blockingTunnel(candidate);
+  if (blocked) return { state: 'conflict', reason: tunnelReason(blocked), tunnel: blocked };
   const found = answer?.default ?? null;
   if (!found && selected.rule.checkRoute)
     return {
@@ -35,6 +40,12 @@ export function assess(candidate: Candidate, snapshot: Snapshot): Verdict | Viab
       reason: `none through ${selected.link.name}: ${answer?.why ?? 'not asked yet'}`,
     };
   return { candidate, default: found };
+}
+
+/** null: none, or the rule goes past it. A refusal is in nobody's way who has a policy rule of the host's own. */
+function blockingTunnel({ tunnel, selected, hostRule }: Candidate): Tunnel | null {
+  if (!tunnel || selected.rule.tunnel === 'bypass') return null;
+  return tunnel.link === null && hostRule ? null : tunnel;
 }
 
 const IFF_UP = 1;

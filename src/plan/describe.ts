@@ -37,7 +37,9 @@ function describe(entry: Entry, fate: Fate, memory: Memory): Uplink {
   return {
     key: `${link.index}/${candidate.address.address}`,
     state: lingers && verdict.state !== 'conflict' ? 'lingering' : verdict.state,
-    reason: lingers ? `${verdict.reason}; ${stays(candidate.family)}` : verdict.reason,
+    reason: lingers
+      ? `${verdict.reason}; ${besideText(endpoint, fate) ?? stays(candidate.family)}`
+      : verdict.reason,
     interface: link.name,
     ifindex: link.index,
     family: candidate.family,
@@ -131,6 +133,19 @@ export function orphans(
         flags: endpoint.flags,
       };
     });
+}
+
+/** null: it does not linger beside a full tunnel. */
+function besideText(endpoint: Endpoint, { beside }: Fate): string | null {
+  const count = beside.get(endpoint);
+  if (count === undefined) return null;
+  const users =
+    count === null
+      ? 'open connections that use it have'
+      : count === 1
+        ? 'the open connection that uses it has'
+        : `the ${count} open connections that use it have`;
+  return `its endpoint stays until ${users} ended, and no connection gets a new subflow meanwhile`;
 }
 
 /** null: it does not linger for open connections. */

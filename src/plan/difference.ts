@@ -171,19 +171,25 @@ export function limitsDifference(
   endpoints: readonly Endpoint[],
   snapshot: Snapshot,
   memory: Memory,
-): { raise: Action | null; putBack: Action | null } {
+  /** No connection is to get a new subflow: a full tunnel is up, and an endpoint beside it is still used. */
+  closed = false,
+): { close: Action | null; raise: Action | null; putBack: Action | null } {
   const raise: { -readonly [K in keyof Limits]?: number } = {};
   const putBack: typeof raise = {};
   for (const limit of LIMITS) {
     const now = snapshot.limits[limit];
-    const goal = goalOf(limit, setting, endpoints, memory);
+    const goal = closed ? 0 : goalOf(limit, setting, endpoints, memory);
     const raised = memory.raised[limit];
     if (raised?.theirs) continue;
     if (goal === null && raised && now === raised.to) putBack[limit] = raised.from;
-    if (goal !== null && now !== goal && (setting !== 'auto' || now < goal)) raise[limit] = goal;
+    if (goal !== null && now !== goal && (closed || setting !== 'auto' || now < goal)) raise[limit] = goal;
   }
+  const set: Action | null = Object.keys(raise).length
+    ? { kind: 'limits set', limits: raise, raised: true }
+    : null;
   return {
-    raise: Object.keys(raise).length ? { kind: 'limits set', limits: raise, raised: true } : null,
+    close: closed ? set : null,
+    raise: closed ? null : set,
     putBack: Object.keys(putBack).length ? { kind: 'limits set', limits: putBack, raised: false } : null,
   };
 }

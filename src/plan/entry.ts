@@ -10,6 +10,7 @@ import { additions } from './difference.ts';
 import { policyRulesFrom, routingOf, samePolicyRule, type Routing } from './routing.ts';
 import { candidates } from './select.ts';
 import { assignTables } from './tables.ts';
+import type { Tunnels } from './tunnel.ts';
 import type { Candidate, Selected, Viable } from './uplink.ts';
 import { verify } from './verify.ts';
 
@@ -29,10 +30,13 @@ export function assessAll(
   memory: Memory,
   selected: readonly Selected[],
   owned: readonly Endpoint[],
+  tunnels: Tunnels,
 ): Entry[] {
   return selected
     .filter(({ rule }) => !rule.ignore)
-    .flatMap((each) => each.rule.families.flatMap((family) => candidates(snapshot, each, family, owned)))
+    .flatMap((each) =>
+      each.rule.families.flatMap((family) => candidates(snapshot, each, family, owned, tunnels[family])),
+    )
     .map((candidate) => {
       const assessed = assess(candidate, snapshot);
       const viable = 'candidate' in assessed ? assessed : null;

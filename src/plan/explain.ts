@@ -16,6 +16,7 @@ import { policyRuleWords } from './rule-words.ts';
 import { spareMetric } from './spare-metric.ts';
 import type { Memory } from './memory.ts';
 import type { Plan } from './plan.ts';
+import { tunnelReason } from './tunnel.ts';
 import type { Uplink } from './uplink.ts';
 
 export interface Step {
@@ -122,6 +123,7 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
       state: stopped(out !== null),
       evidence: out?.reason ?? `${address.address}/${address.prefixLength}, usable`,
     },
+    ...tunnelSteps(entry),
     {
       name: 'default route',
       state: stopped(ruledOut || (!found && checked)),
@@ -135,9 +137,9 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
     },
     {
       name: 'address free',
-      state: stopped(verdict?.state === 'conflict' && !verdict.routed),
+      state: stopped(verdict?.state === 'conflict' && !verdict.routed && !verdict.tunnel),
       evidence:
-        verdict?.state === 'conflict' && !verdict.routed
+        verdict?.state === 'conflict' && !verdict.routed && !verdict.tunnel
           ? verdict.reason
           : 'no other endpoint and no better-ranked uplink has it',
     },
@@ -172,6 +174,18 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
       evidence: endpoint ? `id ${endpoint.id}, ${flagNames(endpoint.flags).join(' ')}` : 'none',
     },
   ];
+}
+
+function tunnelSteps({ candidate, verdict }: Entry): Step[] {
+  const { tunnel } = candidate;
+  if (!tunnel) return [];
+  const why = verdict?.tunnel
+    ? ''
+    : candidate.selected.rule.tunnel === 'bypass'
+      ? '; the rule says "tunnel: bypass"'
+      : '; a policy rule of the host is for this address';
+  const state = verdict?.tunnel ? 'stopped' : 'passed';
+  return [{ name: 'tunnel', state, evidence: `${tunnelReason(tunnel)}${why}` }];
 }
 
 /** What comes behind the first stop was not reached. */
@@ -221,6 +235,8 @@ function advise(
     case 'conflict':
       if (entry && contest(entry, memory) !== null)
         return 'multihomed doctor  looks for the programs that may do it';
+      if (entry?.verdict?.tunnel)
+        return `no connection is to leave beside the tunnel: the path is used again when it is down; "tunnel: bypass" in the rule uses it all the same`;
       if (entry?.candidate.hostRule) return adviseOnHostRule(entry, link, snapshot);
       return entry?.verdict?.routed
         ? `ip${family} rule show  lists what comes before ours; the one named above does no harm under a number above 8689`

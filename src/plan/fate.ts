@@ -4,6 +4,7 @@ import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { endpointFamily } from './endpoint.ts';
 import type { Entry } from './entry.ts';
+import type { Tunnels } from './tunnel.ts';
 import { countCut } from './withdraw.ts';
 
 export interface Fate {
@@ -11,26 +12,41 @@ export interface Fate {
   readonly lingering: Endpoint[];
   /** Of lingering ones that the user took away: how many connections their removal would cut. */
   readonly cut: ReadonlyMap<Endpoint, number>;
+  /** Of those beside a full tunnel: how many connections that began outside of it use them; null: not known. */
+  readonly beside: ReadonlyMap<Endpoint, number | null>;
+}
+
+interface Question {
+  readonly entries: readonly Entry[];
+  readonly owned: readonly Endpoint[];
+  /** Families that have an active uplink. */
+  readonly active: ReadonlySet<Family>;
+  /** Endpoints that the user took away. */
+  readonly leaving: readonly Endpoint[];
+  readonly tunnels: Tunnels;
+  readonly snapshot: Pick<Snapshot, 'connections' | 'addresses'>;
 }
 
 /**
  * An endpoint that no uplink holds goes at once if its family has another active one, and stays otherwise: its removal
  * would close the last subflow, and the kernel gives a connection without one up after net.mptcp.close_timeout.
- * One that the user took away (`leaving`) is removed as soon as that cuts no connection.
+ * One that the user took away (`leaving`) is removed as soon as that cuts no connection; one beside a full tunnel as soon
+ * as no connection that began outside of the tunnel uses it.
  */
-export function decideFate(
-  entries: readonly Entry[],
-  owned: readonly Endpoint[],
-  active: ReadonlySet<Family>,
-  leaving: readonly Endpoint[],
-  connections: Snapshot['connections'],
-): Fate {
+export function decideFate(question: Question): Fate {
+  const { entries, owned, active, leaving, tunnels, snapshot } = question;
+  const { connections } = snapshot;
   const deletions: Endpoint[] = [];
   const lingering: Endpoint[] = [];
+  const beside = new Map<Endpoint, number | null>();
+  const working = owned.filter((each) => holderOf(each, entries)?.verdict?.tunnel);
   for (const endpoint of owned) {
     if (connections && leaving.includes(endpoint)) continue;
-    const holder = entries.find((entry) => entry.endpoint === endpoint);
+    const holder = holderOf(endpoint, entries);
     if (holder?.verdict?.state === 'active' || holder?.verdict?.state === 'verified') continue;
+    const family = endpointFamily(endpoint);
+    const users = isInside(endpoint, entries, tunnels) ? countUsers(endpoint, question) : null;
+    const others = working.some((each) => each !== endpoint && endpointFamily(each) === family);
     const moved = entries.some(
       (entry) =>
         entry !== holder &&
@@ -38,8 +54,11 @@ export function decideFate(
         entry.verdict?.state === 'verified' &&
         entry.candidate.address.address === endpoint.address,
     );
-    if (moved) deletions.push(endpoint);
-    else if (!active.has(endpointFamily(endpoint)) || hasSuccessor(endpoint, holder, entries))
+    if (moved || users === 0) deletions.push(endpoint);
+    else if (holder?.verdict?.tunnel) {
+      lingering.push(endpoint);
+      beside.set(endpoint, users);
+    } else if (!(active.has(family) || others) || hasSuccessor(endpoint, holder, entries))
       lingering.push(endpoint);
     else deletions.push(endpoint);
   }
@@ -54,7 +73,32 @@ export function decideFate(
       cut.set(endpoint, count);
     }
   }
-  return { deletions, lingering, cut };
+  return { deletions, lingering, cut, beside };
+}
+
+const holderOf = (endpoint: Endpoint, entries: readonly Entry[]): Entry | undefined =>
+  entries.find((entry) => entry.endpoint === endpoint);
+
+/** A full tunnel takes what its address would send, unless the rule of its uplink goes past it. */
+export function isInside(endpoint: Endpoint, entries: readonly Entry[], tunnels: Tunnels): boolean {
+  const tunnel = tunnels[endpointFamily(endpoint)];
+  if (!tunnel) return false;
+  const candidate = holderOf(endpoint, entries)?.candidate;
+  if (candidate?.selected.rule.tunnel === 'bypass') return false;
+  return tunnel.link !== null || !candidate?.hostRule;
+}
+
+/** Connections with a subflow from its address, but for those that began inside the tunnel; null: not known. */
+function countUsers(endpoint: Endpoint, { snapshot, tunnels }: Question): number | null {
+  const { connections, addresses } = snapshot;
+  if (!connections) return null;
+  const link = tunnels[endpointFamily(endpoint)]?.link;
+  const inner = new Set(
+    addresses.filter(({ ifindex }) => ifindex === link?.index).map(({ address }) => address),
+  );
+  return connections.filter(
+    (locals) => locals.includes(endpoint.address) && !locals.some((local) => inner.has(local)),
+  ).length;
 }
 
 /** Its address still works, and another of the same interface is on the way to take its place: new first, then old. */

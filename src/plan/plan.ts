@@ -12,11 +12,12 @@ import { describeAll, orphans, withoutAddress } from './describe.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
 import { standing } from './endpoint.ts';
 import { assessAll, claimAddresses, claimTables, rank, route, verifyEntry, type Entry } from './entry.ts';
-import { decideFate } from './fate.ts';
+import { decideFate, isInside } from './fate.ts';
 import { bridgeGaps, gapEnd } from './gap.ts';
 import { waysOf } from './linger.ts';
 import type { Memory } from './memory.ts';
 import { select } from './select.ts';
+import { tunnelsOf } from './tunnel.ts';
 import { grantSlots } from './slots.ts';
 import type { Selected, Uplink } from './uplink.ts';
 import { withdrawn } from './withdraw.ts';
@@ -37,7 +38,8 @@ export function plan(given: Snapshot, configuration: Configuration, memory: Memo
   const snapshot = bridgeGaps(given, memory);
   const selected = select(snapshot, configuration.rules);
   const owned = standing(snapshot, memory);
-  const entries = route(rank(assessAll(snapshot, memory, selected, owned)), snapshot);
+  const tunnels = tunnelsOf(snapshot, selected);
+  const entries = route(rank(assessAll(snapshot, memory, selected, owned, tunnels)), snapshot);
   claimAddresses(entries);
   claimTables(entries);
   for (const entry of entries) verifyEntry(entry, snapshot, memory, foresee);
@@ -47,10 +49,15 @@ export function plan(given: Snapshot, configuration: Configuration, memory: Memo
       .map((entry) => entry.candidate.family),
   );
   const leaving = withdrawn(owned, snapshot, configuration.rules);
-  const fate = decideFate(entries, owned, active, leaving, snapshot.connections);
+  const fate = decideFate({ entries, owned, active, leaving, tunnels, snapshot });
   const endpointAdds = grantSlots(entries, snapshot, memory, owned, fate);
   const wanted = entries.flatMap((entry) => (entry.routing && isWanted(entry) ? [entry.routing] : []));
-  const ways = waysOf(fate.lingering, entries, snapshot);
+  const inside = (endpoint: Endpoint): boolean => isInside(endpoint, entries, tunnels);
+  const ways = waysOf(
+    fate.lingering.filter((each) => !inside(each)),
+    entries,
+    snapshot,
+  );
   const routing = routingDifference([...wanted, ...ways.followed], ways.kept, snapshot);
   const remaining = owned.filter((each) => !fate.deletions.includes(each));
   const limits = limitsDifference(
@@ -63,8 +70,10 @@ export function plan(given: Snapshot, configuration: Configuration, memory: Memo
     ],
     snapshot,
     memory,
+    remaining.some(inside),
   );
   const actions: Action[] = [
+    ...(limits.close ? [limits.close] : []),
     ...fate.deletions.map((endpoint) => deletion(endpoint, snapshot)),
     ...routing.removals,
     ...(limits.putBack ? [limits.putBack] : []),

@@ -10,6 +10,7 @@ import {
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
 import { RTPROT_MULTIHOMED, type DefaultRoute, type Snapshot } from '../snapshot/snapshot.ts';
 import { passedRules } from './passed-rules.ts';
+import type { Tunnel } from './tunnel.ts';
 import { hasTwin } from './twins.ts';
 import type { Candidate } from './uplink.ts';
 
@@ -26,7 +27,7 @@ export const PRIORITY = 8684;
 
 /** An address, the table that it is to have, and what the kernel answers of it. */
 export type Source = Pick<Candidate, 'family' | 'address' | 'table' | 'answer'> &
-  Partial<Pick<Candidate, 'hostRule'>>;
+  Partial<Pick<Candidate, 'hostRule' | 'tunnel'>>;
 
 interface Led {
   readonly candidate: Source;
@@ -107,13 +108,45 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     rule(PRIORITY_TWIN + shift, RT_TABLE_MAIN, address.prefixLength),
     rule(PRIORITY_SUBNET + shift, table!, 0),
   ];
-  return [
+  const passing = passingOf(candidate.tunnel ?? null);
+  const own = [
     ...first,
     ...(hasTwin(address, snapshot.addresses) ? twin : []),
-    ...[...tables, RT_TABLE_MAIN].map((each) => rule(PRIORITY_SPECIFIC + shift, each, 0)),
+    ...[...new Set([...tables, ...passing.tables, RT_TABLE_MAIN])].map((each) =>
+      rule(PRIORITY_SPECIFIC + shift, each, passing.longest.get(each) ?? 0),
+    ),
     rule(PRIORITY, table!, null),
   ];
+  const start = own[0]!.priority;
+  if (passing.before === null || passing.before >= start) return own;
+  return [{ ...rule(passing.before, 0, null), action: FR_ACT_GOTO, goto: start }, ...own];
 }
+
+/** Longest prefix of a tunnel's routes that still take all traffic: half of IPv4, an eighth of IPv6. */
+const MOST_SPLIT = 4;
+
+/** How to go past a full tunnel. */
+function passingOf(tunnel: Tunnel | null): {
+  /** Where a rule sends the address's packets on to ours; null: the tunnel's rule is behind ours. */
+  readonly before: number | null;
+  /** Table of the tunnel, for what is more specific there. */
+  readonly tables: readonly number[];
+  /** By table: prefix lengths that are the tunnel's own. */
+  readonly longest: ReadonlyMap<number, number>;
+} {
+  if (!tunnel || tunnel.prefixLength > MOST_SPLIT)
+    return { before: beforeRule(tunnel), tables: [], longest: new Map() };
+  return {
+    before: beforeRule(tunnel),
+    tables: tunnel.link && tunnel.table ? [tunnel.table] : [],
+    longest: new Map([[tunnel.table, tunnel.prefixLength]]),
+  };
+}
+
+const beforeRule = (tunnel: Tunnel | null): number | null =>
+  tunnel?.rule && tunnel.rule.priority > 0 && tunnel.rule.priority <= PRIORITY
+    ? tunnel.rule.priority - 1
+    : null;
 
 export const sameDestination = (own: Route, wanted: NewRoute): boolean =>
   own.family === wanted.family &&

@@ -16,6 +16,7 @@ import type { Rule } from '../rules/rule.ts';
 import { answerKey, type Answer, type Base, type Question, type Snapshot } from '../snapshot/snapshot.ts';
 import { hostRuleFor } from './host-rule.ts';
 import { leftOut } from './linger.ts';
+import type { Tunnel } from './tunnel.ts';
 import type { Candidate, Selected } from './uplink.ts';
 
 /** An interface's own table: this plus its index. */
@@ -106,6 +107,7 @@ export function candidates(
   selected: Selected,
   family: Family,
   owned: readonly Endpoint[],
+  tunnel: Tunnel | null,
 ): Candidate[] {
   const { rule, link } = selected;
   const addresses = addressesOf(snapshot, selected, family);
@@ -132,7 +134,7 @@ export function candidates(
     const hostRule = answer && hostRuleFor(answer.host, link.index);
     const own = isLinkLocal(address.address) ? null : tableOf(rule, link.index);
     const table = hostRule?.leadsHere ? hostRule.table : own;
-    return { selected, family, address, table, hostRule, answer, out: reason };
+    return { selected, family, address, table, hostRule, answer, tunnel, out: reason };
   });
 }
 

@@ -5,6 +5,7 @@ import type { Address } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { HostRule } from './host-rule.ts';
+import type { Tunnel } from './tunnel.ts';
 import type { Answer, DefaultRoute } from '../snapshot/snapshot.ts';
 
 export const UPLINK_STATES = [
@@ -70,6 +71,8 @@ export interface Candidate {
   /** The administrator's policy rule for it, if there is one. */
   readonly hostRule: HostRule | null;
   readonly answer: Answer | null;
+  /** What takes all traffic of its family past the uplinks; null: nothing. */
+  readonly tunnel: Tunnel | null;
   /** Why it does not serve; null: it does. */
   readonly out: { readonly state: 'ignored' | 'tentative' | 'failed'; readonly reason: string } | null;
 }

@@ -4,7 +4,8 @@ import type { Rule } from '../rules/rule.ts';
 import type { Base, Snapshot } from '../snapshot/snapshot.ts';
 import { endpointFamily, standing } from './endpoint.ts';
 import type { Memory } from './memory.ts';
-import { selectLink } from './select.ts';
+import { select, selectLink } from './select.ts';
+import { tunnelsOf } from './tunnel.ts';
 
 /** Of `owned`. One whose link is gone lost its path: which rule would select it is not known. */
 export function withdrawn(owned: readonly Endpoint[], base: Base, rules: readonly Rule[]): Endpoint[] {
@@ -17,8 +18,15 @@ export function withdrawn(owned: readonly Endpoint[], base: Base, rules: readonl
 }
 
 /** Whether the plan needs to know which connections are open. */
-export const needsConnections = (snapshot: Snapshot, rules: readonly Rule[], memory: Memory): boolean =>
-  withdrawn(standing(snapshot, memory), snapshot, rules).length > 0;
+export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], memory: Memory): boolean {
+  const owned = standing(snapshot, memory);
+  if (owned.length === 0) return false;
+  const tunnels = tunnelsOf(snapshot, select(snapshot, rules));
+  return (
+    owned.some((endpoint) => tunnels[endpointFamily(endpoint)]) ||
+    withdrawn(owned, snapshot, rules).length > 0
+  );
+}
 
 /** How many connections have no subflow from another address. `connections`: as in the snapshot. */
 export const countCut = (

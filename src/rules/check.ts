@@ -38,6 +38,7 @@ export function toRule(glob: string, shape: Partial<RuleShape>, origin: Origin):
     driver: shape.driver ?? null,
     table: shape.table === undefined || shape.table === 'auto' ? null : shape.table,
     linkLocal: shape['link-local'] ?? false,
+    tunnel: shape.tunnel ?? 'respect',
   };
 }
 

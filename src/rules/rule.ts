@@ -39,6 +39,8 @@ export interface Rule {
   /** Table number; null: the interface's own. */
   readonly table: number | null;
   readonly linkLocal: boolean;
+  /** `respect`: no endpoint while a full tunnel takes the traffic; `bypass`: go past it. */
+  readonly tunnel: 'respect' | 'bypass';
 }
 
 /** `auto` raises what is needed, `leave` never touches; numbers are set as they are. */

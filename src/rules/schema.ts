@@ -104,6 +104,9 @@ const ruleSchema = z.strictObject(
       .describe('The routing table; auto: one of the interface’s own')
       .optional(),
     'link-local': flag.describe('true: link-local addresses too; for one interface by its name').optional(),
+    tunnel: choice(['respect', 'bypass'])
+      .describe('respect: no endpoint while a VPN takes all traffic; bypass: go past it')
+      .optional(),
   },
   { error: 'flags, a list of flags, or a map with "flags"' },
 );

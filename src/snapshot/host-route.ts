@@ -75,6 +75,8 @@ export function throughLink(
   return hop ? { found: { route: found.route, hop }, rule: found.rule } : null;
 }
 
+const UNSPECIFIED: Readonly<Record<Family, string>> = { ipv4: '0.0.0.0', ipv6: '::' };
+
 /** Reads the tables that a rule leads to, each once. */
 export class HostRoutes {
   readonly #requester: Requester;
@@ -100,6 +102,16 @@ export class HostRoutes {
     for (;;) {
       const found = hostRoute(family, source, this.#rules[family], this.tables[family], this.#groupOf);
       if (found.kind !== 'unread' || !this.#isNeeded(found.rule, family)) return found;
+      await this.#read(family, found.rule.table);
+    }
+  }
+
+  /** The same of a packet that has no source yet, to one destination; of kind `unread`: main decides. */
+  async unbound(family: Family, destination: string): Promise<PolicyRoute> {
+    for (;;) {
+      const packet = { family, source: UNSPECIFIED[family], destination };
+      const found = policyRoute(packet, this.#rules[family], this.tables[family], this.#groupOf);
+      if (found.kind !== 'unread' || found.rule.table === RT_TABLE_MAIN) return found;
       await this.#read(family, found.rule.table);
     }
   }

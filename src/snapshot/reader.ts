@@ -2,7 +2,7 @@
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
-import type { Family } from '../netlink/ip.ts';
+import { addressFamily, mappedOf, type Family } from '../netlink/ip.ts';
 import { dumpEndpoints } from '../netlink/mptcp/endpoint.ts';
 import { getLimits } from '../netlink/mptcp/limits.ts';
 import { dumpAddresses } from '../netlink/route/address.ts';
@@ -13,6 +13,7 @@ import { dumpRoutes, isReservedTable, type Route } from '../netlink/route/route.
 import { systemClock, type Clock } from '../system/clock.ts';
 import { bestDefault, findDefault, findSourceDefault, mayHaveBetter, preferredSource } from './default.ts';
 import { readDriver } from './driver.ts';
+import { findEgress, isTunnel, readTunnelRoutes, type Egress } from './egress.ts';
 import { inLastTick } from './expiry.ts';
 import { HostRoutes, isForSource, throughLink } from './host-route.ts';
 import { isOnLink } from './neighbour.ts';
@@ -78,12 +79,14 @@ export class SnapshotReader {
       base.policyRules,
       (ifindex) => base.links.get(ifindex)?.group ?? 0,
     );
-    const [ownRoutes, answers] = await Promise.all([
+    const [ownRoutes, answers, outward] = await Promise.all([
       answersStale ? this.#readOwnRoutes(base, questions, last) : last.ownRoutes,
       answersStale ? this.#ask(hosts, questions, last, answeredAt) : last.answers,
+      answersStale ? this.#readOutward(hosts, base, questions) : last,
     ]);
     const tables = answersStale ? hosts.tables : last.tables;
-    this.#last = { ...base, ownRoutes, answers, tables, answeredAt };
+    const { egress, tunnelRoutes } = outward;
+    this.#last = { ...base, ownRoutes, answers, tables, egress, tunnelRoutes, answeredAt };
     return this.#last;
   }
 
@@ -147,6 +150,31 @@ export class SnapshotReader {
       FAMILIES.map((family) => dumpRoutes(route, { family, table, ...own })),
     );
     return (await Promise.all(dumps)).flat();
+  }
+
+  async #readOutward(
+    hosts: HostRoutes,
+    { links, endpoints }: Base,
+    questions: readonly Question[],
+  ): Promise<Pick<Snapshot, 'egress' | 'tunnelRoutes'>> {
+    const { route } = this.#options;
+    const families = FAMILIES.filter(
+      (family) =>
+        questions.some((question) => question.family === family) ||
+        endpoints.some(({ address }) => addressFamily(mappedOf(address)) === family),
+    );
+    const uplinks = new Set(questions.map(({ ifindex }) => ifindex));
+    const tunnels = [...links.values()].filter(
+      (link) => link.usable && isTunnel(link) && !uplinks.has(link.index),
+    );
+    const ask = (family: Family): Promise<Egress | null> | null =>
+      families.includes(family) ? findEgress(route, family, hosts) : null;
+    const [ipv4, ipv6, tunnelRoutes] = await Promise.all([
+      ask('ipv4'),
+      ask('ipv6'),
+      readTunnelRoutes(route, families, tunnels),
+    ]);
+    return { egress: { ipv4, ipv6 }, tunnelRoutes };
   }
 
   async #ask(

@@ -7,6 +7,7 @@ import type { Address } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
 import type { Hop, Route } from '../netlink/route/route.ts';
+import type { Egress } from './egress.ts';
 import type { PolicyRoute, Tables } from './policy-route.ts';
 
 /** Parts that are read one by one; an event makes some of them stale. */
@@ -83,6 +84,10 @@ export interface Snapshot extends Base {
   readonly answers: ReadonlyMap<string, Answer>;
   /** Routes of other programs in the tables that their policy rules lead to, as far as these were read. */
   readonly tables: Readonly<Record<Family, Tables>>;
+  /** Where packets go that neither their source nor a mark sets apart; null: nowhere, or not asked. */
+  readonly egress: Readonly<Record<Family, Egress | null>>;
+  /** Routes other than defaults by tunnels that are no uplinks, in any table. */
+  readonly tunnelRoutes: readonly Route[];
   /** Of each open MPTCP connection the local addresses of its subflows; absent where nothing depends on them. */
   readonly connections?: readonly (readonly string[])[];
   /** When the answers were asked for, no later: milliseconds by the reader's clock. Times that are left count from here. */

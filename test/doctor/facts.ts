@@ -104,6 +104,8 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
     ownRoutes: [],
     answeredAt: 0,
     tables: { ipv4: new Map(), ipv6: new Map() },
+    egress: { ipv4: null, ipv6: null },
+    tunnelRoutes: [],
     answers: new Map(
       indices.map((index) => {
         const route = defaultRoute(index);

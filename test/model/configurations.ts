@@ -16,6 +16,7 @@ export function rule(glob: string, words: Partial<Rule> = {}): Rule {
     driver: null,
     table: null,
     linkLocal: false,
+    tunnel: 'respect',
     ...words,
   };
 }

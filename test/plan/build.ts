@@ -139,6 +139,8 @@ export class Host {
       limits,
       answers,
       tables,
+      egress: { ipv4: null, ipv6: null },
+      tunnelRoutes: [],
       answeredAt: this.now,
       connections,
       ...copies,

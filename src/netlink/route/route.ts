@@ -231,6 +231,8 @@ export async function dumpRoutes(
     defaultsOnly?: boolean;
     /** Without those for a type of service. */
     anyService?: boolean;
+    /** The first so many alone; the kernel has no such filter. */
+    most?: number;
   },
 ): Promise<Route[]> {
   const writer = new Writer()
@@ -242,12 +244,14 @@ export async function dumpRoutes(
   if (filter.table !== undefined) writer.attributeU32(RTA_TABLE, filter.table);
   if (filter.ifindex !== undefined) writer.attributeU32(RTA_OIF, filter.ifindex);
   const where = filter.table === undefined ? '' : ` table ${filter.table}`;
+  let left = filter.most ?? Infinity;
   try {
     const messages = await requester.dump({
       operation: `route show${where}`,
       type: RTM_GETROUTE,
       payload: writer.done(),
       ...(filter.defaultsOnly ? { keep: isDefault } : filter.anyService ? { keep: isForAll } : {}),
+      ...(filter.most === undefined ? {} : { keep: () => left-- > 0 }),
     });
     return (
       messages

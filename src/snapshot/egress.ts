@@ -1,0 +1,98 @@
+/** Where packets go that neither their source nor a mark sets apart, and what tunnels lead beside that. */
+import type { Requester } from '../netlink/connection.ts';
+import type { Family } from '../netlink/ip.ts';
+import { askFib } from '../netlink/route/fib.ts';
+import type { Link } from '../netlink/route/link.ts';
+import type { PolicyRule } from '../netlink/route/policy-rule.ts';
+import { dumpRoutes, RTN_UNICAST, RT_TABLE_MAIN, type Route } from '../netlink/route/route.ts';
+import type { HostRoutes } from './host-route.ts';
+import type { RefusalCode } from './policy-route.ts';
+import { RTPROT_MULTIHOMED } from './snapshot.ts';
+
+export type Egress =
+  | {
+      readonly kind: 'route';
+      /** Of every hop. */
+      readonly ifindexes: readonly number[];
+      readonly table: number;
+      /** Of the route: 1 for a split default (0/1 and 128/1). */
+      readonly prefixLength: number;
+      /** The policy rule that leads into the table; null: main's, or one that asks for more than addresses. */
+      readonly rule: PolicyRule | null;
+    }
+  /** A policy rule of the host lets no packet out, as a VPN's that blocks what it does not carry. */
+  | { readonly kind: 'refused'; readonly rule: PolicyRule; readonly code: RefusalCode };
+
+/**
+ * Public addresses that whatever takes all traffic must take, so that one answer tells: AS112 (RFC 7535), which no filter
+ * of bogons has and no list of private networks leaves out; then one for documentation, by which a route for the first
+ * alone is told from one for all. The IPv6 ones lie in the 2000::/3 of a split default.
+ */
+const PUBLIC: Readonly<Record<Family, readonly [string, string]>> = {
+  ipv4: ['192.31.196.1', '203.0.113.1'],
+  ipv6: ['2001:4:112::1', '2001:db8::1'],
+};
+
+/** null: nowhere, or by routes for some destinations. */
+export async function findEgress(
+  requester: Requester,
+  family: Family,
+  hosts: HostRoutes,
+): Promise<Egress | null> {
+  const [first, second] = PUBLIC[family];
+  const answer = await askFib(requester, { family, destination: first });
+  if (!('route' in answer)) {
+    const found = await hosts.unbound(family, first);
+    if (found.kind !== 'refused' || found.rule.table === RT_TABLE_MAIN) return null;
+    return (found.route?.prefixLength ?? 0) === 0
+      ? { kind: 'refused', rule: found.rule, code: found.code }
+      : null;
+  }
+  const { route } = answer;
+  if (route.type !== RTN_UNICAST) return null;
+  let { prefixLength } = route;
+  if (prefixLength > 0) {
+    const other = await askFib(requester, { family, destination: second });
+    if ('route' in other) {
+      if (!other.route.hops.every(({ ifindex }) => route.hops.some((hop) => hop.ifindex === ifindex)))
+        return null;
+      prefixLength = Math.min(prefixLength, other.route.prefixLength);
+    }
+  }
+  const found = route.table === RT_TABLE_MAIN ? null : await hosts.unbound(family, first);
+  return {
+    kind: 'route',
+    ifindexes: route.hops.map(({ ifindex }) => ifindex),
+    table: route.table,
+    prefixLength,
+    rule: found?.kind === 'route' ? found.rule : null,
+  };
+}
+
+/** IFLA_INFO_KIND of links whose packets leave inside others. */
+const TUNNELS = new Set([
+  ...['wireguard', 'amneziawg', 'tun', 'ovpn', 'ovpn-dco', 'gre', 'gretap', 'ip6gre', 'ip6gretap', 'erspan'],
+  ...['ip6erspan', 'ipip', 'ip6tnl', 'sit', 'vti', 'vti6', 'xfrm'],
+]);
+
+export const isTunnel = ({ kind }: Pick<Link, 'kind'>): boolean => kind !== null && TUNNELS.has(kind);
+
+/** More than VPNs have; one of a router with a full table is not read to its end. */
+const MOST_ROUTES = 4096;
+
+/** Routes other than defaults by these links, whatever their table. */
+export async function readTunnelRoutes(
+  requester: Requester,
+  families: readonly Family[],
+  links: readonly Link[],
+): Promise<readonly Route[]> {
+  const dumps = links.flatMap(({ index }) =>
+    families.map((family) => dumpRoutes(requester, { family, ifindex: index, most: MOST_ROUTES })),
+  );
+  return (await Promise.all(dumps))
+    .flat()
+    .filter(
+      ({ type, prefixLength, protocol }) =>
+        type === RTN_UNICAST && prefixLength > 0 && protocol !== RTPROT_MULTIHOMED,
+    );
+}
