@@ -8,6 +8,7 @@ import {
   type PolicyRule,
 } from '../netlink/route/policy-rule.ts';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
+import type { Tables } from '../snapshot/policy-route.ts';
 import { RTPROT_MULTIHOMED, type DefaultRoute, type Snapshot } from '../snapshot/snapshot.ts';
 import { passedRules } from './passed-rules.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -108,7 +109,7 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     rule(PRIORITY_TWIN + shift, RT_TABLE_MAIN, address.prefixLength),
     rule(PRIORITY_SUBNET + shift, table!, 0),
   ];
-  const passing = passingOf(candidate.tunnel ?? null);
+  const passing = passingOf(candidate.tunnel ?? null, snapshot.tables[family]);
   const own = [
     ...first,
     ...(hasTwin(address, snapshot.addresses) ? twin : []),
@@ -125,8 +126,14 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
 /** Longest prefix of a tunnel's routes that still take all traffic: half of IPv4, an eighth of IPv6. */
 const MOST_SPLIT = 4;
 
-/** How to go past a full tunnel. */
-function passingOf(tunnel: Tunnel | null): {
+/**
+ * How to go past a full tunnel. A table that has nothing but a default is not named in a rule: wg-quick(8) deletes all
+ * that do, as many times as there are.
+ */
+function passingOf(
+  tunnel: Tunnel | null,
+  known: Tables,
+): {
   /** Where a rule sends the address's packets on to ours; null: the tunnel's rule is behind ours. */
   readonly before: number | null;
   /** Table of the tunnel, for what is more specific there. */
@@ -138,7 +145,9 @@ function passingOf(tunnel: Tunnel | null): {
     return { before: beforeRule(tunnel), tables: [], longest: new Map() };
   return {
     before: beforeRule(tunnel),
-    tables: tunnel.link && tunnel.table ? [tunnel.table] : [],
+    tables: (known.get(tunnel.table) ?? []).some((route) => route.prefixLength > tunnel.prefixLength)
+      ? [tunnel.table]
+      : [],
     longest: new Map([[tunnel.table, tunnel.prefixLength]]),
   };
 }

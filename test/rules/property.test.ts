@@ -111,6 +111,7 @@ const rule = fc
         'per-interface': fc.oneof(fc.integer({ min: 1, max: 255 }), fc.constant('all')),
         routing: fc.constantFrom('policy', 'main'),
         'check-route': fc.boolean(),
+        tunnel: fc.constantFrom('respect', 'bypass'),
         driver: fc.constantFrom('cdc_*', 'a|b', '[!x]?'),
         table: fc.oneof(fc.integer({ min: 256, max: 2 ** 32 - 1 }), fc.constant('auto')),
       },
@@ -157,6 +158,7 @@ describe('property: any valid configuration', () => {
             perInterface: all ? Infinity : (given['per-interface'] ?? 1),
             routing: given.routing ?? 'policy',
             checkRoute: given['check-route'] ?? true,
+            tunnel: given.tunnel ?? 'respect',
             driver: given.driver ?? null,
             table: typeof given.table === 'number' ? given.table : null,
           });

@@ -24,6 +24,7 @@ const DEFAULTS = {
   perInterface: 1,
   routing: 'policy',
   checkRoute: true,
+  tunnel: 'respect',
   driver: null,
   table: null,
   linkLocal: false,
@@ -60,6 +61,7 @@ describe('a rule', () => {
     ['{flags: subflow, table: auto}', {}],
     ['{flags: subflow, table: 4294967295}', { table: 4294967295 }],
     ['{flags: subflow, link-local: true}', { linkLocal: true }],
+    ['{flags: subflow, tunnel: bypass}', { tunnel: 'bypass' }],
   ])('%s', (value, expected) => expect(rule(value)).toEqual({ ...DEFAULTS, ...expected }));
 
   test('globs that YAML takes for something else stay as they were written, in their order', () => {

@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { mptcpSocket } from '../../src/system/addon.ts';
 import type { Netns, Version } from './netns.ts';
 
-const PORT = 7684;
+export const PORT = 7684;
 
 export class Connections {
   readonly #host: Netns;
@@ -73,6 +73,12 @@ export class Connections {
       .sort();
   }
 
+  /** All that are open, on both sides. */
+  async closeAll(): Promise<void> {
+    for (const socket of this.#sockets.splice(0)) socket.destroy();
+    await expect.poll(() => this.subflows()).toEqual([]);
+  }
+
   async end(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     if (!this.#server) return;
@@ -94,6 +100,10 @@ export class Connection {
 
   get open(): boolean {
     return !this.#socket.destroyed && this.#socket.readyState === 'open';
+  }
+
+  close(): void {
+    this.#socket.destroy();
   }
 
   send(word: string): void {

@@ -9,6 +9,7 @@ import { Daemon, finished, MAIN, type DaemonOptions, type Finished } from './dae
 import { Modem } from './modem.ts';
 import { Monitor } from './monitor.ts';
 import { Netns } from './netns.ts';
+import { PacketCounter, Tunnel } from './tunnel.ts';
 
 let count = 0;
 
@@ -46,6 +47,17 @@ export class Lab {
   /** A modem stand-in: POINTOPOINT and NOARP, with a carrier. */
   modem(device: string): Promise<Modem> {
     return Modem.plug(this.host, device).then((modem) => this.#keep(modem));
+  }
+
+  /** Up and with addresses; its packets carry the mark. */
+  tunnel(device: string, mark = 0): Promise<Tunnel> {
+    return Tunnel.open(this.host, this.provider, device, mark).then((tunnel) => this.#keep(tunnel));
+  }
+
+  /** Of TCP packets to or from a port on the provider's ends of these cables. */
+  counter(port: number, cables: readonly Cable[]): Promise<PacketCounter> {
+    const devices = cables.map(({ far }) => far);
+    return PacketCounter.start(this.provider, port, devices).then((counter) => this.#keep(counter));
   }
 
   /** Started and through its first pass. `rules` as in the configuration, or the whole of it as text. */
