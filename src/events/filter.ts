@@ -1,7 +1,7 @@
 /**
  * A classic BPF program (linux/filter.h) on the event socket, so that a router with a full table, or a network with a
  * thousand neighbours, does not wake the daemon at each update. Of routes those pass that lead to a default, are ours, or
- * lead straight to a link, as an address's own subnet does; of neighbours those of IPv6 that are found dead.
+ * lead straight to a link, as an address's own subnet does, or that no routing daemon made; of neighbours those of IPv6 that are found dead.
  */
 import { endianness } from 'node:os';
 import { AF_INET6 } from '../netlink/ip.ts';
@@ -16,6 +16,10 @@ import {
   RT_TABLE_LOCAL,
 } from '../netlink/route/route.ts';
 import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
+
+/** rtm_protocol of `ip route add`, and of what an administrator or a manager configured (linux/rtnetlink.h). */
+const RTPROT_BOOT = 3;
+const RTPROT_STATIC = 4;
 
 const BPF_LD_IMM = 0x00;
 const BPF_LDX_IMM = 0x01;
@@ -64,6 +68,9 @@ export function eventFilter(): Uint8Array {
     [BPF_JEQ, 'pass', null, 1],
     [BPF_LDB_ABS, null, null, RTM_PROTOCOL],
     [BPF_JEQ, 'pass', null, RTPROT_MULTIHOMED],
+    // What a VPN's client adds through its gateway, which routing daemons do under numbers of their own.
+    [BPF_JEQ, 'pass', null, RTPROT_BOOT],
+    [BPF_JEQ, 'pass', null, RTPROT_STATIC],
     [BPF_LDB_ABS, null, null, RTM_TABLE],
     [BPF_JEQ, 'drop', null, RT_TABLE_LOCAL],
     ...[RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID].flatMap(without),

@@ -2,7 +2,7 @@
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import { asPolicyRule, type NewPolicyRule } from '../netlink/route/policy-rule.ts';
-import type { NewRoute } from '../netlink/route/route.ts';
+import { RTN_BROADCAST, type NewRoute } from '../netlink/route/route.ts';
 import { flagNames } from './flags.ts';
 import { policyRuleWords } from './rule-words.ts';
 
@@ -69,11 +69,13 @@ function routeText(route: NewRoute, device: string): string {
   const destination = route.destination === null ? 'default' : `${route.destination}/${route.prefixLength}`;
   const gateway = hop.gateway ? ` via ${hop.gateway}` : '';
   const family = route.family === 'ipv6' && route.destination === null ? ' -6' : '';
-  return `${destination}${gateway} dev ${device} table ${route.table}${hop.onlink ? ' onlink' : ''}${family}`;
+  const type = route.type === RTN_BROADCAST ? 'broadcast ' : '';
+  return `${type}${destination}${gateway} dev ${device} table ${route.table}${hop.onlink ? ' onlink' : ''}${family}`;
 }
 
 function policyRuleText(rule: NewPolicyRule): string {
-  if (rule.goto !== undefined) return `${policyRuleWords(asPolicyRule(rule))} priority ${rule.priority}`;
+  if (rule.goto !== undefined || rule.selectors)
+    return `${policyRuleWords(asPolicyRule(rule))} priority ${rule.priority}`;
   const table = { 254: 'main', 255: 'local' }[rule.table] ?? `${rule.table}`;
   const suppress =
     rule.suppressPrefixLength === null ? '' : ` suppress_prefixlength ${rule.suppressPrefixLength}`;

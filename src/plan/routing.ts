@@ -7,9 +7,16 @@ import {
   type NewPolicyRule,
   type PolicyRule,
 } from '../netlink/route/policy-rule.ts';
-import { RT_TABLE_LOCAL, RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
+import {
+  RTN_UNICAST,
+  RT_TABLE_LOCAL,
+  RT_TABLE_MAIN,
+  type NewRoute,
+  type Route,
+} from '../netlink/route/route.ts';
 import type { Tables } from '../snapshot/policy-route.ts';
 import { RTPROT_MULTIHOMED, type DefaultRoute, type Snapshot } from '../snapshot/snapshot.ts';
+import { guardOf } from './guard.ts';
 import { passedRules } from './passed-rules.ts';
 import type { Tunnel } from './tunnel.ts';
 import { hasTwin } from './twins.ts';
@@ -23,12 +30,14 @@ const PRIORITY_TWIN = 8680;
 const PRIORITY_SUBNET = 8681;
 /** Main's routes that are more specific than a default. */
 const PRIORITY_SPECIFIC = 8682;
+/** What split tunnels carry is refused to TCP; behind what is more specific, which may have the same. */
+const PRIORITY_GUARD = 8683;
 /** What leads from the address into its table. */
 export const PRIORITY = 8684;
 
 /** An address, the table that it is to have, and what the kernel answers of it. */
 export type Source = Pick<Candidate, 'family' | 'address' | 'table' | 'answer'> &
-  Partial<Pick<Candidate, 'hostRule' | 'tunnel'>>;
+  Partial<Pick<Candidate, 'hostRule' | 'tunnel' | 'selected'>>;
 
 interface Led {
   readonly candidate: Source;
@@ -46,10 +55,35 @@ export function routingOf(led: Led, snapshot: Snapshot): Routing {
   if (led.candidate.table === null || led.candidate.hostRule) return { routes: [], policyRules: [] };
   const connected = connectedRoute(led);
   const leading = defaultRoute(led);
+  const rules = policyRules(led, snapshot);
+  const guard = guardFor(led.candidate, rules, snapshot);
   return {
-    routes: [connected, leading].filter((route) => route !== null),
-    policyRules: policyRules(led, snapshot),
+    routes: [connected, leading, ...guard.routes].filter((route) => route !== null),
+    policyRules: [...rules, ...guard.policyRules],
   };
+}
+
+/**
+ * Of equal priority the kernel looks at the older rule first, and the guard's would take what more specific routes carry:
+ * it is made when these are in place, and again when one of them is.
+ */
+function guardFor(
+  { address, family, selected }: Source,
+  rules: readonly NewPolicyRule[],
+  snapshot: Snapshot,
+): Routing {
+  if (selected?.rule.tunnel === 'bypass') return { routes: [], policyRules: [] };
+  const guarded = { family, address: address.address, ifindex: address.ifindex };
+  const guard = guardOf(guarded, snapshot, PRIORITY_GUARD);
+  const placed = policyRulesFrom(snapshot, address.address);
+  const equal = rules
+    .filter(({ priority }) => priority === PRIORITY_GUARD)
+    .map((rule) => placed.findIndex((each) => samePolicyRule(each, rule)));
+  const isEarly = guard.policyRules.some((rule) => {
+    const at = placed.findIndex((each) => samePolicyRule(each, rule));
+    return equal.some((other) => other === -1 || (at !== -1 && at < other));
+  });
+  return isEarly ? { routes: guard.routes, policyRules: [] } : guard;
 }
 
 function connectedRoute({ candidate }: Led): NewRoute | null {
@@ -167,6 +201,7 @@ export function sameRoute(own: Route, wanted: NewRoute): boolean {
   const [hop] = own.hops;
   return (
     sameDestination(own, wanted) &&
+    own.type === (wanted.type ?? RTN_UNICAST) &&
     own.hops.length === 1 &&
     hop !== undefined &&
     hop.ifindex === wanted.hop.ifindex &&

@@ -16,11 +16,9 @@ import type { Rule } from '../rules/rule.ts';
 import { answerKey, type Answer, type Base, type Question, type Snapshot } from '../snapshot/snapshot.ts';
 import { hostRuleFor } from './host-rule.ts';
 import { leftOut } from './linger.ts';
+import { TABLE_BASE } from './own-table.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { Candidate, Selected } from './uplink.ts';
-
-/** An interface's own table: this plus its index. */
-export const TABLE_BASE = 86_840_000;
 
 export const tableOf = (rule: Rule, ifindex: number): number | null =>
   rule.routing === 'main' ? null : (rule.table ?? TABLE_BASE + ifindex);

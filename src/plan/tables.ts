@@ -2,16 +2,8 @@
 import type { Family } from '../netlink/ip.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
-import { TABLE_BASE } from './select.ts';
+import { MOST_TABLES, ownTable, TABLE_BASE, TABLE_STEP } from './own-table.ts';
 import type { Viable } from './uplink.ts';
-
-/** From one table of a link to its next: more than any interface index in use. */
-const TABLE_STEP = 100_000_000;
-/** A table's number has 32 bits. */
-const MOST = 42;
-
-/** The `nth` table of a link, from 0. */
-export const ownTable = (ifindex: number, nth: number): number => TABLE_BASE + ifindex + nth * TABLE_STEP;
 
 /** Of each, in the order of rank: the first gateway of a link has its first table, unless it has another already. */
 export function assignTables(
@@ -62,7 +54,9 @@ function tablesOf(
       take(gateway, route.table);
   }
   for (const gateway of gateways.filter((each) => !tables.has(each))) {
-    const nth = Array.from({ length: MOST }, (_, at) => at).find((at) => !taken.has(ownTable(ifindex, at)));
+    const nth = Array.from({ length: MOST_TABLES }, (_, at) => at).find(
+      (at) => !taken.has(ownTable(ifindex, at)),
+    );
     if (nth !== undefined) take(gateway, ownTable(ifindex, nth));
   }
   return tables;

@@ -276,7 +276,7 @@ const isThat = (one: Route, { hop, ...other }: NewRoute): boolean =>
 const asRoute = ({ hop, ...route }: NewRoute): Route => ({
   ...route,
   ...{
-    type: 1,
+    type: route.type ?? 1,
     metric: 0,
     hops: [{ ...hop, dead: false }],
     preferredSource: null,

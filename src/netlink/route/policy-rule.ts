@@ -158,6 +158,20 @@ function selectorsOf(payload: Buffer): Buffer | null {
   return writer.done();
 }
 
+const IPPROTO_TCP = 6;
+
+/** Selectors of TCP to a network; null: to any. */
+export function tcpSelectors(
+  to: { readonly destination: string; readonly prefixLength: number } | null,
+): Buffer {
+  const writer = new Writer()
+    .u8(to?.prefixLength ?? 0)
+    .u8(0)
+    .u16(0);
+  if (to) writer.attributeBytes(FRA_DST, addressBytes(to.destination));
+  return writer.attributeBytes(FRA_IP_PROTO, Buffer.of(IPPROTO_TCP)).done();
+}
+
 /** In words, as ip-rule(8) has them: what a header must have. */
 export function headerWords({ selectors }: Pick<PolicyRule, 'selectors'>): string[] {
   if (!selectors) return [];

@@ -21,6 +21,7 @@ const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 export const RTN_UNICAST = 1;
+export const RTN_BROADCAST = 3;
 export const RTN_BLACKHOLE = 6;
 export const RTN_UNREACHABLE = 7;
 export const RTN_PROHIBIT = 8;
@@ -155,6 +156,8 @@ export interface NewRoute {
   readonly prefixLength: number;
   readonly table: number;
   readonly protocol: number;
+  /** RTN_*; left out: unicast. */
+  readonly type?: number;
   readonly hop: { readonly ifindex: number; readonly gateway: string | null; readonly onlink: boolean };
   readonly metrics: Buffer | null;
 }
@@ -174,7 +177,7 @@ function encodeRoute(route: NewRoute, deleting: boolean): Buffer {
     .u8(route.table < 256 ? route.table : 0)
     .u8(route.protocol)
     .u8(scope)
-    .u8(deleting ? 0 : RTN_UNICAST)
+    .u8(deleting ? 0 : (route.type ?? RTN_UNICAST))
     .u32(hop.onlink && !deleting ? RTNH_F_ONLINK : 0);
   if (route.destination) writer.attributeBytes(RTA_DST, addressBytes(route.destination));
   writer.attributeU32(RTA_TABLE, route.table);

@@ -1,0 +1,85 @@
+/**
+ * Split tunnels: a connection that began inside one gets no subflow beside it. A subflow is bound to its link, and such
+ * a look-up skips main's route through the tunnel; what would be left to the link's own default is refused to TCP.
+ */
+import { addressRange, hostBits, type Family } from '../netlink/ip.ts';
+import {
+  FR_ACT_TO_TBL,
+  FR_ACT_UNREACHABLE,
+  tcpSelectors,
+  type NewPolicyRule,
+} from '../netlink/route/policy-rule.ts';
+import { RTN_BROADCAST, RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
+import { foreignRules } from '../snapshot/host-route.ts';
+import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
+import { guardTable } from './own-table.ts';
+
+interface Guarded {
+  readonly family: Family;
+  readonly address: string;
+  readonly ifindex: number;
+}
+
+/** Rules of IPv6 are one for each network, and each is looked at for each packet from the address. */
+const MOST_IPV6 = 256;
+
+/**
+ * For IPv4 a `broadcast` route of the link's own, to which connect(2) answers ENETUNREACH: after an error route or rule
+ * the kernel takes a destination for on-link, and asks for it by ARP. For IPv6 a rule: a bound look-up skips error routes,
+ * which are routes by the loopback. `priority`: behind what finds more specific routes of the link, before its default.
+ */
+export function guardOf(
+  { family, address, ifindex }: Guarded,
+  snapshot: Snapshot,
+  priority: number,
+): { readonly routes: readonly NewRoute[]; readonly policyRules: readonly NewPolicyRule[] } {
+  const networks = networksOf(family, snapshot);
+  if (networks.length === 0) return { routes: [], policyRules: [] };
+  const table = guardTable(ifindex);
+  const rule = {
+    ...{ family, source: address, sourceLength: hostBits(family), priority },
+    ...{ suppressPrefixLength: null, protocol: RTPROT_MULTIHOMED },
+  };
+  if (family === 'ipv4')
+    return {
+      routes: networks.map((network) => ({
+        ...{ family, ...network, table, protocol: RTPROT_MULTIHOMED, type: RTN_BROADCAST, metrics: null },
+        hop: { ifindex, gateway: null, onlink: false },
+      })),
+      policyRules: [{ ...rule, table, selectors: tcpSelectors(null) }],
+    };
+  return {
+    routes: [],
+    policyRules: networks.slice(0, MOST_IPV6).map((network) => ({
+      ...{ ...rule, table: 0, action: FR_ACT_UNREACHABLE },
+      selectors: tcpSelectors(network),
+    })),
+  };
+}
+
+type Network = { readonly destination: string; readonly prefixLength: number };
+
+const known = new WeakMap<readonly Route[], Readonly<Record<Family, readonly Network[]>>>();
+
+/** What the host leads through tunnels, in main and in tables that its rules for all packets look up; each once. */
+function networksOf(family: Family, snapshot: Snapshot): readonly Network[] {
+  const before = known.get(snapshot.tunnelRoutes);
+  if (before) return before[family];
+  const found = { ipv4: readNetworks('ipv4', snapshot), ipv6: readNetworks('ipv6', snapshot) };
+  known.set(snapshot.tunnelRoutes, found);
+  return found[family];
+}
+
+function readNetworks(family: Family, { tunnelRoutes, policyRules }: Snapshot): readonly Network[] {
+  if (tunnelRoutes.length === 0) return [];
+  const tables = new Set([RT_TABLE_MAIN]);
+  for (const { source, action, table } of foreignRules(policyRules, family))
+    if (source === null && action === FR_ACT_TO_TBL) tables.add(table);
+  const networks = new Map<string, Network>();
+  for (const { destination, prefixLength, table, ...route } of tunnelRoutes) {
+    if (route.family !== family || destination === null || !tables.has(table)) continue;
+    if (['linkLocal', 'multicast'].includes(addressRange(destination))) continue;
+    networks.set(`${destination}/${prefixLength}`, { destination, prefixLength });
+  }
+  return [...networks.values()];
+}
