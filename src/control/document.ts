@@ -3,6 +3,7 @@ import { flagNames } from '../plan/flags.ts';
 import type { Memory } from '../plan/memory.ts';
 import type { Plan } from '../plan/plan.ts';
 import { isOwned } from '../plan/assess.ts';
+import type { Uplink } from '../plan/uplink.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
 export const DOCUMENT_VERSION = 1;
@@ -22,6 +23,15 @@ export interface UplinkDocument {
   readonly table: number | null;
   readonly endpoint: { readonly id: number; readonly flags: readonly string[] } | null;
   readonly flags: readonly string[];
+  /** Of an active uplink, since it became active; null: no daemon counts them. */
+  readonly subflows: {
+    readonly established: number;
+    readonly failed: number;
+    /** How many failed since one was established. */
+    readonly failing: number;
+    /** The last one that failed: name of its errno, and milliseconds since the epoch; null: none did. */
+    readonly lastFailure: { readonly errno: string; readonly time: number } | null;
+  } | null;
 }
 
 export interface StatusDocument {
@@ -78,6 +88,7 @@ export function statusDocument(
       table: uplink.table,
       endpoint: uplink.endpoint && { id: uplink.endpoint.id, flags: flagNames(uplink.endpoint.flags) },
       flags: flagNames(uplink.flags),
+      subflows: subflowsOf(uplink),
     })),
     limits: snapshot.limits,
     endpoints: {
@@ -86,5 +97,14 @@ export function statusDocument(
       slots: Number.isFinite(memory.slots) ? memory.slots : null,
     },
     problems,
+  };
+}
+
+function subflowsOf({ joins }: Uplink): UplinkDocument['subflows'] {
+  if (!joins) return null;
+  const { established, failed, streak, last } = joins;
+  return {
+    ...{ established, failed, failing: streak },
+    lastFailure: last && { errno: last.errno, time: last.at },
   };
 }

@@ -12,6 +12,7 @@ import { isToldRecord, nobodyTold } from '../hooks/told-record.ts';
 import { explain } from '../plan/explain.ts';
 import { PAUSED, type Memory } from '../plan/memory.ts';
 import { nothingManaged } from '../plan/nothing.ts';
+import { planWithJoins } from '../plan/joins.ts';
 import { planUnder } from '../plan/obstacle.ts';
 import { questions } from '../plan/select.ts';
 import { configurationFingerprint, configurationPlaces } from '../rules/files.ts';
@@ -26,6 +27,7 @@ import { lockRuntime, makeRuntimeFolder, type RuntimeFolder } from '../system/ru
 import { bootId } from '../system/boot.ts';
 import { HeldError, UnfinishedError } from './error.ts';
 import { checkEnabled, connectKernel, probeLimits } from './kernel.ts';
+import { collectEvidence } from './evidence.ts';
 import { lastWords, unfinished } from './last-words.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { Loop } from './loop.ts';
@@ -112,13 +114,15 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       dryRun: options.dryRun,
       memory,
       told,
-      onPass: () => {
+      onPass: ({ plan }) => {
+        evidence.follow(plan);
         problems.look(reloader.configuration.limits);
         control?.publish(status);
       },
     },
     options.configuration,
   );
+  const evidence = collectEvidence({ ...kernel, netns, clock, log });
   const failed = deferred();
   const events = listen({
     netns,
@@ -130,7 +134,10 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   const seen = (): View => {
     if (!loop.view) throw new RefusedRequest('starting', 'the daemon has not read the kernel yet');
     problems.look(reloader.configuration.limits);
-    return { ...loop.view, plan: planUnder(loop.view.plan, problems.obstacle) };
+    return {
+      ...loop.view,
+      plan: planUnder(planWithJoins(loop.view.plan, evidence.records), problems.obstacle),
+    };
   };
   const status = (): object => {
     const paused = seen().memory.paused !== null;
@@ -189,6 +196,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   } finally {
     // However it ends, nothing keeps the process from ending.
     keeper?.stop();
+    evidence.close();
     await end({ control, events, loop, kernel });
     if (options.dryRun) log.info('ended; nothing was changed');
     else if (!options.once) log.info(lastWords(loop.view));

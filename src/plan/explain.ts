@@ -12,6 +12,7 @@ import { additions } from './difference.ts';
 import type { Entry } from './entry.ts';
 import { flagNames } from './flags.ts';
 import { hostRuleReason, hostRuleRemedy } from './host-rule.ts';
+import { joinsText } from './joins.ts';
 import { policyRuleWords } from './rule-words.ts';
 import { spareMetric } from './spare-metric.ts';
 import type { Memory } from './memory.ts';
@@ -97,7 +98,12 @@ function explainUplink(
   const { address, state, reason } = uplink;
   const steps = entry ? addressSteps(entry, link, snapshot, memory) : [linkStep(link)];
   const advice = advise(uplink, link, entry, snapshot, memory);
-  return { address, state, reason, steps: afterStop(steps), advice };
+  return { address, state, reason, steps: [...afterStop(steps), ...joinsStep(uplink)], advice };
+}
+
+function joinsStep({ joins }: Uplink): Step[] {
+  const evidence = joins && joinsText(joins);
+  return evidence ? [{ name: 'joins', state: 'stopped', evidence }] : [];
 }
 
 const linkStep = (link: Link): Step => ({

@@ -31,6 +31,16 @@ export const UPLINK_STATES = [
 ] as const;
 export type UplinkState = (typeof UPLINK_STATES)[number];
 
+/** What became of the subflows that the kernel made on an uplink since it became active. */
+export interface JoinRecord {
+  readonly established: number;
+  readonly failed: number;
+  /** Failed ones since one was established last. */
+  readonly streak: number;
+  /** The last one that failed: the name of its errno, and when, in milliseconds since the epoch; null: none. */
+  readonly last: { readonly errno: string; readonly at: number } | null;
+}
+
 export interface Uplink {
   /** `ifindex/address`, or `ifindex/` where the interface has none. */
   readonly key: string;
@@ -51,6 +61,8 @@ export interface Uplink {
   readonly endpoint: Endpoint | null;
   /** Bits that the endpoint has or is to have. */
   readonly flags: number;
+  /** Of an active one, as far as a daemon counts them. */
+  readonly joins?: JoinRecord;
 }
 
 /** A rule's interface, in the order in which slots are given. */

@@ -1,15 +1,23 @@
 /** Open MPTCP connections, as far as their end depends on endpoints. */
 import { Connection, type Requester } from '../netlink/connection.ts';
-import { dumpSubflowSockets } from '../netlink/diag.ts';
+import { dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** By a socket of its own: it is seldom needed. `netns`: path of the namespace's file. @throws NetlinkError, SystemError */
 export async function openConnections(netns?: string): Promise<NonNullable<Snapshot['connections']>> {
+  return withDiag(readConnections, netns);
+}
+
+/** Of every state. `netns`: as above. @throws NetlinkError, SystemError */
+export const subflowSockets = (netns?: string): Promise<SubflowSocket[]> =>
+  withDiag(dumpSubflowSockets, netns);
+
+async function withDiag<T>(ask: (diag: Requester) => Promise<T>, netns?: string): Promise<T> {
   const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock, netns });
   try {
-    return await readConnections(diag);
+    return await ask(diag);
   } finally {
     diag.close();
   }

@@ -36,6 +36,15 @@ const uplinkKeys = {
   table: count.nullable().describe('Its own routing table'),
   endpoint: z.strictObject({ id: count, flags }).nullable().describe('The one in place'),
   flags: flags.describe('Those that its endpoint is to have'),
+  subflows: z
+    .strictObject({
+      established: count,
+      failed: count.describe('Joins that never came about'),
+      failing: count.describe('Of these, since one was established last'),
+      lastFailure: z.strictObject({ errno: z.string().describe('EHOSTUNREACH and so on'), time }).nullable(),
+    })
+    .nullable()
+    .describe('Since it became active; null where it is not, and without a daemon'),
 };
 
 export const status = z.strictObject({

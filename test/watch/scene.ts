@@ -18,6 +18,7 @@ export function uplink(facts: Partial<UplinkDocument> = {}): UplinkDocument {
     table: 86840002,
     endpoint: { id: 1, flags: ['subflow'] },
     flags: ['subflow'],
+    subflows: null,
     ...facts,
   };
 }

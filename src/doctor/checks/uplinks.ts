@@ -6,7 +6,8 @@ import type { Uplink, UplinkState } from '../../plan/uplink.ts';
 import type { Facts, View } from '../facts.ts';
 import { finding, type Finding, type Severity } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
-import { setSysctl, withSysctl } from '../remedies.ts';
+import { count, setSysctl, withSysctl } from '../remedies.ts';
+import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import { guessGateway } from './gateway.ts';
 import { renumber, suspects } from './policy-rules.ts';
 
@@ -39,7 +40,7 @@ export function checkUplinks({ view, configuration, sysctls }: Facts): Finding[]
     const id = `uplink:${each.interface}${each.address ? `:${each.address}` : ''}`;
     const name = each.address ? `${each.interface} ${each.address}` : each.interface;
     if (state === 'active') {
-      findings.push(finding('ok', id, `${name} is active.`));
+      findings.push(activeFinding(id, name, each.address, view));
       continue;
     }
     const mending = mend(each, planned, view, sysctls);
@@ -195,4 +196,25 @@ function disabledIpv6({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
         setSysctl(['net', 'ipv6', 'conf', link.name, 'disable_ipv6'], 0),
       ),
     );
+}
+
+/** Active, unless the daemon saw that joins fail: then what marks packets is the likely cause, where anything does. */
+function activeFinding(id: string, name: string, address: string | null, view: View): Finding {
+  const uplink = view.daemon?.uplinks.find((each) => each.address === address);
+  const { failed = 0, failing = 0, lastFailure = null } = uplink?.subflows ?? {};
+  if (failing === 0 || !lastFailure) return finding('ok', id, `${name} is active.`);
+  const marked = view.snapshot.policyRules.filter(
+    ({ protocol, fwmark, fwmask }) => protocol !== RTPROT_MULTIHOMED && (fwmark & fwmask) !== 0,
+  );
+  const priorities = [...new Set(marked.map(({ priority }) => priority))].join(', ');
+  const cause = marked.length
+    ? ` Policy rules for firewall marks (${priorities}) may send its packets elsewhere: mwan3, Passwall and their like ` +
+      'mark what the host itself sends.'
+    : '';
+  return finding(
+    'warning',
+    id,
+    `${name} is active, but ${count(failing, 'join')} failed since the last that did not: ${lastFailure.errno}; ` +
+      `${failed} in all since it is active.${cause}`,
+  );
 }

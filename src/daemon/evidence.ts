@@ -1,0 +1,70 @@
+/** Listens for the kernel's MPTCP events and keeps what they say of each uplink's subflows. */
+import { listenMptcp } from '../events/mptcp.ts';
+import { DecodeError } from '../netlink/attribute.ts';
+import type { GenericFamily } from '../netlink/generic/family.ts';
+import type { Message } from '../netlink/message.ts';
+import { decodeMptcpEvent } from '../netlink/mptcp/event.ts';
+import type { JoinRecords } from '../plan/joins.ts';
+import type { Plan } from '../plan/plan.ts';
+import { subflowSockets } from '../snapshot/connections.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import { SystemError } from '../system/system-error.ts';
+import { Joins } from './joins.ts';
+
+export interface Evidence {
+  readonly records: JoinRecords;
+  /** After each pass. */
+  follow(plan: Plan): void;
+  close(): void;
+}
+
+export function collectEvidence(parts: {
+  readonly mptcp: GenericFamily;
+  readonly netns: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}): Evidence {
+  const { mptcp, netns, clock, log } = parts;
+  const joins = new Joins({ clock, sockets: () => subflowSockets(netns) });
+  const onEvents = (messages: readonly Message[]): void => {
+    for (const message of messages) {
+      try {
+        const event = decodeMptcpEvent(message);
+        if (event) joins.see(event, Date.now());
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+      }
+    }
+  };
+  const without = (error: SystemError): void =>
+    log.debug(`joins are not counted: MPTCP events cannot be read: ${error.message}`);
+  const socket = listen({
+    ...{ family: mptcp, netns, onEvents, onError: without },
+    onOverrun: () => log.debug('MPTCP events were lost: some joins are not counted'),
+  });
+  return {
+    get records() {
+      return joins.records;
+    },
+    follow: ({ uplinks }) =>
+      joins.follow(
+        new Set(uplinks.flatMap(({ state, address }) => (state === 'active' && address ? [address] : []))),
+      ),
+    close: () => {
+      joins.stop();
+      socket?.close();
+    },
+  };
+}
+
+/** Without CAP_NET_ADMIN, as a dry run may be, and before Linux 5.12 there are no events. */
+function listen(options: Parameters<typeof listenMptcp>[0]): ReturnType<typeof listenMptcp> {
+  try {
+    return listenMptcp(options);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    options.onError(error);
+    return null;
+  }
+}

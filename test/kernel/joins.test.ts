@@ -1,0 +1,71 @@
+/** Joins that fail on an uplink on which all else is right: status, explain and doctor say so. */
+import { expect } from 'vitest';
+import { missing } from '../hooks/stage.ts';
+import { test, type Lab } from '../support/lab.ts';
+
+const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };
+
+const lacks = missing({ nft: 'nftables' });
+if (lacks !== null) console.log(`Firewall marks are not tested: ${lacks}.`);
+
+/** mwan3's form: what the host sends is marked for the first link, and on the other the kernel takes the peer for a neighbour. */
+function markForFirst(lab: Lab): void {
+  const eth = lab.cable('eth0').connect();
+  lab.cable('wwan0').connect();
+  lab.host.ip(`route add default via ${eth.gateway()} dev eth0 table 1`);
+  lab.host.ip('rule add pref 2001 fwmark 0x100/0x3f00 lookup 1');
+  lab.host.ip('rule add pref 3001 fwmark 0x100/0x3f00 unreachable');
+  lab.host.sh(`nft '
+    add table ip marks
+    add chain ip marks output { type route hook output priority mangle; }
+    add rule ip marks output ip daddr 10.99.0.1 meta mark set 0x100'`);
+  lab.provider.sysctl('net.ipv4.conf.all.arp_ignore', 1);
+}
+
+test.skipIf(lacks !== null)('joins whose packets a firewall mark leads elsewhere', async ({ lab }) => {
+  markForFirst(lab);
+  const daemon = await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const connections = await lab.connections();
+  const began = Date.now();
+  const connection = await connections.open();
+  await expect
+    .poll(() => daemon.stateOf('wwan0'), { timeout: 60_000 })
+    .toMatch(/^active: default route through 10\.2\.0\.1, but the last join failed: EHOSTUNREACH$/);
+  const uplink = await daemon.uplink('10.2.0.2');
+  expect(uplink?.subflows).toMatchObject({
+    ...{ established: 0, failed: 1, failing: 1, lastFailure: { errno: 'EHOSTUNREACH' } },
+  });
+  expect(uplink?.subflows?.lastFailure?.time).toBeGreaterThan(began);
+  expect((await daemon.uplink('10.1.0.2'))?.subflows).toMatchObject({ failed: 0, lastFailure: null });
+  const explained = await daemon.command('explain', 'wwan0');
+  expect(explained.stdout.replaceAll(/\s+/g, ' ')).toContain('the last join failed: EHOSTUNREACH');
+  const doctor = await daemon.command('doctor', '--config', daemon.config);
+  expect(doctor.stdout.replaceAll(/\s+/g, ' ')).toMatch(
+    /wwan0 10\.2\.0\.2 is active, but 1 join failed .*EHOSTUNREACH.* firewall marks \(2001, 3001\)/,
+  );
+  await connection.echo('by the other');
+});
+
+test.skipIf(lacks !== null)('joins that are refused, until one is established', async ({ lab }) => {
+  lab.cable('eth0').connect();
+  lab.cable('wwan0').connect();
+  lab.provider.sh(`nft '
+    add table ip refuse
+    add chain ip refuse input { type filter hook input priority filter; }
+    add rule ip refuse input iifname "to-wwan0" ip protocol tcp reject with icmp type host-unreachable'`);
+  const daemon = await lab.daemon(RULES);
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const connections = await lab.connections();
+  for (let count = 1; count <= 3; count++) {
+    await connections.open('10.1.0.2');
+    await expect
+      .poll(async () => (await daemon.uplink('10.2.0.2'))?.subflows?.failing, { timeout: 60_000 })
+      .toBe(count);
+  }
+  expect(await daemon.stateOf('wwan0')).toMatch(/, but the last 3 joins failed: EHOSTUNREACH$/);
+  lab.provider.sh('nft delete table ip refuse');
+  await connections.open('10.1.0.2');
+  await expect.poll(() => daemon.stateOf('wwan0')).toBe('active: default route through 10.2.0.1');
+  expect((await daemon.uplink('10.2.0.2'))?.subflows).toMatchObject({ established: 1, failed: 3 });
+});
