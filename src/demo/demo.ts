@@ -45,7 +45,7 @@ export async function demo(options: { readonly json: boolean }): Promise<number>
     for await (const fact of enclosure.facts) {
       if (signalled || gone) continue;
       if (screen) screen.show(fact);
-      else process.stdout.write(`${JSON.stringify(fact)}\n`);
+      else process.stdout.write(`${JSON.stringify({ version: 1, ...fact })}\n`);
       last = fact;
     }
     const code = await enclosure.ended;

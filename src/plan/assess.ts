@@ -20,6 +20,8 @@ export interface Verdict {
   readonly routed?: boolean;
   /** A full tunnel takes its traffic. */
   readonly tunnel?: Tunnel;
+  /** Index of the link that its address belongs to. */
+  readonly holder?: number;
 }
 
 /** Link, address and default route; what others hold is asked for by `foreignClaim`. */

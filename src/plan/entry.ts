@@ -79,18 +79,6 @@ export function route(entries: readonly Entry[], snapshot: Snapshot): Entry[] {
   });
 }
 
-/** Of one address on two links the better-ranked one that has a path keeps it. */
-export function claimAddresses(entries: readonly Entry[]): void {
-  const holders = new Map<string, Entry>();
-  for (const entry of entries) {
-    if (!entry.viable) continue;
-    const { address } = entry.candidate.address;
-    const holder = holders.get(address);
-    if (!holder) holders.set(address, entry);
-    else drop(entry, conflict(`${holder.candidate.selected.link.name} has the same address and comes first`));
-  }
-}
-
 /** A table has one default route for a family: the better-ranked uplink's, whichever interface it is on. */
 export function claimTables(entries: readonly Entry[]): void {
   const holders = new Map<string, Entry>();

@@ -147,7 +147,7 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
       evidence:
         verdict?.state === 'conflict' && !verdict.routed && !verdict.tunnel
           ? verdict.reason
-          : 'no other endpoint and no better-ranked uplink has it',
+          : 'no other endpoint and no other link has it',
     },
     candidate.table === null || hostRule
       ? {
@@ -244,6 +244,9 @@ function advise(
       if (entry?.verdict?.tunnel)
         return `no connection is to leave beside the tunnel: the path is used again when it is down; "tunnel: bypass" in the rule uses it all the same`;
       if (entry?.candidate.hostRule) return adviseOnHostRule(entry, link, snapshot);
+      // Which of the two links is right nobody but the administrator can know.
+      if (entry?.verdict?.holder !== undefined)
+        return `"ip address show" lists both; this link is used once its network gives it another address`;
       return entry?.verdict?.routed
         ? `ip${family} rule show  lists what comes before ours; the one named above does no harm under a number above 8689`
         : 'delete what is named above, or give the other interface another address';

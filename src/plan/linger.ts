@@ -8,6 +8,7 @@ import { isReservedTable } from '../netlink/route/route.ts';
 import { answerKey, RTPROT_MULTIHOMED, type Base, type Snapshot } from '../snapshot/snapshot.ts';
 import type { Kept } from './difference.ts';
 import type { Entry } from './entry.ts';
+import type { AddressHolders } from './holder.ts';
 import { PRIORITY, routingOf, type Routing, type Source } from './routing.ts';
 
 export interface Ways {
@@ -16,11 +17,17 @@ export interface Ways {
   readonly kept: Kept;
 }
 
-export function waysOf(lingering: readonly Endpoint[], entries: readonly Entry[], snapshot: Snapshot): Ways {
+export function waysOf(
+  lingering: readonly Endpoint[],
+  entries: readonly Entry[],
+  holders: AddressHolders,
+  snapshot: Snapshot,
+): Ways {
   const followed: Routing[] = [];
   const sources = new Set<string>();
   for (const endpoint of lingering) {
-    if (isElsewhere(endpoint, snapshot)) continue;
+    // Another link has the address now, and with it what the host sends from it.
+    if ((holders.of(endpoint.address) ?? endpoint.ifindex) !== endpoint.ifindex) continue;
     const holder = entries.find((entry) => entry.endpoint === endpoint);
     // The administrator's policy rule decides; nothing of ours may be before it.
     if (holder?.candidate.hostRule) continue;
@@ -34,10 +41,6 @@ export function waysOf(lingering: readonly Endpoint[], entries: readonly Entry[]
     .map((rule) => rule.table);
   return { followed, kept: { sources, tables: new Set(tables) } };
 }
-
-/** Another link has the address now, and with it what the host sends from it. */
-const isElsewhere = ({ address, ifindex }: Endpoint, { addresses }: Base): boolean =>
-  addresses.some((each) => each.address === address && each.ifindex !== ifindex);
 
 /**
  * The address of an endpoint while our policy rule leads from it, whatever the rules of the user say now.

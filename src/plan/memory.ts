@@ -63,7 +63,8 @@ export interface Pause {
 }
 
 /** What every text says of the pause. */
-export const PAUSED = 'paused since "multihomed flush"; resume with "multihomed reload"';
+export const PAUSED =
+  'paused since "multihomed flush"; resume with "multihomed reload" while the daemon runs';
 
 export const EMPTY_MEMORY: Memory = {
   owned: new Map(),

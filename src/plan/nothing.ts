@@ -1,4 +1,5 @@
-/** The sentence for a host on which no interface is managed, with a rule to begin with. */
+/** Whether nothing is managed, and a rule for an interface of this host. */
+import { nothingText } from '../rules/nothing.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Base } from '../snapshot/snapshot.ts';
 import type { Plan } from './plan.ts';
@@ -18,5 +19,5 @@ export function nothingManaged(
     addresses.some(({ ifindex, scope }) => ifindex === index && scope === RT_SCOPE_UNIVERSE);
   const example = others.find(({ index }) => hasAddress(index)) ?? others[0];
   const file = files[0] ?? '/etc/multihomed/config.yaml';
-  return `nothing is managed: ${why}; write one into ${file}, for example  rules: { ${JSON.stringify(example?.name ?? 'eth*')}: subflow }`;
+  return nothingText(why, file, example?.name ?? 'eth*');
 }

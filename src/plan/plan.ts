@@ -11,9 +11,10 @@ import { contest } from './contest.ts';
 import { describeAll, orphans, withoutAddress } from './describe.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
 import { standing } from './endpoint.ts';
-import { assessAll, claimAddresses, claimTables, rank, route, verifyEntry, type Entry } from './entry.ts';
+import { assessAll, claimTables, rank, route, verifyEntry, type Entry } from './entry.ts';
 import { decideFate, isInside } from './fate.ts';
 import { bridgeGaps, gapEnd } from './gap.ts';
+import { AddressHolders, claimAddresses } from './holder.ts';
 import { waysOf } from './linger.ts';
 import type { Memory } from './memory.ts';
 import { select } from './select.ts';
@@ -40,7 +41,8 @@ export function plan(given: Snapshot, configuration: Configuration, memory: Memo
   const owned = standing(snapshot, memory);
   const tunnels = tunnelsOf(snapshot, selected);
   const entries = route(rank(assessAll(snapshot, memory, selected, owned, tunnels)), snapshot);
-  claimAddresses(entries);
+  const holders = new AddressHolders(entries, owned, snapshot);
+  claimAddresses(entries, holders, snapshot);
   claimTables(entries);
   for (const entry of entries) verifyEntry(entry, snapshot, memory, foresee);
   const active = new Set<Family>(
@@ -53,11 +55,8 @@ export function plan(given: Snapshot, configuration: Configuration, memory: Memo
   const endpointAdds = grantSlots(entries, snapshot, memory, owned, fate);
   const wanted = entries.flatMap((entry) => (entry.routing && isWanted(entry) ? [entry.routing] : []));
   const inside = (endpoint: Endpoint): boolean => isInside(endpoint, entries, tunnels);
-  const ways = waysOf(
-    fate.lingering.filter((each) => !inside(each)),
-    entries,
-    snapshot,
-  );
+  const outside = fate.lingering.filter((each) => !inside(each));
+  const ways = waysOf(outside, entries, holders, snapshot);
   const routing = routingDifference([...wanted, ...ways.followed], ways.kept, snapshot);
   const remaining = owned.filter((each) => !fate.deletions.includes(each));
   const limits = limitsDifference(

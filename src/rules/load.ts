@@ -1,5 +1,6 @@
 /** The user's configuration: all of it, or all that is wrong with it. */
 import { isGlob, parseGlob } from './glob.ts';
+import { nothingText } from './nothing.ts';
 import { quote } from './problem.ts';
 import { shadowedRules, shadowText } from './shadow.ts';
 import type { ConfigurationErrors, ConfigurationProblem } from './problem.ts';
@@ -48,7 +49,8 @@ export async function loadConfiguration(
   warnings.push(...shadowed.map(shadowText), ...sharedTables(all));
   if (all.length === 0) {
     const where = config ?? `${etc}/config.yaml, ${etc}/rules.d or ${usr}/rules.d`;
-    warnings.push(nothingManaged(where, config ?? `${etc}/config.yaml`));
+    const file = config ?? `${etc}/config.yaml`;
+    warnings.push(nothingText(`there is no rule in ${where}`, file, 'en*|eth*|wl*'));
   }
   return { rules: all, limits, hooks, files: found.files.map(({ file }) => file), warnings };
 }
@@ -81,10 +83,6 @@ function checkTwice(
     }
   }
 }
-
-/** What a host without rules is told, by every command; `file`: where a rule may be written. */
-export const nothingManaged = (where: string, file: string): string =>
-  `nothing is managed: there is no rule in ${where}; write one into ${file}, for example  rules: { "en*|eth*|wl*": subflow }`;
 
 /** A glob that is wrong has its problem already. */
 function canonical(text: string): string {

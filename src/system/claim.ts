@@ -3,6 +3,7 @@
  * them is in a container with the host's network. Who is in a multicast group of NETLINK_USERSOCK is seen by all of the
  * namespace, only CAP_NET_ADMIN over it lets one in (netlink(7)), and whoever ends has left.
  */
+import { readlinkSync } from 'node:fs';
 import { NETLINK_USERSOCK, openNetlink, readInNamespace } from './addon.ts';
 
 /** Of 32; nothing is ever sent to it. */
@@ -50,7 +51,16 @@ function claim(netns: string | undefined): Lock {
   if (holder === undefined) return { held: true };
   socket.close();
   // The kernel gives the first such socket of a process the pid for a port.
-  return { held: false, holder: holder <= MAX_PID ? holder : null, elsewhere: true };
+  return { held: false, holder: holder <= MAX_PID ? holder : null, elsewhere: !sharesMounts(holder) };
+}
+
+/** Whether its files are ours: then only its lock was removed, and it makes that again. */
+function sharesMounts(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`) === readlinkSync('/proc/self/ns/mnt');
+  } catch {
+    return false;
+  }
 }
 
 /** Port ids; columns: sk Eth Pid Groups ..., where Eth is the protocol. */

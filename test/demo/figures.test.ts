@@ -1,6 +1,8 @@
 /** Every figure that the demo shows, against the receiver's raw log and against iproute2. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import type { FigureFact } from '../../src/demo/fact.ts';
+import { demo as line } from '../docs/documents.ts';
 import { Oracle } from './oracle.ts';
 import { only, perform, users, whyNot, type Performance, type User } from './performance.ts';
 
@@ -34,6 +36,8 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
   it('ends by itself', () => {
     expect(run().errors).toBe('');
     expect(run().code).toBe(0);
+    const problems = run().facts.map((fact) => line.safeParse(fact).error);
+    expect(problems.flatMap((error) => (error ? [z.prettifyError(error)] : []))).toEqual([]);
     expect(only(run().facts, 'scene').map(({ name }) => name)).toEqual([
       'ethernet',
       'stream',

@@ -97,6 +97,7 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
       flags: 0x80,
       scope: 0,
       preferred: null,
+      created: 0,
     })),
     policyRules: [],
     endpoints: [],

@@ -153,7 +153,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   monitor: 'test/commands/monitor.test.ts',
   'monitor --json': 'test/commands/monitor.test.ts',
   watch: 'test/watch/restored.test.ts',
-  'doctor --peer server.example:443': 'test/doctor/visit.test.ts',
+  'doctor --peer server.example:443': 'test/doctor/setups.test.ts',
   'run --netns blue --config blue.yaml': 'test/kernel/run.test.ts',
   'status -n blue': 'test/kernel/run.test.ts',
   reload: 'test/kernel/pause.test.ts',

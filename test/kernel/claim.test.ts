@@ -38,7 +38,8 @@ describe('a second daemon that has another /run', () => {
     const monitor = await lab.monitor('route', 'rule');
     const before = lab.host.state();
     const { code, stderr } = await contained(lab, first, lab.host);
-    expect(stderr).toContain(`another multihomed (pid ${first.pid}`);
+    expect(stderr).toContain(`another multihomed (pid ${first.pid} where it runs)`);
+    expect(stderr).toContain('with another /run than ours');
     expect(code).toBe(75);
     expect(await stays(() => lab.host.state())).toEqual(before);
     expect(monitor.texts()).toEqual([]);

@@ -11,7 +11,7 @@ import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow' };
 const OTHER = { 'eth*': 'subflow backup' };
-const PAUSED = 'paused since "multihomed flush"; resume with "multihomed reload"';
+const PAUSED = 'paused since "multihomed flush"; resume with "multihomed reload" while the daemon runs';
 
 const flags = (lab: Lab): string[] => lab.host.endpoints().map((endpoint) => endpoint.flags.join(' '));
 

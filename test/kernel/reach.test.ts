@@ -128,7 +128,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     expect(lab.host.leaves(outside(version), eth.address(version))).toBe('tun0');
   });
 
-  test('the same address on two interfaces: the better-ranked has it, the other is in conflict', async ({
+  test('the same address on two interfaces: the better metric has it, and the other once that has lost its carrier', async ({
     lab,
   }) => {
     const [eth, wwan] = [lab.cable('eth0', 5), lab.cable('wwan0', 5)];
@@ -140,7 +140,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     const uplinks = (await daemon.status())?.uplinks.filter((each) => each.address === eth.address(version));
     const states = Object.fromEntries((uplinks ?? []).map((each) => [each.interface, each.state]));
     expect(states).toEqual({ eth0: 'active', wwan0: 'conflict' });
-    eth.unroute(version);
+    eth.pull();
     await expect
       .poll(() => lab.host.endpointWords())
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);

@@ -58,7 +58,7 @@ export function encodeAddress(address: ModelAddress): Buffer {
       cache
         .u32(address.flags & 0x20 ? 0 : 0xffff_ffff)
         .u32(0xffff_ffff)
-        .u32(0)
+        .u32(address.created ?? 0)
         .u32(0),
     )
     .done();

@@ -1,12 +1,29 @@
 /** What the model host's own rules and routes decide for an address, said from the specification. */
 import type { Family } from '../../src/netlink/ip.ts';
-import { inTable, selects, type Found } from './fib.ts';
-import { covers, type ModelAddress, type ModelHop, type ModelRoute, type State } from './state.ts';
+import type { Configuration } from '../../src/rules/rule.ts';
+import { inTable, selects as fits, type Found } from './fib.ts';
+import {
+  covers,
+  type ModelAddress,
+  type ModelHop,
+  type ModelLink,
+  type ModelRoute,
+  type State,
+} from './state.ts';
 
 export const PROBES: Readonly<Record<Family, readonly string[]>> = {
   ipv4: ['192.0.2.77', '240.0.0.7'],
   ipv6: ['2001:db8::77', 'a000::77'],
 };
+
+export const matches = (glob: string, name: string): boolean =>
+  glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : glob === name;
+
+/** Whether a rule of the user selects the link for a family, and does not say ignore. */
+export function selects({ rules }: Configuration, { name }: ModelLink, family: Family): boolean {
+  const rule = rules.find(({ glob }) => matches(glob, name));
+  return rule !== undefined && !rule.ignore && rule.families.includes(family);
+}
 
 /** The rule that decides for packets from an address to everywhere, and the route that it finds; null: it refuses. */
 export function decide(
@@ -16,7 +33,7 @@ export function decide(
   for (const destination of PROBES[family])
     for (const rule of state.policyRules) {
       if (rule.family !== family) continue;
-      if (!selects(rule, { family, destination, source })) continue;
+      if (!fits(rule, { family, destination, source })) continue;
       if (rule.action !== 1) return { rule, found: null };
       const found = inTable(state, rule.table, { family, destination, source });
       if (!found || (rule.suppress !== null && found.route.prefixLength <= rule.suppress)) continue;

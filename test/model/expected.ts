@@ -1,8 +1,9 @@
 /** What should stand, said as simply as possible: straight from the specification, without a line of src/plan. */
 import type { Family } from '../../src/netlink/ip.ts';
 import type { Rule } from '../../src/rules/rule.ts';
-import { behindOurs, bestOf, decide, ownTable, PROBES } from './decision.ts';
+import { behindOurs, bestOf, decide, matches, ownTable, PROBES, selects } from './decision.ts';
 import { lookup, type Flow, type Found } from './fib.ts';
+import { holderOf } from './holder.ts';
 import type { Host } from './host.ts';
 import type { RouteWords } from './routes.ts';
 import { addRule, type RuleWords } from './rules.ts';
@@ -40,9 +41,6 @@ export interface Wanted {
   readonly routable: boolean;
 }
 
-export const matches = (glob: string, name: string): boolean =>
-  glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : glob === name;
-
 /**
  * Everything that has a whole path, the better-ranked first; one for each address. `adding`: an endpoint that counts as
  * if it stood.
@@ -68,11 +66,12 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
   found.sort((a, b) => a.rank - b.rank || order(metric(a), metric(b)) || a.link.index - b.link.index);
   // One that the kernel made by itself gives its place up.
   const foreign = state.endpoints.filter((each) => each.maker !== 'daemon' && !(each.flags & IMPLICIT));
-  return found.filter(
-    (each, at) =>
-      found.findIndex((other) => other.address.address === each.address.address) === at &&
-      !foreign.some((endpoint) => endpoint.address === each.address.address),
-  );
+  const free = found.filter((each) => !foreign.some((endpoint) => endpoint.address === each.address.address));
+  const uplinks = free.map((each) => ({ address: each.address, metric: metric(each) }));
+  return free.filter(({ address: { address, family, ifindex } }) => {
+    const isSelected = (link: ModelLink): boolean => selects(host.configuration, link, family);
+    return holderOf(host.kernel.state, address, uplinks, isSelected, standing) === ifindex;
+  });
 }
 
 /** The host as it would be had the program never run. */
@@ -246,14 +245,14 @@ function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
   if (table === null || ruled) return [];
   const { family, prefixLength } = address;
   const subnet = networkOf(family, address.address, prefixLength);
-  const twin = state.addresses.some(
-    (other) =>
-      other.family === family &&
-      other.ifindex !== address.ifindex &&
-      prefixLength < bitsOf(family) &&
-      other.prefixLength === prefixLength &&
-      networkOf(family, other.address, prefixLength) === subnet,
-  );
+  const elsewhere = state.addresses.filter((other) => other.ifindex !== address.ifindex);
+  const twin =
+    prefixLength < bitsOf(family) &&
+    elsewhere.some(
+      (other) =>
+        other.prefixLength === prefixLength && networkOf(family, other.address, prefixLength) === subnet,
+    ) &&
+    !elsewhere.some((other) => other.address === address.address);
   const from = { family, source: address.address, sourceLength: bitsOf(family), action: 1, protocol: 86 };
   const { passed, tables } = behindOurs(state, address);
   const [first] = passed;

@@ -153,6 +153,7 @@ export function addAddress(state: State, voice: Voice, address: ModelAddress): v
     (each) => !(each.flags & IFA_F_SECONDARY) && inSameSubnet(each, address),
   );
   if (address.family === 'ipv4') address.flags = IFA_F_PERMANENT | (primary ? IFA_F_SECONDARY : 0);
+  address.created = ++state.added;
   state.addresses.push(address);
   if (link.up && address.family === 'ipv4') revive(state, link.index, 'ipv4');
   if (link.up && !(address.family === 'ipv4' && primary)) connect(state, voice, address);

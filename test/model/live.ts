@@ -4,10 +4,12 @@ import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { Chance } from './chance.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { SLOTS } from './endpoints.ts';
-import { IMPLICIT, matches } from './expected.ts';
+import { matches } from './decision.ts';
+import { IMPLICIT } from './expected.ts';
 import { OPENINGS, type History } from './histories.ts';
+import { leadingLinks } from './holder.ts';
 import { Host } from './host.ts';
-import type { ModelEndpoint } from './state.ts';
+import type { ModelAddress, ModelEndpoint } from './state.ts';
 import type { Step } from './steps.ts';
 import { take } from './take.ts';
 import { atMost, tally } from './tally.ts';
@@ -91,6 +93,9 @@ async function takeStep(host: Host, world: World, step: Step): Promise<string[]>
   const calm = !host.paused && step.op !== 'flush';
   const before = owned(host);
   const [stood, done] = [host.kernel.state.endpoints, host.kernel.done.length];
+  const led = host.kernel.state.addresses.filter(({ address, ifindex }) =>
+    leadingLinks(host.kernel.state, address).includes(ifindex),
+  );
   world.meddled = false;
   await take(host, world, step);
   await host.settle();
@@ -99,13 +104,38 @@ async function takeStep(host: Host, world: World, step: Step): Promise<string[]>
   const late = step.op === 'address' ? replacedTooEarly(host, stood, host.kernel.done.slice(done)) : [];
   return [
     ...late,
+    ...(NEWCOMERS.has(step.op) ? takenFrom(host, led) : []),
     ...[...new Set(before.filter((each) => isSelected(host, each)).map(familyOf))]
       .filter((family) => !after.has(family))
       .map((family) => `the last ${family} path was taken away at ${JSON.stringify(step)}`),
   ];
 }
 
+const NEWCOMERS: ReadonlySet<Step['op']> = new Set([
+  ...(['link', 'address', 'default', 'multipath', 'nexthop', 'split', 'advertised'] as const),
+]);
+
+/** `led`: addresses that a policy rule of ours led out by their link. Another link that got one later takes nothing. */
+function takenFrom({ kernel: { state } }: Host, led: readonly ModelAddress[]): string[] {
+  return led.flatMap((first) => {
+    const link = state.links.get(first.ifindex);
+    const keeps =
+      state.addresses.includes(first) && !(first.flags & UNUSED) && link?.up === true && link.carrier;
+    const now = keeps ? leadingLinks(state, first.address) : [];
+    const newcomer = state.addresses.find(
+      ({ address, ifindex, created }) =>
+        address === first.address && now.includes(ifindex) && created! > first.created!,
+    );
+    if (!newcomer) return [];
+    return [
+      `${state.links.get(newcomer.ifindex)?.name} took packets from ${first.address} from ${link?.name}`,
+    ];
+  });
+}
+
 const TENTATIVE = 0x40;
+/** Tentative or deprecated. */
+const UNUSED = 0x60;
 
 /** An address that still works gives its place on the link to another: new first, then old, where there is room for both. */
 function replacedTooEarly(

@@ -148,16 +148,17 @@ const leads = (slot: number, gateway: number, metric: number, family: Family = '
 
 /** What chance alone brings about too seldom. */
 const RARITIES: Readonly<Record<string, History>> = {
-  'of one address on two links the one has it whose rule comes first': history({
+  'of one address on two links the first keeps it': history({
     opening: 'many',
     configuration: 1,
     steps: [permanent(1, 3), permanent(3, 3)],
   }),
-  'of one address on two links of one rule the one has it whose default has the better metric': history({
-    opening: 'many',
-    configuration: 1,
-    steps: [leads(2, 0, 0), permanent(1, 3), permanent(2, 3)],
-  }),
+  'of one address on two links the first keeps it, though the default of the other has a better metric':
+    history({
+      opening: 'many',
+      configuration: 1,
+      steps: [leads(2, 0, 0), permanent(1, 3), permanent(2, 3)],
+    }),
   'a gateway outside of all subnets is reached on its link': history({ steps: [leads(0, 4, 0)] }),
   'a ninth uplink waits, and asks for nothing': history({
     opening: 'many',

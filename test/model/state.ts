@@ -20,6 +20,8 @@ export interface ModelAddress {
   readonly address: string;
   readonly prefixLength: number;
   flags: number;
+  /** Later addresses have higher numbers. */
+  created?: number;
 }
 
 export interface ModelHop {
@@ -91,6 +93,8 @@ export class State {
   /** Milliseconds. */
   now = 0;
   limits = { subflows: 2, addAddrAccepted: 0 };
+  /** How many addresses were added so far. */
+  added = 0;
   /** From where the next free id is looked for. */
   nextEndpointId = 1;
 

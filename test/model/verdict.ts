@@ -1,16 +1,8 @@
 /** What is wrong with a host that has come to rest, in sentences; none when all is as it should be. */
 import { addressFamily } from '../../src/netlink/ip.ts';
+import { matches } from './decision.ts';
 import { SLOTS } from './endpoints.ts';
-import {
-  goesItsWay,
-  ideal,
-  isBlocked,
-  matches,
-  ourWays,
-  wantedUplinks,
-  wayOf,
-  type Wanted,
-} from './expected.ts';
+import { goesItsWay, ideal, isBlocked, ourWays, wantedUplinks, wayOf, type Wanted } from './expected.ts';
 import { strayFaults } from './stray.ts';
 import type { Host } from './host.ts';
 import type { ModelEndpoint, State } from './state.ts';

@@ -44,6 +44,7 @@ const address = (words: Partial<Address>): Address => ({
   flags: 0x80,
   scope: 0,
   preferred: null,
+  created: expect.any(Number) as number,
   ...words,
 });
 

@@ -85,7 +85,7 @@ export class Host {
     const family = addressFamily(address);
     this.addresses.push({
       ...{ ifindex, family, address, peer: null, prefixLength: Number(length), flags: 0x80 },
-      ...{ scope: 0, preferred: null, ...words },
+      ...{ scope: 0, preferred: null, created: this.addresses.length, ...words },
     });
     return this;
   }

@@ -114,14 +114,6 @@ describe('conflicts', () => {
     expect(host.states).toContain('eth0 192.0.2.10: active');
   });
 
-  test('one address on two links: the better-ranked has it', () => {
-    const host = two().link('eth1', 4).address(4, '192.0.2.10/24').default(4, '192.0.2.1', { metric: 50 });
-    host.settle();
-    expect(host.states).toContain('eth1 192.0.2.10: active');
-    expect(host.states).toContain('eth0 192.0.2.10: conflict');
-    expect(host.reason('192.0.2.10')).toBeDefined();
-  });
-
   test('another policy rule that takes the way', () => {
     const host = settled();
     host.policyRules.push({

@@ -38,6 +38,8 @@ export interface Address {
   readonly scope: number;
   /** Seconds for which it is still preferred; null: for ever. */
   readonly preferred: number | null;
+  /** When it was added to the link: hundredths of a second since the boot (cstamp of struct ifa_cacheinfo). */
+  readonly created: number;
 }
 
 const FOREVER = 0xffff_ffff;
@@ -54,8 +56,8 @@ export function decodeAddress(message: Message): Address | null {
   if (!local) throw new DecodeError('address message without an address');
   const address = readAddress(family, local);
   const other = either ? readAddress(family, either) : address;
-  const preferred = attributes.bytes(IFA_CACHEINFO, 4);
-  const seconds = preferred ? readU32(preferred, 0) : FOREVER;
+  const times = attributes.bytes(IFA_CACHEINFO, 12);
+  const seconds = times ? readU32(times, 0) : FOREVER;
   return {
     ifindex: readU32(payload, 4),
     family,
@@ -65,6 +67,7 @@ export function decodeAddress(message: Message): Address | null {
     flags: attributes.u32(IFA_FLAGS) ?? payload.readUInt8(2),
     scope: payload.readUInt8(3),
     preferred: seconds === FOREVER ? null : seconds,
+    created: times ? readU32(times, 8) : 0,
   };
 }
 

@@ -1,0 +1,129 @@
+/** Which link an address belongs to where several links of the host have it: a newcomer takes no traffic from the first. */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import { addressRange } from '../netlink/ip.ts';
+import { IFA_F_DADFAILED, IFA_F_TENTATIVE, type Address } from '../netlink/route/address.ts';
+import { IFF_UP } from '../netlink/route/link.ts';
+import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
+import { drop, type Entry } from './entry.ts';
+import { ownRoutesIn, policyRulesFrom, PRIORITY } from './routing.ts';
+import { sameAddress } from './twins.ts';
+
+/** One link that has the address. */
+interface Claim {
+  readonly address: Address;
+  /** Its uplink; null: no rule selects the link, or not this family. */
+  readonly entry: Entry | null;
+  /** An endpoint or a policy rule of ours leads the address's packets out by this link. */
+  readonly leads: boolean;
+}
+
+export class AddressHolders {
+  readonly #entries = new Map<string, Entry>();
+  readonly #owned: readonly Endpoint[];
+  readonly #snapshot: Snapshot;
+  readonly #known = new Map<string, Claim | null>();
+
+  constructor(entries: readonly Entry[], owned: readonly Endpoint[], snapshot: Snapshot) {
+    for (const entry of entries) {
+      const key = keyOf(entry.candidate.address);
+      if (!this.#entries.has(key)) this.#entries.set(key, entry);
+    }
+    [this.#owned, this.#snapshot] = [owned, snapshot];
+  }
+
+  /** Index of the link that the address belongs to; null: no link that has it can carry packets. */
+  of(address: string): number | null {
+    return this.#holder(address)?.address.ifindex ?? null;
+  }
+
+  /** The holder is itself an uplink with a path. */
+  isUplink(address: string): boolean {
+    return isViable(this.#holder(address));
+  }
+
+  #holder(address: string): Claim | null {
+    const known = this.#known.get(address);
+    if (known !== undefined) return known;
+    const claims = sameAddress(address, this.#snapshot.addresses).flatMap((each) => this.#claim(each) ?? []);
+    const [uplink] = claims.filter(isViable).sort(compareUplinks);
+    // Whatever else has it: an uplink takes it from none of them.
+    const others = claims.filter((each) => !isViable(each) && (!uplink || !comesBefore(uplink, each)));
+    const holder = others.sort(compareOthers)[0] ?? uplink ?? null;
+    this.#known.set(address, holder);
+    return holder;
+  }
+
+  /** null: packets from the address cannot use this link. */
+  #claim(address: Address): Claim | null {
+    const { links } = this.#snapshot;
+    const link = links.get(address.ifindex);
+    if (!link || address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) return null;
+    const entry = this.#entries.get(keyOf(address)) ?? null;
+    // An uplink without carrier has lost its path. Of a link that is none of ours that is not for us to say.
+    if (entry ? !link.usable : !(link.flags & IFF_UP)) return null;
+    return { address, entry, leads: this.#leads(address) };
+  }
+
+  #leads({ address, ifindex }: Address): boolean {
+    const isHere = (table: number): boolean =>
+      ownRoutesIn(this.#snapshot, table).some(({ hops }) => hops.some((hop) => hop.ifindex === ifindex));
+    return (
+      this.#owned.some((each) => each.address === address && each.ifindex === ifindex) ||
+      policyRulesFrom(this.#snapshot, address).some(
+        ({ protocol, priority, table }) =>
+          protocol === RTPROT_MULTIHOMED && priority === PRIORITY && isHere(table),
+      )
+    );
+  }
+}
+
+/** An uplink whose address another link holds, or the same link with another prefix length, is in conflict. */
+export function claimAddresses(entries: readonly Entry[], holders: AddressHolders, snapshot: Snapshot): void {
+  const seen = new Set<string>();
+  for (const entry of entries) {
+    if (!entry.viable) continue;
+    const { address, ifindex } = entry.candidate.address;
+    // It belongs to each link anew, and no policy rule is made for it; but the kernel holds one endpoint for it.
+    const isLocal = addressRange(address) === 'linkLocal';
+    const holder = isLocal ? ifindex : (holders.of(address) ?? ifindex);
+    const key = isLocal ? address : keyOf(entry.candidate.address);
+    const name = snapshot.links.get(holder)?.name ?? `interface ${holder}`;
+    if (holder !== ifindex) {
+      const reason = holders.isUplink(address)
+        ? `${name} has the same address and had it before; this link takes over when ${name} loses it`
+        : `${name} has the same address; a policy rule for it could take packets from ${name}`;
+      drop(entry, { state: 'conflict', reason, holder });
+    } else if (seen.has(key)) {
+      drop(entry, { state: 'conflict', reason: 'another uplink has the same address', holder });
+    }
+    seen.add(key);
+  }
+}
+
+const keyOf = ({ ifindex, address }: Address): string => `${ifindex}/${address}`;
+
+const isViable = (claim: Claim | null): boolean => (claim?.entry?.viable ?? null) !== null;
+
+/** The one that leads its packets already; at first the one that the host's own routes prefer; then the older one. */
+function compareUplinks(a: Claim, b: Claim): number {
+  const metric = ({ entry }: Claim): number => entry?.viable?.default?.route.metric ?? Infinity;
+  if (a.leads !== b.leads) return a.leads ? -1 : 1;
+  if (metric(a) !== metric(b)) return metric(a) - metric(b);
+  return compareAge(a, b);
+}
+
+function compareOthers(a: Claim, b: Claim): number {
+  return a.entry && b.entry && a.leads !== b.leads ? (a.leads ? -1 : 1) : compareAge(a, b);
+}
+
+const compareAge = (a: Claim, b: Claim): number =>
+  a.address.created - b.address.created || a.address.ifindex - b.address.ifindex;
+
+/** Whether an uplink had the address before a link that is no uplink, or has no path. */
+function comesBefore(uplink: Claim, other: Claim): boolean {
+  if (other.entry && uplink.leads !== other.leads) return uplink.leads;
+  if (uplink.address.created >= other.address.created) return false;
+  // It was there first, and yet the host may send the address's packets out by the other.
+  const way = uplink.entry?.candidate.answer?.unbound;
+  return uplink.leads || way?.kind !== 'leaves' || !way.ifindex.includes(other.address.ifindex);
+}

@@ -1,0 +1,117 @@
+/** An address that several links have: which of them keeps it. */
+import { describe, expect, test } from 'vitest';
+import { rule, type Host } from './build.ts';
+import { settled, two } from './two.ts';
+
+const A = '192.0.2.10';
+const PERMANENT = 0x80;
+const TENTATIVE = 0x40;
+
+/** A second link with the address of eth0: `eth1`, selected by eth0's rule, or another, by none. */
+const twin = (host: Host, name: string, created: number, flags = PERMANENT): Host =>
+  host.link(name, 4).address(4, `${A}/24`, { created, flags });
+
+const statesOf = (host: Host): string[] => host.states.filter((each) => each.includes(A));
+
+describe('two uplinks with one address', () => {
+  test('the one that leads its packets already keeps it, whatever the metric and age of the other', () => {
+    const host = twin(settled(), 'eth1', -1).default(4, '192.0.2.1', { metric: 50 });
+    expect(host.settle()).toEqual([]);
+    expect(statesOf(host)).toEqual([`eth1 ${A}: conflict`, `eth0 ${A}: active`]);
+    expect(host.reason(A)).toMatch(/^eth0 has the same address and had it before/);
+  });
+
+  test('at first the one with the better metric has it, and of equal ones the older', () => {
+    for (const [metric, created, holder] of [
+      [50, 9, 'eth1'],
+      [100, -1, 'eth1'],
+      [100, 9, 'eth0'],
+      [700, -1, 'eth0'],
+    ] as const) {
+      const host = settled(twin(two(), 'eth1', created).default(4, '192.0.2.1', { metric }));
+      expect(statesOf(host)).toContain(`${holder} ${A}: active`);
+    }
+  });
+
+  test.for(['no carrier', 'down', 'gone'] as const)('%s: the other takes over, and keeps it', (to) => {
+    const host = twin(settled(), 'eth1', 9).default(4, '192.0.2.1');
+    host.turn(2, to).settle();
+    expect(host.endpoints.map(({ address, ifindex }) => [address, ifindex])).toContainEqual([A, 4]);
+    host.link('eth0', 2).settle();
+    expect(statesOf(host)).toEqual([`eth0 ${A}: conflict`, `eth1 ${A}: active`]);
+  });
+
+  test('a lost default is no lost address: it is not taken', () => {
+    const host = twin(settled(), 'eth1', 9).default(4, '192.0.2.1').withoutDefault(2);
+    host.settle();
+    expect(host.policyRules.filter(({ source }) => source === A)).toEqual([]);
+    expect(statesOf(host)).toContain(`eth1 ${A}: conflict`);
+  });
+
+  test('the subnet is left to main: neither has rules for it', () => {
+    const host = settled(twin(two(), 'eth1', 9).default(4, '192.0.2.1', { metric: 700 }));
+    expect(host.policyRules.filter(({ source }) => source === A).map(({ priority }) => priority)).toEqual([
+      8682, 8684,
+    ]);
+  });
+});
+
+describe('an uplink whose address a link has that no rule selects', () => {
+  test.for([
+    ['older', -1],
+    ['as old', 0],
+  ] as const)('%s: nothing is made', ([, created]) => {
+    const host = settled(twin(two(), 'tun0', created));
+    expect(statesOf(host)).toEqual([`eth0 ${A}: conflict`]);
+    expect(host.reason(A)).toMatch(/^tun0 has the same address; /);
+    expect(host.policyRules.filter(({ source }) => source === A)).toEqual([]);
+  });
+
+  test('that a rule ignores: nothing is made either', () => {
+    const host = twin(two().rules([rule('eth0'), rule('*', { ignore: true })]), 'eth1', -1);
+    expect(statesOf(settled(host))).toEqual([`eth0 ${A}: conflict`]);
+  });
+
+  test('younger: the uplink keeps it', () => {
+    expect(statesOf(settled(twin(two(), 'tun0', 9)))).toEqual([`eth0 ${A}: active`]);
+    const host = twin(settled(), 'tun0', 9);
+    expect([host.settle(), statesOf(host)]).toEqual([[], [`eth0 ${A}: active`]]);
+  });
+
+  test('younger, and its packets leave there before anything is made: nothing is made', () => {
+    const host = twin(two(), 'tun0', 9);
+    host.ways.set(A, { kind: 'leaves', ifindex: [4], gateway: null, table: 254 });
+    expect(statesOf(settled(host))).toEqual([`eth0 ${A}: conflict`]);
+  });
+
+  test('older, and ours were in place all the same: they are removed', () => {
+    const host = settled();
+    twin(host, 'tun0', -1).settle();
+    expect(host.policyRules.filter(({ source }) => source === A)).toEqual([]);
+    expect(host.endpoints.map(({ address }) => address)).toEqual(['10.0.0.5']);
+  });
+
+  test('administratively down, or still in duplicate address detection: it does not have it', () => {
+    expect(statesOf(settled(twin(two(), 'tun0', -1).turn(4, 'down')))).toEqual([`eth0 ${A}: active`]);
+    expect(statesOf(settled(twin(two(), 'tun0', -1, TENTATIVE)))).toEqual([`eth0 ${A}: active`]);
+  });
+
+  test('a lingering endpoint whose address another link has now keeps no policy rules', () => {
+    const host = settled(two().withoutDefault(3));
+    twin(host, 'tun0', 9).turn(2, 'no carrier').settle();
+    expect(statesOf(host)).toEqual([`eth0 ${A}: lingering`]);
+    expect(host.policyRules).toEqual([]);
+  });
+});
+
+test('the same link-local address on two links: each link has its own', () => {
+  const rules = [rule('eth0', { linkLocal: true, families: ['ipv6'] })];
+  const host = two().rules(rules).link('tun0', 4);
+  for (const [index, created] of [
+    [4, 0],
+    [2, 5],
+  ] as const)
+    host.address(index, 'fe80::2/64', { created, scope: 253 });
+  host.default(2, 'fe80::1');
+  expect(settled(host).states).toContain('eth0 fe80::2: active');
+});

@@ -1,0 +1,67 @@
+/** A network on another link of the host that has the very addresses of the first one, and a DHCP server of its own. */
+import { once } from 'node:events';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
+import { Netns } from './netns.ts';
+
+/** udhcpc(8) runs it with the lease in its environment. It configures what it is given, as a client's own script does. */
+const SCRIPT = `#!/bin/sh
+case $1 in
+deconfig) ip link set "$interface" up ;;
+bound | renew)
+  ip address replace "$ip/$mask" dev "$interface"
+  ip route replace default via "$router" dev "$interface" proto dhcp metric "$METRIC" ;;
+esac
+`;
+
+export class RogueNetwork {
+  readonly netns: Netns;
+  readonly #host: Netns;
+  readonly #device: string;
+  readonly #children: ChildProcess[] = [];
+  /** What the client was told. */
+  #log = '';
+
+  /** @param address that it gives to the host, in a /24 of which it has the first address */
+  constructor(host: Netns, device: string, address: string) {
+    [this.#host, this.#device] = [host, device];
+    this.netns = new Netns(`${host.name}-rogue-${device}`);
+    host.ip(`link add ${device} type veth peer name lan0 netns ${this.netns.name}`);
+    this.netns.ip(`address add ${address.replace(/\d+$/, '1')}/24 dev lan0`);
+    this.netns.ip('link set lan0 up');
+    const server = this.netns.spawn('dnsmasq', [
+      ...['--conf-file=/dev/null', '--port=0', '--no-ping', '--interface=lan0', '--bind-interfaces'],
+      ...[`--dhcp-range=${address},${address},255.255.255.0,1h`, '--dhcp-authoritative', '--no-daemon'],
+      ...['--dhcp-leasefile=/dev/null', '--pid-file', '--user=root'],
+    ]);
+    this.#keep(server);
+  }
+
+  #keep(child: ChildProcess): void {
+    this.#children.push(child);
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => (this.#log += text));
+  }
+
+  /** The host's DHCP client takes what the server gives, with this route metric. */
+  async lease(folder: string, metric: number): Promise<void> {
+    const script = join(folder, `udhcpc-${this.#device}`);
+    writeFileSync(script, SCRIPT);
+    chmodSync(script, 0o755);
+    this.#host.ip(`link set ${this.#device} up`);
+    const client = this.#host.spawn(
+      'udhcpc',
+      ['-f', '-q', '-n', '-t', '20', '-T', '1', '-i', this.#device, '-s', script],
+      { METRIC: `${metric}` },
+    );
+    this.#keep(client);
+    const [code] = (await once(client, 'close')) as [number | null];
+    if (code !== 0) throw new Error(`no lease on ${this.#device}: ${this.#log}`);
+  }
+
+  end(): void {
+    for (const child of this.#children) child.kill('SIGKILL');
+    this.netns.delete();
+  }
+}
