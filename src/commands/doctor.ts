@@ -14,7 +14,8 @@ import type { Configuration } from '../rules/rule.ts';
 import { printable } from '../system/printable.ts';
 import { PACKAGE_ROOT } from '../system/root.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { look, openNamespace, type Namespace } from './namespace.ts';
+import { look } from './look.ts';
+import { openNamespace, type Namespace } from './namespace.ts';
 import { colours, commandLine, print, printExact } from './print.ts';
 
 /** By the worst finding; sysexits.h and ip(8) have other meanings for 2 and for 64 and above. */

@@ -1,13 +1,9 @@
 /** `multihomed explain IFACE`: why an uplink is as it is, and what to do about it. */
 import { askOrNot } from '../control/client.ts';
-import { findObstacle } from '../daemon/kernel.ts';
-import { explain, type Explanation, type Step } from '../plan/explain.ts';
-import { planUnder } from '../plan/obstacle.ts';
-import { plan } from '../plan/plan.ts';
+import type { Explanation, Step } from '../plan/explain.ts';
 import { printable } from '../system/printable.ts';
-import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { look, openNamespace, refuseConfig, type Namespace } from './namespace.ts';
+import { openNamespace, refuseConfig, type Namespace } from './namespace.ts';
 import { colours, print, printExact } from './print.ts';
 import { withoutDaemon } from './status.ts';
 
@@ -22,7 +18,7 @@ export async function explainCommand(
     // What the daemon does not know is not there; without one, or one that does not answer, the kernel is read.
     const source = silent === undefined ? null : withoutDaemon(silent);
     if (source === null) refuseConfig(flags.config);
-    const explanation = source === null ? answer : await alone(namespace, name, flags.config);
+    const explanation = source === null ? answer : await explainAlone(namespace, name, flags.config);
     if (!explanation)
       throw new CommandError(EXIT.usage, `there is no interface ${JSON.stringify(name)} here`);
     if (flags.json) printExact(JSON.stringify({ version: 1, daemon: source === null, ...explanation }));
@@ -33,15 +29,13 @@ export async function explainCommand(
   }
 }
 
-async function alone(
+async function explainAlone(
   namespace: Namespace,
   name: string,
   config: string | undefined,
 ): Promise<Explanation | null> {
-  const configuration = await configurationOrExit(config === undefined ? {} : { config });
-  const { snapshot, memory } = await look(namespace, configuration);
-  const planned = planUnder(plan(snapshot, configuration, memory), findObstacle());
-  return explain(name, planned, snapshot, configuration, memory);
+  const { explainWithoutDaemon } = await import('./look.ts');
+  return explainWithoutDaemon(namespace, name, config === undefined ? {} : { config });
 }
 
 const MARKS: Readonly<Record<Step['state'], string>> = { passed: '✓', stopped: '✗', ahead: '·' };

@@ -8,7 +8,8 @@ import { nothingManaged } from '../plan/nothing.ts';
 import { plan } from '../plan/plan.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
-import { look, openNamespace } from './namespace.ts';
+import { look } from './look.ts';
+import { openNamespace } from './namespace.ts';
 import { complain, print, printExact } from './print.ts';
 import { withoutDaemon } from './status.ts';
 

@@ -7,7 +7,8 @@ import { DecodeError } from '../../netlink/attribute.ts';
 import { NetlinkError } from '../../netlink/error.ts';
 import type { Configuration } from '../../rules/rule.ts';
 import type { NetlinkSocket } from '../../system/addon.ts';
-import { statusWithoutDaemon, type Namespace } from '../namespace.ts';
+import { statusWithoutDaemon } from '../look.ts';
+import type { Namespace } from '../namespace.ts';
 import { changes, type UplinkChange } from './change.ts';
 
 /** A daemon that was started is found after so long, in milliseconds. */
