@@ -248,11 +248,11 @@ function advise(
       if (entry?.verdict?.holder !== undefined)
         return `"ip address show" lists both; this link is used once its network gives it another address`;
       return entry?.verdict?.routed
-        ? `ip${family} rule show  lists what comes before ours; the one named above does no harm under a number above 8689`
+        ? `ip${family} rule show  lists it; that rule decides before ours, and "multihomed doctor" knows whether it may come behind them`
         : 'delete what is named above, or give the other interface another address';
     case 'failed':
       return entry?.candidate.table && uplink.reason?.includes('EEXIST')
-        ? `ip${family} route show table ${entry.candidate.table}  lists what stands in its place; delete that, or give the rule another table`
+        ? `ip${family} route show table ${entry.candidate.table}  lists what stands in its place; give the rule another table`
         : null;
     case 'verified':
       if (memory.paused) return 'resume with:  multihomed reload';

@@ -1,6 +1,7 @@
 /** The administrator's policy rule for an address: it is used as it is, or it is in the way. */
-import { hostBits, inNetwork, type Family } from '../netlink/ip.ts';
+import { hostBits, networkOf, type Family } from '../netlink/ip.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
+import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { foreignRules, hostRoute, isForSource, throughLink } from '../snapshot/host-route.ts';
 import type { PolicyRoute } from '../snapshot/policy-route.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -34,22 +35,33 @@ export function hostRuleReason({ rule, found }: HostRule, family: Family, snapsh
 
 /**
  * The command that leaves the address to its own link, as arguments. null: none is known that makes no address less
- * reachable: the rule is for other addresses too, or nothing else leads out by this link.
+ * reachable: the rule is for other addresses too (which may be those of hosts that this one routes for), its table leads
+ * to a network that main may not know, or nothing else leads out by this link.
  */
 export function hostRuleRemedy(candidate: Candidate, snapshot: Snapshot): readonly string[] | null {
   const { hostRule, family, address, answer, selected } = candidate;
   if (!hostRule || hostRule.leadsHere || !answer?.default) return null;
   const { rule } = hostRule;
-  const others = snapshot.addresses.some(
-    (each) => each.address !== address.address && inNetwork(each.address, rule.source!, rule.sourceLength),
-  );
-  if (others && rule.sourceLength < hostBits(family)) return null;
+  if (rule.sourceLength < hostBits(family) || !leadsToDefaultOnly(rule, snapshot)) return null;
   const rest = foreignRules(snapshot.policyRules, family).filter((each) => each !== rule);
   const found = hostRoute(family, address.address, rest, snapshot.tables[family], groupsOf(snapshot));
   const next = hostRuleFor(found, selected.link.index);
   if (found.kind === 'refused' || (next && !next.leadsHere)) return null;
   const words = policyRuleArguments(rule, snapshot.policyRules);
   return words && ['ip', ...(family === 'ipv6' ? ['-6'] : []), 'rule', 'delete', ...words];
+}
+
+/** But for subnets of the host's own links. Main's longer routes are kept whatever leads there. */
+function leadsToDefaultOnly({ family, table }: PolicyRule, { tables, addresses }: Snapshot): boolean {
+  if (table === RT_TABLE_MAIN) return true;
+  return (tables[family].get(table) ?? []).every(
+    ({ prefixLength, destination }) =>
+      // Halves of a default as well.
+      prefixLength <= 1 ||
+      addresses.some(
+        (each) => each.prefixLength === prefixLength && networkOf(each.address, prefixLength) === destination,
+      ),
+  );
 }
 
 const groupsOf =

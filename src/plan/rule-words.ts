@@ -24,9 +24,14 @@ export const policyRuleWords = (rule: PolicyRule): string => words(rule).join(' 
 
 /**
  * Selectors, action and priority, one argument each, for `ip rule delete`. null: the rule has selectors that are not
- * read here, or the kernel would take another one, since what a deletion leaves out is a wildcard.
+ * read here, or the kernel would take another one, since what a deletion leaves out is a wildcard. `priority`: that of a
+ * copy to be added.
  */
-export function policyRuleArguments(rule: PolicyRule, all: readonly PolicyRule[]): readonly string[] | null {
+export function policyRuleArguments(
+  rule: PolicyRule,
+  all: readonly PolicyRule[],
+  priority = rule.priority,
+): readonly string[] | null {
   if (rule.header || rule.l3mdev) return null;
   const first = all.find(
     (each) =>
@@ -37,7 +42,7 @@ export function policyRuleArguments(rule: PolicyRule, all: readonly PolicyRule[]
       each.source === rule.source &&
       each.sourceLength === rule.sourceLength,
   );
-  return first === rule ? [...words(rule), 'priority', `${rule.priority}`] : null;
+  return first === rule ? [...words(rule), 'priority', `${priority}`] : null;
 }
 
 function words(rule: PolicyRule): string[] {

@@ -103,10 +103,10 @@ holds([
   ],
   [
     'a policy rule among ours',
-    { snapshot: { policyRules: [policyRule({ priority: 8681, fwmark: 9, iif: 'lo' })] } },
+    { snapshot: { policyRules: [policyRule({ priority: 8681, iif: 'lo' })] } },
     'priority:ipv4:8681',
     'warning',
-    'ip rule add from all fwmark 9 iif lo lookup 77 priority 8690 && ip rule delete from all fwmark 9 iif lo lookup 77 priority 8681',
+    'ip rule add from all iif lo lookup 77 priority 8690 && ip rule delete from all iif lo lookup 77 priority 8681',
   ],
   [
     'routes in our table',

@@ -1,102 +1,7 @@
 /** Several providers, as administrators and clouds set them up: no address loses its way, whatever the daemon does. */
-import { spawnSync } from 'node:child_process';
 import { expect } from 'vitest';
-import { test, type Lab } from '../support/lab.ts';
-import { Netns } from '../support/netns.ts';
-
-/** "The Internet", which is behind each provider's router. */
-const OUTSIDE = '198.51.100.9';
-const PORT = 7684;
-
-interface Provider {
-  readonly gateway: string;
-  /** Of the host. */
-  readonly address: string;
-  readonly length: number;
-  readonly device: string;
-}
-
-const A: Provider = { gateway: '192.0.2.1', address: '192.0.2.10', length: 24, device: 'eth0' };
-const B: Provider = { gateway: '203.0.113.1', address: '203.0.113.10', length: 24, device: 'eth0' };
-
-/** Each router drops what has the other's sources, as providers do (BCP 38): it has no route back to them. */
-class Providers {
-  readonly host: Netns;
-  readonly routers: readonly Netns[];
-  readonly #all: readonly Provider[];
-  readonly #servers: ReturnType<Netns['spawn']>[] = [];
-
-  constructor({ host, provider }: Lab, all: readonly Provider[]) {
-    this.host = host;
-    this.#all = all;
-    const links = [...new Set(all.map(({ device }) => device))];
-    for (const link of links) {
-      provider.ip(`link add lan-${link} type bridge`);
-      provider.ip(`link set lan-${link} up`);
-      host.ip(`link add ${link} type veth peer name to-${link} netns ${provider.name}`);
-      provider.ip(`link set to-${link} master lan-${link} up`);
-      host.ip(`link set ${link} up`);
-    }
-    this.routers = all.map(({ gateway, address, length, device }, at) => {
-      const router = new Netns(`${provider.name}-${at}`);
-      router.sysctl('net.ipv4.conf.all.rp_filter', 1);
-      provider.ip(`link add r${at} type veth peer name eth0 netns ${router.name}`);
-      provider.ip(`link set r${at} master lan-${device} up`);
-      router.ip('link set eth0 up');
-      router.ip(`address add ${gateway}/24 dev eth0`);
-      router.ip(`address add ${OUTSIDE}/32 dev lo`);
-      host.ip(`address add ${address}/${length} dev ${device}`);
-      return router;
-    });
-  }
-
-  /** A server in each namespace that says a word to whoever connects. */
-  async serve(): Promise<void> {
-    const script = `
-import socket
-s = socket.create_server(('0.0.0.0', ${PORT}))
-print('listening', flush=True)
-while True:
-    c, _ = s.accept()
-    c.sendall(b'x' * 20000)
-    c.close()`;
-    for (const netns of [this.host, ...this.routers]) {
-      const server = netns.spawn('python3', ['-c', script]);
-      this.#servers.push(server);
-      await new Promise((resolve) => server.stdout?.once('data', resolve));
-    }
-  }
-
-  /** `ADDRESS out in` of each: it reaches the outside, and is reached from there. */
-  reached(): string[] {
-    return this.#all.map(({ address }, at) => {
-      const out = transfers(this.host, address, OUTSIDE) ? ' out' : '';
-      return `${address}${out}${transfers(this.routers[at]!, OUTSIDE, address) ? ' in' : ''}`;
-    });
-  }
-
-  end(): void {
-    for (const server of this.#servers) server.kill('SIGKILL');
-    for (const router of this.routers) router.delete();
-  }
-}
-
-/** A whole transfer over TCP. */
-function transfers(netns: Netns, from: string, to: string): boolean {
-  const script = `
-import socket
-s = socket.create_connection(('${to}', ${PORT}), 2, ('${from}', 0))
-n = 0
-while True:
-    d = s.recv(65536)
-    if not d: break
-    n += len(d)
-print(n)`;
-  const { stdout } = spawnSync('nsenter', [`--net=${netns.path}`, 'python3', '-c', script], {
-    encoding: 'utf8',
-  });
-  return stdout.trim() === '20000';
-}
+import { test } from '../support/lab.ts';
+import { A, B, OUTSIDE, Providers, type Provider } from '../support/providers.ts';
 
 const onTwoLinks: readonly Provider[] = [A, { ...B, device: 'eth1' }];
 const everything = (all: readonly Provider[]): string[] => all.map(({ address }) => `${address} out in`);
@@ -194,18 +99,18 @@ for (const [name, { providers, commands, before, gateways }] of Object.entries(S
     try {
       for (const command of commands) lab.host.ip(command);
       await scene.serve();
-      expect(scene.reached()).toEqual(before ?? everything(providers));
+      expect(await scene.reached()).toEqual(before ?? everything(providers));
       const daemon = await lab.daemon({ 'eth*': { flags: 'signal', 'per-interface': 'all' } });
       await expect.poll(() => lab.host.endpoints(), { timeout: 20_000 }).toHaveLength(providers.length);
-      expect(scene.reached()).toEqual(everything(providers));
+      expect(await scene.reached()).toEqual(everything(providers));
       expect(providers.map(({ address }) => lab.host.leaves('198.51.100.1', address))).toEqual(
         providers.map(({ device }, at) => `${device} via ${gateways[at]}`),
       );
       await daemon.stop();
-      expect(scene.reached()).toEqual(everything(providers));
+      expect(await scene.reached()).toEqual(everything(providers));
       expect((await daemon.command('flush', '--force')).code).toBe(0);
       expect(lab.host.rules()).toEqual([]);
-      expect(scene.reached()).toEqual(before ?? everything(providers));
+      expect(await scene.reached()).toEqual(before ?? everything(providers));
     } finally {
       scene.end();
     }
@@ -232,7 +137,7 @@ test('providers: a rule into a tunnel is a conflict, and its deletion as advised
     lab.host.sh(remedy!);
     await expect.poll(() => daemon.stateOf(A.address)).toMatch(/^active/);
     await scene.serve();
-    expect(scene.reached()).toEqual(everything([A]));
+    expect(await scene.reached()).toEqual(everything([A]));
   } finally {
     scene.end();
   }

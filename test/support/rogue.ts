@@ -50,9 +50,13 @@ export class RogueNetwork {
     writeFileSync(script, SCRIPT);
     chmodSync(script, 0o755);
     this.#host.ip(`link set ${this.#device} up`);
+    // With mounts of its own, as other DHCP clients here: none can write the host's files.
     const client = this.#host.spawn(
-      'udhcpc',
-      ['-f', '-q', '-n', '-t', '20', '-T', '1', '-i', this.#device, '-s', script],
+      'unshare',
+      [
+        ...['--mount', 'udhcpc', '-f', '-q', '-n', '-t', '20', '-T', '1'],
+        ...['-i', this.#device, '-s', script],
+      ],
       { METRIC: `${metric}` },
     );
     this.#keep(client);

@@ -3,6 +3,7 @@ import { hostBits, inNetwork } from '../../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../../netlink/route/policy-rule.ts';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.ts';
 import { PRIORITY_FIRST } from '../../plan/routing.ts';
+import { policyRuleArguments } from '../../plan/rule-words.ts';
 import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import type { Facts, View } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
@@ -30,7 +31,7 @@ export function checkPolicyRules({ view }: Facts): Finding[] {
           'warning',
           `priority:${rule.family}:${rule.priority}`,
           `Policy rule ${rule.priority} (${sourceText(rule)}) is not ours and stands among ours, which have ${PRIORITY_FIRST} to ${LAST}.`,
-          renumber(rule),
+          renumber(rule, view),
         ),
       ),
     ...tables(view),
@@ -61,35 +62,41 @@ function inTheWay(rule: PolicyRule, view: View): Finding[] {
   );
   if (hit.length === 0) return [];
   const addresses = [...new Set(hit.map(({ address }) => address))].join(', ');
+  const remedy = renumber(rule, view);
   return [
     finding(
       'fault',
       `policy-rule:${rule.family}:${rule.priority}`,
-      `Policy rule ${rule.priority} (${sourceText(rule)}) comes before ours and leads packets from ${addresses} into table ${rule.table}, whose default goes out elsewhere; behind ours it would do no harm.`,
-      renumber(rule),
+      `Policy rule ${rule.priority} (${sourceText(rule)}) comes before ours and leads packets from ${addresses} into table ${rule.table}, whose default goes out elsewhere${remedy ? '; behind ours it leaves them to their own links' : ''}.`,
+      remedy,
     ),
   ];
 }
 
-/** The same rule behind ours; null: it has parts that are not read here. */
-export function renumber(rule: PolicyRule): Remedy | null {
-  if (rule.narrow || rule.action !== FR_ACT_TO_TBL || rule.destination !== null) return null;
-  const words = [
-    ...(rule.invert ? ['not'] : []),
-    'from',
-    rule.source === null ? 'all' : `${rule.source}/${rule.sourceLength}`,
-    ...(rule.fwmark === 0 ? [] : ['fwmark', `${rule.fwmark}`]),
-    ...(rule.iif === null ? [] : ['iif', rule.iif]),
-    ...(rule.oif === null ? [] : ['oif', rule.oif]),
-    'lookup',
-    `${rule.table}`,
-    ...(rule.suppressPrefixLength === null ? [] : ['suppress_prefixlength', `${rule.suppressPrefixLength}`]),
-  ];
+/**
+ * The same rule behind ours. null: that could take a route from a packet: another rule of the host comes between, or what
+ * its table leads to is no uplink, and sending all packets there may be what it is for.
+ */
+export function renumber(rule: PolicyRule, { snapshot, plan, otherDefaults }: View): Remedy | null {
+  const { policyRules } = snapshot;
+  const isPassed = policyRules.some(
+    (each) =>
+      each !== rule &&
+      each.family === rule.family &&
+      each.protocol !== RTPROT_MULTIHOMED &&
+      each.priority >= rule.priority &&
+      each.priority <= AFTER,
+  );
+  const uplinks = new Set(plan.selected.filter((each) => !each.rule.ignore).map(({ link }) => link.index));
+  const leadsOut = otherDefaults
+    .filter(({ table, family }) => table === rule.table && family === rule.family)
+    .some(({ hops }) => hops.length === 0 || hops.some(({ ifindex }) => !uplinks.has(ifindex)));
+  if (isPassed || leadsOut || rule.action !== FR_ACT_TO_TBL) return null;
+  const [added, deleted] = [AFTER, rule.priority].map((each) => policyRuleArguments(rule, policyRules, each));
   const ip = rule.family === 'ipv6' ? ['ip', '-6', 'rule'] : ['ip', 'rule'];
-  return [
-    { argv: [...ip, 'add', ...words, 'priority', `${AFTER}`] },
-    { argv: [...ip, 'delete', ...words, 'priority', `${rule.priority}`] },
-  ];
+  return added && deleted
+    ? [{ argv: [...ip, 'add', ...added] }, { argv: [...ip, 'delete', ...deleted] }]
+    : null;
 }
 
 const sourceText = (rule: PolicyRule): string =>
@@ -115,11 +122,16 @@ function tables(view: View): Finding[] {
           argv: ['ip', family, 'route', 'flush', 'table', `${table}`, 'proto', `${protocol}`],
         })),
     );
+    // A rule of the host's own that leads there wants them.
+    const users = view.snapshot.policyRules.filter(
+      (rule) => rule.table === table && rule.protocol !== RTPROT_MULTIHOMED,
+    );
+    const used = users.length > 0 ? `, to which policy rule ${users[0]!.priority} leads` : '';
     return finding(
       'warning',
       `table:${table}`,
-      `Table ${table} belongs to an uplink, and another program has put routes into it.`,
-      flush,
+      `Table ${table} belongs to an uplink, and another program has put routes into it${used}.`,
+      used ? null : flush,
     );
   });
 }

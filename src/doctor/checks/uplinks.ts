@@ -103,7 +103,7 @@ function mend(
       }
       const remedies = suspects(reason, view)
         .filter((rule) => rule.family === uplink?.family)
-        .map(renumber);
+        .map((rule) => renumber(rule, view));
       return plain(remedies.includes(null) ? null : remedies.flatMap((each) => each ?? []));
     }
     default:
