@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -63,4 +64,59 @@ describe('a client', () => {
       expect(await begin()).toBeUndefined();
     });
   }
+});
+
+describe('a client without a place', () => {
+  const BUSY = '{"version":1,"error":"too many","code":"busy"}\n';
+  let server: Server;
+  let connections = 0;
+  /** Refuses so many connections, then answers. */
+  async function busy(refusals: number): Promise<void> {
+    connections = 0;
+    server = createServer((client) => {
+      client.on('error', () => client.destroy());
+      if (++connections > refusals) return void client.once('data', () => client.write('{"answer":7}\n'));
+      // As the daemon does: before the request is read, and without waiting for it.
+      client.write(BUSY);
+      client.destroy();
+    }).listen(path);
+    await once(server, 'listening');
+  }
+  afterEach(() => server.close());
+
+  it('asks again until it is answered', async () => {
+    await busy(5);
+    expect(await ask(path, { ask: 'status' })).toBe(7);
+    expect(connections).toBe(6);
+  });
+
+  it('watches again until it is answered', async () => {
+    await busy(5);
+    const documents: unknown[] = [];
+    const ends: unknown[] = [];
+    const watching = await watch(
+      path,
+      (document) => documents.push(document),
+      (error) => ends.push(error),
+    );
+    await expect.poll(() => documents).toEqual([7]);
+    expect(ends).toEqual([]);
+    watching?.close();
+    await expect.poll(() => ends).toEqual([null]);
+  });
+
+  it('gives up in the end, with the refusal', async () => {
+    await busy(Infinity);
+    await expect(ask(path, { ask: 'status' })).rejects.toMatchObject({
+      code: expect.stringMatching(/busy|unanswered/),
+    });
+    expect(connections).toBeGreaterThan(3);
+    const ends: unknown[] = [];
+    await watch(
+      path,
+      () => undefined,
+      (error) => ends.push(error),
+    );
+    await expect.poll(() => ends).toHaveLength(1);
+  });
 });
