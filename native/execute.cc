@@ -20,10 +20,17 @@ Napi::Value ExecuteInNamespace(const Napi::CallbackInfo& info) {
   }
   if (!OptionalPath(info[0], "netns", &netns)) return Napi::Value();
   auto given = info[1].As<Napi::Array>();
-  std::vector<std::string> texts(given.Length());
+  std::vector<std::string> texts;
+  // A getter may change the array: its length is not taken as given, nor kept.
   for (uint32_t i = 0; i < given.Length(); i++) {
     Napi::Value text = given[i];
-    if (!OptionalPath(text, "an argument", &texts[i])) return Napi::Value();
+    std::string each;
+    if (!text.IsString()) {
+      ThrowTypeError(info.Env(), "an argument must be a string");
+      return Napi::Value();
+    }
+    if (!OptionalPath(text, "an argument", &each)) return Napi::Value();
+    texts.push_back(std::move(each));
   }
   if (texts.empty()) {
     ThrowTypeError(info.Env(), "there must be a program");

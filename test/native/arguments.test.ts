@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  executeInNamespace,
   exitOf,
   flock,
   mptcpSocket,
@@ -59,6 +60,9 @@ describe('arguments of another shape', () => {
     odd((value) => spawnGroup(0, [], [value], null), ['']);
     odd((value) => spawnGroup(0, [], [], { uid: value, gid: 0 }), [undefined]);
     odd((value) => spawnGroup(0, [], [], { uid: 0, gid: value }), [undefined]);
+    odd((value) => executeInNamespace(value, ['/bin/false']), [undefined]);
+    odd((value) => executeInNamespace('/nonexistent', value), lists);
+    odd((value) => executeInNamespace('/nonexistent', [value]), ['']);
     odd((value) => mptcpSocket(value));
     odd((value) => mptcpSocket('ipv4', { netns: value }), [undefined]);
     odd((value) => mptcpSocket('ipv4', { device: value }), [undefined]);
@@ -71,6 +75,22 @@ describe('arguments of another shape', () => {
     );
     const both = { address: '127.0.0.1', port: 0 };
     expect(() => mptcpSocket('ipv4', { bind: both, listen: both })).toThrow(TypeError);
+  });
+
+  it('are refused where a list changes while it is read, or is as long as lists can be', () => {
+    const growing: string[] = ['x'];
+    Object.defineProperty(growing, 1, {
+      get: () => {
+        for (let i = 0; i < 1000; i++) growing.push('y');
+        return 7;
+      },
+    });
+    const lists = [growing, Object.assign([], { length: 2 ** 32 - 1 })];
+    for (const list of lists) {
+      expect(() => executeInNamespace('/nonexistent', list)).toThrow(TypeError);
+      expect(() => spawnGroup(0, list, [], null)).toThrow(TypeError);
+      expect(() => spawnGroup(0, [], list, null)).toThrow(TypeError);
+    }
   });
 
   it('are refused by a netlink socket', () => {
