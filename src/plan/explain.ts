@@ -14,6 +14,7 @@ import { flagNames } from './flags.ts';
 import { hostRuleReason, hostRuleRemedy } from './host-rule.ts';
 import { joinsText } from './joins.ts';
 import { policyRuleWords } from './rule-words.ts';
+import { linkNames } from './select.ts';
 import { spareMetric } from './spare-metric.ts';
 import type { Memory } from './memory.ts';
 import type { Plan } from './plan.ts';
@@ -67,8 +68,7 @@ export function explain(
 }
 
 function explainRules(link: Link, snapshot: Snapshot, { rules }: Configuration): Explanation['rules'] {
-  const driver = snapshot.drivers.get(link.index) ?? null;
-  const { rule, tried } = matchRule(rules, { name: link.name, altnames: link.altnames, driver });
+  const { rule, tried } = matchRule(rules, linkNames(link, snapshot));
   const row = (each: Rule, matches: boolean, why: string) => ({
     glob: each.glob,
     place: `${each.origin.file}:${each.origin.line}`,

@@ -11,7 +11,7 @@ import {
   type Address,
 } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
-import { matchRule } from '../rules/match.ts';
+import { matchRule, type LinkNames } from '../rules/match.ts';
 import type { Rule } from '../rules/rule.ts';
 import { answerKey, type Answer, type Base, type Question, type Snapshot } from '../snapshot/snapshot.ts';
 import { hostRuleFor } from './host-rule.ts';
@@ -33,10 +33,16 @@ export function select(base: Base, rules: readonly Rule[]): Selected[] {
   return selected.sort((a, b) => a.rank - b.rank || a.link.index - b.link.index);
 }
 
+/** What rules match a link by. */
+export const linkNames = ({ name, altnames, index, hardware }: Link, base: Base): LinkNames => ({
+  ...{ name, altnames, hardware },
+  driver: base.drivers.get(index) ?? null,
+  path: base.paths.get(index) ?? null,
+});
+
 /** @returns null: no rule selects it */
 export function selectLink(base: Base, rules: readonly Rule[], link: Link): Selected | null {
-  const { name, altnames, index } = link;
-  const { rule } = matchRule(rules, { name, altnames, driver: base.drivers.get(index) ?? null });
+  const { rule } = matchRule(rules, linkNames(link, base));
   // A pattern such as * means the uplinks, not the loopback; who names lo and says link-local gets it.
   if (!rule || (link.loopback && !rule.linkLocal)) return null;
   return { link, rule, rank: rules.indexOf(rule) };

@@ -1,12 +1,12 @@
 /** From a shape to a rule: defaults, and what the kernel would refuse or silently make nothing of. */
 import { isGlob, parseGlob } from './glob.ts';
 import type { EndpointFlag, Family, Origin, Rule } from './rule.ts';
-import { splitWords } from './schema.ts';
+import { MATCH, splitWords } from './schema.ts';
 import type { RuleShape } from './schema.ts';
 
-/** A complaint about the value of `key`, or about the glob where that is null. */
+/** A complaint about the value at `key`, or about the glob where that is null. */
 export interface Complaint {
-  readonly key: keyof RuleShape | null;
+  readonly key: keyof RuleShape | readonly PropertyKey[] | null;
   readonly found: string;
   readonly expected: string;
 }
@@ -35,15 +35,18 @@ export function toRule(glob: string, shape: Partial<RuleShape>, origin: Origin):
     perInterface: perInterface === 'all' ? Infinity : perInterface,
     routing: shape.routing ?? 'policy',
     checkRoute: shape['check-route'] ?? true,
-    driver: shape.driver ?? null,
+    driver: shape.match?.driver ?? shape.driver ?? null,
+    macAddress: shape.match?.['mac-address']?.toLowerCase() ?? null,
+    path: shape.match?.path ?? null,
     table: shape.table === undefined || shape.table === 'auto' ? null : shape.table,
     linkLocal: shape['link-local'] ?? false,
     tunnel: shape.tunnel ?? 'respect',
   };
 }
 
-export function checkRule(rule: Rule): Complaint[] {
-  return [...checkGlobs(rule), ...checkFlags(rule), ...checkTable(rule)];
+/** `shape`: as it was written. */
+export function checkRule(rule: Rule, shape: Partial<RuleShape>): Complaint[] {
+  return [...checkGlobs(rule), ...checkMatch(rule, shape), ...checkFlags(rule), ...checkTable(rule)];
 }
 
 /** Of flags that cannot stand together, as the kernel's mptcp_pm_nl_add_addr_doit and ip-mptcp(8) have it. */
@@ -96,9 +99,27 @@ function checkGlobs(rule: Rule): Complaint[] {
       expected: 'the name of one interface in its place, without "*", "?", "[" and "|"',
     });
   }
-  if (rule.driver === null) return complaints;
-  const driver = parseGlob(rule.driver);
-  if (!isGlob(driver)) complaints.push({ key: 'driver', ...driver });
+  return complaints;
+}
+
+function checkMatch({ driver, macAddress, path }: Rule, shape: Partial<RuleShape>): Complaint[] {
+  const globs = [
+    [shape.match?.driver === undefined ? ['driver'] : ['match', 'driver'], driver],
+    [['match', 'mac-address'], macAddress],
+    [['match', 'path'], path],
+  ] as const;
+  const complaints: Complaint[] = globs.flatMap(([key, text]) => {
+    const glob = text === null ? null : parseGlob(text);
+    return glob === null || isGlob(glob) ? [] : [{ key, ...glob }];
+  });
+  if (shape.match && Object.keys(shape.match).length === 0)
+    complaints.push({ key: 'match', found: 'an empty map', expected: MATCH });
+  if (shape.driver !== undefined && shape.match?.driver !== undefined)
+    complaints.push({
+      key: 'driver',
+      found: 'driver both in the rule and in its match',
+      expected: 'it in match alone',
+    });
   return complaints;
 }
 

@@ -5,7 +5,7 @@ import type * as z from 'zod';
 import { nearest } from './nearest.ts';
 import type { Entry, PlainReader } from './plain.ts';
 import { quote } from './problem.ts';
-import type { WordParams } from './schema.ts';
+import { KEYS, type WordParams } from './schema.ts';
 import { kindOf } from './yaml.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -66,9 +66,10 @@ function report(
 ): void {
   const where = reader.locate(root, issue.path);
   if (issue.code === 'unrecognized_keys') {
+    const known = issue.path.at(-1) === 'match' ? KEYS.match : keys;
     for (const key of issue.keys) {
       const at = reader.keyNode(where, key) ?? fallback;
-      reader.problem(at, `the unknown key ${quote(key)}`, `one of ${keys.join(', ')}`, nearest(key, keys));
+      reader.problem(at, `the unknown key ${quote(key)}`, `one of ${known.join(', ')}`, nearest(key, known));
     }
     return;
   }

@@ -56,7 +56,7 @@ export async function loadConfiguration(
 }
 
 /**
- * The same glob for the same drivers twice in what one person wrote is a mistake. Between the administrator's files
+ * The same glob for the same devices twice in what one person wrote is a mistake. Between the administrator's files
  * and the packaged ones it is not: the former stand above the latter, and a package that is upgraded must not end the
  * daemon of a host because both know `wwan*`.
  */
@@ -67,8 +67,9 @@ function checkTwice(
 ): void {
   const seen = new Map<string, { rule: Rule; tier: Tier }>();
   for (const each of rules) {
-    const { glob, driver, origin } = each.rule;
-    const key = `${canonical(glob)}\n${driver === null ? '' : canonical(driver)}`;
+    const { glob, driver, macAddress, path, origin } = each.rule;
+    const parts = [driver, macAddress, path].map((part) => (part === null ? '' : canonical(part)));
+    const key = [canonical(glob), ...parts].join('\n');
     const first = seen.get(key);
     if (first === undefined) {
       seen.set(key, each);

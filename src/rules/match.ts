@@ -8,6 +8,10 @@ export interface LinkNames {
   readonly altnames: readonly string[];
   /** Name of the driver (sysfs device/driver); null: the interface has none. */
   readonly driver: string | null;
+  /** Hardware address in lower case; none where it has none. */
+  readonly hardware?: string;
+  /** Where its device is plugged in (udev's ID_PATH); null: it has none. */
+  readonly path?: string | null;
 }
 
 export interface Match {
@@ -17,9 +21,17 @@ export interface Match {
   readonly tried: readonly { readonly rule: Rule; readonly why: string }[];
 }
 
+/** What a rule may ask for beside the name. */
+interface Part {
+  readonly what: string;
+  readonly wanted: string;
+  readonly glob: Glob;
+  readonly has: (link: LinkNames) => string | null;
+}
+
 interface Matcher {
   readonly name: Glob;
-  readonly driver: Glob | null;
+  readonly parts: readonly Part[];
 }
 
 const matchers = new WeakMap<Rule, Matcher>();
@@ -36,20 +48,33 @@ export function matchRule(rules: readonly Rule[], link: LinkNames): Match {
 }
 
 function mismatch(rule: Rule, link: LinkNames): string | null {
-  const { name, driver } = matcherOf(rule);
+  const { name, parts } = matcherOf(rule);
   if (!name.matches(link.name) && !link.altnames.some((other) => name.matches(other))) {
     if (link.altnames.length === 0) return `the name ${link.name} does not match "${rule.glob}"`;
     return `neither the name ${link.name} nor the altname ${link.altnames.join(' or ')} matches "${rule.glob}"`;
   }
-  if (driver === null || (link.driver !== null && driver.matches(link.driver))) return null;
-  if (link.driver === null) return `it has no driver, and the rule wants ${rule.driver}`;
-  return `the driver is ${link.driver}, not ${rule.driver}`;
+  for (const { what, wanted, glob, has } of parts) {
+    const value = has(link);
+    if (value === null) return `it has no ${what}, and the rule wants ${wanted}`;
+    if (!glob.matches(value)) return `the ${what} is ${value}, not ${wanted}`;
+  }
+  return null;
 }
 
 function matcherOf(rule: Rule): Matcher {
   let matcher = matchers.get(rule);
   if (matcher === undefined) {
-    matcher = { name: compile(rule.glob), driver: rule.driver === null ? null : compile(rule.driver) };
+    const wanted: [string, string | null, Part['has']][] = [
+      ['driver', rule.driver, (link) => link.driver],
+      ['MAC address', rule.macAddress, (link) => link.hardware || null],
+      ['path', rule.path, (link) => link.path ?? null],
+    ];
+    matcher = {
+      name: compile(rule.glob),
+      parts: wanted.flatMap(([what, text, has]) =>
+        text === null ? [] : [{ what, wanted: text, glob: compile(text), has }],
+      ),
+    };
     matchers.set(rule, matcher);
   }
   return matcher;

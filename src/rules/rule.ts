@@ -36,6 +36,10 @@ export interface Rule {
   readonly checkRoute: boolean;
   /** Glob that the driver's name must match too; null: any driver, or none. */
   readonly driver: string | null;
+  /** Glob that the hardware address must match too, in lower case; null: any, or none. */
+  readonly macAddress: string | null;
+  /** Glob that the path of the device (udev's ID_PATH) must match too; null: any, or none. */
+  readonly path: string | null;
   /** Table number; null: the interface's own. */
   readonly table: number | null;
   readonly linkLocal: boolean;

@@ -82,6 +82,22 @@ const PER_INTERFACE = `a number from 1 to ${MAX_ENDPOINTS}, or all`;
 const TABLE = `auto, or a number from 1 to ${MAX_TABLE} other than 253 to 255`;
 const GLOB = 'a glob, such as "cdc_*|qmi_wwan"';
 
+export const MATCH = 'a map with "driver", "mac-address" or "path"';
+const MATCH_KEYS = ['driver', 'mac-address', 'path'] as const;
+const MAC_GLOB = 'a glob, such as "0c:5b:8f:*"';
+const PATH_GLOB = 'a glob, such as "pci-*-usb-*"';
+
+const matchSchema = z
+  .strictObject(
+    {
+      driver: z.string({ error: GLOB }).describe('The name of its driver').optional(),
+      'mac-address': z.string({ error: MAC_GLOB }).describe('Its hardware address').optional(),
+      path: z.string({ error: PATH_GLOB }).describe('Where it is plugged in: ID_PATH of udev').optional(),
+    },
+    { error: MATCH },
+  )
+  .meta({ minProperties: 1 });
+
 const ruleSchema = z.strictObject(
   {
     flags: flagWords.describe('What the endpoint is for; ignore: nothing is done'),
@@ -98,7 +114,8 @@ const ruleSchema = z.strictObject(
       .describe('policy: own table and policy rule; main: the endpoint alone')
       .optional(),
     'check-route': flag.describe('false: install without a default route').optional(),
-    driver: z.string({ error: GLOB }).describe('A glob that the driver must match too').optional(),
+    match: matchSchema.describe('Globs that the interface must match too, each of them').optional(),
+    driver: z.string({ error: GLOB }).describe('As match: { driver }').optional(),
     table: z
       .union([z.literal('auto', { error: TABLE }), whole(1, MAX_TABLE, TABLE)], { error: TABLE })
       .describe('The routing table; auto: one of the interface’s own')
@@ -187,6 +204,7 @@ export type HooksShape = z.infer<typeof hooksSchema>;
 export const KEYS = {
   top: Object.keys(configurationSchema.shape),
   rule: Object.keys(ruleSchema.shape),
+  match: MATCH_KEYS,
   limits: ['subflows', 'add-addr-accepted'],
   hooks: Object.keys(hooksSchema.shape),
 } as const;

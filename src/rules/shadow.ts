@@ -16,16 +16,21 @@ const STEPS = 300_000;
 /** In the order of the rules. */
 export function shadowedRules(rules: readonly Rule[]): Shadowed[] {
   const budget: Budget = { steps: STEPS };
-  const parsed = rules.map(({ glob, driver }) => ({ name: globOf(glob), driver: driver && globOf(driver) }));
+  const parsed = rules.map(({ glob, driver, macAddress, path }) => ({
+    name: globOf(glob),
+    parts: [driver, macAddress, path].map((text) => text && globOf(text)),
+  }));
   return rules.flatMap((rule, at): Shadowed[] => {
-    const { name, driver } = parsed[at]!;
+    const { name, parts } = parsed[at]!;
     if (!name || budget.steps < 0) return [];
     const before = rules.slice(0, at).flatMap((each, place) => {
       const above = parsed[place]!;
-      const anyDriver =
-        above.driver === null || (driver && above.driver && coversAll([above.driver], driver, budget));
+      const covered = above.parts.every((over, which) => {
+        const part = parts[which];
+        return over === null || (part && over && coversAll([over], part, budget));
+      });
       budget.steps -= 1;
-      return above.name && anyDriver && overlaps(above.name, name) ? [{ rule: each, name: above.name }] : [];
+      return above.name && covered && overlaps(above.name, name) ? [{ rule: each, name: above.name }] : [];
     });
     if (before.length === 0) return [];
     const alone = before.find((each) => coversAll([each.name], name, budget));

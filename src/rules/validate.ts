@@ -81,9 +81,11 @@ function readRule(reader: PlainReader, tree: YamlTree, entry: Entry): Rule {
   const shape = readShape(reader, entry, ruleValueSchema, KEYS.rule);
   const found = shape.valid ? shape.value : (shape.entries as Partial<RuleShape>);
   const isShort = typeof found === 'string' || Array.isArray(found);
-  const rule = toRule(key, isShort ? { flags: found } : found, tree.at(keyNode));
-  for (const complaint of checkRule(rule)) {
-    const where = complaint.key === null ? keyNode : reader.locate(value, isShort ? [] : [complaint.key]);
+  const long = isShort ? { flags: found } : found;
+  const rule = toRule(key, long, tree.at(keyNode));
+  for (const complaint of checkRule(rule, long)) {
+    const place = [complaint.key ?? []].flat();
+    const where = complaint.key === null ? keyNode : reader.locate(value, isShort ? [] : place);
     reader.problem(where ?? keyNode, complaint.found, complaint.expected);
   }
   return rule;

@@ -12,7 +12,7 @@ import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
 import { dumpRoutes, isReservedTable, type Route } from '../netlink/route/route.ts';
 import { systemClock, type Clock } from '../system/clock.ts';
 import { bestDefault, findDefault, findSourceDefault, mayHaveBetter, preferredSource } from './default.ts';
-import { readDriver } from './driver.ts';
+import { readDevice, type Device } from './driver.ts';
 import { findEgress, isTunnel, readTunnelRoutes, type Egress } from './egress.ts';
 import { inLastTick } from './expiry.ts';
 import { HostRoutes, isForSource, throughLink } from './host-route.ts';
@@ -37,6 +37,8 @@ export interface ReaderOptions {
   readonly generic: Requester;
   readonly mptcp: GenericFamily;
   readonly sysfs: string;
+  /** Folder of udev's database; /run/udev/data as a rule. */
+  readonly udev?: string;
   /** The system's as a rule. */
   readonly clock?: Clock;
   /** Which addresses to ask for, given the rest. */
@@ -53,7 +55,7 @@ export class SnapshotReader {
   readonly #options: ReaderOptions;
   #last: Snapshot | null = null;
   /** By link. */
-  #drivers = new Map<string, string | null>();
+  #devices = new Map<string, Device>();
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -103,7 +105,7 @@ export class SnapshotReader {
       last && !parts.has('endpoints') ? last.endpoints : dumpEndpoints(generic, mptcp),
       last && !parts.has('endpoints') ? last.limits : getLimits(generic, mptcp),
     ]);
-    return { links, drivers: await this.#readDrivers(links), addresses, policyRules, endpoints, limits };
+    return { links, ...(await this.#readDevices(links)), addresses, policyRules, endpoints, limits };
   }
 
   /** A kernel without IPv6 has no IPv6 policy rules. */
@@ -116,20 +118,21 @@ export class SnapshotReader {
     }
   }
 
-  async #readDrivers(links: ReadonlyMap<number, Link>): Promise<ReadonlyMap<number, string>> {
-    const { sysfs } = this.#options;
-    const known = new Map<string, string | null>();
+  async #readDevices(links: ReadonlyMap<number, Link>): Promise<Pick<Base, 'drivers' | 'paths'>> {
+    const { sysfs, udev } = this.#options;
+    const known = new Map<string, Device>();
     const drivers = new Map<number, string>();
+    const paths = new Map<number, string>();
     await Promise.all(
       [...links.values()].map(async (link) => {
-        const before = this.#drivers.get(sameLink(link));
-        const driver = before === undefined ? await readDriver(link, sysfs) : before;
-        known.set(sameLink(link), driver);
-        if (driver !== null) drivers.set(link.index, driver);
+        const device = this.#devices.get(sameLink(link)) ?? (await readDevice(link, sysfs, udev));
+        known.set(sameLink(link), device);
+        if (device.driver !== null) drivers.set(link.index, device.driver);
+        if (device.path !== null) paths.set(link.index, device.path);
       }),
     );
-    this.#drivers = known;
-    return drivers;
+    this.#devices = known;
+    return { drivers, paths };
   }
 
   /** The first time every table is looked at: an earlier run may have used others. */

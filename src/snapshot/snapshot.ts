@@ -19,6 +19,8 @@ export interface Base {
   readonly links: ReadonlyMap<number, Link>;
   /** Name of the driver of each link that has one, as sysfs gives it. */
   readonly drivers: ReadonlyMap<number, string>;
+  /** Where the device of each link that has one is plugged in, as udev's ID_PATH says it. */
+  readonly paths: ReadonlyMap<number, string>;
   /** In the order of the kernel: primary before secondary. */
   readonly addresses: readonly Address[];
   /** Both families, each in the order in which the kernel looks at them. */

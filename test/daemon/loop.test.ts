@@ -8,7 +8,7 @@ import type { Step } from '../model/steps.ts';
 import { take } from '../model/take.ts';
 import { World } from '../model/world.ts';
 
-vi.mock('../../src/snapshot/driver.ts', () => ({ readDriver: async () => null }));
+vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driver: null, path: null }) }));
 
 let host: Host;
 let world: World;

@@ -84,7 +84,7 @@ test('multihomed(8) has every variable of the environment that the program reads
 test('multihomed.yaml(5) has every key, and no other', () => {
   const flags = ['signal', 'subflow', 'backup', 'fullmesh', 'laminar', 'ignore'];
   const rules = items('multihomed.yaml.5', 'RULES', 'Cm');
-  expect(rules.sort()).toEqual([...KEYS.rule, ...flags].sort());
+  expect(rules.sort()).toEqual([...KEYS.rule, ...KEYS.match, ...flags].sort());
   expect(items('multihomed.yaml.5', 'LIMITS', 'Cm')).toEqual(['auto', 'leave', ...KEYS.limits]);
   expect(items('multihomed.yaml.5', 'HOOKS', 'Cm')).toEqual(Object.keys(hooksSchema.shape));
   expect(Object.keys(configurationSchema.shape)).toEqual(['rules', 'limits', 'hooks']);

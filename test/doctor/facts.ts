@@ -88,6 +88,7 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
   return {
     links: new Map(indices.map((index) => [index, link(index, `eth${index}`)])),
     drivers: new Map(),
+    paths: new Map(),
     addresses: indices.map((index) => ({
       ifindex: index,
       family: 'ipv4',

@@ -14,6 +14,8 @@ export function rule(glob: string, words: Partial<Rule> = {}): Rule {
     routing: 'policy',
     checkRoute: true,
     driver: null,
+    macAddress: null,
+    path: null,
     table: null,
     linkLocal: false,
     tunnel: 'respect',

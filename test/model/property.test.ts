@@ -7,7 +7,7 @@ import { live } from './live.ts';
 import { summary, tallied } from './tally.ts';
 
 // The only thing that is read from outside the kernel's messages.
-vi.mock('../../src/snapshot/driver.ts', () => ({ readDriver: async () => null }));
+vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driver: null, path: null }) }));
 
 const runs = Number(process.env['MULTIHOMED_HISTORIES'] ?? 150);
 

@@ -9,7 +9,7 @@ import type { Step } from './steps.ts';
 import { take } from './take.ts';
 import { World } from './world.ts';
 
-vi.mock('../../src/snapshot/driver.ts', () => ({ readDriver: async () => null }));
+vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driver: null, path: null }) }));
 
 const history = (words: Partial<History>): History => ({
   configuration: 0,

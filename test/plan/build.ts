@@ -31,6 +31,7 @@ const UP = 0x1 | 0x40 | 0x10000;
 export class Host {
   readonly links = new Map<number, Link>();
   readonly drivers = new Map<number, string>();
+  readonly paths = new Map<number, string>();
   addresses: Address[] = [];
   policyRules: PolicyRule[] = [];
   ownRoutes: Route[] = [];
@@ -125,7 +126,7 @@ export class Host {
   }
 
   get snapshot(): Snapshot {
-    const { links, drivers, addresses, policyRules, endpoints, limits, ownRoutes, connections } = this;
+    const { links, drivers, paths, addresses, policyRules, endpoints, limits, ownRoutes, connections } = this;
     const answers = new Map(
       addresses.map((each) => [answerKey(each.ifindex, each.address), this.#answer(each)]),
     );
@@ -135,6 +136,7 @@ export class Host {
     return {
       links,
       drivers,
+      paths,
       endpoints,
       limits,
       answers,

@@ -204,6 +204,12 @@ describe('the same glob twice', () => {
     expect(await globs()).toEqual(['*', '*']);
   });
 
+  test('is none for different paths', async () => {
+    folder.put('etc/rules.d/10.yaml', 'rules: {"*": {flags: subflow, match: {path: "pci-*-usb-0:1:*"}}}');
+    folder.put('etc/rules.d/20.yaml', 'rules: {"*": {flags: subflow, match: {path: "pci-*-usb-0:2:*"}}}');
+    expect(await globs()).toEqual(['*', '*']);
+  });
+
   test('is how config.yaml overrides a drop-in', async () => {
     folder.put('etc/config.yaml', 'rules: {"wwan*": signal}');
     folder.put('usr/rules.d/50.yaml', 'rules: {"wwan*": subflow}');

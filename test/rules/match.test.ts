@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { matchRule } from '../../src/rules/match.ts';
 import { validateFile } from '../../src/rules/validate.ts';
 
@@ -46,4 +46,44 @@ test('why the rules above did not match', () => {
     'neither the name eth0 nor the altname a or b matches "lan"',
     'it has no driver, and the rule wants cdc_*|qmi_wwan',
   ]);
+});
+
+describe('match', () => {
+  const PATHS = validateFile(
+    {
+      file: 'f',
+      text: `rules:
+  "*": { flags: signal, match: { path: "pci-*-usb-0:2:*" } }
+  "ww*": { flags: subflow, match: { driver: "cdc_*|qmi_wwan", mac-address: "0C:5B:8F:*" } }
+`,
+    },
+    false,
+  );
+
+  const matched = (path: string | null, hardware: string, driver: string | null) => {
+    const { rule, tried } = matchRule(PATHS.rules, { name: 'wwan0', altnames: [], driver, hardware, path });
+    return [rule?.flags[0], ...tried.map(({ why }) => why)];
+  };
+
+  test('tells two identical modems apart by their path', () => {
+    expect(PATHS.problems).toEqual([]);
+    const [left, right] = ['pci-0000:00:14.0-usb-0:1:1.0', 'pci-0000:00:14.0-usb-0:2:1.0'];
+    expect(matched(right, '0c:5b:8f:00:00:01', 'qmi_wwan')).toEqual(['signal']);
+    expect(matched(left, '0c:5b:8f:00:00:01', 'qmi_wwan')).toEqual([
+      'subflow',
+      `the path is ${left}, not pci-*-usb-0:2:*`,
+    ]);
+  });
+
+  test('asks for all that it names, and says what is missing', () => {
+    expect(matched(null, '02:00:00:00:00:01', 'cdc_ether')).toEqual([
+      undefined,
+      'it has no path, and the rule wants pci-*-usb-0:2:*',
+      'the MAC address is 02:00:00:00:00:01, not 0c:5b:8f:*',
+    ]);
+    expect(matched(null, '', 'cdc_ether')[2]).toBe('it has no MAC address, and the rule wants 0c:5b:8f:*');
+    expect(matched(null, '0c:5b:8f:00:00:01', null)[2]).toBe(
+      'it has no driver, and the rule wants cdc_*|qmi_wwan',
+    );
+  });
 });

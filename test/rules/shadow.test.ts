@@ -76,6 +76,15 @@ describe('a rule never matches', () => {
     ['rules: { eth1: subflow, "*": ignore }', []],
     ['rules: { "e*": { flags: subflow, driver: "cdc_*" }, eth1: subflow }', []],
     ['rules: { "e*": subflow, "eth*": { flags: subflow, driver: r8169 } }', ['eth* by e*']],
+    ['rules: { "e*": { flags: subflow, match: { path: "pci-*" } }, eth1: subflow }', []],
+    [
+      'rules: { "e*": { flags: subflow, match: { path: "pci-*" } }, eth1: { flags: subflow, match: { path: "pci-a*", driver: x } } }',
+      ['eth1 by e*'],
+    ],
+    [
+      'rules: { "e*": { flags: subflow, match: { mac-address: "0c:*" } }, eth1: { flags: subflow, match: { mac-address: "0C:5B:*" } } }',
+      ['eth1 by e*'],
+    ],
     [
       'rules: { "e*": { flags: subflow, driver: "cdc_*" }, eth1: { flags: subflow, driver: cdc_ether } }',
       ['eth1 by e*'],

@@ -26,6 +26,8 @@ const DEFAULTS = {
   checkRoute: true,
   tunnel: 'respect',
   driver: null,
+  macAddress: null,
+  path: null,
   table: null,
   linkLocal: false,
 };
@@ -58,6 +60,9 @@ describe('a rule', () => {
     ['{flags: subflow, routing: main}', { routing: 'main' }],
     ['{flags: subflow, check-route: false}', { checkRoute: false }],
     ['{flags: subflow, driver: "cdc_*|qmi_wwan"}', { driver: 'cdc_*|qmi_wwan' }],
+    ['{flags: subflow, match: {driver: "cdc_*"}}', { driver: 'cdc_*' }],
+    ['{flags: subflow, match: {mac-address: "0C:5B:8F:*"}}', { macAddress: '0c:5b:8f:*' }],
+    ['{flags: ignore, match: {path: "pci-*-usb-*"}}', { flags: [], ignore: true, path: 'pci-*-usb-*' }],
     ['{flags: subflow, table: auto}', {}],
     ['{flags: subflow, table: 4294967295}', { table: 4294967295 }],
     ['{flags: subflow, link-local: true}', { linkLocal: true }],
@@ -140,6 +145,18 @@ describe('a rule that is wrong', () => {
     ['{flags: subflow, table: 254}', 30, 'table 254, which is the kernel\'s "main"'],
     ['{flags: subflow, table: main}', 30, `"main"; expected ${TABLE}`],
     ['{flags: subflow, driver: "["}', 31, '"[" without "]"'],
+    ['{flags: subflow, match: {path: "["}}', 37, '"[" without "]"'],
+    [
+      '{flags: subflow, match: {mac: "0c:*"}}',
+      31,
+      'the unknown key "mac"; expected one of driver, mac-address, path',
+    ],
+    [
+      '{flags: subflow, match: {}}',
+      30,
+      'an empty map; expected a map with "driver", "mac-address" or "path"',
+    ],
+    ['{flags: subflow, match: {driver: a}, driver: b}', 51, 'driver both in the rule and in its match'],
     ['{flags: subflow, driver: ~}', 31, 'nothing; expected a glob'],
     // YAML that is no configuration
     ['!!js/function subflow', 20, 'the tag "!!js/function"'],

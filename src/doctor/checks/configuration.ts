@@ -53,7 +53,14 @@ function shadowed(each: Shadowed, links: readonly Link[], texts: Facts['configur
 const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;
 
 /** All that a rule says but whom it is about. */
-function effect({ glob: _glob, origin: _origin, driver: _driver, ...rest }: Rule): string {
+function effect({
+  glob: _glob,
+  origin: _origin,
+  driver: _driver,
+  macAddress: _macAddress,
+  path: _path,
+  ...rest
+}: Rule): string {
   return rest.ignore ? 'ignore' : JSON.stringify({ ...rest, perInterface: `${rest.perInterface}` });
 }
 
