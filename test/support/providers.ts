@@ -1,11 +1,14 @@
 /** Several providers on one or more links of a host, each with a router that drops what has another's sources. */
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import type { Lab } from './lab.ts';
 import { Netns } from './netns.ts';
 
 /** "The Internet", which is behind each provider's router. */
 export const OUTSIDE = '198.51.100.9';
 const PORT = 7684;
+const IPPROTO_MPTCP = 262;
+const BYTES = 20_000;
 
 export interface Provider {
   readonly gateway: string;
@@ -21,9 +24,10 @@ export const B: Provider = { gateway: '203.0.113.1', address: '203.0.113.10', le
 /** Each router drops what has the other's sources, as providers do (BCP 38): it has no route back to them. */
 export class Providers {
   readonly host: Netns;
+  /** Of each address. */
   readonly routers: readonly Netns[];
   readonly #all: readonly Provider[];
-  readonly #servers: ReturnType<Netns['spawn']>[] = [];
+  readonly #children: ReturnType<Netns['spawn']>[] = [];
 
   constructor({ host, provider }: Lab, all: readonly Provider[]) {
     this.host = host;
@@ -36,7 +40,11 @@ export class Providers {
       provider.ip(`link set to-${link} master lan-${link} up`);
       host.ip(`link set ${link} up`);
     }
+    const known = new Map<string, Netns>();
     this.routers = all.map(({ gateway, address, length, device }, at) => {
+      host.ip(`address add ${address}/${length} dev ${device}`);
+      const same = known.get(`${device} ${gateway}`);
+      if (same) return same;
       const router = new Netns(`${provider.name}-${at}`);
       router.sysctl('net.ipv4.conf.all.rp_filter', 1);
       provider.ip(`link add r${at} type veth peer name eth0 netns ${router.name}`);
@@ -44,29 +52,55 @@ export class Providers {
       router.ip('link set eth0 up');
       router.ip(`address add ${gateway}/24 dev eth0`);
       router.ip(`address add ${OUTSIDE}/32 dev lo`);
-      host.ip(`address add ${address}/${length} dev ${device}`);
+      known.set(`${device} ${gateway}`, router);
       return router;
     });
   }
 
-  /** A server in each namespace that says a word to whoever connects. */
+  /** A server in each namespace; for each word that it gets it sends many bytes. By TCP or MPTCP, as it is asked. */
   async serve(): Promise<void> {
     const script = `
-import socket
-s = socket.create_server(('0.0.0.0', ${PORT}))
+import socket, threading
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, ${IPPROTO_MPTCP})
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('0.0.0.0', ${PORT}))
+s.listen()
 print('listening', flush=True)
+def answer(c):
+    try:
+        while c.recv(1): c.sendall(b'x' * ${BYTES})
+    except OSError: pass
 while True:
-    c, _ = s.accept()
-    c.sendall(b'x' * 20000)
-    c.close()`;
-    for (const netns of [this.host, ...this.routers]) {
+    threading.Thread(target=answer, args=(s.accept()[0],), daemon=True).start()`;
+    for (const netns of new Set([this.host, ...this.routers])) {
       const server = netns.spawn('python3', ['-c', script]);
-      this.#servers.push(server);
-      await new Promise((resolve) => server.stdout?.once('data', resolve));
+      this.#children.push(server);
+      await once(server.stdout!, 'data');
     }
   }
 
-  /** `ADDRESS out in` of each: it reaches the outside, and is reached from there. */
+  /** An MPTCP connection from each address to the outside. @returns which of them transfer, each time that it is called */
+  async hold(): Promise<() => Promise<string[]>> {
+    const held = await Promise.all(
+      this.#all.map(async ({ address }) => {
+        const child = this.host.spawn('python3', ['-c', HOLD, address, OUTSIDE]);
+        this.#children.push(child);
+        const lines = createInterface({ input: child.stdout! });
+        await once(lines, 'line');
+        return { address, child, lines };
+      }),
+    );
+    return () =>
+      Promise.all(
+        held.map(async ({ address, child, lines }) => {
+          child.stdin?.write('go\n');
+          const [line] = (await once(lines, 'line')) as [string];
+          return `${address} ${line}`;
+        }),
+      );
+  }
+
+  /** `ADDRESS out in` of each: it reaches the outside, and is reached from there, by ping, TCP and MPTCP. */
   reached(): Promise<string[]> {
     return Promise.all(
       this.#all.map(async ({ address }, at) => {
@@ -80,25 +114,49 @@ while True:
   }
 
   end(): void {
-    for (const server of this.#servers) server.kill('SIGKILL');
-    for (const router of this.routers) router.delete();
+    for (const child of this.#children) child.kill('SIGKILL');
+    for (const router of new Set(this.routers)) router.delete();
   }
 }
 
-/** A whole transfer over TCP. */
+/** ICMP echo, and a whole transfer over TCP and over MPTCP that did not fall back to TCP. */
 async function transfers(netns: Netns, from: string, to: string): Promise<boolean> {
-  const script = `
-import socket
-s = socket.create_connection(('${to}', ${PORT}), 2, ('${from}', 0))
-n = 0
-while True:
-    d = s.recv(65536)
-    if not d: break
-    n += len(d)
-print(n)`;
-  const child = netns.spawn('python3', ['-c', script]);
+  const child = netns.spawn('python3', ['-c', TRANSFER, from, to]);
   let told = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (told += text));
   await once(child, 'close');
-  return told.trim() === '20000';
+  return told.trim() === `0 ${BYTES} ${BYTES}`;
 }
+
+/** linux/mptcp.h: the kernel refuses MPTCP_INFO on a connection that fell back. */
+const CLIENT = `
+import socket, subprocess, sys
+source, target = sys.argv[1:3]
+def connect(protocol):
+    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
+    s.settimeout(3)
+    s.bind((source, 0))
+    s.connect((target, ${PORT}))
+    return s
+def transfer(s):
+    s.sendall(b'g')
+    n = 0
+    while n < ${BYTES}:
+        d = s.recv(65536)
+        if not d: break
+        n += len(d)
+    return n
+def mptcp(s):
+    s.getsockopt(284, 1, 256)
+    return s`;
+
+const TRANSFER = `${CLIENT}
+ping = subprocess.run(['ping', '-c', '1', '-W', '2', '-I', source, target], stdout=subprocess.DEVNULL).returncode
+print(ping, transfer(connect(0)), transfer(mptcp(connect(${IPPROTO_MPTCP}))))`;
+
+const HOLD = `${CLIENT}
+s = mptcp(connect(${IPPROTO_MPTCP}))
+print('open', flush=True)
+for _ in sys.stdin:
+    try: print('transfers' if transfer(s) == ${BYTES} else 'ended', flush=True)
+    except OSError as e: print(e, flush=True)`;
