@@ -105,7 +105,6 @@ describe.skipIf(why !== null)('the desktop hook', () => {
       expect(stopped.stdout).toMatch(/stopped (setpriv|setsid|env|notify-send)/);
       expect(stopped.stdout).not.toMatch(/stopped timeout/);
     },
-    60_000,
   );
 
   it('goes on where no service answers', async () => {
