@@ -58,8 +58,6 @@ export interface View {
   readonly foreignRoutes: readonly Route[];
   /** Default routes in tables that other people's policy rules lead to. */
   readonly otherDefaults: readonly Route[];
-  /** Where packets go that nobody bound to anything, by the kernel's answer. */
-  readonly unbound: readonly { readonly family: Family; readonly ifindex: number; readonly split: boolean }[];
 }
 
 export interface Setting {

@@ -161,7 +161,6 @@ export function facts(spoilt: Spoilt = {}): Facts {
     explanations: [],
     foreignRoutes: [],
     otherDefaults: [],
-    unbound: [{ family: 'ipv4', ifindex: 1, split: false }],
     ...spoilt.view,
   };
   return {

@@ -132,8 +132,13 @@ holds([
   [
     'a full-tunnel VPN',
     {
-      snapshot: { links: new Map([...snapshot().links, [9, link(9, 'wg0', { kind: 'wireguard' })]]) },
-      view: { unbound: [{ family: 'ipv4', ifindex: 9, split: true }] },
+      snapshot: {
+        links: new Map([...snapshot().links, [9, link(9, 'wg0', { kind: 'wireguard' })]]),
+        egress: {
+          ipv4: { kind: 'route', ifindexes: [9], table: 254, prefixLength: 1, rule: null },
+          ipv6: null,
+        },
+      },
     },
     'tunnel:wg0',
     'note',

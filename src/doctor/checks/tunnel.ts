@@ -1,34 +1,28 @@
-/** A VPN that is meant to carry everything: subflows are bound to their own links, and go beside it. */
+/** A VPN that takes all traffic: what that means for uplinks, and which of them go past it. */
+import type { Family } from '../../netlink/ip.ts';
+import { tunnelReason, tunnelsOf } from '../../plan/tunnel.ts';
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 
-/** IFLA_INFO_KIND of links that put packets into others. */
-const TUNNELS = new Set([
-  ...['tun', 'wireguard', 'ipip', 'sit', 'ip6tnl', 'gre', 'ip6gre', 'gretap', 'vti', 'vti6', 'xfrm'],
-  ...['amneziawg', 'ovpn', 'l2tp'],
-]);
+const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 
 export function checkTunnel({ view }: Facts): Finding[] {
   if (!view) return [];
   const { snapshot, plan } = view;
-  const uplinks = new Set(plan.selected.filter(({ rule }) => !rule.ignore).map(({ link }) => link.index));
+  const tunnels = tunnelsOf(snapshot, plan.selected);
   const found = new Map<string, Finding>();
-  for (const { family, ifindex, split } of view.unbound) {
-    const link = snapshot.links.get(ifindex);
-    if (!link?.kind || !TUNNELS.has(link.kind) || uplinks.has(ifindex)) continue;
-    const beside = [
-      ...new Set(
-        plan.uplinks
-          .filter((uplink) => uplink.family === family && uplink.endpoint !== null)
-          .map((uplink) => uplink.interface),
-      ),
-    ];
-    const how = split ? 'two half defaults lead' : 'the default route leads';
-    const text =
-      beside.length > 0
-        ? `Privacy: ${how} into the VPN ${link.name}, and subflows from ${beside.join(' and ')} go out beside it, uncovered; have the rules ignore these links while it must carry everything.`
-        : `${how[0]?.toUpperCase()}${how.slice(1)} into the VPN ${link.name}: subflows from uplinks will go out beside it.`;
-    found.set(link.name, finding(beside.length > 0 ? 'warning' : 'note', `tunnel:${link.name}`, text));
+  for (const family of FAMILIES) {
+    const tunnel = tunnels[family];
+    if (!tunnel) continue;
+    const past = plan.uplinks.filter(
+      ({ endpoint, rule, family: own }) => own === family && endpoint !== null && rule?.tunnel === 'bypass',
+    );
+    const names = [...new Set(past.map((uplink) => uplink.interface))].join(' and ');
+    const text = names
+      ? `${tunnelReason(tunnel)}. Privacy: subflows from ${names} go out beside it, as "tunnel: bypass" says.`
+      : `${tunnelReason(tunnel)}. No connection gets a subflow beside it while it is up.`;
+    const key = `tunnel:${tunnel.link?.name ?? tunnel.rule?.priority}`;
+    if (names || !found.has(key)) found.set(key, finding(names ? 'warning' : 'note', key, text));
   }
   return [...found.values()];
 }

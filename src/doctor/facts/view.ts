@@ -4,7 +4,6 @@ import { findObstacle } from '../../daemon/kernel.ts';
 import type { StatusDocument } from '../../control/document.ts';
 import type { Requester } from '../../netlink/connection.ts';
 import type { Family } from '../../netlink/ip.ts';
-import { askFib } from '../../netlink/route/fib.ts';
 import { dumpRoutes, RT_TABLE_LOCAL, RT_TABLE_MAIN, type Route } from '../../netlink/route/route.ts';
 import { explain, type Explanation } from '../../plan/explain.ts';
 import type { Memory } from '../../plan/memory.ts';
@@ -13,17 +12,11 @@ import { plan } from '../../plan/plan.ts';
 import { TABLE_BASE } from '../../plan/own-table.ts';
 import { tableOf } from '../../plan/select.ts';
 import type { Configuration } from '../../rules/rule.ts';
-import { PROBES } from '../../snapshot/probe.ts';
-import { walk } from '../../snapshot/walk.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../../snapshot/snapshot.ts';
 import { hasUnit } from '../../system/unit.ts';
 import type { View } from '../facts.ts';
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
-/** The other half of a split default. */
-const LOWER: Readonly<Record<Family, string>> = { ipv4: '1.0.0.1', ipv6: '2600::1' };
-/** A route half as long as this is meant as a default. */
-const SPLIT = 8;
 /** FRA_TABLE values of which a table is worth a look: a host may have thousands of policy rules. */
 const MOST_TABLES = 64;
 
@@ -64,7 +57,6 @@ export async function readView(looked: Looked): Promise<View> {
       planned.selected.map(({ rule, link }) => tableOf(rule, link.index)),
     ),
     otherDefaults: await otherDefaults(route, snapshot),
-    unbound: await unbound(route),
   };
 }
 
@@ -87,23 +79,4 @@ async function otherDefaults(route: Requester, snapshot: Snapshot): Promise<Rout
   );
   const dumps = [...tables.values()].slice(0, MOST_TABLES).map((filter) => dumpRoutes(route, filter));
   return (await Promise.all(dumps)).flat().filter(({ prefixLength }) => prefixLength === 0);
-}
-
-/** Without source and device: what a program gets that has never heard of uplinks. */
-async function unbound(route: Requester): Promise<View['unbound']> {
-  const defaults = FAMILIES.map(async (family) => {
-    const hop = (await walk(route, family, {})).route?.hops[0];
-    return hop ? [{ family, ifindex: hop.ifindex, split: false }] : [];
-  });
-  const halves = FAMILIES.flatMap((family) =>
-    [PROBES[family][0]!, LOWER[family]].map(async (destination) => {
-      const answer = await askFib(route, { family, destination });
-      if (!('route' in answer)) return [];
-      const { prefixLength, hops } = answer.route;
-      return hops[0] && prefixLength > 0 && prefixLength < SPLIT
-        ? [{ family, ifindex: hops[0].ifindex, split: true }]
-        : [];
-    }),
-  );
-  return (await Promise.all([...defaults, ...halves])).flat();
 }
