@@ -38,7 +38,7 @@ export function encodeLink(link: ModelLink): Buffer {
     .u32(linkFlags(link))
     .u32(0)
     .attributeString(3, link.name)
-    .nest(18, (info) => info.attributeString(1, 'veth'))
+    .nest(18, (info) => info.attributeString(1, link.kind ?? 'veth'))
     .done();
 }
 
@@ -141,6 +141,7 @@ export function encodeRule(rule: ModelRule): Buffer {
   if (rule.source) writer.attributeBytes(2, addressBytes(rule.source));
   if (rule.destination) writer.attributeBytes(1, addressBytes(rule.destination));
   if (rule.goto !== null) writer.attributeU32(4, rule.goto);
+  if (rule.ipproto !== undefined) writer.attributeBytes(22, Buffer.of(rule.ipproto));
   return writer.done();
 }
 

@@ -6,6 +6,7 @@ import { lookup, type Flow, type Found } from './fib.ts';
 import { holderOf } from './holder.ts';
 import type { Host } from './host.ts';
 import type { RouteWords } from './routes.ts';
+import { guardOf, takesAll } from './tunnel.ts';
 import { addRule, type RuleWords } from './rules.ts';
 import {
   bitsOf,
@@ -48,12 +49,13 @@ export interface Wanted {
 export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wanted[] {
   const standing = [...host.kernel.state.endpoints.filter((each) => each.maker === 'daemon'), ...adding];
   const state = withoutOurs(host.kernel.state);
+  const tunnelled = takesAll(state);
   const found: Wanted[] = [];
   for (const link of state.links.values()) {
     const rank = host.configuration.rules.findIndex((each) => matches(each.glob, link.name));
     const rule = host.configuration.rules[rank];
     if (!rule || rule.ignore || !link.up || !link.carrier) continue;
-    for (const family of rule.families)
+    for (const family of rule.families.filter((each) => each === 'ipv6' || !tunnelled))
       for (const { address, path, ruled } of serving(host, state, standing, link, rule, family)) {
         const own = rule.routing === 'main' ? null : (rule.table ?? ownTable(host.kernel.state, address));
         const table = ruled ? path!.route.table : own;
@@ -83,8 +85,10 @@ export function withoutOurs(state: State): State {
 export function ideal(state: State, wanted: readonly Wanted[]): State {
   const copy = withoutOurs(state);
   for (const each of wanted) {
-    for (const route of routesOf(each)) if (!occupant(copy, route)) copy.routes.push(route);
-    for (const rule of rulesOf(each, state)) addRule(copy, rule, 0, 'daemon');
+    for (const route of [...routesOf(each), ...guardOf(each, state).routes])
+      if (!occupant(copy, route)) copy.routes.push(route);
+    for (const rule of [...rulesOf(each, state), ...guardOf(each, state).rules])
+      addRule(copy, rule, 0, 'daemon');
   }
   return copy;
 }
@@ -279,8 +283,10 @@ function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
 
 /** Both as sentences. */
 export const wayOf = (wanted: Wanted, state: State): string[] => [
-  ...routesOf(wanted).map(routeLine),
-  ...rulesOf(wanted, state).map((each) => ruleLine({ suppress: null, goto: null, ...each })),
+  ...[...routesOf(wanted), ...guardOf(wanted, state).routes].map(routeLine),
+  ...[...rulesOf(wanted, state), ...guardOf(wanted, state).rules].map((each) =>
+    ruleLine({ suppress: null, goto: null, ...each }),
+  ),
 ];
 
 const routeLine = ({ family, prefixLength, destination, hops, table }: ModelRoute): string =>

@@ -66,7 +66,9 @@ export function lookup(
 }
 
 export function selects(rule: ModelRule, flow: Flow): boolean {
-  const { destination, destinationLength } = rule;
+  const { destination, destinationLength, ipproto } = rule;
+  // No packet that is asked for has one.
+  if (ipproto !== undefined) return false;
   if (destination !== null && !covers(flow.family, destination, destinationLength, flow.destination))
     return false;
   if (rule.source === null) return true;

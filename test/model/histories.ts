@@ -145,6 +145,10 @@ const ours = fc.oneof(
   of('lose answers', { count: fc.nat({ max: 3 }) }),
   of('time', { milliseconds: fc.constantFrom(10, 1000, 6000, 31_000) }),
 );
+const tunnel = of('tunnel', {
+  form: fc.constantFrom(...(['rule', 'early rule', 'main', 'split', 'networks'] as const)),
+  verb: fc.constantFrom('add' as const, 'delete' as const, 'delete' as const),
+});
 const flush = fc.constant({ op: 'flush' as const });
 
 const op = fc.oneof(
@@ -155,6 +159,7 @@ const op = fc.oneof(
   { weight: 2, arbitrary: links },
   { weight: 4, arbitrary: ours },
   { weight: 1, arbitrary: flush },
+  { weight: 1, arbitrary: tunnel },
 ) as fc.Arbitrary<Op>;
 
 const when = fc.oneof(

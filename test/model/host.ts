@@ -261,7 +261,8 @@ export class Host {
   }
 }
 
-/** The filter on the event socket: of routes only defaults and our own. */
+/** The filter on the event socket: of routes only defaults, also halves, our own, and what no routing daemon made. */
 function passes({ type, payload }: Message): boolean {
-  return (type !== 24 && type !== 25) || payload.readUInt8(1) === 0 || payload.readUInt8(5) === 86;
+  const [length, protocol] = [payload.readUInt8(1), payload.readUInt8(5)];
+  return (type !== 24 && type !== 25) || length <= 1 || [86, 3, 4].includes(protocol);
 }

@@ -12,6 +12,7 @@ import { Host } from './host.ts';
 import type { ModelAddress, ModelEndpoint } from './state.ts';
 import type { Step } from './steps.ts';
 import { take } from './take.ts';
+import { TUNNEL } from './tunnel.ts';
 import { atMost, tally } from './tally.ts';
 import { faults } from './verdict.ts';
 import { World } from './world.ts';
@@ -73,13 +74,13 @@ const TOLD: ReadonlySet<Step['op']> = new Set<Step['op']>([
     'multipath',
     'nexthop',
   ] as const),
-  ...(['split', 'policy rule', 'remove policy rules', 'take policy rule', 'take route'] as const),
+  ...(['split', 'policy rule', 'remove policy rules', 'take policy rule', 'take route', 'tunnel'] as const),
   ...(['reload', 'flush', 'kill', 'restart', 'deaf', 'hear'] as const),
 ]);
 
 /** An uplink is five changes up, or down, and the limits' two; a step moves few of them, a new configuration all. */
 function mostChanges({ steps, opening }: History, { crashes }: Host): number {
-  const whole = steps.filter(({ op }) => op === 'reload' || op === 'flush').length + crashes + 1;
+  const whole = steps.filter(({ op }) => ['reload', 'flush', 'tunnel'].includes(op)).length + crashes + 1;
   return 5 * (OPENINGS[opening].length + steps.length) + 16 * whole;
 }
 
@@ -99,7 +100,8 @@ async function takeStep(host: Host, world: World, step: Step): Promise<string[]>
   world.meddled = false;
   await take(host, world, step);
   await host.settle();
-  if (!calm || world.meddled) return [];
+  // A full tunnel takes every path; so does one that is up when the last other one goes.
+  if (!calm || world.meddled || host.kernel.state.links.has(TUNNEL)) return [];
   const after = new Set(owned(host).map(familyOf));
   const late = step.op === 'address' ? replacedTooEarly(host, stood, host.kernel.done.slice(done)) : [];
   return [

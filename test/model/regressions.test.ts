@@ -173,7 +173,21 @@ const RARITIES: Readonly<Record<string, History>> = {
   }),
 };
 
-for (const [name, each] of Object.entries({ ...HISTORIES, ...RARITIES }))
+const TUNNELS = Object.fromEntries(
+  (['rule', 'early rule', 'main', 'split', 'networks'] as const).flatMap((form) => {
+    const change = (verb: 'add' | 'delete'): Step => ({ op: 'tunnel', form, verb, when: 'settled' });
+    return [
+      [`a tunnel by ${form} that comes up`, history({ steps: [change('add')] })],
+      [`a tunnel by ${form} that comes and goes`, history({ steps: [change('add'), change('delete')] })],
+      [
+        `a tunnel by ${form} that is up when the daemon starts`,
+        history({ steps: [change('add'), { op: 'restart', when: 'settled' }] }),
+      ],
+    ];
+  }),
+);
+
+for (const [name, each] of Object.entries({ ...HISTORIES, ...RARITIES, ...TUNNELS }))
   test(name, async () => {
     expect(await live(each)).toEqual([]);
   });

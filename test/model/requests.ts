@@ -113,12 +113,14 @@ export function readRule(payload: Buffer): RuleWords {
   const action = payload.readUInt8(7);
   const destination = text(family, attributes.bytes(1));
   const target = attributes.u32(4);
+  const ipproto = attributes.u8(22);
   return {
     family,
     ...(priority === undefined ? {} : { priority }),
     ...(source === null ? {} : { source, sourceLength: payload.readUInt8(2) }),
     ...(destination === null ? {} : { destination, destinationLength: payload.readUInt8(1) }),
     ...(target === undefined ? {} : { goto: target }),
+    ...(ipproto === undefined ? {} : { ipproto }),
     ...(table === 0 ? {} : { table }),
     ...(action === 0 ? {} : { action }),
     ...(suppress === undefined ? {} : { suppress: suppress === 0xffff_ffff ? null : suppress }),

@@ -18,6 +18,7 @@ export function addRule(state: State, words: RuleWords, flags: number, maker: Ma
     goto: words.goto ?? null,
     suppress: words.suppress ?? null,
     protocol: words.protocol ?? 0,
+    ...(words.ipproto === undefined ? {} : { ipproto: words.ipproto }),
     maker,
   };
   if (flags & NLM_F_EXCL && state.policyRules.some((each) => sameRule(each, rule, rule.source === null)))
@@ -43,7 +44,7 @@ function unnumbered(state: State, { family }: RuleWords): number {
 
 const KEYS = [
   ...(['priority', 'source', 'sourceLength', 'destination', 'destinationLength'] as const),
-  ...(['table', 'action', 'goto', 'suppress', 'protocol'] as const),
+  ...(['table', 'action', 'goto', 'suppress', 'protocol', 'ipproto'] as const),
 ];
 
 /** One from everywhere counts as there already when any stands that is otherwise the same, wherever from. */

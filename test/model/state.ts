@@ -12,6 +12,8 @@ export interface ModelLink {
   up: boolean;
   carrier: boolean;
   readonly pointToPoint: boolean;
+  /** IFLA_INFO_KIND; left out: veth. */
+  readonly kind?: string;
 }
 
 export interface ModelAddress {
@@ -69,6 +71,8 @@ export interface ModelRule {
   readonly action: number;
   readonly goto: number | null;
   readonly suppress: number | null;
+  /** For packets of this protocol alone. */
+  readonly ipproto?: number | undefined;
   readonly protocol: number;
   readonly maker: Maker;
 }

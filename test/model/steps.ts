@@ -77,6 +77,12 @@ export type Op =
       readonly nth: number;
       readonly how: 'device' | 'flags' | 'address' | 'same';
     }
+  /** A VPN that no rule selects: by a policy rule, by main's default or halves of it, or for some networks. */
+  | {
+      readonly op: 'tunnel';
+      readonly form: 'rule' | 'early rule' | 'main' | 'split' | 'networks';
+      readonly verb: 'add' | 'delete';
+    }
   | { readonly op: 'split'; readonly slot: number; readonly verb: 'add' | 'delete' }
   | { readonly op: 'foreign endpoint'; readonly slot: number; readonly which: number; readonly flags: number }
   | {

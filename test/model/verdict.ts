@@ -2,8 +2,18 @@
 import { addressFamily } from '../../src/netlink/ip.ts';
 import { matches } from './decision.ts';
 import { SLOTS } from './endpoints.ts';
-import { goesItsWay, ideal, isBlocked, ourWays, wantedUplinks, wayOf, type Wanted } from './expected.ts';
+import {
+  goesItsWay,
+  ideal,
+  isBlocked,
+  ourWays,
+  wantedUplinks,
+  wayOf,
+  withoutOurs,
+  type Wanted,
+} from './expected.ts';
 import { strayFaults } from './stray.ts';
+import { takesAll } from './tunnel.ts';
 import type { Host } from './host.ts';
 import type { ModelEndpoint, State } from './state.ts';
 import type { World } from './world.ts';
@@ -41,6 +51,13 @@ export function faults(host: Host, world: World): string[] {
   for (const each of lingering)
     if (isWithdrawn(host, each) && !host.connections.some((locals) => locals.includes(each.address)))
       found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind after its rule`);
+  if (takesAll(withoutOurs(state)))
+    for (const each of lingering)
+      if (
+        addressFamily(each.address) === 'ipv4' &&
+        !host.connections.some((locals) => locals.includes(each.address))
+      )
+        found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind beside a tunnel`);
   found.push(...wayFaults(state, wanted, routable, lingering), ...strayFaults(state, wanted));
   found.push(...limitFaults(host, world, owned), ...hookFaults(host, serving, owned));
   return found;

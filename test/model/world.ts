@@ -6,6 +6,7 @@ import type { Host } from './host.ts';
 import { addAddress, createLink, deleteLink, removeAddress, renameLink, setCarrier, setUp } from './links.ts';
 import { changeRoutes, removeRoutes } from './defaults.ts';
 import { addRule } from './rules.ts';
+import { changeTunnel } from './tunnel.ts';
 import { addressPool, NAMES, TABLE, type Op } from './steps.ts';
 import { Refusal, type ModelLink } from './state.ts';
 
@@ -64,6 +65,8 @@ export class World {
       case 'nexthop':
       case 'advertised':
         return changeRoutes(kernel, (slot) => this.link(slot), op);
+      case 'tunnel':
+        return changeTunnel(kernel, op);
       case 'implicit endpoint': {
         const used = state.addresses[op.nth % Math.max(1, state.addresses.length)];
         if (used) addImplicit(state, used.address);
