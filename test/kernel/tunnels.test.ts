@@ -291,3 +291,25 @@ for (const [name, { version, up }] of Object.entries(SPLITS))
       expect([lab.host.rules(version), lab.host.routes(version)]).toEqual([[], []]);
     },
   );
+
+test.for(['respect', 'bypass'])(
+  'tunnels: a cable that is pulled while one is up gives its connections to the other: %s',
+  { timeout: 120_000 },
+  async (tunnel, { lab }) => {
+    const cable = lab.cable('eth0').connect();
+    lab.cable('eth1').connect();
+    const { raise } = prepare(lab, FORMS['wg-quick']!);
+    const connections = await lab.connections();
+    await lab.daemon({ 'eth*': { flags: 'subflow', tunnel } });
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const connection = await connections.open(ADDRESSES[0]);
+    await expect.poll(() => connections.subflows()).toEqual(ADDRESSES);
+    await raise();
+    await expect.poll(() => lab.host.limits().subflows).toBe(tunnel === 'respect' ? 0 : 8);
+    await connection.echo('both');
+    cable.pull();
+    await expect.poll(() => lab.host.endpointWords()).toEqual(['10.2.0.2 eth1 subflow']);
+    await connection.echo('one');
+    await expect.poll(() => connections.subflows()).toEqual(['10.2.0.2']);
+  },
+);
