@@ -249,7 +249,7 @@ function advise(
         return `"ip address show" lists both; this link is used once its network gives it another address`;
       return entry?.verdict?.routed
         ? `ip${family} rule show  lists it; that rule decides before ours, and "multihomed doctor" knows whether it may come behind them`
-        : 'delete what is named above, or give the other interface another address';
+        : '"multihomed doctor" looks for the program that made it; where another uplink uses the table, give this rule another one';
     case 'failed':
       return entry?.candidate.table && uplink.reason?.includes('EEXIST')
         ? `ip${family} route show table ${entry.candidate.table}  lists what stands in its place; give the rule another table`
