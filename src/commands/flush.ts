@@ -41,7 +41,7 @@ export async function flushCommand(flags: {
       ((await ask(namespace.folder.socket, { ask: 'flush' })) as string[] | undefined) ??
       (await flush(namespace));
     if (flags.json) printExact(JSON.stringify({ version: 1, done }));
-    else print(done.length === 0 ? 'Nothing of multihomed stood.' : done.join('\n'));
+    else print(done.length === 0 ? 'Nothing to remove: multihomed has made nothing here.' : done.join('\n'));
     return EXIT.done;
   } finally {
     namespace.kernel.close();

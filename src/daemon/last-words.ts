@@ -22,7 +22,7 @@ export function lastWords(view: View | null): string {
     counted(snapshot.ownRoutes.length, 'route'),
     counted(policyRules.length, 'policy rule'),
   ].filter((text) => text !== '');
-  if (counts.length === 0) return 'ended; nothing of ours stands';
+  if (counts.length === 0) return 'ended; no object of multihomed is in the kernel';
   const last = counts.pop()!;
   const list = counts.length > 0 ? `${counts.join(', ')} and ${last}` : last;
   return `ended; ${list} ${list.startsWith('1 ') && counts.length === 0 ? 'stays as it is' : 'stay as they are'}, ${FLUSH}`;

@@ -50,7 +50,7 @@ describe('the last line', () => {
 
   test('says that nothing stands where that is so', async ({ lab }) => {
     const daemon = await lab.daemon(RULES);
-    expect(lastLine((await daemon.stop()).stderr)).toMatch(/nothing of ours stands/);
+    expect(lastLine((await daemon.stop()).stderr)).toMatch(/no object of multihomed is in the kernel/);
   });
 });
 
