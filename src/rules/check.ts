@@ -1,10 +1,10 @@
-/** From a shape to a rule: defaults, and what the kernel would refuse or silently make nothing of. */
+/** Turns a parsed rule into a `Rule`: applies defaults and checks what the kernel would refuse or silently ignore. */
 import { isGlob, parseGlob } from './glob.ts';
 import type { EndpointFlag, Family, Origin, Rule } from './rule.ts';
 import { MATCH, splitWords } from './schema.ts';
 import type { RuleShape } from './schema.ts';
 
-/** A complaint about the value at `key`, or about the glob where that is null. */
+/** A problem with the value at `key`; `key` is null for a problem with the glob. */
 export interface Complaint {
   readonly key: keyof RuleShape | readonly PropertyKey[] | null;
   readonly found: string;
@@ -18,7 +18,7 @@ const KERNEL_TABLES: ReadonlyMap<number, string> = new Map([
   [255, 'local'],
 ]);
 
-/** Of a shape that is wrong in part the flags may be missing: then the rule has none. */
+/** Applies the defaults. A shape that is only partly valid may lack its flags; the rule then has none. */
 export function toRule(glob: string, shape: Partial<RuleShape>, origin: Origin): Rule {
   const words = splitWords(shape.flags ?? []);
   const flags = words.filter((word): word is EndpointFlag => word !== 'ignore');
@@ -44,12 +44,12 @@ export function toRule(glob: string, shape: Partial<RuleShape>, origin: Origin):
   };
 }
 
-/** `shape`: as it was written. */
+/** @param shape the rule as it was written, before the defaults */
 export function checkRule(rule: Rule, shape: Partial<RuleShape>): Complaint[] {
   return [...checkGlobs(rule), ...checkMatch(rule, shape), ...checkFlags(rule), ...checkTable(rule)];
 }
 
-/** Of flags that cannot stand together, as the kernel's mptcp_pm_nl_add_addr_doit and ip-mptcp(8) have it. */
+/** Reports combinations of flags that the kernel refuses (mptcp_pm_nl_add_addr_doit, ip-mptcp(8)). */
 function checkFlags(rule: Rule): Complaint[] {
   const has = (flag: EndpointFlag): boolean => rule.flags.includes(flag);
   const complaints: Complaint[] = [];
@@ -62,7 +62,7 @@ function checkFlags(rule: Rule): Complaint[] {
     if (rule.port !== null) complain('port', 'a port with ignore', 'no port where nothing is done');
     return complaints;
   }
-  // Flags that could not be read have their problem already.
+  // Flags that could not be read have been reported already.
   if (rule.flags.length === 0) return complaints;
   if (has('signal') && has('fullmesh')) {
     complain('flags', 'signal with fullmesh', 'one of the two: the kernel refuses both together');

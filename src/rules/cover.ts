@@ -1,12 +1,12 @@
-/** Whether globs leave anything of another: inclusion of their languages, decided on their automata. */
+/** Decides whether globs leave any name for another glob to match: inclusion of their languages, by automata. */
 import type { Atom, Glob } from './glob.ts';
 
-/** Steps that are left; a configuration of ten thousand rules must not hold up a reload. */
+/** The remaining steps. They are limited because a configuration of ten thousand rules must not delay a reload. */
 export interface Budget {
   steps: number;
 }
 
-/** Of names: no NUL, slash or white space (dev_valid_name), and none is empty. */
+/** True for a character that a name may contain: not NUL, a slash or white space (dev_valid_name). */
 const isName = (code: number): boolean => code > 0 && code !== 0x2f && !/\s/.test(String.fromCharCode(code));
 
 /** Positions within the alternatives of several globs, as `alternative * 1000 + place`. */
@@ -42,7 +42,7 @@ class Automaton {
     return positions.some((position) => this.#atomAt(position) === undefined);
   }
 
-  /** Whatever follows is accepted. */
+  /** True when any continuation is accepted. */
   isOpen(positions: Positions): boolean {
     return positions.some((each) => this.#atomAt(each) === 'any' && this.#atomAt(each + 1) === undefined);
   }
@@ -51,7 +51,7 @@ class Automaton {
     return this.#alternatives[Math.floor(position / WIDTH)]?.[position % WIDTH];
   }
 
-  /** `*` matches nothing too. */
+  /** Adds the positions after each `*`, because `*` also matches the empty string. */
   #closed(positions: readonly number[]): Positions {
     const all = new Set(positions);
     for (const position of all) if (this.#atomAt(position) === 'any') all.add(position + 1);
@@ -60,8 +60,8 @@ class Automaton {
 }
 
 /**
- * True where every name that `below` matches is matched by one of `above`. False where it is not, and where the budget
- * was spent before that was known.
+ * Returns true when every name that `below` matches is also matched by one of `above`. Returns false when one is not,
+ * or when the budget ran out first.
  */
 export function coversAll(above: readonly Glob[], below: Glob, budget: Budget): boolean {
   const [upper, lower] = [new Automaton(above), new Automaton([below])];

@@ -7,7 +7,7 @@ import { MAIN_NAMES, MAX_BYTES } from './read.ts';
 export interface Places {
   /** Absolute paths; some may be missing. */
   readonly files: readonly string[];
-  /** Folders of which every entry may be a part of the configuration; absolute, may be missing. */
+  /** Folders whose entries may all be part of the configuration. Absolute paths; some may be missing. */
   readonly folders: readonly string[];
 }
 
@@ -21,8 +21,8 @@ export function configurationPlaces(options: LoadOptions): Places {
 }
 
 /**
- * A text that changes when the content of a file of the configuration does, or when one is added or removed; not when
- * one is written again as it is, as by a package that is upgraded.
+ * Returns a text that changes when the content of a configuration file changes, or when a file is added or removed. It
+ * does not change when a file is rewritten with the same content, as a package upgrade does.
  */
 export async function configurationFingerprint(options: LoadOptions): Promise<string> {
   const { createHash } = await import('node:crypto');
@@ -44,7 +44,7 @@ function list(folder: string): string[] {
   }
 }
 
-/** null: it is not there, or is no file that would be read. */
+/** Returns null when the file does not exist, is not a regular file or is too large to be read. */
 function contentOf(path: string): Buffer | null {
   try {
     const status = statSync(path);

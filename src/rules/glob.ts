@@ -1,17 +1,18 @@
 /**
- * Globs over names of interfaces and drivers: `*` any characters, `?` one, `[a-z0]` one of these, `[!a-z]` one of
- * the others, `\` takes the next character as it is, `|` separates alternatives. Nothing else is special: a kernel
- * name may hold any byte but `/` and white space (dev_valid_name), braces and parentheses too.
+ * Globs over names of interfaces and drivers. `*` matches any characters, `?` matches one, `[a-z0]` one of these and
+ * `[!a-z]` one other character; `\` escapes the next character and `|` separates alternatives. Nothing else is
+ * special, because a kernel name may contain any byte but `/` and white space (dev_valid_name), including braces and
+ * parentheses.
  */
 import picomatch from 'picomatch';
 import { quote } from './problem.ts';
 
 export interface Glob {
-  /** The name that alone matches, where the glob is one name. */
+  /** The only name that matches, when the glob has no wildcard; otherwise null. */
   readonly literal: string | null;
-  /** Of one form however it was written; two globs that are alike are the same. */
+  /** A normal form: two globs that match the same way have the same one, however they were written. */
   readonly canonical: string;
-  /** Of each alternative, what it is made of. */
+  /** The parts of each alternative. */
   readonly atoms: readonly (readonly Atom[])[];
   matches(name: string): boolean;
 }
@@ -23,16 +24,16 @@ export interface GlobProblem {
 
 const MAX_LENGTH = 256;
 
-/** The last UTF-16 unit: picomatch's expressions are without the flag for code points. */
+/** The last UTF-16 code unit. picomatch's expressions do not have the `u` flag, so they match code units. */
 const LAST = 0xffff;
 
-/** Each further `*` multiplies the steps that a name of 127 letters (ALTIFNAMSIZ) may take. */
+/** Each further `*` multiplies the steps needed to match a name of 127 characters (ALTIFNAMSIZ). */
 const MAX_STARS = 4;
 
-/** One character within these ranges of UTF-16 units, or any number of any. */
+/** One character within these ranges of UTF-16 code units, or any number of any characters. */
 export type Atom = 'any' | readonly (readonly [low: number, high: number])[];
 
-/** What picomatch is given for one character, or for a star. */
+/** The pattern for picomatch that stands for one character or one star. */
 type Part = { readonly atom: Atom } & ({ readonly literal: string } | { readonly pattern: string });
 
 export function isGlob(answer: Glob | GlobProblem): answer is Glob {
@@ -62,7 +63,7 @@ export function parseGlob(text: string): Glob | GlobProblem {
   };
 }
 
-/** At each `|` that is neither escaped nor in brackets. */
+/** Splits at each `|` that is neither escaped nor in brackets. */
 function split(text: string): string[] {
   const alternatives: string[] = [];
   let from = 0;
@@ -90,7 +91,7 @@ function scan(text: string): Part[] | GlobProblem {
   for (let at = 0; at < text.length; at++) {
     const character = text[at] ?? '';
     if (character === '*') {
-      // Two in a row say no more than one.
+      // Two stars in a row mean the same as one.
       if (isStar(parts.at(-1))) continue;
       parts.push({ pattern: '*', atom: 'any' });
       if (++stars > MAX_STARS) {
@@ -122,7 +123,7 @@ function isStar(part: Part | undefined): boolean {
   return part !== undefined && 'pattern' in part && part.pattern === '*';
 }
 
-/** Where the `]` of the class that opens at `open` is; the first character of a class may be `]` itself. */
+/** Returns the index of the `]` that closes the class opened at `open`. The first character of a class may be `]`. */
 function classEnd(text: string, open: number): number | null {
   let at = open + 1;
   if (text[at] === '!' || text[at] === '^') at++;
@@ -176,14 +177,14 @@ function patternOf(part: Part): string {
   return 'literal' in part ? escape(part.literal) : part.pattern;
 }
 
-/** All that is not a letter or digit is spelt by number: to picomatch most signs say something, `\` before them too. */
+/** Writes everything but letters and digits as a code, because picomatch gives most signs a meaning, even after `\`. */
 function escape(character: string): string {
   if (/^[A-Za-z0-9]$/.test(character)) return character;
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function expression(pattern: string): RegExp {
-  // fastpaths off: they treat escapes otherwise. literalBrackets: `[a]` never means itself.
+  // fastpaths is off because they treat escapes differently. literalBrackets: `[a]` never matches itself.
   return picomatch.makeRe(pattern, {
     dot: true,
     fastpaths: false,

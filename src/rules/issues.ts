@@ -1,4 +1,4 @@
-/** The schema's complaints, each at its node. */
+/** Maps each issue of the schema to the YAML node that it is about. */
 import type { Node } from 'yaml';
 import { isMap, isScalar } from 'yaml';
 import type * as z from 'zod';
@@ -12,12 +12,12 @@ type Issue = z.core.$ZodIssue;
 
 export type Shape<T> =
   | { readonly valid: true; readonly value: T }
-  /** Of a map that is wrong in part: the entries that are right, so that these can be checked further all the same. */
+  /** For a map that is partly wrong: its valid entries, so that these can still be checked further. */
   | { readonly valid: false; readonly entries: Readonly<Record<string, unknown>> };
 
 /**
- * The value of an entry as the schema has it. What is wrong with it is told to the reader. `keys` are those that a map
- * there may have.
+ * Checks the value of an entry against the schema and reports its problems to the reader. `keys` are the keys that a
+ * map at this place may have.
  */
 export function readShape<T>(
   reader: PlainReader,
@@ -47,7 +47,7 @@ function keysOf(issue: Issue): string[] {
   return issue.code === 'unrecognized_keys' ? issue.keys : [];
 }
 
-/** An issue of a union stands for those of the one alternative that was meant, where that can be said. */
+/** Replaces an issue of a union by those of the alternative that the user meant, when that can be determined. */
 function meant(issue: Issue, above: readonly PropertyKey[]): Issue[] {
   const path = [...above, ...issue.path];
   if (issue.code === 'invalid_union') {
@@ -84,7 +84,7 @@ function report(
   );
 }
 
-/** What stands at the path: for a key that is missing, the path leads to the map that lacks it. */
+/** Describes the value at the path. For a missing key, the path leads to the map that lacks it. */
 function found(
   reader: PlainReader,
   root: Node | null,
@@ -103,14 +103,14 @@ function found(
   return quote(typeof real.value === 'string' ? real.value : (real.source ?? ''));
 }
 
-/** True where this alternative was the one that was meant: the value is of its kind, and wrong inside. */
+/** True when this alternative is the one the user meant: the value has its type and is wrong inside. */
 function isWithin(issue: Issue): boolean {
   if (issue.path.length > 0) return true;
   if (issue.code === 'invalid_union') return issue.errors.some((branch) => branch.every(isWithin));
   return issue.code !== 'invalid_type' && issue.code !== 'invalid_value';
 }
 
-/** The words that would have been valid, of every alternative. */
+/** The words that would have been valid in any alternative. */
 function valuesOf(issue: Issue): string[] {
   if (issue.code === 'invalid_value') return issue.values.filter((value) => typeof value === 'string');
   if (issue.code === 'invalid_union') return issue.errors.flat().flatMap(valuesOf);

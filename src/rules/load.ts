@@ -1,4 +1,4 @@
-/** The user's configuration: all of it, or all that is wrong with it. */
+/** Loads the user's configuration, or all problems with it. */
 import { isGlob, parseGlob } from './glob.ts';
 import { nothingText } from './nothing.ts';
 import { quote } from './problem.ts';
@@ -10,7 +10,7 @@ import type { Configuration, HookSettings, LimitsSetting, Rule } from './rule.ts
 import { DEFAULT_HOOKS, validateFile } from './validate.ts';
 
 export interface LoadOptions {
-  /** One file, and nothing else is read. */
+  /** Reads this file and nothing else. */
   readonly config?: string;
   /** Folder of `config.yaml` and `rules.d`; default /etc/multihomed. */
   readonly etc?: string;
@@ -22,7 +22,7 @@ export function isValid(answer: Configuration | ConfigurationErrors): answer is 
   return !('errors' in answer);
 }
 
-/** Reads everything anew. Never rejects for what a file holds or for who may write it: that is in `errors`. */
+/** Reads all files again. Never rejects because of a file's content or permissions; those are in `errors`. */
 export async function loadConfiguration(
   options: LoadOptions = {},
 ): Promise<Configuration | ConfigurationErrors> {
@@ -44,7 +44,7 @@ export async function loadConfiguration(
   if (problems.length > 0) return { errors: problems };
   const all = rules.map(({ rule }) => rule);
   const packaged = new Set(rules.filter(({ tier }) => tier === 'usr').map(({ rule }) => rule));
-  // The administrator's rules come before the packaged ones on purpose.
+  // The administrator's rules come before the packaged ones on purpose, so these pairs are no mistake.
   const shadowed = shadowedRules(all).filter(({ rule, by }) => !packaged.has(rule) || packaged.has(by));
   warnings.push(...shadowed.map(shadowText), ...sharedTables(all));
   if (all.length === 0) {
@@ -56,9 +56,9 @@ export async function loadConfiguration(
 }
 
 /**
- * The same glob for the same devices twice in what one person wrote is a mistake. Between the administrator's files
- * and the packaged ones it is not: the former stand above the latter, and a package that is upgraded must not end the
- * daemon of a host because both know `wwan*`.
+ * Reports a glob that occurs twice, for the same devices, in files of the same author. An administrator's rule may
+ * repeat a packaged one: it takes precedence, and upgrading a package must not stop the daemon because both files
+ * have a rule for `wwan*`.
  */
 function checkTwice(
   rules: readonly { rule: Rule; tier: Tier }[],
@@ -85,13 +85,13 @@ function checkTwice(
   }
 }
 
-/** A glob that is wrong has its problem already. */
+/** An invalid glob has been reported already, so its text serves as its normal form. */
 function canonical(text: string): string {
   const glob = parseGlob(text);
   return isGlob(glob) ? glob.canonical : text;
 }
 
-/** Two interfaces in one table take each other's default route away. */
+/** Warns about a table that two interfaces share, because each would remove the other's default route from it. */
 function sharedTables(rules: readonly Rule[]): string[] {
   return rules.flatMap(({ glob, table, origin }) => {
     if (table === null) return [];

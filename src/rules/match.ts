@@ -1,4 +1,4 @@
-/** Which rule decides about an interface, and why the ones above it do not. */
+/** Finds the rule that applies to an interface, and says why the rules above it do not match. */
 import { isGlob, parseGlob } from './glob.ts';
 import type { Glob } from './glob.ts';
 import type { Rule } from './rule.ts';
@@ -6,22 +6,22 @@ import type { Rule } from './rule.ts';
 export interface LinkNames {
   readonly name: string;
   readonly altnames: readonly string[];
-  /** Name of the driver (sysfs device/driver); null: the interface has none. */
+  /** Name of the driver (sysfs device/driver); null when the interface has none. */
   readonly driver: string | null;
-  /** Hardware address in lower case; none where it has none. */
+  /** Hardware address in lower case; absent when the interface has none. */
   readonly hardware?: string;
-  /** Where its device is plugged in (udev's ID_PATH); null: it has none. */
+  /** Where its device is plugged in (udev's ID_PATH); null when it has no such path. */
   readonly path?: string | null;
 }
 
 export interface Match {
-  /** Null: no rule matches, and the interface is left alone. */
+  /** Null when no rule matches; multihomed then leaves the interface alone. */
   readonly rule: Rule | null;
   /** The rules above it in their order, each with a clause that says why it does not match. */
   readonly tried: readonly { readonly rule: Rule; readonly why: string }[];
 }
 
-/** What a rule may ask for beside the name. */
+/** A condition of a rule other than the interface's name. */
 interface Part {
   readonly what: string;
   readonly wanted: string;
@@ -36,7 +36,7 @@ interface Matcher {
 
 const matchers = new WeakMap<Rule, Matcher>();
 
-/** The first rule that matches, from top to bottom. Throws only for a rule that no validation has seen. */
+/** Returns the first rule that matches, from top to bottom. Throws only for a rule that was not validated. */
 export function matchRule(rules: readonly Rule[], link: LinkNames): Match {
   const tried: { rule: Rule; why: string }[] = [];
   for (const rule of rules) {

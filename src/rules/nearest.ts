@@ -1,8 +1,8 @@
-/** The valid word that a misspelt one was meant to be. */
+/** Finds the valid word that a misspelt one was probably meant to be. */
 
 /**
- * The nearest of `words`, or null where none is near: at most a third of the letters inserted, deleted, replaced or
- * swapped with their neighbour. Case, `_` and `-` are no difference.
+ * Returns the nearest of `words`, or null when none is near. At most a third of the letters may be inserted, deleted,
+ * replaced or swapped with their neighbour. Case, `_` and `-` are ignored.
  */
 export function nearest(text: string, words: Iterable<string>): string | null {
   const wanted = simple(text);
@@ -22,7 +22,7 @@ function simple(word: string): string {
   return word.toLowerCase().replace(/[-_\s]/g, '');
 }
 
-/** Damerau and Levenshtein's, as optimal string alignment: no part is edited twice. */
+/** The Damerau-Levenshtein distance in its optimal string alignment form: no part is edited twice. */
 function editDistance(a: string, b: string): number {
   let older: number[] = [];
   let old = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -1,4 +1,4 @@
-/** YAML nodes to plain values for the schema, and from a path in such a value back to its node. */
+/** Converts YAML nodes to plain values for the schema, and finds the node for a path in such a value. */
 import { isAlias, isMap, isNode, isPair, isScalar, isSeq } from 'yaml';
 import type { Node, YAMLMap } from 'yaml';
 import { quote } from './problem.ts';
@@ -6,7 +6,7 @@ import type { ConfigurationProblem } from './problem.ts';
 import { keyText, unquotedText } from './yaml.ts';
 import type { YamlTree } from './yaml.ts';
 
-/** Aliases of aliases multiply; so many values are more than any configuration has. */
+/** Aliases of aliases multiply values. No real configuration has this many. */
 const MAX_VALUES = 10_000;
 
 const MAX_DEPTH = 32;
@@ -17,7 +17,7 @@ export interface Entry {
   readonly value: Node | null;
 }
 
-/** Reads one document from top to bottom, and collects what no schema sees. */
+/** Reads one document from top to bottom and collects the problems that a schema cannot see. */
 export class PlainReader {
   readonly problems: ConfigurationProblem[] = [];
   readonly #tree: YamlTree;
@@ -33,12 +33,12 @@ export class PlainReader {
     this.problems.push({ ...this.#tree.at(node), found, expected, hint });
   }
 
-  /** True after so much that no value can be told any more; that has its problem already. */
+  /** True after MAX_VALUES values, when no further value can be read; that has been reported already. */
   get isSpent(): boolean {
     return this.#values >= MAX_VALUES;
   }
 
-  /** The node that an alias stands for; any other as it is. Null where there is none. */
+  /** Returns the node that an alias refers to, or the node itself if it is no alias; null when there is none. */
   resolve(node: unknown, isKey = false): Node | null {
     if (!isNode(node)) return null;
     const known = this.#targets.get(node);
@@ -77,7 +77,7 @@ export class PlainReader {
     return target;
   }
 
-  /** The entries of a map in the order in which they stand; a key that stands twice is a problem. */
+  /** Returns the entries of a map in their order. A key that occurs twice is reported. */
   entries(map: YAMLMap<unknown, unknown>, kind: string): Entry[] {
     const seen = new Map<string, Node>();
     const entries: Entry[] = [];
@@ -103,7 +103,7 @@ export class PlainReader {
     return entries;
   }
 
-  /** The value as JavaScript's own types; maps have no prototype. */
+  /** Returns the value in JavaScript's own types; maps have no prototype. */
   plain(node: Node | null, depth = 0): unknown {
     const real = this.resolve(node);
     if (++this.#values === MAX_VALUES)
@@ -129,8 +129,8 @@ export class PlainReader {
   }
 
   /**
-   * The node at a path of keys and indices below `node`, as far as there is one. An alias at its end is the alias
-   * itself: there the mistake is, not where its anchor is.
+   * Returns the node at a path of keys and indices below `node`, or the last one that exists on the way. An alias at
+   * the end of the path is returned itself, because the mistake is at the alias and not at its anchor.
    */
   locate(node: Node | null, path: readonly PropertyKey[]): Node | null {
     const real = this.resolve(node);
@@ -145,7 +145,7 @@ export class PlainReader {
     return isNode(pair?.value) ? this.locate(pair.value, rest) : (this.keyNode(real, String(step)) ?? real);
   }
 
-  /** The node of a key itself. */
+  /** Returns the node of the key, not of its value. */
   keyNode(node: Node | null, key: string): Node | null {
     const real = this.resolve(node);
     if (!isMap(real)) return null;

@@ -1,4 +1,4 @@
-/** Which files make up the configuration, and their text. */
+/** Finds the files that make up the configuration and reads their text. */
 import { closeSync, lstatSync, readdirSync, readSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
@@ -8,7 +8,7 @@ import type { ConfigurationProblem } from './problem.ts';
 import { loadFirst } from './system.ts';
 import type { Source } from './yaml.ts';
 
-/** Where a file stands: rules of an earlier one may hide those of a later one. */
+/** Where a file is. Rules of an earlier place may hide those of a later one. */
 export type Tier = 'main' | 'etc' | 'usr';
 
 export interface FoundFile extends Source {
@@ -27,16 +27,16 @@ export const MAIN_NAMES = ['config.yaml', 'config.yml', 'config.json'];
 
 const CODE = /\.(?:js|cjs|mjs|ts|cts|mts|jsx|tsx)$/;
 
-/** `--config FILE`: that file and nothing else. */
+/** Reads the file of `--config FILE` and nothing else. */
 export function readOne(path: string): FoundFiles {
-  // Not read as YAML either: who names code expects it to run.
+  // A file of code is not read as YAML either, because a user who names one expects it to run.
   if (CODE.test(path)) {
     const problem = whole(path, 'a file of code, which is never run', 'a .yaml, .yml or .json file');
     return { files: [], problems: [problem], warnings: [] };
   }
   const answer = openTrusted(path, { maxBytes: MAX_BYTES });
   if (isRefusal(answer)) {
-    // `--config /dev/null` says that there is none.
+    // `--config /dev/null` means an empty configuration.
     if (answer.code === 'masked')
       return { files: [{ file: path, text: '', tier: 'main' }], problems: [], warnings: [] };
     return { files: [], problems: [refused(answer)], warnings: [] };
@@ -46,7 +46,7 @@ export function readOne(path: string): FoundFiles {
   return { files: [{ file: path, text, tier: 'main' }], problems: [], warnings: [] };
 }
 
-/** The system's configuration, and the drop-ins after it in the order of their names. */
+/** Reads the system's configuration and then the drop-ins in the order of their names. */
 export async function readSystem(etc: string, usr: string): Promise<FoundFiles> {
   const main = await readMain(resolve(etc));
   const dropIns = readDropIns(resolve(etc), resolve(usr));
@@ -73,7 +73,7 @@ async function readMain(etc: string): Promise<FoundFiles> {
     for (const { path } of others) warnings.push(`${path} is not read: ${first.path} stands before it`);
     const text = await loadFirst(opened);
     if (text === null) problems.push(unreadable(first.path));
-    // What cosmiconfig decodes has U+FFFD where the bytes were no UTF-8.
+    // cosmiconfig decodes bytes that are not UTF-8 as U+FFFD.
     else if (text.includes('\uFFFD')) problems.push(whole(first.path, 'bytes that are not UTF-8', 'UTF-8'));
     else files.push({ file: first.path, text: text.replace(/^\uFEFF/, ''), tier: 'main' });
   } catch (error) {
@@ -85,8 +85,8 @@ async function readMain(etc: string): Promise<FoundFiles> {
 }
 
 /**
- * Here cosmiconfig has no part: which drop-ins there are, in which order, and which are masked is nothing that it can
- * find, and a second reading by name of what was checked already would only add a risk.
+ * Reads the drop-ins without cosmiconfig, which cannot determine which drop-ins there are, their order and which are
+ * masked. Letting it read checked files a second time by name would only add a risk.
  */
 function readDropIns(etc: string, usr: string): FoundFiles {
   const problems: ConfigurationProblem[] = [];
@@ -154,7 +154,7 @@ function readText({ path, fd }: TrustedFile): string | ConfigurationProblem {
   }
 }
 
-/** Nothing is there, not even a link that leads to nothing. */
+/** True when the path does not exist, not even as a dangling link. */
 function isAbsent({ path, code }: Refusal): boolean {
   return code === 'missing' && lstatSync(path, { throwIfNoEntry: false }) === undefined;
 }
@@ -165,8 +165,8 @@ const refused = ({ path, reason, remedy }: Refusal): ConfigurationProblem => ({
 });
 
 /**
- * As the kernel answers: `EISDIR: illegal operation on a directory, read` is two words too many. An error that is not
- * the kernel's is our own fault and no problem of the file's: it is thrown again.
+ * Returns the kernel's error without its last words ("EISDIR: illegal operation on a directory", without ", read").
+ * Throws an error that did not come from the kernel, because that is a fault of this program and not of the file.
  */
 function unreadable(path: string, error?: unknown): ConfigurationProblem {
   const { errno } = (error ?? {}) as NodeJS.ErrnoException;

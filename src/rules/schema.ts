@@ -1,8 +1,8 @@
 /**
- * The shape of the configuration. Each `error` says what was expected. What a schema cannot say (the kernel's
- * refusals, globs, users) is checked in check.ts; transforms and defaults stand there too, so that
- * `z.toJSONSchema(configurationSchema)` can write the schema that editors read. Custom checks leave no trace in it:
- * the strings that they check give it a `pattern` by `meta`.
+ * The shape of the configuration. Each `error` says what was expected. check.ts checks what a schema cannot express
+ * (the kernel's refusals, globs, users); transforms and defaults are there too, so that
+ * `z.toJSONSchema(configurationSchema)` can write the schema that editors read. Custom checks do not appear in that
+ * schema, so the strings that they check get a `pattern` through `meta`.
  */
 import * as z from 'zod';
 import { nearest } from './nearest.ts';
@@ -14,10 +14,10 @@ const FLAG_WORDS = [...FLAGS, 'ignore'] as const;
 const FAMILIES = ['ipv4', 'ipv6'] as const satisfies Family[];
 const ADDRESSES = ['auto', 'stable', 'temporary', 'all'] as const satisfies AddressChoice[];
 
-/** As the kernel's RT_TABLE_MAX; 0 is "unspecified" and 253 to 255 are default, main and local (rtnetlink.h). */
+/** The kernel's RT_TABLE_MAX. 0 is "unspecified"; 253 to 255 are default, main and local (rtnetlink.h). */
 const MAX_TABLE = 2 ** 32 - 1;
 
-/** Endpoint ids are of one byte. */
+/** Endpoint ids are one byte, from 1 to 255. */
 const MAX_ENDPOINTS = 255;
 
 export const DURATION = /^(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|min|h)$/;
@@ -27,13 +27,13 @@ const oneOf = (words: readonly string[]): string => `one of ${words.join(', ')}`
 const choice = <const T extends readonly [string, ...string[]]>(words: T) =>
   z.enum(words, { error: oneOf(words) });
 
-/** What an issue of a misspelt word tells beside its message. */
+/** What an issue about a misspelt word carries beside its message. */
 export interface WordParams {
   readonly found: string;
   readonly hint: string | null;
 }
 
-/** Words in one string, apart by spaces or commas, or in a list. */
+/** Words in one string, separated by spaces or commas, or in a list. */
 const words = <const T extends readonly [string, ...string[]]>(list: T, what: string) => {
   const expected = `${what}: ${list.join(', ')}`;
   const text = z
@@ -61,8 +61,8 @@ export function splitWords(value: string | readonly string[]): string[] {
 }
 
 /**
- * Of these at least one. Zod's own bounds of length are compared before the type is known: a map with a key `length` that
- * is a map throws.
+ * A list of at least one element. It does not use Zod's own length bounds, because they are compared before the type is
+ * known and throw for a map with a key `length` whose value is a map.
  */
 const someOf = <Each extends z.ZodType>(each: Each, error: string) =>
   z
@@ -187,7 +187,7 @@ export const hooksSchema = z.strictObject(
   { error: 'a map with "timeout", "user" or "path"' },
 );
 
-/** The whole of config.yaml. A drop-in has `rules` alone. */
+/** The whole of config.yaml. A drop-in may have only `rules`. */
 export const configurationSchema = z.strictObject({
   rules: z
     .record(z.string(), ruleValueSchema)

@@ -1,4 +1,4 @@
-/** Rules that can never match, because those before them match everything that they do. */
+/** Finds rules that can never match, because earlier rules match everything that they do. */
 import { coversAll, type Budget } from './cover.ts';
 import { isGlob, parseGlob, type Glob } from './glob.ts';
 import { quote } from './problem.ts';
@@ -6,14 +6,14 @@ import type { Rule } from './rule.ts';
 
 export interface Shadowed {
   readonly rule: Rule;
-  /** The first rule that covers it alone; or, where only several together do, the first of these. */
+  /** The first rule that covers it alone or, when only several together cover it, the first of these. */
   readonly by: Rule;
 }
 
-/** Enough for some hundred rules; about a second at most, which a reload waits for. */
+/** Enough for some hundred rules. It takes at most about a second, for which a reload waits. */
 const STEPS = 300_000;
 
-/** In the order of the rules. */
+/** Returns the shadowed rules in the order of `rules`. */
 export function shadowedRules(rules: readonly Rule[]): Shadowed[] {
   const budget: Budget = { steps: STEPS };
   const parsed = rules.map(({ glob, driver, macAddress, path }) => ({
@@ -51,13 +51,13 @@ export const shadowText = ({ rule, by }: Shadowed): string =>
 
 export const placeOf = ({ origin }: Rule): string => `${origin.file}:${origin.line}`;
 
-/** A glob that is wrong has its problem already. */
+/** An invalid glob has been reported already. */
 function globOf(text: string): Glob | null {
   const glob = parseGlob(text);
   return isGlob(glob) ? glob : null;
 }
 
-/** Cheap, for the many rules of one name each. */
+/** A cheap test first, for configurations with many rules of one name each. */
 const overlaps = (above: Glob, below: Glob): boolean =>
   below.literal !== null
     ? above.matches(below.literal)

@@ -1,9 +1,9 @@
-/** The system's configuration, by cosmiconfig: one safe wrapper around it. */
+/** Reads the system's configuration with cosmiconfig, wrapped so that it is safe. */
 import { closeSync, openSync } from 'node:fs';
 import type { CosmiconfigResult, Loader } from 'cosmiconfig';
 import type { TrustedFile } from '../system/trust.ts';
 
-/** A folder in which nobody can make a file, so that no meta configuration is found there. */
+/** A folder in which no user can create a file, so that cosmiconfig finds no meta configuration there. */
 const NO_MANS_LAND = '/proc/self';
 
 const DESCRIPTORS = '/proc/self/fd';
@@ -11,7 +11,7 @@ const DESCRIPTORS = '/proc/self/fd';
 /** Linux's O_PATH: a folder that may be entered need not be readable. */
 const O_PATH = 0o10000000;
 
-/** The text as it is: wrapped, so that cosmiconfig sees no `$import` in it and merges no other files. */
+/** Returns the text unparsed, in a wrapper, so that cosmiconfig sees no `$import` in it and merges no other files. */
 const asText: Loader = (_path, content) => ({ text: content });
 
 const refuse: Loader = (path) => {
@@ -19,13 +19,13 @@ const refuse: Loader = (path) => {
 };
 
 /**
- * The text of the first of some opened and checked files, as cosmiconfig finds and loads it; null where there is none.
- * It searches the folder of our descriptors, so that no name is looked up again and the bytes are those of the files
- * that were checked. Rejects with what the kernel says where that file cannot be read.
+ * Returns the text of the first file that cosmiconfig finds and loads among opened and checked files; null when there
+ * is none. It searches the folder of this process's descriptors, so that no name is looked up again and the bytes are
+ * those of the checked files. Rejects with the kernel's error when that file cannot be read.
  */
 export async function loadFirst(files: readonly TrustedFile[]): Promise<string | null> {
-  // Loaded here: a daemon needs it at its start and at a reload alone. Through `default`: esbuild gives an import() of
-  // a CommonJS module no other name (grep -n 'export default require_dist' dist/parts/*.js).
+  // Imported here because the daemon needs it only at its start and at a reload. Through `default`, because esbuild
+  // gives an import() of a CommonJS module no other name (grep -n 'export default require_dist' dist/parts/*.js).
   const {
     default: { cosmiconfig },
   } = await import('cosmiconfig');
@@ -54,8 +54,8 @@ export async function loadFirst(files: readonly TrustedFile[]): Promise<string |
 }
 
 /**
- * Makes an explorer away from the current folder: cosmiconfig runs `.config/config.js` there, whatever the options
- * say. All of it is synchronous, so nothing else of this program sees the change.
+ * Creates an explorer in another current folder, because cosmiconfig runs `.config/config.js` of the current folder
+ * regardless of its options. It is synchronous, so nothing else in this program sees the change of folder.
  */
 function elsewhere<T>(make: () => T): T {
   const here = currentFolder();
@@ -73,8 +73,8 @@ function elsewhere<T>(make: () => T): T {
 }
 
 /**
- * By descriptor: the way back leads to the same folder though it was renamed or removed. Null: this user may not enter
- * it (sudo from another's home), so that no relative name could be used there anyway.
+ * Opens the current folder, because a descriptor leads back to it even if it was renamed or removed. Returns null when
+ * this user may not enter it (sudo from another user's home), where relative names could not be used anyway.
  */
 function currentFolder(): number | null {
   try {

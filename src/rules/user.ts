@@ -1,4 +1,4 @@
-/** The user as whom hooks run. */
+/** Looks up the user that hooks run as. */
 import { closeSync, openSync, readSync } from 'node:fs';
 
 export interface User {
@@ -7,27 +7,27 @@ export interface User {
   readonly gid: number;
 }
 
-/** /etc/passwd cannot be read, or is too large to be one. */
+/** /etc/passwd cannot be read, or is too large to be a user database. */
 export class PasswdError extends Error {
   override readonly name = 'PasswdError';
 }
 
-/** Bytes; a user database with 50,000 users has about 4 MiB. */
+/** A user database with 50,000 users has about 4 MiB. */
 const PASSWD_MAX_BYTES = 8 * 1024 * 1024;
 
-/** (uid_t)-1 means "no change" to setresuid(2), and is no user. */
+/** (uid_t)-1 means "no change" to setresuid(2), and is never a user. */
 const NO_ID = 0xffff_ffff;
 
 /**
- * Reads every user of a file in the format of passwd(5). Users of LDAP and the like are left out on purpose: at boot, and
- * when the network has failed, they cannot be looked up.
+ * Reads every user of a file in the format of passwd(5). Users of LDAP and the like are left out on purpose: at boot,
+ * and when the network has failed, they cannot be looked up.
  * @throws PasswdError
  */
 export function readUsers(passwd = '/etc/passwd'): User[] {
   return parseUsers(readBounded(passwd));
 }
 
-/** Lines that are no user are skipped: comments, entries of NIS ("+name"), numbers that are none. */
+/** Skips lines that describe no user: comments, NIS entries ("+name") and lines with invalid numbers. */
 export function parseUsers(text: string): User[] {
   return text.split('\n').flatMap((line) => {
     const [name = '', , uid = '', gid = ''] = line.split(':');
@@ -37,14 +37,14 @@ export function parseUsers(text: string): User[] {
   });
 }
 
-/** By name or, where no user has that name, by number, the first of several; null: there is none. */
+/** Finds a user by name or, if no user has that name, by number. Returns the first match, or null. */
 export function findUser(user: string, all: readonly User[]): User | null {
   const named = all.find(({ name }) => name === user);
   if (named !== undefined || !/^\d+$/.test(user)) return named ?? null;
   return all.find(({ uid }) => uid === Number(user)) ?? null;
 }
 
-/** NO_ID for what is no number of a user or group. */
+/** Returns NO_ID for a text that is not the number of a user or group. */
 function idOf(text: string): number {
   return /^\d{1,10}$/.test(text) ? Math.min(Number(text), NO_ID) : NO_ID;
 }

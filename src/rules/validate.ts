@@ -1,4 +1,4 @@
-/** One file: from its text to rules and settings, or to all that is wrong with it. */
+/** Validates one file: turns its text into rules and settings, or into all problems with it. */
 import { isMap, isScalar } from 'yaml';
 import type { Node } from 'yaml';
 import { checkRule, toRule } from './check.ts';
@@ -17,7 +17,7 @@ import type { Source, YamlTree } from './yaml.ts';
 
 export interface ValidFile {
   readonly rules: readonly Rule[];
-  /** Null: the file says nothing of it. */
+  /** Null when the file does not set it. */
   readonly limits: LimitsSetting | null;
   readonly hooks: HookSettings | null;
   readonly problems: readonly ConfigurationProblem[];
@@ -31,7 +31,7 @@ export const DEFAULT_HOOKS: HookSettings = {
   path: ['/etc/multihomed/hooks.d', '/usr/lib/multihomed/hooks.d'],
 };
 
-/** In a drop-in `rules` stands alone. Never throws. */
+/** A drop-in may have only `rules`. Never throws. */
 export function validateFile(source: Source, isDropIn: boolean): ValidFile {
   const rules: Rule[] = [];
   let limits: LimitsSetting | null = null;
@@ -75,7 +75,7 @@ function readRules(reader: PlainReader, tree: YamlTree, entry: Entry): Rule[] {
   return reader.entries(map, 'glob').map((each) => readRule(reader, tree, each));
 }
 
-/** A rule that is wrong in part is checked for the rest; with a problem anywhere no rule comes into force. */
+/** Checks the valid parts of a rule even if others are wrong. No rule applies while any problem exists. */
 function readRule(reader: PlainReader, tree: YamlTree, entry: Entry): Rule {
   const { key, keyNode, value } = entry;
   const shape = readShape(reader, entry, ruleValueSchema, KEYS.rule);
@@ -117,7 +117,7 @@ function readHooks(reader: PlainReader, entry: Entry): HookSettings {
   }
   const user = String(shape.user ?? DEFAULT_HOOKS.user);
   const all = user === DEFAULT_HOOKS.user ? [] : usersOrNone();
-  // A system whose users cannot be read at all is no fault of the configuration.
+  // When /etc/passwd cannot be read, that is no fault of the configuration.
   if (all.length > 0 && findUser(user, all) === null) {
     const names = all.map(({ name }) => name);
     const where = reader.locate(value, ['user']);
@@ -143,7 +143,9 @@ function usersOrNone(): User[] {
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
 
-/** A number is in seconds. Null: nothing, or more than a day (and than a timer takes). */
+/**
+ * Converts a duration to milliseconds; a number is in seconds. Null for zero or more than a day, and for other texts.
+ */
 function milliseconds(timeout: NonNullable<HooksShape['timeout']>): number | null {
   const [, amount = '', unit = 's'] = typeof timeout === 'string' ? (DURATION.exec(timeout) ?? []) : [];
   const value = Math.round(
@@ -166,7 +168,7 @@ function isNothing(node: Node | null): boolean {
   return node === null || (isScalar(node) && node.value === null);
 }
 
-/** What an alias shows twice is wrong once. Of a text that is nothing but wrong, the beginning is enough. */
+/** Removes duplicates, which aliases cause, and keeps the first MAX_PROBLEMS in the order of the file. */
 function unique(problems: readonly ConfigurationProblem[]): ConfigurationProblem[] {
   const seen = new Map(
     problems.map((each) => [JSON.stringify([each.line, each.column, each.found, each.expected]), each]),

@@ -1,4 +1,4 @@
-/** A file's YAML, with the place of everything in it. JSON is read as the YAML that it is. */
+/** Parses a file's YAML and keeps the position of every node. JSON is valid YAML and is read the same way. */
 import { Composer, isMap, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml';
 import type { CST, Document, Node } from 'yaml';
 import type { ConfigurationProblem } from './problem.ts';
@@ -11,21 +11,21 @@ export interface Source {
 
 export interface YamlTree {
   readonly file: string;
-  /** Null: an empty document. */
+  /** Null for an empty document. */
   readonly root: Node | null;
   at(node: Node | null): Origin;
 }
 
 /**
- * Levels of lists and maps, counted as the parser does. The composer calls itself for each, and out of stack it takes
- * the whole process with it.
+ * Levels of lists and maps, counted as the parser does. The composer recurses once per level, and a stack overflow in
+ * it would end the whole process.
  */
 const MAX_DEPTH = 64;
 
-/** Some ten thousand rules. With more, a reload would keep the daemon from the network for seconds. */
+/** About ten thousand rules. A reload with more would block the daemon for seconds. */
 const MAX_LEXEMES = 100_000;
 
-/** With more errors than these a text is not YAML at all. */
+/** A text with more errors than this is not YAML at all. */
 const MAX_ERRORS = 100;
 
 export function parseYaml({ file, text }: Source): YamlTree | readonly ConfigurationProblem[] {
@@ -62,7 +62,7 @@ export function parseYaml({ file, text }: Source): YamlTree | readonly Configura
       ...problem(offset, unquotedText(glob), ''),
       expected: null,
     }));
-    // What comes after the first of them follows from it.
+    // Errors after the first unquoted glob follow from it.
     const first = globs[0]?.line ?? Infinity;
     const others = errors
       .map((error) => problem(error.pos[0], sentence(error.message), 'valid YAML'))
@@ -70,7 +70,7 @@ export function parseYaml({ file, text }: Source): YamlTree | readonly Configura
     return [...others, ...globs];
   }
   if (second !== undefined) return [problem(second.range[0], 'a second document', 'one document in a file')];
-  // YAML 1.1 would read `yes`, `010` and `1:30` otherwise, and know merge keys.
+  // YAML 1.1 reads `yes`, `010` and `1:30` differently, and has merge keys.
   if (document?.directives?.yaml.version === '1.1') {
     return [problem(0, 'a %YAML 1.1 directive', 'YAML 1.2, or no directive')];
   }
@@ -86,7 +86,7 @@ function compose(tokens: readonly CST.Token[], length: number): Document.Parsed[
     version: '1.2',
     schema: 'core',
     merge: false,
-    // Looked for by who reads the map: here it takes quadratic time.
+    // The reader of the map finds duplicate keys; the check here takes quadratic time.
     uniqueKeys: false,
     prettyErrors: false,
     logLevel: 'silent',
@@ -94,7 +94,9 @@ function compose(tokens: readonly CST.Token[], length: number): Document.Parsed[
   return [...composer.compose(tokens, false, length)];
 }
 
-/** A key that begins with what YAML reads as an alias, a list, a tag, an anchor and so on; `?` alone asks for a key. */
+/**
+ * A key that begins with a character that YAML reads as an alias, a list, a tag, an anchor or the like; or a key `?`.
+ */
 const UNQUOTED = /(^[ \t]*|[{,][ \t]*)((?:[*&!|>%@`]|\[[^\]\n]*\]|\?(?=:))[^\s"'{},#]*?)[ \t]*:(?=\s)/gm;
 
 function unquotedGlobs(text: string): { offset: number; glob: string }[] {
@@ -104,22 +106,22 @@ function unquotedGlobs(text: string): { offset: number; glob: string }[] {
   }));
 }
 
-/** The message for a glob that YAML takes for something of its own. */
+/** The message for a glob that YAML would read as something else. */
 export const unquotedText = (glob: string): string => `put the glob in quotes: ${JSON.stringify(glob)}`;
 
-/** The parser's message as a part of a sentence. */
+/** Returns the parser's message in a form that fits inside a sentence. */
 function sentence(message: string): string {
   const first = message.split('\n')[0] ?? '';
   return first.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase()).replace(/[.:]$/, '');
 }
 
-/** A key as it was written, `0x10` and `true` too; null: no plain text. */
+/** Returns a key as it was written, including `0x10` and `true`; null when it is no plain text. */
 export function keyText(node: unknown): string | null {
   if (!isScalar(node)) return null;
   return typeof node.value === 'string' ? node.value : (node.source ?? '');
 }
 
-/** A word for what a node is, for messages. */
+/** Returns a word for the type of a node, for messages. */
 export function kindOf(node: Node | null): string {
   if (isMap(node)) return node.items.length === 0 ? 'an empty map' : 'a map';
   if (isSeq(node)) return node.items.length === 0 ? 'an empty list' : 'a list';
