@@ -5,20 +5,22 @@ import { finished, isForgotten, newParty, next, started, type Party } from './to
 export interface DeskParts<Facts> {
   readonly words: Vocabulary<Facts>;
   readonly limiter: Limiter;
-  /** What was told in an earlier run of the daemon, by key. */
+  /** The facts that hooks were last notified of in an earlier run of the daemon, by key. */
   readonly told: Readonly<Record<string, Facts>>;
-  /** Keys of those whose end was cut short in an earlier run. */
+  /** Keys whose closing run (`down`, `link-down`, `device-delete`) was interrupted in an earlier run of the daemon. */
   readonly leaving: readonly string[];
-  /** Tells it; false when it was cut short. Never rejects. */
+  /** Runs the hooks; resolves to false when the run was interrupted. Never rejects. */
   readonly tell: (telling: Telling<Facts>) => Promise<boolean>;
   readonly onTold: () => void;
 }
 
-/** Brings what the hooks were told of one kind of thing to what is so, one run at a time for each thing. */
+/**
+ * Brings what hooks know about one kind of subject to the current state, with at most one run per subject at a time.
+ */
 export class Desk<Facts extends { readonly reason: string }> {
   readonly #parts: DeskParts<Facts>;
   readonly #parties = new Map<string, Party<Facts>>();
-  /** Keys that run, or that wait for a place to run. */
+  /** Keys that have a run under way, or that wait for a free slot. */
   readonly #busy = new Set<string>();
   readonly #idlers: (() => void)[] = [];
   #stopped = false;
@@ -29,19 +31,19 @@ export class Desk<Facts extends { readonly reason: string }> {
       this.#parties.set(key, newParty(facts, parts.leaving.includes(key)));
   }
 
-  /** What has been told and not taken back, by key. */
+  /** The facts that hooks know and that no closing run has revoked, by key. */
   get told(): Record<string, Facts> {
     const record: Record<string, Facts> = {};
     for (const [key, party] of this.#parties) if (party.told !== null) record[key] = party.told;
     return record;
   }
 
-  /** Keys of those whose end was begun and is not over. */
+  /** Keys whose closing run has started and has not completed. */
   get leaving(): string[] {
     return [...this.#parties].filter(([, party]) => party.leaving && party.told !== null).map(([key]) => key);
   }
 
-  /** `level` is all that is so; a key that is absent is gone, for the reason in `farewells` if there is one. */
+  /** `level` is the complete current state. A key that is absent is gone; `farewells` may give the reason. */
   want(level: ReadonlyMap<string, Facts>, farewells: ReadonlyMap<string, string>): void {
     for (const key of new Set([...this.#parties.keys(), ...level.keys()])) {
       const party = this.#parties.get(key) ?? newParty<Facts>(null);
@@ -56,7 +58,7 @@ export class Desk<Facts extends { readonly reason: string }> {
     if (this.#busy.size > 0) await new Promise<void>((resolve) => this.#idlers.push(resolve));
   }
 
-  /** Begins nothing more; what runs is somebody else's to end. */
+  /** Starts no further runs. It does not end the runs that are under way. */
   stop(): void {
     this.#stopped = true;
   }
@@ -72,7 +74,7 @@ export class Desk<Facts extends { readonly reason: string }> {
     this.#parts.limiter.enter(() => this.#begin(key));
   }
 
-  /** Decides anew: while it waited for its place, the news may have become old. */
+  /** Decides again what to run, because the state may have changed while the key waited for a slot. */
   #begin(key: string): void {
     const party = this.#parties.get(key);
     const telling = party === undefined || this.#stopped ? null : next(party, this.#parts.words);
@@ -84,7 +86,7 @@ export class Desk<Facts extends { readonly reason: string }> {
     this.#parts.onTold();
     void this.#parts.tell(telling).then((whole) => {
       const now = this.#parties.get(key) ?? party;
-      // An end that was cut short is told again by the next daemon.
+      // The next daemon repeats a closing run that was interrupted.
       this.#parties.set(key, whole ? finished(now) : { ...now, telling: null });
       this.#parts.onTold();
       this.#release(key);

@@ -3,19 +3,19 @@ import { fileArgument, remedyText, type Command } from '../system/shell-quote.ts
 import { isRefusal, openTrusted, type Refusal, type TrustedFile } from '../system/trust.ts';
 
 export interface HookListing {
-  /** What is to be run, in this order; nothing of it is trusted yet. */
+  /** Hooks to run, in this order. None of them has been checked yet. */
   readonly paths: readonly string[];
-  /** Folders that were not read. */
+  /** Folders that could not be read or were refused. */
   readonly refusals: readonly Refusal[];
 }
 
-/** What editors and packagers leave behind, and what is hidden. */
+/** Matches hidden files and the files that editors and package managers leave behind. */
 const LEFT_OVER = /^\.|~$|\.swp$|\.rpm\w*$|\.dpkg-[\w-]*$/;
 
 /**
- * Names the hooks of all folders. A file in an earlier folder stands for its namesakes in later ones, also one that
- * will be refused: a packaged script must not step in for an administrator's. Empty files and links to /dev/null
- * mask. A folder that does not exist has no hooks.
+ * Lists the hooks of all folders. A file in an earlier folder masks files of the same name in later ones, even if it
+ * will be refused, because a packaged script must not replace an administrator's. Empty files and links to /dev/null
+ * only mask. A folder that does not exist has no hooks.
  */
 export function listHooks(folders: readonly string[]): HookListing {
   const found = new Map<string, string | null>();
@@ -43,7 +43,7 @@ export function listHooks(folders: readonly string[]): HookListing {
   return { paths, refusals };
 }
 
-/** Opens one hook for running, or says why it is not run. The descriptor is the caller's to close. */
+/** Opens one hook for running, or returns why it is refused. The caller closes the descriptor. */
 export function openHook(path: string): TrustedFile | Refusal {
   const file = openTrusted(path, { links: 'refuse' });
   if (isRefusal(file)) return file;

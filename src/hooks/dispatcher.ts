@@ -11,20 +11,20 @@ export interface DispatcherParts {
   readonly runner: HookRunner;
   readonly settings: HookSettings;
   readonly log: Log;
-  /** What an earlier daemon of this boot and namespace left in the journal. */
+  /** What hooks know from an earlier daemon of this boot and namespace, as the journal keeps it. */
   readonly told: ToldRecord;
-  /** Called before a run starts and after it has ended, with all of the record. */
+  /** Called before each run starts and after it has ended, with the complete record. */
   readonly onTold: (record: ToldRecord) => void;
 }
 
-/** Scripts are programs: more at a time would only push each other past their time-outs. */
+/** Maximum of simultaneous runs. More would slow each other down until they exceed their time-outs. */
 const AT_A_TIME = 16;
 
 const noFarewells: ReadonlyMap<string, string> = new Map();
 
 /**
- * Tells hooks what changed. It is given what is so, not what happened; nothing waits for it, and a hook that
- * fails is logged and changes nothing.
+ * Notifies hooks of changes. Callers pass the current state rather than events. Nothing waits for a hook, and a hook
+ * that fails is logged and has no other effect.
  */
 export class HookDispatcher {
   readonly #runner: HookRunner;
@@ -32,7 +32,7 @@ export class HookDispatcher {
   readonly #onTold: (record: ToldRecord) => void;
   readonly #uplinks: Desk<UplinkFacts>;
   readonly #links: Desk<LinkState>;
-  /** Families that are active, by interface. */
+  /** The active address families by interface index. */
   #families: ReadonlyMap<number, readonly Family[]> = new Map();
   readonly #unspeakable = new Set<string>();
   #settings: HookSettings;
@@ -55,30 +55,30 @@ export class HookDispatcher {
   }
 
   /**
-   * All uplinks that are active now. An uplink that is absent is told `down` with the last known values, and with
-   * its reason in `farewells` where there is one.
+   * Sets all uplinks that are active now. An uplink that is absent gets a `down` run with its last known values, and
+   * with its reason from `farewells` if there is one.
    */
   wantUplinks(level: ReadonlyMap<string, UplinkFacts>, farewells = noFarewells): void {
     this.#families = activeFamilies(level);
     this.#uplinks.want(this.#speakable(level), farewells);
   }
 
-  /** All selected interfaces that exist now; otherwise as `wantUplinks`. */
+  /** Sets all selected interfaces that exist now; otherwise like `wantUplinks`. */
   wantLinks(level: ReadonlyMap<string, LinkState>, farewells = noFarewells): void {
     this.#links.want(this.#speakable(level), farewells);
   }
 
-  /** For runs that start from now on. */
+  /** Applies to runs that start from now on. */
   reload(settings: HookSettings): void {
     this.#settings = settings;
   }
 
-  /** When nothing runs and nothing is due. */
+  /** Resolves when no hook runs and no run is pending. */
   async idle(): Promise<void> {
     await Promise.all([this.#uplinks.idle(), this.#links.idle()]);
   }
 
-  /** Ends running hooks and starts none; what they were told stays told, since the network stays as it is. */
+  /** Ends running hooks and starts none. The record keeps what hooks know, since the network stays as it is. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#uplinks.stop();
@@ -95,7 +95,7 @@ export class HookDispatcher {
       const environment = hookEnvironment(action, facts, families);
       const reports = await this.#runner.run({ ...what, environment, timeout, user, folders: path });
       for (const report of reports) this.#logReport(report, what);
-      // Being asked to stop is the one reason why a run counts as not made.
+      // A run counts as interrupted only when the daemon was asked to stop.
       return !this.#stopping;
     } catch (error) {
       this.#log.error(`hooks not run: ${facts.interface} ${action}: ${String(error)}`, what);

@@ -3,23 +3,23 @@ import type { HookAction, LinkFacts, UplinkFacts } from './occasion.ts';
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** The only folders that a hook's bare command names are looked up in. */
+/** The PATH of hooks. */
 export const HOOK_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * Whether an interface's name reaches a hook unchanged. The kernel takes every byte but NUL, `/`, `:` and white
- * space (net/core/dev.c, dev_valid_name): what is not UTF-8 would become another name on the way, and control
- * characters have no place in a terminal or a log.
+ * Returns whether an interface's name can reach a hook unchanged. The kernel accepts every byte but NUL, `/`, `:` and
+ * white space (net/core/dev.c, dev_valid_name). A name that is not UTF-8 would change on the way, and control
+ * characters must not reach a terminal or a log.
  */
 export function nameCanBeTold(name: string): boolean {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  // oxlint-disable-next-line no-control-regex -- the pattern looks for control characters
   return name !== '.' && name !== '..' && /^[^\u0000-\u0020\u007f-\u009f/\ufffd]+$/u.test(name);
 }
 
 /**
- * The whole environment of a hook; nothing is inherited. What is not known is absent, as with NetworkManager's
- * dispatcher (NetworkManager-dispatcher(8)), whose names are used where the value means the same.
- * @param families those that are active on the interface
+ * Returns the whole environment of a hook; nothing is inherited. A variable whose value is unknown is absent. Variables
+ * have the names of NetworkManager's dispatcher (NetworkManager-dispatcher(8)) where the value means the same.
+ * @param families the address families that are active on the interface
  */
 export function hookEnvironment(
   action: HookAction,
@@ -38,12 +38,12 @@ export function hookEnvironment(
   const ofUplink = 'address' in facts;
   if (ofUplink) Object.assign(environment, uplinkVariables(facts, families));
   for (const [name, value] of Object.entries(environment)) environment[name] = oneLine(value);
-  // JSON writes control characters as escapes, so that nothing is lost here.
+  // JSON escapes control characters, so no information is lost here.
   environment['MULTIHOMED_JSON'] = JSON.stringify({ action, ...facts, ...(ofUplink ? { families } : {}) });
   return environment;
 }
 
-/** The environment for one script of several. */
+/** Adds the path of one script to the environment of the run. */
 export function forScript(environment: Environment, path: string): Environment {
   const facts = JSON.parse(environment['MULTIHOMED_JSON'] ?? '{}') as object;
   const json = JSON.stringify({ ...facts, hook: path });
@@ -54,7 +54,7 @@ function uplinkVariables(facts: UplinkFacts, families: readonly Family[]): Recor
   const [prefix, nobody] = facts.family === 'ipv4' ? ['IP4', '0.0.0.0'] : ['IP6', '::'];
   const variables: Record<string, string> = {
     [`${prefix}_NUM_ADDRESSES`]: '1',
-    // NetworkManager writes the unspecified address where there is no gateway: the field is never empty.
+    // NetworkManager writes the unspecified address when there is no gateway, so the field is never empty.
     [`${prefix}_ADDRESS_0`]: `${facts.address}/${facts.prefixLength} ${facts.gateway ?? nobody}`,
     MULTIHOMED_ADDRESS: facts.address,
     MULTIHOMED_FLAGS: facts.flags.join(' '),
@@ -69,8 +69,8 @@ function uplinkVariables(facts: UplinkFacts, families: readonly Family[]): Recor
   return variables;
 }
 
-/** Scripts read values line by line, and execve(2) ends a value at NUL. */
+/** Replaces control characters, because scripts read values line by line and execve(2) ends a value at NUL. */
 function oneLine(value: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
+  // oxlint-disable-next-line no-control-regex -- the pattern looks for control characters
   return value.replace(/[\u0000-\u001f\u007f-\u009f]+/gu, ' ');
 }

@@ -8,7 +8,7 @@ import { OutputBudget } from './output.ts';
 import { SystemError } from '../system/addon.ts';
 
 export interface Execution {
-  /** The checked descriptor; this, and no name, is what is executed. */
+  /** The checked descriptor. It is executed itself, so that no name is looked up again. */
   readonly fd: number;
   readonly argv: readonly string[];
   readonly environment: Environment;
@@ -16,7 +16,7 @@ export interface Execution {
   /** Milliseconds. */
   readonly timeout: number;
   readonly onLine: (line: string) => void;
-  /** Aborted: end it soon. */
+  /** When aborted, the program is ended after GRACE_AT_STOP. */
   readonly stop: AbortSignal;
 }
 
@@ -26,20 +26,20 @@ export interface Ending {
   readonly reason: string;
 }
 
-/** Milliseconds from SIGTERM to SIGKILL: after the time-out, and when the daemon itself ends. */
+/** Milliseconds from SIGTERM to SIGKILL: after the time-out, and when the daemon stops. */
 const GRACE = 2000;
 const GRACE_AT_STOP = 300;
 
-/** What is still in the pipes is read for so long after the end; a grandchild may hold them open for ever. */
+/** Milliseconds for reading the rest of the pipes after the exit; a grandchild may hold them open for ever. */
 const DRAIN = 250;
 
-/** Runs one program to its end. Children that it leaves in the background are ended at a time-out alone. */
+/** Runs one program until it exits. Children that it leaves in the background are ended only at a time-out. */
 export async function execute(execution: Execution): Promise<Ending> {
   const { fd, argv, environment, identity, timeout, stop } = execution;
   if (stop.aborted) return { outcome: 'stopped', reason: 'multihomed stops' };
   let group: ProcessGroup;
   try {
-    // Also for root, since it is what takes the supplementary groups away.
+    // Set for root too, because setting the identity also drops the supplementary groups.
     const become = process.geteuid?.() === 0 ? identity : null;
     group = new ProcessGroup({ fd, argv, environment, identity: become });
   } catch (error) {
@@ -79,11 +79,11 @@ async function waitOrCut(exit: Promise<Exit>, timeout: number, stop: AbortSignal
   }
 }
 
-/** Reads a stream to its end or its destruction. */
+/** Reads a stream until it ends or is destroyed. */
 async function pour(stream: Readable, budget: OutputBudget): Promise<void> {
   const lines = budget.stream();
   stream.on('data', (chunk: Buffer) => lines.write(chunk));
-  // A stream that breaks has ended.
+  // An error ends the stream.
   stream.on('error', () => stream.destroy());
   if (!stream.closed) await new Promise<void>((resolve) => stream.once('close', resolve));
   lines.end();
@@ -102,7 +102,7 @@ function ending(cut: Cut, { status, signal }: Exit, timeout: number): Ending {
   return { outcome: 'done', reason: '' };
 }
 
-/** execve(2)'s errors in the words of somebody who wrote a script. */
+/** Explains an error of execve(2) to the author of the script. */
 function whyNotStarted(error: SystemError): string {
   switch (error.code) {
     case 'ENOENT':

@@ -1,16 +1,16 @@
-/** A program and its process group, from its start until its number is free for others. */
+/** A program and its process group, from its start until its process number can be reused. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitOf, reap, spawnGroup, type ChildExit } from '../system/addon.ts';
 
-/** How often a group that was sent SIGTERM is looked at. */
+/** How often a group is checked after SIGTERM. */
 const POLL_MS = 50;
 
 export interface Exit {
   readonly status: number | null;
-  /** Such as SIGKILL. */
+  /** The signal's name, such as SIGKILL. */
   readonly signal: string | null;
 }
 
@@ -18,18 +18,18 @@ export interface GroupOptions {
   readonly fd: number;
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** null: as this process. */
+  /** null: the identity of this process. */
   readonly identity: { readonly uid: number; readonly gid: number } | null;
 }
 
 /**
- * Its leader is reaped by `release` alone. Until then the leader's number cannot become that of another process or group,
- * even when the leader has exited and its group is empty: a signal reaches this group or none.
+ * Only `release` reaps the leader. Until then the leader's number cannot be reused for another process or group, even
+ * after the leader has exited and the group is empty, so a signal can only reach this group.
  */
 export class ProcessGroup {
   readonly stdout: Socket;
   readonly stderr: Socket;
-  /** When the leader has exited; the others of its group may still run. */
+  /** Resolves when the leader has exited; other members of its group may still run. */
   readonly exited: Promise<Exit>;
   readonly #leader: number;
   #released = false;
@@ -37,7 +37,7 @@ export class ProcessGroup {
   /** @throws SystemError when the program cannot be executed */
   constructor({ fd, argv, environment, identity }: GroupOptions) {
     const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-    // Before the child: its exit could be missed otherwise.
+    // The watch starts before the child; otherwise its exit could be missed.
     const { promise, settle } = watchExits();
     try {
       const child = spawnGroup(fd, argv, variables, identity);
@@ -53,12 +53,12 @@ export class ProcessGroup {
   }
 
   /**
-   * Sends SIGTERM to the group, and SIGKILL to what is left of it after `graceMs`. Resolves when the group has no running
-   * process or has been sent SIGKILL.
+   * Sends SIGTERM to the group, and SIGKILL to the members that are left after `graceMs`. Resolves when the group has
+   * no running process or has been sent SIGKILL.
    */
   async end(graceMs: number): Promise<void> {
     this.#signal('SIGTERM');
-    // A stopped process takes no SIGTERM before it continues.
+    // A stopped process handles SIGTERM only after it continues.
     this.#signal('SIGCONT');
     const deadline = performance.now() + graceMs;
     while (performance.now() < deadline) {
@@ -80,14 +80,14 @@ export class ProcessGroup {
     try {
       process.kill(-this.#leader, signal);
     } catch (error) {
-      // EPERM: all that is left of it has become another user, and this process is not root.
+      // EPERM: the remaining members run as another user, and this process is not root.
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'ESRCH' && code !== 'EPERM') throw error;
     }
   }
 }
 
-/** Called at each SIGCHLD; one listener for all, since Node warns of many. */
+/** Called at each SIGCHLD. One listener serves all groups, since Node warns when there are many. */
 const watchers = new Set<() => void>();
 const lookAtAll = (): void => {
   for (const look of watchers) look();
@@ -103,7 +103,7 @@ function unwatch(look: () => void): void {
   if (watchers.size === 0) process.off('SIGCHLD', lookAtAll);
 }
 
-/** Resolves with the exit of the child that `settle` names; null: there is no child. */
+/** Resolves with the exit of the child whose number `settle` gets; `settle(null)` means that there is no child. */
 function watchExits(): { promise: Promise<Exit>; settle: (pid: number | null) => void } {
   let watched: number | null = null;
   let resolve!: (exit: Exit) => void;
@@ -130,7 +130,7 @@ function named({ status, signal }: ChildExit): Exit {
   return { status, signal: signal === null ? null : (name ?? `signal ${signal}`) };
 }
 
-/** Whether a process of the group runs; true where that cannot be read. The zombie that its leader is does not count. */
+/** Returns whether a process of the group runs, ignoring its zombie leader; true when this cannot be determined. */
 function hasRunningMember(group: number): boolean {
   let processes: string[];
   try {
@@ -138,7 +138,7 @@ function hasRunningMember(group: number): boolean {
   } catch {
     return true;
   }
-  // Without /proc of this namespace there is not even this process.
+  // Without this namespace's /proc, not even this process is listed.
   if (!processes.includes(String(process.pid))) return true;
   return processes.some((pid) => {
     const { state, processGroup } = readStat(pid);
@@ -146,14 +146,14 @@ function hasRunningMember(group: number): boolean {
   });
 }
 
-/** proc_pid_stat(5): "pid (name) state ppid pgrp ..."; a name may hold anything, brackets too. */
+/** proc_pid_stat(5): "pid (name) state ppid pgrp ..."; the name may contain any character, including brackets. */
 function readStat(pid: string): { state: string; processGroup: number } {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const [state = '', , group] = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return { state, processGroup: Number(group) };
   } catch {
-    // It has ended.
+    // The process has ended.
     return { state: 'X', processGroup: 0 };
   }
 }

@@ -1,6 +1,6 @@
 import { findUser, PasswdError, readUsers, type User } from '../rules/user.ts';
 
-/** Who a hook runs as; without supplementary groups. */
+/** The user and group that a hook runs as; it gets no supplementary groups. */
 export interface Identity {
   readonly uid: number;
   readonly gid: number;

@@ -1,4 +1,4 @@
-/** Lets so many run at a time; the others wait in the order in which they came. */
+/** Limits the number of simultaneous runs; the others wait in the order in which they came. */
 export class Limiter {
   readonly #waiting: (() => void)[] = [];
   #free: number;
@@ -7,7 +7,7 @@ export class Limiter {
     this.#free = most;
   }
 
-  /** Calls `begin` now or when another has called `leave`. */
+  /** Calls `begin` now, or later when another run has called `leave`. */
   enter(begin: () => void): void {
     if (this.#free === 0) {
       this.#waiting.push(begin);

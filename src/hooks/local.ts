@@ -10,13 +10,13 @@ import { resolveIdentity, type Identity } from './identity.ts';
 import type { HookReport, HookRequest, HookRunner } from './runner.ts';
 
 /**
- * Runs hooks as children of this process; their output and the refusals go to `log`. What this process was started with
- * beyond its standard error is closed: they would have it too.
+ * Runs hooks as children of this process and logs their output and the refusals. It closes inherited descriptors other
+ * than the standard streams, because hooks would inherit them too.
  */
 export function localRunner(log: Log): HookRunner {
   closeInherited();
   const stopping = new AbortController();
-  // One for each script that runs; a warning of a leak would be wrong.
+  // Each running script adds a listener, so Node's warning about a leak would be wrong.
   setMaxListeners(0, stopping.signal);
   const refusals = new RefusalBook(log);
   const running = new Set<Promise<unknown>>();
@@ -69,7 +69,7 @@ async function runOne(
   log: Log,
   stop: AbortSignal,
 ): Promise<HookReport | Refusal> {
-  // Opened as late as can be: while the one before it ran, it may have been mended, masked or taken away.
+  // Opened as late as possible: the file may have been fixed, masked or removed while the previous hook ran.
   const file = openHook(path);
   if (isRefusal(file)) return file;
   const began = performance.now();
@@ -90,7 +90,7 @@ async function runOne(
   }
 }
 
-/** Names each refusal once, until there is another one or none. */
+/** Logs each refusal once, until its reason changes or it is gone. */
 class RefusalBook {
   readonly #log: Log;
   readonly #reasons = new Map<string, string>();

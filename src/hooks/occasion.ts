@@ -1,9 +1,9 @@
-/** What a hook can be told, and of whom. */
+/** The events of hooks, and the facts that each event carries. */
 import type { Family } from '../rules/rule.ts';
 
 export type HookAction = 'device-add' | 'device-delete' | 'link-up' | 'link-down' | 'up' | 'down' | 'change';
 
-/** What a hook is told of one uplink. */
+/** What a hook learns about one uplink. */
 export interface UplinkFacts {
   readonly interface: string;
   readonly ifindex: number;
@@ -20,7 +20,7 @@ export interface UplinkFacts {
   readonly table: number | null;
 }
 
-/** What a hook is told of an interface that a rule selects, whether or not it has an address. */
+/** What a hook learns about an interface that a rule selects, whether or not it has an address. */
 export interface LinkFacts {
   readonly interface: string;
   readonly ifindex: number;
@@ -30,11 +30,11 @@ export interface LinkFacts {
   readonly driver: string | null;
 }
 
-/** A link, and what hooks know of it or are to know. */
+/** A link with its current state, or with the state that hooks know. */
 export interface LinkState extends LinkFacts {
-  /** `device-add` ran. */
+  /** In the state that hooks know: `device-add` ran. */
   readonly added: boolean;
-  /** It has carrier; what hooks know: `link-up` ran. */
+  /** The link has carrier; in the state that hooks know: `link-up` ran. */
   readonly carrier: boolean;
 }
 
@@ -42,17 +42,18 @@ export interface LinkState extends LinkFacts {
 export interface Telling<Facts> {
   readonly action: HookAction;
   readonly facts: UplinkFacts | LinkFacts;
-  /** What hooks know after it; null: nothing. */
+  /** What hooks know after this run; null for nothing. */
   readonly after: Facts | null;
-  /** It takes back an earlier one, and counts only when it is over. */
+  /** True for a closing run, which revokes an earlier one and takes effect only when it has completed. */
   readonly ends: boolean;
 }
 
-/** What one kind of thing is called when it comes and goes, and what of it is worth a run. */
+/** Chooses the actions for one kind of subject, and decides which changes are worth a run. */
 export interface Vocabulary<Facts> {
   /**
-   * The next run on the way from `told`, which hooks know, to `wanted`, which is true now; null: none. On the way down
-   * hooks get the last known values, since they undo what they did with them, and `farewell` as the reason.
+   * Returns the next run that leads from `told`, the facts that hooks know, to `wanted`, the current facts; null when
+   * none is needed. A closing run carries the last known values, because hooks use them to undo what they did, and
+   * `farewell` as its reason.
    */
   readonly next: (told: Facts | null, wanted: Facts | null, farewell: string | null) => Telling<Facts> | null;
 }
@@ -60,7 +61,7 @@ export interface Vocabulary<Facts> {
 const sameLink = (told: LinkFacts | UplinkFacts, wanted: LinkFacts | UplinkFacts): boolean =>
   told.interface === wanted.interface && told.ifindex === wanted.ifindex;
 
-/** The rule's wording and the reason are left out: a hook cannot do anything with a change of them. */
+/** Ignores changes of the rule's text and of the reason, since a hook cannot act on them. */
 const uplinkChanged = (told: UplinkFacts, wanted: UplinkFacts): boolean =>
   told.address !== wanted.address ||
   told.prefixLength !== wanted.prefixLength ||
@@ -73,7 +74,7 @@ const uplinkChanged = (told: UplinkFacts, wanted: UplinkFacts): boolean =>
 export const uplinkWords: Vocabulary<UplinkFacts> = {
   next(told, wanted, farewell) {
     if (told === null) return wanted && { action: 'up', facts: wanted, after: wanted, ends: false };
-    // A namesake is another uplink: the old one goes and the new one comes.
+    // A new link of the same name is another uplink: the old one gets `down`, then the new one gets `up`.
     if (wanted === null || !sameLink(told, wanted) || told.family !== wanted.family) {
       const facts = { ...told, reason: farewell ?? told.reason };
       return { action: 'down', facts, after: null, ends: true };
@@ -83,7 +84,7 @@ export const uplinkWords: Vocabulary<UplinkFacts> = {
   },
 };
 
-/** In this order: device-add, link-up, link-down, device-delete. */
+/** The actions follow this order: device-add, link-up, link-down, device-delete. */
 export const linkWords: Vocabulary<LinkState> = {
   next(told, wanted, farewell) {
     const here = told !== null && wanted !== null && sameLink(told, wanted) ? wanted : null;
@@ -106,7 +107,7 @@ export const linkWords: Vocabulary<LinkState> = {
   },
 };
 
-/** What describe.ts says of an uplink whose link is gone. */
+/** The reason that describe.ts gives for an uplink whose link is gone. */
 export const GONE = 'the interface is gone';
 
 export const linkFacts = ({ interface: name, ifindex, rule, reason, driver }: LinkFacts): LinkFacts => ({

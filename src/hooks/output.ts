@@ -1,13 +1,13 @@
 import { StringDecoder } from 'node:string_decoder';
 import { printableLines } from '../system/printable.ts';
 
-/** Bytes of one hook's output, both streams together, that reach the log. */
+/** Maximum bytes of one hook's output that are logged, both streams together. */
 export const OUTPUT_MOST = 64 * 1024;
 
-/** Characters of one line; what is longer goes on in the next. */
+/** Maximum characters of one line; the rest continues on the next line. */
 const LINE_MOST = 2048;
 
-/** What the streams of one hook may still write to the log. */
+/** The number of bytes that the streams of one hook may still write to the log. */
 export class OutputBudget {
   #left = OUTPUT_MOST;
   #dropped = false;
@@ -17,12 +17,12 @@ export class OutputBudget {
     this.#write = write;
   }
 
-  /** One of the hook's streams; each keeps its own unfinished line. */
+  /** Returns a writer for one of the hook's streams; each keeps its own unfinished line. */
   stream(): OutputLines {
     return new OutputLines(this);
   }
 
-  /** The part of `chunk` that is still paid for. */
+  /** Returns the part of `chunk` that fits into the budget. */
   take(chunk: Buffer): Buffer {
     const taken = chunk.subarray(0, this.#left);
     this.#left -= taken.length;
@@ -34,13 +34,13 @@ export class OutputBudget {
     this.#write(printableLines(text));
   }
 
-  /** Call it when all lines are out. */
+  /** Must be called after the last line. */
   close(): void {
     if (this.#dropped) this.#write(`(all after the first ${OUTPUT_MOST / 1024} KiB of output is left out)`);
   }
 }
 
-/** Cuts one stream's bytes into lines. Holds no more than one line, whatever comes. */
+/** Splits the bytes of one stream into lines. It never holds more than one line in memory. */
 export class OutputLines {
   readonly #budget: OutputBudget;
   readonly #decoder = new StringDecoder('utf8');

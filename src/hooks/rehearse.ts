@@ -2,7 +2,7 @@ import type { Log } from '../system/log.ts';
 import { listHooks } from './discover.ts';
 import type { HookRunner } from './runner.ts';
 
-/** Says what would be run, and runs nothing: for `--dry-run`. */
+/** Logs the hooks that would run, and runs none, for `--dry-run`. */
 export function rehearsingRunner(log: Log): HookRunner {
   return {
     run({ action, interface: name, folders }) {

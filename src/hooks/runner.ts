@@ -1,6 +1,6 @@
 /**
- * The narrow place between who decides that hooks are due and who runs them. Everything that crosses it is plain
- * data, so that the runner can become a process with other privileges than the daemon's.
+ * The interface between the dispatcher, which decides what to run, and the runner, which runs it. Only plain data
+ * crosses it, so that the runner can become a process with fewer privileges than the daemon.
  */
 import type { Environment } from './environment.ts';
 import type { HookAction } from './occasion.ts';
@@ -17,7 +17,7 @@ export interface HookRequest {
   readonly folders: readonly string[];
 }
 
-/** How one script ended. `refused`: it could not be started; `stopped`: the runner was told to stop. */
+/** How one script ended. `refused`: it could not be started; `stopped`: the daemon stopped while it ran. */
 export interface HookReport {
   readonly path: string;
   readonly outcome: 'done' | 'failed' | 'timed out' | 'refused' | 'stopped';
@@ -27,8 +27,8 @@ export interface HookReport {
 }
 
 export interface HookRunner {
-  /** Runs all scripts of the folders for one occasion, one after the other; a report for each that was begun. */
+  /** Runs all scripts of the folders one after the other; returns a report for each script that passed the checks. */
   run(request: HookRequest): Promise<readonly HookReport[]>;
-  /** Ends what runs, by SIGTERM and soon SIGKILL to each script's process group, and starts nothing more. */
+  /** Ends running scripts with SIGTERM and then SIGKILL to each script's process group, and starts no more. */
   stop(): Promise<void>;
 }

@@ -1,21 +1,21 @@
-/** What hooks were told, as the journal keeps it. */
+/** The journal's record of what hooks know. */
 import { nameCanBeTold } from './environment.ts';
 import { linkFacts, type LinkFacts, type LinkState, type UplinkFacts } from './occasion.ts';
 
-/** What hooks were told and not yet told the end of, by the caller's keys; plain data for the journal. */
+/** What hooks were notified of and no closing run has revoked, by the caller's keys. Plain data for the journal. */
 export interface ToldRecord {
   readonly uplinks: Readonly<Record<string, UplinkFacts>>;
-  /** Links with carrier. */
+  /** Links for which `link-up` ran. */
   readonly links: Readonly<Record<string, LinkFacts>>;
-  /** Links that were added; a record of an older version has none. */
+  /** Links for which `device-add` ran; absent in the record of an older version. */
   readonly devices?: Readonly<Record<string, LinkFacts>>;
-  /** Keys of either whose end was begun and is not over. */
+  /** Keys of uplinks and links whose closing run has started and has not completed. */
   readonly leaving: readonly string[];
 }
 
 export const nobodyTold: ToldRecord = { uplinks: {}, links: {}, leaving: [] };
 
-/** A record from outside, such as a journal that another version wrote: one that does not fit is as good as none. */
+/** Checks a record from outside, such as a journal of another version. A record that does not fit is discarded. */
 export function isToldRecord(value: unknown): value is ToldRecord {
   if (typeof value !== 'object' || value === null) return false;
   const { uplinks, links, devices, leaving } = value as { [part: string]: unknown };
@@ -53,7 +53,7 @@ const UPLINK: Shape<UplinkFacts> = {
   table: orNull(isNumber),
 };
 
-/** With these keys and no other: whatever is there is handed on to hooks, and written again. */
+/** Requires exactly these keys, because the values are passed to hooks and written to the journal again. */
 function isRecordOf<Facts>(value: unknown, shape: Shape<Facts>): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return Object.values(value).every((facts: unknown) => {
@@ -66,7 +66,7 @@ function isRecordOf<Facts>(value: unknown, shape: Shape<Facts>): boolean {
   });
 }
 
-/** @returns what hooks know of each link, by key */
+/** @returns the state of each link that hooks know, by key */
 export function linkStates({ links, devices = {} }: ToldRecord): Record<string, LinkState> {
   const states: Record<string, LinkState> = {};
   for (const [key, facts] of Object.entries({ ...devices, ...links })) {
@@ -76,7 +76,7 @@ export function linkStates({ links, devices = {} }: ToldRecord): Record<string, 
   return states;
 }
 
-/** The other way round. */
+/** The inverse of `linkStates`. */
 export function linkRecord(
   states: Readonly<Record<string, LinkState>>,
 ): Pick<ToldRecord, 'links' | 'devices'> {

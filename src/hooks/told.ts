@@ -1,30 +1,34 @@
 /**
- * Who was told what. One `Party` is one uplink or one link; nothing here runs anything or knows the time.
+ * Tracks what hooks know about each subject. One `Party` is one uplink or one link. This file runs nothing and uses
+ * no clock.
  *
- * No queue is kept: what is wanted last is all that ever waits, so that a newer
- * change replaces an older one by itself, and an `up` that is no longer true is never found.
+ * There is no queue. Only the latest wanted state is kept, so a newer change replaces an older one, and an outdated
+ * `up` never runs.
  */
 import type { Telling, Vocabulary } from './occasion.ts';
 
 export interface Party<Facts> {
-  /** What the hooks believe: null when they were told nothing, or of the end. */
+  /** The facts that hooks know; null before the first run and after a completed closing run. */
   readonly told: Facts | null;
-  /** What is so now: null when it is gone. */
+  /** The current facts; null when the subject is gone. */
   readonly wanted: Facts | null;
-  /** Why it is gone; null while it is there, or when nobody said. */
+  /** Why the subject is gone; null while it exists, or when the reason is unknown. */
   readonly farewell: string | null;
-  /** What is being told at this moment. */
+  /** The run that is under way; null for none. */
   readonly telling: Telling<Facts> | null;
-  /** Its end was begun and cut short: whatever is so now, it is told again first. */
+  /**
+   * Its closing run has started and not completed. If interrupted, it is repeated first, whatever the current state
+   * is.
+   */
   readonly leaving: boolean;
 }
 
 export function newParty<Facts>(told: Facts | null, leaving = false): Party<Facts> {
-  // Until the first level is known, what was told last is assumed to be so still.
+  // Until the first state is known, the last one that hooks were notified of is assumed to be current.
   return { told, wanted: told, farewell: null, telling: null, leaving };
 }
 
-/** The next run that is due, or null. Never one while another runs. */
+/** Returns the next run that is due, or null. Returns null while another run is under way. */
 export function next<Facts>(party: Party<Facts>, words: Vocabulary<Facts>): Telling<Facts> | null {
   const { told, wanted, farewell, telling, leaving } = party;
   if (telling !== null) return null;
@@ -32,8 +36,8 @@ export function next<Facts>(party: Party<Facts>, words: Vocabulary<Facts>): Tell
 }
 
 /**
- * A coming or a change counts as told when its run starts, so that it is followed by its end even if the daemon
- * dies meanwhile; an end counts only when its run is over, so that it is told again in that case.
+ * An `up` or a change is recorded when its run starts, so that its closing run follows even if the daemon crashes
+ * meanwhile. A closing run is recorded only when it has completed, so that it is repeated after a crash.
  */
 export function started<Facts>(party: Party<Facts>, telling: Telling<Facts>): Party<Facts> {
   const { ends, after } = telling;
@@ -45,7 +49,7 @@ export function finished<Facts>(party: Party<Facts>): Party<Facts> {
   return { ...party, telling: null, leaving: false, told: telling?.ends ? telling.after : told };
 }
 
-/** Neither told nor wanted nor running: nothing to remember. */
+/** True when hooks know nothing, nothing is wanted and nothing runs, so that the entry can be deleted. */
 export function isForgotten<Facts>(party: Party<Facts>): boolean {
   return party.told === null && party.wanted === null && party.telling === null;
 }
