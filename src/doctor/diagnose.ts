@@ -1,4 +1,4 @@
-/** All checks, one after the other: facts in, findings out. */
+/** Runs all checks: takes the facts and returns the findings. */
 import type { Facts } from './facts.ts';
 import { finding, type Finding } from './finding.ts';
 import { checkConfiguration } from './checks/configuration.ts';

@@ -1,13 +1,13 @@
 /**
- * Changes to the user's files as a command that the user runs: doctor itself writes none. Each is tried on the text
- * first; where it would not give what is meant (flow style, JSON), there is no command.
+ * Changes to the user's files, as commands for the user to run; doctor itself writes no configuration. Each change is
+ * first tried on the text. If the result would not be the intended one (flow style, JSON), there is no command.
  */
 import { isMap, isScalar, type Node, type Pair, type YAMLMap } from 'yaml';
 import type { Origin } from '../rules/rule.ts';
 import { parseYaml, type YamlTree } from '../rules/yaml.ts';
 import { fileArgument, type Command, type Remedy } from '../system/shell-quote.ts';
 
-/** Lines count from 1, as they stand before any change. */
+/** Line numbers count from 1 and refer to the text before any change. */
 type Change =
   | { readonly kind: 'insert'; readonly before: number; readonly lines: readonly string[] }
   | { readonly kind: 'delete'; readonly from: number; readonly to: number }
@@ -15,7 +15,7 @@ type Change =
 
 type Texts = ReadonlyMap<string, string>;
 
-/** Puts a scalar in the place of another in the one file that has it. */
+/** Replaces a scalar by another in the only file that has it. */
 export function replaceScalar(
   texts: Texts,
   files: readonly string[],
@@ -37,7 +37,7 @@ export function replaceScalar(
   return null;
 }
 
-/** Moves the rule written at `rule` to just before the one written at `before`, from another file, too. */
+/** Moves the rule written at `rule` to just before the one written at `before`, which may be in another file. */
 export function moveRule(texts: Texts, rule: Origin, before: Origin): Remedy | null {
   const source = blockOf(texts, rule);
   const goal = blockOf(texts, before);
@@ -54,7 +54,7 @@ export function moveRule(texts: Texts, rule: Origin, before: Origin): Remedy | n
   }
   const changed = applied(texts.get(before.file)!, [insert]);
   if (!ordered(before.file, changed, source.key, goal.key)) return null;
-  // A map that lost its last key would be no map any more.
+  // After its last key is removed, a map would be null instead of a map.
   const rest = treeOf(rule.file, applied(texts.get(rule.file)!, [remove]));
   const left = rest && pairOf(rest.root, 'rules')?.value;
   const away = isMap(left) ? sed(rule.file, [remove]) : null;
@@ -69,7 +69,7 @@ interface Block {
   readonly lines: readonly string[];
 }
 
-/** The lines of one rule of a map in block style. */
+/** Returns the lines of one rule of a map in block style. */
 function blockOf(texts: Texts, origin: Origin): Block | null {
   const text = texts.get(origin.file);
   const tree = text === undefined ? null : treeOf(origin.file, text);
@@ -80,11 +80,11 @@ function blockOf(texts: Texts, origin: Origin): Block | null {
   const value = pair?.value as Node | null | undefined;
   if (!pair || !isScalar(pair.key) || !value?.range) return null;
   const from = origin.line;
-  // A map's range ends where the next thing begins.
+  // A map's range ends where the next node begins.
   const to = text.slice(0, value.range[1]).trimEnd().split('\n').length;
   const lines = text.split('\n').slice(from - 1, to);
   const indent = tree.at(pair.key).column - 1;
-  // Nothing but white space before any of it.
+  // Only white space may precede the rule on each of its lines.
   if (!lines.every((line) => line.trim() === '' || line.slice(0, indent).trim() === '')) return null;
   return { key: String(pair.key.value), from, to, indent, lines: lines.filter((line) => line.trim() !== '') };
 }
@@ -123,7 +123,7 @@ const numberOf = (change: Change): number =>
   change.kind === 'insert' ? change.before : change.kind === 'delete' ? change.from : change.line;
 const lastOf = (change: Change): number => (change.kind === 'delete' ? change.to : numberOf(change));
 
-/** GNU sed: behind `i\` and `c\` white space stays as it is, and a backslash is doubled. */
+/** For GNU sed: white space after `i\` and `c\` is kept, and a backslash is doubled. */
 function sed(file: string, changes: readonly Change[]): Command {
   const escaped = (line: string): string => line.replaceAll('\\', '\\\\');
   const scripts = changes.flatMap((change) => {

@@ -1,4 +1,4 @@
-/** All that the checks go by: values, read once. What could not be read is named in `unread`. */
+/** The input of all checks: values, read once. What could not be read is listed in `unread`. */
 import type { StatusDocument } from '../control/document.ts';
 import type { Family } from '../netlink/ip.ts';
 import type { Route } from '../netlink/route/route.ts';
@@ -12,30 +12,30 @@ import type { Refusal } from '../system/trust.ts';
 
 export interface Facts {
   readonly kernel: KernelFacts;
-  /** By dotted name without the leading `net.`: `mptcp.enabled`; only those that are there. */
+  /** By dotted name without the leading `net.`, such as `mptcp.enabled`; only settings that exist. */
   readonly sysctls: ReadonlyMap<string, string>;
   readonly configuration: ConfigurationFacts;
-  /** null: the kernel has no path manager to ask. */
+  /** null when the kernel has no MPTCP path manager. */
   readonly view: View | null;
   readonly managers: ManagerFacts;
   readonly hooks: readonly Refusal[];
-  /** The MPTcpExt line of /proc/net/netstat (include/net/mptcp's MIB); null: none. */
+  /** The MPTcpExt line of /proc/net/netstat (include/net/mptcp's MIB); null when there is none. */
   readonly counters: ReadonlyMap<string, number> | null;
   readonly connections: readonly ConnectionFacts[];
-  /** Sentences on what could not be looked at. */
+  /** A sentence for each thing that could not be read. */
   readonly unread: readonly string[];
 }
 
 export interface KernelFacts {
-  /** The generic netlink family mptcp_pm is there. */
+  /** The generic netlink family mptcp_pm exists. */
   readonly mptcp: boolean;
-  /** Name of the errno that refuses a socket of IPPROTO_MPTCP; null: it can be made. */
+  /** Name of the errno with which the kernel refuses a socket of IPPROTO_MPTCP; null when it creates one. */
   readonly refused: string | null;
   readonly ipv6: boolean;
 }
 
 export interface ConfigurationFacts {
-  /** null: it has errors. */
+  /** null when the configuration has errors. */
   readonly loaded: Configuration | null;
   readonly errors: readonly ConfigurationProblem[];
   /** Text of each file that was read, by its name. */
@@ -43,20 +43,20 @@ export interface ConfigurationFacts {
 }
 
 export interface View {
-  /** What the daemon says; null: none runs. */
+  /** The daemon's status; null when no daemon runs. */
   readonly daemon: StatusDocument | null;
-  /** A daemon that listens and does not answer. */
+  /** Set when a daemon listens on the socket and does not answer. */
   readonly silent: StatusDocument['silent'];
-  /** The daemon is a unit of systemd here. */
+  /** The daemon is a systemd unit on this host. */
   readonly systemd: boolean;
   readonly snapshot: Snapshot;
   readonly plan: Plan;
   readonly memory: Memory;
-  /** Of each interface that a rule selects, from the daemon where one runs. */
+  /** One for each interface that a rule selects; read from the daemon when one runs. */
   readonly explanations: readonly Explanation[];
-  /** Routes in our tables that are not ours. */
+  /** Routes of other programs in multihomed's tables. */
   readonly foreignRoutes: readonly Route[];
-  /** Default routes in tables that other people's policy rules lead to. */
+  /** Default routes in the tables to which other programs' policy rules lead. */
   readonly otherDefaults: readonly Route[];
 }
 
@@ -67,7 +67,7 @@ export interface Setting {
 }
 
 export interface ManagerFacts {
-  /** Programs that manage networks, by the name of their process; `here`: in this namespace, null: not told. */
+  /** Processes that manage networks, by name. `here`: in this network namespace; null when that cannot be read. */
   readonly processes: readonly {
     readonly name: string;
     readonly pid: number;
@@ -75,28 +75,28 @@ export interface ManagerFacts {
   }[];
   readonly networkManager: {
     readonly configured: boolean;
-    /** connection.mptcp-flags, wherever it is set, in the order in which NetworkManager looks. */
+    /** Each setting of connection.mptcp-flags, in the order in which NetworkManager searches. */
     readonly mptcpFlags: readonly Setting[];
   };
-  /** What networkd.conf(5) says in the end; yes where it says nothing. */
+  /** The effective values of networkd.conf(5); the default is yes. */
   readonly networkd: { readonly foreignRules: boolean; readonly foreignRoutes: boolean };
 }
 
-/** One MPTCP connection that was made to look at it, and closed at once. */
+/** One MPTCP connection that was made as a test and closed at once. */
 export interface ConnectionFacts {
-  /** null: over loopback. */
+  /** null for the connection over loopback. */
   readonly uplink: { readonly interface: string; readonly address: string; readonly family: Family } | null;
   readonly peer: string;
   readonly outcome:
     | { readonly kind: 'failed'; readonly code: string }
-    /** The kernel did not say what the connection is. */
+    /** The kernel did not say whether the connection is MPTCP. */
     | { readonly kind: 'untold'; readonly why: string }
     | { readonly kind: 'tcp' }
     | {
         readonly kind: 'mptcp';
-        /** Bytes came from the peer, without which no further subflow is opened. */
+        /** Data arrived from the peer; before that the kernel opens no further subflow. */
         readonly heard: boolean;
-        /** Local addresses of established subflows, and those that should have been among them. */
+        /** Local addresses of established subflows; `missing` lists those that should have had one. */
         readonly subflows: readonly string[];
         readonly missing: readonly string[];
       };

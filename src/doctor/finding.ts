@@ -1,23 +1,23 @@
-/** What a check has to say. */
+/** The result of a check. */
 import { remedyText, type Remedy } from '../system/shell-quote.ts';
 
-/** From best to worst. `note`: worth knowing, nothing to fix. */
+/** From best to worst. `note`: worth knowing, but nothing to fix. */
 const SEVERITIES = ['ok', 'note', 'warning', 'fault'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 export interface Finding {
   readonly severity: Severity;
-  /** Names the check, and what it looked at where there are several: `reverse-path:eth0`. */
+  /** Names the check, and its subject when there are several: `reverse-path:eth0`. */
   readonly id: string;
   /** One sentence. */
   readonly text: string;
-  /** Fixes it now; null: no command can. */
+  /** The commands that fix it now; null when no command can. */
   readonly remedy: Remedy | null;
-  /** Keeps it fixed after a reboot, where the remedy alone does not; null: nothing more is needed, or no command can. */
+  /** The commands that keep it fixed after a reboot; null when `remedy` is enough, or no command can. */
   readonly lasting: Remedy | null;
 }
 
-/** As it is printed and reported. */
+/** A finding as it is printed and reported. */
 export interface FindingDocument {
   readonly severity: Severity;
   readonly id: string;
@@ -35,7 +35,7 @@ export const finding = (
   lasting: Remedy | null = null,
 ): Finding => ({ severity, id, text, remedy, lasting });
 
-/** `netns`: name of the network namespace that was looked at from outside of it; null: the caller's own. */
+/** `netns` is the name of the examined network namespace if it is not the caller's own; otherwise null. */
 export const findingDocument = (
   { severity, id, text, remedy, lasting }: Finding,
   netns: string | null = null,
@@ -47,12 +47,14 @@ export const findingDocument = (
   permanent: remedyText(inNamespace(lasting, netns)),
 });
 
-/** What acts on the network namespace that it is run in. */
+/** Programs that act on the network namespace in which they run. */
 const NETWORK_PROGRAMS = ['ip', 'multihomed', 'sysctl'];
-/** Files that the shell would open in its own network namespace, or that are read at boot for the first one alone. */
+/**
+ * Files that the shell would open in its own network namespace, or that apply at boot to the initial namespace only.
+ */
 const OWN_FILES = /^\/(?:proc\/sys|etc\/sysctl\.d)\//;
 
-/** @returns null where no command from outside has the effect */
+/** @returns null when no command from outside the namespace has the effect */
 function inNamespace(remedy: Remedy | null, netns: string | null): Remedy | null {
   if (remedy === null || netns === null) return remedy;
   if (remedy.some(({ output }) => output !== undefined && OWN_FILES.test(output))) return null;

@@ -1,4 +1,4 @@
-/** Reads everything that the checks go by; what is kept from this user is said, not skipped. */
+/** Reads the input of all checks. What this user may not read is reported, not skipped. */
 import { existsSync, closeSync } from 'node:fs';
 import { Connection } from '../netlink/connection.ts';
 import { NETLINK_SOCK_DIAG, mptcpSocket } from '../system/addon.ts';
@@ -17,9 +17,9 @@ import { tryPeer, type Target } from './peer.ts';
 
 export interface Sources {
   readonly configuration: ConfigurationFacts;
-  /** null: the kernel has no path manager. */
+  /** null when the kernel has no MPTCP path manager. */
   readonly looked: Looked | null;
-  /** What to connect to over each uplink; null: nothing. */
+  /** The peer to connect to over each uplink; null for no such test. */
   readonly target: Target | null;
 }
 
@@ -40,7 +40,7 @@ export async function gather({ configuration, looked, target }: Sources): Promis
       networkd: readNetworkd(unread),
     },
     hooks: configuration.loaded ? findRefusedHooks(configuration.loaded.hooks.path, unread) : [],
-    // Before connections of our own are counted.
+    // Read before the test connections below are made, which would count.
     counters: readCounters(unread),
     connections: refused === null && view ? await connect(view, target, unread) : [],
     unread,

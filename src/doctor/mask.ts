@@ -1,19 +1,22 @@
 /**
- * Takes out of a text what tells who and where somebody is. Addresses are replaced by others, marked with `~`, such that
- * equal ones stay equal and two that share their first bits go on sharing just these: subnets stay subnets.
+ * Removes from a text what identifies the host and its place. Addresses are replaced by others, marked with `~`. Equal
+ * addresses get equal replacements, and two addresses share as many leading bits as before, so subnets stay subnets.
  */
 import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
 import { addressBytes, addressFamily, addressRange, readAddress } from '../netlink/ip.ts';
 
-/** First bits that tell the kind of an address and stay; the rest is replaced. Missing: it stays as a whole. */
+/**
+ * Leading bits that are kept because they show the kind of an address; the rest is replaced. Other kinds stay as they
+ * are.
+ */
 const KEPT_BITS: Readonly<Record<string, number>> = { unicast: 0, uniqueLocal: 8, linkLocal: 64 };
 const GLOBAL_V6 = 3;
-/** Of tunnels: the IPv4 address that is in them would show. */
+/** Tunnel addresses contain an IPv4 address, so none of their bits is kept. */
 const TUNNELLED = new Set(['6to4', 'teredo', 'rfc6145', 'rfc6052', 'ipv4Mapped']);
 
 const IPV4 = /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d]|\.\d)/g;
-/** Words with colons in them, of which a part may be an IPv6 address: `uplink:eth0:2001:db8::1`. */
+/** Words with colons, a part of which may be an IPv6 address: `uplink:eth0:2001:db8::1`. */
 const COLONS = /[\w.-]*:[\w.:-]*/g;
 const HARDWARE = /\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b/gi;
 /** systemd names USB devices after their hardware address. */
@@ -21,9 +24,9 @@ const NAMED_BY_HARDWARE = /\b(en|wl|ww|sl|ib)x([0-9a-f]{12})\b/gi;
 const HOME = /\/home\/[^/\s"]+/g;
 
 export interface Secrets {
-  /** Of this run alone, so that two reports cannot be laid side by side. */
+  /** A new key for each run, so that two reports cannot be compared. */
   readonly key: Buffer;
-  /** Words to be replaced, with what stands for them: the host's name, the peer's. */
+  /** Words to replace, such as the host's or the peer's name, with their replacement. */
   readonly words: ReadonlyMap<string, string>;
 }
 
@@ -48,7 +51,7 @@ export function mask(text: string, secrets: Secrets): string {
     .replace(IPV4, (found) => (isIP(found) ? maskAddress(found, secrets.key) : found));
 }
 
-/** The longest part between colons, or to the end, that is an IPv6 address. */
+/** Masks the longest part that is an IPv6 address and begins at the start of the word or after a colon. */
 function maskWithin(word: string, key: Buffer): string {
   const starts = [0, ...[...word.matchAll(/:/g)].map(({ index }) => index + 1)];
   for (const start of starts)
@@ -64,14 +67,14 @@ export function maskAddress(address: string, key: Buffer): string {
   const family = addressFamily(address);
   const range = addressRange(address);
   const public6 = family === 'ipv6' && range === 'unicast';
-  // The host part of an IPv4 link-local address tells nothing.
+  // The host part of an IPv4 link-local address identifies nothing.
   if (family === 'ipv4' && range !== 'unicast') return address;
   const kept = TUNNELLED.has(range) ? 0 : public6 ? GLOBAL_V6 : KEPT_BITS[range];
   if (kept === undefined) return address;
   return `~${readAddress(family, permuted(bytes, kept, key))}`;
 }
 
-/** Each bit is turned or not as all the bits before it say: J. Xu and others, "Crypto-PAn". */
+/** Flips each bit or not, as a keyed hash of all bits before it says: J. Xu and others, "Crypto-PAn". */
 function permuted(bytes: Buffer, kept: number, key: Buffer): Buffer {
   const out = Buffer.from(bytes);
   for (let bit = kept; bit < bytes.length * 8; bit++) {

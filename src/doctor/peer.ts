@@ -1,4 +1,4 @@
-/** The peer that is asked for, and who connects to it: one connection over each active uplink. */
+/** The peer of `--peer`, and one test connection to it over each active uplink. */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Requester } from '../netlink/connection.ts';
@@ -17,7 +17,7 @@ export interface Target {
   readonly addresses: ReadonlyMap<Family, string>;
 }
 
-/** `HOST:PORT`, `[2001:db8::1]:22`; null: neither. */
+/** Parses `HOST:PORT` or `[2001:db8::1]:22`; returns null for any other text. */
 export function parsePeer(text: string): Peer | null {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain;
@@ -55,7 +55,7 @@ export async function tryPeer(
   return Promise.all(attempts);
 }
 
-/** From each other uplink with the subflow flag a join is to come; which address it came to, the peer knows. */
+/** The addresses of the other uplinks with the subflow flag, from which a join to the peer is expected. */
 const others = (uplink: Uplink, active: readonly Uplink[]): string[] =>
   active
     .filter(
@@ -64,7 +64,7 @@ const others = (uplink: Uplink, active: readonly Uplink[]): string[] =>
     )
     .flatMap(({ address }) => (address === null ? [] : [address]));
 
-/** One address of each family that the host's name has. @returns what the resolver answered where it has none */
+/** Returns one address of each family of the host's name, or the resolver's error when it has none. */
 export async function resolvePeer(peer: Peer): Promise<Target | string> {
   const addresses = new Map<Family, string>();
   try {

@@ -1,4 +1,4 @@
-/** A file for a bug report: what was found and what it was found in, without what tells who and where somebody is. */
+/** Writes a file for a bug report: the findings and the facts, without what identifies the host and its place. */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { hostname, machine, release, version } from 'node:os';
@@ -20,7 +20,7 @@ const LEFT_IN = ['names of interfaces, globs of rules, private addresses, paths 
 
 export interface ReportOptions {
   readonly version: string;
-  /** Words that must not be in it, with what stands for them. */
+  /** Words that must not be in the report, with their replacement. */
   readonly words: ReadonlyMap<string, string>;
 }
 
@@ -59,7 +59,7 @@ function hookUser({ configuration }: Facts): [string, string][] {
   return user === 'root' ? [] : [[user, 'USER']];
 }
 
-/** The short name too, where it stands alone. */
+/** Returns the host's name and its short name, which may also occur alone. */
 function ownNames(): [string, string][] {
   const name = hostname();
   const short = name.split('.')[0] ?? name;
@@ -101,7 +101,10 @@ function network({ snapshot, otherDefaults, foreignRoutes }: View): object {
   };
 }
 
-/** For its owner alone, and never in the place of anything that is there. @throws NodeJS.ErrnoException EEXIST */
+/**
+ * Writes a file that only its owner can read, and never replaces an existing one. @throws NodeJS.ErrnoException
+ * EEXIST
+ */
 export function writeReport(path: string, text: string): void {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const fd = openSync(path, flags, 0o600);

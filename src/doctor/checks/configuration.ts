@@ -1,4 +1,4 @@
-/** The configuration: its errors, its warnings, and rules that can never match. */
+/** Checks the configuration for errors, warnings, and rules that can never match. */
 import { isGlob, parseGlob } from '../../rules/glob.ts';
 import { formatProblem } from '../../rules/problem.ts';
 import { shadowedRules, shadowText, type Shadowed } from '../../rules/shadow.ts';
@@ -52,7 +52,7 @@ function shadowed(each: Shadowed, links: readonly Link[], texts: Facts['configur
 
 const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;
 
-/** All that a rule says but whom it is about. */
+/** Returns everything in a rule except which interfaces it is for. */
 function effect({
   glob: _glob,
   origin: _origin,
@@ -69,7 +69,7 @@ function matches(rule: Rule, { name, altnames }: Link): boolean {
   return isGlob(glob) && [name, ...altnames].some((each) => glob.matches(each));
 }
 
-/** What is looked at here is not what the daemon goes by. */
+/** Reports that the daemon uses a configuration other than the one checked here. */
 function daemonElsewhere(files: readonly string[], view: Facts['view']): Finding[] {
   const uplinks = view?.daemon?.uplinks ?? [];
   const other = uplinks.map(({ rule }) => rule?.file).find((file) => file && !files.includes(file));

@@ -1,4 +1,4 @@
-/** Whether connections that were really made are MPTCP, and have the subflows that they should. */
+/** Checks that the test connections use MPTCP and have the expected subflows. */
 import type { ConnectionFacts, Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 

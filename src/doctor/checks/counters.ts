@@ -1,11 +1,11 @@
-/** What the kernel has counted since the namespace was made. History cannot be mended: these are notes. */
+/** Checks the kernel's counters since the namespace was created. The past cannot be fixed, so these are notes. */
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import { count } from '../remedies.ts';
 
 interface Telling {
   readonly id: string;
-  /** Names in net/mptcp/mib.h; they are added up. */
+  /** Names in net/mptcp/mib.h; their values are added. */
   readonly counters: readonly string[];
   readonly thing: string;
   readonly rest: string;
@@ -68,7 +68,7 @@ const TELLINGS: readonly Telling[] = [
   },
   {
     id: 'join-bind',
-    // MPJoinSynTxCreatSkErr is left out: every server's connection that is not accepted yet counts there.
+    // MPJoinSynTxCreatSkErr is left out, because every server connection that is not accepted yet counts there.
     counters: ['MPJoinSynTxBindErr'],
     thing: 'join',
     rest: 'from here failed before anything was sent: the address or the device of the endpoint was missing',
@@ -99,7 +99,7 @@ const TELLINGS: readonly Telling[] = [
   },
 ];
 
-/** One that was sent just now counts too: it is a note. */
+/** The count includes joins sent just now, which may still be answered, so this is only a note. */
 function unanswered(counters: ReadonlyMap<string, number>): Finding[] {
   const sent = counters.get('MPJoinSynTx') ?? 0;
   const missing = sent - (counters.get('MPJoinSynAckRx') ?? 0);

@@ -1,4 +1,4 @@
-/** Endpoints that nobody answers for. */
+/** Checks for endpoints that neither multihomed nor the kernel manages. */
 import { mappedOf } from '../../netlink/ip.ts';
 import { MPTCP_PM_ADDR_FLAG_IMPLICIT, MPTCP_PM_ADDR_FLAG_SIGNAL } from '../../netlink/mptcp/endpoint.ts';
 import { isOwned } from '../../plan/assess.ts';
@@ -6,7 +6,7 @@ import { flagNames } from '../../plan/flags.ts';
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 
-/** Those on the address of an uplink are told of with the uplink. */
+/** Endpoints on the address of an uplink are left out, because the finding for the uplink covers them. */
 export function checkEndpoints({ view }: Facts): Finding[] {
   if (!view) return [];
   const { snapshot, plan, memory } = view;
@@ -21,7 +21,7 @@ export function checkEndpoints({ view }: Facts): Finding[] {
       const { id, address, flags } = endpoint;
       const named = `Endpoint ${id} (${address}, ${flagNames(flags).join(' ') || 'no flags'})`;
       const remove = [{ argv: ['ip', 'mptcp', 'endpoint', 'delete', 'id', `${id}`] }];
-      // What is announced may be the address that a router in front of this host translates.
+      // An announced address may be the outer address of a NAT router in front of this host.
       if (local.has(mappedOf(address)) || flags & MPTCP_PM_ADDR_FLAG_SIGNAL)
         return finding('note', `endpoint:${id}`, `${named} was made by another program; it takes one slot.`);
       return finding(

@@ -1,4 +1,6 @@
-/** The default route that an uplink lacks: the gateway that it had, or the usual one, said to be a guess. */
+/**
+ * Suggests a default route for an uplink that lacks one: the last known gateway, or the usual one, marked as a guess.
+ */
 import ipaddr from 'ipaddr.js';
 import { addressBytes, hostBits, networkOf } from '../../netlink/ip.ts';
 import type { Uplink } from '../../plan/uplink.ts';
@@ -39,7 +41,7 @@ export function guessGateway(uplink: Uplink, view: View, sysctls: Facts['sysctls
   };
 }
 
-/** The first host of an IPv4 subnet, or the second where we are the first. */
+/** Returns the first host of an IPv4 subnet, or the second when this host is the first. */
 function usual(address: string, prefixLength: number): string | null {
   if (prefixLength > hostBits('ipv4') - 2) return null;
   const network = addressBytes(networkOf(address, prefixLength)).readUInt32BE();
@@ -50,7 +52,7 @@ function usual(address: string, prefixLength: number): string | null {
   return ipaddr.fromByteArray([...bytes]).toString();
 }
 
-/** A host that forwards takes no default from routers unless accept_ra is 2 (ip-sysctl). */
+/** A host that forwards ignores routers' default routes unless accept_ra is 2 (ip-sysctl). */
 function routerAdvertisement(name: string, sysctls: Facts['sysctls']): Mending {
   const of = (key: string): string | undefined => sysctls.get(`ipv6.conf.${name}.${key}`);
   if (of('forwarding') === '1' && of('accept_ra') === '1')

@@ -1,4 +1,4 @@
-/** What the kernel is able and set to do. */
+/** Checks that the kernel supports MPTCP and has it enabled. */
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import { setSysctl, withSysctl } from '../remedies.ts';
@@ -28,7 +28,7 @@ function enabled(refused: string | null, sysctls: Facts['sysctls']): Finding {
   return finding('ok', 'mptcp-enabled', 'The kernel has Multipath TCP, and it is switched on.');
 }
 
-/** `path_manager` (since Linux 6.15) names what `pm_type` numbers. */
+/** `path_manager` (since Linux 6.15) has the name for the number in `pm_type`. */
 function pathManager(sysctls: Facts['sysctls']): Finding {
   const name = sysctls.get('mptcp.path_manager');
   const userspace = name === undefined ? sysctls.get('mptcp.pm_type') === '1' : name !== 'kernel';

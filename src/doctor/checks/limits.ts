@@ -1,4 +1,4 @@
-/** Whether the kernel's limits let every uplink that the rules select carry a subflow of one connection. */
+/** Checks that the kernel's limits let every selected uplink carry a subflow of one connection. */
 import type { Family } from '../../netlink/ip.ts';
 import type { Uplink } from '../../plan/uplink.ts';
 import type { EndpointFlag } from '../../rules/rule.ts';
@@ -20,7 +20,7 @@ export function checkLimits({ view, configuration, counters }: Facts): Finding[]
     now,
     needed(view, ({ state }) => state !== 'ignored'),
   );
-  // A daemon raises them before its first endpoint, and nothing needs them sooner.
+  // The daemon raises the limits before it adds its first endpoint, and they are not needed sooner.
   const willRaise =
     setting === 'auto'
       ? view.daemon === null
@@ -75,7 +75,10 @@ export function checkLimits({ view, configuration, counters }: Facts): Finding[]
   return [...findings, ...announced(counters, limits.addAddrAccepted)];
 }
 
-/** The kernel counts what came (net/mptcp/mib.h, AddAddr), whether it was used or not: with a limit of 0 none is. */
+/**
+ * The kernel counts announced addresses (net/mptcp/mib.h, AddAddr) whether or not it uses them; at limit 0 it uses
+ * none.
+ */
 function announced(counters: Facts['counters'], accepted: number): Finding[] {
   const came = counters?.get('AddAddr') ?? 0;
   if (came === 0 || accepted > 0) return [];
@@ -89,8 +92,8 @@ function announced(counters: Facts['counters'], accepted: number): Finding[] {
 }
 
 /**
- * The first subflow is not counted, and it starts from one of the uplinks. Of signal endpoints the peer makes the
- * subflows, to all but the address that it came to.
+ * The first subflow starts from one of the uplinks and does not count. For signal endpoints the peer opens the
+ * subflows, one to each announced address except the one it connected to.
  */
 function needed({ plan }: View, counts: (uplink: Uplink) => boolean): number {
   const having = (flag: EndpointFlag, family: Family): number =>

@@ -1,4 +1,4 @@
-/** Other programs that make endpoints, or remove what they do not know. */
+/** Checks for other programs that add endpoints, or remove what they did not add. */
 import { isOwned } from '../../plan/assess.ts';
 import type { Facts, Setting } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
@@ -21,7 +21,7 @@ function networkManager(facts: Facts): Finding[] {
   const runs = running(facts, 'NetworkManager');
   if (!runs && !configured) return [];
   const id = 'networkmanager';
-  // The first section that says anything about a device decides.
+  // NetworkManager uses the first section that sets the flags for a device.
   const decisive = mptcpFlags.find(({ value }) => Number(value) !== 0);
   if (decisive && Number(decisive.value) & DISABLED)
     return [finding('ok', id, `NetworkManager leaves MPTCP endpoints alone (${decisive.file}).`)];
@@ -31,7 +31,7 @@ function networkManager(facts: Facts): Finding[] {
   return [finding(decisive || runs ? 'warning' : 'note', id, text, overrule(decisive, runs))];
 }
 
-/** Of one key in one section the file that is read last decides, and that is the last of /etc's folder. */
+/** For one key in one section, the file that is read last wins: a drop-in in /etc that sorts last. */
 function overrule(decisive: Setting | undefined, runs: boolean): Remedy {
   const lines = [`[${decisive?.section ?? 'connection'}]`, `connection.mptcp-flags=${DISABLED}`];
   return [

@@ -1,4 +1,4 @@
-/** Other people's policy rules and routes where ours are, or before them. */
+/** Checks for other programs' policy rules before multihomed's, and for their routes in multihomed's tables. */
 import { hostBits, inNetwork } from '../../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../../netlink/route/policy-rule.ts';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.ts';
@@ -9,14 +9,14 @@ import type { Facts, View } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
 
-/** 8680 to 8689 are multihomed's. */
+/** multihomed uses the priorities 8680 to 8689. */
 const LAST = PRIORITY_FIRST + 9;
 const AFTER = LAST + 1;
 
 export function checkPolicyRules({ view }: Facts): Finding[] {
   if (!view) return [];
   const foreign = view.snapshot.policyRules.filter((rule) => rule.protocol !== RTPROT_MULTIHOMED);
-  // Told of with the uplink.
+  // The finding for the uplink reports these rules already.
   const told = view.explanations
     .flatMap(({ uplinks }) => uplinks.filter(({ state }) => state === 'conflict'))
     .flatMap(({ reason }) => suspects(reason, view));
@@ -40,7 +40,7 @@ export function checkPolicyRules({ view }: Facts): Finding[] {
   return [finding('ok', 'policy-rules', 'No other policy rule or route is in the way of ours.')];
 }
 
-/** Its table has a default that leads elsewhere, and some uplink's packets would take it. */
+/** Reports a rule that would take an uplink's packets to a table whose default route leaves through another link. */
 function inTheWay(rule: PolicyRule, view: View): Finding[] {
   if (rule.action !== FR_ACT_TO_TBL || rule.narrow || rule.invert || rule.fwmark || rule.destination)
     return [];
@@ -74,8 +74,9 @@ function inTheWay(rule: PolicyRule, view: View): Finding[] {
 }
 
 /**
- * The same rule behind ours. null: that could take a route from a packet: another rule of the host comes between, or what
- * its table leads to is no uplink, and sending all packets there may be what it is for.
+ * Returns the commands that move the rule behind multihomed's. Returns null when that could take a route from a
+ * packet: when it would also move behind another rule of the host, or when its table leads to a link that is no
+ * uplink, in which case sending all packets there may be its purpose.
  */
 export function renumber(rule: PolicyRule, { snapshot, plan, otherDefaults }: View): Remedy | null {
   const { policyRules } = snapshot;
@@ -122,7 +123,7 @@ function tables(view: View): Finding[] {
           argv: ['ip', family, 'route', 'flush', 'table', `${table}`, 'proto', `${protocol}`],
         })),
     );
-    // A rule of the host's own that leads there wants them.
+    // A policy rule of the host that leads to this table needs these routes.
     const users = view.snapshot.policyRules.filter(
       (rule) => rule.table === table && rule.protocol !== RTPROT_MULTIHOMED,
     );
@@ -136,7 +137,7 @@ function tables(view: View): Finding[] {
   });
 }
 
-/** The rules that a conflict's reason names. */
+/** Returns the policy rules that the reason of a conflict names. */
 export function suspects(reason: string, view: View): PolicyRule[] {
   const priority = Number(/policy rule (\d+)/.exec(reason)?.[1] ?? -1);
   return view.snapshot.policyRules.filter(

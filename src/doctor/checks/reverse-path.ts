@@ -1,4 +1,4 @@
-/** rp_filter (RFC 3704; ip-sysctl): the larger of `all` and the interface's own is in force. */
+/** Checks rp_filter (RFC 3704; ip-sysctl). The larger of `all` and the interface's own value applies. */
 import { answerKey } from '../../snapshot/snapshot.ts';
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';

@@ -1,4 +1,4 @@
-/** A VPN that takes all traffic: what that means for uplinks, and which of them go past it. */
+/** Reports a VPN that takes all traffic, its effect on uplinks, and which uplinks bypass it. */
 import type { Family } from '../../netlink/ip.ts';
 import { tunnelReason, tunnelsOf } from '../../plan/tunnel.ts';
 import type { Facts } from '../facts.ts';

@@ -1,4 +1,4 @@
-/** Uplinks that are not active: the plan's reason and advice, with the command that helps. */
+/** Reports uplinks that are not active, with the plan's reason and advice and a command that helps. */
 import type { ExplainedUplink } from '../../plan/explain.ts';
 import { foreignClaim } from '../../plan/assess.ts';
 import { hostRuleRemedy } from '../../plan/host-rule.ts';
@@ -67,7 +67,7 @@ export function checkUplinks({ view, configuration, sysctls }: Facts): Finding[]
 export interface Mending {
   readonly remedy: Remedy | null;
   readonly lasting?: Remedy | null;
-  /** What a person must know of the command. */
+  /** What the user should know before running the command. */
   readonly remark: string;
 }
 
@@ -96,7 +96,7 @@ function mend(
         ({ candidate: each }) =>
           each.address.address === uplink?.address && each.selected.link.index === uplink.ifindex,
       )?.candidate;
-      // Behind ours it would decide all the same.
+      // Moving such a rule behind multihomed's would not help, because it would still decide.
       if (candidate?.hostRule) {
         const argv = hostRuleRemedy(candidate, view.snapshot);
         return plain(argv && [{ argv }]);
@@ -150,7 +150,7 @@ function daemon({ daemon: status, silent, systemd, plan }: View): Finding[] {
 }
 
 function nothingSelected({ plan }: View, { loaded }: Facts['configuration']): Finding[] {
-  // Without any rule the configuration's own warning says so.
+  // A configuration without any rule already has its own warning.
   if (!loaded || loaded.rules.length === 0 || plan.selected.some(({ rule }) => !rule.ignore)) return [];
   const where = loaded.files[0] ?? '/etc/multihomed/config.yaml';
   return [
@@ -162,7 +162,7 @@ function nothingSelected({ plan }: View, { loaded }: Facts['configuration']): Fi
   ];
 }
 
-/** ip-sysctl: an interface that forwards ignores router advertisements where accept_ra is 1. */
+/** ip-sysctl: an interface that forwards ignores router advertisements when accept_ra is 1. */
 function ignoredRouters({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
   return plan.selected
     .filter(({ rule }) => !rule.ignore && rule.families.includes('ipv6'))
@@ -179,7 +179,7 @@ function ignoredRouters({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
     );
 }
 
-/** Switched off on an interface on which the rules would use it. */
+/** Reports selected interfaces on which IPv6 is switched off. */
 function disabledIpv6({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
   return plan.selected
     .filter(
@@ -198,7 +198,10 @@ function disabledIpv6({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
     );
 }
 
-/** Active, unless the daemon saw that joins fail: then what marks packets is the likely cause, where anything does. */
+/**
+ * Reports an active uplink as fine unless its joins fail. Then a program that marks packets is the likely cause, if
+ * any.
+ */
 function activeFinding(id: string, name: string, address: string | null, view: View): Finding {
   const uplink = view.daemon?.uplinks.find((each) => each.address === address);
   const { failed = 0, failing = 0, lastFailure = null } = uplink?.subflows ?? {};

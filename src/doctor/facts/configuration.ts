@@ -1,4 +1,4 @@
-/** The configuration, or its errors, and the text of its files. */
+/** Reads the configuration, or its errors, and the text of its files. */
 import { readFileSync } from 'node:fs';
 import { isValid, loadConfiguration, type LoadOptions } from '../../rules/load.ts';
 import type { ConfigurationFacts } from '../facts.ts';
@@ -14,7 +14,7 @@ export async function readConfiguration(options: LoadOptions): Promise<Configura
   return { loaded, errors: [], texts };
 }
 
-/** null: changed or removed since it was loaded; then no command to edit it is offered. */
+/** null when the file was changed or removed since it was loaded; then no command to edit it is offered. */
 function textOf(file: string): string | null {
   try {
     return readFileSync(file, 'utf8');

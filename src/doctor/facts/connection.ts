@@ -1,4 +1,4 @@
-/** Connections made to look at them: one over loopback, one over each active uplink; each ends at once. */
+/** Makes test connections, one over loopback and one over each active uplink, and closes each at once. */
 import { once } from 'node:events';
 import { createServer, Socket, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,12 +12,15 @@ import { mptcpSocket } from '../../system/addon.ts';
 import { SystemError } from '../../system/system-error.ts';
 import type { ConnectionFacts } from '../facts.ts';
 
-/** Milliseconds. */
+/** Milliseconds for connecting. */
 const CONNECT = 5_000;
-/** A join's first SYN may be lost on a fresh link, and comes again after a second. */
+/** Milliseconds for the joins. A join's first SYN may be lost on a fresh link and is repeated after one second. */
 const JOINS = 2_500;
 const LOOK_AGAIN = 50;
-/** The first one is used that no subflow endpoint would try to join: it could not reach it, and a SYN would go astray. */
+/**
+ * Uses the first family without subflow endpoints: these could not reach loopback, and their SYN would leave the
+ * host.
+ */
 const LOOPBACK: readonly (readonly [Family, string])[] = [
   ['ipv4', '127.0.0.1'],
   ['ipv6', '::1'],
@@ -30,7 +33,7 @@ export interface Attempt {
   readonly host: string;
   readonly port: number;
   readonly bind: { readonly address: string; readonly device: string } | null;
-  /** Local addresses from which a subflow should come. */
+  /** Local addresses from which a subflow is expected. */
   readonly expected: readonly string[];
 }
 
@@ -74,7 +77,7 @@ export async function attempt(diag: Requester, wanted: Attempt): Promise<Outcome
     connection.connect({ host, port });
     const signal = AbortSignal.timeout(CONNECT);
     await once(connection, 'connect', { signal });
-    // A connection that the peer resets while it is looked at has told enough.
+    // A connection that the peer resets during the test has shown enough.
     connection.on('error', () => undefined);
     return await look(diag, connection.localPort ?? 0, wanted, () => heard);
   } catch (error) {
@@ -110,7 +113,7 @@ async function look(
   }
 }
 
-/** null: the kernel does not say. */
+/** null when the kernel does not say. */
 async function isTcp(diag: Requester, localPort: number, port: number): Promise<boolean | null> {
   try {
     const sockets = await dumpConnectionSockets(diag);

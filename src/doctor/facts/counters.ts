@@ -1,4 +1,4 @@
-/** The MIB of MPTCP: two lines of /proc/net/netstat, names and numbers. */
+/** Reads the MPTCP counters: two lines of /proc/net/netstat, names and numbers. */
 import { readFileSync } from 'node:fs';
 
 const PREFIX = 'MPTcpExt: ';
@@ -12,7 +12,7 @@ export function readCounters(unread: string[]): ReadonlyMap<string, number> | nu
   }
 }
 
-/** null: there are none of MPTCP. */
+/** null when the text has no MPTCP counters. */
 export function parseCounters(text: string): ReadonlyMap<string, number> | null {
   const lines = text.split('\n').filter((line) => line.startsWith(PREFIX));
   const [names, numbers] = lines.map((line) => line.slice(PREFIX.length).split(' '));

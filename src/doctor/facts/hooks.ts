@@ -1,4 +1,4 @@
-/** Hooks that would be refused, by the same look that the daemon takes at them. */
+/** Finds hooks that would be refused, with the same checks as the daemon. */
 import { closeSync } from 'node:fs';
 import { listHooks, openHook } from '../../hooks/discover.ts';
 import { isRefusal, type Refusal } from '../../system/trust.ts';
@@ -12,7 +12,7 @@ export function findRefusedHooks(folders: readonly string[], unread: string[]): 
     else closeSync(hook.fd);
   }
   if (process.geteuid?.() === 0) return refused;
-  // What is kept from this user is not kept from the daemon.
+  // The daemon may be able to read files that this user cannot.
   const kept = refused.filter(({ code }) => code === 'denied');
   for (const { path } of kept) unread.push(`${path}: cannot be read: permission denied.`);
   return refused.filter((each) => !kept.includes(each));

@@ -1,4 +1,4 @@
-/** Settings files with sections and drop-ins, as systemd and GLib's key files have them. */
+/** Reads settings files with sections and drop-ins, in the format of systemd and of GLib's key files. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,7 +9,7 @@ export interface IniLine {
   readonly file: string;
 }
 
-/** Nothing where there is no such file. */
+/** Returns an empty list when the file does not exist. */
 export function readIni(file: string, unread: string[]): IniLine[] {
   try {
     return parseIni(readFileSync(file, 'utf8'), file);
@@ -31,7 +31,7 @@ export function parseIni(text: string, file: string): IniLine[] {
   });
 }
 
-/** Paths of drop-ins in the order of their names; one in an earlier folder takes the place of its namesakes. */
+/** Returns drop-ins in the order of their names; one in an earlier folder replaces those of the same name. */
 export function dropIns(folders: readonly string[], unread: string[]): string[] {
   const found = new Map<string, string>();
   for (const folder of folders)

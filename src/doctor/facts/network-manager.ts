@@ -1,4 +1,4 @@
-/** NetworkManager.conf(5): packaged and generated drop-ins, the file itself, and then /etc's drop-ins. */
+/** NetworkManager.conf(5): packaged and generated drop-ins, then the file itself, then the drop-ins in /etc. */
 import { existsSync } from 'node:fs';
 import type { ManagerFacts, Setting } from '../facts.ts';
 import { dropIns, readIni, type IniLine } from './ini.ts';
@@ -17,7 +17,9 @@ export function readNetworkManager(unread: string[]): ManagerFacts['networkManag
   return { configured: lines.length > 0 || existsSync(ETC), mptcpFlags: mptcpFlags(lines) };
 }
 
-/** Of one section the last line counts; sections count in the order in which they appear, plain [connection] last. */
+/**
+ * Within a section the last line wins. Sections apply in the order in which they appear; plain [connection] is last.
+ */
 export function mptcpFlags(lines: readonly IniLine[]): Setting[] {
   const sections = [...new Set(lines.map(({ section }) => section))].filter((name) =>
     name.startsWith('connection'),

@@ -1,4 +1,4 @@
-/** networkd.conf(5): whether systemd-networkd removes policy rules and routes that it did not make. */
+/** networkd.conf(5): whether systemd-networkd removes policy rules and routes that it did not add. */
 import type { ManagerFacts } from '../facts.ts';
 import { dropIns, readIni, type IniLine } from './ini.ts';
 
@@ -16,7 +16,7 @@ export function readNetworkd(unread: string[]): ManagerFacts['networkd'] {
   return foreignManagement([...(main ?? []), ...more.flatMap((file) => readIni(file, unread))]);
 }
 
-/** The last line counts; both are on where nothing is said. */
+/** The last line wins; both settings default to on. */
 export function foreignManagement(lines: readonly IniLine[]): ManagerFacts['networkd'] {
   const on = (key: string): boolean => {
     const last = lines.filter((line) => line.section === 'Network' && line.key === key).at(-1);

@@ -1,8 +1,8 @@
-/** Which programs that manage networks run, and whether they do so in this network namespace. */
+/** Finds running programs that manage networks, and whether they run in this network namespace. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { ManagerFacts } from '../facts.ts';
 
-/** As /proc/PID/comm has them: 15 bytes. */
+/** Names as in /proc/PID/comm, which keeps 15 bytes. */
 const NAMES = new Set(['NetworkManager', 'systemd-network', 'mptcpd']);
 
 export function findManagers(unread: string[]): ManagerFacts['processes'] {
@@ -23,7 +23,7 @@ export function findManagers(unread: string[]): ManagerFacts['processes'] {
   return found;
 }
 
-/** null: it has ended meanwhile. */
+/** null when the process has ended meanwhile. */
 function nameOf(pid: string): string | null {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();

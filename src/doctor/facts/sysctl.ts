@@ -1,11 +1,13 @@
-/** Kernel settings of the caller's network namespace, as sysctl(8) would print them. */
+/** Kernel settings of the caller's network namespace, as sysctl(8) prints them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = '/proc/sys/net';
 const CONF = ['rp_filter', 'disable_ipv6', 'accept_ra', 'forwarding', 'ignore_routes_with_linkdown'];
 
-/** `net.mptcp.*`, and what matters of each interface; `unread` gets a sentence for what is there and kept from us. */
+/**
+ * Reads `net.mptcp.*` and the relevant settings of each interface; `unread` gets a sentence for each unreadable one.
+ */
 export function readSysctls(interfaces: readonly string[], unread: string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const read = (name: string, path: string): void => {

@@ -1,4 +1,6 @@
-/** What the kernel and the daemon say of uplinks, and what other programs have put where ours would be. */
+/**
+ * Reads the state of uplinks from the kernel and the daemon, and finds other programs' routes in multihomed's tables.
+ */
 import { askOrNot } from '../../control/client.ts';
 import { findObstacle } from '../../daemon/kernel.ts';
 import type { StatusDocument } from '../../control/document.ts';
@@ -17,7 +19,7 @@ import { hasUnit } from '../../system/unit.ts';
 import type { View } from '../facts.ts';
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
-/** FRA_TABLE values of which a table is worth a look: a host may have thousands of policy rules. */
+/** Maximum of tables to read from the values of FRA_TABLE, since a host may have thousands of policy rules. */
 const MOST_TABLES = 64;
 
 export interface Looked {
@@ -32,7 +34,7 @@ export async function readView(looked: Looked): Promise<View> {
   const { route, socket, snapshot, memory, configuration } = looked;
   const planned = planUnder(plan(snapshot, configuration, memory, true), findObstacle());
   const { answer: daemon, silent = null } = await askOrNot<StatusDocument>(socket, { ask: 'status' });
-  // Where the configuration has errors by now, the daemon still goes by the one before.
+  // When the configuration has errors by now, the daemon still uses the previous one.
   const names = new Set([
     ...planned.selected.filter(({ rule }) => !rule.ignore).map(({ link }) => link.name),
     ...(daemon?.uplinks ?? []).filter(({ state }) => state !== 'ignored').map((uplink) => uplink.interface),
