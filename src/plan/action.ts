@@ -1,4 +1,4 @@
-/** One change to the kernel, as a value and as text: the same text in logs, dry runs, tests and reports. */
+/** One change to the kernel, as a value and as text. Logs, dry runs, tests and reports print the same text. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import { asPolicyRule, type NewPolicyRule } from '../netlink/route/policy-rule.ts';
@@ -17,13 +17,14 @@ export type Action =
       readonly kind: 'endpoint add' | 'endpoint change' | 'endpoint delete';
       readonly endpoint: Endpoint;
       readonly device: string;
-      /** Whom the first packet of the path goes to; null: whoever it is for. */
+      /** Gateway that forwards the path's packets; null: none, each destination is a neighbour on the link. */
       readonly gateway?: string | null;
-      /** It takes the place of an implicit endpoint, which the kernel allows without an id only. */
+      /** The endpoint replaces an implicit one. The kernel allows that only in a request without an id. */
       readonly implicit?: boolean;
     }
   | { readonly kind: 'limits set'; readonly limits: Partial<Limits>; readonly raised: boolean };
 
+/** The action as one line of text, such as `route add default via 192.0.2.1 dev eth0 table 86840002`. */
 export function actionText(action: Action): string {
   switch (action.kind) {
     case 'route add':
@@ -42,19 +43,19 @@ export function actionText(action: Action): string {
   }
 }
 
-/** The text without the id, which another try does not have: what is asked for again is the same action. */
+/** Identifies an action across tries: its text without the endpoint's id, because a second try may use another id. */
 export function actionKey(action: Action): string {
   return action.kind.startsWith('endpoint') ? actionText(action).replace(/ id \d+$/, '') : actionText(action);
 }
 
-/** The object that it is about, whatever is done with it; null: limits, which are always there. */
+/** Identifies the object that an action adds, changes or deletes; null: limits, which always exist. */
 export function objectKey(action: Action): string | null {
   if ('route' in action) return routeObject(action.route);
   if ('policyRule' in action) return policyRuleObject(action.policyRule);
   return 'endpoint' in action ? endpointObject(action.endpoint) : null;
 }
 
-/** By its place, since its gateway may be another each time. */
+/** Identifies a route by its place in the table, without its gateway, which may differ each time. */
 export const routeObject = ({ family, table, destination, prefixLength }: NewRoute): string =>
   `route ${family} ${table} ${destination}/${prefixLength}`;
 

@@ -1,4 +1,4 @@
-/** How far up its way an address is, before anything is made for it. */
+/** The first part of the verdict on an address, before any route, policy rule or endpoint is made for it. */
 import { mappedOf } from '../netlink/ip.ts';
 import {
   MPTCP_PM_ADDR_FLAG_IMPLICIT,
@@ -16,18 +16,21 @@ import type { Candidate, UplinkState, Viable } from './uplink.ts';
 export interface Verdict {
   readonly state: UplinkState;
   readonly reason: string;
-  /** Routes and policy rules are to stand all the same: without them the kernel could not be asked again. */
+  /** Routes and policy rules are made and kept in this state: without them a look-up cannot verify the path again. */
   readonly routed?: boolean;
-  /** A full tunnel takes its traffic. */
+  /** The full tunnel that takes the address's traffic. */
   readonly tunnel?: Tunnel;
-  /** Index of the link that its address belongs to. */
+  /** Index of the link that the address belongs to. */
   readonly holder?: number;
 }
 
-/** Link, address and default route; what others hold is asked for by `foreignClaim`. */
+/**
+ * Checks link, address and default route; `foreignClaim` checks for endpoints of other programs.
+ * @returns the verdict that stops the address, or its path
+ */
 export function assess(candidate: Candidate, snapshot: Snapshot): Verdict | Viable {
   const { selected, hostRule, answer, out } = candidate;
-  // What is never used has no path to lose.
+  // An ignored address is never used, so the state of its link does not matter.
   if (out?.state === 'ignored') return out;
   if (!selected.link.usable) return { state: 'no carrier', reason: carrierReason(selected.link.flags) };
   if (out) return out;
@@ -44,7 +47,10 @@ export function assess(candidate: Candidate, snapshot: Snapshot): Verdict | Viab
   return { candidate, default: found };
 }
 
-/** null: none, or the rule goes past it. A refusal is in nobody's way who has a policy rule of the host's own. */
+/**
+ * null: no tunnel, or the rule bypasses it. A policy rule that refuses all packets does not block an address for
+ * which the host has a policy rule of its own.
+ */
 function blockingTunnel({ tunnel, selected, hostRule }: Candidate): Tunnel | null {
   if (!tunnel || selected.rule.tunnel === 'bypass') return null;
   return tunnel.link === null && hostRule ? null : tunnel;
@@ -52,10 +58,11 @@ function blockingTunnel({ tunnel, selected, hostRule }: Candidate): Tunnel | nul
 
 const IFF_UP = 1;
 
+/** Why a link is not usable. `flags`: IFF_* bits (linux/if.h). */
 export const carrierReason = (flags: number): string =>
   flags & IFF_UP ? 'the link is up and has no carrier' : 'the link is down';
 
-/** A foreign endpoint on the uplink's address; the kernel keeps one endpoint for one address. */
+/** The endpoint of another program on this address; null: none. The kernel keeps one endpoint per address. */
 export function foreignClaim(snapshot: Snapshot, memory: Memory, address: string): Endpoint | null {
   return (
     snapshot.endpoints.find(
@@ -67,19 +74,23 @@ export function foreignClaim(snapshot: Snapshot, memory: Memory, address: string
   );
 }
 
-/** Flags in which an endpoint may differ from what was asked for: the kernel changes some, and may not know another. */
+/**
+ * Flags in which an endpoint may differ from the request: two can be changed in place,
+ * and a kernel may not know the third.
+ */
 const LOOSE = CHANGEABLE | MPTCP_PM_ADDR_FLAG_LAMINAR;
 
 /**
- * By id, address and device, as they were written down before it was added, and by the flags that nobody can change:
- * who deletes ours and adds one of his own may well be given the same id.
+ * Whether multihomed added this endpoint: id, address and device match the record that was written before the
+ * addition, and so do the flags that cannot be changed in place. The id alone is no proof: another program that
+ * deletes the endpoint and adds its own may be given the same id.
  */
 export function isOwned(memory: Memory, endpoint: Endpoint): boolean {
   const owned = memory.owned.get(endpoint.id);
   return owned !== undefined && isThat(owned, endpoint);
 }
 
-/** Whether what was found under an id is what was added under it. */
+/** Whether the endpoint found under an id is the one that was added under it. */
 export function isThat(added: Endpoint, found: Endpoint): boolean {
   return (
     added.address === found.address &&
@@ -89,6 +100,7 @@ export function isThat(added: Endpoint, found: Endpoint): boolean {
   );
 }
 
+/** The reason of a conflict with another program's endpoint, with the command that deletes that endpoint. */
 export function claimReason(endpoint: Endpoint): string {
   const flags = flagNames(endpoint.flags).join(',') || 'no flags';
   return `endpoint ${endpoint.id} (${flags}) was made by another program; ${LEAVE_ENDPOINTS}; "ip mptcp endpoint delete id ${endpoint.id}" gives the address free`;

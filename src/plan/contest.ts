@@ -1,20 +1,23 @@
 /**
- * What others keep removing. All of it stays wanted and is put back; but what is missing every few seconds is no path
- * to count on, so the uplink is told as one in conflict, with the line of configuration that ends it.
+ * Objects that another program keeps removing. They stay wanted and are put back; but a path that is missing every
+ * few seconds is not reliable, so its uplink is reported as `conflict`, with the setting that stops the removal.
  */
 import { endpointObject, policyRuleObject, routeObject } from './action.ts';
 import type { Entry } from './entry.ts';
 import type { Memory } from './memory.ts';
 
-/** Who is known to remove routes and policy rules that are not his, and how he is told not to. */
+/** The program known to remove routes and policy rules of other programs, and the setting that stops it. */
 export const LEAVE_ROUTING =
   'if that is systemd-networkd, set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf';
 
-/** Who is known to make endpoints, and to take others' for them. */
+/**
+ * Programs known to make MPTCP endpoints and to treat those of other programs as
+ * their own, and the setting against each.
+ */
 export const LEAVE_ENDPOINTS =
   'if that is NetworkManager, set connection.mptcp-flags=1; if mptcpd, "systemctl disable --now mptcp.service"';
 
-/** In words; null: nobody removes what is its. */
+/** @returns the reason of the conflict; null: no other program keeps removing objects of this uplink */
 export function contest({ candidate, routing, verdict }: Entry, { contested }: Memory): string | null {
   if (contested.size === 0) return null;
   if (verdict && verdict.state !== 'active' && verdict.state !== 'verified') return null;

@@ -1,4 +1,4 @@
-/** What is told of each uplink: state, reason, and all that is known of its path. */
+/** The report on each uplink: its state, the reason, and what is known of its path. */
 import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -10,7 +10,10 @@ import type { Fate } from './fate.ts';
 import { PAUSED, type Memory } from './memory.ts';
 import type { Selected, Uplink } from './uplink.ts';
 
-/** In their order. One address may stand on one interface with two prefix lengths: it is one uplink, the first. */
+/**
+ * One report for each entry, in the same order. An interface may have one address with two
+ * prefix lengths: the first is the uplink.
+ */
 export function describeAll(entries: readonly Entry[], fate: Fate, memory: Memory): Uplink[] {
   const firsts = new Map<string, Uplink>();
   return entries.map((entry) => {
@@ -21,7 +24,10 @@ export function describeAll(entries: readonly Entry[], fate: Fate, memory: Memor
   });
 }
 
-/** Nothing is in conflict with itself; with somebody else both are, for the same reason. */
+/**
+ * An address is not in conflict with itself, so its second prefix length is ignored. If the first is in conflict with
+ * another program or link, both report the same conflict.
+ */
 function asSecond(uplink: Uplink, first: Uplink): Uplink {
   const again = { ...uplink, key: `${uplink.key}/${uplink.prefixLength}` };
   if (uplink.state !== 'conflict' || uplink.reason === first.reason) return again;
@@ -64,7 +70,7 @@ function told(entry: Entry, memory: Memory): Verdict {
 const stays = (family: Family): string =>
   `its endpoint stays until another ${familyName(family)} uplink is active`;
 
-/** Interfaces that are ignored, and those of which no address can be used: each is listed once, without an address. */
+/** Interfaces that are ignored or have no usable address: each is listed once, without an address. */
 export function withoutAddress(
   entries: readonly Entry[],
   fate: Fate,
@@ -101,7 +107,7 @@ function noAddressReason([first, ...more]: readonly Entry[], families: readonly 
 
 const familyName = (family: Family): string => (family === 'ipv4' ? 'IPv4' : 'IPv6');
 
-/** Lingering endpoints whose address or link is gone. */
+/** Lingering endpoints whose link or address is gone or no longer selected by a rule. */
 export function orphans(
   entries: readonly Entry[],
   fate: Fate,
@@ -135,7 +141,7 @@ export function orphans(
     });
 }
 
-/** null: it does not linger beside a full tunnel. */
+/** @returns null: the endpoint does not linger beside a full tunnel */
 function besideText(endpoint: Endpoint, { beside }: Fate): string | null {
   const count = beside.get(endpoint);
   if (count === undefined) return null;
@@ -148,7 +154,7 @@ function besideText(endpoint: Endpoint, { beside }: Fate): string | null {
   return `its endpoint stays until ${users} ended, and no connection gets a new subflow meanwhile`;
 }
 
-/** null: it does not linger for open connections. */
+/** @returns null: the endpoint does not linger for open connections */
 function cutText(endpoint: Endpoint, { cut }: Fate): string | null {
   const count = cut.get(endpoint);
   if (count === undefined) return null;

@@ -1,4 +1,4 @@
-/** What must be changed so that the kernel has what it should: routes, policy rules, limits. */
+/** Actions that turn what the kernel has into what it should have: routes, policy rules, limits. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { MPTCP_PM_ADDR_FLAG_FULLMESH, MPTCP_PM_ADDR_FLAG_LAMINAR } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
@@ -17,7 +17,10 @@ import {
   type Routing,
 } from './routing.ts';
 
-/** What stays as it stands although nothing wants it: the way of a lingering endpoint. */
+/**
+ * Sources and tables of lingering endpoints: their policy rules and routes stay as they
+ * are, although no uplink wants them.
+ */
 export interface Kept {
   readonly sources: ReadonlySet<string>;
   readonly tables: ReadonlySet<number>;
@@ -26,10 +29,11 @@ export interface Kept {
 export interface RoutingChange {
   readonly removals: readonly Action[];
   readonly additions: readonly Action[];
-  /** What the additions take the place of. */
+  /** Deletions of the routes that the additions replace; they run after the additions. */
   readonly superseded: readonly Action[];
 }
 
+/** Compares the wanted routes and policy rules with those of multihomed in the snapshot. */
 export function routingDifference(wanted: readonly Routing[], kept: Kept, snapshot: Snapshot): RoutingChange {
   const routes = firstOfEach(wanted.flatMap((each) => each.routes));
   const policyRules = wanted.flatMap((each) => each.policyRules);
@@ -72,15 +76,17 @@ export function routingDifference(wanted: readonly Routing[], kept: Kept, snapsh
 }
 
 /**
- * IPv6 makes one route of those that differ in their gateway alone, whoever made each, and deletes them all unless it is
- * told which (ip -6 route append default … proto static; ip -6 route del default).
+ * The kernel merges IPv6 routes that differ only in their gateway into one route, whichever program made each, and a
+ * deletion without a gateway deletes all of them (ip -6 route append default … proto static; ip -6 route del
+ * default). So each hop is compared and deleted separately. undefined: the whole route.
  */
 const hopsOf = ({ family, hops, nexthop }: Route): readonly (Hop | undefined)[] =>
   nexthop === null && (family === 'ipv6' || hops.length === 1) ? hops : [undefined];
 
 /**
- * Whether its successor can come before it goes, so that the place is never empty. IPv6 has no room for two by one
- * gateway, and behind somebody else's hop ours would pass for his: the kernel tells of the first alone whose it is.
+ * Whether the new route can be added before the old one is deleted, so that the table always has one. IPv6 cannot
+ * hold two routes through one gateway. The kernel reports the protocol of an IPv6 route's first hop only, so a new
+ * hop behind another program's hop would be taken for that program's.
  */
 const mayStandBeside = ({ family, hops }: Route, { ifindex, gateway }: Hop, other: NewRoute): boolean =>
   family === 'ipv4' ||
@@ -94,7 +100,7 @@ function removal(route: Route, hop: Hop | undefined, snapshot: Snapshot): Action
 const deviceName = (ifindex: number, snapshot: Snapshot): string =>
   snapshot.links.get(ifindex)?.name ?? `if${ifindex}`;
 
-/** What is missing of it; nothing: it stands. */
+/** Actions that add what is missing of a routing; empty: all of it is in place. */
 export function additions(routing: Routing, snapshot: Snapshot): Action[] {
   const missing = routing.routes.filter((route) => !stands(route, snapshot));
   return [
@@ -118,17 +124,17 @@ const stands = (route: NewRoute, snapshot: Snapshot): boolean =>
     hopsOf(own).some((hop) => hop && sameRoute({ ...own, hops: [hop] }, route)),
   );
 
-/** A table has one default and one connected route for a subnet: the better-ranked uplink's. */
+/** A table has one default route and one connected route per subnet: those of the better-ranked uplink. */
 function firstOfEach(routes: readonly NewRoute[]): NewRoute[] {
   const seen = new Set<string>();
   return routes.filter((route) => (seen.has(placeOf(route)) ? false : seen.add(placeOf(route))));
 }
 
-/** Where the kernel has room for one route of ours. */
+/** A place for a route: multihomed has at most one route in each. */
 const placeOf = ({ family, table, destination, prefixLength }: NewRoute | Route): string =>
   `${family} ${table} ${destination}/${prefixLength}`;
 
-/** As a request has it. */
+/** A policy rule of a dump in the shape of a request. */
 export const asNewRule = (rule: PolicyRule): NewPolicyRule => ({
   family: rule.family,
   source: rule.source,
@@ -143,7 +149,9 @@ export const asNewRule = (rule: PolicyRule): NewPolicyRule => ({
   ...(rule.exact ? { exact: rule.exact } : {}),
 });
 
-/** By this hop; without one the kernel compares none. */
+/**
+ * A route of a dump in the shape of a request to delete it. Without a hop in the request the kernel compares no hop.
+ */
 const asNewRoute = (route: Route, hop: Hop | undefined): NewRoute => ({
   family: route.family,
   destination: route.destination,
@@ -157,21 +165,24 @@ const asNewRoute = (route: Route, hop: Hop | undefined): NewRoute => ({
 const LIMITS = ['subflows', 'addAddrAccepted'] as const;
 
 /**
- * Flags that ask for subflows to addresses that a peer announces. Without one, `auto` does not raise add_addr_accepted: it
- * lets a peer choose where this host sends SYNs, 127.0.0.1:22 and inner networks included.
+ * Flags that make the kernel connect to addresses that a peer announces. Without such a flag `auto` does not
+ * raise add_addr_accepted, because that limit lets a peer choose where this host sends SYNs, including
+ * 127.0.0.1:22 and internal networks.
  */
 const CONNECTS_TO_ANNOUNCED = MPTCP_PM_ADDR_FLAG_FULLMESH | MPTCP_PM_ADDR_FLAG_LAMINAR;
 
 /**
- * Raises while an owned endpoint stands or is about to, puts back afterwards; an administrator's change stays. The kernel
- * refuses both numbers where one is more than it takes.
+ * Changes of the MPTCP limits. They are raised while an owned endpoint exists or is about to be added,
+ * and put back afterwards; a limit that an administrator changed since stays. The kernel refuses both
+ * numbers if one is above its maximum.
+ * `endpoints`: the owned endpoints that exist or are about to be added.
  */
 export function limitsDifference(
   setting: LimitsSetting,
   endpoints: readonly Endpoint[],
   snapshot: Snapshot,
   memory: Memory,
-  /** No connection is to get a new subflow: a full tunnel is up, and an endpoint beside it is still used. */
+  /** No connection may get a new subflow: a full tunnel is up, and an endpoint beside it is still in use. */
   closed = false,
 ): { close: Action | null; raise: Action | null; putBack: Action | null } {
   const raise: { -readonly [K in keyof Limits]?: number } = {};

@@ -1,4 +1,4 @@
-/** Which endpoint stands for an uplink, which is to, and what becomes of those that none needs any more. */
+/** The endpoints that multihomed owns, and the endpoint that an uplink is to have. */
 import { addressFamily, mappedOf, type Family } from '../netlink/ip.ts';
 import { MPTCP_PM_ADDR_FLAG_IMPLICIT, type Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -9,13 +9,14 @@ import type { Candidate } from './uplink.ts';
 
 const IDS = 255;
 
-/** Owned endpoints that the kernel has, as it has them; the port from memory, since dumps leave it out. */
+/** The owned endpoints that the kernel has. All fields are the kernel's but the port, which its dumps leave out. */
 export function standing(snapshot: Snapshot, memory: Memory): Endpoint[] {
   return snapshot.endpoints
     .filter((endpoint) => isOwned(memory, endpoint))
     .map((endpoint) => ({ ...endpoint, port: memory.owned.get(endpoint.id)!.port }));
 }
 
+/** The endpoint that an uplink has; null: none. */
 export function endpointOf(candidate: Candidate, owned: readonly Endpoint[]): Endpoint | null {
   const { address, selected } = candidate;
   return (
@@ -23,13 +24,15 @@ export function endpointOf(candidate: Candidate, owned: readonly Endpoint[]): En
   );
 }
 
+/** MPTCP_PM_ADDR_FLAG_* bits of the rule, without those that this kernel does not know. */
 export function wantedFlags(candidate: Candidate, memory: Memory): number {
   return flagBits(candidate.selected.rule.flags) & ~memory.unknownFlags;
 }
 
 /**
- * The endpoint to add. One that the kernel made by itself gives up its id, but not to one with a port, which the kernel
- * takes for another; otherwise the next id that is free.
+ * The endpoint to add. It takes the id of an implicit endpoint (which the kernel made by itself) on the same
+ * address, and the next free id otherwise; 0: no id is free. An endpoint with a port does not replace an implicit
+ * one: to the kernel they are two endpoints.
  */
 export function newEndpoint(
   candidate: Candidate,
@@ -56,7 +59,9 @@ export function newEndpoint(
   };
 }
 
-/** Behind the last one given: a peer may still hold a path under an id that was free a moment ago. */
+/**
+ * The next free id after the last one given. A peer may still hold a path under an id that became free a moment ago.
+ */
 function nextId(last: number, taken: ReadonlySet<number>): number {
   for (let step = 1; step <= IDS; step++) {
     const id = ((last + step - 1) % IDS) + 1;

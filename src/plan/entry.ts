@@ -1,4 +1,4 @@
-/** One address on its way through a pass: what is known of it, and the verdict as far as it has come. */
+/** One address in one pass: what is known of it, and the verdict so far. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
 import { actionKey, type Action } from './action.ts';
@@ -19,12 +19,16 @@ export interface Entry {
   readonly viable: Viable | null;
   readonly routing: Routing | null;
   readonly endpoint: Endpoint | null;
-  /** null: routes and policy rules are still to be made. */
+  /** null: no verdict yet, because routes and policy rules are still to be made. */
   verdict: Verdict | null;
-  /** Changes to its endpoint. */
+  /** Actions on its endpoint. */
   add: Action[];
 }
 
+/**
+ * One entry for each address of a selected interface, with the verdict on link, address,
+ * default route and foreign endpoint.
+ */
 export function assessAll(
   snapshot: Snapshot,
   memory: Memory,
@@ -55,7 +59,10 @@ export function assessAll(
 
 const conflict = (reason: string): Verdict => ({ state: 'conflict', reason });
 
-/** Order of slots, tables and addresses: rule, then route metric, then interface; as written where all agree. */
+/**
+ * Sorts the entries in place: by rule, then route metric, then interface index. Equal entries keep their order.
+ * Slots, tables and addresses are given in this order.
+ */
 export function rank(entries: Entry[]): Entry[] {
   const metric = (entry: Entry): number => entry.viable?.default?.route.metric ?? Infinity;
   return entries.sort((a, b) => {
@@ -65,7 +72,10 @@ export function rank(entries: Entry[]): Entry[] {
   });
 }
 
-/** With the table of each, and the routes and policy rules that it is to have; in the order of rank. */
+/**
+ * The entries with the table of each, and the routes and policy rules that it is to
+ * have. `entries`: in the order of rank.
+ */
 export function route(entries: readonly Entry[], snapshot: Snapshot): Entry[] {
   const tables = assignTables(
     entries.flatMap(({ viable }) => viable ?? []),
@@ -79,7 +89,7 @@ export function route(entries: readonly Entry[], snapshot: Snapshot): Entry[] {
   });
 }
 
-/** A table has one default route for a family: the better-ranked uplink's, whichever interface it is on. */
+/** A table has one default route per family: the better-ranked uplink's, whichever interface it is on. */
 export function claimTables(entries: readonly Entry[]): void {
   const holders = new Map<string, Entry>();
   for (const entry of entries) {
@@ -110,7 +120,10 @@ export function drop(entry: Entry, verdict: Verdict): void {
   entry.verdict = verdict;
 }
 
-/** Sets `active` and `verified`, or why not; leaves null where routes and policy rules are still to be made. */
+/**
+ * Sets the verdict of an entry that has none: `active`, `verified`, or why not. The verdict stays null while routes
+ * and policy rules are still to be made, unless `foresee` assumes that these will be verified.
+ */
 export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, foresee: boolean): void {
   const { viable, routing, endpoint, candidate } = entry;
   if (entry.verdict || !viable || !routing) return;
@@ -119,7 +132,7 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
   if (missing.length > 0) {
     const refused = missing.map((key) => memory.failures.get(key)).find((failure) => failure !== undefined);
     if (refused) return drop(entry, { state: 'failed', reason: refused.reason, routed: true });
-    // Something took our routes or policy rules away; the endpoint stays while they are put back.
+    // Something removed routes or policy rules; the endpoint stays while they are put back.
     if (endpoint) drop(entry, { state: 'active', reason: 'routes and policy rules are being put back' });
     else if (foresee)
       drop(entry, {
@@ -128,7 +141,7 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
       });
     return;
   }
-  // The kernel still answers by policy rules that are about to go.
+  // The kernel still uses policy rules that are about to be removed.
   if (isLeftBehind(candidate, routing, snapshot))
     return drop(entry, {
       state: endpoint ? 'active' : 'verified',
@@ -144,7 +157,7 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
       ? `default route${through}`
       : `check-route is off, and no default route leads through ${candidate.selected.link.name}`,
   });
-  // Its way is not certain: nothing is changed before it is there again.
+  // The default route is missing for a moment: change nothing before it is back.
   if (candidate.answer?.bridged) return;
   const flags = wantedFlags(candidate, memory);
   const port = candidate.selected.rule.port ?? 0;
@@ -155,7 +168,7 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
     if (different) entry.add.push({ kind: 'endpoint change', endpoint: wanted, device });
     return;
   }
-  // With a port it may have stood beside an implicit one, whose place it is to have now.
+  // With a port it may have existed beside an implicit endpoint, which it replaces now that it has none.
   const fresh = newEndpoint(candidate, snapshot, memory, new Set());
   const add = {
     kind: 'endpoint add' as const,
@@ -164,7 +177,7 @@ export function verifyEntry(entry: Entry, snapshot: Snapshot, memory: Memory, fo
     gateway: viable.default?.hop.gateway ?? null,
     implicit: fresh.implicit,
   };
-  // It had to go for the try; its connections are not to pay for another.
+  // The first try had to delete the old endpoint; another try would cut its connections again.
   const failed = memory.failures.get(actionKey(add));
   if (failed && !failed.retry)
     return drop(entry, {

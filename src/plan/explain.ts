@@ -1,4 +1,6 @@
-/** The way up, step by step, with the evidence: told from what the plan itself went by, so that it cannot differ. */
+/**
+ * Explains each uplink step by step. The evidence is the plan's own data, so that explanation and plan cannot differ.
+ */
 import { findLink, type Link } from '../netlink/route/link.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { matchRule } from '../rules/match.ts';
@@ -23,7 +25,7 @@ import type { Uplink } from './uplink.ts';
 
 export interface Step {
   readonly name: string;
-  /** `passed`, `stopped` here, or still `ahead`. */
+  /** `passed`, `stopped` at this step, or `ahead`: not reached yet. */
   readonly state: 'passed' | 'stopped' | 'ahead';
   readonly evidence: string;
 }
@@ -33,13 +35,13 @@ export interface ExplainedUplink {
   readonly state: string;
   readonly reason: string;
   readonly steps: readonly Step[];
-  /** The next thing to do; null: nothing. */
+  /** What to do next; null: nothing. */
   readonly advice: string | null;
 }
 
 export interface Explanation {
   readonly interface: string;
-  /** From top to bottom: rules that do not match, each with why, and the one that does. */
+  /** In the order of the file: the rules that do not match, each with the reason, then the rule that does. */
   readonly rules: readonly {
     readonly glob: string;
     readonly place: string;
@@ -50,6 +52,7 @@ export interface Explanation {
   readonly advice: string | null;
 }
 
+/** @returns null: there is no such interface */
 export function explain(
   name: string,
   planned: Plan,
@@ -194,7 +197,7 @@ function tunnelSteps({ candidate, verdict }: Entry): Step[] {
   return [{ name: 'tunnel', state, evidence: `${tunnelReason(tunnel)}${why}` }];
 }
 
-/** What comes behind the first stop was not reached. */
+/** Steps after the first stop were not reached. */
 function afterStop(steps: readonly Step[]): Step[] {
   const stop = steps.findIndex((step) => step.state === 'stopped');
   return steps.map((step, at) =>
@@ -227,7 +230,7 @@ function advise(
 ): string | null {
   const family = uplink.family === 'ipv6' ? ' -6' : '';
   const device = quoteWord(link.name);
-  // What ended its path is what can be mended.
+  // For a lingering endpoint, advise on what ended its path.
   const state = uplink.state === 'lingering' ? (entry?.verdict?.state ?? uplink.state) : uplink.state;
   switch (state) {
     case 'no carrier':
@@ -244,7 +247,7 @@ function advise(
       if (entry?.verdict?.tunnel)
         return `no connection is to leave beside the tunnel: the path is used again when it is down; "tunnel: bypass" in the rule uses it all the same`;
       if (entry?.candidate.hostRule) return adviseOnHostRule(entry, link, snapshot);
-      // Which of the two links is right nobody but the administrator can know.
+      // Only the administrator can know which of the two links should have the address.
       if (entry?.verdict?.holder !== undefined)
         return `"ip address show" lists both; this link is used once its network gives it another address`;
       return entry?.verdict?.routed
@@ -264,7 +267,7 @@ function advise(
   }
 }
 
-/** The administrator's word is the last one: what is said here never takes a way from an address. */
+/** The administrator's rule takes precedence: this advice never makes an address less reachable. */
 function adviseOnHostRule({ candidate }: Entry, link: Link, snapshot: Snapshot): string {
   const remedy = hostRuleRemedy(candidate, snapshot);
   return remedy

@@ -1,4 +1,4 @@
-/** What becomes of owned endpoints that no uplink holds any more. */
+/** Decides which owned endpoints without an uplink are deleted, and which linger. */
 import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -10,9 +10,12 @@ import { countCut } from './withdraw.ts';
 export interface Fate {
   readonly deletions: Endpoint[];
   readonly lingering: Endpoint[];
-  /** Of lingering ones that the user took away: how many connections their removal would cut. */
+  /** For each lingering endpoint that the user withdrew: how many connections its removal would cut. */
   readonly cut: ReadonlyMap<Endpoint, number>;
-  /** Of those beside a full tunnel: how many connections that began outside of it use them; null: not known. */
+  /**
+   * For each endpoint beside a full tunnel: how many connections that began outside
+   * the tunnel use it; null: not known.
+   */
   readonly beside: ReadonlyMap<Endpoint, number | null>;
 }
 
@@ -21,17 +24,18 @@ interface Question {
   readonly owned: readonly Endpoint[];
   /** Families that have an active uplink. */
   readonly active: ReadonlySet<Family>;
-  /** Endpoints that the user took away. */
+  /** Endpoints that the user withdrew. */
   readonly leaving: readonly Endpoint[];
   readonly tunnels: Tunnels;
   readonly snapshot: Pick<Snapshot, 'connections' | 'addresses'>;
 }
 
 /**
- * An endpoint that no uplink holds goes at once if its family has another active one, and stays otherwise: its removal
- * would close the last subflow, and the kernel gives a connection without one up after net.mptcp.close_timeout.
- * One that the user took away (`leaving`) is removed as soon as that cuts no connection; one beside a full tunnel as soon
- * as no connection that began outside of the tunnel uses it.
+ * An endpoint without an uplink is deleted at once if its family has another active uplink, and lingers
+ * otherwise: its deletion would close the last subflow, and the kernel drops a connection without
+ * subflows after net.mptcp.close_timeout. An endpoint that the user withdrew (`leaving`) is deleted as
+ * soon as that cuts no connection. An endpoint beside a full tunnel is deleted as soon as no connection
+ * that began outside the tunnel uses it.
  */
 export function decideFate(question: Question): Fate {
   const { entries, owned, active, leaving, tunnels, snapshot } = question;
@@ -79,7 +83,7 @@ export function decideFate(question: Question): Fate {
 const holderOf = (endpoint: Endpoint, entries: readonly Entry[]): Entry | undefined =>
   entries.find((entry) => entry.endpoint === endpoint);
 
-/** A full tunnel takes what its address would send, unless the rule of its uplink goes past it. */
+/** Whether a full tunnel takes the traffic of the endpoint's address; not if the uplink's rule bypasses the tunnel. */
 export function isInside(endpoint: Endpoint, entries: readonly Entry[], tunnels: Tunnels): boolean {
   const tunnel = tunnels[endpointFamily(endpoint)];
   if (!tunnel) return false;
@@ -88,7 +92,7 @@ export function isInside(endpoint: Endpoint, entries: readonly Entry[], tunnels:
   return tunnel.link !== null || !candidate?.hostRule;
 }
 
-/** Connections with a subflow from its address, but for those that began inside the tunnel; null: not known. */
+/** Connections with a subflow from its address, without those that began inside the tunnel; null: not known. */
 function countUsers(endpoint: Endpoint, { snapshot, tunnels }: Question): number | null {
   const { connections, addresses } = snapshot;
   if (!connections) return null;
@@ -101,7 +105,9 @@ function countUsers(endpoint: Endpoint, { snapshot, tunnels }: Question): number
   ).length;
 }
 
-/** Its address still works, and another of the same interface is on the way to take its place: new first, then old. */
+/**
+ * The address still works, and another one of the interface is about to replace it: the new endpoint is added first.
+ */
 function hasSuccessor(endpoint: Endpoint, holder: Entry | undefined, entries: readonly Entry[]): boolean {
   if (!holder?.candidate.selected.link.usable || holder.verdict?.state !== 'ignored') return false;
   return entries.some(

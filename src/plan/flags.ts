@@ -1,4 +1,4 @@
-/** The rules' flag words and the kernel's bits. */
+/** Flag words of the rules, and the kernel's MPTCP_PM_ADDR_FLAG_* bits (linux/mptcp.h). */
 import {
   MPTCP_PM_ADDR_FLAG_BACKUP,
   MPTCP_PM_ADDR_FLAG_FULLMESH,
@@ -17,14 +17,14 @@ const BITS: readonly (readonly [string, number])[] = [
   ['implicit', MPTCP_PM_ADDR_FLAG_IMPLICIT],
 ];
 
-/** The only bits that the kernel changes on an endpoint that stands. */
+/** The only bits that the kernel can change on an existing endpoint. */
 export const CHANGEABLE = MPTCP_PM_ADDR_FLAG_BACKUP | MPTCP_PM_ADDR_FLAG_FULLMESH;
 
 export function flagBits(names: readonly string[]): number {
   return BITS.reduce((bits, [name, bit]) => (names.includes(name) ? bits | bit : bits), 0);
 }
 
-/** In the order in which `ip mptcp` prints them; bits without a name as `0x40`. */
+/** Flag words in the order in which `ip mptcp` prints them; bits without a name in hexadecimal, such as `0x40`. */
 export function flagNames(bits: number): string[] {
   const known = BITS.filter(([, bit]) => bits & bit);
   const rest = known.reduce((left, [, bit]) => left & ~bit, bits);

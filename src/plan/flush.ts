@@ -1,10 +1,11 @@
-/** All that is owned and nothing else, in the order in which it is removed. */
+/** Removes everything that multihomed owns, and nothing else. */
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Action } from './action.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
 import { standing } from './endpoint.ts';
 import type { Memory } from './memory.ts';
 
+/** @returns the actions in the order of execution: endpoints, policy rules, routes, limits */
 export function flushActions(snapshot: Snapshot, memory: Memory): Action[] {
   const nothing = { sources: new Set<string>(), tables: new Set<number>() };
   const { removals } = routingDifference([], nothing, snapshot);

@@ -1,17 +1,18 @@
 /**
- * A default route that disappears while carrier and address remain, and comes back: DHCP clients and scripts delete it and
- * add it again. The copy in our own table carries the traffic meanwhile. Time comes in with the snapshot.
+ * Bridges short gaps in which a default route is missing while carrier and address remain: DHCP clients
+ * and scripts delete it and add it again. Meanwhile the copy in multihomed's own table carries the
+ * traffic. The snapshot provides the time.
  */
 import { isForSource, throughLink } from '../snapshot/host-route.ts';
 import { answerKey, type Answer, type Snapshot } from '../snapshot/snapshot.ts';
 import type { LastAnswer, Memory } from './memory.ts';
 
-/** For how long a default route may be missing, in milliseconds. */
+/** How long a default route may be missing, in milliseconds. */
 export const GAP_MS = 300;
 
 type Answers = Memory['answers'];
 
-/** @returns of each owned endpoint the last answer with a default route, unless it is missing for too long */
+/** @returns for each owned endpoint the last answer with a default route, unless that route is missing for too long */
 export function learnAnswers({ owned, answers }: Memory, snapshot: Snapshot): Answers {
   const learnt = new Map<string, LastAnswer>();
   for (const { ifindex, address } of owned.values()) {
@@ -23,7 +24,7 @@ export function learnAnswers({ owned, answers }: Memory, snapshot: Snapshot): An
   return same ? answers : learnt;
 }
 
-/** `now`: undefined where the address or the carrier is lost. */
+/** `now`: undefined if the address or the carrier is lost. */
 function lastAnswer(
   known: LastAnswer | undefined,
   now: Answer | undefined,
@@ -37,14 +38,17 @@ function lastAnswer(
       ? known
       : { answer: now, copied, missingSince: null };
   }
-  // The kernel removes all routes of a link that goes down, our copy too: then the path was lost.
+  // The kernel removes all routes of a link that goes down, the copy too: in that case the path is lost.
   if (!known || (known.copied && !isCopied(known.answer, snapshot))) return null;
   const missingSince = known.missingSince ?? snapshot.answeredAt;
   if (snapshot.answeredAt - missingSince >= GAP_MS) return null;
   return known.missingSince === null ? { ...known, missingSince } : known;
 }
 
-/** The default route of the host's own policy rule was there for one question, and not for the next. */
+/**
+ * The default route of the host's own policy rule was present in one look-up and missing
+ * in the next: it changed between them.
+ */
 function isTorn({ host, bound, unbound }: Answer, ifindex: number): boolean {
   const through = throughLink(host, ifindex);
   if (!through || !isForSource(through.rule)) return false;
@@ -53,7 +57,7 @@ function isTorn({ host, bound, unbound }: Answer, ifindex: number): boolean {
   );
 }
 
-/** Whether one of our tables has the default route too. */
+/** Whether a table of multihomed has the default route too. */
 function isCopied({ default: found }: Answer, { ownRoutes }: Snapshot): boolean {
   if (!found) return false;
   const { family } = found.route;
@@ -65,7 +69,7 @@ function isCopied({ default: found }: Answer, { ownRoutes }: Snapshot): boolean 
   );
 }
 
-/** The same snapshot, in which a default route that is missing for a moment is still there. */
+/** A copy of the snapshot in which a default route that is missing for a moment is still present. */
 export function bridgeGaps(snapshot: Snapshot, { answers }: Memory): Snapshot {
   const missing = [...answers].filter(([, { missingSince }]) => missingSince !== null);
   if (missing.length === 0) return snapshot;
@@ -77,7 +81,7 @@ export function bridgeGaps(snapshot: Snapshot, { answers }: Memory): Snapshot {
   return { ...snapshot, answers: bridged };
 }
 
-/** Without a copy of ours nothing else in the answer is as it was either. */
+/** Without a copy of the route in multihomed's table every look-up has changed, so the whole last answer is used. */
 function bridge(now: Answer, { answer, copied }: LastAnswer): Answer {
   const found = answer.default!;
   const route = { ...found.route, expires: null };
@@ -90,7 +94,7 @@ function bridge(now: Answer, { answer, copied }: LastAnswer): Answer {
   };
 }
 
-/** When the first gap is over, by the snapshot's clock in milliseconds; null: there is none. */
+/** When the first gap is over, by the snapshot's clock in milliseconds; null: there is no gap. */
 export function gapEnd({ answers }: Memory): number | null {
   const ends = [...answers.values()].flatMap(({ missingSince }) =>
     missingSince === null ? [] : [missingSince + GAP_MS],

@@ -1,6 +1,7 @@
 /**
- * Split tunnels: a connection that began inside one gets no subflow beside it. A subflow is bound to its link, and such
- * a look-up skips main's route through the tunnel; what would be left to the link's own default is refused to TCP.
+ * Split tunnels: a connection that began inside one must get no subflow beside it. The kernel binds a subflow to its
+ * link, and a bound look-up skips main's route through the tunnel. So TCP to the tunnel's networks is refused where
+ * the link's own default route would take it.
  */
 import { addressRange, hostBits, type Family } from '../netlink/ip.ts';
 import {
@@ -20,13 +21,18 @@ interface Guarded {
   readonly ifindex: number;
 }
 
-/** Rules of IPv6 are one for each network, and each is looked at for each packet from the address. */
+/**
+ * Limit of rules for IPv6, which needs one for each network: the kernel checks each
+ * rule for each packet from the address.
+ */
 const MOST_IPV6 = 256;
 
 /**
- * For IPv4 a `broadcast` route of the link's own, to which connect(2) answers ENETUNREACH: after an error route or rule
- * the kernel takes a destination for on-link, and asks for it by ARP. For IPv6 a rule: a bound look-up skips error routes,
- * which are routes by the loopback. `priority`: behind what finds more specific routes of the link, before its default.
+ * Routes and policy rules that refuse TCP from an address to the networks of split tunnels.
+ * IPv4: a `broadcast` route on the link, to which connect(2) answers ENETUNREACH. An error route or rule would not
+ * do: after one the kernel takes the destination for on-link and sends ARP requests for it.
+ * IPv6: a rule, because a bound look-up skips error routes, which are routes through the loopback.
+ * `priority`: after the rules that find more specific routes of the link, before the rule for its default route.
  */
 export function guardOf(
   { family, address, ifindex }: Guarded,
@@ -61,7 +67,10 @@ type Network = { readonly destination: string; readonly prefixLength: number };
 
 const known = new WeakMap<readonly Route[], Readonly<Record<Family, readonly Network[]>>>();
 
-/** What the host leads through tunnels, in main and in tables that its rules for all packets look up; each once. */
+/**
+ * Networks that the host routes through tunnels, in main and in tables that its rules
+ * for all packets look up; each once.
+ */
 function networksOf(family: Family, snapshot: Snapshot): readonly Network[] {
   const before = known.get(snapshot.tunnelRoutes);
   if (before) return before[family];

@@ -1,4 +1,4 @@
-/** Which link an address belongs to where several links of the host have it: a newcomer takes no traffic from the first. */
+/** Decides which link an address belongs to if several links have it: a later link takes no traffic from the first. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { addressRange } from '../netlink/ip.ts';
 import { IFA_F_DADFAILED, IFA_F_TENTATIVE, type Address } from '../netlink/route/address.ts';
@@ -11,9 +11,9 @@ import { sameAddress } from './twins.ts';
 /** One link that has the address. */
 interface Claim {
   readonly address: Address;
-  /** Its uplink; null: no rule selects the link, or not this family. */
+  /** The uplink of the address on this link; null: no rule selects the link, or not this family. */
   readonly entry: Entry | null;
-  /** An endpoint or a policy rule of ours leads the address's packets out by this link. */
+  /** An owned endpoint or a policy rule of multihomed sends the address's packets out by this link. */
   readonly leads: boolean;
 }
 
@@ -36,7 +36,7 @@ export class AddressHolders {
     return this.#holder(address)?.address.ifindex ?? null;
   }
 
-  /** The holder is itself an uplink with a path. */
+  /** Whether the link that the address belongs to is an uplink with a path. */
   isUplink(address: string): boolean {
     return isViable(this.#holder(address));
   }
@@ -46,20 +46,20 @@ export class AddressHolders {
     if (known !== undefined) return known;
     const claims = sameAddress(address, this.#snapshot.addresses).flatMap((each) => this.#claim(each) ?? []);
     const [uplink] = claims.filter(isViable).sort(compareUplinks);
-    // Whatever else has it: an uplink takes it from none of them.
+    // An uplink takes the address from no link that had it before, even if that link is no uplink.
     const others = claims.filter((each) => !isViable(each) && (!uplink || !comesBefore(uplink, each)));
     const holder = others.sort(compareOthers)[0] ?? uplink ?? null;
     this.#known.set(address, holder);
     return holder;
   }
 
-  /** null: packets from the address cannot use this link. */
+  /** @returns null: packets from the address cannot use this link */
   #claim(address: Address): Claim | null {
     const { links } = this.#snapshot;
     const link = links.get(address.ifindex);
     if (!link || address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) return null;
     const entry = this.#entries.get(keyOf(address)) ?? null;
-    // An uplink without carrier has lost its path. Of a link that is none of ours that is not for us to say.
+    // An uplink without carrier has lost its path. A link that no rule selects only has to be up.
     if (entry ? !link.usable : !(link.flags & IFF_UP)) return null;
     return { address, entry, leads: this.#leads(address) };
   }
@@ -77,13 +77,14 @@ export class AddressHolders {
   }
 }
 
-/** An uplink whose address another link holds, or the same link with another prefix length, is in conflict. */
+/** Marks an uplink as in conflict if another link holds its address, or its own link with another prefix length. */
 export function claimAddresses(entries: readonly Entry[], holders: AddressHolders, snapshot: Snapshot): void {
   const seen = new Set<string>();
   for (const entry of entries) {
     if (!entry.viable) continue;
     const { address, ifindex } = entry.candidate.address;
-    // It belongs to each link anew, and no policy rule is made for it; but the kernel holds one endpoint for it.
+    // A link-local address belongs to each link separately and needs no policy rule; but
+    // the kernel keeps one endpoint for it.
     const isLocal = addressRange(address) === 'linkLocal';
     const holder = isLocal ? ifindex : (holders.of(address) ?? ifindex);
     const key = isLocal ? address : keyOf(entry.candidate.address);
@@ -104,7 +105,10 @@ const keyOf = ({ ifindex, address }: Address): string => `${ifindex}/${address}`
 
 const isViable = (claim: Claim | null): boolean => (claim?.entry?.viable ?? null) !== null;
 
-/** The one that leads its packets already; at first the one that the host's own routes prefer; then the older one. */
+/**
+ * First the link that already carries the address's packets, then the lower metric of the
+ * default route, then the older address.
+ */
 function compareUplinks(a: Claim, b: Claim): number {
   const metric = ({ entry }: Claim): number => entry?.viable?.default?.route.metric ?? Infinity;
   if (a.leads !== b.leads) return a.leads ? -1 : 1;
@@ -119,11 +123,11 @@ function compareOthers(a: Claim, b: Claim): number {
 const compareAge = (a: Claim, b: Claim): number =>
   a.address.created - b.address.created || a.address.ifindex - b.address.ifindex;
 
-/** Whether an uplink had the address before a link that is no uplink, or has no path. */
+/** Whether an uplink had the address before another link that is no uplink or has no path. */
 function comesBefore(uplink: Claim, other: Claim): boolean {
   if (other.entry && uplink.leads !== other.leads) return uplink.leads;
   if (uplink.address.created >= other.address.created) return false;
-  // It was there first, and yet the host may send the address's packets out by the other.
+  // Although the uplink had it first, the host may send the address's packets out by the other link.
   const way = uplink.entry?.candidate.answer?.unbound;
   return uplink.leads || way?.kind !== 'leaves' || !way.ifindex.includes(other.address.ifindex);
 }

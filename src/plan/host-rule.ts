@@ -1,4 +1,4 @@
-/** The administrator's policy rule for an address: it is used as it is, or it is in the way. */
+/** The administrator's policy rule for an address: it is used as it is, or it prevents the uplink. */
 import { hostBits, networkOf, type Family } from '../netlink/ip.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
@@ -10,21 +10,21 @@ import type { Candidate } from './uplink.ts';
 
 export interface HostRule {
   readonly rule: PolicyRule;
-  /** Its table's default leads through the uplink's interface. */
+  /** The default route of its table leads through the uplink's interface. */
   readonly leadsHere: boolean;
-  /** The table of that default. */
+  /** The table of that default route. */
   readonly table: number;
   readonly found: PolicyRoute;
 }
 
-/** null: the host's rules say nothing special about this address. */
+/** @returns null: the host has no policy rule for this address */
 export function hostRuleFor(found: PolicyRoute, ifindex: number): HostRule | null {
   if (found.kind === 'none' || !isForSource(found.rule)) return null;
   const { rule } = found;
   return { rule, leadsHere: throughLink(found, ifindex) !== null, table: rule.table, found };
 }
 
-/** Why the address is no uplink. */
+/** The reason why the address is no uplink. */
 export function hostRuleReason({ rule, found }: HostRule, family: Family, snapshot: Snapshot): string {
   const name = `policy rule ${rule.priority} (${policyRuleWords(rule)})`;
   if (found.kind === 'refused') return `${name} lets no packet from this address out (${found.code})`;
@@ -34,9 +34,10 @@ export function hostRuleReason({ rule, found }: HostRule, family: Family, snapsh
 }
 
 /**
- * The command that leaves the address to its own link, as arguments. null: none is known that makes no address less
- * reachable: the rule is for other addresses too (which may be those of hosts that this one routes for), its table leads
- * to a network that main may not know, or nothing else leads out by this link.
+ * The command that deletes the administrator's rule, so that the address uses its own link, as an argument
+ * list. null: no command is known that makes no address less reachable: the rule is also for other addresses
+ * (possibly of hosts that this one routes for), its table leads to a network that main may not know, or no
+ * other route leads out by this link.
  */
 export function hostRuleRemedy(candidate: Candidate, snapshot: Snapshot): readonly string[] | null {
   const { hostRule, family, address, answer, selected } = candidate;
@@ -51,12 +52,15 @@ export function hostRuleRemedy(candidate: Candidate, snapshot: Snapshot): readon
   return words && ['ip', ...(family === 'ipv6' ? ['-6'] : []), 'rule', 'delete', ...words];
 }
 
-/** But for subnets of the host's own links. Main's longer routes are kept whatever leads there. */
+/**
+ * Whether the table has nothing but default routes and subnets of the host's own links. main passes: its more
+ * specific routes stay in use without the rule.
+ */
 function leadsToDefaultOnly({ family, table }: PolicyRule, { tables, addresses }: Snapshot): boolean {
   if (table === RT_TABLE_MAIN) return true;
   return (tables[family].get(table) ?? []).every(
     ({ prefixLength, destination }) =>
-      // Halves of a default as well.
+      // A split default has prefixes of length 1.
       prefixLength <= 1 ||
       addresses.some(
         (each) => each.prefixLength === prefixLength && networkOf(each.address, prefixLength) === destination,

@@ -1,4 +1,6 @@
-/** What the endpoints that stand tell of the kernel, and of what is still ours. */
+/**
+ * Updates the memory from a snapshot: what the existing endpoints show of the kernel, and what multihomed still owns.
+ */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -8,9 +10,9 @@ import { learnAnswers } from './gap.ts';
 import type { Memory, Raised } from './memory.ts';
 
 /**
- * An endpoint that somebody deleted is not ours when it comes back. And the kernel drops flags that it does not know
- * without a word (laminar before 6.18: add it, and the dump lacks it); nobody can take such a flag from an endpoint that
- * stands, so one that is missing was never known.
+ * An endpoint that another program deleted is not owned when it comes back. The kernel silently drops flags that it
+ * does not know (laminar before 6.18: it is missing from the dump of an endpoint added with it). Such a flag cannot
+ * be removed from an existing endpoint, so a missing one was never known.
  */
 export function learn(memory: Memory, snapshot: Snapshot): Memory {
   const owned = new Map<number, Endpoint>();
@@ -23,7 +25,7 @@ export function learn(memory: Memory, snapshot: Snapshot): Memory {
     owned.set(added.id, dropped ? { ...added, flags: added.flags & ~dropped } : added);
   }
   const raised = learnLimits(memory.raised, snapshot.limits, owned.size === 0);
-  // A count that others changed while it was made may have been too low.
+  // The slots may have been counted too low, if another program changed endpoints at the time.
   const slots = Math.max(memory.slots, snapshot.endpoints.length);
   const answers = learnAnswers({ ...memory, owned }, snapshot);
   const same =
@@ -35,7 +37,7 @@ export function learn(memory: Memory, snapshot: Snapshot): Memory {
   return same ? memory : { ...memory, owned, unknownFlags, raised, slots, answers };
 }
 
-/** Whoever changes a limit that we raised has it, until our last endpoint is gone. */
+/** A raised limit that another program changes is left to that program until the last owned endpoint is gone. */
 function learnLimits(raised: Memory['raised'], limits: Limits, idle: boolean): Memory['raised'] {
   const now: { -readonly [limit in keyof Limits]?: Raised } = {};
   const names = Object.keys(raised) as (keyof Limits)[];
@@ -46,14 +48,17 @@ function learnLimits(raised: Memory['raised'], limits: Limits, idle: boolean): M
   return names.every((name) => now[name] === raised[name]) ? raised : now;
 }
 
-/** `idle`: none of our endpoints stands. @returns null where nothing of ours is left of it */
+/**
+ * `idle`: no owned endpoint exists.
+ * @returns null: nothing of the change is left to put back
+ */
 function learnLimit(raised: Raised, now: number, idle: boolean): Raised | null {
   const { from, before, to, granted, returning, theirs } = raised;
   if (theirs) return idle ? null : raised;
-  // It was put back, also where the answer was lost. From here on it is the administrator's.
+  // The limit was put back, perhaps without an answer. From here on it is the administrator's.
   if ((idle || returning) && now === from) return null;
   if (now === to) return granted ? raised : { from, before, to, granted: true };
-  // We died before the kernel was asked, or its answer was lost.
+  // The daemon ended before it sent the request, or the kernel's answer was lost.
   if (!granted && (now === from || now === before)) return raised;
   return { ...raised, theirs: true };
 }

@@ -1,7 +1,7 @@
 /**
- * The way of endpoints that linger. While it is lost it stays as it stands, so that a path that comes back is as it was.
- * An address that works and only is no uplink any more goes on by the default route of its own link, as that changes: to
- * be held to a gateway that is gone would cut off all that the host sends from it.
+ * Routes and policy rules of lingering endpoints. While the path is lost they stay as they are, so that they fit when
+ * the path comes back. If the address works and only is no uplink any more, they follow the default route of its
+ * link: routes through a gateway that is gone would cut off all traffic from the address.
  */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { isReservedTable } from '../netlink/route/route.ts';
@@ -12,11 +12,12 @@ import type { AddressHolders } from './holder.ts';
 import { PRIORITY, routingOf, type Routing, type Source } from './routing.ts';
 
 export interface Ways {
-  /** To be as the host's own route is now. */
+  /** Routings that follow the host's own default route. */
   readonly followed: readonly Routing[];
   readonly kept: Kept;
 }
 
+/** @returns the routings to make, and what is to be kept unchanged */
 export function waysOf(
   lingering: readonly Endpoint[],
   entries: readonly Entry[],
@@ -26,10 +27,10 @@ export function waysOf(
   const followed: Routing[] = [];
   const sources = new Set<string>();
   for (const endpoint of lingering) {
-    // Another link has the address now, and with it what the host sends from it.
+    // Another link has the address now, and carries what the host sends from it.
     if ((holders.of(endpoint.address) ?? endpoint.ifindex) !== endpoint.ifindex) continue;
     const holder = entries.find((entry) => entry.endpoint === endpoint);
-    // The administrator's policy rule decides; nothing of ours may be before it.
+    // The administrator's policy rule decides; no rule of multihomed may come before it.
     if (holder?.candidate.hostRule) continue;
     const source = !holder || holder.verdict?.state === 'ignored' ? leftOut(endpoint, snapshot) : null;
     const found = source?.answer?.default;
@@ -43,8 +44,8 @@ export function waysOf(
 }
 
 /**
- * The address of an endpoint while our policy rule leads from it, whatever the rules of the user say now.
- * null: its link or it itself is lost, or it never had a table of its own.
+ * The address of an endpoint while a policy rule of multihomed leads from it, whatever the user's rules say now.
+ * @returns null: its link or the address is lost, or it never had a table of its own
  */
 export function leftOut(endpoint: Endpoint, base: Base & Partial<Snapshot>): Source | null {
   const { address, ifindex } = endpoint;

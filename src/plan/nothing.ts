@@ -1,4 +1,4 @@
-/** Whether nothing is managed, and a rule for an interface of this host. */
+/** Detects that no interface is managed, and suggests a rule for an interface of this host. */
 import { nothingText } from '../rules/nothing.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Base } from '../snapshot/snapshot.ts';
@@ -6,7 +6,7 @@ import type { Plan } from './plan.ts';
 
 const RT_SCOPE_UNIVERSE = 0;
 
-/** @returns null: a rule selects an interface */
+/** @returns the text; null: a rule selects an interface */
 export function nothingManaged(
   { selected }: Pick<Plan, 'selected'>,
   { links, addresses }: Base,

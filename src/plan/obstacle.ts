@@ -1,8 +1,11 @@
-/** What makes every endpoint void: an uplink is then not active, whatever is in place. */
+/** Settings that make every endpoint ineffective: with one of them no uplink is active, whatever is in place. */
 import type { Plan } from './plan.ts';
 import type { Uplink } from './uplink.ts';
 
-/** `userspace`: of `name`, the sysctl that this kernel has for the path manager, and the value that makes it the kernel's. */
+/**
+ * `userspace`: `name` is this kernel's sysctl for the path manager, `kernel` the
+ * value that selects the in-kernel one.
+ */
 export type Obstacle =
   | { readonly kind: 'disabled' }
   | {
@@ -12,7 +15,7 @@ export type Obstacle =
       readonly kernel: string;
     };
 
-/** As words for sysctl(8). */
+/** The setting that removes the obstacle, as an argument of sysctl(8). */
 export const obstacleSetting = (obstacle: Obstacle): string =>
   obstacle.kind === 'disabled' ? 'net.mptcp.enabled=1' : `net.mptcp.${obstacle.name}=${obstacle.kernel}`;
 
@@ -21,7 +24,7 @@ export const obstacleText = (obstacle: Obstacle): string =>
     ? 'Multipath TCP is switched off (net.mptcp.enabled=0)'
     : `the userspace path manager is in use (net.mptcp.${obstacle.name}=${obstacle.now}): endpoints have no effect`;
 
-/** The same plan, in which no uplink is active under an obstacle. */
+/** A copy of the plan in which no uplink is active if there is an obstacle. */
 export function planUnder(planned: Plan, obstacle: Obstacle | null): Plan {
   if (!obstacle) return planned;
   const uplinks = planned.uplinks.map((uplink): Uplink => {

@@ -1,4 +1,7 @@
-/** Policy rules of the host behind ours that take some of an address's packets: ours must let these packets pass. */
+/**
+ * Policy rules of the host that come after multihomed's and select some of an address's packets: these
+ * packets must pass multihomed's rules.
+ */
 import { inNetwork } from '../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../netlink/route/policy-rule.ts';
 import { isReservedTable, RT_TABLE_LOCAL } from '../netlink/route/route.ts';
@@ -6,23 +9,27 @@ import { foreignRules } from '../snapshot/host-route.ts';
 import type { Candidate } from './uplink.ts';
 
 export interface PassedRules {
-  /** The host's own addresses are looked up behind ours. */
+  /** The host looks up its local addresses after multihomed's rules. */
   readonly local: boolean;
-  /** What these rules select by, each once, and the priority of the host's rule at which such a packet goes on. */
+  /** The selectors of these rules, each once, and the priority of the host's rule at which such a packet continues. */
   readonly passed: readonly { readonly selectors: Buffer; readonly target: number }[];
-  /** Tables of rules for all of its packets: what is more specific than a default in them comes before its own. */
+  /**
+   * Tables of rules for all packets of the address: their routes more specific than
+   * a default come before its own table.
+   */
   readonly tables: readonly number[];
 }
 
 /**
- * `from all lookup local` is at 32765 where VRFs are set up as the kernel's documentation has it
- * (Documentation/networking/vrf.rst); a rule without a number that was there before us (`ip rule add to 10.8.0.0/16
- * lookup 8`, `ip rule add fwmark 1 lookup 1`) is near it.
+ * Finds the rules of the host that need this. They are usually near priority 32765: `from all lookup
+ * local` where VRFs are set up as in the kernel's documentation (Documentation/networking/vrf.rst), and
+ * rules that were added without a number before multihomed started (`ip rule add to 10.8.0.0/16 lookup
+ * 8`, `ip rule add fwmark 1 lookup 1`).
  */
 export function passedRules(
   { family, address, answer }: Pick<Candidate, 'family' | 'address' | 'answer'>,
   policyRules: readonly PolicyRule[],
-  /** Priorities of ours. */
+  /** First and last priority of multihomed's rules. */
   { first, last }: { readonly first: number; readonly last: number },
 ): PassedRules {
   const rules = foreignRules(policyRules, family);
@@ -40,7 +47,8 @@ export function passedRules(
     if (!selectors.has(key)) selectors.set(key, rule);
   }
   const targets = [...some, ...(isBehind ? [local] : [])].map(({ priority }) => priority);
-  // Among ours a packet would be taken by ours next: only what has a rule there goes on there.
+  // A packet that continues between multihomed's rules is taken by the next of them, so only a packet
+  // whose rule is there may continue there.
   const beyond = targets.filter((priority) => priority > last);
   const targetOf = ({ priority }: PolicyRule): number => Math.min(...(priority > last ? beyond : targets));
   const tables = behind.filter((rule) => !isForSome(rule) && isPlainLookup(rule)).map(({ table }) => table);
@@ -58,7 +66,7 @@ const isLocal = ({ table, source, selectors, iif, oif, invert, l3mdev }: PolicyR
   !l3mdev &&
   [source, iif, oif].every((each) => each === null);
 
-/** For packets that the host sends from this address, as far as its interfaces and source say. */
+/** Whether a rule applies to packets that the host sends from this address, as far as its interfaces and source say. */
 const isForAddress = (rule: PolicyRule, address: string): boolean =>
   !rule.invert &&
   !rule.l3mdev &&
@@ -66,7 +74,7 @@ const isForAddress = (rule: PolicyRule, address: string): boolean =>
   (rule.iif === null || rule.iif === 'lo') &&
   (rule.source === null || inNetwork(address, rule.source, rule.sourceLength));
 
-/** By what it selects it is for some of them only. */
+/** Whether its other selectors restrict it to some of these packets. */
 const isForSome = ({ destination, fwmark, fwmask, uids, header }: PolicyRule): boolean =>
   destination !== null || (fwmark & fwmask) !== 0 || uids !== null || header;
 

@@ -1,6 +1,7 @@
 /**
- * From what the kernel has and what the user wants to what must be done: pure, so that tests, `--dry-run`, `plan` and
- * `explain` see what the daemon sees. One pass makes one step of an uplink's way; its changes wake the next one.
+ * Computes from what the kernel has and what the user wants what must be done. It is pure, so that tests,
+ * `--dry-run`, `plan` and `explain` see what the daemon sees. One pass takes an uplink one step further, and the
+ * changes it makes wake the next pass.
  */
 import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
@@ -26,15 +27,20 @@ import { withdrawn } from './withdraw.ts';
 export interface Plan {
   readonly uplinks: readonly Uplink[];
   readonly selected: readonly Selected[];
-  /** In the order of rank; what `explain` walks through. */
+  /** In the order of rank; `explain` reads them. */
   readonly entries: readonly Entry[];
-  /** In the order in which they are to be done. */
+  /** In the order of execution. */
   readonly actions: readonly Action[];
-  /** When a default route ends, or is missing for too long, by the snapshot's clock in milliseconds; null: none does. */
+  /**
+   * When a default route expires or is missing for too long, by the snapshot's clock in milliseconds; null: neither.
+   */
   readonly expires: number | null;
 }
 
-/** `foresee`: take for granted that routes and policy rules, once made, are verified; for those who only look. */
+/**
+ * One pass. `foresee`: assume that routes and policy rules, once made, are
+ * verified; for commands that change nothing.
+ */
 export function plan(given: Snapshot, configuration: Configuration, memory: Memory, foresee = false): Plan {
   const snapshot = bridgeGaps(given, memory);
   const selected = select(snapshot, configuration.rules);
@@ -61,7 +67,7 @@ export function plan(given: Snapshot, configuration: Configuration, memory: Memo
   const remaining = owned.filter((each) => !fate.deletions.includes(each));
   const limits = limitsDifference(
     configuration.limits,
-    // One that was refused may be refused again: limits would go up and down with each try.
+    // A refused endpoint does not count: with each further try the limits would go up and down.
     [
       ...remaining,
       ...endpointAdds.filter((add) => !wasRefused(add, memory)).map(({ endpoint }) => endpoint),
@@ -94,7 +100,7 @@ export function plan(given: Snapshot, configuration: Configuration, memory: Memo
   };
 }
 
-/** An uplink that was refused for good keeps no routes; one that waits for a slot or a try does. */
+/** An uplink that was refused for good keeps no routes; one that waits for a slot or another try does. */
 function isWanted(entry: Entry): boolean {
   const state = entry.verdict?.state;
   if (state === undefined || state === 'active' || state === 'verified' || state === 'no free slot')
@@ -102,13 +108,13 @@ function isWanted(entry: Entry): boolean {
   return entry.viable !== null && entry.verdict?.routed === true;
 }
 
-/** With its new flags: fullmesh makes its subflows at once, and needs its limit before. */
+/** The endpoint with its new flags: fullmesh makes subflows at once, and needs the limit to be raised before. */
 const changedEndpoint = (action: Action): readonly Endpoint[] =>
   action.kind === 'endpoint change' ? [action.endpoint] : [];
 
 const wasRefused = (action: Action, memory: Memory): boolean => memory.failures.has(actionKey(action));
 
-/** Not refused, or to be tried again. */
+/** Whether an action was not refused, or is to be tried again. */
 export function isDue(action: Action, memory: Memory): boolean {
   return memory.failures.get(actionKey(action))?.retry ?? true;
 }
@@ -119,7 +125,10 @@ const deletion = (endpoint: Endpoint, snapshot: Snapshot): Action => ({
   device: snapshot.links.get(endpoint.ifindex)?.name ?? `if${endpoint.ifindex}`,
 });
 
-/** A moment later than said: the kernel counts in jiffies, and before its own end the route still answers. */
+/**
+ * Milliseconds added to a route's expiry: the kernel counts in jiffies, and until the
+ * route has expired it still answers.
+ */
 const MOMENT = 20;
 
 function soonest(entries: readonly Entry[], answeredAt: number, gap: number | null): number | null {

@@ -1,4 +1,4 @@
-/** Routes and policy rules that an uplink is to have, and whether they stand. */
+/** The routes and policy rules that an uplink is to have, and how they compare with existing ones. */
 import { eachAttribute } from '../netlink/attribute.ts';
 import { hostBits, networkOf } from '../netlink/ip.ts';
 import {
@@ -22,20 +22,26 @@ import type { Tunnel } from './tunnel.ts';
 import { hasTwin } from './twins.ts';
 import type { Candidate } from './uplink.ts';
 
-/** The first of ours. */
+/** The first priority of multihomed's rules. */
 export const PRIORITY_FIRST = 8680;
-/** Where another link has the same subnet: main's routes that are more specific than that, such as containers'. */
+/**
+ * If another link has the same subnet: main's routes that are more specific than the
+ * subnet, such as those of containers.
+ */
 const PRIORITY_TWIN = 8680;
-/** And then the address's own subnet by its own link. */
+/** After that, the address's own subnet through its own link. */
 const PRIORITY_SUBNET = 8681;
 /** Main's routes that are more specific than a default. */
 const PRIORITY_SPECIFIC = 8682;
-/** What split tunnels carry is refused to TCP; behind what is more specific, which may have the same. */
+/**
+ * Refuses to TCP what split tunnels carry; after the rules for more specific
+ * routes, which may have the same priority.
+ */
 const PRIORITY_GUARD = 8683;
-/** What leads from the address into its table. */
+/** The rule that leads from the address into its table. */
 export const PRIORITY = 8684;
 
-/** An address, the table that it is to have, and what the kernel answers of it. */
+/** An address, the table that it is to have, and the kernel's answer for it. */
 export type Source = Pick<Candidate, 'family' | 'address' | 'table' | 'answer'> &
   Partial<Pick<Candidate, 'hostRule' | 'tunnel' | 'selected'>>;
 
@@ -49,7 +55,10 @@ export interface Routing {
   readonly policyRules: readonly NewPolicyRule[];
 }
 
-/** Connected route first: the gateway of the default is looked for in the same table. */
+/**
+ * What an uplink is to have. The connected route comes first: the default route's
+ * gateway is looked up in the same table.
+ */
 export function routingOf(led: Led, snapshot: Snapshot): Routing {
   // The administrator's own rule and table are used as they are.
   if (led.candidate.table === null || led.candidate.hostRule) return { routes: [], policyRules: [] };
@@ -64,8 +73,9 @@ export function routingOf(led: Led, snapshot: Snapshot): Routing {
 }
 
 /**
- * Of equal priority the kernel looks at the older rule first, and the guard's would take what more specific routes carry:
- * it is made when these are in place, and again when one of them is.
+ * Of rules with equal priority the kernel checks the older one first, and a guard rule that came first
+ * would take what more specific routes carry. So the guard's rules are added after those, and added
+ * anew if one of those is added later.
  */
 function guardFor(
   { address, family, selected }: Source,
@@ -88,9 +98,9 @@ function guardFor(
 
 function connectedRoute({ candidate }: Led): NewRoute | null {
   const { address, family, table, answer } = candidate;
-  // noprefixroute, or a prefix that its router has not announced as on-link: the host itself has no such route.
+  // noprefixroute, or a prefix that the router has not announced as on-link: the host itself has no such route.
   if (answer && !answer.onLink) return null;
-  // Without a subnet there is nobody to reach but a peer.
+  // An address without a subnet has at most a peer on the link.
   if (address.prefixLength >= hostBits(family) && address.peer === null) return null;
   return {
     family,
@@ -128,7 +138,8 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     suppressPrefixLength,
     protocol: RTPROT_MULTIHOMED,
   });
-  // What the host decides before its defaults comes first, as it does without us; then the others follow by one number.
+  // What the host decides before its default routes still comes first; the rules after it
+  // then have one priority number more.
   const ours = { first: PRIORITY_FIRST, last: PRIORITY };
   const { local, passed, tables } = passedRules(candidate, snapshot.policyRules, ours);
   const first = [
@@ -157,22 +168,25 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
   return [{ ...rule(passing.before, 0, null), action: FR_ACT_GOTO, goto: start }, ...own];
 }
 
-/** Longest prefix of a tunnel's routes that still take all traffic: half of IPv4, an eighth of IPv6. */
+/** Longest prefix of a tunnel's routes that still take all traffic: halves of IPv4 (/1), an eighth of IPv6 (/3). */
 const MOST_SPLIT = 4;
 
 /**
- * How to go past a full tunnel. A table that has nothing but a default is not named in a rule: wg-quick(8) deletes all
- * that do, as many times as there are.
+ * How an address bypasses a full tunnel. No rule names a table that has nothing but a default route: wg-quick(8)
+ * deletes every rule that names its table.
  */
 function passingOf(
   tunnel: Tunnel | null,
   known: Tables,
 ): {
-  /** Where a rule sends the address's packets on to ours; null: the tunnel's rule is behind ours. */
+  /**
+   * Priority of a rule that sends the address's packets on to multihomed's rules; null:
+   * the tunnel's rule comes after these.
+   */
   readonly before: number | null;
-  /** Table of the tunnel, for what is more specific there. */
+  /** The tunnel's table, if it has more specific routes. */
   readonly tables: readonly number[];
-  /** By table: prefix lengths that are the tunnel's own. */
+  /** For each table, the prefix length of the tunnel's own routes. */
   readonly longest: ReadonlyMap<number, number>;
 } {
   if (!tunnel || tunnel.prefixLength > MOST_SPLIT)
@@ -191,12 +205,14 @@ const beforeRule = (tunnel: Tunnel | null): number | null =>
     ? tunnel.rule.priority - 1
     : null;
 
+/** Whether both routes have the same place: family, table and destination. */
 export const sameDestination = (own: Route, wanted: NewRoute): boolean =>
   own.family === wanted.family &&
   own.table === wanted.table &&
   own.prefixLength === wanted.prefixLength &&
   own.destination === wanted.destination;
 
+/** Whether an existing route has one hop and is equal to the wanted one, its metrics in any order included. */
 export function sameRoute(own: Route, wanted: NewRoute): boolean {
   const [hop] = own.hops;
   return (
@@ -211,6 +227,7 @@ export function sameRoute(own: Route, wanted: NewRoute): boolean {
   );
 }
 
+/** Whether an existing policy rule is the wanted one and has no further selectors. */
 export const samePolicyRule = (own: PolicyRule, wanted: NewPolicyRule): boolean =>
   own.family === wanted.family &&
   own.protocol === wanted.protocol &&
@@ -230,7 +247,7 @@ export const samePolicyRule = (own: PolicyRule, wanted: NewPolicyRule): boolean 
 
 const NOTHING = Buffer.alloc(0);
 
-/** In the order of their types, whatever order they came in. */
+/** Metrics as text, in the order of their types, since the kernel's order may differ. */
 function metricsText(metrics: Buffer | null): string {
   if (!metrics) return '';
   return eachAttribute(metrics)
@@ -242,10 +259,11 @@ function metricsText(metrics: Buffer | null): string {
 const byTable = new WeakMap<readonly Route[], Map<number, Route[]>>();
 const bySource = new WeakMap<readonly PolicyRule[], Map<string | null, PolicyRule[]>>();
 
-/** Ours in one table: hosts with a thousand links have thousands of them. */
+/** Routes of multihomed in one table; indexed, because a host with a thousand links has thousands of them. */
 export const ownRoutesIn = (snapshot: Snapshot, table: number): readonly Route[] =>
   grouped(byTable, snapshot.ownRoutes, (route) => route.table).get(table) ?? [];
 
+/** Policy rules of all programs by source, in the kernel's order. `source`: null selects rules without one. */
 export const policyRulesFrom = (snapshot: Snapshot, source: string | null): readonly PolicyRule[] =>
   grouped(bySource, snapshot.policyRules, (rule) => rule.source).get(source) ?? [];
 

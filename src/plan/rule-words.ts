@@ -19,13 +19,13 @@ const ACTIONS: Readonly<Record<number, string>> = {
 };
 const TABLES: Readonly<Record<number, string>> = { 253: 'default', 254: 'main', 255: 'local' };
 
-/** For people: selectors and action. */
+/** Selectors and action in one line, for messages. */
 export const policyRuleWords = (rule: PolicyRule): string => words(rule).join(' ');
 
 /**
- * Selectors, action and priority, one argument each, for `ip rule delete`. null: the rule has selectors that are not
- * read here, or the kernel would take another one, since what a deletion leaves out is a wildcard. `priority`: that of a
- * copy to be added.
+ * Selectors, action and priority as arguments of `ip rule delete`. null: the rule has selectors that are not decoded
+ * here, or the kernel would delete another rule, since every selector that a deletion leaves out is a wildcard.
+ * `all`: all rules in the kernel's order. `priority`: that of a copy to be added.
  */
 export function policyRuleArguments(
   rule: PolicyRule,

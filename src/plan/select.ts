@@ -1,4 +1,4 @@
-/** Which interfaces the rules select, and which of their addresses serve. */
+/** Selects the interfaces that the rules name, and the addresses of each that can be used. */
 import { addressRange, hostBits, type Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import {
@@ -20,10 +20,11 @@ import { TABLE_BASE } from './own-table.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { Candidate, Selected } from './uplink.ts';
 
+/** The table of an uplink; null: it has none of its own (`routing: main`). */
 export const tableOf = (rule: Rule, ifindex: number): number | null =>
   rule.routing === 'main' ? null : (rule.table ?? TABLE_BASE + ifindex);
 
-/** In the order of the rules, then of the index. */
+/** The selected interfaces, in the order of the rules, then of the interface index. */
 export function select(base: Base, rules: readonly Rule[]): Selected[] {
   const selected: Selected[] = [];
   for (const link of base.links.values()) {
@@ -33,22 +34,22 @@ export function select(base: Base, rules: readonly Rule[]): Selected[] {
   return selected.sort((a, b) => a.rank - b.rank || a.link.index - b.link.index);
 }
 
-/** What rules match a link by. */
+/** The properties of a link that rules match. */
 export const linkNames = ({ name, altnames, index, hardware }: Link, base: Base): LinkNames => ({
   ...{ name, altnames, hardware },
   driver: base.drivers.get(index) ?? null,
   path: base.paths.get(index) ?? null,
 });
 
-/** @returns null: no rule selects it */
+/** @returns null: no rule selects the link */
 export function selectLink(base: Base, rules: readonly Rule[], link: Link): Selected | null {
   const { rule } = matchRule(rules, linkNames(link, base));
-  // A pattern such as * means the uplinks, not the loopback; who names lo and says link-local gets it.
+  // A pattern such as `*` means the uplinks, not the loopback; that needs a rule with `link-local: true`.
   if (!rule || (link.loopback && !rule.linkLocal)) return null;
   return { link, rule, rank: rules.indexOf(rule) };
 }
 
-/** The addresses that the kernel must be asked about: of uplinks, and of what may linger and is none any more. */
+/** The addresses that the kernel must be asked about: those of uplinks, and those of endpoints that may linger. */
 export function questions(base: Base, rules: readonly Rule[]): Question[] {
   const selected = ofSelected(base, rules);
   const asked = new Set(selected.map(({ ifindex, address }) => answerKey(ifindex, address)));
@@ -79,7 +80,7 @@ const questionOf = (
   family,
   address,
   ifindex,
-  // The kernel makes the route with an IPv4 address unless it is told not to; IPv6's may be a router's to say.
+  // For IPv4 the kernel adds the connected route unless noprefixroute is set; for IPv6 a router may decide on it.
   prefixLength:
     peer === null && prefixLength < hostBits(family) && (family === 'ipv6' || flags & IFA_F_NOPREFIXROUTE)
       ? prefixLength
@@ -91,7 +92,7 @@ const questionOf = (
 
 const counts = new WeakMap<readonly Address[], Map<string, number>>();
 
-/** How many addresses of a family a link has, link-local ones left out. */
+/** How many addresses a link has in each family, without link-local ones. */
 function countByLink(addresses: readonly Address[]): ReadonlyMap<string, number> {
   const known = counts.get(addresses);
   if (known) return known;
@@ -105,7 +106,7 @@ function countByLink(addresses: readonly Address[]): ReadonlyMap<string, number>
   return count;
 }
 
-/** Every address of one interface in one family, those that serve first. */
+/** Every address of one interface in one family, usable ones first. */
 export function candidates(
   snapshot: Snapshot,
   selected: Selected,
@@ -117,7 +118,7 @@ export function candidates(
   const addresses = addressesOf(snapshot, selected, family);
   const answerOf = (address: Address): Answer | null => {
     const answer = snapshot.answers.get(answerKey(link.index, address.address)) ?? null;
-    // With several nexthops the kernel may name the address of another link.
+    // With several nexthops the kernel may return the address of another link.
     const here = addresses.some((each) => each.address === answer?.source);
     return answer && !here ? { ...answer, source: null } : answer;
   };
@@ -192,7 +193,7 @@ function excludedByChoice(address: Address, rule: Rule, answer: Answer | null): 
     return { state: 'ignored', reason: 'a temporary address, and the rule says "addresses: stable"' };
   if (rule.addresses === 'temporary' && !temporary)
     return { state: 'ignored', reason: 'no temporary address, and the rule says "addresses: temporary"' };
-  // Before a route is there the kernel takes none; then every address may still be the one.
+  // Without a route the kernel selects no source; until then any address may be the one.
   if (
     rule.addresses === 'auto' &&
     answer?.source &&
@@ -206,12 +207,16 @@ function excludedByChoice(address: Address, rule: Rule, answer: Answer | null): 
 interface Ordered {
   readonly address: Address;
   readonly answer: Answer | null;
-  /** Its endpoint is there already. */
+  /** Its endpoint is already in place. */
   readonly stands: boolean;
   readonly out: Candidate['out'];
 }
 
-/** The default route's own source (and with `auto` the kernel's), what stands already, the kernel's, primary ones. */
+/**
+ * Sort key, lowest first: 0 the default route's preferred source (with `auto` also the kernel's
+ * choice), 1 an address whose endpoint is in place, 2 the kernel's choice, 3 primary addresses, 4
+ * secondary ones, 5 those that cannot be used.
+ */
 function preference({ address, answer, stands, out }: Ordered, { addresses }: Rule): number {
   if (out) return 5;
   const taken = answer?.source === address.address;

@@ -1,4 +1,4 @@
-/** The kernel holds few endpoints: who gets one. */
+/** The kernel holds few endpoints: decides which uplinks get one. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { actionKey, type Action } from './action.ts';
@@ -7,7 +7,10 @@ import { drop, type Entry } from './entry.ts';
 import type { Fate } from './fate.ts';
 import type { Memory } from './memory.ts';
 
-/** Slots in the order of rank, foreign endpoints counted; none that stands is pushed out. */
+/**
+ * Gives slots in the order of rank. Endpoints of other programs count; an active uplink keeps its slot.
+ * @returns the additions, which are also added to their entries
+ */
 export function grantSlots(
   entries: readonly Entry[],
   snapshot: Snapshot,
@@ -27,7 +30,8 @@ export function grantSlots(
     const gateway = entry.viable?.default?.hop.gateway ?? null;
     const action = { kind: 'endpoint add' as const, endpoint, device, gateway, implicit };
     const failed = memory.failures.get(actionKey(action));
-    // What was refused for another reason is worth no path that may come back.
+    // An addition that was refused for another reason is no cause to delete a lingering
+    // endpoint, whose path may come back.
     if (free < 1 && !implicit && !failed) free += makeRoom(entry, fate);
     if (!implicit && (free < 1 || endpoint.id === 0)) {
       drop(entry, { state: 'no free slot', reason: slotReason(snapshot, owned) });
@@ -44,7 +48,10 @@ export function grantSlots(
   return adds;
 }
 
-/** Its successor is here and there is no room for both: the lingering one goes first. */
+/**
+ * The successor of a lingering endpoint is ready and there is no room for both: the lingering one is deleted first.
+ * @returns how many slots that frees
+ */
 function makeRoom(entry: Entry, fate: Fate): number {
   const at = fate.lingering.findIndex(
     (each) => endpointFamily(each) === entry.candidate.family && !fate.cut.has(each),

@@ -1,7 +1,10 @@
-/** The metric of a default route that a person adds by hand: behind all that the host has, so that none is pushed out. */
+/**
+ * The metric for a default route that a person adds by hand: above all that the host has, so
+ * that it takes precedence over none.
+ */
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
-/** Behind NetworkManager's, which are below 20,800, and those of routers (1024). */
+/** Above the metrics of NetworkManager, which are below 20,800, and those of router advertisements (1024). */
 const BEHIND_USUAL = 30_000;
 
 export function spareMetric({ answers, tables }: Snapshot): number {

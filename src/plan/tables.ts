@@ -1,11 +1,17 @@
-/** Which table an uplink's routes are in: a table has one default, so each gateway of a link has a table of its own. */
+/**
+ * Assigns tables to uplinks. A table has one default route per family, so each
+ * gateway of a link has a table of its own.
+ */
 import type { Family } from '../netlink/ip.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
 import { MOST_TABLES, ownTable, TABLE_BASE, TABLE_STEP } from './own-table.ts';
 import type { Viable } from './uplink.ts';
 
-/** Of each, in the order of rank: the first gateway of a link has its first table, unless it has another already. */
+/**
+ * The table of each uplink. `viables`: in the order of rank. A link's first gateway gets the link's first table,
+ * unless a table already has its default route.
+ */
 export function assignTables(
   viables: readonly Viable[],
   snapshot: Snapshot,
@@ -15,7 +21,7 @@ export function assignTables(
   for (const viable of viables) {
     const { family, selected, table, hostRule } = viable.candidate;
     assigned.set(viable, table);
-    // A number that a rule gives is meant as it is, and so is the administrator's own table.
+    // A number that a rule gives is used as it is, and so is the administrator's own table.
     if (table === null || selected.rule.table !== null || hostRule) continue;
     const key = `${family} ${selected.link.index}`;
     const same = links.get(key);
@@ -33,7 +39,7 @@ export function assignTables(
 
 const gatewayOf = ({ default: found }: Viable): string => (found ? (found.hop.gateway ?? 'link') : 'none');
 
-/** A table that has the default already is kept, so that nothing changes for the addresses that use it. */
+/** A table that already has the default route is kept, so that nothing changes for the addresses that use it. */
 function tablesOf(
   gateways: readonly string[],
   family: Family,

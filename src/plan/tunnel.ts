@@ -1,4 +1,4 @@
-/** Full tunnels: what takes all traffic of the host that no uplink's rule is for. */
+/** Full tunnels: links that take all traffic of the host for which there is no rule of an uplink. */
 import type { Family } from '../netlink/ip.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
@@ -9,12 +9,12 @@ import { policyRuleWords } from './rule-words.ts';
 import type { Selected } from './uplink.ts';
 
 export interface Tunnel {
-  /** null: a policy rule lets no packet out. */
+  /** null: a policy rule refuses all packets. */
   readonly link: Link | null;
-  /** What leads there; null: a route of main's, or a policy rule that is not known. */
+  /** The policy rule that leads there; null: a route in main, or a policy rule that is not known. */
   readonly rule: PolicyRule | null;
   readonly table: number;
-  /** Of the route: 0, or 1 for a split default. */
+  /** Prefix length of the route: 0, or more for a split default. */
   readonly prefixLength: number;
 }
 
@@ -25,8 +25,9 @@ export function tunnelsOf(snapshot: Snapshot, selected: readonly Selected[]): Tu
 }
 
 /**
- * By a policy rule to any link that no rule of the user's selects; by main's own default to one that is a tunnel by its
- * kind, since a best default through a plain link that is left alone is a path like others.
+ * A policy rule may lead to any link that no rule of the user selects. A default route in main counts
+ * only through a link that is a tunnel by its kind: the best default route through a plain link that
+ * is not managed is a path like others.
  */
 function tunnelOf(family: Family, { egress, links }: Snapshot, selected: readonly Selected[]): Tunnel | null {
   const found = egress[family];
@@ -45,7 +46,7 @@ function tunnelOf(family: Family, { egress, links }: Snapshot, selected: readonl
 export const isSelected = ({ index }: Link, selected: readonly Selected[]): boolean =>
   selected.some(({ link, rule }) => link.index === index && !rule.ignore);
 
-/** What is in the way, and by what. */
+/** The text of the reason: the link that takes all traffic, and the rule or route by which it does. */
 export function tunnelReason({ link, rule, table, prefixLength }: Tunnel): string {
   const name = rule && `policy rule ${rule.priority}`;
   if (!link) return `${name} (${policyRuleWords(rule!)}) lets no packet out`;

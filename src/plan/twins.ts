@@ -1,10 +1,10 @@
-/** Which addresses have a twin: another link with the same subnet, or the same peer. */
+/** Finds addresses with a twin: another link with the same subnet, or the same peer. */
 import { hostBits, networkOf } from '../netlink/ip.ts';
 import type { Address } from '../netlink/route/address.ts';
 
 const byText = new WeakMap<readonly Address[], Map<string, Address[]>>();
 
-/** Every link's, where several have one address. */
+/** The address on every link that has it. */
 export function sameAddress(address: string, addresses: readonly Address[]): readonly Address[] {
   let known = byText.get(addresses);
   if (!known) {
@@ -21,8 +21,9 @@ type Index = Map<string, Set<number>>;
 const indices = new WeakMap<readonly Address[], Index>();
 
 /**
- * Of subnets of different lengths the longer one's routes are the more specific ones: they are no twins. Where another link
- * has the very address, main alone decides which of them has the subnet: a rule of ours could take it from the other.
+ * Subnets of different lengths are no twins, because the routes of the longer one are more specific. If
+ * another link has the same address, main alone decides which of the links has the subnet: a rule of
+ * multihomed could take it from the other.
  */
 export function hasTwin(own: Address, addresses: readonly Address[]): boolean {
   if (sameAddress(own.address, addresses).some(({ ifindex }) => ifindex !== own.ifindex)) return false;
@@ -43,7 +44,7 @@ function linksBySubnet(addresses: readonly Address[]): Index {
   return index;
 }
 
-/** What the address's connected route leads to; null: it has none. */
+/** The destination of the address's connected route; null: it has none. */
 function subnetOf({ family, address, peer, prefixLength }: Address): string | null {
   if (prefixLength >= hostBits(family) && peer === null) return null;
   return `${networkOf(peer ?? address, prefixLength)}/${prefixLength}`;

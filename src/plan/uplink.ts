@@ -9,7 +9,7 @@ import type { Tunnel } from './tunnel.ts';
 import type { Answer, DefaultRoute } from '../snapshot/snapshot.ts';
 
 export const UPLINK_STATES = [
-  /** The rule says so, or another address of the interface serves instead. */
+  /** The rule says so, or another address of the interface is used instead. */
   'ignored',
   /** The link is down, gone or not running. */
   'no carrier',
@@ -17,27 +17,27 @@ export const UPLINK_STATES = [
   /** Duplicate address detection has not ended. */
   'tentative',
   'no default route',
-  /** The path is there; routes, policy rule or endpoint are being made. */
+  /** The path exists; routes, policy rule or endpoint are being made. */
   'verified',
-  /** The endpoint stands and the path is verified. */
+  /** The endpoint is in place and the path is verified. */
   'active',
-  /** The path is lost; the endpoint stays because no other of its family is active. */
+  /** The path is lost; the endpoint stays because no other uplink of its family is active. */
   'lingering',
   'no free slot',
-  /** Somebody else's object is in the way; the reason says whose. */
+  /** An object of another program is in the way; the reason names it. */
   'conflict',
   /** The kernel refused; the reason is its answer. */
   'failed',
 ] as const;
 export type UplinkState = (typeof UPLINK_STATES)[number];
 
-/** What became of the subflows that the kernel made on an uplink since it became active. */
+/** Results of the joins (subflows that the kernel made) on an uplink since it became active. */
 export interface JoinRecord {
   readonly established: number;
   readonly failed: number;
-  /** Failed ones since one was established last. */
+  /** How many have failed since the last one that was established. */
   readonly streak: number;
-  /** The last one that failed: the name of its errno, and when, in milliseconds since the epoch; null: none. */
+  /** The last one that failed: the name of its errno, and its time in milliseconds since the epoch; null: none. */
   readonly last: { readonly errno: string; readonly at: number } | null;
 }
 
@@ -45,7 +45,7 @@ export interface Uplink {
   /** `ifindex/address`, or `ifindex/` where the interface has none. */
   readonly key: string;
   readonly state: UplinkState;
-  /** In words, always. */
+  /** In words; never empty. */
   readonly reason: string;
   readonly interface: string;
   readonly ifindex: number;
@@ -55,37 +55,37 @@ export interface Uplink {
   readonly rule: Rule | null;
   readonly gateway: string | null;
   readonly metric: number | null;
-  /** null: the endpoint alone, without a table of its own. */
+  /** null: only an endpoint, without a table of its own. */
   readonly table: number | null;
-  /** Owned, and standing now. */
+  /** The owned endpoint that is in place; null: none. */
   readonly endpoint: Endpoint | null;
-  /** Bits that the endpoint has or is to have. */
+  /** MPTCP_PM_ADDR_FLAG_* bits that the endpoint has or is to have. */
   readonly flags: number;
-  /** Of an active one, as far as a daemon counts them. */
+  /** Only for an active uplink, if a daemon counts its joins. */
   readonly joins?: JoinRecord;
 }
 
-/** A rule's interface, in the order in which slots are given. */
+/** An interface that a rule selects. Slots are given in the order of `rank`. */
 export interface Selected {
   readonly link: Link;
   readonly rule: Rule;
-  /** Position of the rule. */
+  /** Position of the rule, from 0. */
   readonly rank: number;
 }
 
-/** An address of a selected interface, and whether it serves. */
+/** An address of a selected interface, and whether it can be used. */
 export interface Candidate {
   readonly selected: Selected;
   readonly family: Family;
   readonly address: Address;
-  /** Its own, or that of the administrator's policy rule; null: none. */
+  /** Its own table, or that of the administrator's policy rule; null: none. */
   readonly table: number | null;
   /** The administrator's policy rule for it, if there is one. */
   readonly hostRule: HostRule | null;
   readonly answer: Answer | null;
-  /** What takes all traffic of its family past the uplinks; null: nothing. */
+  /** The full tunnel that takes all traffic of its family; null: none. */
   readonly tunnel: Tunnel | null;
-  /** Why it does not serve; null: it does. */
+  /** Why it cannot be used; null: it can. */
   readonly out: { readonly state: 'ignored' | 'tentative' | 'failed'; readonly reason: string } | null;
 }
 

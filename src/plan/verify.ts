@@ -1,4 +1,7 @@
-/** Whether the kernel, asked again once routes and policy rules stand, sends the address's packets out by its uplink. */
+/**
+ * Verifies by another look-up, once routes and policy rules are in place, that the
+ * address's packets leave by its uplink.
+ */
 import { inNetwork } from '../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../netlink/route/policy-rule.ts';
 import { RTPROT_MULTIHOMED, type Snapshot, type Way } from '../snapshot/snapshot.ts';
@@ -6,10 +9,10 @@ import type { Verdict } from './assess.ts';
 import { PRIORITY } from './routing.ts';
 import type { Viable } from './uplink.ts';
 
-/** null: verified. */
+/** @returns null: verified */
 export function verify(viable: Viable, snapshot: Snapshot): Verdict | null {
   const { candidate } = viable;
-  // Without a table of its own the device alone decides, and its default route was found by the device.
+  // Without a table of its own only the device decides, and the default route was looked up by the device.
   if (candidate.table === null || !viable.default || !candidate.answer) return null;
   const { bound, unbound } = candidate.answer;
   for (const way of [bound, unbound]) {
@@ -26,7 +29,10 @@ export function verify(viable: Viable, snapshot: Snapshot): Verdict | null {
   return null;
 }
 
-/** By its own table; or by somebody's that does the same. A split default keeps its traffic and is no fault. */
+/**
+ * Whether the packets leave by the address's own table, or by another table with the same link and gateway. A split
+ * default keeps its traffic and is no fault.
+ */
 function right(way: Way, { candidate, default: found }: Viable): boolean {
   if (way.kind === 'specific') return true;
   if (way.kind === 'none') return false;
@@ -34,7 +40,10 @@ function right(way: Way, { candidate, default: found }: Viable): boolean {
   return way.table === candidate.table || way.gateway === (found?.hop.gateway ?? null);
 }
 
-/** The first that looks at this source before ours does and could have given this answer. */
+/**
+ * The first rule of another program that comes before multihomed's, is for this
+ * source, and could have given this answer.
+ */
 function suspectOf(way: Way, { candidate }: Viable, snapshot: Snapshot): PolicyRule | undefined {
   return snapshot.policyRules.find(
     (rule) =>

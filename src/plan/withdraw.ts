@@ -1,4 +1,4 @@
-/** Endpoints that the user took away: no rule selects their interface and family any more, or one says ignore. */
+/** Endpoints that the user withdrew: no rule selects their interface and family any more, or one says ignore. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { Base, Snapshot } from '../snapshot/snapshot.ts';
@@ -7,7 +7,10 @@ import type { Memory } from './memory.ts';
 import { select, selectLink } from './select.ts';
 import { tunnelsOf } from './tunnel.ts';
 
-/** Of `owned`. One whose link is gone lost its path: which rule would select it is not known. */
+/**
+ * The withdrawn ones of `owned`. An endpoint whose link is gone has lost its path instead: which rule
+ * would select the link is not known.
+ */
 export function withdrawn(owned: readonly Endpoint[], base: Base, rules: readonly Rule[]): Endpoint[] {
   return owned.filter((endpoint) => {
     const link = base.links.get(endpoint.ifindex);
@@ -28,7 +31,10 @@ export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], mem
   );
 }
 
-/** How many connections have no subflow from another address. `connections`: as in the snapshot. */
+/**
+ * How many connections have no subflow from another address. `connections`: the local
+ * addresses of each, as in the snapshot.
+ */
 export const countCut = (
   connections: readonly (readonly string[])[],
   addresses: ReadonlySet<string>,
