@@ -1,26 +1,27 @@
 #!/usr/bin/env node
-/** The command. */
+/** The `multihomed` command. */
 import { CommanderError } from 'commander';
 import { CommandError, EXIT } from './commands/exit.ts';
 import { complain } from './commands/print.ts';
 import { codeOf, program } from './commands/program.ts';
 import { sourceStack } from './system/stack.ts';
 
-// Without a listener Node opens its debugger at this signal, and whoever can reach loopback is root by it
-// (kill -USR1; ss -ltn: 127.0.0.1:9229).
+// Without a listener, Node opens its debugger at this signal (kill -USR1; ss -ltn: 127.0.0.1:9229), and any user who
+// can reach loopback could run code as root through it.
 process.on('SIGUSR1', () => undefined);
 
 const report = (error: unknown): void => {
   complain(`multihomed: our own fault, please report it: ${sourceStack(error)}`);
 };
 
-// What is thrown in a callback, and a rejection that nothing handles: Node alone would end with 1, doctor's warning.
+// Handles exceptions in callbacks and unhandled rejections. Node would exit with 1, which is doctor's code for a
+// warning.
 process.on('uncaughtException', (error) => {
   report(error);
   process.exit(EXIT.software);
 });
 
-// A reader that is gone (EPIPE) or a full disk (ENOSPC) ends no command before its time and changes no exit code, as with ip(8).
+// A closed pipe (EPIPE) or a full disk (ENOSPC) neither ends a command early nor changes its exit code, as with ip(8).
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 let code: number = EXIT.done;

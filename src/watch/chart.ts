@@ -1,7 +1,7 @@
-/** How much flows where, drawn in single lines. */
+/** Draws rates in single lines: a sparkline for the history, a bar for the shares. */
 import { hueInk, span, type Glyphs, type Ink, type Span } from './text.ts';
 
-/** The newest sample at the right edge; nothing is a dim base line, anything at least one step above it. */
+/** Draws the newest sample at the right edge. Zero is a dim base line; any other rate is at least one step above it. */
 export function sparkline(
   history: readonly number[],
   peak: number,
@@ -26,10 +26,10 @@ export function sparkline(
   return spans;
 }
 
-/** Without colours the strokes tell the paths apart. */
+/** Without colours, these strokes distinguish the paths. */
 const STROKES = [...'━═╌┄'];
 
-/** One bar, divided as its parts are; largest remainders are rounded up, so that it is always full. */
+/** Draws one bar divided in proportion to its parts. The largest remainders are rounded up, so that the bar is full. */
 export function shareBar(
   parts: readonly { readonly hue: number; readonly amount: number }[],
   room: number,

@@ -1,16 +1,16 @@
-/** Tables that drop the columns for which a narrow terminal has no room, and spread over a wide one. */
+/** Tables that drop columns on a narrow terminal and spread over a wide one. */
 import { cutSpans, fit, spansWidth, type Glyphs, type Ink, type Span } from './text.ts';
 
 export interface Column<Row> {
   readonly title: string;
-  /** Cells that it needs to be of use. */
+  /** Minimum width in cells. */
   readonly least: number;
-  /** Cells that it can use. */
+  /** Maximum width in cells. */
   readonly most: number;
-  /** Columns of a lower number stay longer; 0: always. */
+  /** Columns of a lower rank are dropped later; those of rank 0 never. */
   readonly rank: number;
   readonly side: 'left' | 'right';
-  /** Spans that are as wide as `room`, or less. */
+  /** Returns spans of at most `room` cells. */
   readonly cell: (row: Row, room: number) => readonly Span[];
 }
 
@@ -21,7 +21,7 @@ export interface Chosen<Row> {
 
 const GAP = 1;
 
-/** What is left over goes to the columns in the order of their ranks. */
+/** Chooses the columns that fit; spare room goes to them in the order of their ranks. */
 export function choose<Row>(columns: readonly Column<Row>[], room: number): Chosen<Row>[] {
   const byRank = columns.toSorted((a, b) => a.rank - b.rank);
   const rooms = new Map<Column<Row>, number>();

@@ -1,4 +1,4 @@
-/** The lower part of a frame: connections, and below each its subflows. */
+/** The lower part of a frame: connections, each followed by its subflows. */
 import { shareBar, sparkline } from './chart.ts';
 import { cellsOf, choose, head, type Chosen, type Column } from './columns.ts';
 import { HISTORY, total } from './meter.ts';
@@ -32,7 +32,7 @@ const SORTED_BY: Partial<Record<Sort, string>> = {
   peer: 'CONNECTION',
 };
 
-/** Of `from` and the following lines of the whole list, `room`; nothing is made of those that are not seen. */
+/** Returns at most `room` lines, from line `from` of the whole list. Invisible lines are not rendered. */
 export function connectionLines(
   connections: readonly Connection[],
   from: number,
@@ -138,7 +138,7 @@ function factsOf(row: Row): Facts {
   };
 }
 
-/** Who the peer is; our own side too where there is room for both. */
+/** Returns the peer's address, and this host's if there is room for both. */
 function label(row: Row, room: number, { glyphs }: Style): Span[] {
   if (row.kind === 'connection') {
     const local = `${sideText(row.connection.local)} ${glyphs.to} `;
@@ -164,7 +164,7 @@ function label(row: Row, room: number, { glyphs }: Style): Span[] {
 function stateOf(row: Row): Span {
   if (row.kind === 'subflow') {
     const { role, rate } = row.subflow;
-    // A backup that is in use is what one looks for after a loss.
+    // A backup that carries data is highlighted, because users look for it after they lost a path.
     return span(role, role === 'backup' && total(rate) > 0 ? 'good' : ROLE_INKS[role]);
   }
   const { fallback, usable } = row.connection;

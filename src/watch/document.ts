@@ -1,4 +1,7 @@
-/** The JSON document of `watch --json`, one a line: docs/json/watch.schema.json. `version` grows when a key changes its meaning. */
+/**
+ * The JSON documents of `watch --json`, one per line: docs/json/watch.schema.json. A new meaning of a key raises
+ * `version`.
+ */
 import { tokenText } from '../netlink/mptcp/token.ts';
 import type { Model, Rate } from './model.ts';
 
@@ -27,5 +30,5 @@ export function watchDocument(model: Model, time: Date): object {
   };
 }
 
-/** From bytes a second. */
+/** Converts from bytes per second. */
 const bits = (rate: Rate): Rate => ({ in: Math.round(rate.in * 8), out: Math.round(rate.out * 8) });

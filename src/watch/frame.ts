@@ -1,4 +1,4 @@
-/** One whole screen, from what is known and what the viewer chose: pure. */
+/** Draws one whole screen from the model and the user's choices. Pure. */
 import { connectionLines, headLine, lineCount } from './connections.ts';
 import { helpLines } from './help.ts';
 import type { Model } from './model.ts';
@@ -11,16 +11,16 @@ import { clampOffset, type Page, type View } from './view.ts';
 
 export interface Size {
   readonly columns: number;
-  /** null: as many as there are, for paper and pipes; then there are no keys either. */
+  /** Height in rows. null for files and pipes: no limit, and no keys either. */
   readonly rows: number | null;
 }
 
 export interface Frame extends Page {
-  /** Without line ends; on a screen as many as it has rows, each within its columns. */
+  /** Lines without line ends. On a screen, as many as it has rows, each within its columns. */
   readonly text: readonly string[];
 }
 
-/** Connections in a frame that has no end. */
+/** Maximum of connection lines in a frame without a height. */
 const PAPER_LINES = 40;
 
 export function frame(model: Model, view: View, { columns, rows }: Size, style: Style): Frame {
@@ -54,14 +54,14 @@ export function frame(model: Model, view: View, { columns, rows }: Size, style: 
   };
 }
 
-/** Filled up to the height, the last line at its bottom. */
+/** Fills the text up to the height and puts the last line at the bottom. */
 function closed(text: readonly string[], last: string, height: number): string[] {
   const body = text.slice(0, Math.max(0, height - 1));
   if (height === Infinity) return [...body, last];
   return [...body, ...Array<string>(Math.max(0, height - 1 - body.length)).fill(''), last].slice(-height);
 }
 
-/** Half of the screen at most belongs to the paths, their changes and what is wrong. */
+/** The paths, their changes and problems; at most half of the screen. */
 function upperPart(model: Model, columns: number, height: number, style: Style): Span[][] {
   const airy = height >= 16;
   const half = height === Infinity ? Infinity : Math.max(2, Math.floor((height - 4) / 2));
@@ -130,7 +130,7 @@ function footer(
   return barLine([span(keys, 'bar')], range, columns, style);
 }
 
-/** The right end goes first where both have no room. */
+/** When the two ends do not both fit, the right one is dropped. */
 function barLine(
   start: readonly Span[],
   end: readonly Span[],

@@ -1,4 +1,4 @@
-/** What `?` shows. */
+/** The help that `?` shows. */
 import { span, type Glyphs, type Span } from './text.ts';
 
 export function helpLines({ arrows, levels }: Glyphs): Span[][] {

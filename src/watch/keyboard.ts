@@ -1,7 +1,7 @@
-/** Keys that a terminal in raw mode sends: characters as they are, the others by name. */
+/** Keys from a terminal in raw mode: characters as they are, other keys by name. */
 import { emitKeypressEvents, type Interface } from 'node:readline';
 
-/** Milliseconds after which an escape is the key and not the beginning of a sequence. */
+/** After this time an escape character is the Escape key and not the start of a sequence. */
 const ESCAPE_WAIT_MS = 50;
 
 const NAMES = new Map([
@@ -17,7 +17,7 @@ const NAMES = new Map([
   ['backspace', 'backspace'],
 ] as const);
 
-/** With the control key. */
+/** Keys pressed with Control. */
 const CONTROLS = new Map([
   ['u', 'clear'],
   ['c', 'interrupt'],
@@ -29,16 +29,16 @@ type ValueOf<Names> = Names extends Map<string, infer Value> ? Value : never;
 export type Named = ValueOf<typeof NAMES> | ValueOf<typeof CONTROLS>;
 export type Key = { readonly name: Named } | { readonly character: string };
 
-/** As readline's `keypress` event has it. */
+/** The argument of readline's `keypress` event. */
 interface Pressed {
   readonly name?: string | undefined;
   readonly ctrl: boolean;
   readonly meta: boolean;
 }
 
-/** Calls `onKey` for each key of `input`, which must be flowing. @returns what ends that */
+/** Calls `onKey` for each key of `input`, which must be flowing. @returns a function that ends this */
 export function listenKeys(input: NodeJS.ReadableStream, onKey: (key: Key) => void): () => void {
-  // Of the interface this option alone is read, and its typing asks for a whole one.
+  // Node reads only this option of the interface, but its type requires a whole one.
   emitKeypressEvents(input, { escapeCodeTimeout: ESCAPE_WAIT_MS } as unknown as Interface);
   const listener = (text: string | undefined, pressed: Pressed): void => {
     const key = keyOf(text, pressed);

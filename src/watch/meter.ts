@@ -1,13 +1,15 @@
-/** A rate from a counter that is read now and then. */
+/** Computes a rate from a counter that is read from time to time. */
 import type { Rate } from './model.ts';
 
-/** Milliseconds after which a change shows to 63 %: quick enough for a pulled cable, slow enough to be read. */
+/**
+ * Time constant in milliseconds: a change shows to 63 % after it. It reacts to a pulled cable and is still readable.
+ */
 const SETTLE = 1200;
-/** Samples that are kept: as many as a chart on a wide terminal has cells. */
+/** Samples that are kept, one for each cell of a chart on a wide terminal. */
 export const HISTORY = 240;
-/** Below it a rate is taken for none: the tail of the smoothing is not traffic. */
+/** A lower rate counts as zero, because it is only the tail of the smoothing. */
 const SILENT = 1;
-/** Samples in a row without a byte after which the rate is none. */
+/** After this number of samples in a row without a byte, the rate is zero. */
 const SILENCE = 3;
 
 export class Meter {
@@ -19,20 +21,20 @@ export class Meter {
   readonly history: number[] = [];
   #silent = 0;
 
-  /** Counts are bytes since the socket's birth; a count that shrank is a new counter. */
+  /** Counts are bytes since the socket was created. A count that has shrunk is from a new counter. */
   take(at: number, received: number, sent: number): void {
     const elapsed = this.#at === null ? 0 : at - this.#at;
     if (elapsed > 0) {
-      // The first difference is all that is known: nothing to smooth.
+      // The first difference has no earlier rate to be smoothed with.
       const weight = this.history.length === 0 ? 1 : 1 - Math.exp(-elapsed / SETTLE);
       const read = Math.max(0, received - this.#in) / (elapsed / 1000);
       const written = Math.max(0, sent - this.#out) / (elapsed / 1000);
       this.#rateIn = settle(this.#rateIn, read, weight);
       this.#rateOut = settle(this.#rateOut, written, weight);
       this.#silent = read + written === 0 ? this.#silent + 1 : 0;
-      // A path that was lost carries nothing, whatever the smoothing would still say.
+      // A lost path carries nothing, even if the smoothed rate has not reached zero yet.
       if (this.#silent >= SILENCE) this.#rateIn = this.#rateOut = 0;
-      // As it was, not smoothed: a chart shows the moment of a change.
+      // The history is not smoothed, so that a chart shows the moment of a change.
       remember(this.history, read + written);
     }
     [this.#at, this.#in, this.#out] = [at, received, sent];

@@ -1,25 +1,25 @@
-/** What one frame shows: the state of all paths and connections at one moment. */
+/** The content of one frame: the state of all paths and connections at one moment. */
 import type { SubflowSocket } from '../netlink/diag.ts';
 
-/** Bytes a second, smoothed. */
+/** Bytes per second, smoothed. */
 export interface Rate {
   readonly in: number;
   readonly out: number;
 }
 
-/** An uplink, or an address that carries subflows without being one. */
+/** An uplink, or an address that carries subflows without being an uplink. */
 export interface Path {
   readonly interface: string;
   readonly address: string | null;
-  /** As in `status`; `no uplink` where no rule selects the address. */
+  /** As in `status`; `no uplink` when no rule selects the address. */
   readonly state: string;
   readonly reason: string;
-  /** What stands or is to stand in the kernel, in words; empty: nothing. */
+  /** The kernel objects that exist or are about to be added, in words; empty for none. */
   readonly detail: string;
-  /** Kept for the path's life: the same colour in every frame. */
+  /** The colour of the path, the same in every frame. */
   readonly hue: number;
   readonly rate: Rate;
-  /** Bytes a second, in and out together, one for each sample; the newest last. */
+  /** Bytes per second in both directions together, one value per sample, the newest last. */
   readonly history: readonly number[];
   readonly subflows: number;
 }
@@ -39,18 +39,18 @@ export interface Connection {
   readonly token: number;
   readonly local: SubflowSocket['local'];
   readonly remote: SubflowSocket['remote'];
-  /** Plain TCP: nothing can be added to it. */
+  /** The connection fell back to plain TCP, so it cannot get further subflows. */
   readonly fallback: boolean;
-  /** The first one first. */
+  /** The initial subflow comes first. */
   readonly subflows: readonly Subflow[];
-  /** Subflows that can carry data now. */
+  /** Number of subflows that can carry data now. */
   readonly usable: number;
   readonly rate: Rate;
-  /** Bytes and segments of all its subflows since it is watched, of those that have ended too. */
+  /** Bytes and segments of all its subflows since the start of `watch`, including those that have ended. */
   readonly received: number;
   readonly sent: number;
   readonly retransmits: number;
-  /** Microseconds, of the quickest usable subflow; null without any. */
+  /** Round-trip time of the fastest usable subflow in microseconds; null when there is none. */
   readonly rtt: number | null;
 }
 
@@ -67,16 +67,16 @@ export interface Change {
 export interface Model {
   /** Milliseconds of the sampling clock. */
   readonly at: number;
-  /** Who says it: the daemon, or the kernel alone. */
+  /** The source of the state: the daemon, or the kernel when no daemon answers. */
   readonly source: string;
   readonly daemon: boolean;
   readonly paths: readonly Path[];
-  /** Addresses that nobody meant to use. */
+  /** Number of addresses that no rule selects. */
   readonly ignored: number;
   readonly connections: readonly Connection[];
   readonly rate: Rate;
-  /** The newest first. */
+  /** The newest comes first. */
   readonly changes: readonly Change[];
-  /** Sentences on what is wrong or could not be read. */
+  /** Sentences on problems and on what could not be read. */
   readonly problems: readonly string[];
 }

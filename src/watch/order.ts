@@ -1,4 +1,4 @@
-/** Which connections are shown, and in which order. */
+/** Chooses and sorts the connections that are shown. */
 import { total } from './meter.ts';
 import type { Connection } from './model.ts';
 
@@ -7,7 +7,7 @@ export type Sort = (typeof SORTS)[number];
 
 export const nextSort = (sort: Sort): Sort => SORTS[(SORTS.indexOf(sort) + 1) % SORTS.length]!;
 
-/** Descending by amount; equals stay as they came. */
+/** Descending by amount; the sort is stable. */
 const WORTH: Record<Exclude<Sort, 'peer' | 'arrival'>, (connection: Connection) => number> = {
   rate: ({ rate }) => total(rate),
   bytes: ({ received, sent }) => received + sent,
@@ -33,7 +33,7 @@ export function arrange(
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Every word occurs in an address, a port, an interface or a state of it. */
+/** True when every word occurs in one of the connection's addresses, ports, interfaces or states. */
 function matches(connection: Connection, words: readonly string[]): boolean {
   const { local, remote, subflows, fallback } = connection;
   const text = [

@@ -1,4 +1,4 @@
-/** The upper part of a frame: what each path is and carries. */
+/** The upper part of a frame: the state and rate of each path. */
 import { sparkline } from './chart.ts';
 import { cellsOf, choose, head, type Column } from './columns.ts';
 import { HISTORY } from './meter.ts';
@@ -14,7 +14,7 @@ export function stateInk(state: string): Ink {
   return state === 'ignored' || state === 'no uplink' ? 'dim' : 'warn';
 }
 
-/** At most `room` lines; with reasons where all paths have room for theirs. */
+/** Returns at most `room` lines. Reasons are shown only when those of all paths fit. */
 export function pathLines(model: Model, columns: number, room: number, style: Style): Span[][] {
   const { paths } = model;
   if (paths.length === 0) return [[span(`  ${emptyText(model)}`, 'dim')]];
@@ -70,7 +70,7 @@ function pathColumns(model: Model, { glyphs }: Style): Column<Path>[] {
   ];
 }
 
-/** The reason before what stands: it is what one looks for when the line is cut. */
+/** The reason comes before the kernel objects, because it matters more when the line is cut. */
 function detailLine(path: Path, { glyphs }: Style): Span[] {
   const spans = [span('  ')];
   if (path.address !== null) spans.push(outside(path.address), span('  '));

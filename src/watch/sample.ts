@@ -1,4 +1,4 @@
-/** From what the kernel and the daemon say at one moment, and what they said before, to what is shown. */
+/** Builds the model of a frame from the current sample of kernel and daemon and from earlier samples. */
 import { PAUSED } from '../plan/memory.ts';
 import type { ConnectionSocket, SubflowSocket } from '../netlink/diag.ts';
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
@@ -6,19 +6,19 @@ import { Meter, remember, sum, total } from './meter.ts';
 import type { Change, Connection, Model, Path, Rate, Subflow, SubflowRole } from './model.ts';
 
 export interface Sample {
-  /** Milliseconds of a clock that only grows. */
+  /** Milliseconds of a monotonic clock. */
   readonly at: number;
-  /** null: not read yet. */
+  /** null until it has been read. */
   readonly status: StatusDocument | null;
   readonly subflows: readonly SubflowSocket[];
   readonly connections: readonly ConnectionSocket[];
-  /** Names of interfaces by address, for what is no uplink. */
+  /** Names of interfaces by address, for addresses that are no uplink. */
   readonly names: ReadonlyMap<string, string>;
-  /** What could not be read, in sentences. */
+  /** Sentences on what could not be read. */
   readonly problems: readonly string[];
 }
 
-/** Bytes received and acknowledged, and segments sent again. */
+/** Bytes received, bytes acknowledged and segments retransmitted. */
 interface Totals {
   readonly received: number;
   readonly sent: number;
@@ -53,11 +53,11 @@ export class Sampler {
   readonly #histories = new Map<string, number[]>();
   #states: Map<string, string> | null = null;
   #changes: readonly Change[] = [];
-  /** Order of arrival, so that equals keep their places. */
-  /** Of the subflows in the sample before, by cookie. */
+  /** Totals of the subflows in the previous sample, by cookie. */
   #counted = new Map<number, Counted>();
-  /** Of those that have ended, by the token of their connection. */
+  /** Totals of ended subflows, by the token of their connection. */
   #ended = new Map<number, Totals>();
+  /** Order of arrival by token, for a stable order of connections. */
   #arrivals = new Map<number, number>();
   #arrived = 0;
 
@@ -66,7 +66,7 @@ export class Sampler {
     const uplinks = (status?.uplinks ?? []).filter(
       ({ state, address }) => state !== 'ignored' || address === null,
     );
-    // The uplinks first: their colours are those of their order.
+    // Uplinks come first, so that their colours follow their order.
     for (const uplink of uplinks) this.#hue(pathKey(uplink));
     const subflows = this.#subflows(sample, byAddress(uplinks));
     this.#note(at, status, uplinks);
@@ -154,7 +154,7 @@ export class Sampler {
       shown.push(connectionOf(socket, mine, this.#totals(socket.token, mine)));
       grouped.delete(socket.token);
     }
-    // Where the kernel does not list connections, their subflows tell of them.
+    // When the kernel does not list connections, they are derived from their subflows.
     for (const [token, mine] of grouped) {
       const { local, remote, state } = firstOf(mine)!.socket;
       const socket = { token, local, remote, state, fallback: false };
@@ -166,7 +166,7 @@ export class Sampler {
     return shown.sort((a, b) => arrivals.get(a.token)! - arrivals.get(b.token)!);
   }
 
-  /** Adds the last counts of subflows that are gone to those of their connection, as long as it is open. */
+  /** Adds the last totals of ended subflows to their connection, as long as it is open. */
   #count(sockets: readonly ConnectionSocket[], subflows: readonly Subflow[]): void {
     const counted = new Map<number, Counted>();
     for (const { socket } of subflows) {
@@ -187,7 +187,7 @@ export class Sampler {
     );
   }
 
-  /** What the uplinks' states have become since they were last known. */
+  /** Records how the uplinks' states have changed since the last known ones. */
   #note(at: number, status: StatusDocument | null, uplinks: readonly UplinkDocument[]): void {
     if (!status) return;
     const states = new Map(uplinks.map((uplink) => [pathKey(uplink), uplink.state]));
@@ -204,7 +204,7 @@ export class Sampler {
   }
 }
 
-/** Paths that carry data come first, then those that are ready to; equals stay in the order of `status`. */
+/** Paths that carry data come first, then those that are ready to; the sort is stable, in the order of `status`. */
 function rankOf({ hue, state }: Path, roles: ReadonlyMap<number, ReadonlySet<SubflowRole>>): number {
   const mine = roles.get(hue);
   if (mine?.has('open')) return 0;
@@ -234,7 +234,7 @@ function detailOf({ endpoint, gateway, flags, state }: UplinkDocument): string {
   return [what.trim(), gateway === null ? '' : `via ${gateway}`].filter(Boolean).join(', ');
 }
 
-/** That which opened the connection has identifier 0 on either side. */
+/** Returns the initial subflow, which has identifier 0 on both sides; otherwise the first in the list. */
 const firstOf = (subflows: readonly Subflow[]): Subflow | undefined =>
   subflows.find(({ socket }) => socket.ids.local === 0 && socket.ids.remote === 0) ?? subflows[0];
 
@@ -266,7 +266,7 @@ function sourceOf(status: StatusDocument | null): string {
   return `daemon ${pid}${paused ? `, ${PAUSED}` : ''}${dryRun ? ', changing nothing' : ''}`;
 }
 
-/** The part of `rate` in `whole`, 0 to 1. */
+/** Returns the share of `rate` in `whole`, from 0 to 1. */
 export const share = (rate: Rate, whole: Rate): number => {
   const all = total(whole);
   return all === 0 ? 0 : total(rate) / all;

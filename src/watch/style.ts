@@ -1,4 +1,4 @@
-/** What a frame is drawn with: colours and glyphs, as far as the reader's terminal has them. */
+/** Chooses the colours and glyphs that the user's terminal supports. */
 import { ASCII, painter, UNICODE, type Glyphs, type Painter } from './text.ts';
 
 export interface Style {
@@ -13,13 +13,13 @@ export const styleWith = (colour: boolean, unicode: boolean): Style => ({
   paint: painter(colour),
 });
 
-/** Colour only on a terminal and never with NO_COLOR (no-color.org). */
+/** Uses colour only on a terminal and never with NO_COLOR (no-color.org). */
 export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): Style {
   const dumb = environment['TERM'] === 'dumb';
   return styleWith(terminal && !dumb && !environment['NO_COLOR'], hasUnicode(environment));
 }
 
-/** locale(7). Without any locale most terminals of today still show it; the kernel's own console does not. */
+/** Follows locale(7). Without a locale most terminals still show Unicode; the kernel's console does not. */
 function hasUnicode({ LC_ALL, LC_CTYPE, LANG, TERM }: NodeJS.ProcessEnv): boolean {
   if (TERM === 'linux' || TERM === 'dumb') return false;
   const locale = LC_ALL || LC_CTYPE || LANG;

@@ -1,4 +1,4 @@
-/** The viewer's terminal, which is given back as it was, whatever ends the process (SIGKILL apart). */
+/** The user's terminal. It is restored however the process ends, except by SIGKILL. */
 import type { ReadStream, WriteStream } from 'node:tty';
 import { listenKeys, type Key } from './keyboard.ts';
 import { difference, ENTER, LEAVE } from './screen.ts';
@@ -9,9 +9,9 @@ export interface TerminalOptions {
   readonly input: ReadStream;
   readonly output: WriteStream;
   readonly onKey: (key: Key) => void;
-  /** The size changed, or the process was continued after a stop: everything is to be drawn. */
+  /** The size changed, or the process was continued after a stop, so the whole frame must be drawn again. */
   readonly onResize: () => void;
-  /** The terminal is gone. */
+  /** The terminal was closed. */
   readonly onGone: () => void;
 }
 
@@ -38,7 +38,7 @@ export class Terminal {
       this.#enter();
       onResize();
     });
-    // Before Node prints the exception: on the other screen nobody would read it.
+    // Must run before Node prints the exception, which would be lost on the alternate screen.
     this.#on(process, 'uncaughtExceptionMonitor', () => this.#leave());
     this.#on(process, 'exit', () => this.#leave());
     this.#on(output, 'error', onGone);
@@ -58,7 +58,7 @@ export class Terminal {
     this.#leave();
     for (const undo of this.#undo.splice(0)) undo();
     const { input } = this.#options;
-    // Where it is a file, Node has no handle that would keep the process alive.
+    // If the input is a file, Node has no handle that would keep the process alive.
     if (input.isTTY) input.pause().unref();
   }
 
@@ -69,12 +69,12 @@ export class Terminal {
     if (text !== '') this.#options.output.write(text);
   }
 
-  /** The next frame is drawn whole. */
+  /** Causes the next frame to be drawn completely. */
   forget(): void {
     this.#shown = null;
   }
 
-  /** As Ctrl-Z does elsewhere: the shell gets a terminal that is in order. */
+  /** Handles Ctrl-Z: restores the terminal for the shell and stops the process. */
   suspend(): void {
     this.#leave();
     process.kill(process.pid, 'SIGSTOP');
@@ -83,7 +83,7 @@ export class Terminal {
   #enter(): void {
     const { input, output } = this.#options;
     if (input.isTTY) {
-      // A shell that continued the process has set its own modes since.
+      // The shell has set its own modes before it continued the process.
       input.setRawMode(false);
       input.setRawMode(true);
       input.resume();
@@ -97,16 +97,16 @@ export class Terminal {
     if (!this.#entered) return;
     this.#entered = false;
     const { input, output } = this.#options;
-    // A terminal takes it at once, so that it is out before the process is gone; tty(4).
+    // A terminal takes the output synchronously (tty(4)), so it is complete before the process ends.
     output.write(LEAVE);
     try {
       if (input.isTTY) input.setRawMode(false);
     } catch {
-      // The terminal itself is gone: there is nothing to put back.
+      // The terminal was closed, so there is nothing to restore.
     }
   }
 
-  /** Of the signal itself, so that whoever started it sees what ended it. */
+  /** Ends the process with the signal itself, so that the parent process sees the cause. */
   #die(signal: NodeJS.Signals): void {
     this.close();
     process.kill(process.pid, signal);

@@ -1,4 +1,4 @@
-/** Lines made of inked spans, cut and filled to a terminal's cells before any colour is put in. */
+/** Lines of coloured spans, cut and padded to terminal cells before the colours are added. */
 import { eastAsianWidth } from 'get-east-asian-width';
 import pc from 'picocolors';
 import { printable } from '../system/printable.ts';
@@ -12,10 +12,10 @@ export interface Span {
 
 export const span = (text: string, ink: Ink = 'plain'): Span => ({ text, ink });
 
-/** Whatever came from outside this program goes through here. */
+/** Every text from outside this program must pass through this function. */
 export const outside = (text: string, ink: Ink = 'plain'): Span => ({ text: printable(text), ink });
 
-/** East Asian wide and emoji take two cells (UAX 11), combining marks none (wcwidth(3)). */
+/** East Asian wide characters and emoji take two cells (UAX 11), combining marks none (wcwidth(3)). */
 export function cells(character: string): number {
   const code = character.codePointAt(0) ?? 0;
   if (code < 0x300) return 1;
@@ -28,7 +28,7 @@ export function width(text: string): number {
   return all;
 }
 
-/** At most so many cells; what was cut ends in `ellipsis`. */
+/** Cuts a text to at most `room` cells; a cut text ends in `ellipsis`. */
 export function cut(text: string, room: number, ellipsis: string): string {
   if (width(text) <= room) return text;
   const left = room - width(ellipsis);
@@ -43,7 +43,7 @@ export function cut(text: string, room: number, ellipsis: string): string {
   return kept + ellipsis;
 }
 
-/** Exactly so many cells. */
+/** Cuts or pads a text to exactly `room` cells. */
 export function fit(text: string, room: number, ellipsis: string, side: 'left' | 'right' = 'left'): string {
   const short = cut(text, room, ellipsis);
   const space = ' '.repeat(Math.max(0, room - width(short)));
@@ -112,7 +112,7 @@ export function painter(colour: boolean): Painter {
   return (text, ink) => (text === '' ? '' : (inks[ink]?.(text) ?? text));
 }
 
-/** At most `room` cells; the span at which room ends is cut. */
+/** Cuts spans to at most `room` cells. */
 export function cutSpans(spans: readonly Span[], room: number, glyphs: Glyphs): Span[] {
   const kept: Span[] = [];
   let left = room;
@@ -128,7 +128,7 @@ export function cutSpans(spans: readonly Span[], room: number, glyphs: Glyphs): 
 export const spansWidth = (spans: readonly Span[]): number =>
   spans.reduce((all, { text }) => all + width(text), 0);
 
-/** One line of at most `room` cells. */
+/** Renders one line of at most `room` cells. */
 export function render(spans: readonly Span[], room: number, paint: Painter, glyphs: Glyphs): string {
   return cutSpans(spans, room, glyphs)
     .map(({ text, ink }) => paint(text, ink))

@@ -1,12 +1,12 @@
-/** Amounts in the fewest characters that still say enough. */
+/** Formats amounts in few characters. */
 
 const PREFIXES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
-/** Powers of 1000, three digits: `0 B`, `999 B`, `1.23 kB`, `45.6 MB`; never longer than 7. */
+/** Powers of 1000, three digits: `0 B`, `999 B`, `1.23 kB`, `45.6 MB`; at most 7 characters. */
 export function bytes(amount: number): string {
   let value = Math.max(0, amount);
   let at = 0;
-  // What would be rounded to 1000 belongs to the next prefix.
+  // A value that would be rounded to 1000 gets the next prefix.
   while (value >= 999.5 && at < PREFIXES.length - 1) {
     value /= 1000;
     at++;
@@ -17,7 +17,7 @@ export function bytes(amount: number): string {
 
 export const perSecond = (rate: number): string => `${bytes(rate)}/s`;
 
-/** From microseconds: `87 us`, `2.5 ms`, `120 ms`, `3.2 s`; with µ where the terminal has it. */
+/** Formats microseconds: `87 us`, `2.5 ms`, `120 ms`, `3.2 s`; with µ if the terminal has it. */
 export function roundTrip(microseconds: number, unicode: boolean): string {
   if (microseconds < 1000) return `${microseconds} ${unicode ? 'µs' : 'us'}`;
   const milliseconds = microseconds / 1000;
@@ -25,7 +25,7 @@ export function roundTrip(microseconds: number, unicode: boolean): string {
   return milliseconds < 999.5 ? `${milliseconds.toFixed(0)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
-/** How long ago, from milliseconds: `now`, `12 s`, `3 min`, `2 h`. */
+/** Formats an age in milliseconds: `now`, `12 s`, `3 min`, `2 h`. */
 export function ago(milliseconds: number): string {
   const seconds = Math.round(milliseconds / 1000);
   if (seconds < 1) return 'now';
@@ -34,7 +34,7 @@ export function ago(milliseconds: number): string {
   return minutes < 100 ? `${minutes} min ago` : `${Math.round(minutes / 60)} h ago`;
 }
 
-/** Up to five digits: `12`, `9999`, `12k`. */
+/** Formats a count in few characters: `12`, `9999`, `12k`. */
 export const count = (amount: number): string =>
   amount < 10_000
     ? `${amount}`

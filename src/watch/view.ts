@@ -1,20 +1,20 @@
-/** What the viewer has chosen, and what a key makes of it. */
+/** The user's choices in `watch`, and how each key changes them. */
 import type { Key } from './keyboard.ts';
 import { nextSort, type Sort } from './order.ts';
 
 export interface View {
   readonly sort: Sort;
   readonly filter: string;
-  /** The filter is being typed: keys are its characters. */
+  /** The filter is being typed, so keys are added to it. */
   readonly typing: boolean;
   readonly help: boolean;
-  /** Lines of the list above the first that is shown. */
+  /** Number of list lines above the first visible one. */
   readonly offset: number;
 }
 
 export const FIRST_VIEW: View = { sort: 'rate', filter: '', typing: false, help: false, offset: 0 };
 
-/** Of the frame that the viewer sees. */
+/** The list in the current frame: its visible lines, and its lines in total. */
 export interface Page {
   readonly lines: number;
   readonly total: number;
