@@ -101,30 +101,33 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     expect(addresses.map((address) => lab.host.leaves(nobody, address))).toEqual(['ethp0', 'ethp1']);
   });
 
-  test('a split default keeps its traffic, and the uplink stays active', async ({ lab }) => {
+  const halves = version === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
+  const CONFLICT = /^conflict: tun0 takes all traffic: routes in main that are more specific than a default/;
+
+  test('a split default through a tunnel keeps its traffic, and ends the uplink until it is gone', async ({
+    lab,
+  }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-    const before = lab.host.endpoints();
     await lab.modem('tun0');
     lab.host.ip('link set tun0 up');
-    const halves = version === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
     for (const half of halves) lab.host.ip(`-${version} route add ${half} dev tun0`);
-    await expect.poll(() => lab.host.leaves(outside(version), eth.address(version))).toBe('tun0');
-    // Something that wakes the daemon, so that it has looked.
-    eth.give(version === 4 ? 6 : 4);
-    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^active: ./);
-    expect(lab.host.endpoints()).toEqual(before);
+    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(CONFLICT);
+    await expect.poll(() => lab.host.endpoints()).toEqual([]);
+    expect(lab.host.leaves(outside(version), eth.address(version))).toBe('tun0');
+    for (const half of halves) lab.host.ip(`-${version} route delete ${half} dev tun0`);
+    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
   });
 
-  test('an uplink comes up beneath a split default', async ({ lab }) => {
+  test('no uplink comes up beneath a split default through a tunnel', async ({ lab }) => {
     await lab.modem('tun0');
     lab.host.ip('link set tun0 up');
-    const halves = version === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
     for (const half of halves) lab.host.ip(`-${version} route add ${half} dev tun0`);
     const eth = lab.cable('eth0').connect(version);
-    await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(CONFLICT);
+    expect(lab.host.endpoints()).toEqual([]);
     expect(lab.host.leaves(outside(version), eth.address(version))).toBe('tun0');
   });
 
