@@ -1,4 +1,7 @@
-/** `multihomed check [FILE]`: the configuration, all its errors and warnings, and rules without an interface here. */
+/**
+ * `multihomed check [FILE]`: the errors and warnings of the configuration, and its rules that match no interface
+ * here.
+ */
 import { Connection } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { dumpLinks } from '../netlink/route/link.ts';
@@ -36,7 +39,7 @@ export async function checkCommand(
   return code;
 }
 
-/** Rules whose glob matches no name and no altname; none where the kernel does not say which there are. */
+/** Returns the rules whose glob matches no name and no altname; none when the kernel does not list the interfaces. */
 async function withoutInterface(rules: readonly Rule[]): Promise<Rule[]> {
   const names = await interfaceNames();
   if (names === null) return [];

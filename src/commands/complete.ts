@@ -1,4 +1,4 @@
-/** What the scripts of `multihomed completion` ask while somebody types: one word a line, a tab, and what it is. */
+/** The command that shell completion calls. It prints one word per line, followed by a tab and a description. */
 import { connectKernel } from '../daemon/kernel.ts';
 import { dumpEndpoints } from '../netlink/mptcp/endpoint.ts';
 import { dumpLinks } from '../netlink/route/link.ts';
@@ -8,7 +8,7 @@ import { printable } from '../system/printable.ts';
 import { EXIT } from './exit.ts';
 import { printExact } from './print.ts';
 
-/** The ids of the endpoints. Who may not ask, or has no MPTCP, is offered nothing. */
+/** Prints the ids of the endpoints; nothing for a user without permission or a kernel without MPTCP. */
 export async function completeCommand(): Promise<number> {
   const kernel = await connectKernel({ clock: systemClock });
   try {

@@ -1,4 +1,4 @@
-/** `multihomed completion SHELL`: the script that a shell reads. */
+/** `multihomed completion SHELL`: prints the completion script for a shell. */
 import type { Command } from 'commander';
 import { EXIT } from './exit.ts';
 import { printExact } from './print.ts';
@@ -10,7 +10,7 @@ import { zshCompletion } from './shell/zsh.ts';
 const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion };
 export type Shell = keyof typeof SCRIPTS;
 
-/** @param root the commands that are to be completed */
+/** @param root the commands to complete */
 export function completionCommand(shell: Shell, root: Command): number {
   printExact(SCRIPTS[shell](commandNodes(root)).trimEnd());
   return EXIT.done;

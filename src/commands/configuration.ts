@@ -1,11 +1,11 @@
-/** The configuration, or all that is wrong with it and exit code 78. */
+/** Loads the configuration, or prints its problems and ends with exit code 78. */
 import type { LoadOptions } from '../rules/load.ts';
 import { formatProblem } from '../rules/problem.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { CommandError, EXIT } from './exit.ts';
 
 export async function configurationOrExit(options: LoadOptions): Promise<Configuration> {
-  // Most commands ask the daemon, and need no reader of YAML.
+  // Imported here because most commands ask the daemon and need no YAML parser.
   const { isValid, loadConfiguration } = await import('../rules/load.ts');
   const loaded = await loadConfiguration(options);
   if (isValid(loaded)) return loaded;

@@ -1,4 +1,4 @@
-/** `multihomed demo`: a private network in which all of this can be seen. */
+/** `multihomed demo`: shows how multihomed works in a private network. */
 import { StoryError } from '../demo/chronicle.ts';
 import { demo, PARTS } from '../demo/demo.ts';
 import { MissingError } from '../demo/enclosure.ts';
@@ -7,7 +7,7 @@ import { CommandError, EXIT } from './exit.ts';
 
 export interface DemoFlags {
   readonly json?: boolean;
-  /** Which part of the demo this process is; for its own use. */
+  /** The part of the demo that this process runs; only the demo itself sets it. */
   readonly as?: string;
 }
 

@@ -1,4 +1,4 @@
-/** `multihomed doctor`: what is wrong with the host, and the command that fixes it. */
+/** `multihomed doctor`: finds what is wrong with the host, with the command that fixes it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { askOrNot } from '../control/client.ts';
@@ -18,16 +18,16 @@ import { look } from './look.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
 import { colours, commandLine, print, printExact } from './print.ts';
 
-/** By the worst finding; sysexits.h and ip(8) have other meanings for 2 and for 64 and above. */
+/** Exit codes by the worst finding. sysexits.h and ip(8) give other meanings to 2 and to 64 and above. */
 export const DOCTOR_EXIT: Readonly<Record<Severity, number>> = { ok: 0, note: 0, warning: 1, fault: 3 };
 
 export interface DoctorFlags {
   readonly peer?: string;
   readonly json?: boolean;
-  /** true: under a name of our choice in the current folder. */
+  /** true: write the report under a generated name in the current folder. */
   readonly report?: string | true;
   readonly config?: string;
-  /** The namespace that this process was made to enter. */
+  /** The namespace that this process has already entered. */
   readonly netns?: string;
 }
 
@@ -51,7 +51,7 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
     throw new CommandError(EXIT.usage, `--peer: ${peer.host} cannot be resolved: ${target}`);
   const namespace = await namespaceOrNull();
   try {
-    // What counts is what the daemon goes by.
+    // The checks must use the same configuration as the daemon.
     const config = flags.config ?? (namespace && (await daemonConfig(namespace)));
     const configuration = await readConfiguration(config === null ? {} : { config });
     const rules = configuration.loaded ?? NO_RULES;
@@ -78,13 +78,13 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
   }
 }
 
-/** The file that a running daemon was given by --config; null: none runs, or it goes by the system's configuration. */
+/** Returns the daemon's --config file; null when no daemon runs, or when it uses the system's configuration. */
 async function daemonConfig({ folder }: Namespace): Promise<string | null> {
   const { answer } = await askOrNot<StatusDocument>(folder.socket, { ask: 'status' });
   return answer?.daemon?.config ?? null;
 }
 
-/** Without MPTCP there is nothing to ask; that is a finding, and not the end. */
+/** A kernel without MPTCP is a finding and not a failure of doctor, so it returns null. */
 async function namespaceOrNull(): Promise<Namespace | null> {
   try {
     return await openNamespace();
@@ -122,7 +122,7 @@ const PAINT: Readonly<Record<Severity, (text: string) => string>> = {
 };
 const ORDER: readonly Severity[] = ['fault', 'warning', 'note', 'ok'];
 
-/** The worst first; what is well is told too, so that one sees that it was looked at. */
+/** The worst findings come first. Good ones are printed too, to show what was checked. */
 function doctorText(findings: readonly FindingDocument[], report: string | null): string {
   const lines = ORDER.flatMap((severity) =>
     findings

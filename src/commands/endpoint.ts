@@ -1,4 +1,4 @@
-/** `multihomed endpoint ...`: what `ip mptcp endpoint` does, ip-mptcp(8). */
+/** `multihomed endpoint ...`: the same as `ip mptcp endpoint`, ip-mptcp(8). */
 import { NetlinkError } from '../netlink/error.ts';
 import { mappedOf } from '../netlink/ip.ts';
 import {
@@ -31,14 +31,14 @@ import { requireNetAdmin } from './privilege.ts';
 export const ENDPOINT_VERBS = ['add', 'delete', 'change', 'show', 'flush'] as const;
 export type EndpointVerb = (typeof ENDPOINT_VERBS)[number];
 
-/** @param words as they stand after the verb */
+/** @param words the words after the verb */
 export async function endpointCommand(
   verb: EndpointVerb,
   words: readonly string[],
   flags: { readonly json?: boolean } = {},
 ): Promise<number> {
   if (verb !== 'show') requireNetAdmin();
-  // Wrong arguments are told without the kernel.
+  // Wrong arguments are reported before the kernel is asked.
   const act = DO[verb](words, flags.json ?? false);
   const namespace = await openNamespace();
   try {
@@ -107,7 +107,7 @@ function add(given: ReturnType<typeof addArguments>): Act {
   };
 }
 
-/** By name or altname; `if7` is the device of index 7, as for ip(8). */
+/** Finds a device by name or altname; `if7` is the device with index 7, as for ip(8). */
 function deviceIndex(dev: string, links: readonly Link[]): number {
   const index = findLink(links, dev)?.index ?? Number(/^if(\d{1,9})$/.exec(dev)?.[1] ?? 0);
   if (index > 0) return index;
@@ -126,7 +126,7 @@ function remove({ id, address }: ReturnType<typeof deleteArguments>): Act {
   };
 }
 
-/** The kernel consents to it whether there is such a connection or not. */
+/** The kernel reports success whether or not there was such a connection. */
 async function closeFirst({ kernel }: Namespace, address: string, all: readonly Endpoint[]): Promise<void> {
   const connections = await connectionsFrom(address);
   await closeInitialSubflows(kernel.generic, kernel.mptcp, address, `endpoint delete id 0 ${address}`).catch(
@@ -147,7 +147,7 @@ function change({ id, address, port, flags }: ReturnType<typeof changeArguments>
           (id === null || each.id === id) &&
           (port === null || !each.port || each.port === port),
     );
-    // The kernel takes the one without a port for an address alone.
+    // If only an address is given, the kernel changes the endpoint without a port.
     const found = fitting.find((each) => each.port === (port ?? 0)) ?? fitting[0];
     const words = [
       ...(id === null ? [] : [`id ${id}`]),
@@ -162,11 +162,11 @@ function change({ id, address, port, flags }: ReturnType<typeof changeArguments>
           `${fitting.map((each) => `id ${each.id} port ${each.port}`).join(', ')}; name the id or the port`,
       );
     const bits = flagBits(flags);
-    // The kernel sets both flags at once.
+    // The kernel sets both flags at once, so a flag that is not named is cleared.
     const lost = flagNames(found.flags & CHANGEABLE & ~bits).filter((name) => !flags.includes(`no${name}`));
     if (lost.length > 0) warn(`${lost.join(', ')} is taken off too; name it beside ${flags[0]} to keep it`);
     await warnOwned(namespace, [found], 'changed');
-    // The id where there is one, so that an address that has several ports is no question.
+    // The id is preferred, because several endpoints may share an address with different ports.
     const target = address === null || id !== null ? { id: found.id } : { address, port: port ?? found.port };
     await changeEndpoint(generic, mptcp, { ...target, flags: bits }, `endpoint change ${words}`).catch(
       explainRefusal,

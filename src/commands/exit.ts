@@ -1,20 +1,20 @@
-/** Exit codes, as sysexits.h has them where it has one. */
+/** Exit codes, with the values of sysexits.h where it has one. */
 export const EXIT = {
   done: 0,
-  /** The kernel refused, as with ip(8). */
+  /** The kernel refused; the same code as for ip(8). */
   refused: 2,
   usage: 64,
-  /** No MPTCP in this kernel, or it is switched off. */
+  /** The kernel has no MPTCP, or it is switched off. */
   unavailable: 69,
   software: 70,
-  /** A daemon is needed and none runs, or another runs already. */
+  /** The command needs a daemon and none runs, or another one runs already. */
   daemon: 75,
-  /** No CAP_NET_ADMIN. */
+  /** CAP_NET_ADMIN is missing. */
   permission: 77,
   configuration: 78,
 } as const;
 
-/** Ends the command with a sentence and a code. */
+/** Ends the command with a message and an exit code. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly code: number;

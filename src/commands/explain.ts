@@ -1,4 +1,4 @@
-/** `multihomed explain IFACE`: why an uplink is as it is, and what to do about it. */
+/** `multihomed explain IFACE`: the reasons for the state of an interface's uplinks, and what to do about it. */
 import { askOrNot } from '../control/client.ts';
 import type { Explanation, Step } from '../plan/explain.ts';
 import { printable } from '../system/printable.ts';
@@ -15,7 +15,7 @@ export async function explainCommand(
   try {
     const request = { ask: 'explain', interface: name };
     const { answer, silent } = await askOrNot<Explanation | null>(namespace.folder.socket, request);
-    // What the daemon does not know is not there; without one, or one that does not answer, the kernel is read.
+    // The kernel is read only when no daemon answers; an interface that the daemon does not know does not exist.
     const source = silent === undefined ? null : withoutDaemon(silent);
     if (source === null) refuseConfig(flags.config);
     const explanation = source === null ? answer : await explainAlone(namespace, name, flags.config);
@@ -40,7 +40,7 @@ async function explainAlone(
 
 const MARKS: Readonly<Record<Step['state'], string>> = { passed: '✓', stopped: '✗', ahead: '·' };
 
-/** `source`: what is said first where no daemon answered. */
+/** `source` is the first line of the output when no daemon answered. */
 function explanationText(
   { interface: name, rules, uplinks, advice }: Explanation,
   source: string | null,

@@ -1,4 +1,4 @@
-/** Which exit code and sentence an error of the parts below has. */
+/** Maps errors of the lower layers to exit codes and messages. */
 import { ControlError } from '../control/error.ts';
 import { HeldError, NoMptcpError, UnfinishedError } from '../daemon/error.ts';
 import { NetlinkError } from '../netlink/error.ts';
@@ -19,7 +19,7 @@ const CONTROL_EXIT: Readonly<Record<ControlError['code'], number>> = {
   internal: EXIT.software,
 };
 
-/** @returns CommandError; what is no error of a known kind as it is */
+/** @returns a CommandError, or the error itself when it is of no known kind */
 export function explained(error: unknown): unknown {
   const family = forbiddenFamily(error);
   if (family !== null)

@@ -1,4 +1,4 @@
-/** `multihomed flush`: removes all that is owned, after it has counted what that costs. */
+/** `multihomed flush`: removes everything that multihomed added, after counting the connections that this would cut. */
 import { apply, isDone } from '../actions/apply.ts';
 import { remember } from '../actions/remember.ts';
 import { ask } from '../control/client.ts';
@@ -59,7 +59,7 @@ async function refuseLosses(namespace: Namespace, { snapshot, memory }: Look): P
     throw new CommandError(EXIT.refused, `would cut ${losses.join(' and ')}; use --force to remove anyway`);
 }
 
-/** Connections all of whose subflows start from an address whose endpoint goes. */
+/** Counts connections all of whose subflows start from an address whose endpoint would be removed. */
 async function lastSubflows(addresses: ReadonlySet<string>): Promise<number> {
   const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
   try {
@@ -72,7 +72,7 @@ async function lastSubflows(addresses: ReadonlySet<string>): Promise<number> {
   }
 }
 
-/** The session, if its packets take a route of multihomed. */
+/** Returns the SSH session if its packets use a route of multihomed. */
 async function ownedSession({ kernel }: Namespace, snapshot: Snapshot): Promise<SshSession | null> {
   const session = sshSession();
   if (!session || snapshot.ownRoutes.length === 0) return null;
@@ -85,7 +85,10 @@ async function ownedSession({ kernel }: Namespace, snapshot: Snapshot): Promise<
   return answer && 'route' in answer && answer.route.protocol === RTPROT_MULTIHOMED ? session : null;
 }
 
-/** Without a daemon; while it runs none can start. What one did meanwhile is seen, for it is looked at only now. */
+/**
+ * Flushes without a daemon. The lock keeps a daemon from starting meanwhile, and the state is read only after the
+ * lock is held, so it includes what an earlier daemon did.
+ */
 async function flush(namespace: Namespace): Promise<string[]> {
   const { kernel, journal } = namespace;
   const lock = lockRuntime(makeRuntimeFolder(kernel.namespace));

@@ -1,14 +1,14 @@
-/** Lines and tables that are no wider than a terminal. Pure: widths are in cells, as `cells` counts them. */
+/** Folds lines and tables to a terminal's width. Pure. Widths are in cells, as `cells` counts them. */
 import { cells } from '../watch/text.ts';
 
-/** Whole sentences are of no use in a column of fewer cells. */
+/** Minimum width of a column of sentences, in cells. */
 const LEAST_LAST = 24;
-/** A column of fewer cells is not wrapped within itself. */
+/** A narrower column is not wrapped within itself. In cells. */
 const LEAST_ROOM = 10;
 
-/** Marks of colours inside a text, which take no cell; see print.ts. */
+/** Colour marks inside a text, which take no cell; see print.ts. */
 export const MARKS = /(?<![\ud800-\udbff])[\udc00-\udc7f]/g;
-/** A line that holds it is a command to paste, and is never folded. */
+/** Marks a line as a command to paste, which is never folded. */
 export const WHOLE = '\udc7f';
 
 export function widthOf(text: string): number {
@@ -17,7 +17,7 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** Each line in as many as it needs; a continuation begins under the text behind a sign or a gap. */
+/** Breaks each line into as many as it needs. A continuation is indented to the text after a sign or a gap. */
 export function fold(text: string, width: number): string {
   return text
     .split('\n')
@@ -25,12 +25,15 @@ export function fold(text: string, width: number): string {
     .join('\n');
 }
 
-/** The text of one cell in lines of at most `width` cells. */
+/** Breaks the text of one cell into lines of at most `width` cells. */
 const wrap = (text: string, width: number): string[] => pour(text, '', width);
 
 const foldLine = (line: string, width: number): string[] => pour(line, hanging(line, width), width);
 
-/** The indentation of continuations: behind a sign (`✗ text`), behind the first gap (`name  text`), or two more cells. */
+/**
+ * The indentation of continuations: to the text after a sign (`✗ text`) or the first gap (`name  text`), or two cells
+ * more.
+ */
 function hanging(line: string, width: number): string {
   const plain = line.replace(MARKS, '');
   const [start] = /^ *(?:[^\s\w"'([/-] )?/.exec(plain) ?? [''];
@@ -40,7 +43,7 @@ function hanging(line: string, width: number): string {
   return ' '.repeat(behind || Math.min(own, Math.floor(width / 2)));
 }
 
-/** Breaks at spaces; a word that is wider than a line is cut where the line ends. */
+/** Breaks at spaces. A word that is wider than a line is cut at the end of the line. */
 function pour(text: string, indent: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -71,15 +74,18 @@ function pour(text: string, indent: string, width: number): string[] {
 
 const GAP = 2;
 export interface TableOptions {
-  /** Cells; null: as many as it needs. */
+  /** Width in cells; null for as many as the table needs. */
   readonly width: number | null;
-  /** Titles of columns that a narrow terminal does without, the first to go first. */
+  /** Titles of columns that are dropped on a narrow terminal, in the order in which they are dropped. */
   readonly drop?: readonly string[];
-  /** Colours for a cell that has its width already. */
+  /** Colours a cell that has its final width. */
   readonly paint?: (text: string, title: string, row: number) => string;
 }
 
-/** The first row has the titles. The last column is wrapped within itself; others go, by `drop`, where there is no room. */
+/**
+ * The first row has the titles. When the table is too wide, columns are dropped by `drop` and the last column is
+ * wrapped.
+ */
 export function tableText(rows: readonly (readonly string[])[], options: TableOptions): string {
   const { width, drop = [], paint = (text) => text } = options;
   const titles = rows[0] ?? [];

@@ -1,10 +1,10 @@
-/** What `--help` says besides the list of options: examples to take and change. */
+/** Adds examples to the output of `--help`. */
 import type { Command } from 'commander';
 
-/** A command line, and what it is good for. */
+/** A command line and its purpose. */
 type Example = readonly [line: string, purpose: string];
 
-/** By the command's name, after those of the commands above it; without the program's own. */
+/** Keyed by the command's name with those of its parent commands, without the program's name. */
 export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   '': [
     ['demo', 'see it at work, in a network of its own'],
@@ -100,7 +100,7 @@ Exit status: 0 done, 1 and 3 what doctor warns of and finds broken, 2 the kernel
 
 More: man 8 multihomed, man 5 multihomed.yaml (rules), man 7 multihomed-hooks (scripts).`;
 
-/** Appends the examples to the help of every command; its errors point to this help. */
+/** Adds the examples to the help of every command, and a pointer to the help to its errors. */
 export function teach(command: Command, path = ''): void {
   command.showHelpAfterError(path === '' ? '(see multihomed --help)' : `(see multihomed ${path} --help)`);
   const examples = EXAMPLES[path] ?? [];

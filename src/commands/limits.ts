@@ -1,4 +1,4 @@
-/** `multihomed limits ...`: what `ip mptcp limits` does, ip-mptcp(8). */
+/** `multihomed limits ...`: the same as `ip mptcp limits`, ip-mptcp(8). */
 import { getLimits, setLimits, type Limits } from '../netlink/mptcp/limits.ts';
 import { EXIT } from './exit.ts';
 import { limitsArguments, noArguments } from './ipmptcp/arguments.ts';
@@ -12,7 +12,7 @@ import { requireNetAdmin } from './privilege.ts';
 export const LIMITS_VERBS = ['set', 'show'] as const;
 export type LimitsVerb = (typeof LIMITS_VERBS)[number];
 
-/** @param words as they stand after the verb */
+/** @param words the words after the verb */
 export async function limitsCommand(
   verb: LimitsVerb,
   words: readonly string[],
@@ -47,7 +47,7 @@ async function set(namespace: Namespace, limits: Partial<Limits>): Promise<void>
   await setLimits(generic, mptcp, limits, `limits set ${words}`).catch(explainRefusal);
 }
 
-/** What the daemon has raised is somebody's own from now on, until its last endpoint is gone. */
+/** Warns that the daemon will not raise a limit again that the user lowers, until its last endpoint is removed. */
 async function warnTaken(namespace: Namespace, limits: Partial<Limits>): Promise<void> {
   const { raised } = namespace.journal.read().memory;
   const taken = (['subflows', 'addAddrAccepted'] as const).filter((limit) => {

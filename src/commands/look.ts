@@ -1,4 +1,4 @@
-/** What the kernel has, read without a daemon, with what an earlier one wrote down. */
+/** Reads the kernel's state without a daemon, together with an earlier daemon's journal. */
 import { statusDocument, type StatusDocument } from '../control/document.ts';
 import { findObstacle, standingProblems } from '../daemon/kernel.ts';
 import { explain, type Explanation } from '../plan/explain.ts';
@@ -20,7 +20,7 @@ export interface Look {
   readonly memory: Memory;
 }
 
-/** One look at the kernel, with what an earlier daemon wrote down. */
+/** Reads the kernel's state once, together with an earlier daemon's journal. */
 export async function look({ kernel, journal }: Namespace, configuration: Configuration): Promise<Look> {
   const reader = new SnapshotReader({
     ...kernel,
@@ -47,7 +47,7 @@ export async function statusWithoutDaemon(
   };
 }
 
-/** null: there is no such interface. */
+/** Returns null when there is no such interface. */
 export async function explainWithoutDaemon(
   namespace: Namespace,
   name: string,

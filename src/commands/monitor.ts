@@ -1,4 +1,4 @@
-/** `multihomed monitor`: uplinks and MPTCP connections as they change. */
+/** `multihomed monitor`: prints changes of uplinks and MPTCP connections. */
 import { ControlError } from '../control/error.ts';
 import { listenMptcp } from '../events/mptcp.ts';
 import { DecodeError } from '../netlink/attribute.ts';
@@ -22,7 +22,7 @@ export interface MonitorFlags {
   readonly config?: string;
 }
 
-/** Until Ctrl-C, SIGTERM, or the end of its reader. */
+/** Runs until Ctrl-C, SIGTERM, or the end of the reader of its output. */
 export async function monitorCommand(flags: MonitorFlags): Promise<number> {
   if (flags.mptcp && flags.json)
     throw new CommandError(
@@ -47,7 +47,7 @@ async function follow(namespace: Namespace, flags: MonitorFlags): Promise<void> 
     namespace,
     configuration: () => (configuration ??= configurationOrExit(config)),
     onChange: (change) => {
-      // What no rule uses comes and goes with every privacy address.
+      // Addresses that no rule selects are left out, because they change with every privacy address.
       if (flags.json) printExact(JSON.stringify(uplinkJson(new Date(), change)));
       else if (change.state !== 'ignored' || (change.was !== null && change.was !== 'ignored'))
         print(uplinkLine(new Date(), change));
@@ -70,7 +70,7 @@ async function follow(namespace: Namespace, flags: MonitorFlags): Promise<void> 
   }
 }
 
-/** @returns null where they cannot be followed; the uplinks are all the same */
+/** @returns null when connections cannot be followed; uplinks are followed all the same */
 async function connections(
   { kernel }: Namespace,
   { json, mptcp }: MonitorFlags,

@@ -1,4 +1,4 @@
-/** What stands in this network namespace: asked of its daemon, or read from the kernel where none runs. */
+/** The state of this network namespace: asked from its daemon, or read from the kernel when none runs. */
 import { Journal } from '../actions/journal.ts';
 import { askOrNot } from '../control/client.ts';
 import type { StatusDocument } from '../control/document.ts';
@@ -25,25 +25,25 @@ export async function openNamespace(): Promise<Namespace> {
   };
 }
 
-/** Of the daemon; read from the kernel where none runs or it does not answer. @throws ControlError */
+/** Asks the daemon; reads the kernel when no daemon runs or it does not answer. @throws ControlError */
 export async function readStatus(
   namespace: Namespace,
   configuration: () => Promise<Configuration>,
 ): Promise<StatusDocument> {
   const { answer, silent } = await askOrNot<StatusDocument>(namespace.folder.socket, { ask: 'status' });
   if (answer) return answer;
-  // Most often the daemon answers, and the command needs no planner.
+  // Imported here because the daemon usually answers, and the command then needs no planner.
   const { statusWithoutDaemon } = await import('./look.ts');
   return statusWithoutDaemon(namespace, await configuration(), silent);
 }
 
-/** Also where it does not answer. */
+/** True also when the daemon does not answer. */
 export async function hasDaemon({ folder }: Namespace): Promise<boolean> {
   const { answer, silent } = await askOrNot(folder.socket, { ask: 'status' });
   return answer !== null || silent !== null;
 }
 
-/** The daemon answers by the configuration that it has read. @throws CommandError where another is named */
+/** The daemon uses its own configuration, so another one cannot be given. @throws CommandError when one is given */
 export function refuseConfig(config: string | undefined): void {
   if (config !== undefined)
     throw new CommandError(

@@ -1,9 +1,9 @@
-/** `--netns NAME`: another network namespace, by its name in ip-netns(8). */
+/** `--netns NAME`: runs the command in another network namespace, by its name as in ip-netns(8). */
 import { statSync } from 'node:fs';
 import { executeInNamespace } from '../system/addon.ts';
 import { CommandError, EXIT } from './exit.ts';
 
-/** Path of the namespace's file. @throws CommandError for what is no name */
+/** Returns the path of the namespace's file. @throws CommandError for an invalid name */
 export function namespacePath(name: string): string {
   if (name === '' || name.includes('/') || name === '.' || name === '..')
     throw new CommandError(
@@ -14,8 +14,8 @@ export function namespacePath(name: string): string {
 }
 
 /**
- * Starts the same command again inside the namespace, where all of it is that namespace's: netlink, sockets, name look-ups,
- * /proc/sys and /proc/net. Does nothing where this process is inside already.
+ * Starts the same command again inside the namespace, so that netlink, sockets, name look-ups, /proc/sys and
+ * /proc/net are all those of the namespace. Does nothing when this process is already inside.
  * @throws CommandError, SystemError EPERM without CAP_SYS_ADMIN
  */
 export function enterNetns(name: string): void {

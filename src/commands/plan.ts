@@ -1,4 +1,4 @@
-/** `multihomed plan`: what `run` would change now. */
+/** `multihomed plan`: shows what `run` would change now. */
 import { askOrNot } from '../control/client.ts';
 import { probeLimits, standingProblems } from '../daemon/kernel.ts';
 import { NetlinkError } from '../netlink/error.ts';
@@ -21,7 +21,7 @@ export async function planCommand(flags: {
   const namespace = await openNamespace();
   try {
     const { snapshot, memory } = await look(namespace, configuration);
-    // Who may not ask for the most that a limit can be is shown the plan without a change of limits.
+    // Without permission to probe the maximum of the limits, the plan is shown without a change of limits.
     const limitMax = await probeLimits(namespace.kernel).catch((error: unknown) => {
       if (error instanceof NetlinkError && error.code === 'EPERM') return snapshot.limits.subflows;
       throw error;
@@ -29,7 +29,7 @@ export async function planCommand(flags: {
     const planned = plan(snapshot, configuration, { ...memory, limitMax }, true);
     const actions = planned.actions.map(actionText);
     const paused = memory.paused !== null;
-    // One that refuses does answer, and the plan needs no more of it.
+    // A daemon that refuses does answer, and the plan needs no more from it.
     const asked = await askOrNot(namespace.folder.socket, { ask: 'status' }).catch(() => null);
     if (asked?.silent) complain(withoutDaemon(asked.silent));
     for (const problem of standingProblems()) complain(problem);

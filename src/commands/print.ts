@@ -3,7 +3,7 @@ import type { WriteStream } from 'node:tty';
 import { printableLines } from '../system/printable.ts';
 import { fold, MARKS, tableText, WHOLE } from './fold.ts';
 
-/** Codes of SGR, ECMA-48 8.3.117: on and off. */
+/** SGR codes to switch an attribute on and off, ECMA-48 8.3.117. */
 const SGR = {
   bold: [1, 22],
   dim: [2, 22],
@@ -14,12 +14,12 @@ const SGR = {
 } as const;
 type Colour = keyof typeof SGR;
 
-/** NO_COLOR (no-color.org) and a terminal decide; FORCE_COLOR has no effect. */
+/** Depends on NO_COLOR (no-color.org) and on a terminal; FORCE_COLOR has no effect. */
 const COLOURED = process.stdout.isTTY === true && !process.env['NO_COLOR'];
 
 /**
- * A colour inside a text is a lone surrogate until it is written: no name from the kernel, a file or the command line
- * can hold one, since Node decodes their bytes as UTF-8.
+ * Until it is written, a colour inside a text is a lone surrogate. No name from the kernel, a file or the command
+ * line can contain one, since Node decodes their bytes as UTF-8.
  */
 const FIRST_MARK = 0xdc00;
 const mark = (code: number): string => String.fromCharCode(FIRST_MARK + code);
@@ -37,15 +37,15 @@ export const colours: Readonly<Record<Colour, (text: string) => string>> = {
   cyan: paint('cyan'),
 };
 
-/** A command to paste: on a line of its own, it is never folded. */
+/** Marks a command to paste. It is on a line of its own and is never folded. */
 export const commandLine = (text: string): string => (process.stdout.isTTY ? WHOLE + text : text);
 
 type Output = NodeJS.WriteStream & Partial<Pick<WriteStream, 'columns'>>;
 
-/** Cells in a line of the terminal; null: none is there, and nothing is folded or cut. */
+/** Cells in a line of the terminal; null without a terminal, when nothing is folded or cut. */
 const widthOfOutput = ({ isTTY, columns }: Output): number | null => (isTTY && columns ? columns : null);
 
-/** Unfit characters escaped; on a terminal the marks stay, which no text from outside can hold. */
+/** Escapes unprintable characters. On a terminal the marks are kept, which no text from outside can contain. */
 function escaped(text: string, { isTTY }: Output): string {
   if (!isTTY) return printableLines(text);
   const marks = text.match(MARKS) ?? [];
@@ -58,31 +58,31 @@ function escaped(text: string, { isTTY }: Output): string {
 const asSgr = (text: string): string =>
   text.replace(MARKS, (found) => (found === WHOLE ? '' : `\u001b[${found.charCodeAt(0) - FIRST_MARK}m`));
 
-/** As it is written: unfit characters escaped, no line wider than the terminal, colours as SGR. */
+/** Returns the text as it is written: unprintable characters escaped, lines folded to the terminal, colours as SGR. */
 export function rendered(text: string, output: Output = process.stdout): string {
   const width = widthOfOutput(output);
   const safe = escaped(text, output);
   return asSgr(width === null ? safe : fold(safe, width));
 }
 
-/** On standard output, with a line feed at the end. */
+/** Prints to standard output with a line feed at the end. */
 export function print(text: string): void {
   process.stdout.write(`${rendered(text)}\n`);
 }
 
-/** For programs: JSON and scripts, whose lines are never folded. */
+/** Prints text for programs, such as JSON and scripts, whose lines are never folded. */
 export function printExact(text: string): void {
   process.stdout.write(`${printableLines(text)}\n`);
 }
 
-/** On standard error, as `print` does. */
+/** Prints to standard error; otherwise like `print`. */
 export function complain(text: string): void {
   process.stderr.write(`${rendered(text, process.stderr)}\n`);
 }
 
 /**
- * As wide as the terminal at most. `drop`: titles of columns that it does without where they have no room, the first to go
- * first; the last column is wrapped.
+ * Returns a table no wider than the terminal. `drop` lists the titles of columns to drop when there is no room, in this
+ * order; the last column is wrapped.
  */
 export const table = (
   rows: readonly (readonly string[])[],

@@ -1,4 +1,4 @@
-/** What a user types: the tree of commands and their options. */
+/** The tree of commands and their options. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
@@ -10,7 +10,7 @@ import { teach } from './help.ts';
 import { JSON_LINES, JSON_OPTION, NETNS_OPTION } from './options.ts';
 import { print, printExact, rendered } from './print.ts';
 
-/** Commands are loaded when they are called: none waits for the parts of another. */
+/** Each command is imported when it is called, so that none waits for modules that it does not need. */
 export function program(setCode: (code: number) => void): Command {
   const root = new Command('multihomed')
     .description('Gives Multipath TCP every uplink of this host, as it comes and goes.')
@@ -129,7 +129,7 @@ export function program(setCode: (code: number) => void): Command {
         : print(version()),
     );
 
-  // "run" manages another namespace from its own.
+  // "run" stays in its own namespace and manages the other one from there.
   root.hook('preAction', async (_, action) => {
     const { netns } = action.opts<{ netns?: string }>();
     if (netns !== undefined && action.name() !== 'run') (await import('./netns.ts')).enterNetns(netns);
@@ -139,7 +139,7 @@ export function program(setCode: (code: number) => void): Command {
   return root;
 }
 
-/** Less would show nothing that an eye could follow, and more is no screen that stays. */
+/** Parses an interval. A shorter one could not be followed by eye, and a longer one would not look live. */
 function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= 0.1 && value <= 3600) return value;
@@ -153,5 +153,5 @@ function packageVersion(): string {
 
 const version = (): string => `multihomed ${packageVersion()}`;
 
-/** commander's own codes: 0 for help and version, otherwise the arguments were wrong. */
+/** commander ends with 0 for help and version, and with another code for wrong arguments. */
 export const codeOf = (exitCode: number): number => (exitCode === 0 ? EXIT.done : EXIT.usage);

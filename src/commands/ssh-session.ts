@@ -1,22 +1,25 @@
-/** The SSH session that a command was called from, also through sudo(8), su(1) or doas(1), which clear the environment. */
+/**
+ * Finds the SSH session that a command runs in, even through sudo(8), su(1) or doas(1), which clear the environment.
+ */
 import { readFileSync } from 'node:fs';
 
 export interface SshSession {
   /** Addresses of the client and of this host, without a zone. */
   readonly client: string;
   readonly server: string;
-  /** Where it was found. */
+  /** Where the session was found, for messages. */
   readonly source: string;
 }
 
-/** sshd(8) sets it to the client's address and port, and the server's. */
+/** sshd(8) sets it to the addresses and ports of the client and the server. */
 const VARIABLE = 'SSH_CONNECTION';
-/** Deeper than sessions are; a circle cannot be, but a process may be replaced while it is read. */
+/** More levels than any session has. A loop cannot exist, but a process may be replaced while it is read. */
 const MAX_DEPTH = 64;
 
 /**
- * The nearest: of this process, or of one of those above it, whose environment root may read (proc_pid_environ(5)). Its
- * owner may have written there what they like; a false one costs a refusal that --force overrides.
+ * Returns the nearest session, from the environment of this process or of an ancestor, which root may read
+ * (proc_pid_environ(5)). The owner of an ancestor may have forged it; this only causes a refusal that --force
+ * overrides.
  */
 export function sshSession(): SshSession | null {
   const own = parse(process.env['SSH_CONNECTION'], `by ${VARIABLE}`);

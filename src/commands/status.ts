@@ -1,4 +1,4 @@
-/** `multihomed status [IFACE]` */
+/** `multihomed status [IFACE]`: the state of all uplinks, or of those of one interface. */
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { findManagers } from '../doctor/facts/processes.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
@@ -29,7 +29,7 @@ export async function statusCommand(
   }
 }
 
-/** Of the interface with this name or altname. @throws CommandError where there is none */
+/** Returns the uplinks of the interface with this name or altname. @throws CommandError when there is none */
 async function uplinksOf(
   name: string,
   { uplinks }: StatusDocument,
@@ -42,7 +42,7 @@ async function uplinksOf(
   throw new CommandError(EXIT.usage, link ? `no rule selects ${quoted}` : `${quoted}: no such interface`);
 }
 
-/** Written for a person; nothing in it is promised. */
+/** Output for people; its format may change. */
 function statusText(status: StatusDocument): string {
   const { daemon, limits, endpoints, problems } = status;
   const lines = [
@@ -60,7 +60,9 @@ function statusText(status: StatusDocument): string {
   return lines.join('\n');
 }
 
-/** NetworkManager makes an endpoint on each of its devices by default: then all uplinks are in conflict at once. */
+/**
+ * By default NetworkManager adds an endpoint on each of its devices, which brings all uplinks into conflict at once.
+ */
 function foreignEndpoints({ uplinks, endpoints }: StatusDocument): string[] {
   const used = uplinks.filter(({ state, address }) => state !== 'ignored' && address !== null);
   const all = used.length > 0 && used.every(({ state }) => state === 'conflict');
@@ -75,7 +77,7 @@ function foreignEndpoints({ uplinks, endpoints }: StatusDocument): string[] {
   ];
 }
 
-/** What is said first where no daemon answered. */
+/** The first line of the output when no daemon answered. */
 export function withoutDaemon(silent: StatusDocument['silent']): string {
   if (silent === null)
     return `No daemon is running; this is what the kernel has. Start it:\n    ${startCommand()}`;
@@ -85,7 +87,7 @@ export function withoutDaemon(silent: StatusDocument['silent']): string {
   );
 }
 
-/** Addresses that nobody meant to use are left out of the table; `--json` has them. */
+/** Addresses that no rule selects are not in the table; `--json` has them. */
 function uplinksText(uplinks: readonly UplinkDocument[]): string {
   const shown = uplinks.filter(({ state, address }) => state !== 'ignored' || address === null);
   const hidden = uplinks.length - shown.length;
@@ -116,15 +118,15 @@ function uplinksText(uplinks: readonly UplinkDocument[]): string {
     : `${text}\n${colours.dim(`${hidden} more ${hidden === 1 ? 'address is' : 'addresses are'} ignored; --json has them`)}`;
 }
 
-/** A clock that was set back since shows nothing earlier than now. */
+/** After the clock was set back, the age is shown as zero instead of negative. */
 const sinceCell = (since: number | null): string =>
   since === null ? '-' : ago(Math.max(0, Date.now() - since));
 
-/** Nothing where it would repeat the columns GATEWAY and STATE. */
+/** Empty when it would only repeat the columns GATEWAY and STATE. */
 const reasonCell = ({ state, gateway, reason }: UplinkDocument): string =>
   state === 'active' && reason === `default route through ${gateway}` ? '' : printable(reason);
 
-/** What a narrow terminal does without; `explain` and `--json` have it. */
+/** Columns that a narrow terminal drops; `explain` and `--json` have them. */
 const DROPPED = ['SINCE', 'TABLE', 'RULE', 'ENDPOINT', 'GATEWAY'];
 
 const paintCell = (cell: string, title: string, row: number): string =>

@@ -1,4 +1,4 @@
-/** `multihomed watch`: a screen that stays. */
+/** `multihomed watch`: shows uplinks and connections on a screen that refreshes. */
 import type { StatusDocument } from '../control/document.ts';
 import { Connection } from '../netlink/connection.ts';
 import { dumpConnectionSockets, dumpSubflowSockets, type ConnectionSocket } from '../netlink/diag.ts';
@@ -26,7 +26,7 @@ import { onReaderGone } from './reader.ts';
 export interface WatchFlags {
   readonly json?: boolean;
   readonly config?: string;
-  /** Seconds. */
+  /** In seconds. */
   readonly interval: number;
 }
 
@@ -35,7 +35,7 @@ export async function watchCommand(flags: WatchFlags): Promise<number> {
   const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
   try {
     const reader = new Reader(namespace, diag, flags.config);
-    // What is wrong from the beginning is said as every other command says it, and not on a screen.
+    // An error at the start is printed as by every other command, and not on the alternate screen.
     await reader.status();
     const { stdout } = process;
     const plain =
@@ -90,7 +90,7 @@ async function onScreen(reader: Reader, { interval }: WatchFlags): Promise<void>
   });
 }
 
-/** A pipe, a file, or a terminal that can only write on: one frame after the other. */
+/** For a pipe, a file or a write-only terminal: prints one frame after the other. */
 async function onPaper(reader: Reader, { interval, json }: WatchFlags): Promise<void> {
   const style = styleFor(false, process.env);
   const columns = process.stdout.columns || Number(process.env['COLUMNS']) || 80;
@@ -112,7 +112,7 @@ interface Steps {
   readonly close: () => void;
 }
 
-/** Steps until `end` is called. However long they take, half of the time stays free for keys. */
+/** Repeats a step until `end` is called. However long a step takes, half of the time stays free for keys. */
 async function repeat(
   interval: number,
   clock: Clock,
@@ -145,7 +145,7 @@ async function repeat(
   }
 }
 
-/** Milliseconds that a frame waits for a slow daemon; the one after has its answer. */
+/** Milliseconds for which a frame waits for a slow daemon; the next frame shows its answer. */
 const STATUS_WAIT = 250;
 
 class Reader {
@@ -165,7 +165,7 @@ class Reader {
     this.#config = config;
   }
 
-  /** @throws CommandError where no daemon runs and the configuration is not valid */
+  /** @throws CommandError when no daemon runs and the configuration is not valid */
   async status(): Promise<void> {
     const load = this.#config === undefined ? {} : { config: this.#config };
     const configuration = async (): Promise<Configuration> =>
@@ -207,7 +207,9 @@ class Reader {
     }
   }
 
-  /** Reads them when a subflow has an address that is not known yet. Those of removed addresses stay: their subflows close later. */
+  /**
+   * Reads the names again for an unknown address. Removed addresses keep theirs, because their subflows close later.
+   */
   async #learnNames(subflows: Sample['subflows']): Promise<ReadonlyMap<string, string>> {
     if (subflows.every(({ local }) => this.#names.has(local.address))) return this.#names;
     const { route } = this.#namespace.kernel;
@@ -230,7 +232,7 @@ class Reader {
   }
 }
 
-/** A kernel without mptcp_diag lists subflows only. */
+/** A kernel without mptcp_diag lists only subflows. */
 function withoutDiag(error: unknown): ConnectionSocket[] {
   if (error instanceof NetlinkError && error.code === 'ENOENT') return [];
   throw error;

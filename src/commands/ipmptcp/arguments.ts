@@ -1,4 +1,4 @@
-/** The arguments of `endpoint` and `limits`, as ip-mptcp(8) has them. */
+/** Parses the arguments of `endpoint` and `limits`, with the grammar of ip-mptcp(8). */
 import ipaddr from 'ipaddr.js';
 import { MPTCP_PM_ADDR_FLAG_FULLMESH, MPTCP_PM_ADDR_FLAG_SIGNAL } from '../../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../../netlink/mptcp/limits.ts';
@@ -21,7 +21,7 @@ export interface EndpointArguments {
   readonly flags: readonly string[];
 }
 
-/** RFC 5952. ipaddr.js takes `::192.0.2.1` for an IPv4-mapped address, so dots become two words before it reads them. */
+/** Follows RFC 5952. ipaddr.js reads `::192.0.2.1` as an IPv4-mapped address, so the dotted part is converted first. */
 function canonical(word: string): string {
   const words = word.replace(/:(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...octets: string[]) => {
     const [a, b, c, d] = octets.map(Number) as [number, number, number, number];
@@ -125,7 +125,7 @@ export function showArguments(words: readonly string[]): number | null {
   return id;
 }
 
-/** `limits set [subflows NR] [add_addr_accepted NR]`; `subflow` is an older manual's. */
+/** `limits set [subflows NR] [add_addr_accepted NR]`; an older manual has `subflow`. */
 export function limitsArguments(words: readonly string[]): Partial<Limits> {
   const place = 'limits set';
   const names = ['subflows', 'add_addr_accepted'] as const;
@@ -141,7 +141,7 @@ export function limitsArguments(words: readonly string[]): Partial<Limits> {
   return limits;
 }
 
-/** For verbs that stand alone. */
+/** For verbs without arguments. @throws CommandError */
 export function noArguments(place: string, words: readonly string[]): void {
   if (words.length > 0) throw wrong(`${place} takes nothing else, not ${JSON.stringify(words[0])}`);
 }

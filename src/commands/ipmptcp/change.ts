@@ -1,13 +1,13 @@
-/** What is different between two looks at the uplinks. */
+/** Compares two states of the uplinks. */
 import type { StatusDocument, UplinkDocument } from '../../control/document.ts';
 
 export interface UplinkChange extends UplinkDocument {
-  /** Its state before; null: it is new. `state` is `gone` where it is no more. */
+  /** The previous state; null for a new uplink. `state` is `gone` for one that was removed. */
   readonly was: string | null;
 }
 
 const keyOf = ({ ifindex, address }: UplinkDocument): string => `${ifindex}/${address ?? ''}`;
-/** What a change is; a reason that is worded anew is none. */
+/** The values whose change is reported. A reason with another wording is no change. */
 const mark = ({ interface: name, state, gateway, metric, table, endpoint, rule }: UplinkDocument): string =>
   JSON.stringify([name, state, gateway, metric, table, endpoint, rule?.glob]);
 
@@ -16,7 +16,7 @@ export function changes(before: StatusDocument['uplinks'], after: StatusDocument
   const now = new Set(after.map(keyOf));
   const found: UplinkChange[] = [];
   for (const uplink of before)
-    // An interface without an address is no uplink: it has found one, or lost its rule.
+    // An entry without an address is no uplink: its interface has got an address, or no rule selects it any more.
     if (!now.has(keyOf(uplink)) && uplink.address !== null)
       found.push({
         ...uplink,

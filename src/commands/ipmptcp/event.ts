@@ -1,4 +1,4 @@
-/** An MPTCP event as `ip mptcp monitor` prints it. */
+/** Formats an MPTCP event as `ip mptcp monitor` prints it. */
 import type { Attributes } from '../../netlink/attribute.ts';
 import { decodeGeneric } from '../../netlink/generic/family.ts';
 import { readAddress } from '../../netlink/ip.ts';
@@ -7,7 +7,7 @@ import * as mptcp from '../../netlink/mptcp/event.ts';
 import { printable } from '../../system/printable.ts';
 import { inetText } from './text.ts';
 
-/** By command number, linux/mptcp.h; padded as it is printed. */
+/** Names by command number (linux/mptcp.h), padded as they are printed. */
 const NAMES: ReadonlyMap<number, string> = new Map([
   [1, 'CREATED'],
   [2, 'ESTABLISHED'],
@@ -21,7 +21,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [16, 'LISTENER_CLOSED'],
 ]);
 
-/** The keys in their order, and how each value is read. */
+/** Reads the value of one key; the keys are in the order of the output. */
 type Read = (from: Attributes, type: number, name: string | undefined) => string | undefined;
 
 const FIELDS: readonly (readonly [string, number, Read])[] = [
@@ -42,7 +42,7 @@ const FIELDS: readonly (readonly [string, number, Read])[] = [
   ['reset_flags', mptcp.MPTCP_ATTR_RESET_FLAGS, (from, type) => hexadecimal(from.u32(type))],
 ];
 
-/** `device`: name of the interface that the event names by its index, if that is known. */
+/** `device` is the name of the interface whose index the event has, if it is known. */
 export function eventText(message: Message, device?: string): string {
   const { command, attributes } = decodeGeneric(message);
   const name = NAMES.get(command);
@@ -54,7 +54,7 @@ export function eventText(message: Message, device?: string): string {
   return [`[${name.padStart(16)}]`, ...fields, ...flagWords(attributes)].join(' ');
 }
 
-/** Of a device that is gone ip(8) makes a name. */
+/** For a device that is gone, ip(8) prints `if` and its index. */
 const deviceText = (index: number | undefined, name: string | undefined): string | undefined =>
   index === undefined ? undefined : printable(name ?? `if${index}`);
 
@@ -69,7 +69,7 @@ function flagWords(attributes: Attributes): string[] {
   ];
 }
 
-/** Like printf's %#x, but with 0x before 0 too. */
+/** Like printf's %#x, but 0 also gets the prefix 0x. */
 function hexadecimal(value: number): string;
 function hexadecimal(value: number | undefined): string | undefined;
 function hexadecimal(value: number | undefined): string | undefined {

@@ -1,4 +1,4 @@
-/** Follows the uplinks: as the daemon tells of them, and from the kernel's own events while none runs. */
+/** Follows the uplinks: through the daemon, and through the kernel's own events while no daemon runs. */
 import { watch, type Watch } from '../../control/client.ts';
 import { ControlError } from '../../control/error.ts';
 import type { StatusDocument } from '../../control/document.ts';
@@ -11,19 +11,19 @@ import { statusWithoutDaemon } from '../look.ts';
 import type { Namespace } from '../namespace.ts';
 import { changes, type UplinkChange } from './change.ts';
 
-/** A daemon that was started is found after so long, in milliseconds. */
+/** Milliseconds between checks whether a daemon has been started. */
 const LOOK_FOR_DAEMON = 2_000;
-/** So often in a row a daemon may let us go without a word: one that ends does so once. */
+/** Maximum of connections in a row that the daemon may close without an answer; a daemon that ends closes one. */
 const MOST_REFUSALS = 3;
-/** Events come in swarms. */
+/** Milliseconds in which events are collected, since they come in bursts. */
 const GATHER = 50;
 
 export interface FollowOptions {
   readonly namespace: Namespace;
-  /** Read when it is needed first. */
+  /** Called when the configuration is first needed. */
   readonly configuration: () => Promise<Configuration>;
   readonly onChange: (change: UplinkChange) => void;
-  /** From where it is told now: the daemon's pid, or null for the kernel. */
+  /** Called with the source of the changes from now on: the daemon's pid, or null for the kernel. */
   readonly onSource: (daemon: number | null) => void;
   readonly onError: (error: Error) => void;
 }
@@ -44,7 +44,7 @@ export class Follower {
     this.#options = options;
   }
 
-  /** Once, and again by itself whenever the daemon comes or goes. */
+  /** Called once by the user of the class, and then internally when the daemon starts or ends. */
   async start(): Promise<void> {
     const { namespace, onError } = this.#options;
     let heard = false;
@@ -100,7 +100,7 @@ export class Follower {
     this.#timer = null;
   }
 
-  /** The daemon tells all. */
+  /** Stops following the kernel's events, because the daemon reports everything. */
   #deaf(): void {
     this.#events?.close();
     this.#events = null;
@@ -113,7 +113,7 @@ export class Follower {
     setTimeout(() => {
       this.#look()
         .catch((error: unknown) => {
-          // What is gone in the middle of a look is gone at the next.
+          // An object that was removed during the pass is missing in the next pass.
           if (error instanceof NetlinkError || error instanceof DecodeError) this.#stale = true;
           else this.#options.onError(error as Error);
         })

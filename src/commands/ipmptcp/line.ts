@@ -1,4 +1,4 @@
-/** One line of `monitor`: for a person, or one JSON document. */
+/** Formats one line of `monitor`: text for people, or one JSON document. */
 import type { MptcpEvent } from '../../netlink/mptcp/event.ts';
 import { tokenText } from '../../netlink/mptcp/token.ts';
 import { errnoName } from '../../system/system-error.ts';
@@ -6,10 +6,10 @@ import { printable } from '../../system/printable.ts';
 import { colours } from '../print.ts';
 import type { UplinkChange } from './change.ts';
 
-/** By index; undefined: it is gone. */
+/** The name of an interface; undefined when it is gone. */
 type Name = string | undefined;
 
-/** The time of day here, to the millisecond; JSON has the date too. */
+/** The local time of day, to the millisecond; JSON also has the date. */
 export const clockText = (time: Date): string =>
   [time.getHours(), time.getMinutes(), time.getSeconds()]
     .map((part) => String(part).padStart(2, '0'))

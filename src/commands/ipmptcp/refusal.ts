@@ -1,4 +1,4 @@
-/** Why the kernel refused, in words: EEXIST, EBUSY, ERANGE and EINVAL share one sentence there. */
+/** Explains the kernel's refusals. The kernel uses one text for EEXIST, EBUSY, ERANGE and EINVAL. */
 import { NetlinkError } from '../../netlink/error.ts';
 import { mappedOf } from '../../netlink/ip.ts';
 import { MPTCP_PM_ADDR_FLAG_IMPLICIT, type Endpoint } from '../../netlink/mptcp/endpoint.ts';
@@ -8,7 +8,7 @@ import { endpointText, type Names } from './text.ts';
 const SHARED = ['EEXIST', 'EBUSY', 'ERANGE', 'EINVAL', 'ENOSPC'];
 const SHARED_TEXT = /too many addresses or duplicate/;
 
-/** @param standing what a dump after the refusal shows */
+/** @param standing the endpoints in a dump after the refusal */
 export function addRefusal(
   error: NetlinkError,
   wanted: Endpoint,
@@ -66,7 +66,7 @@ const NEXT: readonly (readonly [RegExp, string])[] = [
   [/limit greater than maximum/, 'give a number that is not greater'],
 ];
 
-/** The kernel's own sentence, and what the user can do where that is known. */
+/** Returns the kernel's text and, where it is known, what the user can do. */
 export function refusal(error: NetlinkError): CommandError {
   const next = NEXT.find(([pattern]) => pattern.test(error.kernelText ?? ''))?.[1];
   const said = error.kernelText ?? 'no explanation given';
@@ -76,7 +76,7 @@ export function refusal(error: NetlinkError): CommandError {
 const refused = (text: string, error: NetlinkError): CommandError =>
   new CommandError(EXIT.refused, `the kernel refused ${text} (${error.code})`);
 
-/** @throws CommandError for what the kernel refused; EPERM as it is, which has an exit code of its own */
+/** @throws CommandError for a refusal of the kernel; EPERM is thrown again, because it has an exit code of its own */
 export function explainRefusal(error: unknown): never {
   throw error instanceof NetlinkError && error.code !== 'EPERM' ? refusal(error) : error;
 }

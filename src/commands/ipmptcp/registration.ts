@@ -1,4 +1,4 @@
-/** `endpoint`, `limits` and `monitor` in the tree of commands; as for ip(8), a beginning of their names is enough. */
+/** Registers `endpoint`, `limits` and `monitor`. As for ip(8), a prefix of their names is enough. */
 import type { Command } from 'commander';
 import { JSON_LINES, JSON_SILENT, NETNS_OPTION } from '../options.ts';
 import { byPrefix, unknownWord } from './words.ts';
@@ -6,7 +6,7 @@ import { byPrefix, unknownWord } from './words.ts';
 type SetCode = (code: number) => void;
 type Flags = { readonly json?: boolean };
 
-/** With its grammar, which commander does not know. */
+/** The command with its grammar, which commander does not know. */
 const subcommandTerm = (command: Command): string => `${command.name()} ${command.usage()}`.trimEnd();
 
 const WORDS = '[words...]';
@@ -105,10 +105,10 @@ function registerMonitor(root: Command, setCode: SetCode): void {
 
 const json = (flags: Flags): string[] => (flags.json ? ['--json'] : []);
 
-/** Whether `show` was typed: it is also the default for words that name no command. */
+/** True when the user typed `show`, which is also the default for words that name no command. */
 const isNamed = (parent: Command): boolean => parent.args[0] === 'show';
 
-/** What is no command comes to the default one, `show`; its first word may be the beginning of another verb. */
+/** Handles words that name no command; the first may be the prefix of a verb. Otherwise the default `show` applies. */
 function redirect<T extends string>(
   words: readonly string[],
   verbs: readonly T[],
@@ -122,7 +122,7 @@ function redirect<T extends string>(
   return verb;
 }
 
-/** Hidden, so that neither help nor completion nor "did you mean" knows them. */
+/** Registers prefixes as hidden commands, so that help, completion and "did you mean" do not show them. */
 function abbreviate(root: Command, name: string): void {
   for (let length = 1; length < name.length; length++) {
     root

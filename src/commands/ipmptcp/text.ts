@@ -1,15 +1,15 @@
-/** Endpoints and limits as `ip mptcp` prints them, and as `ip -j mptcp` does. */
+/** Formats endpoints and limits as `ip mptcp` and `ip -j mptcp` print them. */
 import ipaddr from 'ipaddr.js';
 import type { Endpoint } from '../../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../../netlink/mptcp/limits.ts';
 import { flagBits, flagNames } from '../../plan/flags.ts';
 import { printable } from '../../system/printable.ts';
 
-/** By index; of a device that is gone ip(8) makes a name. */
+/** Names of interfaces by index. For a device that is gone, ip(8) prints `if` and its index. */
 export type Names = ReadonlyMap<number, string>;
 const deviceName = (names: Names, ifindex: number): string => names.get(ifindex) ?? `if${ifindex >>> 0}`;
 
-/** inet_ntop(3) writes what holds an IPv4 address with dots. */
+/** Writes the last 32 bits with dots where inet_ntop(3) does. */
 export function inetText(address: string): string {
   if (!address.includes(':')) return address;
   const words = (ipaddr.parse(address) as ipaddr.IPv6).parts;
@@ -20,14 +20,14 @@ export function inetText(address: string): string {
   return `::${leading === 5 ? 'ffff:' : ''}${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
 }
 
-/** Flags by name, and the bits that have none in hexadecimal. */
+/** Returns the names of the flags, and the bits without a name in hexadecimal. */
 function splitFlags(flags: number): { named: string[]; raw: string | null } {
   const named = flagNames(flags).filter((name) => !name.startsWith('0x'));
   const rest = (flags & ~flagBits(named)) >>> 0;
   return { named, raw: rest === 0 ? null : rest.toString(16).padStart(2, '0') };
 }
 
-/** With the space at the end that ip(8) leaves. */
+/** The space at the end is intended: ip(8) prints it too. */
 export function endpointText(endpoint: Endpoint, names: Names): string {
   const { address, port, id, flags, ifindex } = endpoint;
   const { named, raw } = splitFlags(flags);

@@ -1,4 +1,4 @@
-/** What a user should know beside the kernel's consent; on standard error. */
+/** Warnings on standard error about changes that the kernel accepts. */
 import { getEndpoint, MPTCP_PM_ADDR_FLAG_LAMINAR, type Endpoint } from '../../netlink/mptcp/endpoint.ts';
 import { dumpSubflowSockets } from '../../netlink/diag.ts';
 import { Connection } from '../../netlink/connection.ts';
@@ -15,7 +15,7 @@ import { complain } from '../print.ts';
 
 export const warn = (text: string): void => complain(`warning: ${text}`);
 
-/** Of what is about to be deleted or changed, what is the daemon's. */
+/** Warns about endpoints of the daemon among those that are about to be deleted or changed. */
 export async function warnOwned(
   namespace: Namespace,
   endpoints: readonly Endpoint[],
@@ -27,7 +27,7 @@ export async function warnOwned(
   const names = ours.map(({ id, address }) => `${address} (id ${id})`).join(', ');
   const many = ours.length > 1;
   const back = what === 'deleted' ? `${many ? 'them' : 'it'} back` : `${many ? 'their' : 'its'} flags back`;
-  // One that does not answer runs all the same.
+  // A daemon that does not answer still runs.
   const runs = await hasDaemon(namespace).catch(() => true);
   const when = runs ? 'which will put' : 'whose daemon, when it is started, will put';
   warn(
@@ -36,7 +36,7 @@ export async function warnOwned(
   );
 }
 
-/** What the kernel takes without a word although it has no effect. */
+/** Warns about an endpoint that the kernel accepts although it has no effect. */
 export async function warnUseless({ kernel }: Namespace, added: Endpoint): Promise<void> {
   const { address, flags, id } = added;
   if (flags === 0) warn('an endpoint without signal or subflow leads to no subflow');
@@ -50,7 +50,7 @@ export async function warnUseless({ kernel }: Namespace, added: Endpoint): Promi
     warn(`no interface of this host has the address ${inetText(address)} now`);
 }
 
-/** @returns how many connections started from this address, as far as the kernel tells it */
+/** @returns the number of connections that started from this address, as far as the kernel reports it */
 export async function connectionsFrom(address: string): Promise<number> {
   const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
   try {

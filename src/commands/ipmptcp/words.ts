@@ -1,11 +1,11 @@
-/** Words of the command line as iproute2 reads them: keywords by any prefix of their own, numbers in C's notation. */
+/** Parses words of the command line like iproute2: keywords by any unique prefix, numbers in C's notation. */
 import { isIPv4, isIPv6 } from 'node:net';
 import { nearest } from '../../rules/nearest.ts';
 import { CommandError, EXIT } from '../exit.ts';
 
 export const wrong = (message: string): CommandError => new CommandError(EXIT.usage, message);
 
-/** The one of `names` that `word` begins, or is; null where none or several are. */
+/** Returns the only one of `names` that begins with `word`, or is `word`; null when there are none or several. */
 export function byPrefix<T extends string>(word: string, names: readonly T[]): T | null {
   if (word === '') return null;
   const exact = names.find((name) => name === word);
@@ -13,7 +13,7 @@ export function byPrefix<T extends string>(word: string, names: readonly T[]): T
   return exact ?? (matching.length === 1 ? matching[0]! : null);
 }
 
-/** The error for a word that has no meaning in its place. @param place such as `endpoint add` */
+/** Returns the error for a word that is not valid in its place. @param place such as `endpoint add` */
 export function unknownWord(word: string, names: readonly string[], place: string): CommandError {
   const several = names.filter((name) => word !== '' && name.startsWith(word));
   const near = nearest(word, names);
@@ -26,7 +26,7 @@ export function unknownWord(word: string, names: readonly string[], place: strin
   return wrong(`${place}: unknown word ${JSON.stringify(word)}${hint}\n(see multihomed ${place} --help)`);
 }
 
-/** As strtoul(3) with base 0 reads it: decimal, 0x and octal. @throws CommandError with what was expected */
+/** Parses a number like strtoul(3) with base 0: decimal, 0x or octal. @throws CommandError with what was expected */
 export function wholeNumber(word: string, least: number, most: number, what: string): number {
   const digits = /^\+?(?:0x([0-9a-f]+)|(0[0-7]*)|([1-9]\d*))$/i.exec(word);
   const [, hexadecimal, octal, decimal] = digits ?? [];
@@ -39,10 +39,10 @@ export function wholeNumber(word: string, least: number, most: number, what: str
   throw wrong(`${what} is a number from ${least} to ${most}, not ${JSON.stringify(word)}`);
 }
 
-/** Written in full: what ip(8) makes of `10.1` or `any` is no address that anybody means. */
+/** Requires the full notation: `10.1` and `any`, which ip(8) accepts, are hardly ever intended. */
 export const isAddress = (word: string): boolean => isIPv4(word) || (isIPv6(word) && !word.includes('%'));
 
-/** Words one after the other. */
+/** Reads words one after the other. */
 export class Words {
   readonly #words: readonly string[];
   readonly #place: string;
@@ -57,7 +57,7 @@ export class Words {
     return this.#words[this.#at++];
   }
 
-  /** The word behind a keyword. */
+  /** Returns the word after a keyword. */
   value(keyword: string): string {
     const word = this.next();
     if (word === undefined) throw wrong(`${this.#place}: ${keyword} wants a value`);

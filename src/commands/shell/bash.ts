@@ -1,6 +1,6 @@
 /**
- * Completion for bash 4 and later; nothing of the package bash-completion is needed. Names of interfaces and namespaces
- * can hold what a shell would run: they are never given to `compgen -W` or `eval`, and are inserted quoted.
+ * Completion for bash 4 and later; it does not need the package bash-completion. Names of interfaces and namespaces can
+ * contain shell syntax, so they are never passed to `compgen -W` or `eval`, and are inserted quoted.
  */
 import { quoted, type CommandNode, type Value } from './tree.ts';
 
@@ -47,7 +47,7 @@ function commandCase({ path, commands, flags, arguments: positional, keywords }:
 const list = (name: string, words: readonly string[]): string =>
   words.length === 0 ? '' : `${name}=(${words.map(quoted).join(' ')})`;
 
-/** A source by its name; words apart by spaces after a colon. */
+/** A source is written by its name, a list of words separated by spaces after a colon. */
 const text = (value: Value): string => (typeof value === 'string' ? value : `:${value.join(' ')}`);
 
 function valueCases(nodes: readonly CommandNode[]): string[] {

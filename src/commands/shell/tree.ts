@@ -1,31 +1,31 @@
-/** What a shell has to know to complete a command line, read from the commands themselves. */
+/** The commands, options and arguments that shell completion needs, read from the command tree. */
 import type { Command, Option } from 'commander';
 
-/** Where the words come from that can stand in a place; `nothing`: nobody can guess them. */
+/** The source of the words for a place; `nothing`: they cannot be suggested. */
 export type Source = 'interface' | 'namespace' | 'endpoint' | 'file' | 'nothing';
 
 /** A source, or the words themselves. */
 export type Value = Source | readonly string[];
 
 export interface Flag {
-  /** `-h` and `--help`. */
+  /** Such as `-h` and `--help`. */
   readonly names: readonly string[];
   readonly description: string;
-  /** null: it takes none. */
+  /** null when the option takes no value. */
   readonly value: Value | null;
 }
 
 export interface CommandNode {
-  /** Its name, after those of the commands above it; empty: the program itself. */
+  /** The command's name with those of its parent commands; empty for the program itself. */
   readonly path: string;
   readonly commands: readonly { readonly name: string; readonly description: string }[];
   readonly flags: readonly Flag[];
   readonly arguments: readonly Value[];
-  /** Words as ip(8) has them, in any order, and the value that follows each; null: none follows. */
+  /** Keywords as ip(8) has them, in any order, with the value that follows each; null when none follows. */
   readonly keywords: Readonly<Record<string, Value | null>> | null;
 }
 
-/** By the name of the option or of its argument. */
+/** Sources by the name of the option or argument. */
 const SOURCES: Readonly<Record<string, Source>> = {
   '--netns': 'namespace',
   interface: 'interface',
@@ -36,7 +36,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
 const FLAGS = { signal: null, subflow: null, backup: null, fullmesh: null, laminar: null };
 const CHANGES = { backup: null, nobackup: null, fullmesh: null, nofullmesh: null };
 
-/** As ip-mptcp(8) has them. */
+/** The keywords of ip-mptcp(8). */
 const KEYWORDS: Readonly<Record<string, CommandNode['keywords']>> = {
   'endpoint add': { id: 'nothing', dev: 'interface', port: 'nothing', ...FLAGS },
   'endpoint delete': { id: 'endpoint' },
@@ -45,7 +45,7 @@ const KEYWORDS: Readonly<Record<string, CommandNode['keywords']>> = {
   'limits set': { subflows: 'nothing', add_addr_accepted: 'nothing' },
 };
 
-/** Every command that is not hidden, those above before those below. */
+/** Returns every command that is not hidden; parents come before their children. */
 export function commandNodes(command: Command, path = '', siblings: readonly string[] = []): CommandNode[] {
   const help = command.createHelp();
   const below = help.visibleCommands(command);
@@ -76,5 +76,5 @@ function sourceOf(...names: readonly string[]): Source {
   return names.map((name) => SOURCES[name]).find((source) => source !== undefined) ?? 'nothing';
 }
 
-/** One word of sh, zsh and fish alike, where it has no backslash before a quote (fish) in it. */
+/** Quotes one word for sh, zsh and fish. In fish this fails for a text with a backslash before a quote. */
 export const quoted = (text: string): string => `'${text.replaceAll("'", `'"'"'`)}'`;

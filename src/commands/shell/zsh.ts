@@ -76,7 +76,7 @@ function commandList({ path, commands }: CommandNode): string {
   return `${functionName(path)}_commands() {\n  local -a commands=(\n${words.join('\n')}\n  )\n  _describe command commands\n}\n`;
 }
 
-/** After a word that wants a value, its value; the words otherwise. */
+/** Offers the value after a keyword that takes one, and the keywords otherwise. */
 function keywordList(path: string, keywords: NonNullable<CommandNode['keywords']>): string {
   const cases = Object.entries(keywords).flatMap(([word, value]) =>
     value === null ? [] : [`    ${word}) ${action(value)} ;;`],
