@@ -1,12 +1,14 @@
-/** The stream's content: numbered blocks, each with a checksum, so that nothing lost, doubled or moved goes unseen. */
+/**
+ * The stream's content: numbered blocks with a checksum each, so that lost, duplicated or reordered data is detected.
+ */
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** Sequence number u32, content, CRC-32 of both. */
+/** Bytes of a block: sequence number (u32), content, CRC-32 of both. */
 export const BLOCK = 8192;
 const CHECKSUM = BLOCK - 4;
 
-/** One filling for all: the number in front makes each checksum another. */
+/** All blocks have the same content; the sequence number makes their checksums differ. */
 const filling = randomBytes(BLOCK);
 
 export function makeBlock(sequence: number): Buffer {
@@ -16,19 +18,19 @@ export function makeBlock(sequence: number): Buffer {
   return block;
 }
 
-/** A byte of the stream is not what was sent. */
+/** A byte of the stream differs from what was sent. */
 export class ContentError extends Error {
   override readonly name = 'ContentError';
 }
 
-/** Takes the stream in whatever pieces it comes. */
+/** Checks a stream that arrives in pieces of any size. */
 export class BlockChecker {
-  /** Whole blocks that were right. */
+  /** Number of complete, correct blocks. */
   blocks = 0;
   readonly #block = Buffer.alloc(BLOCK);
   #filled = 0;
 
-  /** Bytes so far, those of a block that is not whole yet included. */
+  /** Bytes received so far, including those of an incomplete block. */
   get bytes(): number {
     return this.blocks * BLOCK + this.#filled;
   }

@@ -1,19 +1,19 @@
-/** Uplinks side by side: state, bytes of the last moments, rate and total, all from the kernel's link counters. */
+/** A table of the uplinks: state, recent traffic, rate and total, all from the kernel's link counters. */
 import type { Counters, Fact, SampleFact } from './fact.ts';
 import { PACE, PATHS } from './places.ts';
 import { megabytes, type Style } from './style.ts';
 
-/** Samples that make one column. */
+/** Samples per column of the chart. */
 const COLUMN = 3;
 
 interface Row {
-  /** Before it is plugged in, it has no line. */
+  /** false before the uplink is plugged in for the first time; it then has no line. */
   seen: boolean;
   state: string;
-  /** Bytes a second in each column. */
+  /** Bytes per second in each column. */
   readonly columns: number[];
   counters: Counters;
-  /** Bytes a second, since the last sample. */
+  /** Bytes per second since the last sample. */
   rate: number;
 }
 
@@ -59,7 +59,7 @@ export class Board {
     this.#samples = [fact];
   }
 
-  /** For a terminal so many columns wide. */
+  /** Returns the lines for a terminal with `width` columns. */
   lines(width: number): string[] {
     const { colours, wires } = this.#style;
     const room = Math.max(8, Math.min(width, 100) - 50);
@@ -81,7 +81,7 @@ export class Board {
     return lines;
   }
 
-  /** One line, for a reader that is no terminal. */
+  /** Returns a single line, for output that is no terminal. */
   line(): string {
     const cells = PATHS.filter(({ interface: name }) => this.#rows.get(name)?.seen).map(
       ({ interface: name }) => {

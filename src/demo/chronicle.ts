@@ -1,15 +1,15 @@
-/** What has happened so far, and what is waited for. */
+/** The log of the demo's events. Callers can wait for an event. */
 import { tenth, type Fact } from './fact.ts';
 
-/** Something of the story did not come. */
+/** An event that the demo waited for did not occur. */
 export class StoryError extends Error {
   override readonly name = 'StoryError';
 }
 
-/** Milliseconds; a machine that is busy with other things is slow. */
+/** Milliseconds; long, because a busy machine is slow. */
 const PATIENCE = 30_000;
 
-/** Without `at`, for every kind of fact by itself. */
+/** Omits `at` from each kind of fact separately, which keeps the union. */
 type Untimed<F> = F extends Fact ? Omit<F, 'at'> : never;
 export type Tidings = Untimed<Fact>;
 
@@ -34,18 +34,18 @@ export class Chronicle {
   }
 
   tell<T extends Tidings>(tidings: T, at = this.now()): void {
-    // The compiler does not put the halves of a union together again.
+    // The cast is needed because the compiler does not recombine the parts of a union.
     const fact = { ...tidings, at } as unknown as Fact;
     this.#write(fact);
-    // The receiver keeps its own log.
+    // Arrivals are not stored here, because the receiver keeps its own log.
     if (fact.kind === 'arrivals') return;
     this.#facts.push(fact);
     for (const wait of this.#waits) if (wait.wanted(fact)) wait.found(fact);
   }
 
   /**
-   * The first fact of this kind since `from` for which `wanted` holds.
-   * Rejects with StoryError when it has not come `patience` milliseconds from now.
+   * Resolves with the first fact of this kind since `from` for which `wanted` holds. Rejects with StoryError when it
+   * does not occur within `patience` milliseconds.
    */
   until<K extends Fact['kind']>(
     kind: K,

@@ -1,10 +1,10 @@
-/** Programs that run beside the laptop's own, and what they say line by line. */
+/** Child processes of the laptop, and the lines that they print. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { StoryError } from './chronicle.ts';
 
-/** Milliseconds; a machine that is busy with other things is slow. */
+/** Milliseconds; long, because a busy machine is slow. */
 const PATIENCE = 30_000;
 
 export class Companion {
@@ -27,7 +27,7 @@ export class Companion {
     });
   }
 
-  /** The server, in a network namespace of its own. */
+  /** Starts the server in a network namespace of its own. */
   static async internet(main: string): Promise<Companion> {
     const program = [process.execPath, main, 'demo', '--as', 'internet'];
     const child = spawn('unshare', ['--net', '--', ...program], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -44,7 +44,7 @@ export class Companion {
     this.#child.stdin?.write(`${word}\n`);
   }
 
-  /** What follows `word` on the next line that begins with it. @throws StoryError */
+  /** Returns the rest of the next line that begins with `word`. @throws StoryError */
   async hear(word: string): Promise<string> {
     const until = performance.now() + PATIENCE;
     for (;;) {

@@ -1,4 +1,4 @@
-/** The real daemon as its own process, with the shipped rules: what it logs, and what its status says. */
+/** Runs the real daemon as a process with the shipped rules, and records its log and its status. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { ask } from '../control/client.ts';
@@ -9,7 +9,7 @@ import { runtimeFolder } from '../system/runtime.ts';
 import type { Chronicle } from './chronicle.ts';
 import { hookLine } from './hook.ts';
 
-/** `17:03:12.125 `, with which the log begins each line; the chronicle has a clock of its own. */
+/** The time such as `17:03:12.125 ` at the start of each line of the log, which the demo replaces with its own. */
 const TIME = /^\d\d:\d\d:\d\d\.\d{3} /;
 
 export class Daemon {
@@ -39,7 +39,7 @@ export class Daemon {
     return daemon;
   }
 
-  /** Asks for the status, and tells of each uplink that is not as it was. */
+  /** Asks for the status and records each uplink that has changed. */
   look(): void {
     this.#again = true;
     if (!this.#asking) void this.#askAll();
@@ -49,7 +49,7 @@ export class Daemon {
     this.#asking = true;
     while (this.#again) {
       this.#again = false;
-      // It may not have begun to listen, or is at its first look.
+      // The daemon may not listen yet, or may be in its first pass.
       const status = await ask(this.#socket, { ask: 'status' }).catch(() => undefined);
       if (status) this.#compare(status as StatusDocument);
     }
@@ -59,7 +59,7 @@ export class Daemon {
   #compare({ uplinks }: StatusDocument): void {
     for (const uplink of uplinks) {
       const { interface: name, address, state, reason, rule, flags, endpoint } = uplink;
-      // Link-local addresses, which no rule here asks for.
+      // These are link-local addresses, which no rule of the demo selects.
       if (state === 'ignored') continue;
       const tidings = {
         kind: 'uplink',

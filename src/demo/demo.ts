@@ -1,4 +1,4 @@
-/** The demo as its user sees it: opens the enclosure, shows what is told from inside, and ends both together. */
+/** The demo's front end: opens the sandbox, shows the facts that it reports, and ends both together. */
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { NoMptcpError } from '../daemon/error.ts';
@@ -13,7 +13,7 @@ import { Screen } from './screen.ts';
 const MAIN = join(PACKAGE_ROOT, 'dist/main.js');
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Parts that the demo itself starts, inside. */
+/** Parts that the demo itself starts inside the sandbox. */
 export const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   laptop: () => laptop(MAIN),
   internet,
@@ -32,7 +32,7 @@ export async function demo(options: { readonly json: boolean }): Promise<number>
     enclosure?.end();
   };
   for (const signal of SIGNALS) process.on(signal, stop);
-  // Whoever read it has seen enough.
+  // The reader of the output is gone, so the demo ends.
   process.stdout.on('error', () => {
     gone = true;
     enclosure?.end();

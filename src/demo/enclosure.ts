@@ -1,7 +1,7 @@
 /**
- * Namespaces of users, networks, mounts and processes that nothing but processes holds. Their first process ends when the
- * pipe that is its standard input ends, however we end, and the kernel then ends all the others (pid_namespaces(7)): no
- * clearing up is needed, so none can be missed.
+ * User, network, mount and process namespaces that exist only as long as their processes. Their first process ends
+ * when the pipe at its standard input closes, which happens however this process ends, and the kernel then ends all
+ * the others (pid_namespaces(7)). So there is nothing to clean up.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,28 +9,28 @@ import { createInterface } from 'node:readline';
 import type { Fact } from './fact.ts';
 import { ForbiddenError, whyForbidden } from './forbidden.ts';
 
-/** A program that is needed is not there. */
+/** A required program is not installed. */
 export class MissingError extends Error {
   override readonly name = 'MissingError';
 }
 
 const BASE = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 const USER = ['--user', '--map-root-user'];
-/** A user's PATH often lacks these. */
+/** A user's PATH often lacks the folders of system programs. */
 const PATH = `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`;
-/** How long it may take to end by itself. */
+/** Milliseconds that the sandbox may take to end by itself. */
 const GRACE = 2000;
 
 export interface Enclosure {
-  /** What is told from inside, until it ends. */
+  /** The facts that the sandbox reports until it ends. */
   readonly facts: AsyncIterable<Fact>;
-  /** Its exit code; null: it was killed. Resolves when nothing of it runs any more. */
+  /** Resolves with the exit code, or null if it was killed, when none of its processes runs any more. */
   readonly ended: Promise<number | null>;
-  /** Ends all that is inside. */
+  /** Ends all processes inside. */
   end(): void;
 }
 
-/** Runs `main demo --as laptop` inside. @throws ForbiddenError @throws MissingError */
+/** Runs `main demo --as laptop` inside the namespaces. @throws ForbiddenError @throws MissingError */
 export function openEnclosure(main: string): Enclosure {
   const flags = permitted();
   const inside = [process.execPath, main, 'demo', '--as', 'laptop'];
@@ -38,10 +38,10 @@ export function openEnclosure(main: string): Enclosure {
     stdio: ['pipe', 'pipe', 'inherit'],
     cwd: '/',
     env: environment(),
-    // Away from the terminal: what is typed there reaches us alone.
+    // Detached from the terminal, so that its signals (Ctrl-C) reach only this process.
     detached: true,
   });
-  // Whoever writes to one that has ended learns it from `ended`.
+  // A write to a process that has ended is no error here, because `ended` reports it.
   child.stdin.on('error', () => undefined);
   let timer: NodeJS.Timeout | undefined;
   let over = false;
@@ -60,7 +60,7 @@ export function openEnclosure(main: string): Enclosure {
   };
 }
 
-/** NODE_OPTIONS and the like are the user's business with this process, not with the daemon in there. */
+/** The user's environment, such as NODE_OPTIONS, must not affect the daemon inside. */
 const environment = (): NodeJS.ProcessEnv => ({ PATH, LANG: 'C.UTF-8' });
 
 function permitted(): readonly string[] {
@@ -75,7 +75,7 @@ function permitted(): readonly string[] {
     });
     if (error) throw new MissingError(missing('unshare', 'util-linux'));
     if (status === 0) return flags;
-    // unshare(1): 127, the program was not found.
+    // unshare(1) exits with 127 when it does not find the program.
     if (status === 127) throw new MissingError(missing('ip', 'iproute2'));
     said ||= stderr;
   }

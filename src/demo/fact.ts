@@ -1,9 +1,11 @@
-/** What the demo tells, one JSON document a line. `at` is milliseconds since its start, by one clock. */
+/**
+ * The facts that the demo reports, one JSON document per line. `at` is in milliseconds since its start, by one clock.
+ */
 
 export type SceneName = 'ethernet' | 'stream' | 'modem' | 'pulled' | 'back' | 'unplugged';
 
 export interface Counters {
-  /** Bytes since the link was made: rtnl_link_stats64. */
+  /** Bytes since the link was created: rtnl_link_stats64. */
   readonly received: number;
   readonly sent: number;
 }
@@ -18,21 +20,21 @@ export interface SceneFact extends At {
   readonly text: string;
 }
 
-/** The kernel's event: RTM_NEWLINK or RTM_DELLINK. */
+/** The kernel's event RTM_NEWLINK or RTM_DELLINK. */
 export interface LinkFact extends At {
   readonly kind: 'link';
   readonly interface: string;
   readonly state: 'carrier' | 'no carrier' | 'gone';
 }
 
-/** The kernel's event: RTM_NEWROUTE of a default route in the main table. */
+/** The kernel's event RTM_NEWROUTE for a default route in the main table. */
 export interface RouteFact extends At {
   readonly kind: 'route';
   readonly interface: string;
   readonly gateway: string | null;
 }
 
-/** What the daemon's status says of an uplink, when it changed. */
+/** A change of an uplink in the daemon's status. */
 export interface UplinkFact extends At {
   readonly kind: 'uplink';
   readonly interface: string;
@@ -44,20 +46,20 @@ export interface UplinkFact extends At {
   readonly endpoint: number | null;
 }
 
-/** The kernel's MPTCP event, as one of the two ends sees it. */
+/** The kernel's MPTCP event, as seen by one of the two hosts. */
 export interface SubflowFact extends At {
   readonly kind: 'subflow';
   readonly side: 'laptop' | 'server';
   readonly event: 'established' | 'closed';
-  /** The connection's first one. */
+  /** True for the connection's first subflow. */
   readonly initial: boolean;
-  /** By the laptop's address. */
+  /** The laptop's interface, found by its address. */
   readonly interface: string;
   readonly laptop: string;
   readonly server: string;
-  /** Whether the other end asked for it to be a backup; what the laptop asked for is what the server sees. */
+  /** Whether the other host asked for a backup subflow. The server sees what the laptop asked for. */
   readonly backup: boolean | null;
-  /** errno's number. */
+  /** The number of the errno. */
   readonly error: number | null;
 }
 
@@ -78,13 +80,13 @@ export interface LogFact extends At {
 
 export interface SampleFact extends At {
   readonly kind: 'sample';
-  /** By interface; one that is not there is absent. */
+  /** By interface; interfaces that do not exist are absent. */
   readonly links: Readonly<Record<string, Counters>>;
   /** Bytes that the receiver has checked. */
   readonly checked: number;
 }
 
-/** Each data callback of the receiver: when, and how many bytes. */
+/** The time and byte count of each data callback of the receiver. */
 export interface ArrivalsFact extends At {
   readonly kind: 'arrivals';
   readonly log: readonly (readonly [at: number, bytes: number])[];
@@ -94,13 +96,13 @@ export interface FigureFact extends At {
   readonly kind: 'figure';
   readonly scene: SceneName;
   /**
-   * `join`: from what made the path usable (its default route, or its carrier) to the subflow, both the kernel's events.
-   * `stall`: the longest time between two arrivals at the receiver from `window[0]` to `window[1]`.
+   * `join`: from the event that made the path usable (its default route, or its carrier) to the subflow, both by the
+   * kernel's events. `stall`: the longest time between two arrivals at the receiver from `window[0]` to `window[1]`.
    */
   readonly name: 'join' | 'stall';
   readonly interface: string;
   readonly milliseconds: number;
-  /** What was subtracted from what. */
+  /** The start of the interval; `to` is its end. */
   readonly from: number;
   readonly to: number;
   readonly window?: readonly [number, number];
@@ -112,13 +114,13 @@ export interface EndFact extends At {
   /** As the sender counted them. */
   readonly sent: number;
   readonly blocks: number;
-  /** From the first arrival to the last, milliseconds. */
+  /** Milliseconds from the first arrival to the last. */
   readonly duration: number;
-  /** What each link received, also one that has gone since. */
+  /** What each link received, including links that have been removed. */
   readonly links: Readonly<Record<string, Counters>>;
 }
 
-/** Why it could not go on. */
+/** Why the demo could not continue. */
 export interface FailureFact extends At {
   readonly kind: 'failure';
   readonly reason: 'mptcp' | 'fault';
@@ -139,5 +141,5 @@ export type Fact =
   | EndFact
   | FailureFact;
 
-/** Tenths of a millisecond are what the clock and an event loop are good for. */
+/** Rounds to tenths of a millisecond, the precision of the clock and the event loop. */
 export const tenth = (milliseconds: number): number => Math.round(milliseconds * 10) / 10;

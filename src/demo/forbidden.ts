@@ -1,7 +1,7 @@
-/** Why this host lets this user make no namespaces, in one sentence that says what to do. */
+/** Explains in one sentence why this user cannot create namespaces on this host, and what to do. */
 import { readFileSync } from 'node:fs';
 
-/** Namespaces of its own cannot be made here. */
+/** This user cannot create namespaces on this host. */
 export class ForbiddenError extends Error {
   override readonly name = 'ForbiddenError';
 }
@@ -9,7 +9,7 @@ export class ForbiddenError extends Error {
 interface Switch {
   readonly file: string;
   readonly forbids: string;
-  /** Whom it stops. */
+  /** Whether the setting also applies to root. */
   readonly root: boolean;
 }
 
@@ -22,7 +22,7 @@ const SWITCHES: readonly Switch[] = [
   { file: 'user/max_mnt_namespaces', forbids: '0', root: true },
 ];
 
-/** `said`: what unshare(1) answered. */
+/** `said` is the error output of unshare(1). */
 export function whyForbidden(said: string, root: boolean, sysctl = '/proc/sys'): string {
   const found = SWITCHES.find(({ file, forbids }) => read(`${sysctl}/${file}`) === forbids);
   const kernel = said.trim().split('\n').at(-1) ?? '';

@@ -1,6 +1,6 @@
 /**
- * Folders that the daemon reads and writes, made private: what is done here shows in this mount namespace alone. The
- * shipped rules lie where an administrator would put them, and the host's own are out of sight.
+ * Makes the folders that the daemon uses private, so that changes are visible only in this mount namespace. The shipped
+ * rules are installed where an administrator would put them, and the host's own rules are hidden.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -23,19 +23,19 @@ const HOST_ETC = '/run/host/etc';
 export function furnish(): void {
   mountEmpty('/run');
   mkdirSync(HOST_ETC, { recursive: true });
-  // Recursive: a user namespace may not take apart what was mounted there by others (mount_namespaces(7)).
+  // Recursive, because a user namespace may not separate mounts that it inherited (mount_namespaces(7)).
   mount('--rbind', '/etc', HOST_ETC);
   mountEmpty('/etc');
   for (const name of readdirSync(HOST_ETC)) {
     if (name === 'multihomed') continue;
     const there = `${HOST_ETC}/${name}`;
-    // A relative link means what it meant only where it stood.
+    // A link is copied with its own target, because a relative link only works in its original folder.
     symlinkSync(lstatSync(there).isSymbolicLink() ? readlinkSync(there) : there, `/etc/${name}`);
   }
   if (existsSync('/usr/lib/multihomed')) mountEmpty('/usr/lib/multihomed');
   mkdirSync('/etc/multihomed/rules.d', { recursive: true, mode: 0o755 });
   mkdirSync('/etc/multihomed/hooks.d', { mode: 0o755 });
-  // Copied, not mounted: the originals may belong to whoever unpacked them, whom the daemon does not trust.
+  // Copied, not mounted: the originals may belong to the user who unpacked them, whom the daemon does not trust.
   for (const name of readdirSync(RULES).filter((each) => each.endsWith('.yaml')))
     copyFileSync(join(RULES, name), `/etc/multihomed/rules.d/${name}`);
   writeFileSync(`/etc/multihomed/hooks.d/${HOOK_NAME}`, HOOK_TEXT, { mode: 0o755 });
@@ -45,7 +45,7 @@ function mountEmpty(folder: string): void {
   mount('-t', 'tmpfs', '-o', 'mode=755', 'multihomed-demo', folder);
 }
 
-/** Without a note of it: mount(8) would make /run/mount for that, in the host's /run while it is not covered yet. */
+/** Does not update mtab: mount(8) would create /run/mount for it, in the host's /run as long as that is not hidden. */
 function mount(...parameters: string[]): void {
   execFileSync('mount', ['--no-mtab', ...parameters]);
 }

@@ -1,4 +1,4 @@
-/** The script that the daemon runs in the demo: it says what it was told. */
+/** The hook that the daemon runs in the demo. It prints its arguments, address and gateway. */
 
 export const HOOK_NAME = '50-say';
 
@@ -6,7 +6,7 @@ export const HOOK_TEXT = `#!/bin/sh
 echo "$1 $2\${MULTIHOMED_ADDRESS:+, $MULTIHOMED_ADDRESS}\${MULTIHOMED_GATEWAY:+ via $MULTIHOMED_GATEWAY}"
 `;
 
-/** The daemon's log: \`/etc/multihomed/hooks.d/50-say (wwan0 up): what it printed\`. */
+/** A line of the daemon's log: `/etc/multihomed/hooks.d/50-say (wwan0 up): what it printed`. */
 const LINE = /^\/etc\/multihomed\/hooks\.d\/(\S+) \((\S+) ([a-z-]+)\): (.*)$/;
 
 export function hookLine(

@@ -1,18 +1,18 @@
-/** The other side: a process that holds a network namespace, and the server in it that sends without an end. */
+/** The other host: a process with a network namespace of its own, and in it a server that sends an endless stream. */
 import { createServer, type Socket } from 'node:net';
 import { mptcpSocket } from '../system/addon.ts';
 import { BLOCK, makeBlock } from './block.ts';
 import { PACE, SERVER } from './places.ts';
 
-/** Milliseconds between two helpings. */
+/** Milliseconds between two portions. */
 const TICK = 4;
-/** What is not sent for lack of room is not made up for later. */
+/** Bytes of a portion. After a delay, at most three portions are sent at once. */
 const HELPING = (PACE * TICK) / 1000;
 
-/** What this process says and hears, a line each. */
+/** The lines that this process prints. */
 export type ServerWord = 'ready' | 'listening' | `sent ${number}`;
 
-/** Ends with its standard input; the first line that it reads says that the address is there. */
+/** Ends when its standard input ends. The first line on it means that the server's address is configured. */
 export async function internet(): Promise<never> {
   process.stdin.on('end', () => process.exit(0));
   process.stdin.once('data', () => {
@@ -25,7 +25,7 @@ export async function internet(): Promise<never> {
 
 const say = (word: ServerWord): boolean => process.stdout.write(`${word}\n`);
 
-/** Sends blocks until the other side says that it has enough, and then to the end of the block. */
+/** Sends blocks until the receiver ends its side, and then completes the current block. */
 function send(socket: Socket): void {
   socket.setNoDelay(true);
   let sequence = 0;

@@ -1,4 +1,4 @@
-/** The laptop: first process of the namespaces, in which the daemon, the receiver and the story run. */
+/** The laptop: the first process of the namespaces, which runs the daemon, the receiver and the scenario. */
 import { NoMptcpError } from '../daemon/error.ts';
 import { checkEnabled } from '../daemon/kernel.ts';
 import { Chronicle } from './chronicle.ts';
@@ -8,7 +8,7 @@ import { Network } from './network.ts';
 import { tell } from './story.ts';
 import { Witness } from './witness.ts';
 
-/** Facts go to standard output, a line each; the end of standard input is the end of all. */
+/** Prints facts to standard output, one per line. Ends when its standard input ends. */
 export async function laptop(main: string): Promise<void> {
   const end = (): never => process.exit(0);
   process.stdin.on('end', end).on('error', end).resume();
@@ -28,6 +28,6 @@ export async function laptop(main: string): Promise<void> {
     const text = error instanceof Error ? error.message : String(error);
     chronicle.tell({ kind: 'failure', reason, text });
   }
-  // As the first process: the kernel ends the daemon and the server with us.
+  // When this first process exits, the kernel ends the daemon and the server too.
   process.stdout.write('', () => process.exit(0));
 }

@@ -1,4 +1,4 @@
-/** The private network at a glance. */
+/** A diagram of the private network. */
 import { paintOf } from './board.ts';
 import { ETHERNET, MODEM, SERVER, type Path } from './places.ts';
 import type { Style } from './style.ts';

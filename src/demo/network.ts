@@ -1,11 +1,11 @@
-/** The private network: made, plugged and unplugged by iproute2, as a person would. */
+/** The private network, created and changed with iproute2 as a person would do it. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { SERVER, type Path } from './places.ts';
 
 const run = promisify(execFile);
 
-/** Where the other end of the wires is: a process in its network namespace. */
+/** Links between the laptop and the network namespace of the server's process. */
 export class Network {
   readonly #internet: number;
 
@@ -20,18 +20,18 @@ export class Network {
   async prepare(): Promise<void> {
     await this.#here('link set lo up');
     await this.#there('link set lo up', `address add ${SERVER.address}/32 dev lo`);
-    // The server takes as many subflows as it is offered.
+    // The server accepts all subflows that it is offered.
     await this.#there('mptcp limits set subflows 8');
   }
 
-  /** A wire from the laptop into the Internet; nobody has configured its near end. */
+  /** Adds a link between the laptop and the server, with the laptop's end not yet configured. */
   async wire({ interface: near, far, gateway, prefixLength }: Path): Promise<void> {
     await this.#there(
       `link add name ${far} type veth peer name ${near}`,
       `address add ${gateway}/${prefixLength} dev ${far}`,
       `link set ${far} up`,
     );
-    // The laptop is the first process of this process namespace.
+    // The number 1 is the laptop, which is the first process of this pid namespace.
     await this.#there(`link set ${near} netns 1`);
   }
 
@@ -39,7 +39,7 @@ export class Network {
     await this.#here(`link set ${near} up`);
   }
 
-  /** What a DHCP client does at the end. */
+  /** Configures the laptop's end as a DHCP client does when it has a lease. */
   async lease({ interface: near, address, prefixLength, gateway, metric }: Path): Promise<void> {
     await this.#here(
       `address add ${address}/${prefixLength} dev ${near}`,
@@ -47,7 +47,7 @@ export class Network {
     );
   }
 
-  /** The cable, at the wall's end: the near one loses its carrier. */
+  /** Takes the far end of the link down, so that the laptop's end loses its carrier. */
   async pull({ far }: Path): Promise<void> {
     await this.#there(`link set ${far} down`);
   }
@@ -56,7 +56,7 @@ export class Network {
     await this.#there(`link set ${far} up`);
   }
 
-  /** Both ends go. */
+  /** Deletes the link, both ends. */
   async remove({ far }: Path): Promise<void> {
     await this.#there(`link delete ${far}`);
   }

@@ -1,9 +1,9 @@
-/** Names and addresses of the private network; the addresses are those kept for documentation (RFC 5737). */
+/** Names and addresses of the private network; the addresses are reserved for documentation (RFC 5737). */
 
 export interface Path {
-  /** Of the laptop. */
+  /** The laptop's interface. */
   readonly interface: string;
-  /** The other end of the wire. */
+  /** The interface at the other end of the link. */
   readonly far: string;
   readonly address: string;
   readonly gateway: string;
@@ -11,7 +11,7 @@ export interface Path {
   readonly metric: number;
 }
 
-/** Metrics as NetworkManager gives them. */
+/** The metrics are those that NetworkManager uses. */
 export const ETHERNET: Path = {
   interface: 'eth0',
   far: 'socket',
@@ -34,5 +34,5 @@ export const PATHS: readonly Path[] = [ETHERNET, MODEM];
 
 export const SERVER = { address: '203.0.113.80', port: 8080 } as const;
 
-/** Bytes a second at which the server sends, 16 Mbit/s: less than a modem carries, so that no queue adds to a stall. */
+/** Bytes per second that the server sends: 16 Mbit/s, less than a modem carries, so that no queue prolongs a stall. */
 export const PACE = 2_000_000;

@@ -1,4 +1,4 @@
-/** The laptop's end of the stream: checks what comes, and writes down when. */
+/** The laptop's end of the stream: checks the data and records when it arrives. */
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { mptcpSocket } from '../system/addon.ts';
@@ -8,9 +8,9 @@ import type { Arrival } from './stall.ts';
 
 export class Receiver {
   readonly checker = new BlockChecker();
-  /** Every data callback so far. */
+  /** All data callbacks so far. */
   readonly arrivals: Arrival[] = [];
-  /** Rejects with what went wrong; resolves when the server has sent all. */
+  /** Resolves when the server has sent everything; rejects with an error of the socket or the content. */
   readonly done: Promise<void>;
   readonly #socket: Socket;
   #untold = 0;
@@ -40,14 +40,14 @@ export class Receiver {
     return this.checker.bytes;
   }
 
-  /** Those since the last call. */
+  /** Returns the arrivals since the last call. */
   newArrivals(): Arrival[] {
     const fresh = this.arrivals.slice(this.#untold);
     this.#untold = this.arrivals.length;
     return fresh;
   }
 
-  /** Says that it is enough: the server ends after the block that it is at. */
+  /** Asks the server to stop after the current block. */
   enough(): void {
     this.#socket.end();
   }

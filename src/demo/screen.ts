@@ -1,4 +1,4 @@
-/** Where a person looks: lines that stay, and on a terminal a board below them that is drawn anew. */
+/** Output for people: lines that stay and, on a terminal, a table below them that is redrawn. */
 import type { WriteStream } from 'node:tty';
 import { Board } from './board.ts';
 import type { Fact, FigureFact, SceneFact } from './fact.ts';
@@ -12,7 +12,7 @@ const SHOW_CURSOR = '\u001b[?25h';
 const CLEAR_BELOW = '\u001b[J';
 const up = (lines: number): string => (lines > 0 ? `\u001b[${lines}A` : '');
 
-/** Milliseconds between two lines of the board where it is not drawn anew. */
+/** Milliseconds between two lines of the table when it cannot be redrawn. */
 const LINE_EVERY = 1000;
 
 export class Screen {
@@ -57,14 +57,14 @@ export class Screen {
     if (lines.length > 0 || fact.kind === 'sample') this.#add(lines);
   }
 
-  /** Its user has had enough. */
+  /** The user has ended the demo. */
   interrupted(): void {
     if (this.#closed) return;
     this.close();
     this.#out.write('\nInterrupted. Nothing is left of the private network.\n');
   }
 
-  /** Leaves the terminal as it was; the board stays as it is. */
+  /** Restores the terminal and leaves the table on it. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -87,13 +87,13 @@ export class Screen {
     return (this.#out as WriteStream).columns || 80;
   }
 
-  /** A line that wraps would be counted as one: it ends at the terminal's edge. */
+  /** Cuts a line at the terminal's edge, because a line that wraps would take more rows than are counted. */
   #cut(line: string): string {
     if (!this.#live) return line;
     const room = this.#width - 1;
     const { ellipsis } = this.#style;
     let at = 0;
-    // Colours take no room, and the last of them ends what the others began.
+    // Colours take no cell and are kept, because the last of them ends the others.
     // oxlint-disable-next-line no-control-regex -- colours are control characters
     return line.replace(/(\u001b\[[\d;]*m)|[^]/gu, (all, colour: string | undefined, offset: number) => {
       if (colour !== undefined || ++at < room) return all;
@@ -102,7 +102,7 @@ export class Screen {
   }
 }
 
-/** Nothing but colours follows. */
+/** True when only colours follow. */
 const isLast = (line: string, from: number): boolean =>
   // oxlint-disable-next-line no-control-regex -- colours are control characters
   /^(\u001b\[[\d;]*m)*$/.test(line.slice(from));

@@ -1,4 +1,4 @@
-/** The receiver's own log of arrivals, and the longest silence in it. */
+/** Finds the longest gap in the receiver's log of arrivals. */
 
 import { tenth } from './fact.ts';
 
@@ -6,14 +6,14 @@ export type Arrival = readonly [at: number, bytes: number];
 
 export interface Stall {
   readonly milliseconds: number;
-  /** The arrivals at its two ends. */
+  /** The times of the two arrivals. */
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * The longest time between two arrivals of which the later came after `from` and the earlier before `to`: a silence that
- * is under way when the window opens counts whole. Null: nothing came in it.
+ * Returns the longest time between two arrivals of which the later came after `from` and the earlier before `to`. A gap
+ * that is under way when the window opens counts with its whole length. Null when nothing arrived in the window.
  */
 export function longestStall(arrivals: readonly Arrival[], from: number, to: number): Stall | null {
   let longest: Stall | null = null;

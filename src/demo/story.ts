@@ -1,4 +1,4 @@
-/** The story: a stream that goes on while uplinks come and go. */
+/** The scenario: a stream that continues while uplinks are added and removed. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoryError, type Chronicle } from './chronicle.ts';
 import type { Companion } from './companion.ts';
@@ -18,17 +18,17 @@ export interface Cast {
   readonly main: string;
 }
 
-/** Milliseconds. */
+/** Milliseconds between two samples, and between two requests for the status. */
 const SAMPLE = 200;
 const STATUS = 1000;
-/** For so long after the last event of a scene its stall may still come. */
+/** Milliseconds after the last event of a scene in which its stall may still begin. */
 const AFTERMATH = 1000;
-/** For the arrival that ends a silence. */
+/** Milliseconds for the arrival that ends a gap. */
 const MARGIN = 100;
-/** A DHCP server takes about so long to answer. */
+/** Milliseconds that a DHCP server typically takes to answer. */
 const DHCP = 1200;
 
-/** Resolves at its end; rejects with what did not happen. */
+/** Resolves at the end of the scenario; rejects when an expected event does not occur. */
 export async function tell(cast: Cast): Promise<void> {
   const broken = new AbortController();
   const failed = new Promise<never>((_, reject) => {
@@ -118,7 +118,7 @@ class Story {
     });
   }
 
-  /** From what made the path usable to the subflow over it. */
+  /** Measures the time from the event that made the path usable to the subflow over it. */
   async #joined(scene: SceneName, path: Path, from: number): Promise<void> {
     const { chronicle } = this.#cast;
     const subflow = await chronicle.until(
@@ -126,7 +126,7 @@ class Story {
       (fact) => fact.side === 'laptop' && fact.event === 'established' && fact.interface === path.interface,
       { from, what: `a subflow over ${path.interface}` },
     );
-    // And the server takes part.
+    // The server must confirm the subflow too.
     await chronicle.until('subflow', (fact) => fact.side === 'server' && fact.laptop === subflow.laptop, {
       from,
       what: `the server's word of that subflow`,
@@ -142,7 +142,7 @@ class Story {
     });
   }
 
-  /** Looks for silences around what has happened since `from`, and lets the scene last so long. */
+  /** Measures the longest gap around the events since `from`, and prolongs the scene to `lasts` milliseconds. */
   async #scrutinise(scene: SceneName, path: Path, from: number, lasts: number): Promise<void> {
     const { chronicle } = this.#cast;
     const to = chronicle.now() + AFTERMATH;

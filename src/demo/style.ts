@@ -1,9 +1,9 @@
-/** Colours and glyphs, as far as the reader's terminal has them. */
+/** Chooses the colours and glyphs that the user's terminal supports. */
 import pc from 'picocolors';
 
 export interface Style {
   readonly colours: ReturnType<typeof pc.createColors>;
-  /** From nothing to full. */
+  /** From empty to full. */
   readonly levels: readonly string[];
   readonly bar: string;
   readonly wires: {
@@ -17,7 +17,7 @@ export interface Style {
   readonly ellipsis: string;
 }
 
-/** Colour only on a terminal and never with NO_COLOR (no-color.org). */
+/** Uses colour only on a terminal and never with NO_COLOR (no-color.org). */
 export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): Style {
   const unicode = hasUnicode(environment);
   return {
@@ -32,7 +32,7 @@ export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): Sty
   };
 }
 
-/** Without any locale set most terminals of today still show it; the kernel's own console does not. */
+/** Without a locale most terminals still show Unicode; the kernel's console does not. */
 function hasUnicode({ LC_ALL, LC_CTYPE, LANG, TERM }: NodeJS.ProcessEnv): boolean {
   if (TERM === 'linux' || TERM === 'dumb') return false;
   const locale = LC_ALL || LC_CTYPE || LANG;

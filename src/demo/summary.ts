@@ -1,4 +1,4 @@
-/** The end: what each scene cost, and which path carried how much. */
+/** The summary at the end: the stall of each scene, and how much each path carried. */
 import { paintOf } from './board.ts';
 import type { EndFact, FigureFact, SceneFact } from './fact.ts';
 import { figureText } from './timeline.ts';

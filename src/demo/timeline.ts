@@ -1,10 +1,10 @@
-/** What happened, one line each; figures are what facts hold, only rounded. */
+/** Formats facts, one line each. Figures are the values of the facts, rounded. */
 import type { Fact, FigureFact, SubflowFact, UplinkFact } from './fact.ts';
 import { duration, time, type Style } from './style.ts';
 
 const STEPS: ReadonlySet<string> = new Set(['no address', 'no default route', 'tentative', 'verified']);
 
-/** No line: nothing that a person needs to see there. */
+/** Returns no line for a fact that a person need not see. */
 export function timelineLines(fact: Fact, style: Style): string[] {
   const { colours } = style;
   const line = (label: string, text: string): string[] => [
@@ -21,7 +21,7 @@ export function timelineLines(fact: Fact, style: Style): string[] {
         `${fact.interface}: default route${fact.gateway ? ` via ${fact.gateway}` : ''} came`,
       );
     case 'uplink':
-      // Steps on the way, over before anybody has read them.
+      // Intermediate states are over before a person could read them.
       return STEPS.has(fact.state) ? [] : line('uplink', uplinkText(fact, style));
     case 'subflow':
       return isShown(fact) ? line('subflow', subflowText(fact, style)) : [];
@@ -44,7 +44,7 @@ function uplinkText({ interface: name, state, reason, rule, flags }: UplinkFact,
   return `${name}: ${paint(state)}${colours.dim(`: ${by}`)}`;
 }
 
-/** A subflow stands when the server says so too; it has ended when the laptop says so. */
+/** A subflow is shown as established when the server confirms it, and as closed when the laptop reports it. */
 const isShown = ({ side, event, initial }: SubflowFact): boolean =>
   event === 'closed' ? side === 'laptop' : side === (initial ? 'laptop' : 'server');
 

@@ -1,4 +1,4 @@
-/** What the kernel itself says: events of links, routes and MPTCP subflows, and the counters of links. */
+/** Records what the kernel reports: events of links, routes and MPTCP subflows, and the counters of links. */
 import { Connection } from '../netlink/connection.ts';
 import { findFamily } from '../netlink/generic/family.ts';
 import { decodeMessages, type Message } from '../netlink/message.ts';
@@ -26,7 +26,7 @@ export class Witness {
     this.#chronicle = chronicle;
   }
 
-  /** `internet`: path of the other side's namespace. */
+  /** `internet` is the path of the server's network namespace. */
   static async begin(chronicle: Chronicle, internet: string): Promise<Witness> {
     const witness = new Witness(chronicle);
     const links = openEvents(NETLINK_ROUTE, undefined, (message) => witness.#routeEvent(message));
@@ -49,7 +49,7 @@ export class Witness {
     const counters: Record<string, Counters> = {};
     for (const { index, name } of await dumpLinks(this.#route)) {
       if (!PATHS.some((path) => path.interface === name)) continue;
-      // It may go between the two questions.
+      // The link may be removed between the two requests.
       const bytes = await linkBytes(this.#route, index).catch(() => null);
       if (bytes) counters[name] = { received: Number(bytes.received), sent: Number(bytes.sent) };
     }
