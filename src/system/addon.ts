@@ -1,4 +1,7 @@
-/** The native addon: sockets and children that Node does not have. What goes through them is read elsewhere. */
+/**
+ * The native addon: sockets and child processes with features that Node lacks. It passes bytes on without decoding
+ * them.
+ */
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -16,33 +19,33 @@ export const NETLINK_GENERIC = 16;
 export interface NetlinkSocketOptions {
   /** NETLINK_ROUTE 0, NETLINK_USERSOCK 2, NETLINK_SOCK_DIAG 4, NETLINK_GENERIC 16; netlink(7). */
   protocol: number;
-  /** Path of a namespace file (/run/netns/x, /proc/PID/ns/net); omitted: the caller's. */
+  /** Path of a namespace file (/run/netns/x, /proc/PID/ns/net); omitted: the caller's namespace. */
   netns?: string;
-  /** Wanted receive buffer in bytes: SO_RCVBUFFORCE, then SO_RCVBUF; omitted: the system's default. */
+  /** Requested receive buffer in bytes: SO_RCVBUFFORCE, then SO_RCVBUF; omitted: the system's default. */
   receiveBuffer?: number;
   /**
-   * Called once per readiness with all datagrams of the kernel: their bytes, and offset and length of each,
-   * flattened. The buffer is the callee's to keep. Never re-entered.
+   * Called once per readiness with all datagrams of the kernel: their bytes, and a flat list of the offset and length
+   * of each. The callee owns the buffer. The calls are never nested.
    */
   onBatch: (buffer: Buffer, spans: Uint32Array) => void;
   /** The kernel dropped messages (ENOBUFS) or a datagram was truncated; the socket still works. */
   onOverrun: () => void;
-  /** The socket broke for good and is closed when this returns. */
+  /** The socket failed permanently; it is closed when this returns. */
   onError: (error: SystemError) => void;
 }
 
 /**
  * An open netlink socket. Extended acknowledgements (NETLINK_EXT_ACK, NETLINK_CAP_ACK) and strict checking
- * (NETLINK_GET_STRICT_CHK) are on where the kernel has them. Closed, its calls fail with SystemError EBADF.
+ * (NETLINK_GET_STRICT_CHK) are on if the kernel has them. After `close`, all calls fail with SystemError EBADF.
  */
 export interface NetlinkSocket {
-  /** The own nl_pid. */
+  /** The socket's nl_pid. */
   readonly portId: number;
-  /** What getsockopt says, in bytes: twice what was wanted, socket(7). */
+  /** The value of getsockopt in bytes, which is twice the requested one, socket(7). */
   readonly receiveBuffer: number;
-  /** SO_NETNS_COOKIE: the same for all sockets of one namespace until the next boot; 0n where the kernel has none. */
+  /** SO_NETNS_COOKIE: the same for all sockets of one namespace until the next boot; 0n on kernels without it. */
   readonly netnsCookie: bigint;
-  /** How many datagrams of other processes were dropped. */
+  /** Number of datagrams from other processes that were dropped. */
   readonly foreign: number;
   /** NETLINK_ADD_MEMBERSHIP. @throws SystemError */
   join(group: number): void;
@@ -51,15 +54,15 @@ export interface NetlinkSocket {
   /** SO_ATTACH_FILTER: 1 to 4096 struct sock_filter of 8 bytes, host order; linux/filter.h. @throws SystemError */
   filter(program: Uint8Array): void;
   /**
-   * Sends to the kernel away from the event loop, since its handler runs within sendmsg(2). The bytes are copied
-   * before this returns. Sends keep their order; an answer can arrive before the promise is resolved.
-   * Rejects with SystemError, ECANCELED when the socket was closed before.
+   * Sends to the kernel from a thread, because the kernel's handler runs within sendmsg(2) and would block the event
+   * loop. The bytes are copied before this returns. Sends keep their order; a reply can arrive before the promise
+   * resolves. Rejects with SystemError, ECANCELED when the socket was closed before.
    */
   send(bytes: Uint8Array): Promise<void>;
   /** Keeps the process alive, as an open socket does. */
   ref(): void;
   unref(): void;
-  /** Once or more often; afterwards no callback is called, and every send settles. */
+  /** May be called more than once. Afterwards no callback is called, and every pending send settles. */
   close(): void;
 }
 
@@ -69,11 +72,11 @@ export interface Endpoint {
 }
 
 export interface StreamSocketOptions {
-  /** Path of a namespace file; omitted: the caller's. */
+  /** Path of a namespace file; omitted: the caller's namespace. */
   netns?: string;
-  /** `mptcp` if omitted. */
+  /** Default `mptcp`. */
   protocol?: 'mptcp' | 'tcp';
-  /** Binds, sets SO_REUSEADDR and listens; backlog 511 if omitted, as in Node. */
+  /** Binds, sets SO_REUSEADDR and listens. The default backlog is 511, as in Node. */
   listen?: Endpoint & { backlog?: number };
   /** Local address of a socket that will connect. */
   bind?: Endpoint;
@@ -82,7 +85,7 @@ export interface StreamSocketOptions {
 }
 
 interface NativeNetlink extends Omit<NetlinkSocket, 'send'> {
-  /** `settled` is called once. */
+  /** Calls `settled` once. */
   transmit(bytes: Uint8Array, settled: (error: SystemError | undefined) => void): void;
 }
 
@@ -122,16 +125,16 @@ interface Addon {
   reap(pid: number): void;
 }
 
-/** A child of `spawnGroup`. */
+/** A child process of `spawnGroup`. */
 export interface SpawnedGroup {
-  /** Also the number of its process group and session. */
+  /** Also the id of its process group and of its session. */
   readonly pid: number;
   /** Descriptors of sockets, for `new net.Socket({ fd })`; the caller closes them. */
   readonly stdout: number;
   readonly stderr: number;
 }
 
-/** How a child ended: one of the two is null. */
+/** How a child process ended; one of the two values is null. */
 export interface ChildExit {
   readonly status: number | null;
   /** Number of the signal, signal(7). */
@@ -158,7 +161,7 @@ class Socket extends addon.Netlink implements NetlinkSocket {
 }
 
 /**
- * Opens and binds a netlink socket; it keeps the process alive until `unref` or `close`.
+ * Opens and binds a netlink socket, which keeps the process alive until `unref` or `close`.
  * @throws SystemError EPERM from `setns` without CAP_SYS_ADMIN over the namespace, ENOENT from `open`, ...
  * @throws TypeError for arguments of another shape
  */
@@ -171,8 +174,8 @@ export function openNetlink(options: NetlinkSocketOptions): NetlinkSocket {
 }
 
 /**
- * Text of a file of /proc/thread-self/net or /proc/sys/net as a reader in that network namespace sees it; these show
- * the reader's own. `netns`: path of a namespace file; omitted: the caller's.
+ * Returns the text of a file of /proc/thread-self/net or /proc/sys/net, which show the reader's network namespace.
+ * @param netns path of the file of the namespace to read in; omitted: the caller's namespace
  * @throws SystemError
  */
 export function readInNamespace(path: string, netns?: string): string {
@@ -180,7 +183,7 @@ export function readInNamespace(path: string, netns?: string): string {
 }
 
 /**
- * One unix datagram, without waiting; a path that begins with `@` is an abstract name, as in sd_notify(3).
+ * Sends one unix datagram without blocking. A path that begins with `@` is an abstract name, as in sd_notify(3).
  * @throws SystemError EAGAIN when the receiver's queue is full, ENOENT, ECONNREFUSED, ...
  */
 export function sendDatagram(path: string, bytes: Uint8Array): void {
@@ -188,7 +191,7 @@ export function sendDatagram(path: string, bytes: Uint8Array): void {
 }
 
 /**
- * A stream socket that speaks Multipath TCP (IPPROTO_MPTCP 262, RFC 8684); its descriptor is for
+ * Creates a stream socket for Multipath TCP (IPPROTO_MPTCP 262, RFC 8684) and returns its descriptor, for
  * `new net.Socket({ fd })` and its `connect`, or for `server.listen({ fd })`.
  * @throws SystemError EPROTONOSUPPORT or ENOPROTOOPT without MPTCP in the kernel or with net.mptcp.enabled=0
  */
@@ -213,28 +216,31 @@ export function mptcpSocket(family: 'ipv4' | 'ipv6', options: StreamSocketOption
   return family === 'ipv4' ? namingFamily('AF_INET', open) : open();
 }
 
-/** Who is at the other end of a connected unix socket: SO_PEERCRED, unix(7). @throws SystemError */
+/** Returns the credentials of the peer of a connected unix socket: SO_PEERCRED, unix(7). @throws SystemError */
 export function peerCredentials(fd: number): PeerCredentials {
   return addon.peerCredentials(fd);
 }
 
-/** Locks an open file for this process: flock(2), LOCK_EX|LOCK_NB. False: somebody else has it. @throws SystemError */
+/**
+ * Locks an open file for this process: flock(2), LOCK_EX|LOCK_NB. False: another process holds it. @throws
+ * SystemError
+ */
 export function flock(fd: number): boolean {
   return addon.flock(fd);
 }
 
 /**
- * Calls `callback` once when the last reader of a pipe, socket or terminal is gone (POLLERR, POLLHUP; poll(2)), also while
- * nothing is written. It keeps no process alive.
- * @returns false where `fd` is a file, which has no reader @throws SystemError
+ * Calls `callback` once when the last reader of a pipe, socket or terminal is gone (POLLERR, POLLHUP; poll(2)), even
+ * while nothing is written. It does not keep the process alive.
+ * @returns false when `fd` is a file, which has no reader @throws SystemError
  */
 export function onHangUp(fd: number, callback: () => void): boolean {
   return addon.onHangUp(fd, callback);
 }
 
 /**
- * Replaces this process by the program `args[0]` inside the network namespace: execve(2) takes the namespace of the
- * calling thread for the whole process, which setns(2) alone does not.
+ * Replaces this process by the program `args[0]` inside the network namespace. execve(2) moves the whole process to the
+ * namespace of the calling thread; setns(2) alone moves only the thread.
  * @throws SystemError EPERM from `setns` without CAP_SYS_ADMIN over the namespace, ENOENT from `open`, ...
  */
 export function executeInNamespace(netns: string, args: readonly string[]): never {
@@ -242,11 +248,11 @@ export function executeInNamespace(netns: string, args: readonly string[]): neve
 }
 
 /**
- * Executes an open file in a session and a process group of its own, with `/` as its folder, mask 022, no input, no signal
- * ignored or blocked, and the file itself as descriptor 3. Unlike a child of node:child_process it is not reaped when it
- * exits: until `reap`, its number belongs to its process group and to no other process.
+ * Executes an open file in a new session and process group, with `/` as its working folder, umask 022, no input, no
+ * signal ignored or blocked, and the file itself as descriptor 3. Unlike a child of node:child_process it is not
+ * reaped when it exits, so until `reap` its pid is not reused for another process or group.
  * @param environment "NAME=value" each
- * @param identity null: the caller's user and groups; otherwise without supplementary groups
+ * @param identity null: the caller's user and groups; otherwise this identity without supplementary groups
  * @throws SystemError ENOENT, EACCES, ... from `execve`, EPERM from `setresuid`, ...
  */
 export function spawnGroup(
@@ -258,12 +264,18 @@ export function spawnGroup(
   return addon.spawnGroup(fd, argv, environment, identity?.uid ?? -1, identity?.gid ?? -1);
 }
 
-/** How a child of `spawnGroup` ended; null: it runs. It stays to be reaped: waitid(2), WNOWAIT. @throws SystemError */
+/**
+ * Returns how a child of `spawnGroup` ended, or null while it runs. Does not reap it: waitid(2), WNOWAIT. @throws
+ * SystemError
+ */
 export function exitOf(pid: number): ChildExit | null {
   return addon.exitOf(pid);
 }
 
-/** Frees the number of a child of `spawnGroup` that has ended. @throws SystemError ECHILD: it was reaped before */
+/**
+ * Reaps a child of `spawnGroup` that has ended, which frees its pid. @throws SystemError ECHILD if it was reaped
+ * before
+ */
 export function reap(pid: number): void {
   addon.reap(pid);
 }

@@ -1,4 +1,4 @@
-/** Which boot this is: proc_sys_kernel(5)'s random/boot_id. */
+/** Identifies the current boot by random/boot_id of proc_sys_kernel(5). */
 import { readFileSync } from 'node:fs';
 
 export function bootId(): string {

@@ -1,33 +1,37 @@
 /**
- * The network namespace itself as a lock. The file in /run is not the same for two daemons of one namespace when one of
- * them is in a container with the host's network. Who is in a multicast group of NETLINK_USERSOCK is seen by all of the
- * namespace, only CAP_NET_ADMIN over it lets one in (netlink(7)), and whoever ends has left.
+ * Uses the network namespace itself as a lock, through membership in a multicast group of NETLINK_USERSOCK. A lock file
+ * in /run is not enough, because a daemon in a container with the host's network has another /run. All processes of the
+ * namespace can see the members of a group, only CAP_NET_ADMIN over the namespace permits joining it (netlink(7)), and
+ * membership ends with the process.
  */
 import { readlinkSync } from 'node:fs';
 import { NETLINK_USERSOCK, openNetlink, readInNamespace } from './addon.ts';
 
-/** Of 32; nothing is ever sent to it. */
+/** One of 32 groups. Nothing is ever sent to it. */
 const GROUP = 27;
-/** BPF_RET | BPF_K with 0, linux/filter.h: any user may send to a group, and nothing of it is to wake us. */
+/**
+ * BPF_RET | BPF_K with 0, linux/filter.h: drops all messages, because any user may send to a group and wake the
+ * daemon.
+ */
 const NOTHING = new Uint8Array([6, 0, 0, 0, 0, 0, 0, 0]);
 /** PID_MAX_LIMIT, linux/threads.h. */
 const MAX_PID = 4 << 20;
 
 export type Lock =
   | { readonly held: true }
-  /** `holder`: pid of who has it. `elsewhere`: with another /run, and as its own pid namespace counts. */
+  /** `holder` is the pid of the holding process in its pid namespace; `elsewhere` means that it has another /run. */
   | { readonly held: false; readonly holder: number | null; readonly elsewhere: boolean };
 
-/** Held until the process ends, however it ends. @throws SystemError EPERM without CAP_NET_ADMIN */
+/** Claims the namespace until the process ends, however it ends. @throws SystemError EPERM without CAP_NET_ADMIN */
 export function claimNamespace(netns?: string): Lock {
   const claimed = claim(netns);
   if (claimed.held) return claimed;
-  // Two that start at the same moment find each other: each tries once more, at a moment of its own.
+  // Two daemons that start at the same moment see each other, so each tries again after a random delay.
   sleep(20 + Math.random() * 100);
   return claim(netns);
 }
 
-/** In milliseconds; nothing else goes on before a daemon has its namespace. */
+/** Blocks for `time` milliseconds, because a daemon must do nothing before it has claimed its namespace. */
 function sleep(time: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time);
 }
@@ -50,11 +54,11 @@ function claim(netns: string | undefined): Lock {
   const [holder] = others;
   if (holder === undefined) return { held: true };
   socket.close();
-  // The kernel gives the first such socket of a process the pid for a port.
+  // The kernel assigns the pid as the port id of the first such socket of a process.
   return { held: false, holder: holder <= MAX_PID ? holder : null, elsewhere: !sharesMounts(holder) };
 }
 
-/** Whether its files are ours: then only its lock was removed, and it makes that again. */
+/** True when that process has the same /run. Then only its lock file was removed, and it creates the file again. */
 function sharesMounts(pid: number): boolean {
   try {
     return readlinkSync(`/proc/${pid}/ns/mnt`) === readlinkSync('/proc/self/ns/mnt');
@@ -63,7 +67,7 @@ function sharesMounts(pid: number): boolean {
   }
 }
 
-/** Port ids; columns: sk Eth Pid Groups ..., where Eth is the protocol. */
+/** Returns the port ids of the members. Columns: sk Eth Pid Groups ..., where Eth is the protocol. */
 function members(table: string): number[] {
   const rows = table.matchAll(new RegExp(`^\\S+ +${NETLINK_USERSOCK} +(\\d+) +([0-9a-f]+) `, 'gm'));
   return [...rows]

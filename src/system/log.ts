@@ -1,4 +1,4 @@
-/** What every part may say. Fields are for machines; the text alone must be enough for a person. */
+/** The interface for logging. Fields are for machines; the text must be sufficient for people without them. */
 export interface Log {
   debug(text: string, fields?: object): void;
   info(text: string, fields?: object): void;

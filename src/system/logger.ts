@@ -1,10 +1,10 @@
-/** The log: pino behind it, one line of text for a person in front, with the priority that its reader expects. */
+/** The log: written with pino as one line of text for people, with the priority in the form that its reader expects. */
 import { pino } from 'pino';
 import { sendDatagram } from './addon.ts';
 import type { Log, LogTarget } from './log.ts';
 import { printable } from './printable.ts';
 
-/** sd-daemon(3) and syslog(3): the smaller, the worse. */
+/** Priorities of sd-daemon(3) and syslog(3): a smaller number is more severe. */
 const PRIORITIES: Readonly<Record<number, number>> = { 20: 7, 30: 6, 40: 4, 50: 3 };
 const NAMES: Readonly<Record<number, string>> = { 20: 'debug', 30: '', 40: 'warning', 50: 'error' };
 /** LOG_DAEMON << 3 */
@@ -17,7 +17,7 @@ interface Line {
 }
 
 export function openLog(target: LogTarget, debug: boolean): Log {
-  // Whoever read it may be gone; the network must not go with him.
+  // The reader of standard error may be gone; that must not end the daemon.
   process.stderr.on('error', () => undefined);
   const write = WRITERS[target];
   const logger = pino(
@@ -51,7 +51,7 @@ const WRITERS: Readonly<Record<LogTarget, (line: Line) => void>> = {
     try {
       sendDatagram('/dev/log', Buffer.from(text));
     } catch {
-      // No syslog daemon, or its queue is full: losing a line is better than stopping for it.
+      // When there is no syslog daemon or its queue is full, losing a line is better than waiting.
     }
   },
 };

@@ -1,4 +1,4 @@
-/** sd_notify(3): tells the service manager how the daemon is. Does nothing where none asked to be told. */
+/** sd_notify(3): reports the daemon's state to the service manager. Does nothing if none asked for it. */
 import { sendDatagram } from './addon.ts';
 
 export function notify(state: string): void {
@@ -7,11 +7,11 @@ export function notify(state: string): void {
   try {
     sendDatagram(socket, Buffer.from(state));
   } catch {
-    // The manager restarts, or is gone; it asks again by itself.
+    // The service manager restarts or is gone; nothing needs to be done.
   }
 }
 
-/** Half of WatchdogSec= in milliseconds, as sd_watchdog_enabled(3) advises; null: no watchdog. */
+/** Half of WatchdogSec= in milliseconds, as sd_watchdog_enabled(3) advises; null without a watchdog. */
 export function watchdogInterval(): number | null {
   const { WATCHDOG_USEC: usec, WATCHDOG_PID: pid } = process.env;
   if (!usec || (pid && Number(pid) !== process.pid)) return null;
@@ -19,9 +19,9 @@ export function watchdogInterval(): number | null {
 }
 
 /**
- * Whether the service manager started this process, as after a crash, and no person did: NOTIFY_SOCKET is for the
- * service alone; INVOCATION_ID and SYSTEMD_EXEC_PID (systemd.exec(5)) are inherited by the shells of a terminal that is
- * a service, so the latter must be this process or its parent, a wrapper.
+ * Whether the service manager started this process, for example after a crash, and not a person. NOTIFY_SOCKET is set
+ * only for the service. INVOCATION_ID and SYSTEMD_EXEC_PID (systemd.exec(5)) are inherited by the shells of a
+ * terminal that is a service, so the latter must be the pid of this process or of its parent, a wrapper.
  */
 export function isServiceStart(): boolean {
   const { NOTIFY_SOCKET: socket, INVOCATION_ID: id, SYSTEMD_EXEC_PID: pid } = process.env;

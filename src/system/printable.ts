@@ -1,21 +1,21 @@
 /**
- * Text fit for a terminal, a log and a JSON string: an interface's name or a file may hold any byte, and none of them may
- * move the cursor, split a line or turn the text around.
+ * Makes text safe for a terminal, a log and a JSON string. An interface's name or a file may contain any byte, and
+ * none of them may move the cursor, split a line or reverse the direction of text.
  */
 
-/** Control and format characters, lone surrogates, and the two separators that some programs take for a line's end. */
+/** Control and format characters, lone surrogates, and the two separators that some programs treat as line ends. */
 const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** One line: what is unfit becomes `\uXXXX`, which JSON reads back as the character itself. */
+/** Returns one line. Unsafe characters become `\uXXXX`, which JSON reads back as the character itself. */
 export const printable = (text: string): string => text.replace(UNFIT, escaped);
 
-/** Lines: line feeds and tabs stay. */
+/** Returns lines: line feeds and tabs are kept. */
 export const printableLines = (text: string): string =>
   text.replace(UNFIT, (character) =>
     character === '\n' || character === '\t' ? character : escaped(character),
   );
 
-/** A character beyond U+FFFF is two units, as in JSON (RFC 8259 section 7). */
+/** A character beyond U+FFFF becomes two code units, as in JSON (RFC 8259 section 7). */
 function escaped(character: string): string {
   return Array.from(
     { length: character.length },

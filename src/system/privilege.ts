@@ -1,13 +1,13 @@
-/** Whether this process may change the network, and the text for where it may not. */
+/** Checks whether this process may change the network, and has the text for the case that it may not. */
 import { readFileSync } from 'node:fs';
 
-/** How every refusal for want of privileges begins. */
+/** The beginning of every error about missing privileges. */
 export const NEEDS_ROOT = 'needs root (CAP_NET_ADMIN)';
 
 /** linux/capability.h */
 const CAP_NET_ADMIN = 12n;
 
-/** By the effective capabilities, capabilities(7); they hold for this user namespace and those below it. */
+/** Reads the effective capabilities, capabilities(7). They apply to this user namespace and those below it. */
 export function isNetAdmin(): boolean {
   const [, effective = '0'] =
     /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];

@@ -1,9 +1,9 @@
-/** Where the package is: the native addon, the shipped rules and the version lie beside the code, bundled or not. */
+/** Finds the package's folder, which contains the native addon, the shipped rules and the version, bundled or not. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The nearest folder above this file that has a package.json. */
+/** The nearest folder above this file that contains a package.json. */
 export const PACKAGE_ROOT: string = above(dirname(fileURLToPath(import.meta.url)));
 
 function above(folder: string): string {

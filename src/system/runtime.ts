@@ -1,4 +1,4 @@
-/** The runtime folder: /run/multihomed/NAMESPACE, which root alone writes. */
+/** The runtime folder /run/multihomed/NAMESPACE, which only root can write. */
 import {
   chmodSync,
   closeSync,
@@ -17,7 +17,9 @@ import { claimNamespace, type Lock } from './claim.ts';
 import { NEEDS_ROOT } from './privilege.ts';
 import { isOwnUser, isRootUser, isUnmapped, unmappedUser } from './user-namespace.ts';
 
-/** As systemd's RuntimeDirectory= has it; nothing else is looked at, since whoever names the folder owns the journal. */
+/**
+ * As in systemd's RuntimeDirectory=. It cannot be configured, because the owner of this folder controls the journal.
+ */
 export const RUNTIME = '/run/multihomed';
 
 export interface RuntimeFolder {
@@ -26,16 +28,16 @@ export interface RuntimeFolder {
   readonly lock: string;
 }
 
-/** `namespace`: SO_NETNS_COOKIE in decimal. */
+/** @param namespace SO_NETNS_COOKIE in decimal */
 export function runtimeFolder(namespace: string): RuntimeFolder {
   const folder = `${RUNTIME}/${namespace}`;
   return { journal: `${folder}/journal.json`, socket: `${folder}/control`, lock: `${folder}/lock` };
 }
 
-/** It cannot be made, or is not ours alone: what was tried, and what the user can do. */
+/** The folder cannot be created, or other users can write it. The message says what the user can do. */
 export class RuntimeFolderError extends Error {
   override readonly name = 'RuntimeFolderError';
-  /** Whether it is a question of who one is. */
+  /** True when another user, such as root, could succeed. */
   readonly permission: boolean;
 
   constructor(message: string, permission: boolean, cause?: unknown) {
@@ -44,13 +46,13 @@ export class RuntimeFolderError extends Error {
   }
 }
 
-/** Makes it where it is missing. @throws RuntimeFolderError also when others may write it */
+/** Creates the folder if it is missing. @throws RuntimeFolderError also when other users can write it */
 export function makeRuntimeFolder(namespace: string): RuntimeFolder {
   for (const path of [RUNTIME, `${RUNTIME}/${namespace}`]) {
     const { uid, mode } = tried(path, () => {
       if (!existsSync(path)) {
         mkdirSync(path, { recursive: true });
-        // Whatever the umask: who may not enter cannot ask for the status.
+        // Set regardless of the umask, because users must be able to enter the folder to ask for the status.
         chmodSync(path, 0o755);
       }
       const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -80,7 +82,8 @@ function tried<Result>(path: string, attempt: () => Result): Result {
 }
 
 /**
- * Held until the process ends, however it ends. `netns`: path of the namespace's file; omitted: the caller's own.
+ * Locks the folder and claims the namespace until the process ends, however it ends.
+ * @param netns path of the namespace's file; omitted: the caller's namespace
  * @throws RuntimeFolderError
  */
 export function lockRuntime(folder: RuntimeFolder, netns?: string): RuntimeLock {
@@ -90,14 +93,14 @@ export function lockRuntime(folder: RuntimeFolder, netns?: string): RuntimeLock 
   return claim.held ? { held: true, fd: file.fd } : claim;
 }
 
-/** `fd`: of the locked file. */
+/** `fd` is the descriptor of the locked file. */
 export type RuntimeLock = { readonly held: true; readonly fd: number } | Extract<Lock, { held: false }>;
 
-/** The lock without the claim on the namespace. @throws RuntimeFolderError */
+/** Locks the folder without claiming the namespace. @throws RuntimeFolderError */
 export function lockFile(folder: RuntimeFolder): { fd: number } | { holder: number | null } {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
   for (;;) {
-    // 0600: whoever can open it for reading could lock it too.
+    // 0600, because a user who can open the file for reading could lock it too.
     const fd = tried(folder.lock, () => openSync(folder.lock, flags, 0o600));
     if (!flock(fd)) {
       const holder = Number.parseInt(readFileSync(fd, 'utf8'), 10);
@@ -105,7 +108,7 @@ export function lockFile(folder: RuntimeFolder): { fd: number } | { holder: numb
       return { holder: Number.isInteger(holder) ? holder : null };
     }
     if (!isFile(fd, folder.lock)) {
-      // Removed between the opening and the lock: it would exclude no other daemon.
+      // The file was removed before it was locked, so the lock would not exclude another daemon.
       closeSync(fd);
       continue;
     }
@@ -113,13 +116,13 @@ export function lockFile(folder: RuntimeFolder): { fd: number } | { holder: numb
       ftruncateSync(fd);
       writeSync(fd, `${process.pid}\n`, 0);
     } catch {
-      // No room in /run: the lock is what counts, and the next one reads no pid.
+      // /run is full. The lock holds all the same; only the pid of its holder cannot be read.
     }
     return { fd };
   }
 }
 
-/** Whether the descriptor is of the file that has this name now. */
+/** Whether the descriptor is that of the file that has this name now. */
 export function isFile(fd: number, path: string): boolean {
   const [open, named] = [fstatSync(fd), lstatSync(path, { throwIfNoEntry: false })];
   return named !== undefined && open.ino === named.ino && open.dev === named.dev;

@@ -1,23 +1,27 @@
-/** Commands for a person to paste into a shell: lists of words until they are printed, and quoted here alone. */
+/**
+ * Commands for people to paste into a shell. They are lists of words until they are printed, and are quoted only
+ * here.
+ */
 
 /** One program with its arguments. */
 export interface Command {
   readonly argv: readonly string[];
-  /** File that takes its standard output, and is made anew; omitted: none. */
+  /** File to which standard output is redirected; it is overwritten. Omitted for none. */
   readonly output?: string;
 }
 
-/** Commands in their order; each runs only if those before it succeeded. */
+/** Commands in their order; each runs only if the previous ones succeeded. */
 export type Remedy = readonly Command[];
 
-/** What a POSIX shell takes as it is. No `~`, `#` or `=`: at the start of a word they mean something. */
+/** Words that a POSIX shell takes literally. `~`, `#` and `=` are left out, because they are special at the start. */
 const PLAIN = /^[\w./@%+:,-][\w./@%+=:,-]*$/;
-/** What a terminal does not show: controls, format characters that turn a line around, line separators. */
+/** Characters that a terminal does not show: controls, format characters that reverse text, line separators. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /**
- * One word as a shell takes it, whatever is in it. What a terminal does not show is written in octal within `$'…'`, which
- * bash, ksh, zsh and POSIX.1-2024 know; there is no other quote in it, so that an older shell takes it for harmless text.
+ * Quotes one word for a shell, whatever it contains. Characters that a terminal does not show are written in octal
+ * within `$'…'`, which bash, ksh, zsh and POSIX.1-2024 support. There is no other quote in it, so that an older shell
+ * reads it as harmless text.
  */
 export function quoteWord(word: string): string {
   if (PLAIN.test(word)) return word;
@@ -32,10 +36,10 @@ export function quoteWord(word: string): string {
 
 export const quoteWords = (words: readonly string[]): string => words.map(quoteWord).join(' ');
 
-/** A file as an argument: a name that begins with `-` is no option. */
+/** Returns a file as an argument that is not read as an option when its name begins with `-`. */
 export const fileArgument = (path: string): string => (path.startsWith('-') ? `./${path}` : path);
 
-/** @returns null where a word cannot be written: bytes that were no UTF-8 are lost in it, and it would name another thing */
+/** @returns null when a word cannot be written: it lost bytes that were not UTF-8, so it would name another object */
 export function remedyText(remedy: Remedy | null): string | null {
   if (remedy === null || remedy.length === 0) return null;
   const words = remedy.flatMap(({ argv, output }) => [...argv, ...(output === undefined ? [] : [output])]);

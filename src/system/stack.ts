@@ -1,17 +1,17 @@
-/** Stacks of the bundle's code, in lines of its sources. */
+/** Translates stacks of the bundle's code into lines of its sources. */
 import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PACKAGE_ROOT } from './root.ts';
 
-/** The end of a frame: `file:///usr/lib/.../dist/parts/run-ABC.js:12:34`. */
+/** Matches the end of a frame: `file:///usr/lib/.../dist/parts/run-ABC.js:12:34`. */
 const PLACE = /((?:file:\/\/)?\/[^\s()]+?\.js):(\d+):(\d+)/g;
 
 /**
- * The stack of an error, or what was thrown in its place. Each place in a bundled file that has a source map beside it
- * is given as `src/FILE.ts:LINE:COLUMN`. Maps are read here, not by `node --enable-source-maps`, so that a start does
- * not pay for them. Never throws.
+ * Returns the stack of an error, or a text for another thrown value. Each position in a bundled file with a source map
+ * becomes `src/FILE.ts:LINE:COLUMN`. The maps are read here instead of by `node --enable-source-maps`, which would slow
+ * down every start. Never throws.
  */
 export function sourceStack(error: unknown): string {
   const maps = new Map<string, SourceMap | null>();

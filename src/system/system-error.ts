@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 
-/** The name of a positive errno, such as `EPERM`. */
+/** Returns the name of a positive errno, such as `EPERM`. */
 export function errnoName(errno: number): string {
   const name = errno > 0 ? getSystemErrorName(-errno) : '';
   if (/^E[A-Z0-9]+$/.test(name)) return name;
@@ -12,18 +12,18 @@ export function errnoName(errno: number): string {
 /** A system call that the kernel refused. */
 export class SystemError extends Error {
   override readonly name = 'SystemError';
-  /** `EPERM`, `ENOENT`, ... errno(3). */
+  /** The errno's name: `EPERM`, `ENOENT`, ... errno(3). */
   readonly code: string;
   /** Positive, as in errno(3). */
   readonly errno: number;
   /** The call that failed: `setns`, `sendmsg`, ... */
   readonly syscall: string;
-  /** What it was tried on, such as a path; may be empty. */
+  /** The object of the call, such as a path; may be empty. */
   readonly subject: string;
 
   /**
-   * @param text the C library's words for `errno`, strerror(3)
-   * @param subject what it was tried on, such as a path; may be empty
+   * @param text the C library's text for `errno`, strerror(3)
+   * @param subject the object of the call, such as a path; may be empty
    */
   constructor(errno: number, syscall: string, text: string, subject = '') {
     const code = errnoName(errno);
@@ -36,13 +36,13 @@ export class SystemError extends Error {
 }
 
 /**
- * Which address family seccomp(2) keeps from this process; null: the error says nothing of it. IPv6 is not among them: a
- * kernel without it gives the same answer.
+ * Returns the address family that seccomp(2) denies to this process, or null when the error does not say so. IPv6 is
+ * left out, because a kernel without IPv6 gives the same error.
  */
 export function forbiddenFamily(error: unknown): string | null {
   if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'EAFNOSUPPORT') return null;
   if (error instanceof SystemError) return FAMILIES.find((family) => family === error.subject) ?? null;
-  // Sockets of Node's own that have a path: its errors name no call of their own for socket(2).
+  // This is an error of Node's own sockets, which have a path; Node does not report socket(2) as the failed call.
   const { address, syscall } = error as NodeJS.ErrnoException & { address?: unknown };
   const isUnix = typeof address === 'string' && address.startsWith('/');
   return isUnix && (syscall === 'connect' || syscall === 'listen') ? 'AF_UNIX' : null;
@@ -51,7 +51,7 @@ export function forbiddenFamily(error: unknown): string | null {
 const FAMILIES = ['AF_INET', 'AF_NETLINK', 'AF_UNIX'] as const;
 export type AddressFamily = (typeof FAMILIES)[number];
 
-/** Names the family where socket(2) refuses it. */
+/** Adds the family's name to an error of socket(2). */
 export function namingFamily<Result>(family: AddressFamily, open: () => Result): Result {
   try {
     return open();

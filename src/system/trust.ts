@@ -1,4 +1,4 @@
-/** Opening files that steer a privileged program: the opened file is checked, never its name alone. */
+/** Opens files that control a privileged program. The opened file is checked, never its name alone. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
@@ -6,49 +6,54 @@ import { fileArgument, remedyText, type Command } from './shell-quote.ts';
 import { isOwnUser, isRootUser, isUnmapped, unmappedUser } from './user-namespace.ts';
 
 export interface TrustOptions {
-  /** What must be there; default `file`, a regular one. */
+  /** The expected kind; default `file`, a regular file. */
   readonly kind?: 'file' | 'folder';
   /**
-   * `follow` (default): links are followed, and they and their folders are checked as the rest is.
+   * `follow` (default): links are followed, and they and their folders are checked like the rest.
    * `refuse`: no part of the path may be a link.
    */
   readonly links?: 'follow' | 'refuse';
-  /** `user` (default): root, or the user who runs the program. `root`: root alone. */
+  /** The permitted owner. `user` (default): root, or the user who runs the program. `root`: only root. */
   readonly owner?: 'root' | 'user';
-  /** A larger file is refused; bytes. */
+  /** Maximum size in bytes; a larger file is refused. */
   readonly maxBytes?: number;
 }
 
 export interface TrustedFile {
-  /** As it was asked for. */
+  /** The path as the caller gave it. */
   readonly path: string;
-  /** Open for reading, close-on-exec; whoever asked closes it. `/proc/self/fd/N` names this very file. */
+  /** Open for reading, close-on-exec; the caller closes it. `/proc/self/fd/N` names this very file. */
   readonly fd: number;
   readonly stats: Stats;
 }
 
 export interface Refusal {
   readonly path: string;
-  /** A sentence that begins with the folder or file at fault, and ends with the command that fixes it where there is one. */
+  /**
+   * A sentence that begins with the folder or file at fault, and ends with the command that fixes it if there is one.
+   */
   readonly reason: string;
-  /** What fixes it; null: no command can. */
+  /** The command that fixes it; null when no command can. */
   readonly remedy: Command | null;
-  /** `missing`: there is no such file; `masked`: a link to /dev/null; `denied`: not for this user; `refused`: all else. */
+  /**
+   * `missing`: no such file; `masked`: a link to /dev/null; `denied`: no permission for this user; `refused`: all
+   * else.
+   */
   readonly code: 'missing' | 'masked' | 'denied' | 'refused';
 }
 
-/** Linux's O_PATH, which Node does not name: a descriptor that says what a file is without opening it for effect. */
+/** Linux's O_PATH, which Node does not name: the descriptor identifies a file without opening it. */
 const O_PATH = 0o10000000;
 
-/** As the kernel's MAXSYMLINKS. */
+/** The kernel's MAXSYMLINKS. */
 const MAX_LINKS = 40;
 
 /** /dev/null: character device 1:3. */
 const NULL_DEVICE = 0x103;
 
 /**
- * Folders that are root's on every host (hier(7)). Inside a user namespace that does not map the host's root, they show
- * the same owner as a stranger's, and without them no path could be trusted there.
+ * Folders that root owns on every host (hier(7)). Inside a user namespace that does not map the host's root, they
+ * seem to belong to the same unknown user as any other file, and without this list no path could be trusted there.
  */
 const SYSTEM_FOLDERS: ReadonlySet<string> = new Set([
   '/',
@@ -69,7 +74,7 @@ const SYSTEM_FOLDERS: ReadonlySet<string> = new Set([
   '/var/tmp',
 ]);
 
-/** Thrown and caught in this file alone. */
+/** Thrown and caught only in this file. */
 class Refused extends Error {
   readonly code: Refusal['code'];
   readonly remedy: Command | null;
@@ -87,9 +92,9 @@ export function isRefusal(answer: TrustedFile | Refusal): answer is Refusal {
 }
 
 /**
- * Opens a file or folder for reading where it and every folder above belong to root (or to the user who runs the
- * program) and nobody else may write them. A folder above that is sticky, such as /tmp, may be written by others.
- * Pipes, sockets and devices are refused without having been opened. Never throws.
+ * Opens a file or folder for reading if it and every folder above belong to root (or to the user who runs the
+ * program) and no other user can write them. A folder above may be writable by others if it is sticky, such as /tmp.
+ * Pipes, sockets and devices are refused without being opened. Never throws.
  */
 export function openTrusted(path: string, options: TrustOptions = {}): TrustedFile | Refusal {
   let handle: number | null = null;
@@ -97,13 +102,13 @@ export function openTrusted(path: string, options: TrustOptions = {}): TrustedFi
   try {
     if (path === '' || path.includes('\0')) throw new Refused('the path is empty or has a NUL byte in it');
     checkWay(path, options);
-    // What the way leads to is looked at first: opening a pipe could block, opening a device could set it off.
+    // The kind is checked first with O_PATH: opening a pipe could block, and opening a device could trigger an action.
     const follow = options.links === 'refuse' ? constants.O_NOFOLLOW : 0;
     handle = openSync(path, O_PATH | follow);
     const what = fstatSync(handle);
     if (what.isCharacterDevice() && what.rdev === NULL_DEVICE) throw masked(path);
     checkKind(path, what, options);
-    // The links of the path may have been changed since; where the file really is cannot be a lie.
+    // The links of the path may have changed since; the real path comes from the descriptor.
     const real = readlinkSync(`/proc/self/fd/${handle}`);
     if (what.nlink === 0) throw new Refused(`${path} was removed while it was opened`, 'missing');
     checkWay(real, options);
@@ -125,7 +130,7 @@ export function openTrusted(path: string, options: TrustOptions = {}): TrustedFi
   }
 }
 
-/** Checks every folder on the way and every link, as the kernel walks them; the file itself is left to the caller. */
+/** Checks every folder and every link on the way, in the order of the kernel; the caller checks the file itself. */
 function checkWay(path: string, options: TrustOptions): void {
   const left = (path.startsWith('/') ? path : `${process.cwd()}/${path}`).split('/').reverse();
   let links = 0;
@@ -141,7 +146,7 @@ function checkWay(path: string, options: TrustOptions): void {
     const stats = lstat(name, path);
     if (stats.isSymbolicLink()) {
       const target = readlinkSync(name);
-      // In a sticky folder anyone may lay a link to a file of root's.
+      // In a sticky folder any user may create a link to a file of root.
       checkOwner(name, stats, options);
       if (target === '/dev/null' && left.every((rest) => rest === '')) throw masked(path);
       if (options.links === 'refuse') {
@@ -172,7 +177,7 @@ function checkFolder(folder: string, options: TrustOptions): void {
   const stats = lstat(folder, folder);
   if (!stats.isDirectory()) throw new Refused(`${folder} is ${kindOf(stats)}, not a folder`);
   checkOwner(folder, stats, options);
-  // What lies in a sticky folder, only its owner renames or removes (unlink(2)).
+  // In a sticky folder, only the owner of a file can rename or remove it (unlink(2)).
   if ((stats.mode & 0o1000) === 0) checkWriters(folder, stats);
 }
 
@@ -197,7 +202,7 @@ function checkOwner(path: string, stats: Stats, options: TrustOptions): void {
   });
 }
 
-/** A write access that an ACL gives shows in the group's bits too: they are its mask. */
+/** Write access by an ACL appears in the group bits too, because they are its mask. */
 function checkWriters(path: string, stats: Stats): void {
   const group = (stats.mode & 0o020) !== 0;
   const others = (stats.mode & 0o002) !== 0;

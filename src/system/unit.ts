@@ -1,7 +1,7 @@
-/** How a daemon is started on this host: by systemd where our unit is, by hand elsewhere. */
+/** How the daemon is started on this host: by systemd if the unit is installed, otherwise by hand. */
 import { existsSync, readlinkSync } from 'node:fs';
 
-/** As in systemd.unit(5), without those that generators write. */
+/** The folders of systemd.unit(5), without those for generated units. */
 const UNIT_FOLDERS = [
   '/etc/systemd/system',
   '/run/systemd/system',
@@ -10,20 +10,20 @@ const UNIT_FOLDERS = [
   '/lib/systemd/system',
 ];
 
-/** systemd runs (sd_booted(3)), has our unit, and manages the network namespace of this process. */
+/** True when systemd runs (sd_booted(3)), has the unit, and manages the network namespace of this process. */
 export const hasUnit = (): boolean =>
   existsSync('/run/systemd/system') &&
   UNIT_FOLDERS.some((folder) => existsSync(`${folder}/multihomed.service`)) &&
   isFirstNamespace();
 
-/** As a command line. */
+/** Returns the command line that starts the daemon. */
 export const startCommand = (): string => (hasUnit() ? 'systemctl start multihomed' : 'multihomed run');
 
-/** As a command line. `pid`: of a daemon that does not answer; null: not known. */
+/** Returns the command line that restarts a daemon that does not answer. `pid` is null when it is unknown. */
 export const restartCommand = (pid: number | null): string =>
   hasUnit() ? 'systemctl restart multihomed' : `kill -KILL ${pid ?? 'PID'}; multihomed run`;
 
-/** Whether the unit's daemon is in the namespace of the caller; true where this cannot be read (not root). */
+/** Whether the unit's daemon is in the caller's network namespace; true when this cannot be read (not root). */
 function isFirstNamespace(): boolean {
   try {
     return readlinkSync('/proc/1/ns/net') === readlinkSync('/proc/self/ns/net');

@@ -1,16 +1,16 @@
-/** Which uid numbers name a known user: user_namespaces(7) shows every owner that it does not map as one number. */
+/** Which uids identify a user: user_namespaces(7) shows every owner that it does not map as the same number. */
 import { readFileSync } from 'node:fs';
 
-/** What a user namespace does with uids. */
+/** How a user namespace maps uids. */
 export interface UidMapping {
-  /** As which all unmapped users show: /proc/sys/kernel/overflowuid. */
+  /** The uid that stands for all unmapped users: /proc/sys/kernel/overflowuid. */
   readonly overflow: number;
-  /** Whether some user is mapped to that number and it names this user too. */
+  /** Whether the mapping contains this number, so that a user may really have it. */
   readonly overflowIsMapped: boolean;
 }
 
 /**
- * Reads a mapping. Where a file cannot be read, the kernel's defaults count: 65534, and every user mapped to itself.
+ * Parses a mapping. Where a file cannot be read, the kernel's defaults apply: 65534, and every user mapped to itself.
  * @param map text of /proc/PID/uid_map: lines of "first inside, first outside, count"
  */
 export function parseUidMapping(overflowUid: string, map: string): UidMapping {
@@ -28,7 +28,7 @@ export function parseUidMapping(overflowUid: string, map: string): UidMapping {
 let mapping: UidMapping | null = null;
 
 /**
- * Whether `uid` stands for any user outside of this user namespace: root of the host, a stranger, or this process
+ * Whether `uid` may stand for any user outside of this user namespace: root of the host, another user, or this process
  * itself before it is mapped. Such a number proves nothing.
  */
 export function isUnmapped(uid: number): boolean {
@@ -39,11 +39,11 @@ export function isUnmapped(uid: number): boolean {
   return uid === mapping.overflow && !mapping.overflowIsMapped;
 }
 
-/** Ends a sentence on something of such a user: "FILE belongs to …". */
+/** The end of a sentence about a file of such a user: "FILE belongs to …". */
 export const unmappedUser = (uid: number): string =>
   `a user whom this user namespace does not map (shown as uid ${uid}), who may be anyone`;
 
-/** Whether `uid` is root of this user namespace, and no user that only shows as root (kernel.overflowuid=0). */
+/** Whether `uid` is root of this user namespace, and not a user that only appears as root (kernel.overflowuid=0). */
 export function isRootUser(uid: number): boolean {
   return uid === 0 && !isUnmapped(uid);
 }
