@@ -158,7 +158,7 @@ async function settled(lab: Lab, daemon: Daemon): Promise<void> {
 }
 
 for (const [name, scene] of Object.entries(SCENES))
-  test(`remedies: ${name}`, { timeout: 90_000 }, async ({ lab }) => {
+  test(`remedies: ${name}`, async ({ lab }) => {
     const providers = new Providers(lab, TWO);
     try {
       await tunnels(lab);

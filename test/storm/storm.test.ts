@@ -11,7 +11,7 @@ import { stays } from '../support/stays.ts';
 import { Field } from './field.ts';
 
 const UPLINKS = 50;
-const EVENTS = Number(process.env['MULTIHOMED_EVENTS'] ?? 100_000);
+const EVENTS = Number(process.env['MULTIHOMED_EVENTS'] ?? 40_000);
 /** So many of them between two looks at the daemon. */
 const CHUNK = 20_000;
 /** Milliseconds after the last event; how long it takes is printed. */
