@@ -1,4 +1,4 @@
-/** Does what was planned, in its order, and tells what came of it. Doing it twice does nothing. */
+/** Executes planned actions in their order and reports the outcomes. Executing an action twice does no harm. */
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
@@ -25,40 +25,44 @@ export interface Kernel {
   readonly mptcp: GenericFamily;
 }
 
-/** What came of one action. */
+/** The result of one action. */
 export interface Outcome {
   readonly action: Action;
   readonly error: NetlinkError | null;
-  /** The endpoint under this id is no longer ours and was not touched. */
+  /** The endpoint under this id is no longer multihomed's and was not touched. */
   readonly foreign?: boolean;
-  /** The id that the kernel gave, where it is another than was asked for. */
+  /** The id that the kernel assigned, if it differs from the requested one. */
   readonly id?: number;
-  /** There was nothing to remove; if the next look finds it all the same, it is not asked for again at once. */
+  /**
+   * There was nothing to delete. If the next snapshot has the object nevertheless,
+   * the deletion is not repeated at once.
+   */
   readonly gone?: boolean;
-  /** What was deleted to make place for it is to be added again. */
+  /** The endpoint that was deleted to make room for this one must be added again. */
   readonly putBack?: boolean;
-  /** The kernel holds this many endpoints and takes no more. */
+  /** How many endpoints the kernel holds; it accepts no more. */
   readonly full?: number;
 }
 
-/** Asked for, granted, and not left alone. */
+/** Whether the kernel executed the action. */
 export const isDone = ({ error, foreign, gone }: Outcome): boolean => !error && !foreign && !gone;
 
 export interface Record {
-  /** Ahead of each action: what must be written down first is. */
+  /** Runs before each action and writes what must be recorded first. */
   readonly before: (action: Action) => void;
   readonly after: (outcome: Outcome) => void;
 }
 
 /**
- * Actions on routes and policy rules that follow each other leave together and are done by the kernel in their order;
- * each endpoint waits for all before it.
+ * Executes the actions. Consecutive actions on routes and policy rules are sent together, and the kernel executes
+ * them in their order. An action on endpoints or limits waits for all before it.
+ * @throws any error but NetlinkError, which becomes part of an outcome
  */
 export async function apply(actions: readonly Action[], kernel: Kernel, record: Record): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const batch of batches(actions)) {
-    // Once the kernel has no room for one more endpoint it has none for those behind it; and an id that it chose may be
-    // the one that was meant for the next. The next pass knows.
+    // If the kernel has no room for an endpoint, it has none for the next ones either; and an id that the kernel
+    // chose may be the one planned for the next endpoint. The next pass takes both into account.
     const unforeseen = outcomes.some(({ full, id }) => full !== undefined || id !== undefined);
     if (batch[0]?.kind === 'endpoint add' && unforeseen) continue;
     const replaced = replacedBy(batch[0]!, outcomes);
@@ -85,7 +89,7 @@ async function applyBatch(
   });
 }
 
-/** What was deleted only so that this one could take its place, as it is to be added again if it can't. */
+/** The endpoint that was deleted to make room for this one, as the action that adds it again. */
 function replacedBy(action: Action, outcomes: readonly Outcome[]): Action | undefined {
   if (action.kind !== 'endpoint add') return undefined;
   const { address, ifindex } = action.endpoint;
@@ -108,7 +112,7 @@ function batches(actions: readonly Action[]): Action[][] {
   return all;
 }
 
-/** `counted`: endpoints that the kernel had when it refused one more before. */
+/** `counted`: how many endpoints the kernel had at an earlier refusal of the same action. */
 async function applyOne(action: Action, kernel: Kernel, counted: number | null = null): Promise<Outcome> {
   try {
     return { action, error: null, ...(await request(action, kernel)) };
@@ -117,14 +121,16 @@ async function applyOne(action: Action, kernel: Kernel, counted: number | null =
     if (isGone(action, error)) return { action, error: null, gone: true };
     const full = action.kind === 'endpoint add' ? await fullAt(action.endpoint, error, kernel) : null;
     if (full === null) return { action, error };
-    // Somebody may have made room before we counted: it is as many as were there at two refusals.
+    // Another program may have deleted an endpoint before the count, so only two
+    // refusals with the same count are trusted.
     return full === counted ? { action, error, full } : applyOne(action, kernel, full);
   }
 }
 
 /**
- * ERANGE since 6.12 or earlier; 6.1 answers EINVAL with the same words for a full table, an address and an id that is
- * there already: what the kernel has now tells them apart.
+ * How many endpoints the kernel has, if it refused one more because it is full; null: another reason. Newer kernels
+ * (6.12 at the latest) answer ERANGE. Kernel 6.1 answers EINVAL with the same text for a full table, an existing
+ * address and an existing id, so the existing endpoints are dumped to tell these apart.
  */
 async function fullAt(
   wanted: Endpoint,
@@ -140,7 +146,7 @@ async function fullAt(
   return taken ? null : standing.length;
 }
 
-/** Gone already is as good as removed. */
+/** The deletion of an object that is already gone is no error. */
 function isGone(action: Action, error: NetlinkError): boolean {
   if (action.kind === 'route delete' || action.kind === 'policy-rule delete')
     return ['ENOENT', 'ESRCH', 'ENODEV', 'EAFNOSUPPORT'].includes(error.code);
@@ -179,7 +185,7 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
       return action.implicit ? givenId(action.endpoint, kernel) : {};
     case 'endpoint change':
     case 'endpoint delete': {
-      // The kernel goes by the id alone: asked at the last moment whose it is.
+      // The kernel deletes and changes endpoints by id alone, so the owner of the id is checked just before.
       const stands = await getEndpoint(generic, mptcp, action.endpoint.id);
       if (!stands || !isThat(action.endpoint, stands)) return { foreign: true };
       if (action.kind === 'endpoint delete') await deleteEndpoint(generic, mptcp, action.endpoint, text);
@@ -192,9 +198,11 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
   }
 }
 
-/** The implicit endpoint whose id it was to have may have gone meanwhile: then the kernel takes an id of its own. */
+/**
+ * The id of an endpoint that was to replace an implicit one: if that is gone meanwhile, the kernel assigns a new id.
+ */
 async function givenId(added: Endpoint, { generic, mptcp }: Kernel): Promise<Done> {
-  // It stands: whatever comes of the question, the addition was no failure.
+  // The endpoint has been added: an error of this dump does not make the addition a failure.
   const standing = await dumpEndpoints(generic, mptcp).catch(noEndpoints);
   const found = standing.find((each) => isThat(added, each));
   return found && found.id !== added.id ? { id: found.id } : {};

@@ -1,6 +1,6 @@
 /**
- * What must outlive a crash: which endpoints are ours, which limits were raised, what hooks were told. Written before
- * the endpoint is added. A record of another boot or namespace owns nothing.
+ * Records what must survive a crash: owned endpoints, raised limits, and what hooks were last notified of. It is
+ * written before an endpoint is added. A record of another boot or namespace is ignored, so nothing of it is owned.
  */
 import { dirname } from 'node:path';
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,13 +12,13 @@ const VERSION = 1;
 export interface Identity {
   /** /proc/sys/kernel/random/boot_id */
   readonly boot: string;
-  /** SO_NETNS_COOKIE in decimal: unique until the next boot, where an inode may be used again. */
+  /** SO_NETNS_COOKIE in decimal. It is unique until the next boot, whereas the inode of a namespace may be reused. */
   readonly namespace: string;
 }
 
 export interface Record {
   readonly memory: Memory;
-  /** Whatever hooks need to know again; opaque here. */
+  /** What hooks were last notified of; opaque to the journal. */
   readonly told: unknown;
 }
 
@@ -31,7 +31,7 @@ interface Written {
   raised: unknown;
   unknownFlags: unknown;
   told: unknown;
-  /** As in Memory; `true` in the key `resting` of earlier versions. */
+  /** As in Memory; earlier versions wrote `true` under the key `resting`. */
   paused: unknown;
   resting?: unknown;
 }
@@ -42,14 +42,14 @@ export class Journal {
   readonly #remake: () => void;
   #last = '';
 
-  /** `remake`: makes the folder again where it is gone. */
+  /** `remake`: creates the folder again if it is missing. */
   constructor(path: string, identity: Identity, remake: () => void = () => undefined) {
     this.#path = path;
     this.#identity = identity;
     this.#remake = remake;
   }
 
-  /** An unreadable or foreign record is an empty one: then nothing is owned, and nothing is taken away. */
+  /** An unreadable or foreign record counts as empty: then nothing is owned, and nothing will be deleted. */
   read(): Record {
     const empty = { memory: EMPTY_MEMORY, told: null };
     let written: Partial<Written>;
@@ -75,7 +75,10 @@ export class Journal {
     };
   }
 
-  /** At once and as a whole (rename(2)); the runtime folder is memory, so nothing is synced. */
+  /**
+   * Replaces the file at once and as a whole (rename(2)). The runtime folder is in memory, so nothing is synced.
+   * @throws the error of node:fs
+   */
   write(memory: Memory, told: unknown): void {
     const { boot, namespace } = this.#identity;
     const written: Written = {
@@ -93,10 +96,10 @@ export class Journal {
     if (text === this.#last && existsSync(this.#path)) return;
     if (!existsSync(dirname(this.#path))) this.#remake();
     const fresh = `${this.#path}.new`;
-    // Its folder is ours alone; a left-over of a crash is taken away rather than opened.
+    // Only multihomed writes to this folder. A file that a crash left behind is deleted, not opened.
     rmSync(fresh, { force: true });
     writeFileSync(fresh, text, { flag: 'wx', mode: 0o600 });
-    // Whatever the umask: everybody may ask what is ours, without a daemon too.
+    // Every user may read what is owned, even without a daemon; the umask does not apply to chmod(2).
     chmodSync(fresh, 0o644);
     renameSync(fresh, this.#path);
     this.#last = text;

@@ -1,4 +1,4 @@
-/** What actions and their outcomes change in the memory: pure. */
+/** How actions and their outcomes change the memory: pure functions. */
 import type { NetlinkError } from '../netlink/error.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
@@ -7,7 +7,7 @@ import type { Memory } from '../plan/memory.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Outcome } from './apply.ts';
 
-/** To be written down before the action is done. */
+/** The memory to record before the action is executed. */
 export function intend(memory: Memory, action: Action, snapshot: Snapshot): Memory {
   if (action.kind === 'endpoint add') {
     const owned = new Map(memory.owned).set(action.endpoint.id, action.endpoint);
@@ -25,6 +25,7 @@ export function intend(memory: Memory, action: Action, snapshot: Snapshot): Memo
   return { ...memory, raised };
 }
 
+/** The memory after an action, by its outcome. */
 export function remember(
   memory: Memory,
   { action, error, foreign, full, gone, id, putBack }: Outcome,
@@ -63,10 +64,11 @@ function withoutFailure(memory: Memory, action: Action): Memory {
   return { ...memory, failures };
 }
 
+/** Whether a refused action is to be tried again before a reload. */
 export const isTriedAgain = ({ failures }: Memory): boolean =>
   [...failures.values()].some((failure) => !failure.final);
 
-/** Something changed, or time has passed: what was refused is tried again. */
+/** Something changed, or time has passed: refused actions are tried again. */
 export function retryAll(memory: Memory): Memory {
   if (memory.failures.size === 0) return memory;
   const failures = new Map(
@@ -75,7 +77,7 @@ export function retryAll(memory: Memory): Memory {
   return { ...memory, failures };
 }
 
-/** What was to be tried again and was not asked for any more. */
+/** Removes failures whose retry the plan no longer asked for. */
 export function dropRetries(memory: Memory): Memory {
   if (memory.failures.size === 0) return memory;
   return { ...memory, failures: new Map([...memory.failures].filter(([, { retry }]) => !retry)) };
@@ -94,7 +96,10 @@ function refused(memory: Memory, action: Action, error: NetlinkError, final: boo
   return withFailure(unowned, action, error.message, final && !isTaken(error));
 }
 
-/** Somebody took the id meanwhile, and another will do. 6.1 answers EINVAL, with the words that it has for a full table. */
+/**
+ * Another program took the id meanwhile, and a different id will work. Kernel 6.1 answers EINVAL, with
+ * the text that it has for a full table.
+ */
 const isTaken = ({ code, kernelText }: NetlinkError): boolean =>
   code === 'EEXIST' || kernelText?.startsWith('too many addresses') === true;
 
@@ -105,5 +110,5 @@ function withFailure(memory: Memory, action: Action, reason: string, final = fal
 
 const UNANSWERED = new Set(['ENOBUFS', 'ETIMEDOUT', 'ECANCELED', 'EBADMSG']);
 
-/** The answer did not come: whether it was done, the next snapshot tells. */
+/** No answer came: the next snapshot shows whether the kernel executed the request. */
 export const isUnanswered = ({ code }: NetlinkError): boolean => UNANSWERED.has(code);

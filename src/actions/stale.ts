@@ -1,4 +1,7 @@
-/** What an action of our own makes stale: the kernel's events of it are not listened to. */
+/**
+ * Parts of the snapshot that an own action makes stale, since the listener ignores
+ * the kernel's events about own changes.
+ */
 import type { Action } from '../plan/action.ts';
 import type { Part } from '../snapshot/snapshot.ts';
 

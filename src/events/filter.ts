@@ -1,7 +1,8 @@
 /**
- * A classic BPF program (linux/filter.h) on the event socket, so that a router with a full table, or a network with a
- * thousand neighbours, does not wake the daemon at each update. Of routes those pass that lead to a default, are ours, or
- * lead straight to a link, as an address's own subnet does, or that no routing daemon made; of neighbours those of IPv6 that are found dead.
+ * A classic BPF program (linux/filter.h) for the event socket. With it a router with a full table, or a network with
+ * a thousand neighbours, does not wake the daemon at each update.
+ * It passes routes that are defaults, routes of multihomed, routes straight to a link (such as an address's own
+ * subnet), and routes that no routing daemon made; of neighbours, only IPv6 ones that became unreachable.
  */
 import { endianness } from 'node:os';
 import { AF_INET6 } from '../netlink/ip.ts';
@@ -17,7 +18,10 @@ import {
 } from '../netlink/route/route.ts';
 import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
 
-/** rtm_protocol of `ip route add`, and of what an administrator or a manager configured (linux/rtnetlink.h). */
+/**
+ * rtm_protocol of `ip route add` (BOOT) and of routes that an administrator or a network manager
+ * configured (STATIC); linux/rtnetlink.h.
+ */
 const RTPROT_BOOT = 3;
 const RTPROT_STATIC = 4;
 
@@ -28,11 +32,13 @@ const BPF_LDH_ABS = 0x28;
 const BPF_LDB_ABS = 0x30;
 const BPF_JEQ = 0x15;
 const BPF_RET = 0x06;
-/** SKF_AD_OFF + SKF_AD_NLATTR: looks from offset A for an attribute of type X; A is then where it is, or 0. */
+/** SKF_AD_OFF + SKF_AD_NLATTR: searches from offset A for an attribute of type X; A becomes its offset, or 0. */
 const NLATTR = 0xffff_f00c;
 const WHOLE = 0xffff_ffff;
 
-/** Offsets, behind the 16 bytes of struct nlmsghdr: struct rtmsg (linux/rtnetlink.h), struct ndmsg (linux/neighbour.h). */
+/**
+ * Offsets after the 16 bytes of struct nlmsghdr: struct rtmsg (linux/rtnetlink.h), struct ndmsg (linux/neighbour.h).
+ */
 const NLMSG_TYPE = 4;
 const RTM_DST_LEN = 17;
 const RTM_TABLE = 20;
@@ -41,11 +47,11 @@ const RTM_ATTRIBUTES = 28;
 const NDM_FAMILY = 16;
 const NDM_STATE = 24;
 
-/** BPF loads big-endian; what is asked for stands in host order. */
+/** BPF loads values as big-endian, but netlink fields are in host order. */
 const asLoaded = (value: number): number =>
   endianness() === 'LE' ? ((value & 0xff) << 8) | (value >> 8) : value;
 
-/** A place to jump to, or code, where to go on if yes and if no, and k; null: to the next. */
+/** A label, or an instruction: code, labels to jump to if true and if false (null: the next instruction), and k. */
 type Line = string | readonly [code: number, yes: string | null, no: string | null, k: number];
 
 const without = (attribute: number): Line[] => [
@@ -55,6 +61,7 @@ const without = (attribute: number): Line[] => [
   [BPF_JEQ, null, 'drop', 0],
 ];
 
+/** The program as an array of struct sock_filter. */
 export function eventFilter(): Uint8Array {
   return assemble([
     [BPF_LDH_ABS, null, null, NLMSG_TYPE],
@@ -64,11 +71,11 @@ export function eventFilter(): Uint8Array {
     'route',
     [BPF_LDB_ABS, null, null, RTM_DST_LEN],
     [BPF_JEQ, 'pass', null, 0],
-    // Half of a split default, which a policy rule may lead to.
+    // Half of a split default, to which a policy rule may lead.
     [BPF_JEQ, 'pass', null, 1],
     [BPF_LDB_ABS, null, null, RTM_PROTOCOL],
     [BPF_JEQ, 'pass', null, RTPROT_MULTIHOMED],
-    // What a VPN's client adds through its gateway, which routing daemons do under numbers of their own.
+    // A VPN client adds its routes through a gateway under these numbers; routing daemons use numbers of their own.
     [BPF_JEQ, 'pass', null, RTPROT_BOOT],
     [BPF_JEQ, 'pass', null, RTPROT_STATIC],
     [BPF_LDB_ABS, null, null, RTM_TABLE],
@@ -88,7 +95,7 @@ export function eventFilter(): Uint8Array {
   ]);
 }
 
-/** struct sock_filter: u16 code, u8 jt, u8 jf, u32 k; jumps go forward only. */
+/** struct sock_filter: u16 code, u8 jt, u8 jf, u32 k; jumps only go forward. */
 function assemble(lines: readonly Line[]): Uint8Array {
   const places = new Map<string, number>();
   const program = lines.filter((line, at) => {

@@ -1,4 +1,4 @@
-/** Listens to rtnetlink and says what became stale; an overrun makes everything stale. */
+/** Listens to rtnetlink and reports which parts of the snapshot became stale; an overrun makes all of them stale. */
 import { DecodeError } from '../netlink/attribute.ts';
 import { decodeMessages, type Message } from '../netlink/message.ts';
 import { ALL_PARTS, type Part } from '../snapshot/snapshot.ts';
@@ -7,7 +7,7 @@ import type { SystemError } from '../system/system-error.ts';
 import { eventFilter } from './filter.ts';
 import { staleAfter, touchedBy } from './wake.ts';
 
-/** RTNLGRP_* (linux/rtnetlink.h); NEXTHOP is above 31 and has no bit in nl_groups. */
+/** RTNLGRP_* (linux/rtnetlink.h). NEXTHOP is above 31 and has no bit in nl_groups, so groups are joined one by one. */
 const RTNLGRP_LINK = 1;
 const RTNLGRP_NEIGH = 3;
 const RTNLGRP_IPV4_IFADDR = 5;
@@ -30,19 +30,23 @@ const GROUPS = [
   RTNLGRP_NEXTHOP,
 ];
 
-/** Bytes, of which the kernel gives what the caller may have. */
+/** Size in bytes; the kernel may grant less, depending on the caller's capabilities. */
 const RECEIVE_BUFFER = 8 << 20;
 
 export interface ListenerOptions {
   readonly netns?: string | undefined;
-  /** `touched`: the links that it happened to; null: any may be. */
+  /** `touched`: indices of the links that changed; null: any link may have changed. */
   readonly onStale: (parts: Iterable<Part>, touched: Iterable<number> | null) => void;
   readonly onOverrun: () => void;
   readonly onError: (error: SystemError) => void;
-  /** Port ids whose changes are known: those of our own request sockets. */
+  /** Port ids of multihomed's own request sockets; their changes are already known. */
   readonly own: ReadonlySet<number>;
 }
 
+/**
+ * Opens the event socket. The caller closes it.
+ * @throws SystemError
+ */
 export function listen(options: ListenerOptions): NetlinkSocket {
   const everything = (): void => {
     options.onOverrun();
@@ -59,7 +63,7 @@ export function listen(options: ListenerOptions): NetlinkSocket {
     onOverrun: everything,
     onError: options.onError,
   });
-  // Before joining: nothing unfiltered ever waits in the buffer.
+  // Set the filter before joining, so that no unfiltered message ever waits in the buffer.
   socket.filter(eventFilter());
   for (const group of GROUPS) socket.join(group);
   return socket;

@@ -1,4 +1,4 @@
-/** Listens to the kernel's MPTCP events: group mptcp_pm_events of generic netlink. */
+/** Listens to the kernel's MPTCP events: generic netlink group mptcp_pm_events (linux/mptcp.h). */
 import { DecodeError } from '../netlink/attribute.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
 import { decodeMessages, type Message } from '../netlink/message.ts';
@@ -10,15 +10,16 @@ export interface MptcpListenerOptions {
   readonly family: GenericFamily;
   /** Path of a namespace file; omitted: the caller's. */
   readonly netns?: string | undefined;
-  /** All that was waiting, in its order. */
+  /** Called with all messages that were waiting, in their order. */
   readonly onEvents: (messages: readonly Message[]) => void;
-  /** Events were lost; what they told cannot be asked for again. */
+  /** Events were lost; the kernel cannot report them again. */
   readonly onOverrun: () => void;
   readonly onError: (error: SystemError) => void;
 }
 
 /**
- * @returns null where this kernel has no such group (before Linux 5.12)
+ * Opens the event socket. The caller closes it.
+ * @returns null: this kernel has no such group (before Linux 5.12)
  * @throws SystemError EPERM without CAP_NET_ADMIN
  */
 export function listenMptcp(options: MptcpListenerOptions): NetlinkSocket | null {

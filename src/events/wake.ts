@@ -1,4 +1,4 @@
-/** What an rtnetlink event makes stale. Events only wake: nothing is ever learnt from what they carry. */
+/** Which parts an rtnetlink event makes stale. Events only wake: their content never becomes part of a snapshot. */
 import { readU32 } from '../netlink/bytes.ts';
 import { AF_UNSPEC } from '../netlink/ip.ts';
 import type { Message } from '../netlink/message.ts';
@@ -12,7 +12,7 @@ import type { Part } from '../snapshot/snapshot.ts';
 
 const NOTHING: readonly Part[] = [];
 
-/** The link that a link's or an address's event is of: both headers have the index at 4. */
+/** The index of the link that a link or address event is about, at offset 4 in both headers; null: another event. */
 export function touchedBy(message: Message): number | null {
   const { type, payload } = message;
   const isLinks =
@@ -21,14 +21,15 @@ export function touchedBy(message: Message): number | null {
 }
 
 /**
- * Routes are stale after each of them: the kernel removes routes without a word when a link goes down, an IPv4
- * address goes or a nexthop object goes (ip monitor route shows nothing while `ip link set down` empties a table).
+ * Routes are stale after each link, address and nexthop event: the kernel removes routes without an event when a link
+ * goes down, or when an IPv4 address or a nexthop object is deleted (`ip monitor route` shows nothing while
+ * `ip link set down` empties a table).
  */
 export function staleAfter(message: Message): readonly Part[] {
   switch (message.type) {
     case RTM_NEWLINK:
     case RTM_DELLINK:
-      // A bridge port's own message, AF_BRIDGE, says nothing of the link.
+      // AF_BRIDGE: the message is about a bridge port and says nothing of the link itself.
       return message.payload.length > 0 && message.payload.readUInt8(0) !== AF_UNSPEC
         ? NOTHING
         : ['links', 'addresses', 'routes'];
@@ -37,7 +38,8 @@ export function staleAfter(message: Message): readonly Part[] {
       return ['addresses', 'routes'];
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
-    // Of several IPv6 routers the kernel leaves one that neighbour discovery finds dead (RFC 4861, 6.3.6).
+    // If a host has several IPv6 routers, the kernel stops using one that neighbour discovery finds
+    // unreachable (RFC 4861 section 6.3.6).
     case RTM_NEWNEIGH:
     case RTM_NEWNEXTHOP:
     case RTM_DELNEXTHOP:

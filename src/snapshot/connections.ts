@@ -1,16 +1,23 @@
-/** Open MPTCP connections, as far as their end depends on endpoints. */
+/** Open MPTCP connections, and from which local addresses their subflows come. */
 import { Connection, type Requester } from '../netlink/connection.ts';
 import { dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** By a socket of its own: it is seldom needed. `netns`: path of the namespace's file. @throws NetlinkError, SystemError */
+/**
+ * Reads the connections over a socket of its own, because they are seldom needed. `netns`: path of a namespace
+ * file; omitted: the caller's namespace.
+ * @throws NetlinkError, SystemError
+ */
 export async function openConnections(netns?: string): Promise<NonNullable<Snapshot['connections']>> {
   return withDiag(readConnections, netns);
 }
 
-/** Of every state. `netns`: as above. @throws NetlinkError, SystemError */
+/**
+ * Subflow sockets in every TCP state. `netns`: as above.
+ * @throws NetlinkError, SystemError
+ */
 export const subflowSockets = (netns?: string): Promise<SubflowSocket[]> =>
   withDiag(dumpSubflowSockets, netns);
 
@@ -23,10 +30,13 @@ async function withDiag<T>(ask: (diag: Requester) => Promise<T>, netns?: string)
   }
 }
 
-/** What is being opened or closed keeps no connection alive. */
+/** TCP states of subflows that can carry data; a subflow that is being opened or closed keeps no connection alive. */
 const CARRYING = new Set(['ESTAB', 'CLOSE-WAIT']);
 
-/** As in the snapshot. Needs CAP_NET_ADMIN on older kernels, which list none without. @throws NetlinkError */
+/**
+ * The local addresses of each connection, as in the snapshot. Older kernels list no sockets without CAP_NET_ADMIN.
+ * @throws NetlinkError
+ */
 async function readConnections(diag: Requester): Promise<NonNullable<Snapshot['connections']>> {
   const locals = new Map<number, string[]>();
   for (const { token, local, state } of await dumpSubflowSockets(diag)) {

@@ -1,4 +1,4 @@
-/** The default route of an uplink as it is without us. */
+/** Finds the default route that an uplink would have without multihomed. */
 import type { Requester } from '../netlink/connection.ts';
 import { addressRange, hostBits, inNetwork, type Family } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
@@ -8,16 +8,18 @@ import { PROBES } from './probe.ts';
 import { RTPROT_MULTIHOMED, type DefaultRoute, type Question } from './snapshot.ts';
 import { walk, type Walked } from './walk.ts';
 
-/** The most specific subnet that IPv6 gives to a link as a rule (RFC 4291, 2.5.1), in bits. */
+/** Prefix length that the subnet of an IPv6 link usually has (RFC 4291 section 2.5.1). */
 const SUBNET = 64;
 
 export interface Found {
   readonly default: DefaultRoute | null;
-  /** In words, when there is none. */
+  /** In words, if there is no default route. */
   readonly why: string | null;
 }
 
-/** A usable hop of a route through one link; of several on the link the first, as they are ranked by the user. */
+/**
+ * A usable hop of a route through one link. If several lead through the link, the first, since the user ranked them.
+ */
 function hopThrough(route: Route, ifindex: number): DefaultRoute | null {
   if (route.type !== RTN_UNICAST) return null;
   const hop = route.hops.find((each) => each.ifindex === ifindex && !each.dead);
@@ -25,12 +27,12 @@ function hopThrough(route: Route, ifindex: number): DefaultRoute | null {
 }
 
 /**
- * The default route through a link: asked with the device and without the source, since our own policy rule answers for
- * the source once it stands. IPv6 is strict about the device only so, too. `plain`: the answer without device and source.
- *
- * A default route over a nexthop object hides those of worse metric from an IPv4 question by device: with it,
- * `ip route get fibmatch 192.0.2.1 oif eth1` answers EHOSTUNREACH although eth1 has one, and names it without. Where there
- * are `objects`, it is found by reading.
+ * The default route through a link. The look-up names the device and no source: for the source, multihomed's own
+ * policy rule would answer once it is in place. For IPv6, too, only such a look-up is strict about the device.
+ * `plain`: the look-up without device and source.
+ * A default route through a nexthop object hides those of higher metric from an IPv4 look-up by device: with it,
+ * `ip route get fibmatch 192.0.2.1 oif eth1` answers EHOSTUNREACH although eth1 has a default route, and returns that
+ * route without it. If the host has such `objects`, the routes of main are dumped instead.
  */
 export async function findDefault(
   requester: Requester,
@@ -40,7 +42,7 @@ export async function findDefault(
   objects: () => Promise<boolean>,
 ): Promise<Found> {
   const asked = await walk(requester, family, { ifindex }, plain);
-  // Somebody's policy rule may lead into a table that we filled.
+  // Another program's policy rule may lead into a table with routes of multihomed.
   if (asked.specific || asked.route?.protocol === RTPROT_MULTIHOMED)
     return defaultBelow(requester, family, ifindex);
   if (!asked.route) {
@@ -55,8 +57,8 @@ export async function findDefault(
 }
 
 /**
- * A split default (0/1 and 128/1) on the link itself answers for every probe: the default below it is found by reading.
- * Only here, since main may hold a million routes.
+ * With a split default (0/1 and 128/1) on the link every probe has a more specific route, so the default routes of
+ * main are dumped. Only in this case, because main may hold a million routes.
  */
 async function defaultBelow(requester: Requester, family: Family, ifindex: number): Promise<Found> {
   const found = bestDefault(
@@ -67,9 +69,9 @@ async function defaultBelow(requester: Requester, family: Family, ifindex: numbe
 }
 
 /**
- * The default among these that is right for an address on a link: the one that prefers it as source, then one for its
- * network alone (RFC 8028), then by a gateway within its own prefix, then `usual`, which the kernel takes for any source,
- * then by metric. Without an address: for any source, by metric.
+ * The default route on a link that fits an address best: one that prefers the address as source, then one for the
+ * address's network only (RFC 8028), then one with a gateway in the address's prefix, then `usual` (which the kernel
+ * selects for any source), then the lowest metric. Without an address: the lowest metric of those for any source.
  */
 export function bestDefault(
   routes: readonly Route[],
@@ -108,8 +110,8 @@ const isNear = (
 ): boolean => gateway !== null && length < hostBits(family) && inNetwork(gateway, address, length);
 
 /**
- * Whether another default of the link could be more right for the address than the one that the kernel takes for any
- * source: then all of main's must be read. A link-local gateway and none at all are right for every address.
+ * Whether another default route of the link may fit the address better than the one that the kernel selects for any
+ * source; then all default routes of main must be read. A link-local gateway or no gateway fits every address.
  */
 export function mayHaveBetter({ hop, route }: DefaultRoute, question: Question): boolean {
   if (route.table !== RT_TABLE_MAIN) return false;
@@ -120,8 +122,9 @@ export function mayHaveBetter({ hop, route }: DefaultRoute, question: Question):
 }
 
 /**
- * A default of main's for the address's own network alone (RFC 8028), which goes before the link's others. The kernel is
- * asked for a neighbour of the address, since our own policy rule answers for the address itself; it takes any source.
+ * The default route in main for the address's own network only (RFC 8028), which takes precedence over the others of
+ * the link. The look-up is for a neighbour of the address, since for the address itself multihomed's own policy rule
+ * answers. The kernel accepts any source in a look-up.
  */
 export async function findSourceDefault(
   requester: Requester,
@@ -129,17 +132,17 @@ export async function findSourceDefault(
   plain: () => Promise<Walked>,
 ): Promise<DefaultRoute | null> {
   if (family !== 'ipv6') return null;
-  // By DHCPv6 an address comes alone, though its network is a whole one.
+  // DHCPv6 assigns a single address (/128), although its network is a whole /64.
   for (const source of neighboursOf(address, Math.min(prefixLength ?? SUBNET, SUBNET))) {
     const { route } = await walk(requester, family, { ifindex, source }, plain);
-    // That one is an address of the host, too, and has a policy rule of ours.
+    // This neighbour is another address of the host, which has a policy rule of multihomed.
     if (route?.protocol === RTPROT_MULTIHOMED) continue;
     return route?.from ? hopThrough(route, ifindex) : null;
   }
   return null;
 }
 
-/** The source that the kernel takes by itself through a link: RFC 6724 with all that the kernel adds to it. */
+/** The source address that the kernel selects through a link: RFC 6724 with the kernel's own additions. */
 export async function preferredSource(
   requester: Requester,
   family: Family,
@@ -149,7 +152,7 @@ export async function preferredSource(
   const ask = (destination: string) => askFib(requester, { family, destination, ifindex, resolved: true });
   const [first] = PROBES[family];
   let answer = await ask(first!);
-  // Refused, it may be for the probe alone.
+  // A refusal may concern this probe only.
   const bare = 'error' in answer ? (await plain()).bare : null;
   if (bare && bare.probe !== first) answer = await ask(bare.probe);
   return 'route' in answer ? answer.route.preferredSource : null;

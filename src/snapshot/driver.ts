@@ -1,4 +1,7 @@
-/** The device behind a link, from sysfs and udev's database: it never changes while the link has its name. */
+/**
+ * Driver and bus path of a link's device, from sysfs and udev's database. Both stay the
+ * same while the link keeps its name.
+ */
 import { readFile, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Link } from '../netlink/route/link.ts';
@@ -6,16 +9,21 @@ import type { Link } from '../netlink/route/link.ts';
 export interface Device {
   /** Name of its driver; null: none. */
   readonly driver: string | null;
-  /** Where it is plugged in, as udev's ID_PATH: `pci-0000:00:14.0-usb-0:2:1.0`; null: nowhere. */
+  /**
+   * Where the device is plugged in, in the form of udev's ID_PATH:
+   * `pci-0000:00:14.0-usb-0:2:1.0`; null: not on a bus.
+   */
   readonly path: string | null;
 }
 
 const UDEV = '/run/udev/data';
 
 /**
- * By the parent device that the kernel itself names (any namespace, no trust in the interface's name); or, before
- * Linux 5.14, by the interface's name where sysfs shows this very link: it may show another namespace's `eth0`. The same
- * holds for udev's database, which knows links by their index.
+ * Reads the parent device that the kernel names, which is right in any namespace and does not depend on the
+ * interface's name. Before Linux 5.14 the kernel names none; then by the interface's name, but only if sysfs
+ * shows this very link, since it may show the `eth0` of another namespace. The same holds for udev's
+ * database, which knows links by index.
+ * `sysfs`: mount point, usually /sys. `udev`: folder of udev's database.
  */
 export async function readDevice(link: Link, sysfs: string, udev = UDEV): Promise<Device> {
   const folder = safe(link.name) ? `${sysfs}/class/net/${link.name}` : null;
@@ -36,20 +44,20 @@ function parentOf({ parent }: Link, sysfs: string): string | null {
     : null;
 }
 
-/** ID_PATH in the database of udev (libudev's format: one property a line, as `E:NAME=value`). */
+/** ID_PATH in udev's database (libudev's format: one property per line, as `E:NAME=value`). */
 async function udevPath({ index }: Link, folder: string): Promise<string | null> {
   const text = await readFile(`${folder}/n${index}`, 'utf8').catch(() => '');
   return /^E:ID_PATH=(.+)$/m.exec(text)?.[1] ?? null;
 }
 
-/** As udev's builtin path_id makes it for PCI, USB and platform devices. */
+/** The same path as udev's builtin path_id makes for PCI, USB and platform devices. */
 async function devicePath(device: string): Promise<string | null> {
   const parts: string[] = [];
   let last: string | null = null;
   let folder = await realpath(device).catch(() => '/');
   for (; dirname(folder) !== '/'; folder = dirname(folder)) {
     const bus = basename(await readlink(`${folder}/subsystem`).catch(() => ''));
-    // Of a row of hubs or bridges the device itself is enough.
+    // Of nested hubs or bridges only the device itself is part of the path.
     const part: string | null = bus === last ? null : partOf(bus, basename(folder));
     if (part !== null) parts.unshift(part);
     if (part !== null) last = bus;

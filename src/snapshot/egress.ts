@@ -1,4 +1,4 @@
-/** Where packets go that neither their source nor a mark sets apart, and what tunnels lead beside that. */
+/** Finds where packets leave that no source or mark selects, and which routes lead through tunnels besides that. */
 import type { Requester } from '../netlink/connection.ts';
 import type { Family } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
@@ -12,28 +12,31 @@ import { RTPROT_MULTIHOMED } from './snapshot.ts';
 export type Egress =
   | {
       readonly kind: 'route';
-      /** Of every hop. */
+      /** Interface indices of all hops. */
       readonly ifindexes: readonly number[];
       readonly table: number;
-      /** Of the route: 1 for a split default (0/1 and 128/1). */
+      /** Prefix length of the route: 1 for a split default (0/1 and 128/1). */
       readonly prefixLength: number;
-      /** The policy rule that leads into the table; null: main's, or one that asks for more than addresses. */
+      /**
+       * The policy rule that leads into the table; null: main's rule, or a rule that selects by more than addresses.
+       */
       readonly rule: PolicyRule | null;
     }
-  /** A policy rule of the host lets no packet out, as a VPN's that blocks what it does not carry. */
+  /** A policy rule of the host refuses all packets, as a VPN's does that blocks traffic outside the tunnel. */
   | { readonly kind: 'refused'; readonly rule: PolicyRule; readonly code: RefusalCode };
 
 /**
- * Public addresses that whatever takes all traffic must take, so that one answer tells: AS112 (RFC 7535), which no filter
- * of bogons has and no list of private networks leaves out; then one for documentation, by which a route for the first
- * alone is told from one for all. The IPv6 ones lie in the 2000::/3 of a split default.
+ * Public addresses that a route for all traffic must cover, so that one look-up shows it. The first belongs to
+ * AS112 (RFC 7535): no bogon filter contains it, and no list of private networks leaves it out. The second is
+ * for documentation; it tells a route for the first alone from a route for all. The IPv6 addresses are in
+ * 2000::/3, which split defaults use.
  */
 const PUBLIC: Readonly<Record<Family, readonly [string, string]>> = {
   ipv4: ['192.31.196.1', '203.0.113.1'],
   ipv6: ['2001:4:112::1', '2001:db8::1'],
 };
 
-/** null: nowhere, or by routes for some destinations. */
+/** @returns null: packets leave nowhere, or by routes for some destinations only */
 export async function findEgress(
   requester: Requester,
   family: Family,
@@ -69,7 +72,7 @@ export async function findEgress(
   };
 }
 
-/** IFLA_INFO_KIND of links whose packets leave inside others. */
+/** IFLA_INFO_KIND of links whose packets leave inside packets of other links (linux/if_link.h). */
 const TUNNELS = new Set([
   ...['wireguard', 'amneziawg', 'tun', 'ovpn', 'ovpn-dco', 'gre', 'gretap', 'ip6gre', 'ip6gretap', 'erspan'],
   ...['ip6erspan', 'ipip', 'ip6tnl', 'sit', 'vti', 'vti6', 'xfrm'],
@@ -77,10 +80,10 @@ const TUNNELS = new Set([
 
 export const isTunnel = ({ kind }: Pick<Link, 'kind'>): boolean => kind !== null && TUNNELS.has(kind);
 
-/** More than VPNs have; one of a router with a full table is not read to its end. */
+/** Limit of routes per tunnel: more than a VPN has; the full table of a router is not read to its end. */
 const MOST_ROUTES = 4096;
 
-/** Routes other than defaults by these links, whatever their table. */
+/** Routes through these links, in any table, without default routes. */
 export async function readTunnelRoutes(
   requester: Requester,
   families: readonly Family[],

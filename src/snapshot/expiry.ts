@@ -1,13 +1,14 @@
-/** When a router-advertised default ends. */
+/** When a default route from a router advertisement expires. */
 import type { DefaultRoute, Snapshot } from './snapshot.ts';
 
-/** How far a time may be off that was read while many others were asked for, in milliseconds. */
+/** Tolerance for a time that was read while many other requests were under way, in milliseconds. */
 const SLACK = 500;
 
 /**
- * The kernel gives the time that is left in whole ticks (rta_expires, 100 a second), and 0 for a route that never ends:
- * one that ends within a tick reads as such. What was said before tells them apart, as long as that end is near; a route
- * that was given no end just then is looked at a few times too often. `now`: milliseconds by the clock of `before`.
+ * Restores the expiry of a route in its last tick. The kernel reports the remaining time in whole ticks (rta_expires,
+ * 100 per second), and 0 for a route that never expires; so a route that expires within a tick looks permanent. The
+ * previous snapshot tells them apart if its expiry is near. A route that became permanent just then is read a few
+ * times too often. `now`: milliseconds by the clock of `before`.
  */
 export function inLastTick(
   found: DefaultRoute | null,

@@ -1,6 +1,6 @@
 /**
- * Where a packet from an address goes by the host's own policy rules and tables, as if this program had never run: what
- * the administrator decided for it.
+ * Where a packet from an address would go by the host's own policy rules and tables without multihomed: what the
+ * administrator decided for the address.
  */
 import type { Requester } from '../netlink/connection.ts';
 import { hostBits, type Family } from '../netlink/ip.ts';
@@ -18,7 +18,7 @@ import { RTPROT_MULTIHOMED, type DefaultRoute } from './snapshot.ts';
 
 const byFamily = new WeakMap<readonly PolicyRule[], Readonly<Record<Family, readonly PolicyRule[]>>>();
 
-/** Of one family, in the kernel's order, without ours. */
+/** Policy rules of other programs, of one family, in the kernel's order. */
 export function foreignRules(policyRules: readonly PolicyRule[], family: Family): readonly PolicyRule[] {
   let known = byFamily.get(policyRules);
   if (!known) {
@@ -33,9 +33,9 @@ export function foreignRules(policyRules: readonly PolicyRule[], family: Family)
 }
 
 /**
- * To a destination that nothing but a default covers; where each probe has a more specific route, by the widest of
- * these, as by a split default. Of kind `unread` where the table is to be read first; main's is as a rule not read: the
- * answer then means that main decides.
+ * The route to a destination that only a default route covers. If each probe has a more specific route, as with a
+ * split default, the route with the shortest prefix. `unread`: a table must be read first; main usually stays unread,
+ * and then the answer means that main decides.
  */
 export function hostRoute(
   family: Family,
@@ -54,7 +54,7 @@ export function hostRoute(
   return widest;
 }
 
-/** Bits of the destination that decided. */
+/** How many bits of the destination decided. */
 function specificity(found: PolicyRoute): number {
   if (found.kind === 'none' || found.kind === 'unread') return 0;
   const { rule, route } = found;
@@ -62,10 +62,10 @@ function specificity(found: PolicyRoute): number {
   return Math.min(Math.max(asked, route?.prefixLength ?? 0), hostBits(rule.family));
 }
 
-/** The rule is about this address, or a network that contains it, rather than about all that the host sends. */
+/** Whether the rule is for this address or a network that contains it, and not for everything that the host sends. */
 export const isForSource = (rule: PolicyRule): boolean => rule.source !== null && !rule.invert;
 
-/** The route that it takes if that leads out by this link, and the rule that leads there. */
+/** The route of the packet if it leaves through this link, and the rule that leads to it; null: it does not. */
 export function throughLink(
   found: PolicyRoute,
   ifindex: number,
@@ -77,7 +77,7 @@ export function throughLink(
 
 const UNSPECIFIED: Readonly<Record<Family, string>> = { ipv4: '0.0.0.0', ipv6: '::' };
 
-/** Reads the tables that a rule leads to, each once. */
+/** Reads the tables that policy rules lead to, each once. */
 export class HostRoutes {
   readonly #requester: Requester;
   readonly #rules: Readonly<Record<Family, readonly PolicyRule[]>>;
@@ -98,6 +98,10 @@ export class HostRoutes {
     this.#rules = { ipv4: foreignRules(policyRules, 'ipv4'), ipv6: foreignRules(policyRules, 'ipv6') };
   }
 
+  /**
+   * The route of a packet from this address, as by `hostRoute`; reads the tables that it needs.
+   * @throws NetlinkError
+   */
   async of(family: Family, source: string): Promise<PolicyRoute> {
     for (;;) {
       const found = hostRoute(family, source, this.#rules[family], this.tables[family], this.#groupOf);
@@ -106,7 +110,7 @@ export class HostRoutes {
     }
   }
 
-  /** The same of a packet that has no source yet, to one destination; of kind `unread`: main decides. */
+  /** As `of`, for a packet without a source yet and to one destination; `unread`: main decides. */
   async unbound(family: Family, destination: string): Promise<PolicyRoute> {
     for (;;) {
       const packet = { family, source: UNSPECIFIED[family], destination };
@@ -116,13 +120,13 @@ export class HostRoutes {
     }
   }
 
-  /** Of main nothing else is read: it may hold a million routes. */
+  /** Default routes of main. Nothing else of main is read, because it may hold a million routes. */
   async mainDefaults(family: Family): Promise<readonly Route[]> {
     await this.#read(family, RT_TABLE_MAIN);
     return this.tables[family].get(RT_TABLE_MAIN) ?? [];
   }
 
-  /** Whether anything depends on what is in the table: main's own default is asked for by the link. */
+  /** Whether the answer depends on the table's content; main's own default route is looked up by the link instead. */
   #isNeeded(rule: PolicyRule, family: Family): boolean {
     if (rule.table !== RT_TABLE_MAIN || isForSource(rule)) return true;
     const rules = this.#rules[family];

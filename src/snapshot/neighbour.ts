@@ -1,4 +1,4 @@
-/** Whether an address's own subnet is on its link. */
+/** Finds out whether an address's own subnet is on its link. */
 import type { Requester } from '../netlink/connection.ts';
 import { addressBytes, addressFamily, readAddress } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
@@ -6,9 +6,10 @@ import { RTN_UNICAST } from '../netlink/route/route.ts';
 import type { Question } from './snapshot.ts';
 
 /**
- * Whether neighbours in the address's own subnet are reached without a gateway. Asked for one of them; for another where
- * that one is ourselves, a broadcast or anycast address (RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST), or has a route of its
- * own, such as a gateway's: those stand without the subnet's route, too.
+ * Whether neighbours in the address's own subnet are reached without a gateway. The look-up is for one
+ * of them. It is repeated for another if that one is an address of this host, a broadcast or anycast
+ * address (RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST) or has a route of its own, such as a gateway: these
+ * have routes even if the subnet has none.
  */
 export async function isOnLink(requester: Requester, question: Question): Promise<boolean> {
   const { family, ifindex, address, prefixLength } = question;
@@ -25,9 +26,13 @@ export async function isOnLink(requester: Requester, question: Question): Promis
   return false;
 }
 
-/** Bits that are turned in the last byte, one neighbour each; the second last first: it seldom gives a broadcast. */
+/**
+ * Bits to flip in the last byte, one neighbour for each. The second lowest is first, because
+ * it seldom gives a broadcast address.
+ */
 const TURNS = [2, 1, 3, 4, 8, 16, 32, 64, 128];
 
+/** Other addresses in the same subnet, up to nine. `prefixLength`: in bits. */
 export function neighboursOf(address: string, prefixLength: number): string[] {
   const bytes = addressBytes(address);
   const last = bytes.length - 1;

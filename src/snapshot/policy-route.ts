@@ -1,6 +1,6 @@
 /**
- * Which route a packet takes by policy rules and tables, as the kernel decides it: net/core/fib_rules.c, and for the
- * tables net/ipv4/fib_trie.c and net/ipv6/route.c. Pure: rules and routes in, the route and its rule out.
+ * Computes the route of a packet from policy rules and tables, as the kernel does: net/core/fib_rules.c,
+ * net/ipv4/fib_trie.c and net/ipv6/route.c. It is pure: rules and routes in, the route and its rule out.
  */
 import { inNetwork, type Family } from '../netlink/ip.ts';
 import {
@@ -24,16 +24,18 @@ import {
   type Route,
 } from '../netlink/route/route.ts';
 
-/** A packet that this host sends: no firewall mark, no type of service, no protocol or port that a rule could ask for. */
+/**
+ * A packet that this host sends. It has no firewall mark, type of service, protocol or port that a rule could select.
+ */
 export interface Packet {
   readonly family: Family;
   readonly source: string;
   readonly destination: string;
-  /** User id of its socket; null: of none that a rule names. */
+  /** User id of its socket; null: none that a rule selects. */
   readonly uid?: number | null;
 }
 
-/** Routes by table. A table that is not there has not been read; an empty list is a table without routes. */
+/** Routes by table. A missing table has not been read; an empty list is a table without routes. */
 export type Tables = ReadonlyMap<number, readonly Route[]>;
 
 export type PolicyRoute =
@@ -44,7 +46,7 @@ export type PolicyRoute =
       /** null: the packet does not leave through a link (a local or broadcast route without one). */
       readonly hop: Hop | null;
     }
-  /** By a rule's action or a route's type. */
+  /** Refused by a rule's action or a route's type. */
   | {
       readonly kind: 'refused';
       readonly rule: PolicyRule;
@@ -57,13 +59,13 @@ export type PolicyRoute =
 
 export type RefusalCode = 'EINVAL' | 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES';
 
-/** By FR_ACT_*: what the kernel answers. */
+/** What the kernel answers, by FR_ACT_*. */
 const ACTION_CODES: Readonly<Record<number, RefusalCode>> = {
   [FR_ACT_BLACKHOLE]: 'EINVAL',
   [FR_ACT_UNREACHABLE]: 'ENETUNREACH',
   [FR_ACT_PROHIBIT]: 'EACCES',
 };
-/** By RTN_*. */
+/** What the kernel answers, by RTN_*. */
 const TYPE_CODES: Readonly<Record<number, RefusalCode>> = {
   [RTN_BLACKHOLE]: 'EINVAL',
   [RTN_UNREACHABLE]: 'EHOSTUNREACH',
@@ -84,7 +86,7 @@ export function policyRoute(
     const rule = rules[at]!;
     if (!matches(rule, packet)) continue;
     if (rule.action === FR_ACT_GOTO) {
-      // The loop goes on with the target itself. Without one the rule does nothing.
+      // The loop continues at the target itself. Without a target the rule does nothing.
       const target = rules.findIndex(({ priority }) => priority === rule.goto);
       if (target > at) at = target - 1;
       continue;
@@ -107,13 +109,13 @@ export function policyRoute(
 }
 
 /**
- * Nothing but the host's own addresses is in the table `local` as a rule; and what a suppressing rule takes from main is
- * more specific than a default, which keeps its traffic anyway.
+ * Unread tables that cannot decide: `local` usually has only the host's own addresses; and a rule that suppresses
+ * main's default finds only more specific routes there, whose traffic stays as it is.
  */
 const isPassedUnread = ({ table, suppressPrefixLength }: PolicyRule): boolean =>
   table === RT_TABLE_LOCAL || (table === RT_TABLE_MAIN && suppressPrefixLength !== null);
 
-/** fib_rule_match, with the interface lo as the input of what the host sends itself. */
+/** fib_rule_match (net/core/fib_rules.c); the input interface of packets from this host is lo. */
 function matches(rule: PolicyRule, packet: Packet): boolean {
   if (rule.family !== packet.family) return false;
   const { source, destination, uids } = rule;
@@ -135,7 +137,7 @@ interface Found {
   readonly hop: Hop | null;
 }
 
-/** The longest prefix; of equal ones that for the narrowest source, then the lowest metric, then the first. */
+/** The longest prefix; of equal ones the narrowest source, then the lowest metric, then the first in the list. */
 export function inTable(packet: Packet, routes: readonly Route[]): Found | null {
   const covering = routes.filter(
     ({ destination, prefixLength, expires }) =>
@@ -156,26 +158,27 @@ export function inTable(packet: Packet, routes: readonly Route[]): Found | null 
     );
   for (const route of fit) {
     const hop = route.hops.find((each) => !each.dead || each.linkDown) ?? null;
-    // All its hops are dead: the kernel goes on to the next.
+    // All hops are dead: the kernel continues with the next route.
     if (hop || route.hops.length === 0 || route.type !== RTN_UNICAST) return { route, hop };
   }
   return null;
 }
 
 /**
- * But for the default, the kernel does not find an IPv6 route from everywhere beside one from a network: after
- * `ip -6 route add 4000::9 via A` and `ip -6 route add 4000::9 from 2001:db8::/64 via B`, another source has no route there.
+ * An IPv6 route for any source is hidden by one for a certain source with the same prefix, except for
+ * defaults: after `ip -6 route add 4000::9 via A` and `ip -6 route add 4000::9 from 2001:db8::/64 via B` the
+ * kernel finds no route there for another source.
  */
 const isHidden = ({ prefixLength }: Route, covering: readonly Route[]): boolean =>
   prefixLength > 0 && covering.some((other) => other.from && other.prefixLength === prefixLength);
 
-/** A nexthop object that is a blackhole has no hop. */
+/** A blackhole nexthop object has no hop. */
 function refusalOf({ route, hop }: Found): RefusalCode | null {
   if (route.type === RTN_UNICAST && !hop && route.nexthop !== null) return 'EINVAL';
   return TYPE_CODES[route.type] ?? null;
 }
 
-/** An error is no route that could be suppressed: "unreachable default" answers under suppress_prefixlength 0, too. */
+/** Errors are not suppressed: `unreachable default` answers also under suppress_prefixlength 0. */
 const isSuppressed = (
   rule: PolicyRule,
   { route, hop }: Found,

@@ -1,8 +1,9 @@
 /**
- * Addresses that nothing but a default route should cover, to ask the kernel with; no packet is ever sent there. The first
- * is mptcpd's own choice; the others stand in where a link or a blackhole has it. RFC 5737, RFC 1112 (240/4), RFC 3849,
- * RFC 9637, and IPv6 space that IANA has given to nobody, which the 2000::/3 of a split default does not cover. The last
- * is reached by everybody (AS112, RFC 7535), so that no filter of bogons has it, as one may have all the others.
+ * Destinations for look-ups that only a default route should cover; no packet is ever sent there. The first is
+ * the one that mptcpd uses; the others replace it where a link or a blackhole route has it. They are from RFC
+ * 5737, RFC 1112 (240/4), RFC 3849, RFC 9637, and IPv6 space that IANA has not allocated, which the 2000::/3 of a
+ * split default does not cover. The last is a public service (AS112, RFC 7535), so no bogon filter contains it,
+ * whereas one may contain all the others.
  */
 import type { Family } from '../netlink/ip.ts';
 

@@ -1,4 +1,4 @@
-/** Reads the parts that are stale and asks for the ways; what is fresh is kept. */
+/** Reads the stale parts of a snapshot and looks up the uplinks' routes; parts that are not stale are kept. */
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
@@ -37,15 +37,15 @@ export interface ReaderOptions {
   readonly generic: Requester;
   readonly mptcp: GenericFamily;
   readonly sysfs: string;
-  /** Folder of udev's database; /run/udev/data as a rule. */
+  /** Folder of udev's database; usually /run/udev/data. */
   readonly udev?: string;
-  /** The system's as a rule. */
+  /** Usually the system's clock. */
   readonly clock?: Clock;
-  /** Which addresses to ask for, given the rest. */
+  /** The addresses to look up, given the other parts. */
   readonly questions: (base: Base) => readonly Question[];
 }
 
-/** An index is used again, by another link. */
+/** Identifies a link, since the kernel gives an index to another link later. */
 const sameLink = ({ index, name, hardware, parent }: Link): string =>
   [index, name, hardware, parent?.bus, parent?.device].join(' ');
 
@@ -54,22 +54,25 @@ const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 export class SnapshotReader {
   readonly #options: ReaderOptions;
   #last: Snapshot | null = null;
-  /** By link. */
+  /** By `sameLink`. */
   #devices = new Map<string, Device>();
 
   constructor(options: ReaderOptions) {
     this.#options = options;
   }
 
-  /** The next read looks at everything again, at every table too. */
+  /** Makes the next read complete: every part, and own routes in every table. */
   forget(): void {
     this.#last = null;
   }
 
-  /** Everything on the first call, whatever is said to be stale. @throws NetlinkError */
+  /**
+   * Reads the stale parts; on the first call all parts.
+   * @throws NetlinkError
+   */
   async read(stale: ReadonlySet<Part>): Promise<Snapshot> {
     const last = this.#last;
-    // A read that fails midway leaves nothing that could pass for fresh.
+    // After a read that fails midway no part may count as fresh.
     this.#last = null;
     const parts = last ? stale : new Set(ALL_PARTS);
     const base = await this.#readBase(parts, last);
@@ -135,7 +138,7 @@ export class SnapshotReader {
     return { drivers, paths };
   }
 
-  /** The first time every table is looked at: an earlier run may have used others. */
+  /** The first read covers every table, because an earlier run may have used other tables. */
   async #readOwnRoutes(
     base: Base,
     questions: readonly Question[],
@@ -213,7 +216,10 @@ export class SnapshotReader {
     return new Map(await Promise.all(answered));
   }
 
-  /** As a policy rule for the address has it; otherwise the link's own that is right for the address. */
+  /**
+   * The default route that a policy rule for the address leads to; otherwise the
+   * one of the link that fits the address.
+   */
   async #default(
     hosts: HostRoutes,
     host: PolicyRoute,

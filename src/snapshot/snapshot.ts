@@ -1,4 +1,4 @@
-/** What the kernel has at one moment, as far as an uplink's way depends on it. Values only. */
+/** The kernel's state at one moment, as far as the paths of uplinks depend on it. Values only. */
 import type { NetlinkError } from '../netlink/error.ts';
 import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
@@ -10,37 +10,37 @@ import type { Hop, Route } from '../netlink/route/route.ts';
 import type { Egress } from './egress.ts';
 import type { PolicyRoute, Tables } from './policy-route.ts';
 
-/** Parts that are read one by one; an event makes some of them stale. */
+/** Parts that are read separately; an event makes some of them stale. */
 export type Part = 'links' | 'addresses' | 'policyRules' | 'routes' | 'endpoints';
 export const ALL_PARTS: readonly Part[] = ['links', 'addresses', 'policyRules', 'routes', 'endpoints'];
 
 export interface Base {
-  /** By index. */
+  /** By interface index. */
   readonly links: ReadonlyMap<number, Link>;
-  /** Name of the driver of each link that has one, as sysfs gives it. */
+  /** Driver name by interface index, from sysfs; only links with a driver. */
   readonly drivers: ReadonlyMap<number, string>;
-  /** Where the device of each link that has one is plugged in, as udev's ID_PATH says it. */
+  /** Where the device is plugged in, by interface index, as udev's ID_PATH; only links with such a device. */
   readonly paths: ReadonlyMap<number, string>;
-  /** In the order of the kernel: primary before secondary. */
+  /** In the kernel's order: primary addresses before secondary ones. */
   readonly addresses: readonly Address[];
-  /** Both families, each in the order in which the kernel looks at them. */
+  /** Both families, each in the kernel's order. */
   readonly policyRules: readonly PolicyRule[];
   readonly endpoints: readonly Endpoint[];
   readonly limits: Limits;
 }
 
-/** One address whose way the kernel is asked for. */
+/** One address whose routes are looked up. */
 export interface Question {
   readonly ifindex: number;
   readonly family: Family;
   readonly address: string;
-  /** The kernel may have no connected route for it, and is asked whether it has: noprefixroute, and IPv6. */
+  /** Set if the kernel must be asked whether it has the connected route (noprefixroute, and IPv6); null: it has. */
   readonly prefixLength: number | null;
-  /** The table that its packets are meant to use; null: main's default is enough. */
+  /** The table that its packets are to use; null: main's default route is enough. */
   readonly table: number | null;
   /** Prefix length of the address. */
   readonly length: number;
-  /** No other address of its family, but for link-local ones, is on the link. */
+  /** The link has no other address of its family, apart from link-local ones. */
   readonly alone: boolean;
 }
 
@@ -57,46 +57,47 @@ export type Way =
       readonly gateway: string | null;
       readonly table: number;
     }
-  /** Every address that was asked for has a route more specific than a default (a split default). */
+  /** Every probe has a route more specific than a default (a split default). */
   | { readonly kind: 'specific' }
   | { readonly kind: 'none'; readonly error: NetlinkError };
 
 export interface Answer {
-  /** Where the host's own policy rules send its packets; of kind `unread`: main decides. */
+  /** Where the host's own policy rules send its packets; `unread`: main decides. */
   readonly host: PolicyRoute;
-  /** The default route through the interface that stands without us, or the kernel's refusal. */
+  /** The default route through the interface as it is without multihomed; null: none. */
   readonly default: DefaultRoute | null;
-  /** In words, when there is none. */
+  /** In words, if there is no default route. */
   readonly why: string | null;
-  /** The address that the kernel takes by itself as source through this interface (IPv6). */
+  /** The source address that the kernel selects through this interface (IPv6); null: not known. */
   readonly source: string | null;
-  /** Its subnet is reached without a gateway. */
+  /** The address's subnet is reached without a gateway. */
   readonly onLink: boolean;
-  /** From this address, on a socket bound to the interface. */
+  /** The look-up from this address for a socket that is bound to the interface. */
   readonly bound: Way;
-  /** From this address, on a socket that is not bound. */
+  /** The look-up from this address for a socket that is not bound. */
   readonly unbound: Way;
-  /** The default route is missing for a moment, and `default` is the one that it was. */
+  /** The default route is missing for a moment, and `default` is the previous one. */
   readonly bridged?: true;
 }
 
 export interface Snapshot extends Base {
-  /** Routes with our protocol number in the tables that matter. */
+  /** Routes of multihomed (RTPROT_MULTIHOMED) in the tables that matter. */
   readonly ownRoutes: readonly Route[];
   readonly answers: ReadonlyMap<string, Answer>;
-  /** Routes of other programs in the tables that their policy rules lead to, as far as these were read. */
+  /** Routes of other programs in the tables that their policy rules lead to, as far as these tables were read. */
   readonly tables: Readonly<Record<Family, Tables>>;
-  /** Where packets go that neither their source nor a mark sets apart; null: nowhere, or not asked. */
+  /** Where packets leave that no source or mark selects; null: nowhere, or not looked up. */
   readonly egress: Readonly<Record<Family, Egress | null>>;
-  /** Routes other than defaults by tunnels that are no uplinks, in any table. */
+  /** Routes through tunnels that are no uplinks, in any table, without default routes. */
   readonly tunnelRoutes: readonly Route[];
-  /** Of each open MPTCP connection the local addresses of its subflows; absent where nothing depends on them. */
+  /** For each open MPTCP connection the local addresses of its subflows; absent if nothing depends on them. */
   readonly connections?: readonly (readonly string[])[];
-  /** When the answers were asked for, no later: milliseconds by the reader's clock. Times that are left count from here. */
+  /** When the look-ups began, in milliseconds by the reader's clock. Remaining lifetimes count from here. */
   readonly answeredAt: number;
 }
 
+/** The key of an address in `answers`. */
 export const answerKey = (ifindex: number, address: string): string => `${ifindex}/${address}`;
 
-/** Our mark on routes and policy rules: rtm_protocol and FRA_PROTOCOL. */
+/** Marks routes (rtm_protocol) and policy rules (FRA_PROTOCOL) of multihomed. */
 export const RTPROT_MULTIHOMED = 86;

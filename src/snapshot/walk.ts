@@ -1,4 +1,4 @@
-/** From probe to probe, until the kernel's FIB answers with a default route or it is sure that there is none. */
+/** Looks up one probe after another, until the kernel answers with a default route or certainly has none. */
 import type { Requester } from '../netlink/connection.ts';
 import type { NetlinkError } from '../netlink/error.ts';
 import type { Family } from '../netlink/ip.ts';
@@ -6,29 +6,30 @@ import { askFib } from '../netlink/route/fib.ts';
 import type { Route } from '../netlink/route/route.ts';
 import { PROBES } from './probe.ts';
 
-/** A probe that no route but a default covers, or that is the least likely to be covered by another. */
+/** A probe that only a default route covers, or the one least likely to be covered by another route. */
 export interface Bare {
   readonly probe: string;
-  /** What the kernel refuses it with; null: a default leads there. */
+  /** The errno with which the kernel refuses it; null: a default route leads there. */
   readonly code: string | null;
 }
 
 export interface Walked {
   /** The default route. */
   readonly route: Route | null;
-  /** Probes were answered by routes more specific than a default, or refused, and none by a default. */
+  /** Some probes were answered by routes more specific than a default or refused, and none by a default. */
   readonly specific: boolean;
-  /** The first refusal, when nothing else came. */
+  /** The first refusal, if no probe was answered. */
   readonly error: NetlinkError | null;
-  /** null: none is known. */
+  /** null: no such probe is known. */
   readonly bare: Bare | null;
 }
 
 /**
- * One probe as a rule; another where a more specific route has the one before, be it one that refuses (blackhole,
- * unreachable and prohibit for bogons). IPv4 asked with a device says EHOSTUNREACH to such a probe as it does where there
- * is no route at all, so a probe that a walk without the device, `free`, found bare is asked next and ends this one: a
- * link without a default costs one request, or two. Without a device only ENETUNREACH can mean that there is no route.
+ * Usually one probe is enough. Another is needed where a more specific route covers the first, perhaps one that
+ * refuses it (blackhole, unreachable or prohibit for bogons). An IPv4 look-up with a device answers EHOSTUNREACH to
+ * such a probe just as if there were no route at all. So the probe that a walk without the device (`free`) found bare
+ * comes next and ends the walk: a link without a default route costs one or two requests. Without a device only
+ * ENETUNREACH can mean that there is no route.
  */
 export async function walk(
   requester: Requester,
@@ -53,7 +54,7 @@ export async function walk(
     const { error } = answer;
     first ??= error;
     const bare = { probe, code: error.code };
-    // Of probes that were all refused the last stands for the default: it is no bogon.
+    // If all probes are refused, the last one decides: it is no bogon.
     if (refused?.code !== 'ENETUNREACH') refused = bare;
     const known = (await free?.())?.bare;
     if (!known) continue;

@@ -1,4 +1,4 @@
-/** Where a packet leaves now. */
+/** Finds where packets from an address leave now. */
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { RTN_UNICAST } from '../netlink/route/route.ts';
@@ -6,8 +6,8 @@ import type { Answer, Question, Way } from './snapshot.ts';
 import { walk, type Walked } from './walk.ts';
 
 /**
- * From an address, on a socket that is bound to its interface and on one that is not. `plain`: the answer without device
- * and source.
+ * Looks up the routes from an address, for a socket that is bound to its interface and for one that is not. `plain`:
+ * the look-up without device and source.
  */
 export async function findWays(
   requester: Requester,
