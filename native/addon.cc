@@ -1,4 +1,4 @@
-// The addon: what it exports. It knows sockets and processes; messages are for TypeScript.
+// The exports of the addon. It handles sockets and processes; TypeScript decodes the messages.
 #include <napi.h>
 
 #include "error.h"
@@ -14,7 +14,7 @@ namespace multihomed {
 
 namespace {
 
-/** The class that errors are made of; called once by the binding. */
+/** Sets the class of the errors; the binding calls it once. */
 Napi::Value SetErrorClass(const Napi::CallbackInfo& info) {
   if (!info[0].IsFunction()) {
     ThrowTypeError(info.Env(), "the error class must be a constructor");

@@ -1,4 +1,4 @@
-// Builds the addon: run by `npm ci` and by `npm run build`. Says nothing when all is well.
+// Builds the addon, for `npm ci` and `npm run build`. Prints nothing on success.
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -26,7 +26,7 @@ function isFresh() {
   return sources.every((name) => statSync(join(here, name)).mtimeMs <= since);
 }
 
-/** True where the headers are those of the Node that runs this. */
+/** True when the folder has the headers of the Node version that runs this. */
 function holdsHeaders(prefix) {
   const version = join(prefix, 'include/node/node_version.h');
   if (!existsSync(join(prefix, 'include/node/node_api.h')) || !existsSync(version)) return false;
@@ -34,10 +34,10 @@ function holdsHeaders(prefix) {
   return found?.[1] === process.versions.modules;
 }
 
-/** The folder to give to node-gyp, so that it need not fetch the headers; undefined: it must. */
+/** Returns the folder to pass to node-gyp, so that it need not download the headers; undefined when there is none. */
 function headersFolder() {
   const beside = [realpathSync(process.execPath), process.execPath].map((path) => dirname(dirname(path)));
-  // Debian keeps them in /usr/include/node, of a package of their own.
+  // Debian installs them in /usr/include/node, with a separate package.
   return [...beside, '/usr'].find(holdsHeaders);
 }
 
@@ -50,7 +50,7 @@ export function nodeGyp(folder, command, environment = {}) {
     [nodeGypBin, command, '--directory', folder, ...(headers ? [`--nodedir=${headers}`] : [])],
     {
       encoding: 'utf8',
-      // binding.gyp asks `node` where a package is: it must be this one.
+      // binding.gyp runs `node` to find a package, which must be the same Node.
       env: {
         ...process.env,
         PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`,

@@ -58,7 +58,7 @@ void Channel::Hold(bool hold) {
 }
 
 void Channel::OnReadable(uv_poll_t* handle, int status, int) {
-  // A callback may close the channel: it must outlive the call.
+  // A callback may close the channel, so the channel must stay alive during the call.
   auto channel = static_cast<Channel*>(handle->data)->shared_from_this();
   Napi::HandleScope scope(channel->env_);
   channel->Read(status);
@@ -68,7 +68,7 @@ void Channel::Read(int status) {
   Batch batch;
   socket_.Receive(&batch);
   if (status < 0) {
-    // An error on the socket made libuv stop watching it; somebody else may have read the error by now.
+    // libuv stops watching a socket after an error on it, and another reader may have cleared the error by now.
     if (!batch.error_seen) batch.overrun = true;
     int error = uv_poll_start(&poll_, UV_READABLE, OnReadable);
     if (error != 0 && batch.broken == 0) batch.broken = -error;
@@ -101,7 +101,7 @@ void Channel::Call(const Napi::FunctionReference& callback, size_t count, const 
   napi_status status = napi_make_callback(env_, context_, receiver, function, count, arguments, nullptr);
   if (status != napi_pending_exception) return;
   napi_value error = nullptr;
-  // What a callback throws is as uncaught as in any other callback of Node's.
+  // An exception of the callback is handled as uncaught, as in Node's own callbacks.
   if (napi_get_and_clear_last_exception(env_, &error) == napi_ok) napi_fatal_exception(env_, error);
 }
 
@@ -109,7 +109,7 @@ void Channel::Break(int error, const char* syscall) {
   if (closed_) return;
   napi_value resource = nullptr;
   napi_callback_scope scope = nullptr;
-  // Sends are rejected by this: who awaits them must hear of it now, not at the next event.
+  // Closing rejects the sends. The callback scope runs their promise reactions now and not only at the next event.
   napi_get_global(env_, &resource);
   if (napi_open_callback_scope(env_, resource, context_, &scope) != napi_ok) scope = nullptr;
   napi_value argument = NewSystemError(env_, {error, syscall});
@@ -128,7 +128,7 @@ void Channel::Close() {
   callbacks_.batch.Reset();
   callbacks_.overrun.Reset();
   callbacks_.error.Reset();
-  // While a thread sends, the number must not go to another file.
+  // While a thread sends, the descriptor's number must not be reused for another file.
   if (!sends_.busy()) socket_.Close();
 }
 
@@ -156,7 +156,7 @@ void Channel::Finish() {
     napi_async_destroy(env_, context_);
   }
   self.reset();
-  // Last: an environment that only waited for this is freed by it.
+  // This comes last, because it frees an environment that waited only for this hook.
   if (hook != nullptr) napi_remove_async_cleanup_hook(hook);
 }
 

@@ -1,4 +1,4 @@
-// An open netlink socket on an event loop: waits for it to become readable and calls into JavaScript.
+// An open netlink socket on an event loop: waits until it is readable and calls JavaScript.
 #ifndef MULTIHOMED_CHANNEL_H
 #define MULTIHOMED_CHANNEL_H
 
@@ -19,8 +19,8 @@ struct Callbacks {
 };
 
 /**
- * Lives until it was closed, its handle is gone and no send is under way: each of these holds it, and so does the
- * JavaScript object. An environment that ends closes it first, and waits.
+ * Lives until it is closed, its handle is gone and no send is under way: each of these holds a reference, and so does
+ * the JavaScript object. An environment that ends closes it first and waits for it.
  */
 class Channel : public SendQueue::Owner, public std::enable_shared_from_this<Channel> {
  public:
@@ -57,7 +57,7 @@ class Channel : public SendQueue::Owner, public std::enable_shared_from_this<Cha
   uv_poll_t poll_{};
   napi_async_context context_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;
-  /** Holds this object as long as the loop knows its handle. */
+  /** Keeps this object alive as long as the loop knows its handle. */
   std::shared_ptr<Channel> self_;
   bool closed_ = false;
   bool handle_closed_ = false;

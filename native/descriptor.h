@@ -1,4 +1,4 @@
-// A file descriptor with one owner, and what a system call left behind when it failed.
+// A file descriptor with one owner, and the error of a failed system call.
 #ifndef MULTIHOMED_DESCRIPTOR_H
 #define MULTIHOMED_DESCRIPTOR_H
 
@@ -38,7 +38,7 @@ class Descriptor {
   int fd_ = -1;
 };
 
-/** error 0: nothing failed. */
+/** A failed system call; error 0 means success. */
 struct Failure {
   int error = 0;
   const char* syscall = "";

@@ -1,4 +1,4 @@
-// Errors as JavaScript sees them.
+// Errors as JavaScript objects.
 #ifndef MULTIHOMED_ERROR_H
 #define MULTIHOMED_ERROR_H
 
@@ -10,7 +10,7 @@
 
 namespace multihomed {
 
-/** What one environment (the main thread, a worker) has of this addon. */
+/** The addon's data in one environment (the main thread or a worker). */
 struct Environment {
   Napi::FunctionReference error_class;
 };
@@ -20,11 +20,11 @@ napi_value NewSystemError(napi_env env, const Failure& failure, const std::strin
 void ThrowSystemError(napi_env env, const Failure& failure, const std::string& subject = "");
 void ThrowTypeError(napi_env env, const char* message);
 
-/** False, and a TypeError is pending, unless `value` is a whole number from `low` to `high`. */
+/** Returns false with a pending TypeError unless `value` is a whole number from `low` to `high`. */
 bool WholeNumber(const Napi::Value& value, const char* name, double low, double high, double* number);
-/** False, and a TypeError is pending, unless `value` is a string without NUL, or undefined, which is "". */
+/** Returns false with a pending TypeError unless `value` is a string without NUL, or undefined, which becomes "". */
 bool OptionalPath(const Napi::Value& value, const char* name, std::string* path);
-/** False, and a TypeError is pending, unless `value` is a Uint8Array (a Buffer is one). */
+/** Returns false with a pending TypeError unless `value` is a Uint8Array, such as a Buffer. */
 bool Bytes(const Napi::Value& value, const char* name, uint8_t** data, size_t* length);
 
 }  // namespace multihomed

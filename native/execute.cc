@@ -21,7 +21,7 @@ Napi::Value ExecuteInNamespace(const Napi::CallbackInfo& info) {
   if (!OptionalPath(info[0], "netns", &netns)) return Napi::Value();
   auto given = info[1].As<Napi::Array>();
   std::vector<std::string> texts;
-  // A getter may change the array: its length is not taken as given, nor kept.
+  // A getter may change the array's length, so it is read again for each element.
   for (uint32_t i = 0; i < given.Length(); i++) {
     Napi::Value text = given[i];
     std::string each;
@@ -41,9 +41,9 @@ Napi::Value ExecuteInNamespace(const Napi::CallbackInfo& info) {
   arguments.push_back(nullptr);
   Failure failure = EnterNamespace(netns);
   if (!failure.failed()) {
-    // libuv marks them at start, so that no program of ours inherits them by mistake (uv_disable_stdio_inheritance).
+    // libuv sets close-on-exec on them at its start (uv_disable_stdio_inheritance), which is undone here.
     for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) fcntl(fd, F_SETFD, 0);
-    // The thread that calls it is all that is left, and its namespace is the program's.
+    // Only the calling thread survives execv, so the program runs in this thread's namespace.
     execv(arguments[0], arguments.data());
     failure = {errno, "execv"};
   }

@@ -1,4 +1,4 @@
-// Goes on as another program, or as the same one from its beginning, in another network namespace.
+// Replaces this process by a program in another network namespace.
 #ifndef MULTIHOMED_EXECUTE_H
 #define MULTIHOMED_EXECUTE_H
 
@@ -6,7 +6,7 @@
 
 namespace multihomed {
 
-/** (netns, arguments): execv(3) of the first argument inside; returns only by throwing. */
+/** (netns, arguments): execv(3) of the first argument inside the namespace; returns only by throwing. */
 Napi::Value ExecuteInNamespace(const Napi::CallbackInfo& info);
 
 }  // namespace multihomed

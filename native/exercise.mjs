@@ -1,4 +1,4 @@
-// Everything that the addon can do, the wrong way too; run by sanitize.mjs in a private network namespace.
+// Exercises all functions of the addon, also with wrong arguments; sanitize.mjs runs it in a private network namespace.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -36,7 +36,7 @@ function open({ netns, receiveBuffer = 0, onBatch = nothing, onOverrun = nothing
   return socket;
 }
 
-/** A dump of all links. */
+/** Returns a request for a dump of all links. */
 function dump(sequence) {
   const bytes = Buffer.alloc(32);
   bytes.writeUInt32LE(32, 0);
@@ -49,7 +49,7 @@ function dump(sequence) {
 const sendMany = (socket, count) =>
   Promise.allSettled(Array.from({ length: count }, (_, i) => socket.send(dump(i))));
 
-/** Events on the loopback device. Tools of the system run without the sanitizer. */
+/** Causes events on the loopback device. System tools run without the sanitizer. */
 const env = { ...process.env, LD_PRELOAD: '' };
 function churn(count) {
   const addresses = Array.from({ length: count }, (_, i) => `10.1.${i >> 8}.${i & 255}/32 dev lo`);
@@ -57,7 +57,7 @@ function churn(count) {
   execFileSync('ip', ['-batch', '-'], { env, input: `${input.join('\n')}\n` });
 }
 
-/** Waits for what must come; only a fault takes a minute. */
+/** Waits for a condition. The long limit is reached only by a fault. */
 async function until(condition) {
   for (const end = Date.now() + 60_000; !condition();) {
     assert.ok(Date.now() < end, String(condition));
@@ -111,7 +111,7 @@ async function closingAnywhere() {
   }
 }
 
-/** Called from within a send that is over: the queue must stand that. */
+/** Sends from within the callback of a completed send, which the queue must handle. */
 async function sendingFromSettled() {
   const socket = open();
   let left = 500;
@@ -210,7 +210,7 @@ async function wrongArguments() {
   closeSync(lock);
 }
 
-/** Arrays that change, throw or are huge while they are read. */
+/** Passes arrays that change, throw or are huge while they are read. */
 function hostileArrays() {
   const growing = ['/bin/true'];
   const shrinking = Array.from({ length: 100 }, () => 'x');
@@ -231,7 +231,7 @@ function hostileArrays() {
   return [growing, shrinking, throwing, Object.assign([], { length: 2 ** 32 - 1 }), [['x']], ['a\0b']];
 }
 
-/** Sockets and files that are no netlink: made, asked, watched and read. */
+/** Sockets and files other than netlink: creates, queries, watches and reads them. */
 async function otherSockets() {
   const count = () => readdirSync('/proc/self/fd').length;
   const before = count();
@@ -260,7 +260,7 @@ async function otherSockets() {
   }
   for (const path of ['/proc/thread-self/net/dev', '/proc/sys/net/ipv4/ip_forward'])
     assert.ok(addon.readInNamespace(path, '/proc/self/ns/net').length > 0);
-  // Readers that go while their watchers wait, and one that throws; the watchers own descriptors of their own.
+  // Some readers end while they are watched, and one callback throws. The watchers own duplicated descriptors.
   const caught = [];
   const onUncaught = (error) => caught.push(error);
   process.on('uncaughtException', onUncaught);
@@ -281,17 +281,17 @@ async function otherSockets() {
   process.off('uncaughtException', onUncaught);
   assert.equal(caught.length, 1);
   globalThis.gc?.();
-  // One of each round would be fifty and more.
+  // A leak of one descriptor per round would leave more than fifty.
   await until(() => count() < before + 10);
 }
 
-/** A process that becomes another program, or cannot. */
+/** Replaces a process by another program, successfully and not. */
 function executing() {
   const { stdout } = spawnSync(process.execPath, [script, built, 'execute'], { encoding: 'utf8' });
   assert.equal(stdout, 'executed\n');
 }
 
-/** Children: executed, refused, ended and reaped. */
+/** Child processes: executed, refused, ended and reaped. */
 async function children() {
   const shell = openSync('/bin/sh', 'r');
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
@@ -316,7 +316,7 @@ async function children() {
     for (const fd of [stdout, stderr]) closeSync(fd);
   }
   const before = readdirSync('/proc/self/fd').length;
-  // E2BIG: the child says so by its pipe.
+  // E2BIG: the child reports it through its pipe.
   for (let i = 0; i < 20; i++)
     assert.throws(() => addon.spawnGroup(shell, ['x'.repeat(200_000)], variables, -1, -1), CallError);
   for (const hostile of hostileArrays()) {
@@ -336,7 +336,7 @@ async function children() {
   closeSync(shell);
 }
 
-/** Environments that end with sockets open, sends under way and events arriving. */
+/** Ends environments with open sockets, pending sends and arriving events. */
 async function workers() {
   const noise = spawn('sh', ['-c', 'while :; do ip link set lo mtu 60000; ip link set lo mtu 65536; done'], {
     env,
@@ -364,7 +364,7 @@ async function work(way) {
   for (const socket of sockets) void sendMany(socket, 50);
   parentPort?.postMessage('open');
   sockets[0].close();
-  // One whose reader is there still when its environment ends.
+  // This watcher's reader still exists when its environment ends.
   addon.onHangUp(1, nothing);
   if (way !== 'terminate') for (const socket of sockets) socket.unref();
   if (way === 'exit') process.exit(0);
@@ -393,7 +393,7 @@ if (process.argv[3] === 'execute') {
     console.log(`exercised: ${part.name}`);
   }
   console.log('exercised: all');
-  // The process ends with this one open and its sends under way.
+  // The process ends while this socket is open and its sends are pending.
   const last = open();
   void sendMany(last, 10);
   last.unref();

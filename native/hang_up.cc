@@ -13,7 +13,7 @@ namespace multihomed {
 
 namespace {
 
-/** Lives until it was called or its environment ends. It keeps no process alive. */
+/** Lives until its callback was called or its environment ends. It keeps no process alive. */
 struct Watcher {
   Napi::Env env;
   Descriptor fd;
@@ -43,7 +43,7 @@ void Close(Watcher* watcher) {
 
 void OnEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) { Close(static_cast<Watcher*>(data)); }
 
-/** With no event asked for, poll(2) tells of these alone. */
+/** Without requested events, poll(2) reports only POLLERR, POLLHUP and POLLNVAL. */
 bool HungUp(int fd) {
   pollfd state{fd, 0, 0};
   return poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLHUP)) != 0;
@@ -79,7 +79,7 @@ Napi::Value OnHangUp(const Napi::CallbackInfo& info) {
     ThrowTypeError(env, "callback must be a function");
     return Napi::Value();
   }
-  // One of its own: libuv takes each number once, and that of standard output is Node's.
+  // A duplicate, because libuv accepts each number only once, and Node already uses that of standard output.
   Descriptor fd(fcntl(static_cast<int>(number), F_DUPFD_CLOEXEC, 3));
   if (!fd.open()) {
     ThrowSystemError(env, {errno, "fcntl"});
@@ -89,7 +89,7 @@ Napi::Value OnHangUp(const Napi::CallbackInfo& info) {
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) return Napi::Boolean::New(env, false);
   auto* watcher = new Watcher{env, std::move(fd), Napi::Persistent(info[1].As<Napi::Function>())};
   int error = uv_poll_init(loop, &watcher->poll, watcher->fd.get());
-  // EPERM: epoll(7) takes no regular file.
+  // EPERM: epoll(7) does not accept regular files.
   if (error != 0) {
     delete watcher;
     if (error == UV_EPERM) return Napi::Boolean::New(env, false);
@@ -101,7 +101,7 @@ Napi::Value OnHangUp(const Napi::CallbackInfo& info) {
   napi_create_string_utf8(env, "multihomed:hang-up", NAPI_AUTO_LENGTH, &name);
   napi_async_init(env, Napi::Object::New(env), name, &watcher->context);
   if (napi_add_async_cleanup_hook(env, OnEnvironmentEnd, watcher, &watcher->hook) != napi_ok) watcher->hook = nullptr;
-  // Not UV_DISCONNECT: sshd(8) shuts down one half of a socket from which it goes on reading.
+  // Not UV_DISCONNECT, because sshd(8) shuts down one direction of a socket and keeps reading from it.
   uv_poll_start(&watcher->poll, UV_PRIORITIZED, OnEvent);
   uv_unref(reinterpret_cast<uv_handle_t*>(&watcher->poll));
   return Napi::Boolean::New(env, true);

@@ -1,4 +1,4 @@
-// Notices when the reader of a pipe, socket or terminal is gone, also while nothing is written to it.
+// Detects that the reader of a pipe, socket or terminal is gone, even while nothing is written to it.
 #ifndef MULTIHOMED_HANG_UP_H
 #define MULTIHOMED_HANG_UP_H
 
@@ -6,7 +6,7 @@
 
 namespace multihomed {
 
-/** (fd, callback): calls it once at POLLERR or POLLHUP, poll(2); false: a file, which has no reader. */
+/** (fd, callback): calls it once at POLLERR or POLLHUP, poll(2); returns false for a file, which has no reader. */
 Napi::Value OnHangUp(const Napi::CallbackInfo& info);
 
 }  // namespace multihomed

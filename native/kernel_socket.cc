@@ -17,13 +17,13 @@ namespace multihomed {
 
 namespace {
 
-// A dump's datagrams have at most 32 KiB and notifications hardly more than 64. Pages that are not written cost nothing.
+// Datagrams of a dump have at most 32 KiB, notifications rarely more than 64 KiB. Unused pages take no memory.
 constexpr size_t kCapacity = 4 * KernelSocket::kWindow;
 constexpr size_t kMaxWindow = 16 * 1024 * 1024;
-// Then the other handles of the loop have their turn.
+// Limits of one turn, after which the other handles of the loop get theirs.
 constexpr size_t kMaxDatagrams = 512;
 constexpr int kMaxReads = 1024;
-// So many errors without a datagram between them, and the socket is given up.
+// After this number of errors without a datagram in between, the socket is considered broken.
 constexpr int kMaxIdleErrors = 32;
 
 Failure SetOption(int fd, int option) {
@@ -44,7 +44,7 @@ Failure KernelSocket::Open(int protocol, uint32_t receive_buffer) {
   }
   if (receive_buffer > 0) {
     int wanted = static_cast<int>(receive_buffer);
-    // FORCE needs CAP_NET_ADMIN in the first user namespace; the plain one is capped by net.core.rmem_max.
+    // FORCE needs CAP_NET_ADMIN in the initial user namespace; SO_RCVBUF is capped by net.core.rmem_max.
     if (setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) != 0 &&
         setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted) != 0) {
       return {errno, "setsockopt"};
@@ -121,7 +121,7 @@ bool KernelSocket::ReadOne(Batch* batch, int* idle_errors) {
   message.msg_namelen = sizeof sender;
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  // MSG_TRUNC: the length that the datagram had, not that which fitted.
+  // MSG_TRUNC: returns the full length of the datagram even if it did not fit.
   ssize_t length = recvmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_TRUNC);
   if (length < 0) {
     if (errno == EAGAIN) return false;
@@ -144,7 +144,7 @@ bool KernelSocket::ReadOne(Batch* batch, int* idle_errors) {
   size_t size = static_cast<size_t>(length);
   if ((message.msg_flags & MSG_TRUNC) != 0 || size > part.iov_len) {
     batch->overrun = true;
-    // The next turn has a larger buffer, up to what no kernel sends.
+    // The next turn uses a larger buffer, up to a size that no kernel sends.
     if (size <= window_ || size > kMaxWindow) return true;
     window_ = size;
     return false;

@@ -1,4 +1,4 @@
-// A netlink socket and its system calls; nothing of JavaScript, nothing of messages.
+// A netlink socket and its system calls, without JavaScript and without decoding of messages.
 #ifndef MULTIHOMED_KERNEL_SOCKET_H
 #define MULTIHOMED_KERNEL_SOCKET_H
 
@@ -13,16 +13,16 @@
 
 namespace multihomed {
 
-/** What one readiness brought. */
+/** The result of reading the socket once it became readable. */
 struct Batch {
   size_t used = 0;
-  /** Offset and length of each datagram, flattened. */
+  /** Flat list of the offset and length of each datagram. */
   std::vector<uint32_t> spans;
-  /** The kernel dropped messages, or one did not fit. */
+  /** The kernel dropped messages, or a datagram was truncated. */
   bool overrun = false;
-  /** An error was read off the socket, whatever it meant. */
+  /** An error was read from the socket, of any kind. */
   bool error_seen = false;
-  /** errno of a socket that cannot be used any more. */
+  /** The errno of a socket that has become unusable; otherwise 0. */
   int broken = 0;
 };
 
@@ -30,7 +30,7 @@ class KernelSocket {
  public:
   static constexpr size_t kWindow = 128 * 1024;
 
-  /** `receive_buffer` in bytes; 0 leaves the system's default. */
+  /** `receive_buffer` is in bytes; 0 keeps the system's default. */
   Failure Open(int protocol, uint32_t receive_buffer);
   void Close() { fd_.Reset(); }
 
@@ -38,15 +38,15 @@ class KernelSocket {
   uint32_t port_id() const { return port_id_; }
   uint32_t receive_buffer() const { return receive_buffer_; }
   uint64_t netns_cookie() const { return netns_cookie_; }
-  /** Datagrams that came from another process and were dropped. */
+  /** Number of datagrams from other processes, which are dropped. */
   uint32_t foreign() const { return foreign_; }
 
   Failure Membership(int option, uint32_t group);
-  /** `program`: an array of struct sock_filter. */
+  /** `program` is an array of struct sock_filter. */
   Failure Filter(void* program, uint16_t instructions);
-  /** May keep its caller for as long as the kernel's handler runs: not for the event loop's thread. */
+  /** Blocks while the kernel's handler runs, so it must not be called on the event loop's thread. */
   int Send(const std::vector<uint8_t>& bytes, const std::atomic<bool>& cancelled) const;
-  /** Reads until there is nothing more, or enough for one turn. */
+  /** Reads until the socket is empty, or until the limit of one turn of the event loop. */
   void Receive(Batch* batch);
   const uint8_t* received() const { return buffer_.get(); }
 
@@ -60,7 +60,7 @@ class KernelSocket {
   uint32_t foreign_ = 0;
   std::unique_ptr<uint8_t[]> buffer_;
   size_t capacity_ = 0;
-  /** Room that must be left before another datagram is read. */
+  /** Free space that is required before another datagram is read. */
   size_t window_ = kWindow;
 };
 

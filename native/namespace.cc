@@ -10,7 +10,7 @@
 namespace multihomed {
 
 Failure EnterNamespace(const std::string& path) {
-  // O_NONBLOCK: a FIFO in place of a namespace must not hold us.
+  // O_NONBLOCK: opening a FIFO in place of a namespace must not block.
   Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.open()) return {errno, "open"};
   struct statfs kind;

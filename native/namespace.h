@@ -1,4 +1,4 @@
-// Doing one thing inside another network namespace.
+// Runs a function inside another network namespace.
 #ifndef MULTIHOMED_NAMESPACE_H
 #define MULTIHOMED_NAMESPACE_H
 
@@ -10,12 +10,12 @@
 namespace multihomed {
 
 /**
- * Runs `make` in the network namespace whose file is at `path`; an empty path is the caller's own.
- * setns(2) concerns one thread, so it is done on one that ends with it: Node's own threads never switch.
+ * Runs `make` in the network namespace whose file is at `path`; an empty path means the caller's own. setns(2)
+ * applies to one thread, so it is called on a temporary thread, and Node's own threads never switch.
  */
 Failure InNamespace(const std::string& path, const std::function<Failure()>& make);
 
-/** setns(2) for the calling thread alone. */
+/** Calls setns(2) for the calling thread. */
 Failure EnterNamespace(const std::string& path);
 
 }  // namespace multihomed

@@ -13,7 +13,7 @@ namespace multihomed {
 
 namespace {
 
-/** To its end: such a file tells no size beforehand. */
+/** Reads to the end, because files of /proc do not report their size. */
 Failure Read(const std::string& path, std::string* content) {
   Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.open()) return {errno, "open"};

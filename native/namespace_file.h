@@ -1,4 +1,4 @@
-// Files of /proc that show the network namespace of whoever reads them.
+// Reads files of /proc that show the network namespace of their reader.
 #ifndef MULTIHOMED_NAMESPACE_FILE_H
 #define MULTIHOMED_NAMESPACE_FILE_H
 
@@ -6,7 +6,7 @@
 
 namespace multihomed {
 
-/** (path, netns?): the file's bytes as a reader inside sees them. */
+/** (path, netns?): the file's bytes as a reader inside the namespace sees them. */
 Napi::Value ReadInNamespace(const Napi::CallbackInfo& info);
 
 }  // namespace multihomed

@@ -1,4 +1,4 @@
-// The netlink socket as an object of JavaScript: arguments in, channel calls out.
+// The JavaScript object of a netlink socket: checks arguments and calls the channel.
 #ifndef MULTIHOMED_NETLINK_H
 #define MULTIHOMED_NETLINK_H
 

@@ -1,4 +1,4 @@
-// What a build needs beside npm's packages, and the command that installs what is missing.
+// Checks for what a build needs besides npm packages, and prints the command that installs what is missing.
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -34,7 +34,7 @@ const installers = [
 
 const names = { compiler: 'a C++ compiler', make: 'make', python3: 'python3', ip: "iproute2's `ip`" };
 
-/** The first of `programs` that can be run; /usr/sbin is searched too, where `ip` often is. */
+/** Returns the first of `programs` that is installed. Also searches /usr/sbin, where `ip` often is. */
 function find(...programs) {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].filter(Boolean);
   return programs.find((program) =>
@@ -49,7 +49,7 @@ function find(...programs) {
   );
 }
 
-/** os-release(5): ID and ID_LIKE of this system. */
+/** Returns ID and ID_LIKE of this system, os-release(5). */
 function systemIds() {
   for (const path of ['/etc/os-release', '/usr/lib/os-release']) {
     try {
@@ -57,7 +57,7 @@ function systemIds() {
         (match[1] ?? '').split(' '),
       );
     } catch {
-      // The next place, then none.
+      // The file is missing; the next one is tried.
     }
   }
   return [];
@@ -76,7 +76,10 @@ function sentence(parts, ids) {
   return `${needs}: ${become}${installer.command} ${packages}`;
 }
 
-/** What stops the build, what does not, and the environment that names the compiler. */
+/**
+ * Returns problems that prevent the build, warnings for the tests and the demo, and the variable that names the
+ * compiler.
+ */
 export function missingParts() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const problems = [];

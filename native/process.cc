@@ -18,19 +18,19 @@ namespace multihomed {
 
 namespace {
 
-/** The descriptor that a program is executed by, and its name. */
+/** The descriptor through which the program is executed, and its path. */
 constexpr int kProgram = 3;
 constexpr char kProgramPath[] = "/proc/self/fd/3";
-/** The descriptors of a child are first moved to this and above, so that none is in the place of another. */
+/** The child's descriptors are first moved to this number and above, so that they do not overwrite each other. */
 constexpr int kAside = 10;
 
-/** All that the child needs: between fork and exec nothing may be allocated. */
+/** All data for the child, because it must not allocate memory between fork and exec. */
 struct Plan {
   int program;
   int input;
   int output;
   int error;
-  /** Failures of the child, as struct Failed; closed by exec. */
+  /** The pipe for failures of the child, as struct Failed; exec closes it. */
   int report;
   char* const* argv;
   char* const* environment;
@@ -52,7 +52,7 @@ enum Step { kFcntl, kDup2, kChdir, kSetGroup, kSetUser, kExec };
   _exit(written == sizeof failed ? 127 : 126);
 }
 
-/** What a program inherits is as if it were started by init: no mask, no handler, no ignored signal. */
+/** Resets the signal state to that of a program started by init: no mask, no handler, no ignored signal. */
 void ResetSignals() {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
@@ -62,7 +62,7 @@ void ResetSignals() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-/** In the child: async-signal-safe calls alone, signal-safety(7). */
+/** Runs in the child and may make only async-signal-safe calls, signal-safety(7). */
 [[noreturn]] void Become(const Plan& plan) {
   setsid();
   umask(022);
@@ -79,7 +79,7 @@ void ResetSignals() {
   static_assert(kProgram == 3, "the last of the four places");
   if (chdir("/") != 0) Fail(report, kChdir);
   if (plan.become) {
-    // A user namespace may forbid it (user_namespaces(7), setgroups); then there are none but its own.
+    // A user namespace may forbid setgroups (user_namespaces(7)); then the process has no groups but its own.
     if (setgroups(0, nullptr) != 0 && errno != EPERM) Fail(report, kSetGroup);
     if (setresgid(plan.gid, plan.gid, plan.gid) != 0) Fail(report, kSetGroup);
     if (setresuid(plan.uid, plan.uid, plan.uid) != 0) Fail(report, kSetUser);
@@ -89,7 +89,7 @@ void ResetSignals() {
   Fail(report, kExec);
 }
 
-/** False, and a TypeError is pending, unless `value` is an array of strings without NUL. */
+/** Returns false with a pending TypeError unless `value` is an array of strings without NUL. */
 bool Strings(const Napi::Value& value, const char* message, std::vector<std::string>* strings) {
   if (!value.IsArray()) {
     ThrowTypeError(value.Env(), message);
@@ -107,7 +107,7 @@ bool Strings(const Napi::Value& value, const char* message, std::vector<std::str
   return true;
 }
 
-/** As execve(2) takes them; valid as long as `strings` is. */
+/** Returns pointers for execve(2), which are valid as long as `strings` is. */
 std::vector<char*> Pointers(std::vector<std::string>& strings) {
   std::vector<char*> pointers;
   for (std::string& each : strings) pointers.push_back(each.data());
@@ -115,7 +115,7 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   return pointers;
 }
 
-/** Both ends are close-on-exec; the first is ours and does not block. */
+/** Both ends are close-on-exec; `ours` is non-blocking. */
 Failure Pair(Descriptor* ours, Descriptor* theirs) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return {errno, "socketpair"};
@@ -125,14 +125,14 @@ Failure Pair(Descriptor* ours, Descriptor* theirs) {
   return {};
 }
 
-/** Forks, and waits until the program is executed or has failed to. */
+/** Forks, and waits until the program has been executed or has failed. */
 Failure Start(Plan plan, pid_t* pid) {
   int report[2];
   if (pipe2(report, O_CLOEXEC) != 0) return {errno, "pipe2"};
   Descriptor reading(report[0]);
   Descriptor writing(report[1]);
   plan.report = writing.get();
-  // A handler of ours must not run in the child.
+  // Blocks all signals, because a signal handler of the parent must not run in the child.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -199,7 +199,7 @@ Napi::Value ExitOf(const Napi::CallbackInfo& info) {
     ThrowSystemError(info.Env(), {errno, "waitid"});
     return Napi::Value();
   }
-  // waitid(2): zero while there is nothing to tell.
+  // waitid(2) sets the pid to zero while the child runs.
   if (exited.si_pid == 0) return info.Env().Null();
   Napi::Object exit = Napi::Object::New(info.Env());
   bool by_itself = exited.si_code == CLD_EXITED;

@@ -1,4 +1,4 @@
-// Programs in a process group of their own, which keep their number until they are reaped.
+// Runs programs in process groups of their own, which keep their process number until they are reaped.
 #ifndef MULTIHOMED_PROCESS_H
 #define MULTIHOMED_PROCESS_H
 
@@ -6,11 +6,11 @@
 
 namespace multihomed {
 
-/** spawnGroup(fd, argv, environment, uid, gid): { pid, stdout, stderr }; uid -1: the caller's user and groups. */
+/** spawnGroup(fd, argv, environment, uid, gid): { pid, stdout, stderr }; uid -1 means the caller's user and groups. */
 Napi::Value SpawnGroup(const Napi::CallbackInfo& info);
 /** exitOf(pid): null while it runs, then { status, signal } until it is reaped. */
 Napi::Value ExitOf(const Napi::CallbackInfo& info);
-/** reap(pid): frees the number of a child that has exited. */
+/** reap(pid): frees the process number of a child that has exited. */
 Napi::Value Reap(const Napi::CallbackInfo& info);
 
 }  // namespace multihomed

@@ -1,5 +1,5 @@
-// Looks for memory errors in the addon: builds it with AddressSanitizer and UndefinedBehaviorSanitizer and
-// exercises all of it in a network namespace of its own. One command, as any user: node native/sanitize.mjs
+// Finds memory errors in the addon: builds it with AddressSanitizer and UndefinedBehaviorSanitizer and exercises it
+// in a network namespace of its own. Runs as any user: node native/sanitize.mjs
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -21,7 +21,7 @@ function library(name) {
   return realpathSync(path);
 }
 
-/** LeakSanitizer's blocks that our code asked for. Those that V8 leaves behind while we call it are not ours. */
+/** Returns LeakSanitizer's reports about memory that the addon allocated. Leaks of V8 are ignored. */
 function ourLeaks(output) {
   return output
     .split(/\n(?=(?:Direct|Indirect) leak of )/)
@@ -46,7 +46,7 @@ const result = spawnSync('unshare', [...unshare, process.execPath, '--expose-gc'
   env: {
     ...process.env,
     LD_PRELOAD: `${library('libasan.so')} ${library('libubsan.so')}`,
-    // Node brings its own operator new, of another library than ours. The status tells nothing: V8 leaks too.
+    // Node has an operator new from another library. The exit code is ignored, because V8 leaks too.
     ASAN_OPTIONS: 'exitcode=0:alloc_dealloc_mismatch=0:detect_leaks=1:detect_stack_use_after_return=1',
     LSAN_OPTIONS: 'exitcode=0:fast_unwind_on_malloc=0',
     UBSAN_OPTIONS: 'exitcode=0:print_stacktrace=1',

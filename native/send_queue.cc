@@ -45,7 +45,7 @@ void SendQueue::Complete(napi_env env, napi_status status, void* data) {
     if (status != napi_ok) message.error = ECANCELED;
     queue->Settle(message);
   }
-  // Only now: what was called may have sent more, or closed the socket.
+  // Reset only after the callback, which may have queued more or closed the socket.
   queue->busy_ = false;
   if (!queue->waiting_.empty() && !queue->Start(job->owner)) queue->Close();
   if (!queue->busy_) job->owner->SendsDone();
@@ -62,7 +62,7 @@ void SendQueue::Settle(const Message& message) {
     argument = NewSystemError(env_, {message.error, "sendmsg"});
     if (argument == nullptr) napi_get_and_clear_last_exception(env_, &argument);
   }
-  // In an environment that ends, nothing can be called any more; the reference goes all the same.
+  // In an environment that ends, nothing can be called any more, but the reference must still be deleted.
   if (argument != nullptr && napi_get_reference_value(env_, message.settled, &function) == napi_ok) {
     napi_call_function(env_, receiver, function, 1, &argument, nullptr);
   }

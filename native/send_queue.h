@@ -1,5 +1,5 @@
-// Sending away from the event loop: the kernel handles a request within sendmsg(2), which can take
-// milliseconds, and longer when somebody else holds its locks.
+// Sends on a thread instead of the event loop, because the kernel handles a request within sendmsg(2). That can take
+// milliseconds, or longer while another process holds the kernel's locks.
 #ifndef MULTIHOMED_SEND_QUEUE_H
 #define MULTIHOMED_SEND_QUEUE_H
 
@@ -13,21 +13,21 @@
 
 namespace multihomed {
 
-/** Messages of one socket, sent in the order in which they came, never two at a time. */
+/** The messages of one socket, sent one at a time in the order in which they were queued. */
 class SendQueue {
  public:
   class Owner {
    public:
     virtual ~Owner() = default;
-    /** No thread uses the socket any more. */
+    /** Called when no thread uses the socket any more. */
     virtual void SendsDone() = 0;
   };
 
   SendQueue(napi_env env, const KernelSocket& socket) : env_(env), socket_(socket) {}
 
-  /** `settled` is called once, with undefined or the error. A promise here would leak when its environment ends. */
+  /** Calls `settled` once, with undefined or the error. A promise would leak when its environment ends. */
   void Push(const uint8_t* data, size_t length, napi_value settled, const std::shared_ptr<Owner>& owner);
-  /** Rejects what waits. What is being sent ends by itself, and then the owner is told. */
+  /** Rejects the waiting messages. The current send runs to its end, and then the owner's SendsDone is called. */
   void Close();
   bool busy() const { return busy_; }
 

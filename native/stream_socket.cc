@@ -30,7 +30,7 @@ struct Wish {
   int backlog = -1;
 };
 
-/** False: not an address of that family, or its zone is not an interface here. */
+/** Returns false when it is no address of that family, or when its zone is no interface of this namespace. */
 bool Address(const Wish& wish, sockaddr_storage* storage, socklen_t* length) {
   if (!wish.ipv6) {
     auto* to = reinterpret_cast<sockaddr_in*>(storage);
@@ -59,7 +59,7 @@ Failure Make(const Wish& wish, Descriptor* made) {
   if (wish.backlog >= 0 && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
     return {errno, "setsockopt"};
   }
-  // The kernel cuts longer names, and would take another interface.
+  // The kernel truncates longer names and would bind to another interface.
   if (wish.device.size() >= IFNAMSIZ) return {ENODEV, "setsockopt"};
   if (!wish.device.empty() && setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, wish.device.c_str(),
                                          static_cast<socklen_t>(wish.device.size())) != 0) {

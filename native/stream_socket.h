@@ -1,4 +1,4 @@
-// A stream socket that speaks Multipath TCP, which Node cannot make.
+// Creates a stream socket for Multipath TCP, which Node cannot create.
 #ifndef MULTIHOMED_STREAM_SOCKET_H
 #define MULTIHOMED_STREAM_SOCKET_H
 
@@ -6,7 +6,7 @@
 
 namespace multihomed {
 
-/** (ipv6, mptcp, netns?, device?, address?, port, backlog): the descriptor. A backlog below 0: does not listen. */
+/** (ipv6, mptcp, netns?, device?, address?, port, backlog): the descriptor. It listens unless backlog is below 0. */
 Napi::Value StreamSocket(const Napi::CallbackInfo& info);
 
 }  // namespace multihomed

@@ -29,7 +29,7 @@ Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
     return Napi::Value();
   }
   memcpy(address.sun_path, path.data(), path.size());
-  // unix(7): an abstract name begins with NUL and is as long as the length says.
+  // unix(7): an abstract name begins with NUL, and its length is given by the address length.
   bool abstract = path[0] == '@';
   if (abstract) address.sun_path[0] = '\0';
   socklen_t size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));

@@ -1,4 +1,4 @@
-// What Node lacks on unix sockets and files: datagrams, the peer's credentials, locks.
+// Functions that Node lacks for unix sockets and files: datagrams, the peer's credentials, locks.
 #ifndef MULTIHOMED_UNIX_SOCKET_H
 #define MULTIHOMED_UNIX_SOCKET_H
 
