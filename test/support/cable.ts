@@ -5,7 +5,7 @@ export class Cable {
   readonly host: Netns;
   readonly provider: Netns;
   readonly device: string;
-  /** The provider's end. */
+  /** The interface at the provider's end. */
   readonly far: string;
   readonly network: number;
 
@@ -18,7 +18,7 @@ export class Cable {
     provider.ip(`link set ${this.far} up`);
   }
 
-  /** The host's address; 2 is the first. */
+  /** Returns the host's address; the first has number 2. */
   address(version: Version = 4, number = 2): string {
     return version === 4 ? `10.${this.network}.0.${number}` : `2400:${this.network}::${number}`;
   }
@@ -41,7 +41,7 @@ export class Cable {
     return this;
   }
 
-  /** Pulled at the far end: carrier goes and comes, the link stays up. */
+  /** Pulls the cable at the far end: carrier is lost or returns, and the host's link stays up. */
   pull(): this {
     this.provider.ip(`link set ${this.far} down`);
     return this;
@@ -68,7 +68,7 @@ export class Cable {
     return this;
   }
 
-  /** The default route through it; `more`: metric and the like. */
+  /** Adds a default route through the cable; `more` has a metric and the like. */
   route(version: Version = 4, more = ''): this {
     this.host.ip(
       `-${version} route add default via ${this.gateway(version)} dev ${this.device}${more ? ` ${more}` : ''}`,
@@ -81,7 +81,7 @@ export class Cable {
     return this;
   }
 
-  /** Link, address and default route; the metric keeps two defaults of one family apart. */
+  /** Brings up the link and adds an address and a default route. The metrics of two defaults of one family differ. */
   connect(version: Version = 4, metric = 100 * this.network): this {
     return this.up().give(version).route(version, `metric ${metric}`);
   }

@@ -1,4 +1,4 @@
-/** Live MPTCP connections between the host and its provider, and `ss` to tell their subflows. */
+/** Live MPTCP connections between the host and its provider; `ss` lists their subflows. */
 import { once } from 'node:events';
 import { createServer, Socket, type Server } from 'node:net';
 import { execFileSync } from 'node:child_process';
@@ -14,7 +14,7 @@ export class Connections {
   readonly #version: Version;
   readonly #sockets: Socket[] = [];
   #server: Server | null = null;
-  /** Where the server is, behind every uplink. */
+  /** Address of the server, which is behind every uplink. */
   readonly server: string;
 
   constructor(host: Netns, provider: Netns, version: Version) {
@@ -22,7 +22,7 @@ export class Connections {
     this.server = version === 4 ? '10.99.0.1' : '2400:99::1';
   }
 
-  /** An echo server on an address of the provider's own, which takes as many subflows as the kernel allows. */
+  /** Starts an echo server on an address of the provider, which accepts as many subflows as the kernel allows. */
   async listen(): Promise<void> {
     const bits = this.#version === 4 ? 32 : 128;
     this.#provider.ip(`address add ${this.server}/${bits} dev lo${this.#version === 6 ? ' nodad' : ''}`);
@@ -44,7 +44,7 @@ export class Connections {
     return this.#version === 4 ? 'ipv4' : 'ipv6';
   }
 
-  /** Opened by the host, from this address where one is given. */
+  /** Opens a connection from the host, from the given address if there is one. */
   async open(from?: string): Promise<Connection> {
     const fd = mptcpSocket(this.#family, {
       netns: this.#host.path,
@@ -55,12 +55,12 @@ export class Connections {
     socket.connect({ host: this.server, port: PORT });
     await once(socket, 'connect');
     const connection = new Connection(socket);
-    // Fully established is what new subflows wait for.
+    // New subflows are opened only after the connection is fully established.
     await connection.echo('hello');
     return connection;
   }
 
-  /** Local addresses of the established subflows, each as often as there are such; sorted. */
+  /** Returns the local addresses of the established subflows, one entry for each subflow; sorted. */
   subflows(): string[] {
     const text = execFileSync('ss', ['-N', this.#host.name, '-tnH', 'state', 'established'], {
       encoding: 'utf8',
@@ -73,7 +73,7 @@ export class Connections {
       .sort();
   }
 
-  /** All that are open, on both sides. */
+  /** Closes all connections on both sides. */
   async closeAll(): Promise<void> {
     for (const socket of this.#sockets.splice(0)) socket.destroy();
     await expect.poll(() => this.subflows()).toEqual([]);
@@ -110,13 +110,13 @@ export class Connection {
     this.#socket.write(`${word}\n`);
   }
 
-  /** There and back. */
+  /** Sends a word and waits for its echo. */
   async echo(word: string): Promise<void> {
     this.send(word);
     await this.hears(word);
   }
 
-  /** A retransmission after a time without a path comes late. */
+  /** Waits for a word. The limit is long, because retransmissions come late after a time without a path. */
   async hears(word: string): Promise<void> {
     await expect.poll(() => this.#received, { timeout: 60_000 }).toContain(`${word}\n`);
   }

@@ -1,4 +1,4 @@
-/** The program as a user starts it: a process of its own, with a configuration file of its own. */
+/** Runs the program as a user does: a process of its own, with a configuration file of its own. */
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,9 +12,9 @@ import type { Netns } from './netns.ts';
 
 export { MAIN } from './installed.ts';
 
-/** As the service manager starts a daemon (systemd.exec(5)), whatever the tests were started by. */
+/** The environment of a daemon that the service manager starts (systemd.exec(5)), whatever started the tests. */
 export const AS_SERVICE = { INVOCATION_ID: '0123456789abcdef', SYSTEMD_EXEC_PID: '' };
-/** As a person does. */
+/** The environment of a daemon that a person starts. */
 export const BY_HAND = { INVOCATION_ID: '', NOTIFY_SOCKET: '' };
 
 export interface DaemonOptions {
@@ -28,12 +28,12 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** JSON is YAML too. */
+/** Writes JSON, which is valid YAML. */
 export function configurationText(rules: Record<string, unknown> | string): string {
   return typeof rules === 'string' ? rules : JSON.stringify({ rules });
 }
 
-/** Any command, to its end. */
+/** Runs any command until it exits. */
 export async function command(
   netns: Netns,
   args: readonly string[],
@@ -42,7 +42,7 @@ export async function command(
   return finished(netns.spawn(process.execPath, [MAIN, ...args], environment));
 }
 
-/** Until it ends by itself; its standard input is closed. */
+/** Waits until the process exits by itself; closes its standard input. */
 export async function finished(child: ChildProcess): Promise<Finished> {
   const output = { stdout: '', stderr: '' };
   child.stdin?.end();
@@ -78,7 +78,10 @@ export class Daemon {
     return this.#log;
   }
 
-  /** What it says under --debug that it did, in order: two `ip monitor` cannot be put in one. */
+  /**
+   * Returns the changes that the daemon logged under --debug, in order; two `ip monitor` could not be merged in
+   * order.
+   */
   deeds(): string[] {
     return [...this.#log.matchAll(/debug: ((?:route|policy-rule|endpoint) (?:add|delete)) /g)].map(
       ([, deed]) => deed!,
@@ -93,7 +96,7 @@ export class Daemon {
     writeFileSync(this.config, configurationText(rules), { mode: 0o644 });
   }
 
-  /** Through its first pass: then it answers. */
+  /** Waits until the daemon answers, which it does after its first pass. */
   async started(): Promise<void> {
     await expect
       .poll(
@@ -106,16 +109,16 @@ export class Daemon {
       .toBe(this.pid);
   }
 
-  /** What `status --json` prints. */
+  /** Returns the output of `status --json`. */
   async status(): Promise<StatusDocument | null> {
     const answer = await this.#asked();
     if (answer) return answer;
-    // A daemon has its own configuration; without one the command needs it.
+    // Without a daemon the command needs the configuration itself.
     const { stdout, code } = await command(this.#netns, ['status', '--json', '--config', this.config]);
     return code === 0 ? (JSON.parse(stdout) as StatusDocument) : null;
   }
 
-  /** Asks as the command does, without the time that a process takes to start; null where no daemon answers. */
+  /** Asks as the command does, without the time for starting a process; null when no daemon answers. */
   async #asked(): Promise<StatusDocument | null> {
     const answer = await ask(this.#netns.control(), { ask: 'status' }, 2_000).catch((error: unknown) => {
       if (error instanceof ControlError) return null;
@@ -128,7 +131,7 @@ export class Daemon {
     return (await this.status())?.uplinks.find((each) => each.address === address);
   }
 
-  /** `state: reason` of an address; of an interface that has none. */
+  /** Returns `state: reason` for an address, or for an interface that has none. */
   async stateOf(name: string): Promise<string> {
     const uplinks = (await this.status())?.uplinks ?? [];
     const found =
@@ -140,7 +143,7 @@ export class Daemon {
     this.#child.kill(signal);
   }
 
-  /** SIGHUP, and its log line that the configuration is reloaded. */
+  /** Sends SIGHUP and waits for the log line that the configuration is reloaded. */
   async reload(): Promise<void> {
     const times = (): number => this.#log.split('configuration reloaded').length;
     const before = times();
@@ -153,18 +156,18 @@ export class Daemon {
     await this.reload();
   }
 
-  /** A command to the same namespace; `status` and `run` have the same configuration. */
+  /** Runs a command in the same namespace; `status` and `run` get the same configuration. */
   command(...args: string[]): Promise<Finished> {
     return command(this.#netns, args);
   }
 
-  /** Ends it and waits for it. */
+  /** Ends the daemon and waits for its exit. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Finished> {
     if (this.runs) this.signal(signal);
     return this.#closed;
   }
 
-  /** To its end by itself. */
+  /** Waits until the daemon exits by itself. */
   finished(): Promise<Finished> {
     return this.#closed;
   }

@@ -1,4 +1,4 @@
-/** The files of a host where multihomed is installed, private to a test: /etc and /usr in a mount namespace. */
+/** The files of a host on which multihomed is installed, private to a test: /etc and /usr in a mount namespace. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,8 +8,9 @@ import { test as inLab } from './lab.ts';
 import type { Netns } from './netns.ts';
 
 /**
- * Overlays of /etc and /usr, whose upper folders are new and belong to the user who runs the test: in a user namespace
- * nobody may write into a folder of the host's root. The process stays until its standard input is closed.
+ * Mounts overlays of /etc and /usr. Their upper folders are new and belong to the user who runs the test, because in
+ * a user namespace no process can write into a folder of the host's root. The process stays until its standard input
+ * closes.
  */
 const MOUNT = `
 umask 022
@@ -30,10 +31,10 @@ echo mounted
 exec cat >/dev/null
 `;
 
-/** Root's home, where a user namespace may write too. */
+/** Root's home, in a place that is writable in a user namespace too. */
 export const HOME = '/usr/share/root';
 
-/** Root's environment at a login; nothing of the test's. */
+/** Root's environment after a login; nothing is inherited from the test. */
 const ENVIRONMENT = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', `HOME=${HOME}`, 'LANG=C.UTF-8', 'NO_COLOR=1'];
 
 export class HostFiles {
@@ -45,7 +46,7 @@ export class HostFiles {
     this.#holder = holder;
   }
 
-  /** @param parent a folder of the test's. @throws with what mount(8) said */
+  /** @param parent a folder of the test @throws with the error output of mount(8) */
   static async mount(netns: Netns, parent: string): Promise<HostFiles> {
     const args = [mkdtempSync(join(parent, 'files-')), PACKAGE, process.execPath];
     const holder = spawn('unshare', ['--mount', 'sh', '-euc', MOUNT, 'sh', ...args], {
@@ -60,12 +61,12 @@ export class HostFiles {
     return new HostFiles(netns, holder);
   }
 
-  /** The file as the host sees it, by a name that works outside of the mount namespace. */
+  /** Returns the path at which processes outside of the mount namespace find the host's file. */
   path(name: string): string {
     return `/proc/${this.#holder.pid}/root${name}`;
   }
 
-  /** Writes a file that root alone may change, and the folders above it. */
+  /** Writes a file that only root can change, and creates the folders above it. */
   write(name: string, text: string, mode = 0o644): void {
     const path = this.path(name);
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
@@ -85,18 +86,21 @@ export class HostFiles {
     rmSync(this.path(name));
   }
 
-  /** In the network namespace and among these files, from `folder`; the child's pid is the program's. */
+  /** Starts a program in the network and mount namespaces, in `folder`. The child's pid is that of the program. */
   spawn(program: string, args: readonly string[], folder = '/'): ChildProcess {
     const enter = [`--mount=/proc/${this.#holder.pid}/ns/mnt`, `--wdns=${folder}`, '--'];
     return this.#netns.spawn('nsenter', [...enter, 'env', '-i', ...ENVIRONMENT, program, ...args]);
   }
 
-  /** The installed command, to its end. */
+  /** Runs the installed command until it exits. */
   multihomed(...args: string[]): Promise<Finished> {
     return finished(this.spawn('multihomed', args));
   }
 
-  /** A script as an administrator types it. Debian's bash reads bashrc where its standard input is a socket. */
+  /**
+   * Runs a script as an administrator types it. --norc, because Debian's bash reads bashrc when its input is a
+   * socket.
+   */
   shell(text: string, folder = '/'): Promise<Finished> {
     return finished(this.spawn('bash', ['--norc', '-euc', text], folder));
   }
@@ -108,7 +112,7 @@ export class HostFiles {
   }
 }
 
-/** A lab whose host has the installed command and configuration at their real places. */
+/** A lab whose host has the installed command and configuration at their real paths. */
 export const test = inLab.extend<{ files: HostFiles }>({
   files: async ({ lab }, use) => {
     const files = await HostFiles.mount(lab.host, lab.folder);

@@ -17,9 +17,9 @@ import { join } from 'node:path';
 const PACKAGE = 'lib/node_modules/multihomed';
 
 /**
- * The prefix of the installed copy, which is kept in node_modules/. It is used again while the archive is the same, byte
- * for byte: an archive holds no times of its own. Where only what npm and the compiler do not read has changed, the
- * copy's files are replaced by the archive's. Only the rest waits for npm and the compiler.
+ * Returns the prefix of the installed copy, which is kept in node_modules/. It is reused while the archive is the
+ * same, byte for byte; an archive contains no timestamps. If only files have changed that npm and the compiler do not
+ * read, the copy's files are replaced by the archive's. Otherwise npm installs it and compiles the addon.
  *
  * @param project the folder with package.json, built
  * @param scratch a folder that is removed after the tests
@@ -39,9 +39,9 @@ export function install(project, scratch) {
   if (alike === undefined)
     run('npm', ['install', '--global', '--prefix', made, '--prefer-offline', ...QUIET, archive]);
   else replaceFiles(join(parent, alike), made, archive);
-  // For the pass as an ordinary user.
+  // The tests also run as an ordinary user.
   run('chmod', ['-R', 'go+rX', made]);
-  // Complete under its name, or not there.
+  // The rename makes the copy appear only when it is complete.
   renameSync(made, join(parent, name));
   for (const each of earlier) rmSync(join(parent, each), { recursive: true, force: true });
   return join(parent, name);
@@ -57,7 +57,9 @@ function pack(project, scratch) {
   return join(to, readdirSync(to)[0]);
 }
 
-/** Copies an installed prefix with another archive's files; the packages and the addon stay. */
+/**
+ * Copies an installed prefix and replaces its files by those of another archive; the packages and the addon are kept.
+ */
 function replaceFiles(from, to, archive) {
   run('cp', ['-a', '--reflink=auto', `${from}/.`, to]);
   const folder = join(to, PACKAGE);

@@ -1,8 +1,8 @@
-/** The copy of the project that test/run.mjs installed: what a user runs is what the tests start. */
+/** The copy of the project that test/run.mjs installed, so that tests start the same files as a user. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What `npm install --global --prefix` made: bin/, lib/ and share/. */
+/** The folder of `npm install --global --prefix`, with bin/, lib/ and share/. */
 export const PREFIX = prefix();
 
 /** The package's folder in it. */

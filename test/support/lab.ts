@@ -1,4 +1,4 @@
-/** A host with uplinks to a provider, made for one test and gone with it, whatever comes of the test. */
+/** A host with uplinks to a provider, created for one test and removed after it, even if the test fails. */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,17 +19,17 @@ interface Ending {
 
 export class Lab {
   readonly folder = mkdtempSync(join(tmpdir(), 'multihomed-lab-'));
-  /** Where the daemon runs. */
+  /** The namespace in which the daemon runs. */
   readonly host = new Netns(`host-${process.pid}-${++count}`);
-  /** The other end of every cable. */
+  /** The namespace at the other end of every cable. */
   readonly provider = new Netns(`provider-${process.pid}-${count}`);
   readonly #endings: Ending[] = [];
   #cables = 0;
 
   constructor() {
-    // Where a user's files may be written by their group, the configuration would be refused.
+    // The daemon refuses a configuration that its group can write, which some users' umask permits.
     process.umask(0o022);
-    // A cable that is pulled at its other end finds the gateway there again.
+    // Keeps the gateway's address at the far end of a cable while that end is down.
     this.provider.sysctl('net.ipv6.conf.all.keep_addr_on_down', 1);
     chmodSync(this.folder, 0o755);
   }
@@ -39,55 +39,55 @@ export class Lab {
     return ending;
   }
 
-  /** A cable whose other end is plugged in and up; ours is down. */
+  /** Adds a cable whose far end is up; the host's end is down. */
   cable(device: string, network = ++this.#cables): Cable {
     return new Cable(this.host, this.provider, device, network);
   }
 
-  /** A modem stand-in: POINTOPOINT and NOARP, with a carrier. */
+  /** Adds a simulated modem: POINTOPOINT and NOARP, with a carrier. */
   modem(device: string): Promise<Modem> {
     return Modem.plug(this.host, device).then((modem) => this.#keep(modem));
   }
 
-  /** Up and with addresses; its packets carry the mark. */
+  /** Adds a tunnel that is up and has addresses; its outer packets carry the mark. */
   tunnel(device: string, mark = 0): Promise<Tunnel> {
     return Tunnel.open(this.host, this.provider, device, mark).then((tunnel) => this.#keep(tunnel));
   }
 
-  /** Of TCP packets to or from a port on the provider's ends of these cables. */
+  /** Counts TCP packets to or from a port at the provider's ends of these cables. */
   counter(port: number, cables: readonly Cable[]): Promise<PacketCounter> {
     const devices = cables.map(({ far }) => far);
     return PacketCounter.start(this.provider, port, devices).then((counter) => this.#keep(counter));
   }
 
-  /** Started and through its first pass. `rules` as in the configuration, or the whole of it as text. */
+  /** Starts a daemon and waits for its first pass. `rules` as in the configuration, or the whole of it as text. */
   async daemon(rules: Record<string, unknown> | string, options: DaemonOptions = {}): Promise<Daemon> {
     const daemon = this.prepare(rules, options);
     await daemon.started();
     return daemon;
   }
 
-  /** As it comes, to be waited for in another way. */
+  /** Starts a daemon without waiting for its first pass. */
   prepare(rules: Record<string, unknown> | string, options: DaemonOptions = {}): Daemon {
     return this.#keep(new Daemon(this.host, this.folder, rules, options));
   }
 
-  /** The daemon outside of the host's namespace: in the provider's. */
+  /** Starts a daemon in the provider's namespace instead of the host's. */
   outside(rules: Record<string, unknown>, args: readonly string[]): Daemon {
     return this.#keep(new Daemon(this.provider, this.folder, rules, { args }));
   }
 
-  /** A command of a process without all of root's capabilities, as setpriv(1) is told. */
+  /** Runs a command without all of root's capabilities; `privileges` are arguments of setpriv(1). */
   weak(privileges: readonly string[], args: readonly string[]): Promise<Finished> {
     return finished(this.host.spawn('setpriv', [...privileges, process.execPath, MAIN, ...args]));
   }
 
-  /** `ip monitor` with these objects, or `ip mptcp monitor`; returns when it listens. */
+  /** Starts `ip monitor` with these objects, or `ip mptcp monitor`; resolves when it listens. */
   monitor(...objects: string[]): Promise<Monitor> {
     return this.#listen(this.host, objects);
   }
 
-  /** The same at the provider's. */
+  /** Starts a monitor in the provider's namespace. */
   monitorFar(...objects: string[]): Promise<Monitor> {
     return this.#listen(this.provider, objects);
   }
@@ -98,7 +98,7 @@ export class Lab {
     return monitor;
   }
 
-  /** MPTCP connections to a server of the provider's. */
+  /** Opens MPTCP connections to a server of the provider. */
   async connections(version: 4 | 6 = 4): Promise<Connections> {
     const connections = this.#keep(new Connections(this.host, this.provider, version));
     await connections.listen();
@@ -113,7 +113,7 @@ export class Lab {
   }
 }
 
-/** False, said once, where this may be the host's own network. */
+/** False, with a printed reason, when this may be the host's own network. */
 export const isPrivate = process.env['MULTIHOMED_TEST_NETNS'] === '1';
 
 export const test = base.extend<{ lab: Lab }>({

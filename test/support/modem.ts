@@ -1,4 +1,4 @@
-/** A modem stand-in: a tun device, POINTOPOINT and NOARP, whose carrier follows whoever holds it open. */
+/** A simulated modem: a tun device, POINTOPOINT and NOARP, whose carrier is set by the process that holds it open. */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import type { Netns } from './netns.ts';
@@ -33,7 +33,7 @@ export class Modem {
     this.#child.stdin?.write(on ? '1\n' : '0\n');
   }
 
-  /** Unplugged: the device is gone. */
+  /** Unplugs the modem, which removes the device. */
   async end(): Promise<void> {
     if (this.#child.exitCode !== null) return;
     this.#child.stdin?.end();

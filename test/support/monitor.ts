@@ -1,4 +1,4 @@
-/** `ip monitor`: what the kernel tells everybody. */
+/** `ip monitor`: the notifications of the kernel. */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +9,7 @@ export class Monitor {
   readonly #child: ChildProcess;
   #text = '';
 
-  /** `mptcp`, or objects of `ip monitor`. */
+  /** @param objects `mptcp`, or objects of `ip monitor` */
   constructor(netns: Netns, objects: readonly string[]) {
     this.#netns = netns;
     const args = objects[0] === 'mptcp' ? ['mptcp', 'monitor'] : ['monitor', 'label', ...objects];
@@ -18,7 +18,7 @@ export class Monitor {
     this.#child.stderr?.resume();
   }
 
-  /** Until the socket of `ip` stands in /proc/net/netlink. */
+  /** Waits until the socket of `ip` is listed in /proc/net/netlink. */
   async listening(): Promise<void> {
     const { pid } = this.#child;
     for (let tries = 0; tries < 1_500; tries++) {
@@ -26,14 +26,14 @@ export class Monitor {
         .sh('cat /proc/net/netlink')
         .split('\n')
         .map((line) => line.trim().split(/\s+/));
-      // sk Eth Pid Groups ...; generic netlink's groups stand beyond the first 32.
+      // Columns: sk Eth Pid Groups ...; generic netlink's groups are beyond the first 32.
       if (sockets.some(([, , port, groups]) => Number(port) === pid && Number(`0x${groups}`) !== 0)) return;
       await sleep(20);
     }
     throw new Error('ip monitor does not listen');
   }
 
-  /** Every message in its order; continuation lines are joined to it. */
+  /** Returns all messages in order; continuation lines are joined to their message. */
   texts(): string[] {
     const messages: string[] = [];
     for (const line of this.#text.split('\n')) {

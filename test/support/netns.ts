@@ -1,4 +1,4 @@
-/** A network namespace of a test's own, and what `ip` says of it: the oracle that every kernel test asks. */
+/** A network namespace for a test, and its state as `ip` shows it, which is the oracle of all kernel tests. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { NETLINK_ROUTE, openNetlink } from '../../src/system/addon.ts';
 
@@ -13,7 +13,7 @@ export interface EndpointShown {
 export interface RuleShown {
   readonly priority: number;
   readonly src: string;
-  /** NaN: it leads to another rule. */
+  /** NaN when the rule leads to another rule. */
   readonly table: number;
   readonly goto?: number;
   readonly dst?: string;
@@ -33,10 +33,10 @@ export interface RouteShown {
 
 export type Version = 4 | 6;
 
-/** What multihomed's routes and policy rules carry. */
+/** The protocol number of multihomed's routes and policy rules. */
 export const OURS = '86';
 const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'implicit', 'laminar'];
-/** What `ip` has no word for yet (implicit in 6.1), it shows in hexadecimal. */
+/** Reads a flag that `ip` prints in hexadecimal because it has no name for it (implicit in 6.1). */
 const isRaw = (raw: string | undefined, at: number): boolean => ((Number(`0x${raw ?? '0'}`) >> at) & 1) === 1;
 
 export class Netns {
@@ -50,7 +50,7 @@ export class Netns {
     this.ip('link set lo up');
   }
 
-  /** As one would type it after `ip -n NAME`. @throws with what `ip` said */
+  /** Runs `ip -n NAME` with the words of `text`. @throws with the error output of `ip` */
   ip(text: string): string {
     return run('ip', ['-n', this.name, ...text.split(' ')]);
   }
@@ -59,12 +59,12 @@ export class Netns {
     return JSON.parse(this.ip(`-N -j ${text}`) || '[]') as T;
   }
 
-  /** A shell command inside. */
+  /** Runs a shell command in the namespace. */
   sh(text: string): string {
     return run('nsenter', [`--net=${this.path}`, 'sh', '-c', text]);
   }
 
-  /** `nsenter` becomes the program, so the child's pid is the program's. */
+  /** Starts a program in the namespace. `nsenter` executes it, so the child's pid is that of the program. */
   spawn(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
     return spawn('nsenter', [`--net=${this.path}`, program, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -91,7 +91,7 @@ export class Netns {
     );
   }
 
-  /** `ADDRESS DEV FLAG,FLAG` of each. */
+  /** Returns `ADDRESS DEV FLAG,FLAG` of each endpoint. */
   endpointWords(): string[] {
     return this.endpoints()
       .map(({ address, dev, flags }) => `${address} ${dev} ${flags.join(',')}`)
@@ -104,7 +104,7 @@ export class Netns {
     return { accepted: Number(accepted), subflows: Number(subflows) };
   }
 
-  /** Policy rules: all, or only ours. */
+  /** Returns all policy rules, or only those of multihomed. */
   rules(version: Version = 4, which: 'all' | 'ours' = 'ours'): RuleShown[] {
     type Shown = Omit<RuleShown, 'table'> & { table?: string };
     return this.json<Shown[]>(`-${version} -d rule show`)
@@ -112,7 +112,7 @@ export class Netns {
       .filter(({ protocol }) => which === 'all' || protocol === OURS);
   }
 
-  /** `PRIORITY from ADDRESS lookup TABLE`, or `PRIORITY from ADDRESS to NETWORK goto PRIORITY`, of each of ours. */
+  /** multihomed's rules as `PRIORITY from ADDRESS lookup TABLE` or `PRIORITY from ADDRESS to NETWORK goto PRIORITY`. */
   ruleWords(version: Version = 4): string[] {
     return this.rules(version).map(({ priority, src, dst, dstlen, goto: target, table, ...rest }) => {
       const suppress = rest.suppress_prefixlen === undefined ? '' : ` suppress ${rest.suppress_prefixlen}`;
@@ -122,12 +122,12 @@ export class Netns {
     });
   }
 
-  /** Routes of multihomed in every table. */
+  /** Returns the routes of multihomed in every table. */
   routes(version: Version = 4): RouteShown[] {
     return this.json<RouteShown[]>(`-${version} -d route show table all proto ${OURS}`);
   }
 
-  /** `DESTINATION via GATEWAY dev DEV table TABLE` of each. */
+  /** Returns `DESTINATION via GATEWAY dev DEV table TABLE` of each. */
   routeWords(version: Version = 4): string[] {
     return this.routes(version)
       .map(
@@ -137,7 +137,7 @@ export class Netns {
       .sort();
   }
 
-  /** `ip route get`: the device and the gateway by which a packet leaves. */
+  /** Returns the device and the gateway through which a packet leaves, by `ip route get`. */
   leaves(destination: string, from: string): string {
     const text = `route get ${destination} from ${from}`;
     const [route] = this.json<RouteShown[]>(destination.includes(':') ? `-6 ${text}` : text);
@@ -148,12 +148,12 @@ export class Netns {
     return this.json<{ ifindex: number }[]>(`link show ${device}`)[0]!.ifindex;
   }
 
-  /** The table of an interface, as documented. */
+  /** Returns the number of an interface's table, as documented. */
   table(device: string): number {
     return 86_840_000 + this.index(device);
   }
 
-  /** Everything that multihomed could have made or changed here; without the kernel's own table of local addresses. */
+  /** Returns everything that multihomed could add or change here, without the kernel's table of local addresses. */
   state(): object {
     return {
       endpoints: this.endpoints(),
@@ -168,12 +168,12 @@ export class Netns {
     };
   }
 
-  /** Where the daemon of this namespace keeps its record. */
+  /** Path of the journal of this namespace's daemon. */
   journal(): string {
     return `${this.#runtimeFolder()}/journal.json`;
   }
 
-  /** Where it listens. */
+  /** Path of the daemon's control socket. */
   control(): string {
     return `${this.#runtimeFolder()}/control`;
   }

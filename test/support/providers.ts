@@ -1,10 +1,10 @@
-/** Several providers on one or more links of a host, each with a router that drops what has another's sources. */
+/** Several providers on one or more links of a host. Each router drops packets with the other providers' addresses. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Lab } from './lab.ts';
 import { Netns } from './netns.ts';
 
-/** "The Internet", which is behind each provider's router. */
+/** An address in "the Internet", which is behind each provider's router. */
 export const OUTSIDE = '198.51.100.9';
 const PORT = 7684;
 const IPPROTO_MPTCP = 262;
@@ -12,7 +12,7 @@ const BYTES = 20_000;
 
 export interface Provider {
   readonly gateway: string;
-  /** Of the host. */
+  /** The host's address. */
   readonly address: string;
   readonly length: number;
   readonly device: string;
@@ -21,10 +21,13 @@ export interface Provider {
 export const A: Provider = { gateway: '192.0.2.1', address: '192.0.2.10', length: 24, device: 'eth0' };
 export const B: Provider = { gateway: '203.0.113.1', address: '203.0.113.10', length: 24, device: 'eth0' };
 
-/** Each router drops what has the other's sources, as providers do (BCP 38): it has no route back to them. */
+/**
+ * Each router drops packets with the others' source addresses, as providers do (BCP 38): it has no route back to
+ * them.
+ */
 export class Providers {
   readonly host: Netns;
-  /** Of each address. */
+  /** One router for each address. */
   readonly routers: readonly Netns[];
   readonly #all: readonly Provider[];
   readonly #children: ReturnType<Netns['spawn']>[] = [];
@@ -57,7 +60,7 @@ export class Providers {
     });
   }
 
-  /** A server in each namespace; for each word that it gets it sends many bytes. By TCP or MPTCP, as it is asked. */
+  /** Starts a server in each namespace, for TCP and MPTCP. It answers each word with a large amount of data. */
   async serve(): Promise<void> {
     const script = `
 import socket, threading
@@ -79,7 +82,7 @@ while True:
     }
   }
 
-  /** An MPTCP connection from each address to the outside. @returns which of them transfer, each time that it is called */
+  /** Opens an MPTCP connection from each address. @returns a function that lists those that can transfer data now */
   async hold(): Promise<() => Promise<string[]>> {
     const held = await Promise.all(
       this.#all.map(async ({ address }) => {
@@ -100,7 +103,10 @@ while True:
       );
   }
 
-  /** `ADDRESS out in` of each: it reaches the outside, and is reached from there, by ping, TCP and MPTCP. */
+  /**
+   * Returns `ADDRESS out in` of each address, if it reaches the outside and is reached from there by ping, TCP and
+   * MPTCP.
+   */
   reached(): Promise<string[]> {
     return Promise.all(
       this.#all.map(async ({ address }, at) => {
@@ -119,7 +125,7 @@ while True:
   }
 }
 
-/** ICMP echo, and a whole transfer over TCP and over MPTCP that did not fall back to TCP. */
+/** Sends an ICMP echo, and makes a whole transfer over TCP and over MPTCP that does not fall back to TCP. */
 async function transfers(netns: Netns, from: string, to: string): Promise<boolean> {
   const child = netns.spawn('python3', ['-c', TRANSFER, from, to]);
   let told = '';
@@ -128,7 +134,7 @@ async function transfers(netns: Netns, from: string, to: string): Promise<boolea
   return told.trim() === `0 ${BYTES} ${BYTES}`;
 }
 
-/** linux/mptcp.h: the kernel refuses MPTCP_INFO on a connection that fell back. */
+/** linux/mptcp.h: the kernel refuses MPTCP_INFO on a connection that fell back to TCP. */
 const CLIENT = `
 import socket, subprocess, sys
 source, target = sys.argv[1:3]

@@ -1,11 +1,11 @@
-/** A network on another link of the host that has the very addresses of the first one, and a DHCP server of its own. */
+/** A network on another link of the host with the same addresses as the first one, and a DHCP server of its own. */
 import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { Netns } from './netns.ts';
 
-/** udhcpc(8) runs it with the lease in its environment. It configures what it is given, as a client's own script does. */
+/** udhcpc(8) runs this with the lease in its environment. It configures the lease like a client's own script. */
 const SCRIPT = `#!/bin/sh
 case $1 in
 deconfig) ip link set "$interface" up ;;
@@ -20,10 +20,10 @@ export class RogueNetwork {
   readonly #host: Netns;
   readonly #device: string;
   readonly #children: ChildProcess[] = [];
-  /** What the client was told. */
+  /** The output of the DHCP client. */
   #log = '';
 
-  /** @param address that it gives to the host, in a /24 of which it has the first address */
+  /** @param address the address that it leases to the host, from a /24 in which the server has the first address */
   constructor(host: Netns, device: string, address: string) {
     [this.#host, this.#device] = [host, device];
     this.netns = new Netns(`${host.name}-rogue-${device}`);
@@ -44,13 +44,13 @@ export class RogueNetwork {
       stream?.setEncoding('utf8').on('data', (text: string) => (this.#log += text));
   }
 
-  /** The host's DHCP client takes what the server gives, with this route metric. */
+  /** Runs the host's DHCP client, which configures the lease with this route metric. */
   async lease(folder: string, metric: number): Promise<void> {
     const script = join(folder, `udhcpc-${this.#device}`);
     writeFileSync(script, SCRIPT);
     chmodSync(script, 0o755);
     this.#host.ip(`link set ${this.#device} up`);
-    // With mounts of its own, as other DHCP clients here: none can write the host's files.
+    // In a mount namespace, like all DHCP clients of the tests, so that it cannot write the host's files.
     const client = this.#host.spawn(
       'unshare',
       [

@@ -1,4 +1,4 @@
-/** From which random tests draw: another number at each run of test/run.mjs, which prints it; MULTIHOMED_SEED repeats one. */
+/** Seed of random tests. test/run.mjs chooses a new one for each run and prints it; MULTIHOMED_SEED repeats a run. */
 export const SEED = Number(
   process.env['MULTIHOMED_SEED'] ?? process.env['MULTIHOMED_DRAWN_SEED'] ?? Date.now() % 2 ** 31,
 );

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 
-/** That nothing changes cannot be waited for: it is looked at again and again for so long, in milliseconds. */
+/** Checks that a value does not change, by reading it repeatedly for `duration` milliseconds. */
 export async function stays<T>(look: () => T, duration = 500): Promise<T> {
   const first = look();
   for (const end = Date.now() + duration; Date.now() < end;) {

@@ -1,7 +1,10 @@
-/** What vitest's results say, for a person and for a program that reads the last line. */
+/** Summarises vitest's results for people, with a last line for programs. */
 import { readFileSync } from 'node:fs';
 
-/** Prints what was skipped and what failed, and why. @returns the closing line, whether anything failed, and how many were skipped */
+/**
+ * Prints skipped and failed tests with the reasons. @returns the last line, whether anything failed, and the number
+ * of skipped tests
+ */
 export function summary(runs, missing) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const skipped = [...missing];
@@ -24,7 +27,7 @@ export function summary(runs, missing) {
           skipped.push(`${name}: ${fullName}${meta?.why ? `: ${meta.why}` : ''}`);
         }
       }
-      // A file that could not even be loaded has no tests to count.
+      // A file that could not be loaded has no tests to count.
       if (suite.status === 'failed' && !tests.some(({ status }) => status === 'failed')) {
         total.failed++;
         failed.push(`${name}: ${suite.name}: ${brief(suite.message)}`);
@@ -32,13 +35,13 @@ export function summary(runs, missing) {
     }
   }
   if (skipped.length > 0) console.log(`\nSkipped:\n${skipped.map((each) => `  ${each}`).join('\n')}\n`);
-  // Said once more where the eye is, and where a log that was cut still has it.
+  // Printed again at the end, where it is visible and is kept when the log is truncated.
   if (failed.length > 0) console.log(`\nFailed:\n${failed.map((each) => `  ${each}`).join('\n')}\n`);
   const line = `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`;
   return { line, broken: total.failed > 0, skipped: skipped.length };
 }
 
-/** What was expected, without the way to it. */
+/** Returns the message without the stack. */
 function brief(message) {
   return message.split(/\n\s+at /u)[0].slice(0, 2_000);
 }

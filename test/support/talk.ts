@@ -1,4 +1,6 @@
-/** Open sockets of the host's, and servers in several networks that all have one address and say which they are. */
+/**
+ * Open sockets of the host, and servers of one address in several networks, each of which answers with its own name.
+ */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';
@@ -28,7 +30,7 @@ while True:
     threading.Thread(target=stream, args=(c,), daemon=True).start()
 `;
 
-/** A line for each word on standard input: what answered. */
+/** Prints one line for each word on standard input: the names in the answers. */
 const CLIENT = `
 import socket, sys
 source, address = sys.argv[1], sys.argv[2]
@@ -52,7 +54,7 @@ for _ in sys.stdin:
     print(ask(udp), ask(tcp), fresh(), flush=True)
 `;
 
-/** A server there; it answers with `name`. */
+/** Starts a server in the namespace; it answers with `name`. */
 export async function serve(netns: Netns, name: string, address = OUTSIDE): Promise<ChildProcess> {
   if (address === OUTSIDE) netns.ip(`address add ${address}/32 dev lo`);
   const server = netns.spawn('python3', ['-c', SERVER, name, address]);
@@ -60,7 +62,7 @@ export async function serve(netns: Netns, name: string, address = OUTSIDE): Prom
   return server;
 }
 
-/** Sockets that are open from one address of the host's: a connected UDP socket and a TCP connection. */
+/** Sockets that are open from one address of the host: a connected UDP socket and a TCP connection. */
 export class Talk {
   readonly #child: ChildProcess;
   readonly #lines: Interface;
@@ -80,7 +82,7 @@ export class Talk {
     return talk;
   }
 
-  /** What answers on the UDP socket, on the TCP connection, and on a new one from the same address. */
+  /** Returns the answers on the UDP socket, on the TCP connection, and on a new connection from the same address. */
   async ask(): Promise<string> {
     this.#child.stdin?.write('ask\n');
     const [line] = (await once(this.#lines, 'line')) as [string];

@@ -1,13 +1,13 @@
-/** A tunnel over UDP in user space: a tun device of the host's, one of the provider's, and two sockets between them. */
+/** A tunnel over UDP in user space: a tun device on the host, one at the provider, and two sockets between them. */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import type { Netns } from './netns.ts';
 
-/** The far side's address outside, and both inside. */
+/** The outer address of the far side, and the inner addresses of both. */
 export const SERVER = '10.98.0.1';
 export const INNER = { near: '10.200.0.2', far: '10.200.0.1', near6: 'fd20:200::2', far6: 'fd20:200::1' };
 
-/** CLONE_NEWNET is 0x40000000, SO_MARK 36; TUNSETIFF with IFF_TUN | IFF_NO_PI. It ends with its standard input. */
+/** CLONE_NEWNET is 0x40000000, SO_MARK 36; TUNSETIFF with IFF_TUN | IFF_NO_PI. Ends when its standard input ends. */
 const RELAY = `
 import ctypes, fcntl, os, select, socket, struct, sys
 host, provider, device, mark = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
@@ -49,7 +49,7 @@ export class Tunnel {
     this.#child = child;
   }
 
-  /** With addresses and up, and no route yet. */
+  /** Opens a tunnel that is up and has addresses, but no route yet. */
   static async open(host: Netns, provider: Netns, device: string, mark: number): Promise<Tunnel> {
     const child = host.spawn('python3', ['-c', RELAY, host.path, provider.path, device, `${mark}`]);
     let trouble = '';
@@ -66,7 +66,7 @@ export class Tunnel {
     return new Tunnel(child);
   }
 
-  /** Both devices are gone. */
+  /** Removes both devices. */
   async end(): Promise<void> {
     if (this.#child.exitCode !== null) return;
     this.#child.stdin?.end();
@@ -74,7 +74,7 @@ export class Tunnel {
   }
 }
 
-/** Counts TCP packets to or from a port on links of one namespace; answers each line with the number so far. */
+/** Counts TCP packets to or from a port on links of one namespace; answers each input line with the current number. */
 const COUNTER = `
 import select, socket, struct, sys
 port, devices = int(sys.argv[1]), sys.argv[2:]
@@ -114,7 +114,7 @@ export class PacketCounter {
     return new PacketCounter(child);
   }
 
-  /** So far. */
+  /** Returns the current number of packets. */
   async count(): Promise<number> {
     const answer = once(this.#child.stdout!, 'data') as Promise<[string]>;
     this.#child.stdin?.write('\n');
