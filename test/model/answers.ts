@@ -1,4 +1,4 @@
-/** What the model kernel holds, as the messages in which the real one would tell it. */
+/** Encodes the state of the model kernel as the messages of the real one. */
 import { Writer } from '../../src/netlink/bytes.ts';
 import { addressBytes, addressFamily, familyNumber } from '../../src/netlink/ip.ts';
 import type { Message } from '../../src/netlink/message.ts';
@@ -25,7 +25,7 @@ export const message = (type: number, payload: Buffer, portId = 0): Message => (
   payload,
 });
 
-/** IFF_UP, IFF_RUNNING and IFF_LOWER_UP by what is so; POINTOPOINT and NOARP for a modem's kind. */
+/** IFF_UP, IFF_RUNNING and IFF_LOWER_UP by the link's state; POINTOPOINT and NOARP for a modem. */
 const linkFlags = ({ up, carrier, pointToPoint }: ModelLink): number =>
   (up ? 0x1 : 0) | (up && carrier ? 0x40 | 0x10000 : 0) | (pointToPoint ? 0x10 | 0x80 : 0x2 | 0x1000);
 
@@ -110,7 +110,7 @@ export function encodeRoute(route: ModelRoute, state: State): Buffer {
   return writer.done();
 }
 
-/** struct rta_cacheinfo: rta_expires in USER_HZ, negative once it has expired; 0 means never. */
+/** struct rta_cacheinfo: rta_expires in USER_HZ, negative after it has expired; 0 means never. */
 const cacheInfo = (writer: Writer, left: number): Writer =>
   writer
     .u32(0)
@@ -158,7 +158,7 @@ export function encodeNexthop(nexthop: ModelNexthop): Buffer {
   return writer.done();
 }
 
-/** As dumps are: with a port of 0, and without an index of 0. */
+/** As in dumps: with a port of 0, and without an index of 0. */
 export function encodeEndpoint(endpoint: ModelEndpoint): Buffer {
   const family = addressFamily(endpoint.address);
   return new Writer()

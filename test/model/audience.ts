@@ -1,4 +1,4 @@
-/** Hooks that write down what they are told. */
+/** Hooks that record their calls. */
 import type { LinkFacts, UplinkFacts } from '../../src/hooks/occasion.ts';
 import type { HookRequest, HookRunner } from '../../src/hooks/runner.ts';
 import type { TestClock } from './clock.ts';
@@ -6,20 +6,20 @@ import type { TestClock } from './clock.ts';
 type Facts = (UplinkFacts | LinkFacts) & { action: string };
 
 export class Audience {
-  /** What they believe to be up: `ifindex/family/address`, or `ifindex` of a link. */
+  /** What is up as far as hooks know: `ifindex/family/address`, or `ifindex` of a link. */
   readonly up = new Map<string, Facts>();
-  /** Sentences that contradict what was told before. */
+  /** Sentences about calls that contradict earlier ones. */
   readonly contradictions: string[] = [];
   /** Milliseconds that each run takes. */
   slowness = 0;
   #ends: (() => void)[] = [];
-  /** A daemon died or was stopped while something was told: it may be told again. */
+  /** Keys of runs during which a daemon crashed or was stopped; these may be repeated. */
   #forgiven = new Set<string>();
 
   runner(clock: TestClock, isDead: () => boolean): HookRunner {
     return {
       run: async (request: HookRequest) => {
-        // Of a process that was killed nothing comes any more.
+        // A killed process never continues.
         if (isDead()) await new Promise(() => undefined);
         this.#hear(JSON.parse(request.environment['MULTIHOMED_JSON']!) as Facts);
         if (this.slowness > 0)
@@ -57,7 +57,7 @@ export class Audience {
     }
   }
 
-  /** The address may have been replaced: it is that of its interface and family, of which there must be one alone. */
+  /** The address may have been replaced. The change is for the only address of its interface and family that is up. */
   #change(key: string, facts: UplinkFacts & Facts, again: boolean): void {
     const near = [...this.up.keys()].filter((each) => each.startsWith(`${facts.ifindex}/${facts.family}/`));
     const before = this.up.has(key) ? key : near[0];

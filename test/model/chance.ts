@@ -1,4 +1,4 @@
-/** Numbers that look like chance and are the same again for the same seed (mulberry32). A seed of 0: never anything. */
+/** Pseudo-random numbers, the same for the same seed (mulberry32). With seed 0, no random event ever happens. */
 export class Chance {
   #state: number;
   readonly quiet: boolean;
@@ -8,7 +8,7 @@ export class Chance {
     this.quiet = seed === 0;
   }
 
-  /** From 0 to less than `most`. */
+  /** Returns a number from 0 to less than `most`. */
   below(most: number): number {
     if (this.quiet) return 0;
     this.#state = (this.#state + 0x6d2b79f5) | 0;

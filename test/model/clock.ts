@@ -1,4 +1,4 @@
-/** Time that stands until a test moves it. */
+/** A clock that advances only when a test moves it. */
 import type { Clock } from '../../src/system/clock.ts';
 
 interface Timer {
@@ -10,7 +10,7 @@ export class TestClock implements Clock {
   #now = 0;
   #timers: Timer[] = [];
 
-  /** Called before what is due then is woken. */
+  /** Called before the timers that are due then. */
   onMove: (by: number) => void = () => undefined;
 
   now(): number {
@@ -25,14 +25,16 @@ export class TestClock implements Clock {
     };
   }
 
-  /** Milliseconds until the next timer; null: none. */
+  /** Milliseconds until the next timer; null for none. */
   get next(): number | null {
     return this.#timers.length === 0
       ? null
       : Math.max(0, Math.min(...this.#timers.map((each) => each.due)) - this.#now);
   }
 
-  /** Moves on by no more than the next timer, and calls what is due. @returns how far it went */
+  /**
+   * Advances at most to the next timer and calls the timers that are due. @returns the milliseconds that it advanced
+   */
   step(most: number): number {
     const by = Math.min(most, this.next ?? most);
     this.#now += by;

@@ -1,4 +1,4 @@
-/** Configurations among which histories reload. */
+/** The configurations that histories load. */
 import type { Configuration, Rule } from '../../src/rules/rule.ts';
 
 export function rule(glob: string, words: Partial<Rule> = {}): Rule {

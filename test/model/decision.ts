@@ -1,4 +1,4 @@
-/** What the model host's own rules and routes decide for an address, said from the specification. */
+/** What the model host's own rules and routes decide for an address, derived from the specification. */
 import type { Family } from '../../src/netlink/ip.ts';
 import type { Configuration } from '../../src/rules/rule.ts';
 import { inTable, selects as fits, type Found } from './fib.ts';
@@ -19,13 +19,13 @@ export const PROBES: Readonly<Record<Family, readonly string[]>> = {
 export const matches = (glob: string, name: string): boolean =>
   glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : glob === name;
 
-/** Whether a rule of the user selects the link for a family, and does not say ignore. */
+/** Whether a rule of the user selects the link for a family, without `ignore`. */
 export function selects({ rules }: Configuration, { name }: ModelLink, family: Family): boolean {
   const rule = rules.find(({ glob }) => matches(glob, name));
   return rule !== undefined && !rule.ignore && rule.families.includes(family);
 }
 
-/** The rule that decides for packets from an address to everywhere, and the route that it finds; null: it refuses. */
+/** Returns the rule that decides for packets from an address to any destination, and its route (null if it refuses). */
 export function decide(
   state: State,
   { family, address: source }: ModelAddress,
@@ -43,7 +43,7 @@ export function decide(
   return null;
 }
 
-/** Of several defaults of a link in main the one that is right for the address; `main`: the one that the kernel takes. */
+/** Returns the best of a link's several defaults in main for the address. `main` is the one that the kernel takes. */
 export function bestOf(state: State, address: ModelAddress, main: Found | null): Found | null {
   if (!main?.hop || main.route.table !== 254) return main;
   const { family, ifindex, prefixLength } = address;
@@ -68,7 +68,7 @@ export function bestOf(state: State, address: ModelAddress, main: Found | null):
   return best ?? main;
 }
 
-/** A further gateway of a link has a table of its own: whichever of the link's the address is led into. */
+/** Returns the address's own table. A link with further gateways has further tables; the current one is kept. */
 export function ownTable(state: State, { address, ifindex }: ModelAddress): number {
   const led = state.policyRules.find(
     (each) => each.maker === 'daemon' && each.priority === 8684 && each.source === address,
@@ -77,7 +77,10 @@ export function ownTable(state: State, { address, ifindex }: ModelAddress): numb
   return led && led.table > first && (led.table - first) % 100_000_000 === 0 ? led.table : first;
 }
 
-/** Rules behind ours, before the one that decides, that take some of an address's packets; and tables of those for all. */
+/**
+ * Returns rules after multihomed's and before the deciding one: those for some destinations, and the tables of the
+ * others.
+ */
 export function behindOurs(
   state: State,
   address: ModelAddress,

@@ -1,4 +1,4 @@
-/** Default routes and their like, as administrators, routers and neighbours make and take them. */
+/** Default routes and similar ones, as administrators, routers and other programs add and remove them. */
 import type { Family } from '../../src/netlink/ip.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../src/netlink/message.ts';
 import type { ModelKernel } from './kernel.ts';
@@ -12,7 +12,7 @@ type Routes = Op & {
 };
 type LinkOf = (slot: number) => ModelLink | null;
 
-/** @throws Refusal where the kernel would not */
+/** @throws Refusal when the kernel would refuse */
 export function changeRoutes(kernel: ModelKernel, linkOf: LinkOf, op: Routes): void {
   switch (op.op) {
     case 'default':
@@ -48,7 +48,7 @@ const hop = (link: ModelLink, gateway: string | null, onlink = false): ModelHop 
   ...{ gateway, onlink, dead: false },
 });
 
-/** In main, by somebody. */
+/** A default route of another program in main. */
 const defaultOver = (family: Family, ...hops: ModelHop[]): RouteWords => ({
   ...{ family, destination: nowhere(family), prefixLength: 0, table: 254, protocol: 16, type: 1 },
   scope: family === 'ipv4' && hops.every(({ gateway }) => gateway === null) ? 253 : 0,
@@ -84,7 +84,7 @@ function split(kernel: ModelKernel, linkOf: LinkOf, { slot, verb }: Op & { op: '
     if (link) add(kernel, { ...defaultOver('ipv4', hop(link, null)), destination, prefixLength: 1 });
 }
 
-/** Somebody's own route, under a number that is ours. */
+/** Adds another program's route to a table with one of multihomed's numbers. */
 function intrude(kernel: ModelKernel, linkOf: LinkOf, op: Op & { op: 'route in our table' }): void {
   const { slot, family, what, metric, verb } = op;
   const link = linkOf(slot);
@@ -130,7 +130,7 @@ function nexthop(kernel: ModelKernel, linkOf: LinkOf, op: Op & { op: 'nexthop' }
   add(kernel, { ...defaultOver(family, hop(link, gateway)), metric, nexthop: id });
 }
 
-/** proto ra. A lifetime of 0 takes it back at once. */
+/** proto ra. A lifetime of 0 removes it at once. */
 function advertise(kernel: ModelKernel, linkOf: LinkOf, op: Op & { op: 'advertised' }): void {
   const link = linkOf(op.slot);
   if (!link) return;

@@ -1,4 +1,4 @@
-/** The path manager of the model kernel: net/mptcp/pm_kernel.c, with the lies of older ones on demand. */
+/** The path manager of the model kernel: net/mptcp/pm_kernel.c, with the wrong replies of older kernels on demand. */
 import { mappedOf } from '../../src/netlink/ip.ts';
 import { Refusal, type Maker, type ModelEndpoint, type State } from './state.ts';
 
@@ -12,7 +12,7 @@ const LAMINAR = 32;
 const KNOWN = 63;
 const LAST_ID = 255;
 
-/** `lies`: one EINVAL for everything that is wrong with an addition, and no word of a flag that is not known: 6.1. */
+/** With `lies`, like 6.1: replies EINVAL to every wrong addition, and drops unknown flags silently. */
 export function addEndpoint(
   state: State,
   given: Omit<ModelEndpoint, 'maker'>,
@@ -30,7 +30,7 @@ export function addEndpoint(
   return append(state, { ...given, flags: given.flags & (lies ? KNOWN & ~LAMINAR : KNOWN), maker }, lies);
 }
 
-/** What the kernel makes by itself for a local address that a connection uses; null where it stands or has no room. */
+/** Adds the implicit endpoint of a local address that a connection uses; null when one exists or there is no slot. */
 export function addImplicit(state: State, address: string): ModelEndpoint | null {
   const known = (each: ModelEndpoint): boolean =>
     mappedOf(each.address) === mappedOf(address) && each.port === 0;
@@ -45,7 +45,7 @@ export function addImplicit(state: State, address: string): ModelEndpoint | null
   return state.endpoints.at(-1)!;
 }
 
-/** mptcp_pm_nl_append_new_local_addr. @returns the implicit one whose id it was given */
+/** mptcp_pm_nl_append_new_local_addr. @returns the implicit endpoint whose id the new one takes over */
 function append(state: State, given: ModelEndpoint, lies: boolean): ModelEndpoint | null {
   const refuse = (code: 'EEXIST' | 'EBUSY' | 'ERANGE' | 'EINVAL'): Refusal => {
     state.saw(`endpoint refused: ${code}${lies ? ', said as EINVAL' : ''}`);
@@ -54,7 +54,7 @@ function append(state: State, given: ModelEndpoint, lies: boolean): ModelEndpoin
   if (state.nextEndpointId === LAST_ID) state.nextEndpointId = 1;
   if (state.endpoints.length >= SLOTS) throw refuse('ERANGE');
   if (given.id !== 0 && state.endpoints.some((each) => each.id === given.id)) throw refuse('EBUSY');
-  // Ports count where one of the two has any.
+  // Two endpoints of one address are different when their ports differ.
   const same = state.endpoints.find(
     (each) => mappedOf(each.address) === mappedOf(given.address) && each.port === given.port,
   );
@@ -77,7 +77,7 @@ function freeId(state: State): number {
   return 0;
 }
 
-/** By the id alone; without one it succeeds and deletes nothing. */
+/** Deletes by the id only; without an id it succeeds and deletes nothing. */
 export function deleteEndpoint(state: State, id: number): ModelEndpoint | null {
   if (id === 0) return null;
   const found = byId(state, id);
@@ -91,7 +91,7 @@ export function byId(state: State, id: number): ModelEndpoint {
   return found;
 }
 
-/** Both bits are set as they are given; others are not looked at. */
+/** Sets both bits to the given values and ignores other flags. */
 export function setFlags(state: State, id: number, flags: number): ModelEndpoint {
   if (id === 0) throw new Refusal('EOPNOTSUPP', 'missing address ID');
   const found = byId(state, id);

@@ -1,4 +1,4 @@
-/** What should stand, said as simply as possible: straight from the specification, without a line of src/plan. */
+/** The expected state, derived as simply as possible from the specification and without any code of src/plan. */
 import type { Family } from '../../src/netlink/ip.ts';
 import type { Rule } from '../../src/rules/rule.ts';
 import { behindOurs, bestOf, decide, matches, ownTable, PROBES, selects } from './decision.ts';
@@ -34,7 +34,7 @@ export interface Wanted {
   readonly rank: number;
   readonly address: ModelAddress;
   readonly table: number | null;
-  /** null under `check-route: false` where there is none. */
+  /** null under `check-route: false` when there is no default route. */
   readonly path: Found | null;
   /** The administrator's policy rule leads it there: nothing of ours is needed. */
   readonly ruled: boolean;
@@ -43,8 +43,8 @@ export interface Wanted {
 }
 
 /**
- * Everything that has a whole path, the better-ranked first; one for each address. `adding`: an endpoint that counts as
- * if it stood.
+ * Returns the uplinks with a complete path, one for each address, in the order of their rank. The endpoints in
+ * `adding` are treated as existing.
  */
 export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wanted[] {
   const standing = [...host.kernel.state.endpoints.filter((each) => each.maker === 'daemon'), ...adding];
@@ -66,7 +66,7 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
   const metric = (each: Wanted): number => each.path?.route.metric ?? Infinity;
   const order = (a: number, b: number): number => (a === b ? 0 : a - b);
   found.sort((a, b) => a.rank - b.rank || order(metric(a), metric(b)) || a.link.index - b.link.index);
-  // One that the kernel made by itself gives its place up.
+  // An implicit endpoint does not block an address, because the kernel replaces it.
   const foreign = state.endpoints.filter((each) => each.maker !== 'daemon' && !(each.flags & IMPLICIT));
   const free = found.filter((each) => !foreign.some((endpoint) => endpoint.address === each.address.address));
   const uplinks = free.map((each) => ({ address: each.address, metric: metric(each) }));
@@ -76,12 +76,12 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
   });
 }
 
-/** The host as it would be had the program never run. */
+/** Returns the host as it would be if multihomed had never run. */
 export function withoutOurs(state: State): State {
   return withoutEach(state, (each) => each.maker === 'daemon');
 }
 
-/** The host as it is to be: with the ways of these, and nothing else of ours. */
+/** Returns the host with the routes and policy rules of these uplinks, and nothing else of multihomed. */
 export function ideal(state: State, wanted: readonly Wanted[]): State {
   const copy = withoutOurs(state);
   for (const each of wanted) {
@@ -93,7 +93,7 @@ export function ideal(state: State, wanted: readonly Wanted[]): State {
   return copy;
 }
 
-/** Whoever has the place that a route of ours would take: its destination and metric in its table. */
+/** Returns the route that already has this destination and metric in this table. */
 const occupant = (state: State, route: RouteWords): ModelRoute | undefined =>
   state.routes.find(
     (each) =>
@@ -104,7 +104,7 @@ const occupant = (state: State, route: RouteWords): ModelRoute | undefined =>
       each.metric === route.metric,
   );
 
-/** A neighbour's route in our table is in the way of ours. */
+/** True when another program's route in multihomed's table occupies the place of an uplink's route. */
 export const isBlocked = (state: State, wanted: Wanted): boolean =>
   routesOf(wanted).some((route) => occupant(withoutOurs(state), route));
 
@@ -142,7 +142,7 @@ function serving(
     if (hop) return { address: each, path: { route: decided.found!.route, hop }, ruled: true };
     return { address: each, path: bestOf(state, each, main), ruled: false, elsewhere: true };
   });
-  // Of several legs the kernel may name the address of another.
+  // With several hops, the kernel may name the address of another link.
   const asked = main && family === 'ipv6' && main.route.hops[0]!.ifindex === link.index;
   const own = asked ? host.kernel.ownSource(link.index, family) : null;
   const chosen =
@@ -161,11 +161,11 @@ interface Serving {
   readonly address: ModelAddress;
   readonly path: Found | null;
   readonly ruled: boolean;
-  /** A policy rule for it leads elsewhere, or nowhere. */
+  /** A policy rule for it leads through another link, or refuses its packets. */
   readonly elsewhere?: true;
 }
 
-/** The default's own source, what stands already, what the kernel takes, primary ones. */
+/** In this order: the default's own source, an address with an endpoint, the kernel's choice, primary addresses. */
 function preference(
   standing: readonly Endpoint[],
   address: ModelAddress,
@@ -181,7 +181,7 @@ function preference(
   return address.family === 'ipv4' && address.flags & 1 ? 4 : 3;
 }
 
-/** The default that the kernel takes through a link for a packet from nobody in particular, whatever else there is. */
+/** Returns the default route through a link that the kernel takes for a packet without a source. */
 function defaultThrough(state: State, flow: Flow): Found | null {
   const routes = state.routes.filter((each) => each.prefixLength === 0);
   const asked = { ...flow, destination: PROBES[flow.family][0]!, unhidden: true };
@@ -198,7 +198,10 @@ function ask(state: Pick<State, 'routes' | 'policyRules' | 'now'>, flow: Flow): 
   }
 }
 
-/** The gateway is in the address's own subnet, or main reaches it; link-local ones and on-link ones always. */
+/**
+ * Whether the gateway is in the address's own subnet, or main reaches it; always true for link-local and onlink
+ * gateways.
+ */
 function routable(state: State, address: ModelAddress, path: Found | null): boolean {
   const hop = path?.hop;
   if (!hop || hop.gateway === null || hop.onlink || hop.gateway.startsWith('fe80:')) return true;
@@ -208,7 +211,7 @@ function routable(state: State, address: ModelAddress, path: Found | null): bool
   return near?.hop?.ifindex === hop.ifindex && near.hop.gateway === null;
 }
 
-/** Whether packets from the address leave by its link, bound to it and unbound. */
+/** Whether packets from the address leave through its link, both bound to the link and not. */
 export function goesItsWay(state: State, wanted: Wanted): boolean {
   const { address, link, table, path } = wanted;
   if (table === null || !path) return true;
@@ -224,7 +227,7 @@ export function goesItsWay(state: State, wanted: Wanted): boolean {
   });
 }
 
-/** The routes that an uplink needs. */
+/** Returns the routes that an uplink needs. */
 function routesOf({ address, table, path, link, ruled }: Wanted): ModelRoute[] {
   if (table === null || ruled) return [];
   const { family, prefixLength } = address;
@@ -244,7 +247,7 @@ function routesOf({ address, table, path, link, ruled }: Wanted): ModelRoute[] {
   ];
 }
 
-/** The policy rules that an uplink needs. */
+/** Returns the policy rules that an uplink needs. */
 function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
   if (table === null || ruled) return [];
   const { family, prefixLength } = address;
@@ -281,7 +284,7 @@ function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
   ];
 }
 
-/** Both as sentences. */
+/** Returns both as sentences. */
 export const wayOf = (wanted: Wanted, state: State): string[] => [
   ...[...routesOf(wanted), ...guardOf(wanted, state).routes].map(routeLine),
   ...[...rulesOf(wanted, state), ...guardOf(wanted, state).rules].map((each) =>
@@ -298,7 +301,7 @@ const ruleLine = (
   rule: Partial<Pick<ModelRule, 'priority' | 'source' | 'table' | 'suppress' | 'goto'>>,
 ): string => `rule ${rule.priority} ${rule.source} ${rule.table} ${rule.suppress} ${rule.goto}`;
 
-/** What of ours stands, in the same sentences. */
+/** Returns multihomed's routes and policy rules as the same sentences. */
 export const ourWays = ({ routes, policyRules }: State): string[] => [
   ...routes.filter((each) => each.maker === 'daemon').map(routeLine),
   ...policyRules.filter((each) => each.maker === 'daemon').map(ruleLine),

@@ -1,4 +1,4 @@
-/** Where the model kernel sends a packet: policy rules, tables, the longest prefix, the lowest metric. */
+/** The route lookup of the model kernel: policy rules, tables, the longest prefix, the lowest metric. */
 import {
   bitsOf,
   covers,
@@ -15,11 +15,11 @@ export interface Flow {
   readonly destination: string;
   readonly source?: string | undefined;
   readonly oif?: number | undefined;
-  /** Scope that a route must have at least: 253 when a gateway is looked for. */
+  /** Minimum scope of the route: 253 in a lookup of a gateway. */
   readonly scope?: number;
-  /** suppress_prefixlength is not looked at: IPv6 does not when it looks for a gateway (fib6_rule_suppress knows no fib6_info). */
+  /** Ignores suppress_prefixlength, as IPv6 does in a lookup of a gateway (fib6_rule_suppress has no fib6_info). */
   readonly unsuppressed?: boolean;
-  /** What stands behind a nexthop object is seen all the same: what is there, rather than what the kernel answers. */
+  /** Includes routes that a nexthop object hides from lookups: what exists, not what the kernel finds. */
   readonly unhidden?: boolean;
 }
 
@@ -37,7 +37,7 @@ const UNREACHABLE: Readonly<Record<number, 'EINVAL' | 'EHOSTUNREACH' | 'EACCES'>
   8: 'EACCES',
 };
 
-/** null: no rule leads anywhere. @throws Refusal for an unreachable, blackhole or prohibit route */
+/** null when no rule leads to a route. @throws Refusal for an unreachable, blackhole or prohibit route */
 export function lookup(
   state: Tables & Pick<State, 'policyRules'>,
   flow: Flow,
@@ -67,7 +67,7 @@ export function lookup(
 
 export function selects(rule: ModelRule, flow: Flow): boolean {
   const { destination, destinationLength, ipproto } = rule;
-  // No packet that is asked for has one.
+  // The packets of these lookups have no protocol.
   if (ipproto !== undefined) return false;
   if (destination !== null && !covers(flow.family, destination, destinationLength, flow.destination))
     return false;
@@ -75,7 +75,7 @@ export function selects(rule: ModelRule, flow: Flow): boolean {
   return flow.source !== undefined && covers(flow.family, rule.source, rule.sourceLength, flow.source);
 }
 
-/** One table alone. What has expired answers no more, though it still stands. */
+/** Looks up one table. An expired route is ignored although it still exists. */
 export function inTable({ routes, now }: Tables, table: number, flow: Flow): Found | null {
   const fit: ModelRoute[] = [];
   for (const route of routes)
@@ -93,13 +93,13 @@ export function inTable({ routes, now }: Tables, table: number, flow: Flow): Fou
     if (route.prefixLength >= given) continue;
     const hop = usableHop(route, flow);
     if (hop || route.type !== RTN_UNICAST) return { route, hop };
-    // fib_table_lookup gives a whole prefix up at a nexthop object that does not fit.
+    // fib_table_lookup skips a whole prefix when it finds a nexthop object that does not match.
     if (route.nexthop !== undefined && route.family === 'ipv4' && !flow.unhidden) given = route.prefixLength;
   }
   return null;
 }
 
-/** IPv6 only prefers the device when a source is given: it still takes the route of another. */
+/** With a source, IPv6 only prefers the device: it may still use the route of another. */
 function usableHop(route: ModelRoute, { family, oif, source }: Flow): ModelHop | null {
   const alive = route.hops.filter((hop) => !hop.dead);
   if (oif === undefined) return alive[0] ?? null;
@@ -108,7 +108,7 @@ function usableHop(route: ModelRoute, { family, oif, source }: Flow): ModelHop |
   return family === 'ipv6' && source !== undefined ? (alive[0] ?? null) : null;
 }
 
-/** What RTM_GETROUTE answers with RTM_F_FIB_MATCH. @throws Refusal */
+/** The reply to RTM_GETROUTE with RTM_F_FIB_MATCH. @throws Refusal */
 export function matchRoute(state: State, flow: Flow): ModelRoute {
   const { family, source, oif } = flow;
   if (family === 'ipv4' && source !== undefined && !state.isLocal(source)) throw new Refusal('ENETUNREACH');
@@ -121,7 +121,7 @@ export function matchRoute(state: State, flow: Flow): ModelRoute {
   return found.route;
 }
 
-/** A link has IPv4 as long as it is up in the real kernel, too, once it ever had an address. */
+/** In the real kernel, too, a link that ever had an address has IPv4 as long as it is up. */
 const hasIPv4 = (state: State, ifindex: number): boolean => state.links.has(ifindex);
 
 export const hostPrefix = (family: Family): number => bitsOf(family);

@@ -1,11 +1,11 @@
-/** Histories for fast-check. */
+/** Generators of histories for fast-check. */
 import fc from 'fast-check';
 import type { Family } from '../../src/netlink/ip.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { ADDRESSES, GATEWAYS, NAMES, type Op, type Step } from './steps.ts';
 
 const slot = fc.nat({ max: 3 });
-/** The last slot's link is no uplink by any configuration. */
+/** The link of the last slot is no uplink in any configuration. */
 const anySlot = fc.nat({ max: 4 });
 const of = <K extends Op['op'], R extends object>(
   op: K,
@@ -170,14 +170,14 @@ const when = fc.oneof(
 
 export interface History {
   readonly configuration: number;
-  /** The kernel answers additions as 6.1 does. */
+  /** The kernel replies to additions like 6.1. */
   readonly lies: boolean;
-  /** Other than 0: events come late and in another order, dumps in another order and at other times. */
+  /** Unless 0, events are delayed and reordered, and dumps are reordered and delayed. */
   readonly noise: number;
   /** Milliseconds that each hook takes. */
   readonly slowness: number;
   readonly steps: readonly Step[];
-  /** What comes first. */
+  /** The steps that come first. */
   readonly opening: 'none' | 'two' | 'many';
 }
 
@@ -187,7 +187,7 @@ const uplink = (slot: number, metric: number, which: number, family: Family): re
   { op: 'default', slot, family, gateway: 0, metric, verb: 'add', when: 'settled' },
 ];
 
-/** Uplinks that work, so that short histories are worth something: two, or as many as the kernel holds endpoints. */
+/** Working uplinks for the start of short histories: two, or as many as the kernel has slots for endpoints. */
 export const OPENINGS: Readonly<Record<History['opening'], readonly Step[]>> = {
   none: [],
   two: [...uplink(0, 100, 0, 'ipv4'), ...uplink(3, 200, 0, 'ipv4')],

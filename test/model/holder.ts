@@ -1,9 +1,9 @@
-/** Which link of the model host an address belongs to where several have it, said from the specification. */
+/** To which link of the model host an address belongs when several links have it, derived from the specification. */
 import { lookup } from './fib.ts';
 import { PROBES } from './decision.ts';
 import { Refusal, type ModelAddress, type ModelEndpoint, type ModelLink, type State } from './state.ts';
 
-/** Of those that have a path, in the order of rank. */
+/** An address with a path, in the order of rank. */
 interface Uplink {
   readonly address: ModelAddress;
   readonly metric: number;
@@ -12,10 +12,10 @@ interface Uplink {
 const TENTATIVE = 0x40;
 
 /**
- * @param uplinks that have the address and a path
+ * @param uplinks those that have the address and a path
  * @param isSelected whether a rule selects a link for the address's family
  * @param owned endpoints that are in place
- * @returns the index of its link; null: none can carry its packets
+ * @returns the index of its link; null when no link can carry its packets
  */
 export function holderOf(
   state: State,
@@ -57,7 +57,7 @@ export function holderOf(
   return best?.address.ifindex ?? null;
 }
 
-/** Links to which policy rules of ours lead packets from the address. */
+/** Returns the links to which multihomed's policy rules lead packets from the address. */
 export function leadingLinks(state: State, address: string): number[] {
   const tables = state.policyRules
     .filter(({ maker, priority, source }) => maker === 'daemon' && priority === 8684 && source === address)
@@ -67,7 +67,7 @@ export function leadingLinks(state: State, address: string): number[] {
     .flatMap(({ hops }) => hops.map(({ ifindex }) => ifindex));
 }
 
-/** Whether a packet from the address that takes a default leaves by this link. */
+/** Whether a packet from the address that takes a default route leaves through this link. */
 function goesBy(state: State, { family, address: source }: ModelAddress, ifindex: number): boolean {
   for (const destination of PROBES[family])
     try {

@@ -37,17 +37,17 @@ export class Host {
   readonly warnings: string[] = [];
   configuration: Configuration;
   paused = false;
-  /** Of each open connection the local addresses of its subflows. */
+  /** The local addresses of the subflows of each open connection. */
   connections: string[][] = [];
-  /** Events are lost until it hears again. */
+  /** While true, the daemon loses all events. */
   deaf = false;
   crashes = 0;
   chance = new Chance(0);
-  /** The world changed since the daemon began its last look at it. */
+  /** The host changed since the daemon began its last pass. */
   changed = false;
-  /** Events on their way. */
+  /** Events that have not been delivered yet. */
   #late: (() => void)[] = [];
-  /** What is to be done after so many more requests of the daemon, one after the other. */
+  /** Actions to run after a number of further requests of the daemon, one after the other. */
   readonly #races: { left: number; run: () => void }[] = [];
   readonly #midways: (() => void)[] = [];
   readonly #folder = mkdtempSync('/dev/shm/multihomed-model-');
@@ -143,7 +143,7 @@ export class Host {
     return new Journal(`${this.#folder}/journal`, { boot: 'b', namespace: '1' });
   }
 
-  /** The same in all that can be seen as one that is written down, and that somebody else took away meanwhile. */
+  /** Whether the endpoint looks like one in the journal that another program deleted meanwhile. */
   isAsWritten({ id, address, ifindex, flags }: ModelEndpoint): boolean {
     const deeds = this.kernel.done.filter((each) => /^endpoint (?:add|delete) /.test(each));
     if (deeds.findLast((each) => each.split(' ')[2] === address)?.startsWith('endpoint delete')) return false;
@@ -154,12 +154,12 @@ export class Host {
     );
   }
 
-  /** Whether a limit is written down as raised. */
+  /** Whether the journal has the limit as raised. */
   isRaised(limit: keyof Limits): boolean {
     return this.#journal().read().memory.raised[limit] !== undefined;
   }
 
-  /** The machine's own end: SIGKILL, as seen from the kernel. */
+  /** Ends the daemon as SIGKILL does, seen from the kernel. */
   #bury(): void {
     const { line, clock, hear } = this.daemon;
     line.dead = true;
@@ -169,16 +169,16 @@ export class Host {
     this.audience.cut();
   }
 
-  /** Any of those that are on their way. */
+  /** Delivers any of the pending events. */
   #deliver(): void {
     const at = this.chance.below(this.#late.length);
     if (at > 0) this.kernel.state.saw('events in another order');
-    // Heard, and not looked at yet.
+    // The event is delivered, and no pass has handled it yet.
     this.changed = true;
     this.#late.splice(at, 1)[0]?.();
   }
 
-  /** The kernel never tries a path again: before its endpoint comes, its way must stand, as far as can be known. */
+  /** The kernel never retries a path, so its routes must exist before its endpoint is added, as far as can be known. */
   #hasty(address: string, ifindex: number): string | null {
     const { state } = this.kernel;
     const wanted = wantedUplinks(this, [{ address, ifindex }]).find(
@@ -221,7 +221,7 @@ export class Host {
     first.run();
   }
 
-  /** The overrun is told, as the listener does. */
+  /** Ends the loss of events and reports the overrun, as the listener does. */
   hearAgain(): void {
     if (!this.deaf) return;
     this.deaf = false;
@@ -229,7 +229,7 @@ export class Host {
     this.daemon.loop.wake(ALL_PARTS, null);
   }
 
-  /** Until nothing moves without more time; short timers (rests) count as nothing. */
+  /** Runs until nothing changes without further time; timers of at most 250 ms do not count. */
   async settle(): Promise<void> {
     for (let i = 0; i < 300; i++) {
       await turn();
@@ -261,7 +261,10 @@ export class Host {
   }
 }
 
-/** The filter on the event socket: of routes only defaults, also halves, our own, and what no routing daemon made. */
+/**
+ * The filter on the event socket: of routes, only defaults, halves of them, multihomed's own and those not of routing
+ * daemons.
+ */
 function passes({ type, payload }: Message): boolean {
   const [length, protocol] = [payload.readUInt8(1), payload.readUInt8(5)];
   return (type !== 24 && type !== 25) || length <= 1 || [86, 3, 4].includes(protocol);

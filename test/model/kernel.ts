@@ -1,4 +1,4 @@
-/** The model kernel: real payloads in, real payloads out, and the events that the real one sends or leaves out. */
+/** The model kernel. It takes and returns real payloads, and sends or omits events like the real kernel. */
 import type { Message } from '../../src/netlink/message.ts';
 import {
   encodeAddress,
@@ -29,7 +29,7 @@ import {
 
 export const MPTCP_FAMILY = 37;
 const OWN_PORT = 4711;
-/** Milliseconds until the kernel looks after expired routes. */
+/** Milliseconds until the kernel collects expired routes. */
 const GARBAGE = 20_000;
 
 /** One request, as Connection would send it. */
@@ -42,15 +42,15 @@ export interface Asked {
 export class ModelKernel implements Voice {
   readonly state = new State();
   readonly listeners = new Set<(event: Message) => void>();
-  /** What the daemon did that it never may. */
+  /** Forbidden actions of the daemon. */
   readonly harm: string[] = [];
-  /** Every change that the daemon made, in words. */
+  /** Every change by the daemon, as a sentence. */
   readonly done: string[] = [];
-  /** What would be wrong with an endpoint that the daemon is about to add. */
+  /** Returns what would be wrong with an endpoint that the daemon is about to add. */
   beforeEndpoint: (address: string, ifindex: number) => string | null = () => null;
-  /** 6.1 says EINVAL to everything. */
+  /** Replies EINVAL to every wrong request, like 6.1. */
   lies = false;
-  /** What the daemon was shown last, under an id. */
+  /** The last endpoint that the daemon read by its id. */
   #looked: ModelEndpoint | null = null;
   #cause: Maker = 'world';
 
@@ -70,7 +70,7 @@ export class ModelKernel implements Voice {
     this.#tell(kind === 'new' ? 32 : 33, encodeRule(rule));
   }
 
-  /** Time goes on: what has expired answers no more at once, and is removed and told of only later. */
+  /** Advances the time. An expired route is ignored at once, and is removed and reported only later. */
   advance(milliseconds: number): boolean {
     const { state } = this;
     const fresh = (route: ModelRoute): boolean => (route.expires ?? Infinity) > state.now;
@@ -106,7 +106,9 @@ export class ModelKernel implements Voice {
     }
   }
 
-  /** It was the daemon's own when it looked under this id, a request ago: the kernel has no way to delete only that one. */
+  /**
+   * True when another program took over the id since the daemon read it. The kernel offers no way to avoid this race.
+   */
   #isUnseen(endpoint: ModelEndpoint | null): boolean {
     const before = this.#looked;
     this.#looked = null;
@@ -179,7 +181,7 @@ export class ModelKernel implements Voice {
   #routeGet(payload: Buffer): Message {
     const flow = readFlow(payload);
     const route = matchRoute(this.state, flow);
-    // The entry itself; the caller of the other form wants the source that the kernel takes by itself.
+    // RTM_F_FIB_MATCH asks for the route itself; the other form asks for the source that the kernel would use.
     if (flow.match) return message(24, encodeRoute(route, this.state));
     const source = this.ownSource(route.hops[0]?.ifindex ?? 0, flow.family);
     const used = { ...route, destination: flow.destination, prefixLength: bitsOf(flow.family) };
@@ -189,7 +191,7 @@ export class ModelKernel implements Voice {
     );
   }
 
-  /** The newest address that is neither tentative nor deprecated, a temporary one last (use_tempaddr 0). */
+  /** Returns the newest address that is neither tentative nor deprecated; temporary ones come last (use_tempaddr 0). */
   ownSource(ifindex: number, family: string): string | null {
     const fit = this.state.addresses.filter(
       (each) => each.ifindex === ifindex && each.family === family && !(each.flags & 0x48),
@@ -204,7 +206,7 @@ export class ModelKernel implements Voice {
       case 1: {
         const { address, ...rest } = readEndpoint(payload);
         if (address === null) throw new Refusal('EINVAL', 'missing address');
-        // NLA_F_NESTED: 6.1 insists on it.
+        // 6.1 requires NLA_F_NESTED.
         if (this.lies && !(payload.readUInt16LE(6) & 0x8000))
           throw new Refusal('EINVAL', 'NLA_F_NESTED is missing');
         const wrong = maker === 'daemon' ? this.beforeEndpoint(address, rest.ifindex) : null;

@@ -1,4 +1,4 @@
-/** Links and addresses of the model kernel, with what goes without a word when they go. */
+/** Links and addresses of the model kernel, with what the kernel removes silently along with them. */
 import { IFA_F_SECONDARY } from '../../src/netlink/route/address.ts';
 import { connectedRoute, inSameSubnet, remove, validateHop } from './routes.ts';
 import {
@@ -11,7 +11,7 @@ import {
   type State,
 } from './state.ts';
 
-/** What is said about a change. */
+/** The notifications of changes. */
 export interface Voice {
   link(kind: 'new' | 'delete', link: ModelLink): void;
   address(kind: 'new' | 'delete', address: ModelAddress): void;
@@ -33,11 +33,11 @@ export function deleteLink(state: State, voice: Voice, link: ModelLink): void {
   for (const address of state.addresses.filter((each) => each.ifindex === link.index)) {
     state.addresses = state.addresses.filter((each) => each !== address);
     voice.address('delete', address);
-    // fib_del_ifaddr finds no primary any more for a secondary one, and leaves what prefers it.
+    // fib_del_ifaddr finds no primary address for a secondary one any more, and keeps routes that prefer it.
     if (!(address.flags & IFA_F_SECONDARY)) removeSourced(state, voice, address.address);
   }
   const through = (route: ModelRoute): boolean => route.hops.some((hop) => hop.ifindex === link.index);
-  // IPv4 gives up the whole route, IPv6 the one leg.
+  // IPv4 removes the whole route, IPv6 only the one hop.
   state.routes = state.routes.flatMap((route) => {
     const hops = route.hops.filter((hop) => hop.ifindex !== link.index);
     if (!through(route)) return [route];
@@ -47,7 +47,7 @@ export function deleteLink(state: State, voice: Voice, link: ModelLink): void {
   voice.link('delete', link);
 }
 
-/** The kernel tells the addresses too: their labels change. */
+/** The kernel also notifies about the addresses, because their labels change. */
 export function renameLink(state: State, voice: Voice, link: ModelLink, name: string): void {
   if ([...state.links.values()].some((each) => each.name === name)) throw new Refusal('EEXIST');
   link.name = name;
@@ -72,7 +72,7 @@ function comeUp(state: State, voice: Voice, link: ModelLink): void {
     if (!(address.flags & IFA_F_SECONDARY)) connect(state, voice, address);
 }
 
-/** IPv4 routes vanish from every table without a word; IPv6 is told, and loses its addresses. */
+/** IPv4 routes are removed from every table silently. IPv6 routes are reported, and IPv6 addresses are removed. */
 function goDown(state: State, voice: Voice, link: ModelLink): void {
   forgetNexthops(state, link.index);
   loseLegs(state, 'ipv4', link.index);
@@ -85,7 +85,7 @@ function goDown(state: State, voice: Voice, link: ModelLink): void {
   voice.link('new', link);
 }
 
-/** Of several legs one only dies, and lives again with its link; a route goes with its last one. */
+/** One of several hops is only marked dead until its link is up again; a route is removed with its last hop. */
 function loseLegs(state: State, family: string, ifindex: number): ModelRoute[] {
   const through = (route: ModelRoute): boolean =>
     route.family === family &&
@@ -108,7 +108,7 @@ function revive(state: State, ifindex: number, family?: string): void {
       if (hop.ifindex === ifindex && (family ?? route.family) === route.family) hop.dead = false;
 }
 
-/** With their routes, and not a word of either. */
+/** Removes nexthop objects with their routes, both silently. */
 function forgetNexthops(state: State, ifindex: number): void {
   for (const { id } of [...state.nexthops.values()].filter((each) => each.ifindex === ifindex))
     dropNexthop(state, id);
@@ -132,7 +132,7 @@ export function addNexthop(state: State, voice: Voice, nexthop: ModelNexthop): v
   voice.nexthop('new', nexthop);
 }
 
-/** Routes stay; the kernel only marks them, and says nothing of them. Nexthop objects go. */
+/** The kernel only marks the routes, silently. Nexthop objects are removed. */
 export function setCarrier(state: State, voice: Voice, link: ModelLink, carrier: boolean): void {
   if (link.carrier === carrier) return;
   link.carrier = carrier;
@@ -179,7 +179,7 @@ export function removeAddress(state: State, voice: Voice, address: ModelAddress)
   if (address.family === 'ipv6') return removeIPv6(state, voice, address);
   const others = (): ModelAddress[] =>
     addressesOf(state, address.ifindex, 'ipv4').filter((each) => each !== address);
-  // Without promote_secondaries they go with their primary, before it.
+  // Without promote_secondaries they are removed with their primary address, and before it.
   if (!(address.flags & IFA_F_SECONDARY))
     for (const each of others())
       if (each.flags & IFA_F_SECONDARY && inSameSubnet(each, address)) {
@@ -189,11 +189,11 @@ export function removeAddress(state: State, voice: Voice, address: ModelAddress)
   takeAway(state, voice, address);
   if (!(address.flags & IFA_F_SECONDARY)) disconnect(state, voice, address);
   removeSourced(state, voice, address.address);
-  // The last one takes every IPv4 route of the link with it, without a word.
+  // Removing the last address silently removes every IPv4 route of the link.
   if (others().length === 0) loseLegs(state, 'ipv4', address.ifindex);
 }
 
-/** Routes of main that prefer an IPv4 source which is nobody's any more, on other links too. */
+/** Removes routes of main, on other links too, that prefer an IPv4 source that no link has any more. */
 function removeSourced(state: State, voice: Voice, address: string): void {
   if (state.isLocal(address)) return;
   const dead = (route: ModelRoute): boolean =>
@@ -220,7 +220,7 @@ function disconnect(state: State, voice: Voice, address: ModelAddress): void {
     for (const route of remove(state, (each) => isConnected(each, connected))) voice.route('delete', route);
 }
 
-/** IPv6 clears RTA_PREFSRC and says nothing. */
+/** IPv6 clears RTA_PREFSRC silently. */
 function forgetSource(state: State, address: string): void {
   if (state.isLocal(address)) return;
   for (const route of state.routes) {

@@ -1,4 +1,4 @@
-/** The whole course of one history, and what of it was wrong on the way. */
+/** Runs one history to its end and returns the faults on the way. */
 import { addressFamily, type Family } from '../../src/netlink/ip.ts';
 import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { Chance } from './chance.ts';
@@ -17,10 +17,10 @@ import { atMost, tally } from './tally.ts';
 import { faults } from './verdict.ts';
 import { World } from './world.ts';
 
-/** Longer than all timers: the poll, the limiter's refill, a second try. */
+/** Milliseconds, longer than all timers: the poll, the limiter's refill, a retry. */
 const LONG = 100_000;
 
-/** Lives a history to its end. @returns what was wrong, in sentences */
+/** Runs a history to its end. @returns the faults, in sentences */
 export async function live(history: History, watch?: (step: Step, host: Host) => void): Promise<string[]> {
   const host = new Host(CONFIGURATIONS[history.configuration]!);
   const world = new World(host);
@@ -42,7 +42,7 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
       await host.pass(SOON);
       const { failures, contested } = host.daemon.loop.view!.memory;
       host.kernel.state.saw('judged within a second');
-      // What was refused, and what others keep removing, has its own times.
+      // Refused changes, and objects that others keep removing, are retried at times of their own.
       if (failures.size === 0 && contested.size === 0 && host.audience.slowness === 0)
         found.push(...faults(host, world).map((each) => `a second later: ${each}`));
     }
@@ -60,9 +60,9 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
   return found;
 }
 
-/** Within it what the kernel tells of is answered. */
+/** Milliseconds within which the daemon must respond to an event. */
 const SOON = 1_000;
-/** What comes with an event; the kernel says nothing of endpoints and limits, or of a default that ends with time. */
+/** Steps with an event. The kernel sends none for endpoints and limits, or for a default that expires. */
 const TOLD: ReadonlySet<Step['op']> = new Set<Step['op']>([
   ...([
     'link',
@@ -78,13 +78,13 @@ const TOLD: ReadonlySet<Step['op']> = new Set<Step['op']>([
   ...(['reload', 'flush', 'kill', 'restart', 'deaf', 'hear'] as const),
 ]);
 
-/** An uplink is five changes up, or down, and the limits' two; a step moves few of them, a new configuration all. */
+/** An uplink takes five changes to add or remove, and two for the limits. A step affects few uplinks, a reload all. */
 function mostChanges({ steps, opening }: History, { crashes }: Host): number {
   const whole = steps.filter(({ op }) => ['reload', 'flush', 'tunnel'].includes(op)).length + crashes + 1;
   return 5 * (OPENINGS[opening].length + steps.length) + 16 * whole;
 }
 
-/** Takes one step; where nobody else touched an endpoint and nothing rests, a family that had one keeps one. */
+/** Takes one step. A family keeps an endpoint unless another program changed one or the daemon is paused. */
 async function takeStep(host: Host, world: World, step: Step): Promise<string[]> {
   if (step.when !== 'settled') {
     await take(host, world, step);
@@ -100,7 +100,7 @@ async function takeStep(host: Host, world: World, step: Step): Promise<string[]>
   world.meddled = false;
   await take(host, world, step);
   await host.settle();
-  // A full tunnel takes every path; so does one that is up when the last other one goes.
+  // A full tunnel takes every path, even one that was up before, when the last other path is lost.
   if (!calm || world.meddled || host.kernel.state.links.has(TUNNEL)) return [];
   const after = new Set(owned(host).map(familyOf));
   const late = step.op === 'address' ? replacedTooEarly(host, stood, host.kernel.done.slice(done)) : [];
@@ -117,7 +117,10 @@ const NEWCOMERS: ReadonlySet<Step['op']> = new Set([
   ...(['link', 'address', 'default', 'multipath', 'nexthop', 'split', 'advertised'] as const),
 ]);
 
-/** `led`: addresses that a policy rule of ours led out by their link. Another link that got one later takes nothing. */
+/**
+ * `led`: addresses whose packets multihomed leads to their link. A link that gets the same address later takes none
+ * of them.
+ */
 function takenFrom({ kernel: { state } }: Host, led: readonly ModelAddress[]): string[] {
   return led.flatMap((first) => {
     const link = state.links.get(first.ifindex);
@@ -136,10 +139,10 @@ function takenFrom({ kernel: { state } }: Host, led: readonly ModelAddress[]): s
 }
 
 const TENTATIVE = 0x40;
-/** Tentative or deprecated. */
+/** IFA_F_TENTATIVE or IFA_F_DEPRECATED. */
 const UNUSED = 0x60;
 
-/** An address that still works gives its place on the link to another: new first, then old, where there is room for both. */
+/** When an address replaces one that still works, the new endpoint must be added first if there is room for both. */
 function replacedTooEarly(
   { kernel }: Host,
   before: readonly ModelEndpoint[],
@@ -177,7 +180,7 @@ const owned = (host: Host): ModelEndpoint[] =>
 
 const familyOf = ({ address }: ModelEndpoint): Family => addressFamily(address);
 
-/** Its link and family are in the rules that are in force now; a link that is gone may be. What the user took away is to go. */
+/** Whether the current rules select the endpoint's link and family; true for a link that is gone. */
 function isSelected({ configuration, kernel }: Host, endpoint: ModelEndpoint): boolean {
   const link = [...kernel.state.links.values()].find(({ index }) => index === endpoint.ifindex);
   if (!link) return true;
@@ -185,13 +188,13 @@ function isSelected({ configuration, kernel }: Host, endpoint: ModelEndpoint): b
   return rule !== undefined && !rule.ignore && rule.families.includes(familyOf(endpoint));
 }
 
-/** What takes an implicit endpoint's place needs no slot, and yet is refused while there is none. */
+/** An endpoint that replaces an implicit one needs no slot, and yet the kernel refuses it while there is none. */
 const refusedForRoom = ({ kernel: { state } }: Host): number =>
   state.endpoints.some((each) => each.flags & IMPLICIT)
     ? 0
     : (state.seen.get('endpoint refused: ERANGE') ?? 0);
 
-/** Another look, and another daemon, do nothing. */
+/** Checks that a further pass, and another daemon, change nothing. */
 async function stillness(host: Host): Promise<string[]> {
   const before = host.kernel.done.length;
   const full = refusedForRoom(host);

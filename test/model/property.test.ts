@@ -1,4 +1,4 @@
-/** Random histories end as they should. MULTIHOMED_HISTORIES sets how many, MULTIHOMED_SEED repeats a run. */
+/** Random histories. MULTIHOMED_HISTORIES sets their number, MULTIHOMED_SEED repeats a run. */
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { SEED } from '../support/seed.ts';
@@ -6,7 +6,7 @@ import { histories } from './histories.ts';
 import { live } from './live.ts';
 import { summary, tallied } from './tally.ts';
 
-// The only thing that is read from outside the kernel's messages.
+// This is the only input that does not come from the kernel's messages.
 vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driver: null, path: null }) }));
 
 const runs = Number(process.env['MULTIHOMED_HISTORIES'] ?? 150);
@@ -15,14 +15,14 @@ test(`${runs} histories end with what should stand and nothing else`, { timeout:
   await fc.assert(
     fc.asyncProperty(histories, async (history) => {
       const found = await live(history);
-      // One sentence each, a history as JSON: to be read, and copied into the regressions.
+      // The faults as sentences, and the history as JSON to copy into the regressions.
       if (found.length > 0) throw new Error(`${found.slice(0, 8).join('\n')}\n${JSON.stringify(history)}`);
     }),
     { numRuns: runs, includeErrorInReport: true, seed: SEED },
   );
 });
 
-/** Times in a thousand histories; asked for where it would take a miracle to see none. */
+/** Expected counts in a thousand histories, checked when a count of zero would be practically impossible. */
 const TROUBLES: Readonly<Record<string, number>> = {
   'IPv4 routes gone without a word': 1900,
   'answer lost': 180,

@@ -1,4 +1,4 @@
-/** Histories that once ended wrongly, as small as they could be made. */
+/** Histories that once failed, as short as possible. */
 import { expect, test, vi } from 'vitest';
 import type { Family } from '../../src/netlink/ip.ts';
 import { CONFIGURATIONS } from './configurations.ts';
@@ -146,7 +146,7 @@ const leads = (slot: number, gateway: number, metric: number, family: Family = '
   ...{ slot, family, gateway, metric, verb: 'replace', when: 'settled' },
 });
 
-/** What chance alone brings about too seldom. */
+/** Histories that random generation produces too rarely. */
 const RARITIES: Readonly<Record<string, History>> = {
   'of one address on two links the first keeps it': history({
     opening: 'many',

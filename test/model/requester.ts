@@ -1,4 +1,4 @@
-/** The model kernel's face to the program under test, with what can go wrong between the two. */
+/** The model kernel's interface to the program under test, with the faults that can happen between the two. */
 import { readU32 } from '../../src/netlink/bytes.ts';
 import type { Request, Requester } from '../../src/netlink/connection.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
@@ -10,21 +10,21 @@ import { Refusal, type Maker } from './state.ts';
 const LINKS = 18;
 const ADDRESSES = 22;
 const ENOBUFS = 105;
-/** Requests that only look. */
+/** Types of requests that only read. */
 const LOOKS = new Set([18, 22, 26, 30, 34, 106]);
 
 export class Line implements Requester {
   readonly #kernel: ModelKernel;
   readonly #maker: Maker;
-  /** Called before each request is done; throws nothing. */
+  /** Called before each request is handled; throws nothing. */
   before: () => void = () => undefined;
-  /** Called in the middle of each dump: what changes then is half in it. */
+  /** Called in the middle of each dump, so that a change appears in only half of it. */
   midway: () => void = () => undefined;
-  /** The next answers to come that are lost although the request is done. */
+  /** Number of the next replies that are lost although the request is handled. */
   losses = 0;
-  /** Changes that are still done before the program is dead; null: it lives. */
+  /** Number of changes until the program dies; null when it lives on. */
   life: number | null = null;
-  /** Whether the last one is done, and only its answer lost. */
+  /** Whether the last change is made and only its reply is lost. */
   unheard = false;
   dead = false;
   readonly #chance: Chance;
@@ -40,7 +40,7 @@ export class Line implements Requester {
     const { operation, type, flags = 0, payload } = request;
     const changes = !LOOKS.has(type) && !(type === MPTCP_FAMILY && [3, 6].includes(payload.readUInt8(0)));
     const last = changes && this.#isLast();
-    // Written down and not done; or done, and nobody hears of it.
+    // The change is in the journal and not made; or it is made, and the reply is lost.
     if (last && !this.unheard) this.#die();
     if (this.dead) await never();
     const answer = this.#ask(operation, () => this.#kernel.request({ type, flags, payload }, this.#maker));
@@ -57,7 +57,7 @@ export class Line implements Requester {
   async dump(request: Request): Promise<Message[]> {
     await this.#turn();
     const { operation, type, flags = 0, payload } = request;
-    // Dumps go over their own ways; changes keep the order in which they were sent.
+    // Dumps may overtake each other; changes keep the order in which they were sent.
     for (let late = this.#chance.below(6); late > 0; late--) await Promise.resolve();
     if (this.dead) await never();
     const ask = (): Message[] => this.#ask(operation, () => this.#kernel.dump({ type, flags, payload }));
@@ -68,13 +68,13 @@ export class Line implements Requester {
     if (second.length === first.length && second.every((each, at) => each.payload.equals(first[at]!.payload)))
       return this.#inAnyOrder(type, second);
     this.#saw('dump interrupted');
-    // Endpoints fit one datagram: they are all from before, or all from after.
+    // All endpoints fit into one datagram, so a dump has either the old ones or the new ones.
     if (type === MPTCP_FAMILY) return first;
     const half = Math.ceil(first.length / 2);
     return [...first.slice(0, half), ...second.slice(half)];
   }
 
-  /** Of links and endpoints the order says nothing, of addresses that within one link and one family. */
+  /** Shuffles what has no guaranteed order: links and endpoints, and addresses of different links. */
   #inAnyOrder(type: number, messages: Message[]): Message[] {
     if (type === LINKS || type === MPTCP_FAMILY) return this.#chance.shuffled(messages);
     if (type !== ADDRESSES) return messages;

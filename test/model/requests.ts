@@ -1,4 +1,4 @@
-/** Requests as the model kernel reads them: written from linux/rtnetlink.h and linux/mptcp_pm.h, not from src/. */
+/** Parses requests for the model kernel, based on linux/rtnetlink.h and linux/mptcp_pm.h, not on src/. */
 import { Attributes } from '../../src/netlink/attribute.ts';
 import { readS32, readU16, readU32 } from '../../src/netlink/bytes.ts';
 import { readAddress, type Family } from '../../src/netlink/ip.ts';

@@ -1,4 +1,4 @@
-/** Routes of the model kernel: adding, replacing, deleting, and what the kernel checks (net/ipv4/fib_*, ipv6/route.c). */
+/** Routes of the model kernel: adding, replacing, deleting, and the kernel's checks (net/ipv4/fib_*, ipv6/route.c). */
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../src/netlink/message.ts';
 import { inTable, lookup, type Found } from './fib.ts';
 import { covers, Refusal, type Maker, type ModelHop, type ModelRoute, type State } from './state.ts';
@@ -37,7 +37,7 @@ const sameRoute = (one: RouteWords, other: RouteWords): boolean =>
   one.preferredSource === other.preferredSource &&
   (one.metrics ?? Buffer.alloc(0)).equals(other.metrics ?? Buffer.alloc(0));
 
-/** @throws Refusal @returns what is told of it, and the route that went for it */
+/** @throws Refusal @returns the notification, and the route that was replaced */
 export function addRoute(
   state: State,
   words: RouteWords,
@@ -74,7 +74,7 @@ function validate(state: State, route: RouteWords): void {
     );
 }
 
-/** @throws Refusal where the kernel does not reach the gateway. */
+/** @throws Refusal when the kernel does not reach the gateway */
 export function validateHop(
   state: State,
   route: Pick<RouteWords, 'family' | 'table'>,
@@ -83,7 +83,7 @@ export function validateHop(
   const four = route.family === 'ipv4';
   const link = state.links.get(hop.ifindex);
   if (!link) throw new Refusal('ENODEV');
-  // IPv6 looks at the gateway before it looks at the device.
+  // IPv6 checks the gateway before the device.
   const nearby = hop.gateway === null || hop.onlink || hop.gateway.startsWith('fe80:');
   if (!link.up && (four || nearby))
     throw four ? downV4(hop) : new Refusal('ENETDOWN', 'Nexthop device is not up');
@@ -98,7 +98,7 @@ export function validateHop(
   const fits = (found: Found | null): boolean =>
     found?.hop?.ifindex === hop.ifindex && (four || found.hop.gateway === null);
   const inside = inTable(state, route.table, near);
-  // What the table itself has is the last word for IPv4; IPv6 goes on looking where that does not fit.
+  // IPv4 decides by the table itself; IPv6 continues with the other tables when it finds no match there.
   if (!fits(inside) && ((four && inside) || !fits(lookup(state, near)))) throw invalid;
 }
 
@@ -107,7 +107,7 @@ const downV4 = (hop: Omit<ModelHop, 'dead'>): Refusal =>
     ? new Refusal('ENETDOWN', 'Device for nexthop is not up')
     : new Refusal('ENETUNREACH', 'Nexthop has invalid gateway');
 
-/** What a deletion takes: IPv6 goes through the hops that it names one by one, and takes of several legs the one alone. */
+/** Returns the deleted routes. IPv6 deletes the named hops one by one, and only these hops of a multipath route. */
 export function deleteRoute(state: State, words: RouteWords): ModelRoute[] {
   if (words.family === 'ipv4' || words.hops.length < 2) return [deleteOne(state, words)];
   let refusal: Refusal | null = null;
@@ -137,7 +137,9 @@ function deleteOne(state: State, words: RouteWords): ModelRoute {
   return leg ? { ...gone, hops: [leg] } : gone;
 }
 
-/** Which one a deletion means: what it leaves out is a wildcard, the first of the lowest metric that agrees goes. */
+/**
+ * Returns the route to delete: absent attributes are wildcards, and the first match of the lowest metric is deleted.
+ */
 function findDeleted(state: State, words: RouteWords): ModelRoute {
   const agreeing = state.routes.filter(
     (each) =>
@@ -156,8 +158,8 @@ function findDeleted(state: State, words: RouteWords): ModelRoute {
 }
 
 /**
- * IPv4 compares all hops that are named, and a single one with the first alone (`ip route del default via B dev b` of
- * two: ESRCH); a nexthop object's are not to be named by IPv4, and not looked at by IPv6.
+ * IPv4 compares all named hops, and a single one only with the first (`ip route del default via B dev b` of two:
+ * ESRCH). When a route has a nexthop object, IPv4 refuses named hops and IPv6 ignores them.
  */
 function namesHops(words: RouteWords, each: ModelRoute): boolean {
   if (words.nexthop !== undefined) return words.nexthop === each.nexthop;
@@ -178,7 +180,7 @@ export function remove(state: State, gone: (route: ModelRoute) => boolean): Mode
   return removed;
 }
 
-/** The connected route of an address, as the kernel makes it; null where it makes none. */
+/** Returns the connected route of an address as the kernel adds it; null when it adds none. */
 export function connectedRoute(
   address: { family: 'ipv4' | 'ipv6'; address: string; prefixLength: number; ifindex: number },
   network: string,

@@ -2,7 +2,7 @@
 import { NLM_F_EXCL } from '../../src/netlink/message.ts';
 import { Refusal, type Maker, type ModelRule, type State } from './state.ts';
 
-/** As a request has it: what is absent is not said. */
+/** The attributes of a request; absent ones are undefined. */
 export type RuleWords = Pick<ModelRule, 'family'> & Partial<Omit<ModelRule, 'family' | 'maker'>>;
 
 export function addRule(state: State, words: RuleWords, flags: number, maker: Maker): ModelRule {
@@ -36,7 +36,7 @@ function lastOf(state: State, rule: ModelRule): number {
   return at === -1 ? state.policyRules.length : at + 1;
 }
 
-/** One less than the second that stands. */
+/** Returns the priority before that of the second rule. */
 function unnumbered(state: State, { family }: RuleWords): number {
   const second = state.policyRules.filter((each) => each.family === family)[1];
   return second && second.priority > 0 ? second.priority - 1 : 0;
@@ -47,16 +47,16 @@ const KEYS = [
   ...(['table', 'action', 'goto', 'suppress', 'protocol', 'ipproto'] as const),
 ];
 
-/** One from everywhere counts as there already when any stands that is otherwise the same, wherever from. */
+/** A new rule without a source is a duplicate of any otherwise equal rule, whatever its source. */
 const sameRule = (one: ModelRule, other: ModelRule, everywhere: boolean): boolean =>
   one.family === other.family &&
   KEYS.every((key) => (everywhere && key.startsWith('source')) || one[key] === other[key]);
 
-/** A suppressor of -1 and a protocol of 0 say nothing. */
+/** A suppressor of -1 and a protocol of 0 are the same as absent ones. */
 const isAny = (key: (typeof KEYS)[number], value: unknown): boolean =>
   value === undefined || (key === 'suppress' && value === null) || (key === 'protocol' && value === 0);
 
-/** What is not said is a wildcard, and the first that agrees goes. */
+/** Absent attributes are wildcards, and the first match is deleted. */
 export function deleteRule(state: State, words: RuleWords): ModelRule {
   const found = state.policyRules.find(
     (each) =>

@@ -1,9 +1,9 @@
-/** What the model kernel holds: plain values, and who made each. */
+/** The state of the model kernel: plain values, with the program that made each. */
 import ipaddr from 'ipaddr.js';
 import { constants } from 'node:os';
 import type { Family } from '../../src/netlink/ip.ts';
 
-/** `daemon`: the program under test. */
+/** `daemon` is the program under test, `world` all other programs. */
 export type Maker = 'kernel' | 'world' | 'daemon';
 
 export interface ModelLink {
@@ -12,7 +12,7 @@ export interface ModelLink {
   up: boolean;
   carrier: boolean;
   readonly pointToPoint: boolean;
-  /** IFLA_INFO_KIND; left out: veth. */
+  /** IFLA_INFO_KIND; absent for veth. */
   readonly kind?: string;
 }
 
@@ -45,14 +45,14 @@ export interface ModelRoute {
   readonly hops: readonly ModelHop[];
   preferredSource: string | null;
   readonly metrics: Buffer | null;
-  /** The object that its one hop is of. */
+  /** The nexthop object of its only hop. */
   readonly nexthop?: number | undefined;
-  /** When it ends, by State.now; router-advertised ones. */
+  /** When a router-advertised route expires, by State.now. */
   readonly expires?: number | undefined;
   readonly maker: Maker;
 }
 
-/** A nexthop object: its routes go with it, without a word. */
+/** A nexthop object. The kernel removes its routes with it, silently. */
 export interface ModelNexthop {
   readonly id: number;
   readonly family: Family;
@@ -71,7 +71,7 @@ export interface ModelRule {
   readonly action: number;
   readonly goto: number | null;
   readonly suppress: number | null;
-  /** For packets of this protocol alone. */
+  /** Only for packets of this protocol. */
   readonly ipproto?: number | undefined;
   readonly protocol: number;
   readonly maker: Maker;
@@ -91,18 +91,18 @@ export class State {
   addresses: ModelAddress[] = [];
   routes: ModelRoute[] = [];
   readonly nexthops = new Map<number, ModelNexthop>();
-  /** Both families, each in the order in which it is looked at. */
+  /** Both families, each in the order of evaluation. */
   policyRules: ModelRule[] = [];
   endpoints: ModelEndpoint[] = [];
   /** Milliseconds. */
   now = 0;
   limits = { subflows: 2, addAddrAccepted: 0 };
-  /** How many addresses were added so far. */
+  /** Number of addresses that have been added. */
   added = 0;
-  /** From where the next free id is looked for. */
+  /** The search for a free id starts here. */
   nextEndpointId = 1;
 
-  /** How often each of the kernel's peculiarities happened. */
+  /** How often each peculiarity of the kernel occurred. */
   readonly seen = new Map<string, number>();
 
   saw(what: string, times = 1): void {
@@ -131,7 +131,7 @@ export class State {
   }
 }
 
-/** What the kernel answers instead of doing it. */
+/** The error with which the kernel refuses a request. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly errno: number;
@@ -146,7 +146,7 @@ export class Refusal extends Error {
 
 const numbers = new Map<string, bigint>();
 
-/** An address as a number. */
+/** Returns an address as a number. */
 export function numberOf(address: string): bigint {
   let number = numbers.get(address);
   if (number === undefined) {
@@ -160,7 +160,7 @@ export function numberOf(address: string): bigint {
 export const bitsOf = (family: Family): number => (family === 'ipv4' ? 32 : 128);
 export const nowhere = (family: Family): string => (family === 'ipv4' ? '0.0.0.0' : '::');
 
-/** Whether both are in one network of this length. */
+/** Whether both addresses are in one network of this prefix length. */
 export function covers(family: Family, network: string, length: number, address: string): boolean {
   if (length === 0) return true;
   const shift = BigInt(bitsOf(family) - length);

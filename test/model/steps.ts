@@ -1,8 +1,8 @@
-/** What can happen to a host, as plain values, so that a history that fails reads and shrinks well. */
+/** The events of a history, as plain values, so that a failing history is easy to read and to shrink. */
 import type { Family } from '../../src/netlink/ip.ts';
 
 export const NAMES = ['eth0', 'eth1', 'eth2', 'wwan0', 'lan0', 'eth9'] as const;
-/** Of each slot, n being its number; the last ones are shared by all. */
+/** The addresses of a slot with this number; the slots share the addresses in 10.99.0.0/24 in part. */
 export const addressPool = (slot: number): readonly [string, number][] => [
   [`10.${slot + 1}.0.1`, 24],
   [`10.${slot + 1}.0.2`, 24],
@@ -19,7 +19,7 @@ export const gateways = (slot: number, family: Family): readonly (string | null)
     : [`fe80::${slot + 1}`, `fe80::ff`, `2001:db8:${slot + 1}::ff`, null, '2001:db8:77::1'];
 export const ADDRESSES = addressPool(0).length;
 export const GATEWAYS = 5;
-/** Where a neighbour keeps routes of its own. */
+/** A table in which another program keeps routes. */
 export const TABLE = 77;
 
 export type Op =
@@ -40,10 +40,10 @@ export type Op =
       readonly metric: number;
       readonly verb: 'add' | 'replace' | 'delete';
       readonly table?: 77;
-      /** The address of the slot that it prefers as source. */
+      /** The address of the slot that the route prefers as its source. */
       readonly source?: number;
     }
-  /** In the table that is ours by its number; `default` or the subnet of the slot's first address of the family. */
+  /** A route in one of multihomed's tables: a default, or the subnet of the slot's first address of the family. */
   | {
       readonly op: 'route in our table';
       readonly slot: number;
@@ -67,11 +67,11 @@ export type Op =
       readonly metric: number;
       readonly verb: 'add' | 'delete';
     }
-  /** By a router, with an end in so many seconds; 0: it takes it back. */
+  /** A router advertisement with a lifetime in seconds; 0 withdraws it. */
   | { readonly op: 'advertised'; readonly slot: number; readonly gateway: number; readonly lifetime: number }
-  /** The kernel makes it for an address that a connection uses. */
+  /** The kernel adds it for an address that a connection uses. */
   | { readonly op: 'implicit endpoint'; readonly nth: number }
-  /** Deletes one and adds its own under the same id. */
+  /** Deletes an endpoint and adds another under the same id. */
   | {
       readonly op: 'steal endpoint';
       readonly nth: number;
@@ -94,10 +94,10 @@ export type Op =
   | { readonly op: 'remove policy rules' }
   | { readonly op: 'reload'; readonly configuration: number }
   | { readonly op: 'flush' | 'kill' | 'restart' | 'deaf' | 'hear' }
-  /** Before a change of the daemon's, or (unheard) right after it. */
+  /** Before a change by the daemon, or (unheard) right after it. */
   | { readonly op: 'crash'; readonly after: number; readonly unheard?: boolean }
   | { readonly op: 'lose answers'; readonly count: number }
   | { readonly op: 'time'; readonly milliseconds: number };
 
-/** `when`: settled first; in so many requests' time; or in the middle of a dump. */
+/** `when`: after the daemon has settled, after a number of requests, or in the middle of a dump. */
 export type Step = Op & { readonly when: 'settled' | 'midway' | number };

@@ -1,9 +1,9 @@
-/** Whether the program changes the route of anything that is not its own: packets of other addresses, and to other places. */
+/** Checks that multihomed does not change the route of packets from other addresses or to other destinations. */
 import { lookup } from './fib.ts';
 import { withoutOurs, type Wanted } from './expected.ts';
 import { Refusal, type ModelAddress, type State } from './state.ts';
 
-/** Where a rule of the world's leads to by its destination, and where only a default leads. */
+/** A destination for which another program has a policy rule, and one that only a default route reaches. */
 const RULED = '198.18.0.1';
 const ELSEWHERE = '203.0.113.77';
 
@@ -19,7 +19,8 @@ export function strayFaults(state: State, wanted: readonly Wanted[]): string[] {
       own.has(address.address) || wanted.some((each) => each.address.address === address.address);
     for (const destination of [RULED, ELSEWHERE]) {
       const before = routeOf(without, address, destination);
-      // An uplink's default is its own; what a rule for a destination leads into its table is the host's decision.
+      // multihomed may change an uplink's default route, but not the route of a destination that a rule of the host
+      // selects.
       if (uplink && !(destination === RULED && isByDestination(without, address, before))) continue;
       const now = routeOf(state, address, destination);
       if (now !== before)
@@ -41,7 +42,7 @@ function routeOf(state: State, { family, address: source }: ModelAddress, destin
   }
 }
 
-/** The table that such a rule leads to has the route, and no rule for the source alone leads to it. */
+/** Whether the route comes from the table of a rule for the destination, and not from a rule for the source only. */
 const isByDestination = (without: State, address: ModelAddress, route: string): boolean =>
   route.endsWith(' table 77') &&
   routeOf(

@@ -1,4 +1,4 @@
-/** Does one step of a history: to the world, to the daemon, or to the line between the two. */
+/** Applies one step of a history: to the host, to the daemon, or to the communication between the two. */
 import { CONFIGURATIONS } from './configurations.ts';
 import type { Host } from './host.ts';
 import type { Step } from './steps.ts';
@@ -6,7 +6,7 @@ import type { World } from './world.ts';
 
 /** One step of a history. */
 export async function take(host: Host, world: World, step: Step): Promise<void> {
-  // Between the daemon's look at the limits and its change nothing can be told apart.
+  // A change of the limits between the daemon's read and write cannot be detected, so the daemon settles first.
   if (step.when === 'settled' || step.op === 'limits') await host.settle();
   switch (step.op) {
     case 'reload': {
@@ -18,7 +18,7 @@ export async function take(host: Host, world: World, step: Step): Promise<void> 
     }
     case 'flush':
       host.paused = true;
-      // What it could not remove, or a reload brought back in between, shows at the end.
+      // What flush could not remove, or a reload brought back meanwhile, shows at the end of the history.
       void host.daemon.loop.flush({ files: null }).then(({ left }) => {
         if (left.length > 0) host.kernel.state.saw('flush said what it could not do');
       });

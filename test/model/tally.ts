@@ -1,4 +1,4 @@
-/** How often each peculiarity of the kernel, each trouble and each change happened, over all histories of a run. */
+/** Counts each peculiarity of the kernel, each fault and each change, over all histories of a run. */
 import type { Host } from './host.ts';
 
 const all = new Map<string, number>();

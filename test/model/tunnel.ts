@@ -11,7 +11,7 @@ import type { Op } from './steps.ts';
 export const TUNNEL = 900;
 const TABLE = 78;
 
-/** Public addresses that whatever takes all traffic takes. */
+/** Public addresses, which a full tunnel takes. */
 const PUBLIC = ['192.31.196.9', '203.0.113.9'];
 
 export function changeTunnel(kernel: ModelKernel, { form, verb }: Op & { op: 'tunnel' }): void {
@@ -66,7 +66,10 @@ export function changeTunnel(kernel: ModelKernel, { form, verb }: Op & { op: 'tu
   }
 }
 
-/** Whether packets that have no source yet go by it, wherever to; `state`: without ours, or with. */
+/**
+ * Whether packets without a source leave through it, whatever their destination; `state` may include multihomed's
+ * rules.
+ */
 export function takesAll(state: State): boolean {
   if (!state.links.has(TUNNEL)) return false;
   return PUBLIC.every((destination) => {
@@ -79,7 +82,7 @@ export function takesAll(state: State): boolean {
   });
 }
 
-/** Networks that main, or a table that a rule for all looks up, leads by it. */
+/** Networks that lead into the tunnel in main, or in a table of a rule for all packets. */
 function networksInside({ routes, policyRules }: State): ModelRoute[] {
   const tables = new Set([
     254,
@@ -102,7 +105,7 @@ interface Guarded {
   readonly ruled: boolean;
 }
 
-/** What refuses TCP to networks that a tunnel carries. */
+/** Returns the rules and routes that refuse TCP to networks that a tunnel carries. */
 export function guardOf(
   { address, table, link, ruled }: Guarded,
   state: State,

@@ -1,4 +1,4 @@
-/** What is wrong with a host that has come to rest, in sentences; none when all is as it should be. */
+/** Returns the faults of a settled host, in sentences; none when everything is as it should be. */
 import { addressFamily } from '../../src/netlink/ip.ts';
 import { matches } from './decision.ts';
 import { SLOTS } from './endpoints.ts';
@@ -30,7 +30,7 @@ export function faults(host: Host, world: World): string[] {
     return [...found, ...limitFaults(host, world, owned)];
   }
   const wanted = wantedUplinks(host);
-  // Asked of the host as it should be, not as it was made: an uplink whose way was made wrongly is no uplink less.
+  // Checked on the expected host, because an uplink with wrong routes is still an uplink.
   const routable = wanted.filter((each) => each.routable && !isBlocked(state, each));
   const whole = ideal(state, routable);
   const serving = wanted.filter(
@@ -63,7 +63,7 @@ export function faults(host: Host, world: World): string[] {
   return found;
 }
 
-/** Its link is here, and no rule selects it and the family any more. */
+/** Its link exists, and no rule selects the link and the family any more. */
 function isWithdrawn(host: Host, { address, ifindex }: ModelEndpoint): boolean {
   const link = host.kernel.state.links.get(ifindex);
   const rule = link && host.configuration.rules.find((each) => matches(each.glob, link.name));
@@ -109,7 +109,7 @@ function wayFaults(
     state.policyRules.filter((each) => lost.has(each.source ?? '')).map((each) => `${each.table}`),
   );
   const found: string[] = [];
-  // Of two subnets or gateways in one table the better-ranked uplink's stands.
+  // When two subnets or gateways compete in one table, that of the better-ranked uplink is there.
   const seen = new Set<string>();
   for (const line of due) {
     const slot = line.replace(/ via .* dev/, ' dev');
@@ -126,7 +126,7 @@ function wayFaults(
   return found;
 }
 
-/** Raised while an endpoint stands, put back after the last, and an administrator's word is the last one. */
+/** Limits are raised while an endpoint exists and restored after the last one; an administrator's later change wins. */
 function limitFaults(host: Host, world: World, owned: readonly ModelEndpoint[]): string[] {
   const found: string[] = [];
   const { limits: setting } = host.configuration;
@@ -142,7 +142,7 @@ function limitFaults(host: Host, world: World, owned: readonly ModelEndpoint[]):
       setting === 'leave' || !needed ? null : setting === 'auto' ? Math.max(SLOTS, admin) : setting[name];
     const right = goal ?? admin;
     if (now === right) continue;
-    // What was set and set back between two looks cannot be seen.
+    // A change that is reverted between two passes cannot be detected.
     const taken = world.limitsTaken[name];
     if (taken.size > 0 && (taken.has(now) || now === admin || now === SLOTS)) continue;
     found.push(`limit ${name} is ${now}, not ${right} (the administrator's: ${admin})`);
@@ -157,7 +157,7 @@ function hookFaults(host: Host, serving: readonly Wanted[], owned: readonly Mode
   const active = serving.filter((each) => owned.some((one) => holds(each, one)));
   const keys = active.map(keyOf);
   for (const key of told) if (!keys.includes(key)) found.push(`hooks believe in ${key}`);
-  // One whose table somebody emptied, and which cannot be filled again, has failed.
+  // An uplink whose table was emptied and cannot be filled again has failed.
   for (const key of active.filter(({ routable }) => routable).map(keyOf))
     if (!told.includes(key)) found.push(`hooks were not told of ${key}`);
   return found;

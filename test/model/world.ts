@@ -1,4 +1,4 @@
-/** Does to the model kernel what a step says. */
+/** Applies a step to the model kernel. */
 import { NLM_F_EXCL } from '../../src/netlink/message.ts';
 import { addressFamily } from '../../src/netlink/ip.ts';
 import { addEndpoint, addImplicit, deleteEndpoint, setFlags, setLimits } from './endpoints.ts';
@@ -14,10 +14,10 @@ export class World {
   readonly #host: Host;
   readonly #slots = new Map<number, number>();
   #index = 2;
-  /** An administrator changed limits after they had been raised. */
+  /** The values to which an administrator changed limits after they had been raised. */
   readonly limitsTaken = { subflows: new Set<number>(), addAddrAccepted: new Set<number>() };
   administrator: { subflows: number; addAddrAccepted: number };
-  /** Neighbours touched endpoints: the last path may be gone by their doing. */
+  /** Another program changed endpoints, which may have removed the last path. */
   meddled = false;
 
   constructor(host: Host) {
@@ -29,7 +29,7 @@ export class World {
     return this.#host.kernel.state.links.get(this.#slots.get(slot) ?? -1) ?? null;
   }
 
-  /** What the real kernel would refuse does not happen. */
+  /** Changes that the real kernel would refuse are not made. */
   change(op: Op): void {
     this.#host.changed = true;
     try {
@@ -127,7 +127,7 @@ export class World {
     }
   }
 
-  /** What is the same in all that can be seen is ours for anybody who looks. */
+  /** An endpoint that looks exactly like the daemon's cannot be distinguished from it, so it counts as the daemon's. */
   #steal({ nth, how }: Op & { op: 'steal endpoint' }): void {
     const { kernel } = this.#host;
     const { state } = kernel;
@@ -150,8 +150,8 @@ export class World {
   }
 
   /**
-   * A limit that the daemon has changed, or is about to change, is written down: what an administrator sets then stays,
-   * also where the daemon had brought it back to the administrator's own number.
+   * The journal has each limit that the daemon has changed or is about to change. If an administrator sets it then,
+   * that value is final, even if the daemon had restored the administrator's own value.
    */
   #limits(limits: { readonly subflows: number; readonly addAddrAccepted: number }): void {
     const { state } = this.#host.kernel;

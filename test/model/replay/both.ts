@@ -1,4 +1,4 @@
-/** The model and the real kernel side by side: one deed to both, and what each says of it. */
+/** Applies each operation to the model and to the real kernel, and returns both results. */
 import { NetlinkError } from '../../../src/netlink/error.ts';
 import type { Requester } from '../../../src/netlink/connection.ts';
 import type { GenericFamily } from '../../../src/netlink/generic/family.ts';
@@ -30,7 +30,7 @@ export interface Side {
   readonly mptcp: GenericFamily;
 }
 
-/** Requests carry no marks of links. */
+/** An empty state, because requests do not carry the flags of links. */
 const NOBODY = new State();
 export class Both {
   readonly kernel = new ModelKernel();
@@ -43,7 +43,7 @@ export class Both {
     this.model = { route: line, generic: line, mptcp: { id: MPTCP_FAMILY, groups: new Map() } };
   }
 
-  /** Nothing of what was there before. */
+  /** Removes everything that an earlier history left. */
   async begin(): Promise<void> {
     await real.clear(this.real, SLOTS, indexOf(0));
     for (let slot = 0; slot < SLOTS; slot++) {
@@ -61,7 +61,7 @@ export class Both {
     pointToPoint: false,
   });
 
-  /** @returns what each answered: a code of errno, or nothing */
+  /** @returns the result of each kernel: an errno's name, or an empty text */
   async do(deed: Deed): Promise<{ model: string; real: string }> {
     if ('slot' in deed && !/^(endpoint|route|nexthop)/.test(deed.deed)) return this.#links(deed);
     const ask = this.#request(deed);
@@ -110,7 +110,7 @@ export class Both {
       case 'address delete': {
         const [address, prefixLength] = addressPool(deed.slot)[deed.which]!;
         const family = addressFamily(address);
-        // Whoever adds an IPv6 address to a link that is down waits for its coming up.
+        // The kernel accepts an IPv6 address on a link that is down only when the link comes up.
         if (family === 'ipv6' && !link.up) return { model: '', real: '' };
         const payload = real.addressPayload(index, address, prefixLength, deed.deprecated);
         const flags = 0x80 | (family === 'ipv6' && deed.deprecated ? 0x20 : 0);
@@ -140,7 +140,7 @@ export class Both {
       case 'route append':
       case 'route delete': {
         const appending = deed.deed === 'route append';
-        // What IPv6 makes one multipath route of, the model does not hold.
+        // IPv6 would append to a multipath route, which the model does not support.
         const flags =
           appending && deed.family === 'ipv4'
             ? 0xc00

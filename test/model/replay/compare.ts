@@ -1,4 +1,4 @@
-/** What each of the two kernels holds and answers, as lines that can be laid side by side. */
+/** The state and the replies of each kernel as lines that can be compared. */
 import { NetlinkError } from '../../../src/netlink/error.ts';
 import type { Family } from '../../../src/netlink/ip.ts';
 import { dumpEndpoints } from '../../../src/netlink/mptcp/endpoint.ts';
@@ -17,10 +17,10 @@ const RTM_GETNEXTHOP = 106;
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 const ours = (ifindex: number): boolean => ifindex >= indexOf(0) && ifindex < indexOf(SLOTS);
 const IFF = 0x1 | 0x10000;
-/** Without IFA_F_NODAD and the marks of who manages it. */
+/** Flags of addresses, without IFA_F_NODAD and those that say who manages the address. */
 const IFA = 0x01 | 0x08 | 0x20 | 0x40 | 0x80;
 
-/** Sorted: of several, IPv6 names the one first that this flow would take. */
+/** Sorted, because IPv6 puts the hop that this flow would take first. */
 const hopsOf = ({ hops }: Route): string =>
   hops
     .map(({ ifindex, gateway, onlink }) => `${gateway ?? '-'} dev ${ifindex}${onlink ? ' onlink' : ''}`)
@@ -31,7 +31,7 @@ const routeLine = (route: Route): string =>
   `route ${route.destination ?? 'default'}/${route.prefixLength} via ${hopsOf(route)} table ${route.table} ` +
   `metric ${route.metric} proto ${route.protocol} type ${route.type} src ${route.preferredSource} nexthop ${route.nexthop}`;
 
-/** Policy rules in their order, everything else sorted. */
+/** Returns policy rules in their order, and everything else sorted. */
 export async function holdings({ route, generic, mptcp }: Side): Promise<string[]> {
   const [links, addresses, limits, endpoints, routes, rules, nexthops] = await Promise.all([
     dumpLinks(route),
@@ -84,7 +84,7 @@ export async function answer({ route }: Side, query: FibQuery): Promise<string> 
   }
 }
 
-/** Lines that only one of them has. */
+/** Returns the lines that only one of them has. */
 export function differences(model: readonly string[], kernel: readonly string[]): string[] {
   return [
     ...model.filter((line) => !kernel.includes(line)).map((line) => `only the model: ${line}`),

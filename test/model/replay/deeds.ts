@@ -1,4 +1,4 @@
-/** What is done to both kernels: plain values, and how fast-check makes histories of them. */
+/** The operations on both kernels as plain values, and generators of histories for fast-check. */
 import fc from 'fast-check';
 import type { Family } from '../../../src/netlink/ip.ts';
 
@@ -44,7 +44,7 @@ export type Deed =
       readonly slot: number;
       readonly flags: number;
     }
-  /** A standing one; bits of `loose`: what of it is not said. */
+  /** An existing one; each bit of `loose` omits an attribute of it. */
   | { readonly deed: 'route take' | 'rule take'; readonly nth: number; readonly loose: number }
   | {
       readonly deed: 'route multipath';
@@ -65,7 +65,7 @@ export type Deed =
   | { readonly deed: 'endpoint change'; readonly id: number; readonly flags: number }
   | { readonly deed: 'limits'; readonly subflows: number; readonly addAddrAccepted: number };
 
-/** What comes first in each: every link up with two addresses, so that routes have something to stand on. */
+/** The first operations of each history: every link is up with two addresses, so that routes can be added. */
 export const OPENING: readonly Deed[] = Array.from({ length: SLOTS }, (_, slot): Deed[] => [
   { deed: 'up', slot },
   { deed: 'address add', slot, which: 0, deprecated: false },

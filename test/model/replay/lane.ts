@@ -1,4 +1,4 @@
-/** One namespace of the real kernel in which histories are replayed one after the other, beside a model of it. */
+/** One namespace of the real kernel in which histories are replayed one after the other, compared with a model. */
 import { connectKernel, type KernelConnections } from '../../../src/daemon/kernel.ts';
 import type { FibQuery } from '../../../src/netlink/route/fib.ts';
 import { systemClock } from '../../../src/system/clock.ts';
@@ -9,12 +9,12 @@ import { indexOf } from './words.ts';
 import { answer, differences, holdings } from './compare.ts';
 import { SLOTS, type Deed } from './deeds.ts';
 
-/** Carrier is told up to a second late. */
+/** Milliseconds; the kernel reports carrier up to a second late. */
 const PATIENCE = 1_500;
-/** Where a history that is known to fail is tried without some of its deeds. */
+/** Milliseconds, for shrinking a history that is known to fail. */
 export const HASTE = 200;
 
-/** How often what was done, by what the kernel said of it. */
+/** The number of operations of each kind that the kernel accepted and refused. */
 export type Tally = Map<string, { done: number; refused: number }>;
 
 export class Lane {
@@ -59,7 +59,7 @@ export class Lane {
   }
 }
 
-/** Until there is no difference any more, or patience is at its end. */
+/** Repeats a comparison until there is no difference, or until the time is over. */
 async function patiently(patience: number, look: () => Promise<string[]>): Promise<string[]> {
   const begun = performance.now();
   for (;;) {
@@ -75,8 +75,9 @@ async function unlike(both: Both): Promise<string[]> {
 }
 
 /**
- * A few of all the questions that there are, others each time. With patience: of two IPv6 defaults over one nexthop object
- * the kernel finds none for up to a second after the better one was deleted (6.18).
+ * Compares the answers to some of all queries, other ones each time. The comparison is repeated, because after the
+ * better of two IPv6 defaults over one nexthop object was deleted, the kernel finds neither for up to a second
+ * (6.18).
  */
 async function unlikeAnswers(both: Both, at: number): Promise<string[]> {
   const asked = [0, 1, 2, 3].map(async (i) => {
@@ -90,7 +91,7 @@ async function unlikeAnswers(both: Both, at: number): Promise<string[]> {
 const DESTINATIONS = ['192.0.2.1', '240.0.0.1', '10.1.0.77', '10.99.0.77', '203.0.113.5'];
 const DESTINATIONS6 = ['2001:db8::1', 'a000::1', '2001:db8:1::77', '2001:db8:99::5'];
 
-/** In a fixed order that goes through all of them. */
+/** Returns the queries in a fixed order that covers all of them. */
 function question(number: number): FibQuery {
   const four = number % 2 === 0;
   const at = Math.floor(number / 2) * 7;

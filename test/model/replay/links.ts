@@ -1,4 +1,7 @@
-/** Links and addresses of the real kernel, and the clearing away of all that histories leave behind, by netlink: rtnetlink(7), linux/if_link.h, linux/veth.h. */
+/**
+ * Links and addresses of the real kernel, and the removal of what histories leave, by netlink: rtnetlink(7),
+ * linux/if_link.h, linux/veth.h.
+ */
 import { Writer } from '../../../src/netlink/bytes.ts';
 import type { Requester } from '../../../src/netlink/connection.ts';
 import { NetlinkError } from '../../../src/netlink/error.ts';
@@ -47,7 +50,7 @@ export const linkSet = (requester: Requester, index: number, up: boolean) =>
     payload: info(index, up ? 1 : 0, 1).done(),
   });
 
-/** The other end of its cable. */
+/** Sets the state of the other end of its cable. */
 export const plug = (requester: Requester, index: number, carrier: boolean) =>
   linkSet(requester, PEER + index, carrier);
 
@@ -93,7 +96,7 @@ export const addressDelete = (requester: Requester, payload: Buffer) =>
 const RTPROT_KERNEL = 2;
 const FLUSH = 4;
 
-/** Links go with their addresses and routes; ids are counted from 1 again after a flush. */
+/** Deleting links removes their addresses and routes. A flush makes ids start at 1 again. */
 export async function clear(
   { route, generic: path, mptcp }: Side,
   slots: number,

@@ -1,6 +1,6 @@
 /**
- * The same history through the model and the kernel that runs: no difference between the two, in what they hold and in
- * what they answer. MULTIHOMED_REPLAYS=500 and MULTIHOMED_DEEDS=200 for the whole, MULTIHOMED_SEED for another run.
+ * Runs the same history on the model and on the running kernel, and compares their state and their replies. For a
+ * long run set MULTIHOMED_REPLAYS=500 and MULTIHOMED_DEEDS=200; MULTIHOMED_SEED selects another run.
  */
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { OPENING, deeds, type Deed } from './deeds.ts';
 import { HASTE, Lane, type Tally } from './lane.ts';
 import { shrink } from './shrink.ts';
 
-/** Side by side, since the kernel mostly waits for itself (RCU). */
+/** Several in parallel, since the kernel mostly waits for itself (RCU). */
 const LANES = 4;
 const RUNS = Number(process.env['MULTIHOMED_REPLAYS'] ?? 12);
 const LENGTH = Number(process.env['MULTIHOMED_DEEDS'] ?? 60);
@@ -59,7 +59,7 @@ describe.skipIf(!isPrivate)('the model kernel', () => {
   });
 });
 
-/** As short as it can be made, with its difference. */
+/** Returns the shortest failing history, with its difference. */
 async function told(lane: Lane, history: readonly Deed[], found: string[]): Promise<string> {
   console.log(`to be made smaller: ${found.join('\n')}`);
   const small = await shrink(history, async (each) => (await lane.replay(each, HASTE)).length > 0);

@@ -1,4 +1,4 @@
-/** A list that fails, made shorter for as long as it still fails: halves, quarters, and at last one by one. */
+/** Shortens a failing list as long as it still fails: by halves, quarters, and finally single elements. */
 export async function shrink<Each>(
   list: readonly Each[],
   fails: (list: readonly Each[]) => Promise<boolean>,

@@ -1,4 +1,4 @@
-/** Routes and policy rules that deeds name. */
+/** The routes and policy rules that operations name. */
 import { addressFamily, type Family } from '../../../src/netlink/ip.ts';
 import { nowhere, type ModelRoute, type ModelRule } from '../state.ts';
 import { addressPool, gateways } from '../steps.ts';
@@ -23,7 +23,7 @@ const DESTINATIONS = {
 export const nexthopId = ({ slot, family }: { slot: number; family: string }): number =>
   slot + (family === 'ipv4' ? 1 : 11);
 
-/** A default route of somebody's in main. */
+/** A default route of another program in main. */
 export const plain = (family: Family): Omit<ModelRoute, 'hops'> => ({
   ...{ family, destination: nowhere(family), prefixLength: 0, table: 254, protocol: 16, type: 1, scope: 0 },
   ...{ metric: 0, preferredSource: null, metrics: null, maker: 'world' },
