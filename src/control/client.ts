@@ -1,4 +1,4 @@
-/** Asks the daemon of this namespace. */
+/** Client of the control socket: sends requests to the daemon of this namespace. */
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { forbiddenFamily } from '../system/system-error.ts';
@@ -7,11 +7,14 @@ import { ControlError, SilentError } from './error.ts';
 import { peerOf } from './peer.ts';
 import type { RefusalCode } from './refusal.ts';
 
-/** For a change, in milliseconds. */
+/** Milliseconds to wait for the answer to a change. */
 const PATIENCE = 15_000;
-/** For a question that the kernel can answer too. */
+/** Milliseconds to wait for the answer to a question that the kernel can answer too. */
 const QUESTION_PATIENCE_MS = 2_000;
-/** How long a client without a place tries again; a place is given anew after 500 ms at the latest (places.ts). */
+/**
+ * Milliseconds for which a client without a place retries; a place becomes free
+ * after 500 ms at the latest (places.ts).
+ */
 const BUSY_PATIENCE_MS = 1_000;
 const BUSY_PAUSE_MS = 25;
 const LONGEST_ANSWER = 64 << 20;
@@ -27,12 +30,15 @@ interface ControlRequest {
   readonly [key: string]: string;
 }
 
-/** What a daemon says, or why it is not asked: none listens, or it does not answer. */
+/** The daemon's answer, or why there is none: no daemon listens, or it does not answer. */
 export type Answered<Answer> =
   | { readonly answer: Answer; readonly silent?: undefined }
   | { readonly answer: null; readonly silent: { readonly pid: number | null } | null };
 
-/** A question that can be answered without the daemon. @throws ControlError where it refuses */
+/**
+ * Sends a question that can be answered without the daemon.
+ * @throws ControlError the daemon refused the request
+ */
 export async function askOrNot<Answer>(path: string, request: ControlRequest): Promise<Answered<Answer>> {
   try {
     const answer = await ask(path, request, QUESTION_PATIENCE_MS);
@@ -43,7 +49,11 @@ export async function askOrNot<Answer>(path: string, request: ControlRequest): P
   }
 }
 
-/** `patience`: milliseconds of silence. @returns undefined where no daemon listens @throws ControlError */
+/**
+ * Sends a request. `patience`: milliseconds of silence until it fails.
+ * @returns undefined: no daemon listens
+ * @throws ControlError; SilentError if the daemon does not answer
+ */
 export async function ask(path: string, request: ControlRequest, patience = PATIENCE): Promise<unknown> {
   const until = performance.now() + BUSY_PATIENCE_MS;
   for (;;) {
@@ -86,14 +96,17 @@ function askOnce(path: string, request: ControlRequest, patience: number): Promi
   });
 }
 
-/** Nobody listens. A reset while connecting comes of a daemon that ended before it took us: it knows of no request. */
+/**
+ * No daemon listens. A reset while connecting comes from a daemon that ended before it accepted the
+ * connection, so it knows of no request.
+ */
 function isAlone({ code, syscall }: NodeJS.ErrnoException): boolean {
   return code === 'ENOENT' || code === 'ECONNREFUSED' || (code === 'ECONNRESET' && syscall === 'connect');
 }
 
 /**
- * The daemon has no place for us now, and has not seen the request. EAGAIN: its queue of connections is full. EPIPE: it
- * closed ours before the request was sent.
+ * The daemon has no place for this client now, and has not seen the request. EAGAIN: its connection queue is full.
+ * EPIPE: it closed the connection before the request was sent.
  */
 function isBusy(error: unknown): boolean {
   if (!(error instanceof ControlError)) return false;
@@ -111,7 +124,7 @@ function asControlError(error: NodeJS.ErrnoException): Error {
   );
 }
 
-/** The daemon runs as a user whom our user namespace does not map: so would a stranger's program. */
+/** The daemon runs as a user that this user namespace does not map. So might the program of any other user. */
 function strangerAt(client: Socket, path: string): ControlError | null {
   const uid = peerOf(client)?.uid;
   if (uid === undefined || !isUnmapped(uid)) return null;
@@ -126,8 +139,10 @@ export interface Watch {
 }
 
 /**
- * Asks for a document now and one after each change. `onEnd` is called once: the daemon ended, or let us go.
- * @returns undefined where no daemon listens
+ * Requests a document now and one after each change. `onEnd` is called once, when the
+ * daemon ends or closes the connection.
+ * @returns undefined: no daemon listens
+ * @throws ControlError if the first connection fails
  */
 export function watch(
   path: string,
@@ -144,7 +159,7 @@ export function watch(
       clearTimeout(pause);
       client.destroy();
     };
-    /** Connected once: from then on the caller hears of an end by `onEnd`. */
+    /** Set after the first connection; from then on `onEnd` reports the end to the caller. */
     let begun = false;
     const end = (failure: Error | null): void => {
       if (begun) onEnd(failure);
@@ -163,7 +178,7 @@ export function watch(
       });
       client.on('close', () => {
         if (!closed && isBusy(failure) && performance.now() < until) pause = setTimeout(open, BUSY_PAUSE_MS);
-        // A connection that breaks is one that ended.
+        // A broken connection counts as ended.
         else end(begun && failure instanceof ControlError && failure.cause !== undefined ? null : failure);
       });
     };
@@ -174,7 +189,7 @@ export function watch(
 interface WatchEvents {
   readonly onBegin: () => void;
   readonly onDocument: (document: unknown) => void;
-  /** Not called where no daemon listens. */
+  /** Not called if no daemon listens. */
   readonly onFailure: (error: Error) => void;
 }
 
@@ -193,7 +208,7 @@ function watchOnce(path: string, { onBegin, onDocument, onFailure }: WatchEvents
   });
   client.setTimeout(PATIENCE, () => client.destroy(new ControlError('the daemon does not answer')));
   client.on('data', (chunk: string) => {
-    // The first answer comes at once; changes may take for ever.
+    // The first answer comes at once; later ones may take any time.
     client.setTimeout(0);
     const lines = (text + chunk).split('\n');
     text = lines.pop() ?? '';

@@ -1,4 +1,7 @@
-/** What `status` says, as one JSON document: its keys are promised, and `version` grows when one changes its meaning. */
+/**
+ * The output of `status` as one JSON document. Its keys are stable; `version` is
+ * incremented if one changes its meaning.
+ */
 import { flagNames } from '../plan/flags.ts';
 import type { Memory } from '../plan/memory.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -14,47 +17,48 @@ export interface UplinkDocument {
   readonly address: string | null;
   readonly state: string;
   readonly reason: string;
-  /** When it entered its state, as the daemon saw it, in milliseconds since the epoch; null: no daemon runs. */
+  /** When it entered its state, as seen by the daemon, in milliseconds since the epoch; null: no daemon runs. */
   readonly since: number | null;
-  /** Glob of the rule, and where it is written. */
+  /** Glob of the rule, and its place in the configuration. */
   readonly rule: { readonly glob: string; readonly file: string; readonly line: number } | null;
   readonly gateway: string | null;
   readonly metric: number | null;
   readonly table: number | null;
   readonly endpoint: { readonly id: number; readonly flags: readonly string[] } | null;
   readonly flags: readonly string[];
-  /** Of an active uplink, since it became active; null: no daemon counts them. */
+  /** Joins of an active uplink since it became active; null: no daemon counts them. */
   readonly subflows: {
     readonly established: number;
     readonly failed: number;
-    /** How many failed since one was established. */
+    /** How many have failed since the last one that was established. */
     readonly failing: number;
-    /** The last one that failed: name of its errno, and milliseconds since the epoch; null: none did. */
+    /** The last one that failed: name of its errno, and milliseconds since the epoch; null: none. */
     readonly lastFailure: { readonly errno: string; readonly time: number } | null;
   } | null;
 }
 
 export interface StatusDocument {
   readonly version: number;
-  /** null: no daemon runs; all of it comes from the kernel. */
+  /** null: no daemon runs, and everything was read from the kernel. */
   readonly daemon: {
     readonly pid: number;
-    /** Flushed: nothing is made until a reload. */
+    /** Flushed: no action is taken until a reload. */
     readonly paused: boolean;
     readonly dryRun: boolean;
     readonly overruns: number;
-    /** The file named by --config; null: the system's configuration. */
+    /** The file given by --config; null: the system's configuration. */
     readonly config?: string | null;
   } | null;
-  /** A daemon that listens and does not answer; the kernel was read in its place. */
+  /** A daemon that listens but does not answer, so the kernel was read instead; null: none. */
   readonly silent: { readonly pid: number | null } | null;
   readonly uplinks: readonly UplinkDocument[];
   readonly limits: { readonly subflows: number; readonly addAddrAccepted: number };
   readonly endpoints: { readonly owned: number; readonly foreign: number; readonly slots: number | null };
-  /** Sentences on what is wrong. */
+  /** Sentences, one per problem. */
   readonly problems: readonly string[];
 }
 
+/** `daemon`: null if the caller is no daemon. `problems`: sentences, one per problem. */
 export function statusDocument(
   view: {
     readonly plan: Plan;

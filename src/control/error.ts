@@ -1,7 +1,10 @@
-/** What a client of the control socket gets in place of an answer. */
+/** Errors that a client of the control socket gets instead of an answer. */
 import type { RefusalCode } from './refusal.ts';
 
-/** The daemon refused, with its code, or gave no answer: `unanswered`; `untrusted`: it may be anyone's program. */
+/**
+ * The daemon refused (with its code), gave no answer (`unanswered`), or cannot be
+ * trusted to be the daemon (`untrusted`).
+ */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
   readonly code: RefusalCode | 'unanswered' | 'untrusted';
@@ -12,9 +15,9 @@ export class ControlError extends Error {
   }
 }
 
-/** The daemon listens and does not answer: it is stopped, or hangs. */
+/** The daemon listens but does not answer: it is stopped or hangs. */
 export class SilentError extends ControlError {
-  /** null: it could not be asked for. */
+  /** null: not known. */
   readonly pid: number | null;
 
   constructor(pid: number | null, cause?: unknown) {

@@ -1,22 +1,22 @@
-/** Whose a connection is: a user has thousands of uids where /etc/subuid gives them a range, and counts as one owner. */
+/** The owner of a connection: a user to whom /etc/subuid gives thousands of uids counts as one owner. */
 import { closeSync, readFileSync, statSync } from 'node:fs';
 import { readUsers } from '../rules/user.ts';
 import { isRefusal, openTrusted } from '../system/trust.ts';
 
-/** A range of subordinate uids, subuid(5). */
+/** A range of subordinate uids, as in subuid(5). */
 export interface SubordinateRange {
-  /** Name or uid of the user, as written. */
+  /** Name or uid of the user, as written in the file. */
   readonly user: string;
   readonly first: number;
   readonly count: number;
 }
 
-/** Bytes; a file with 50,000 ranges has about 1.5 MiB. */
+/** Size limit of the file in bytes; 50,000 ranges take about 1.5 MiB. */
 const MOST_BYTES = 8 << 20;
-/** Answers that are kept. */
+/** Size limit of the cache. */
 const MOST_KNOWN = 4096;
 
-/** Lines that are no range are skipped. */
+/** Parses subuid(5); lines that are no range are skipped. */
 export function parseSubordinateUids(text: string): SubordinateRange[] {
   return text.split('\n').flatMap((line) => {
     const [, user, first, count] = /^([^:#\s][^:]*):(\d{1,10}):(\d{1,10})\s*$/.exec(line) ?? [];
@@ -25,8 +25,8 @@ export function parseSubordinateUids(text: string): SubordinateRange[] {
 }
 
 /**
- * A text that is the same for all uids of one user: the uid itself, or the user's in whose range it is. The ranges of
- * root (containers) are an owner of their own: a process in them has none of root's rights.
+ * A text that is the same for all uids of one user: the uid itself, or that of the user who has the range. The ranges
+ * of root (for containers) are an owner of their own, because a process in them has none of root's rights.
  */
 export function ownerOf(
   uid: number,
@@ -39,7 +39,10 @@ export function ownerOf(
   return user === null || user === 0 ? `range of ${range.user}` : String(user);
 }
 
-/** Reads subuid(5) again when it changes. It counts only as root's file: another one's could name a victim. */
+/**
+ * Finds owners, and reads subuid(5) again when it changes. The file must belong to root: with any other file its
+ * author could count connections against another user.
+ */
 export class Owners {
   readonly #subuid: string;
   readonly #passwd: string;
@@ -75,7 +78,7 @@ export class Owners {
   }
 }
 
-/** Changes with the file; never throws, as a connection is decided on whatever has become of /etc. */
+/** A text that changes with the file. Never throws, so that connections are decided on whatever happens to /etc. */
 function versionOf(path: string): string {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
@@ -85,7 +88,7 @@ function versionOf(path: string): string {
   }
 }
 
-/** None where root's file cannot be read: each uid is then its own owner. */
+/** Empty if root's file cannot be read: then each uid is an owner of its own. */
 function readRanges(path: string): SubordinateRange[] {
   const file = openTrusted(path, { owner: 'root', maxBytes: MOST_BYTES });
   if (isRefusal(file)) return [];
@@ -98,7 +101,7 @@ function readRanges(path: string): SubordinateRange[] {
   }
 }
 
-/** Empty where passwd(5) cannot be read: the ranges are then owners by their users' names. */
+/** Empty if passwd(5) cannot be read: then the names of the users are the owners of their ranges. */
 function uidsByName(passwd: string): ReadonlyMap<string, number> {
   try {
     return new Map(readUsers(passwd).map(({ name, uid }) => [name, uid]));

@@ -1,11 +1,14 @@
-/** Who is at the other end of a connection. */
+/** The process at the other end of a connection. */
 import type { Socket } from 'node:net';
 import { peerCredentials } from '../system/addon.ts';
 
-/** Of a connected unix socket; `pid` is 0 in another pid namespace. */
+/** Credentials of a connected unix socket's peer; `pid` is 0 for a process outside this pid namespace. */
 export type Peer = ReturnType<typeof peerCredentials>;
 
-/** SO_PEERCRED is of the moment of connecting, and cannot be claimed. @returns null: the socket is closed already */
+/**
+ * Reads SO_PEERCRED, which the kernel sets at connect(2), so the peer cannot forge it.
+ * @returns null: the socket is already closed
+ */
 export function peerOf(socket: Socket): Peer | null {
   const handle = (socket as unknown as { _handle?: { fd?: number } })._handle;
   if (typeof handle?.fd !== 'number' || handle.fd < 0) return null;

@@ -1,30 +1,31 @@
-/** Who has a place on the control socket: a fair share for each owner, decided without a clock or a socket. */
+/** Shares the places on the control socket fairly among owners. It is pure: no clock, no socket. */
 
 /** Connections of all owners together, without root's. */
 export const MOST_PLACES = 64;
 export const MOST_OF_OWNER = 16;
-/** Watchers stay, so they never take all places of clients that ask once. */
+/** Watchers stay connected, so they may not take all places from clients with a single request. */
 export const MOST_WATCHERS = 32;
 export const MOST_WATCHERS_OF_OWNER = 8;
-/** A connection keeps its place so long against an owner with as many places; milliseconds. */
+/** Milliseconds for which a connection keeps its place against an owner with as many places. */
 export const KEPT_MS = 500;
 
 export interface Place {
   /** See owner.ts; null: root, who needs no share. */
   readonly owner: string | null;
-  /** When it was given; milliseconds of a clock that never goes back. */
+  /** When the place was given, in milliseconds of a monotonic clock. */
   readonly since: number;
   readonly watches: boolean;
 }
 
-/** `enter`: there is room, after `drop` has been closed where it is not null. */
+/** `enter`: there is room once `drop` is closed; null: nothing to close. */
 export type Admission<Held> =
   { readonly enter: true; readonly drop: Held | null } | { readonly enter: false };
 
 /**
- * Whether one more connection of `owner` gets a place now. Where none is left, the oldest connection that does not watch
- * of the owner with the most places gives way: at once to an owner with at least two places fewer, so that the shares
- * become equal and stay so; otherwise when it has had its place for KEPT_MS.
+ * Whether one more connection of `owner` gets a place now. If no place is free, the owner with the most places gives
+ * up its oldest connection that does not watch: at once to an owner with at least two places fewer, so that the
+ * shares become equal and stay so; otherwise after KEPT_MS.
+ * `now`: milliseconds by the clock of `since`.
  */
 export function admit<Held extends Place>(
   places: Iterable<Held>,
@@ -37,7 +38,7 @@ export function admit<Held extends Place>(
   let taken = 0;
   for (const { count } of shares.values()) taken += count;
   if (own < MOST_OF_OWNER && taken < MOST_PLACES) return { enter: true, drop: null };
-  // An owner with all places of one owner makes room among its own.
+  // An owner at its own limit makes room among its own connections.
   const candidates = own < MOST_OF_OWNER ? shares.values() : [shares.get(owner)!];
   const victim = largest(candidates);
   if (!victim) return { enter: false };
@@ -60,7 +61,7 @@ export function mayWatch(places: Iterable<Place>, owner: string | null): boolean
 
 interface Share<Held> {
   count: number;
-  /** Of those that do not watch. */
+  /** The oldest connection that does not watch; null: none. */
   oldest: Held | null;
 }
 
@@ -76,7 +77,7 @@ function sharesOf<Held extends Place>(places: Iterable<Held>): Map<string, Share
   return shares;
 }
 
-/** Of those with a connection that can give way; among equals the one whose connection is the oldest. */
+/** The owner with the most places that has a connection to give up; among equals the one with the oldest connection. */
 function largest<Held extends Place>(
   shares: Iterable<Share<Held>>,
 ): { readonly count: number; readonly oldest: Held } | null {

@@ -1,8 +1,9 @@
-/** Why a request on the control socket was not granted: a code for programs beside the sentence for people. */
+/** Why a request on the control socket was refused: a code for programs and a sentence for people. */
 
 /**
- * `request`: not understood; `permission`: for root alone; `starting`: the daemon has not read the kernel yet; `busy`: too
- * many clients; `configuration`: it has errors; `unfinished`: the kernel refused a part; `internal`: all else.
+ * `request`: not understood; `permission`: only for root; `starting`: the daemon has not read the
+ * kernel yet; `busy`: too many clients; `configuration`: it has errors; `unfinished`: the kernel
+ * refused a part; `internal`: any other error.
  */
 export type RefusalCode =
   'request' | 'permission' | 'starting' | 'busy' | 'configuration' | 'unfinished' | 'internal';

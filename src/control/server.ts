@@ -1,6 +1,7 @@
 /**
- * The control socket: one JSON document a line in both directions. Whoever connects may read; root and the daemon's own
- * user may change. A client that is slow, silent, flooding or half gone costs a bounded buffer and is let go.
+ * The control socket: one JSON document per line in both directions. Every user may connect and read; only root and
+ * the daemon's own user may change anything. A client that is slow, silent, floods requests or closes half of its
+ * connection costs a bounded buffer and is disconnected.
  */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -14,7 +15,7 @@ import { RefusedRequest, type RefusalCode } from './refusal.ts';
 
 const LONGEST_REQUEST = 4096;
 const SILENCE = 10_000;
-/** Unanswered requests of one client, in characters: more than one read brings. */
+/** Characters of unanswered requests from one client; more than one read brings. */
 const MOST_WAITING = 256 << 10;
 /** Bytes that a watcher may leave unread. */
 const MOST_UNREAD = 1 << 20;
@@ -29,23 +30,27 @@ interface Client extends Place {
   watches: boolean;
 }
 
-/** `change`: for root alone. */
+/** `change`: only for root and the daemon's own user. */
 export interface Verb {
   readonly change: boolean;
-  /** A value for JSON; what it throws is told to the client as its error. */
+  /** @returns a value for JSON. An error that it throws becomes the answer to the client. */
   readonly answer: (request: Request) => unknown;
-  /** The client stays, and is sent what is published; the answer, which must be no promise, is the first of it. */
+  /** The client stays and is sent what is published; the answer, which must not be a promise, comes first. */
   readonly watch?: boolean;
 }
 
 export interface ControlServer {
-  /** To all who watch, if it is not what was published last; `document` is made only where somebody does. */
+  /** Sends a document to all watchers unless it equals the last one. `document` is called only for a watcher. */
   publish(document: () => object): void;
-  /** Again, where the socket's file is gone; those who are connected stay. */
+  /** Listens again if the socket's file is gone; connected clients stay. */
   listenAgain(): Promise<void>;
   close(): Promise<void>;
 }
 
+/**
+ * Opens the socket. The daemon must hold the lock of the runtime folder. `path`: of the socket.
+ * @throws the error of node:net or node:fs
+ */
 export async function serve(
   path: string,
   verbs: Readonly<Record<string, Verb>>,
@@ -80,13 +85,13 @@ export async function serve(
       if (text === published) return;
       published = text;
       for (const { socket } of watchers) {
-        // A client that does not read is closed; nothing is kept for later.
+        // A client that does not read is closed; nothing is queued for it.
         if (socket.writableLength > MOST_UNREAD) socket.destroy();
         else if (socket.writable) socket.write(text);
       }
     },
     listenAgain: async () => {
-      // This removes the file of its name, if there is one.
+      // Closing also removes the socket's file, if there is one.
       server.close();
       server = await open(path, accept, log);
     },
@@ -100,7 +105,7 @@ export async function serve(
 
 async function open(path: string, accept: (client: Socket) => void, log: Log): Promise<Server> {
   const server = createServer({ allowHalfOpen: true }, accept);
-  // The lock is held, so whatever socket is there was left by a daemon that is gone.
+  // The daemon holds the lock, so an existing socket was left by a daemon that is gone.
   rmSync(path, { force: true });
   await listening(server, path);
   chmodSync(path, 0o666);
@@ -120,7 +125,7 @@ function listening(server: Server, path: string): Promise<void> {
 
 const line = (document: object): string => `${JSON.stringify(document)}\n`;
 
-/** Closes with the refusal `busy`, at which the client tries again (client.ts). Nothing waits for a client to read it. */
+/** Closes with the refusal `busy`, without waiting for the client to read it. The client retries (client.ts). */
 function turnAway(socket: Socket): void {
   socket.on('error', () => socket.destroy());
   if (!socket.writable || socket.writableLength > 0) return void socket.destroy();
@@ -148,7 +153,7 @@ function attend(visit: Visit): void {
   client.on('error', () => client.destroy());
   let answering = false;
   let ended = false;
-  // Whoever has asked and closed his side is still answered.
+  // A client that closed its side after the request still gets the answer.
   client.on('end', () => {
     ended = true;
     if (!answering) client.end();
@@ -156,10 +161,10 @@ function attend(visit: Visit): void {
   client.on('data', (chunk: string) => {
     text += chunk;
     if (text.length > MOST_WAITING) return void client.destroy();
-    // Whatever goes wrong in an answer is the end of this client, and of nobody else.
+    // An error in an answer ends this client only.
     if (!answering) answerAll().catch(() => client.destroy());
   });
-  /** One after the other: whoever asks faster than he reads waits, and costs no more than one answer. */
+  /** One request after the other: a client that sends faster than it reads waits, and costs one answer at most. */
   const answerAll = async (): Promise<void> => {
     answering = true;
     client.pause();
@@ -178,7 +183,7 @@ function attend(visit: Visit): void {
   };
 }
 
-/** Whoever waits for our answer is not silent. */
+/** Suspends the timeout: a client that waits for an answer is not silent. */
 async function patient<Answer>(
   { client: { socket, watches } }: Visit,
   answer: Promise<Answer>,
@@ -191,13 +196,13 @@ async function patient<Answer>(
 
 let last: Promise<void> = Promise.resolve();
 
-/** One answer in each turn of the event loop, whoever asks: the network does not wait for more than that. */
+/** Limits all clients together to one answer per turn of the event loop, so that netlink events wait no longer. */
 function turn(): Promise<void> {
   last = last.then(() => new Promise((resume) => setImmediate(resume)));
   return last;
 }
 
-/** Or closed. */
+/** Resolves when the buffer is drained or the socket closed. */
 function drained(client: Socket): Promise<void> {
   return new Promise((resolve) => {
     const resume = (): void => {
@@ -208,7 +213,10 @@ function drained(client: Socket): Promise<void> {
   });
 }
 
-/** In one go: nothing is published between the answer and the first change. @returns whether it was asked for */
+/**
+ * Synchronous, so that nothing is published between the answer and the first change.
+ * @returns whether the request was for a watch
+ */
 function watch({ client, clients, verbs }: Visit, request: Request | null): boolean {
   const { socket } = client;
   const verb = verbOf(request, verbs);
@@ -267,7 +275,7 @@ function parse(line: string): Request | null {
   }
 }
 
-/** Only a text names one: an object in its place could throw when it is made a text. */
+/** Accepts only a string: an object could throw when it is converted to a string. */
 function verbOf(request: Request | null, verbs: Readonly<Record<string, Verb>>): Verb | undefined {
   const name = request?.['ask'];
   return typeof name === 'string' && Object.hasOwn(verbs, name) ? verbs[name] : undefined;

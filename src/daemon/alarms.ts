@@ -1,4 +1,4 @@
-/** Named times at which the loop is to look again; a newer one of a name takes the place of the older. */
+/** Named timers that wake the loop. A new timer replaces an earlier one of the same name. */
 import type { Clock } from '../system/clock.ts';
 
 export class Alarms {
@@ -30,7 +30,7 @@ export class Alarms {
     this.#pending.delete(name);
   }
 
-  /** For good. */
+  /** Cancels all timers; later ones are never set. */
   stop(): void {
     this.#stopped = true;
     for (const name of [...this.#pending.keys()]) this.cancel(name);

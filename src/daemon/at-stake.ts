@@ -1,14 +1,17 @@
-/** Open connections, read only where the user took an endpoint away that they may still need. */
+/** Reads the open connections, only if the user withdrew an endpoint that they may need, or a full tunnel is up. */
 import type { Memory } from '../plan/memory.ts';
 import { needsConnections } from '../plan/withdraw.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { LoopParts } from './parts.ts';
 
-/** Until the next look while such an endpoint waits, in milliseconds: rtnetlink has no event for a connection's end. */
+/**
+ * Milliseconds until the next pass while such an endpoint remains: rtnetlink has
+ * no event for the end of a connection.
+ */
 export const CONNECTIONS_AGAIN_MS = 1_000;
 
-/** The snapshot with them; as it is where nothing depends on them, or they cannot be read. */
+/** The snapshot with its connections; unchanged if nothing depends on them, or if they cannot be read. */
 export async function withConnections(
   snapshot: Snapshot,
   { rules }: Configuration,
@@ -19,7 +22,7 @@ export async function withConnections(
   try {
     return { ...snapshot, connections: await connections() };
   } catch (error) {
-    // Not known: such an endpoint then stays as one whose path is lost.
+    // Without the connections such an endpoint lingers, like one whose path is lost.
     log.debug(`open connections were not read: ${(error as Error).message}`);
     return snapshot;
   }

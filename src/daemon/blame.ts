@@ -1,4 +1,7 @@
-/** Says that somebody removes what is ours, and who that may be; once, and again after a peace. */
+/**
+ * Logs that another program removes or changes objects of multihomed, and which program that probably is. It warns
+ * once, and again after a minute without such a removal.
+ */
 import { actionText, type Action } from '../plan/action.ts';
 import type { Outcome } from '../actions/apply.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
@@ -15,7 +18,7 @@ const PEACE = 60_000;
 export class Blame {
   readonly #log: Log;
   #last = -Infinity;
-  /** When flags were last set back, by the address of the endpoint. */
+  /** When flags were last set back, by the endpoint's address. */
   readonly #changed = new Map<string, number>();
 
   constructor(log: Log) {
@@ -23,8 +26,8 @@ export class Blame {
   }
 
   /**
-   * `restored`: what is put back now; `wait`: milliseconds for which the rest is not; null: there is no rest. `policyRules`:
-   * those of the kernel before.
+   * `restored`: actions that put objects back now. `wait`: milliseconds until the other ones are put back; null:
+   * there are no others. `policyRules`: the kernel's rules before the actions. `now`: milliseconds.
    */
   say(
     restored: readonly Action[],
@@ -43,7 +46,10 @@ export class Blame {
       this.#log.debug(`what others keep removing is put back again in ${Math.ceil(wait / 1000)} s`);
   }
 
-  /** Says that another program changed the flags of an endpoint. `owned`: as we made them; `found`: as the kernel had them. */
+  /**
+   * Logs that another program changed the flags of an endpoint. `owned`: endpoints with the flags that multihomed
+   * set; `found`: endpoints with the flags that the kernel had.
+   */
   sayChange(
     { action, error, foreign }: Outcome,
     owned: ReadonlyMap<number, Endpoint>,
@@ -66,7 +72,10 @@ export class Blame {
 
 const words = (flags: number): string => flagNames(flags).join(',');
 
-/** Who it probably was, by what is missing and what is still there; and how to end it, where there is a way. */
+/**
+ * The program that is probably responsible, judged by what is missing and what is still in place, and the
+ * setting against it if there is one.
+ */
 function culprit(action: Action, restored: readonly Action[], policyRules: readonly PolicyRule[]): string {
   if ('endpoint' in action) return LEAVE_ENDPOINTS;
   if (!('policyRule' in action)) return LEAVE_ROUTING;

@@ -1,16 +1,16 @@
-/** One line for each thing that happened to an uplink. */
+/** Logs one line for each change of an uplink. */
 import type { Plan } from '../plan/plan.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import type { Log } from '../system/log.ts';
 
 interface Entry {
   readonly uplink: Uplink;
-  /** When it left its resting state, by the clock. */
+  /** When it entered its state, in milliseconds by the clock; for `active`, when it entered the state before. */
   readonly since: number;
   readonly now: number;
   /** When a pass first saw its state, in milliseconds since the epoch. */
   readonly entered: number;
-  /** A state that it left again before it was written; null: none. */
+  /** The first state after `active`, if it was lost since the last line; null: it was not. */
   readonly passing: Uplink | null;
 }
 
@@ -24,7 +24,7 @@ export class Diary {
   }
 
   /**
-   * After each pass; a step on the way up that lasts no longer than until the next one is not worth a line.
+   * Called after each pass. A state that lasts only until the next pass gets no line.
    * @returns when each uplink, by its key, entered its state, in milliseconds since the epoch
    */
   observe(plan: Plan, now: number): ReadonlyMap<string, number> {
@@ -46,7 +46,7 @@ export class Diary {
     };
   }
 
-  /** When the passes have settled. */
+  /** Called when the passes have settled. */
   write(): void {
     for (const [key, entry] of this.#seen) this.#compare(this.#written.get(key)?.uplink, entry);
     for (const [key, { uplink }] of this.#written)
@@ -71,7 +71,7 @@ export class Diary {
     const { state, reason } = uplink;
     const duration = state === 'active' && took >= 1 ? `, after ${words(took)}` : '';
     const text = `${name}: ${state}: ${reason}${duration}`;
-    // Steps on the way that say nothing yet, and what the user left out.
+    // Intermediate steps, and what the user excluded.
     if (state === 'verified' || state === 'ignored') this.#log.debug(text, fields(uplink));
     else if (state === 'conflict' || state === 'failed' || state === 'no free slot')
       this.#log.warn(text, fields(uplink));

@@ -1,11 +1,14 @@
-/** Why a daemon cannot run or go on. A file of its own: a command that only reports these loads no daemon. */
+/**
+ * Reasons why a daemon cannot run or continue. They have a file of their own, so that a command that only
+ * reports them does not load the daemon.
+ */
 
-/** Another daemon holds this namespace: exit code 75. */
+/** Another daemon manages this namespace: exit code 75. */
 export class HeldError extends Error {
   override readonly name = 'HeldError';
 }
 
-/** What `--once` could not do: exit code 2. */
+/** `--once` could not do everything: exit code 2. */
 export class UnfinishedError extends Error {
   override readonly name = 'UnfinishedError';
 }

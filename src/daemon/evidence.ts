@@ -1,4 +1,4 @@
-/** Listens for the kernel's MPTCP events and keeps what they say of each uplink's subflows. */
+/** Listens to the kernel's MPTCP events and counts the joins of each uplink. */
 import { listenMptcp } from '../events/mptcp.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
@@ -14,11 +14,12 @@ import { Joins } from './joins.ts';
 
 export interface Evidence {
   readonly records: JoinRecords;
-  /** After each pass. */
+  /** Called after each pass. */
   follow(plan: Plan): void;
   close(): void;
 }
 
+/** Opens the event socket. Without events only joins that time out are counted; the reason is logged at debug level. */
 export function collectEvidence(parts: {
   readonly mptcp: GenericFamily;
   readonly netns: string | undefined;
@@ -58,7 +59,7 @@ export function collectEvidence(parts: {
   };
 }
 
-/** Without CAP_NET_ADMIN, as a dry run may be, and before Linux 5.12 there are no events. */
+/** There are no events without CAP_NET_ADMIN, which a dry run may lack, and before Linux 5.12. */
 function listen(options: Parameters<typeof listenMptcp>[0]): ReturnType<typeof listenMptcp> {
   try {
     return listenMptcp(options);

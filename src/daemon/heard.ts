@@ -1,11 +1,11 @@
-/** What was heard since the last look at the kernel: taken as a whole before a look, given back where that fails. */
+/** Changes that were reported since the last pass. A pass takes them as a whole, and gives them back if it fails. */
 import type { Part } from '../snapshot/snapshot.ts';
 
 export interface News {
   readonly stale: ReadonlySet<Part>;
-  /** Links that it happened to; null: any may be. */
+  /** Indices of the links that changed; null: any link may have changed. */
   readonly touched: ReadonlySet<number> | null;
-  /** Somebody else than we ourselves changed something, or time has passed. */
+  /** Another program changed something, or time has passed. */
   readonly woken: boolean;
 }
 
@@ -14,7 +14,7 @@ export class Heard {
   #touched: Set<number> | null = new Set();
   #woken = false;
 
-  /** Whether a look is due. */
+  /** Whether a pass is due. */
   get any(): boolean {
     return this.#stale.size > 0;
   }

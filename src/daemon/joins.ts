@@ -1,6 +1,6 @@
 /**
- * Evidence of what becomes of the subflows on each uplink: the kernel's MPTCP events, and sockets whose SYN nobody answers,
- * of which it tells nothing for two minutes. It never tries a join that failed again, so each one counts.
+ * Counts the joins of each uplink from two sources: the kernel's MPTCP events, and sockets whose SYN gets no answer,
+ * which the kernel reports only after two minutes. The kernel never retries a failed join, so each one counts.
  */
 import { constants } from 'node:os';
 import type { SubflowSocket } from '../netlink/diag.ts';
@@ -9,11 +9,14 @@ import type { JoinRecord } from '../plan/uplink.ts';
 import type { Clock } from '../system/clock.ts';
 import { errnoName } from '../system/system-error.ts';
 
-/** From what may begin a join to the look at its socket, in milliseconds: a SYN is sent again after 1 s and 3 s. */
+/**
+ * Milliseconds from an event that may begin a join until the sockets are read: TCP
+ * sends a SYN again after 1 s and 3 s.
+ */
 const LOOK_MS = 4_000;
-/** SYNs in a row without an answer. */
+/** How many SYNs without an answer count as a failed join. */
 const UNANSWERED = 2;
-/** Subflows that are remembered; a busy server has more, and the oldest are forgotten. */
+/** How many subflows are remembered. A busy server has more; then the oldest are forgotten. */
 const MOST = 16_384;
 
 const NEW: JoinRecord = { established: 0, failed: 0, streak: 0, last: null };
@@ -27,7 +30,7 @@ export interface JoinParts {
 export class Joins {
   readonly #parts: JoinParts;
   #records = new Map<string, JoinRecord>();
-  /** Established or counted as failed, the oldest first. */
+  /** Subflows that were established or counted as failed, the oldest first. */
   readonly #known = new Set<string>();
   #cancel: (() => void) | null = null;
   #stopped = false;
@@ -41,12 +44,15 @@ export class Joins {
     return this.#records;
   }
 
-  /** After each pass. `active`: addresses of active uplinks; another one begins anew when it is active again. */
+  /**
+   * Called after each pass. `active`: addresses of active uplinks. The record of any other
+   * is dropped and starts again at zero.
+   */
   follow(active: ReadonlySet<string>): void {
     const records = new Map([...active].map((address) => [address, this.#records.get(address) ?? NEW]));
     const more = [...records.keys()].some((address) => !this.#records.has(address));
     this.#records = records;
-    // The kernel begins joins on connections that are open already, without an event.
+    // The kernel also begins joins on connections that are already open, without an event.
     if (more) this.#lookLater();
   }
 
@@ -62,7 +68,7 @@ export class Joins {
         ...{ established: record.established + 1, streak: 0 },
       }));
     }
-    // Without an error it was closed on purpose; ECONNABORTED: an endpoint was deleted.
+    // Without an error the subflow was closed on purpose. ECONNABORTED: its endpoint was deleted.
     if (kind !== 'subflow-closed' || error === null || error === constants.errno.ECONNABORTED) return;
     if (!this.#known.delete(key)) this.#fail(local.address, errnoName(error), at);
   }
@@ -76,7 +82,7 @@ export class Joins {
     if (this.#stopped) return;
     this.#cancel ??= this.#parts.clock.after(LOOK_MS, () => {
       this.#cancel = null;
-      // What cannot be read now is looked at after the next event.
+      // If the sockets cannot be read now, they are read after the next event.
       this.#look().catch(() => undefined);
     });
   }

@@ -1,4 +1,4 @@
-/** Opens what is needed to speak with the kernel of one namespace, and says what it lacks. */
+/** Opens the connections to the kernel of one namespace, and checks what that kernel supports. */
 import { closeSync } from 'node:fs';
 import { Connection, type ConnectionOptions } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
@@ -20,6 +20,10 @@ export interface KernelConnections {
   close(): void;
 }
 
+/**
+ * Opens the netlink connections. The caller closes them.
+ * @throws NoMptcpError, NetlinkError, SystemError
+ */
 export async function connectKernel(options: {
   readonly clock: Clock;
   readonly netns?: string | undefined;
@@ -42,7 +46,10 @@ export async function connectKernel(options: {
   }
 }
 
-/** net.mptcp.enabled is the namespace's; a socket made there tells. @throws NoMptcpError */
+/**
+ * Checks net.mptcp.enabled, which each namespace has, by opening a socket there.
+ * @throws NoMptcpError
+ */
 export function checkEnabled(netns?: string): void {
   try {
     closeSync(mptcpSocket('ipv4', netns === undefined ? {} : { netns }));
@@ -53,7 +60,7 @@ export function checkEnabled(netns?: string): void {
   }
 }
 
-/** null where the kernel has only its own path manager. */
+/** The value of net.mptcp.NAME; null: the kernel has no such sysctl, and then only its own path manager. */
 function sysctl(name: string, netns?: string): string | null {
   try {
     return readInNamespace(`/proc/sys/net/mptcp/${name}`, netns).trim();
@@ -62,10 +69,13 @@ function sysctl(name: string, netns?: string): string | null {
   }
 }
 
-/** `netns`: path of the namespace's file; omitted: the caller's own. @returns null: endpoints have an effect */
+/**
+ * `netns`: path of a namespace file; omitted: the caller's own namespace.
+ * @returns null: endpoints have an effect
+ */
 export function findObstacle(netns?: string): Obstacle | null {
   if (sysctl('enabled', netns) === '0') return { kind: 'disabled' };
-  // Since Linux 6.15 a name; before, and still beside it, a number.
+  // Linux 6.15 and later have a name here; the older number exists beside it.
   const manager = sysctl('path_manager', netns);
   if (manager !== null)
     return manager === 'kernel'
@@ -77,19 +87,19 @@ export function findObstacle(netns?: string): Obstacle | null {
     : { kind: 'userspace', name: 'pm_type', now: type, kernel: '0' };
 }
 
-/** In sentences. `netns` as above. */
+/** The problems of the host as sentences. `netns` as above. */
 export function standingProblems(netns?: string): string[] {
   const obstacle = findObstacle(netns);
   return obstacle ? [`${obstacleText(obstacle)}; sysctl -w ${obstacleSetting(obstacle)}`] : [];
 }
 
-/** What a kernel without words of its own has: MPTCP_PM_ADDR_MAX before Linux 7.2. */
+/** Maximum of kernels whose answer does not contain it: MPTCP_PM_ADDR_MAX before Linux 7.2. */
 const LIMIT_MAX = 8;
 const ABSURD = 0x7fff_ffff;
 
 /**
- * Asks for a limit that no kernel takes: it changes nothing, and tells the most that it takes, or that we may not.
- * @returns the most
+ * Finds the maximum of a limit by requesting a value that every kernel refuses, so nothing changes.
+ * @returns the maximum
  * @throws NetlinkError EPERM without CAP_NET_ADMIN
  */
 export async function probeLimits(kernel: Pick<KernelConnections, 'generic' | 'mptcp'>): Promise<number> {

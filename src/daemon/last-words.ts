@@ -1,4 +1,4 @@
-/** What is told at the end: what stays, and what `--once` left undone; by the last look at the kernel. */
+/** Reports at the end of the daemon what stays in place and what `--once` did not do, by the last pass. */
 import { retryAll } from '../actions/remember.ts';
 import { actionKey, actionText } from '../plan/action.ts';
 import { flushActions } from '../plan/flush.ts';
@@ -11,6 +11,7 @@ import type { View } from './parts.ts';
 
 const FLUSH = '"multihomed flush" removes all that is ours';
 
+/** One line for the log. `view`: of the last pass; null: there was none. */
 export function lastWords(view: View | null): string {
   if (!view) return `ended before the first look at the kernel; ${FLUSH}`;
   const { plan: planned, snapshot, memory } = view;
@@ -33,7 +34,7 @@ function counted(count: number, name: string): string {
   return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
 
-/** In words: what was refused, or not come to. */
+/** One text for each action that was refused or not reached. */
 export function unfinished(view: View | null, configuration: Configuration): string[] {
   if (!view) return ['the kernel could not be read'];
   const { snapshot, memory } = view;

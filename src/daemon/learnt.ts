@@ -1,4 +1,4 @@
-/** What a look has taught, in the log: once each. */
+/** Logs once each what a pass found out about the kernel and about limits that another program set. */
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import { limitsText } from '../plan/action.ts';
 import { flagNames } from '../plan/flags.ts';

@@ -1,4 +1,4 @@
-/** Removes the runtime folders of namespaces of an earlier boot, and those in which nothing is written any more. */
+/** Removes runtime folders of namespaces from an earlier boot, and folders whose journal is empty. */
 import { closeSync, constants, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Journal } from '../actions/journal.ts';
 import { isToldRecord } from '../hooks/told-record.ts';
@@ -7,8 +7,9 @@ import type { Log } from '../system/log.ts';
 import { RUNTIME, runtimeFolder } from '../system/runtime.ts';
 
 /**
- * A namespace of this boot cannot be shown to be gone: a process, a mount or a descriptor anywhere may keep it. So a folder
- * of this boot goes only where it has nothing to say. `own`: SO_NETNS_COOKIE of the daemon's namespace in decimal.
+ * Whether a namespace of this boot is gone cannot be known: a process, a mount or a descriptor anywhere
+ * may keep it. So a folder of this boot is removed only if its journal is empty. `own`: SO_NETNS_COOKIE
+ * of the daemon's namespace in decimal.
  */
 export function removeLeftovers(own: string, boot: string, log: Log): void {
   for (const namespace of readdirSync(RUNTIME)) {
@@ -17,13 +18,13 @@ export function removeLeftovers(own: string, boot: string, log: Log): void {
     let fd: number | null = null;
     try {
       fd = openSync(lock, constants.O_RDWR | constants.O_NOFOLLOW);
-      // A daemon holds it.
+      // A running daemon holds this lock.
       if (!flock(fd)) continue;
       if (!isOfAnotherBoot(journal, boot) && !isEmpty(new Journal(journal, { boot, namespace }))) continue;
       rmSync(`${RUNTIME}/${namespace}`, { recursive: true });
       log.debug(`removed ${RUNTIME}/${namespace}, which is of no use any more`);
     } catch {
-      // Not as a daemon leaves it, or gone meanwhile: it stays as it is.
+      // The folder is not as a daemon leaves it, or was removed meanwhile: leave it alone.
     } finally {
       if (fd !== null) closeSync(fd);
     }

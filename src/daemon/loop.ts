@@ -1,6 +1,6 @@
 /**
- * The loop: whatever woke it, it reads what may have changed, plans, does what is planned, and looks again until there
- * is nothing to do. It never waits for hooks.
+ * The daemon's loop. When woken, it reads what may have changed, plans, executes the plan, and repeats this until
+ * there is nothing to do. It never waits for hooks.
  */
 import { apply, isDone, type Outcome } from '../actions/apply.ts';
 import { staleBy } from '../actions/stale.ts';
@@ -39,7 +39,7 @@ export class Loop {
   readonly #limiter = new RestoreLimiter();
   readonly #blame: Blame;
   readonly #scribe: Scribe;
-  /** Nothing is done in a dry run. */
+  /** Set in a dry run, which changes nothing. */
   readonly #rehearsal: Rehearsal | null;
   readonly #heard = new Heard();
   readonly #quiet = new Quiet();
@@ -49,9 +49,9 @@ export class Loop {
   #memory: Memory;
   #told: ToldRecord;
   #view: View | null = null;
-  /** What the last pass failed with; said once. */
+  /** The error of the last pass, which is logged once. */
   #trouble = '';
-  /** What was done since the last flush or reload began, until it is over. */
+  /** Actions since the last flush or reload began; null: none is under way. */
   #done: string[] | null = null;
   #running = false;
   #stopped = false;
@@ -74,7 +74,7 @@ export class Loop {
     return this.#view;
   }
 
-  /** Something may have changed. `touched`: the links that it happened to; null: any may be. */
+  /** Something may have changed. `touched`: indices of the links that changed; null: any may have changed. */
   wake(parts: Iterable<Part>, touched: Iterable<number> | null = []): void {
     this.#heard.add(parts, touched, true);
     if (!this.#running && !this.#stopped && !this.#alarms.has('rest')) this.#start();
@@ -84,7 +84,7 @@ export class Loop {
     return this.#memory;
   }
 
-  /** `resume`: a pause ends. @returns what was done until nothing was left to do, one text each */
+  /** `resume`: ends a pause. @returns the texts of the actions until nothing was left to do */
   async reload(configuration: Configuration, resume: boolean): Promise<string[]> {
     this.#configuration = configuration;
     const paused = resume ? null : this.#memory.paused;
@@ -94,13 +94,13 @@ export class Loop {
     return this.#collect();
   }
 
-  /** Resolves when a look that began after this call has found nothing to do, whatever was heard since. */
+  /** Resolves when a pass that began after this call has found nothing to do, even if more was reported since. */
   settled(): Promise<void> {
     if (!this.#running && !this.#heard.any && !this.#alarms.has('rest')) return Promise.resolve();
     return this.#quiet.wait();
   }
 
-  /** Resolves after a pass that began after this call: what others changed without an event is seen and acted on. */
+  /** Resolves after a pass that began after this call, so that it includes changes that cause no event. */
   refresh(): Promise<void> {
     return this.#refresher.ask(() => {
       this.wake(['endpoints']);
@@ -108,10 +108,10 @@ export class Loop {
     });
   }
 
-  /** Removes all that is owned, and makes nothing until the next reload. @returns what was done and what could not be */
+  /** Removes all that is owned and pauses. @returns texts of what was removed and of what was left */
   async flush(paused: Pause): Promise<{ done: string[]; left: string[] }> {
     this.#memory = { ...this.#memory, paused };
-    // Killed from here on, its successor goes on with it.
+    // If the daemon is killed from here on, the next one continues the flush.
     this.#write();
     this.#parts.reader.forget();
     const done = await this.#collect();
@@ -119,7 +119,7 @@ export class Loop {
     return { done, left: this.#trouble ? [this.#trouble] : left };
   }
 
-  /** Looks at everything. @returns what was done until nothing was left to do */
+  /** Reads everything. @returns the texts of the actions until nothing was left to do */
   async #collect(): Promise<string[]> {
     const done: string[] = [];
     this.#done = done;
@@ -129,13 +129,13 @@ export class Loop {
     return done;
   }
 
-  /** Writes the journal: whenever what hooks were told changes, and where it is gone. */
+  /** Writes the journal, when the hooks' last notification changes or the file is missing. */
   told(record = this.#told): void {
     this.#told = record;
     this.#write();
   }
 
-  /** What is owned stays; only the watching ends. */
+  /** Ends the loop. Everything that is owned stays in place. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#alarms.stop();
@@ -148,7 +148,7 @@ export class Loop {
     void this.#run();
   }
 
-  /** Never rejects: whatever a pass throws is logged and tried again. */
+  /** Never rejects: an error of a pass is logged, and the pass is tried again. */
   async #run(): Promise<void> {
     const started = this.#parts.clock.now();
     const pause = await this.#passes().catch((error: unknown) => this.#fail(error));
@@ -162,15 +162,15 @@ export class Loop {
     this.#quiet.end();
   }
 
-  /** @returns for how long nothing is to be looked at, in milliseconds; null: until something is heard */
+  /** @returns milliseconds until the next pass; null: it waits for a wake-up */
   async #passes(): Promise<number | null> {
     for (let passes = 1; !this.#stopped; passes++) {
-      // What others change is no sign that we do not settle.
+      // Changes by other programs do not count as passes that fail to settle.
       if (this.#heard.woken) passes = 1;
       const told = this.#quiet.look();
       const due = await this.#pass();
       told(due);
-      // Only what we changed ourselves is looked at again at once; events may gather for a moment.
+      // Only own changes are read again at once; events may accumulate first.
       if (!due) break;
       if (passes < SETTLE || this.#heard.woken) continue;
       this.#parts.log.warn(
@@ -193,7 +193,7 @@ export class Loop {
     return expected ? READ_AGAIN : TRY_AGAIN;
   }
 
-  /** Nobody says when an endpoint is changed, and what is added must not collide with one that is not known. */
+  /** Always reads endpoints: the kernel reports no change, and a new one must not collide with an unknown one. */
   async #read(news: News): Promise<Snapshot> {
     try {
       return await this.#parts.reader.read(new Set<Part>([...news.stale, 'endpoints']));
@@ -203,12 +203,12 @@ export class Loop {
     }
   }
 
-  /** @returns whether anything was due, which makes another pass necessary */
+  /** @returns whether anything was due; then another pass is necessary */
   async #pass(): Promise<boolean> {
     const { clock, hooks } = this.#parts;
     let news = this.#heard.take();
     let read = await this.#read(news);
-    // An address that was replaced meanwhile may be half in it, and would pass for lost. Once: a storm goes on.
+    // An address replaced meanwhile may be half read and would count as lost: read again, once, as events may go on.
     if (this.#heard.moved) {
       this.#heard.giveBack(news);
       news = this.#heard.take();
@@ -247,13 +247,13 @@ export class Loop {
     this.#trouble = '';
     this.#parts.onPass(this.#view);
     done?.push(...outcomes.filter(isDone).map(({ action }) => actionText(action)));
-    // Refused or unanswered, it may have been done all the same: what the kernel has tells.
+    // Even a refused or unanswered action may have been executed: the kernel's state must be read again.
     this.#heard.add(
       outcomes.flatMap(({ action }) => [...staleBy(action)]),
       [],
       false,
     );
-    // A refusal changes what is planned, too, and a fight what is told.
+    // A refusal also changes the plan, and a conflict with another program the reported state.
     return outcomes.length > 0 || fought;
   }
 
@@ -273,7 +273,7 @@ export class Loop {
         const before = this.#memory;
         this.#memory = intended;
         if (this.#write()) return;
-        // Without its record an endpoint would be nobody's after a crash.
+        // Without its record an endpoint would have no owner after a crash.
         this.#memory = before;
         throw new Error(`${actionText(action)}: not done, since it could not be written down`);
       },
@@ -287,7 +287,7 @@ export class Loop {
     return outcomes;
   }
 
-  /** @returns false when it could not be written */
+  /** @returns false: the journal could not be written */
   #write(): boolean {
     return this.#parts.dryRun || this.#scribe.write(this.#memory, this.#told);
   }

@@ -1,4 +1,4 @@
-/** What came of an action, in the log. What the kernel refuses is tried again and again, and said once. */
+/** Logs the outcomes of actions. A refusal that repeats at each try is logged as a warning only once. */
 import type { Outcome } from '../actions/apply.ts';
 import type { NetlinkError } from '../netlink/error.ts';
 import { actionKey, actionText, type Action } from '../plan/action.ts';
@@ -7,14 +7,14 @@ import type { Log } from '../system/log.ts';
 
 type Failures = Memory['failures'];
 
-/** `before`: what was refused at the last try; neither what went well since nor what a reload forgot is among it. */
+/** `before`: the failures of the last try, without actions that succeeded since or were forgotten by a reload. */
 export function sayOutcome(
   log: Log,
   { action, error, foreign }: Outcome,
   failures: Failures,
   before: Failures,
 ): void {
-  // A table that is full is no fault: the uplinks that wait for a slot say so.
+  // A full table is no fault: the uplinks that wait for a slot report it.
   if (error && failures.has(actionKey(action))) sayRefused(log, action, error, before);
   else if (error) log.debug(error.message);
   else if (foreign) log.warn(`${actionText(action)}: left alone, the endpoint is another program's now`);
@@ -27,5 +27,5 @@ function sayRefused(log: Log, action: Action, error: NetlinkError, before: Failu
   log[again ? 'debug' : 'warn'](error.message, { action: actionText(action), errno: error.code });
 }
 
-/** The id of an endpoint is another at each try. */
+/** An endpoint has a different id at each try. */
 const withoutId = (text: string): string => text.replace(/ id \d+/, '');

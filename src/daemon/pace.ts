@@ -1,15 +1,18 @@
-/** How long and how often the loop waits and looks again; times in milliseconds. */
+/** Intervals and limits of the loop; times in milliseconds. */
 import type { Part } from '../snapshot/snapshot.ts';
 
-/** The kernel says nothing when endpoints or limits are changed by others. */
+/** The kernel sends no event when another program changes endpoints or limits. */
 export const ENDPOINTS_AGAIN = 30_000;
-/** After a read that failed. */
+/** Until the next try after a failed read. */
 export const READ_AGAIN = 100;
-/** After an action that was refused. */
+/** Until the next try after a refused action. */
 export const TRY_AGAIN = 5_000;
-/** A pass rests as long as the one before took, so that a storm leaves half of the processor to others. */
+/**
+ * The loop rests as long as its last passes took, up to this, so that under many
+ * events half of the processor stays free.
+ */
 export const LONGEST_REST = 250;
-/** Passes that follow each other by our own changes; more means that the kernel does not do what it says. */
+/** Limit of consecutive passes caused by own changes; more means that the kernel does not do what it acknowledges. */
 export const SETTLE = 50;
-/** When others change these, what was refused may be granted. */
+/** If one of these changes, refused actions may succeed and are tried again. */
 export const MOVES: readonly Part[] = ['links', 'addresses', 'routes'];

@@ -1,4 +1,4 @@
-/** What the loop works with, and what it saw and planned in its last pass. */
+/** The parts that the loop works with, and the result of its last pass. */
 import type { Kernel } from '../actions/apply.ts';
 import type { Journal } from '../actions/journal.ts';
 import type { HookDispatcher } from '../hooks/dispatcher.ts';
@@ -25,11 +25,11 @@ export interface LoopParts {
   readonly log: Log;
   readonly journal: Journal;
   readonly hooks: HookDispatcher;
-  /** As in the snapshot; asked for only while an endpoint depends on it. */
+  /** As in the snapshot; called only while an endpoint depends on the connections. */
   readonly connections: () => Promise<NonNullable<Snapshot['connections']>>;
   readonly dryRun: boolean;
   readonly memory: Memory;
   readonly told: ToldRecord;
-  /** After each pass. */
+  /** Called after each pass. */
   readonly onPass: (view: View) => void;
 }

@@ -1,11 +1,11 @@
-/** What is wrong with the host or cannot be had, as it is now: told by `status`, and logged when it begins. */
+/** Current problems of the host and settings that cannot be met: shown by `status`, and logged when they begin. */
 import type { LimitsSetting } from '../rules/rule.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Obstacle } from '../plan/obstacle.ts';
 import { findObstacle, standingProblems } from './kernel.ts';
 
-/** Milliseconds; nobody tells when a sysctl changes, and passes may follow each other quickly. */
+/** How long a check stays valid, in milliseconds: a sysctl change causes no event, and passes may be frequent. */
 const FRESH = 1_000;
 
 interface Parts {
@@ -26,11 +26,15 @@ export class Problems {
     this.#parts = parts;
   }
 
-  /** As at the last look. */
+  /** As of the last check. */
   get obstacle(): Obstacle | null {
     return this.#obstacle;
   }
 
+  /**
+   * Checks the host, at most once a second while the limits stay the same, and logs new problems.
+   * @returns one sentence per problem
+   */
   look(limits: LimitsSetting): readonly string[] {
     const { log, clock, netns, limitMax } = this.#parts;
     const now = clock.now();

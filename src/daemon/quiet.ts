@@ -1,6 +1,8 @@
-/** Those who wait until nothing is left to be done, as the loop sees it. */
+/** Callers that wait until the loop finds nothing to do. */
 
-/** Where something is due at each of so many looks, others change things faster than we follow: nobody waits longer. */
+/**
+ * Waiting ends after this many passes with something to do: then other programs change more than the loop can follow.
+ */
 const LOOKS = 50;
 
 interface Waiter {
@@ -12,14 +14,17 @@ interface Waiter {
 export class Quiet {
   #waiters: Waiter[] = [];
 
-  /** `most`: after so many looks at which something was due it waits no longer. */
+  /** `most`: after this many passes with something to do, waiting ends. */
   wait(most = LOOKS): Promise<void> {
     return new Promise((resume) => this.#waiters.push({ resume, most, looks: 0 }));
   }
 
-  /** A look begins. @returns what its end is to be told with: whether anything was due */
+  /**
+   * A pass begins.
+   * @returns the function to call at its end with whether anything was due
+   */
   look(): (due: boolean) => void {
-    // Who comes while it goes on waits for the next one.
+    // A caller that arrives during a pass waits for the next one.
     const present = [...this.#waiters];
     return (due) => {
       for (const waiter of present) waiter.looks++;
@@ -27,7 +32,7 @@ export class Quiet {
     };
   }
 
-  /** There will be no look for a while. */
+  /** There will be no pass for a while. */
   end(): void {
     this.#resume(this.#waiters);
   }

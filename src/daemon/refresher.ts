@@ -1,16 +1,19 @@
-/** Passes that questions ask for: questions share one, and a flood of them leaves the processor to others. */
+/**
+ * Passes on request of `status` and similar commands. Concurrent requests share one pass, and
+ * frequent ones cannot occupy the processor.
+ */
 import type { Clock } from '../system/clock.ts';
 import type { Alarms } from './alarms.ts';
 
-/** Between two such passes, in milliseconds. */
+/** Least interval between two such passes, in milliseconds. */
 const INTERVAL_MS = 100;
-/** Passes that a question waits for: one that reads, and two for what it finds to do. */
+/** How many passes a request waits for: one that reads, and two for what it finds to do. */
 export const REFRESH_LOOKS = 3;
 
 export class Refresher {
   readonly #alarms: Alarms;
   readonly #clock: Clock;
-  /** Not begun yet. */
+  /** The pass that is requested and not begun yet. */
   #next: Promise<void> | null = null;
   #last = -Infinity;
 
@@ -19,7 +22,7 @@ export class Refresher {
     this.#clock = clock;
   }
 
-  /** @param look begins a pass; its promise resolves when that is over */
+  /** @param look begins a pass; its promise resolves when the pass is over */
   ask(look: () => Promise<void>): Promise<void> {
     this.#next ??= new Promise((resolve) => {
       const wait = Math.max(0, this.#last + INTERVAL_MS - this.#clock.now());

@@ -1,4 +1,4 @@
-/** What a dry run would do, each plan once: it goes on watching, and nothing that it says is ever done. */
+/** Logs what a dry run would do, each plan once. A dry run continues to watch and executes nothing. */
 import type { Outcome } from '../actions/apply.ts';
 import { actionText, type Action } from '../plan/action.ts';
 import type { Log } from '../system/log.ts';
@@ -11,7 +11,7 @@ export class Rehearsal {
     this.#log = log;
   }
 
-  /** @returns what came of it: nothing */
+  /** @returns no outcomes, since nothing is executed */
   say(actions: readonly Action[]): Outcome[] {
     const text = actions.map(actionText).join('\n');
     if (text !== this.#said) for (const action of actions) this.#log.info(`would: ${actionText(action)}`);

@@ -1,4 +1,4 @@
-/** Reads the configuration again, one reading after the other, and knows what ends a pause. */
+/** Reads the configuration again, one reading at a time, and decides what ends a pause. */
 import { RefusedRequest } from '../control/refusal.ts';
 import { configurationFingerprint } from '../rules/files.ts';
 import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
@@ -14,9 +14,9 @@ export interface Reloaded {
   readonly rules: number;
   readonly files: readonly string[];
   readonly warnings: readonly string[];
-  /** What was changed in the kernel, one text each, in order. */
+  /** Texts of the kernel changes, in their order. */
   readonly done: readonly string[];
-  /** What the kernel refused. */
+  /** Texts of what the kernel refused. */
   readonly undone: readonly string[];
 }
 
@@ -25,14 +25,14 @@ interface Parts {
   readonly log: Log;
   readonly loop: Loop;
   readonly configuration: Configuration;
-  /** After each reading, also one that failed. */
+  /** Called after each reading, even a failed one. */
   readonly onRead: () => void;
 }
 
 export class Reloader {
   readonly #parts: Parts;
   #configuration: Configuration;
-  /** Errors of the last reading; the configuration before it is in force. */
+  /** Errors of the last reading; the previous configuration stays in force. */
   #errors = '';
   #last: Promise<unknown> = Promise.resolve();
 
@@ -41,29 +41,36 @@ export class Reloader {
     this.#configuration = parts.configuration;
   }
 
-  /** The one in force. */
+  /** The configuration in force. */
   get configuration(): Configuration {
     return this.#configuration;
   }
 
-  /** One text for `status`: what is wrong with the files; none: nothing. */
+  /** For `status`: at most one text, with the errors of the files. */
   get problems(): readonly string[] {
     return this.#errors === ''
       ? []
       : [`the configuration has errors, the one before it stays in force: ${this.#errors}`];
   }
 
-  /** By a signal or a command: applied, unchanged or not, and ends a pause. @throws RefusedRequest */
+  /**
+   * On a signal or a command. Applies the configuration even if it is unchanged, and ends a pause.
+   * @throws RefusedRequest
+   */
   reload(): Promise<Reloaded> {
     return this.#queue(() => this.#reload());
   }
 
-  /** A file may have changed: only a change made after the flush ends a pause. Never rejects. */
+  /** A file may have changed. Only a change made after the flush ends a pause. Never rejects. */
   filesChanged(): Promise<void> {
     return this.#queue(() => this.#filesChanged());
   }
 
-  /** What the files are now is from before the flush. @returns what was removed @throws RefusedRequest */
+  /**
+   * Removes everything and pauses. The files as they are now will not end the pause.
+   * @returns the texts of the removals
+   * @throws RefusedRequest
+   */
   flush(): Promise<string[]> {
     return this.#queue(async () => {
       const files = await configurationFingerprint(this.#parts.load);
@@ -77,7 +84,7 @@ export class Reloader {
     });
   }
 
-  /** A reading that began later must not lose to one that took longer, and a flush not to one before it. */
+  /** Tasks run one after the other: a slow reading must not overwrite a later one, nor an earlier reading a flush. */
   #queue<Result>(task: () => Promise<Result>): Promise<Result> {
     const next = this.#last.then(task);
     this.#last = next.catch(() => undefined);
@@ -95,14 +102,14 @@ export class Reloader {
 
   async #filesChanged(): Promise<void> {
     const { paused } = this.#parts.loop.memory;
-    // Looked at before the reading: what is written during it is a change of its own.
+    // Before the reading, so that a file written during it counts as a further change.
     const resume = paused !== null && (await configurationFingerprint(this.#parts.load)) !== paused.files;
     const loaded = await this.#read();
     if (typeof loaded === 'string' || (!resume && sameConfiguration(loaded, this.#configuration))) return;
     await this.#apply(loaded, resume);
   }
 
-  /** @returns the text of its errors */
+  /** @returns the configuration, or the text of its errors */
   async #read(): Promise<Configuration | string> {
     const loaded = await loadConfiguration(this.#parts.load).catch((error: unknown) => ({
       fault: `our own fault, please report it: ${sourceStack(error)}`,
@@ -137,7 +144,7 @@ export const rulesText = ({ rules }: { readonly rules: readonly unknown[] }): st
   `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`;
 
 function sameConfiguration(one: Configuration, other: Configuration): boolean {
-  // Infinity and null would be one to JSON.
+  // JSON would turn both Infinity and null into null.
   const text = (configuration: Configuration): string =>
     JSON.stringify(configuration, (_, value: unknown) => (value === Infinity ? 'all' : value));
   return text(one) === text(other);

@@ -1,16 +1,23 @@
 /**
- * Restores what another program removed. Routes and policy rules after a short pause, so that a script that deletes rules
- * by their form finds its own next; at most ten times in a burst and then once in five seconds, so that two programs that
- * disagree do not keep the kernel busy. systemd-networkd removes foreign policy rules by default.
+ * Restores what another program removed. Routes and policy rules are restored after a short pause, so that a
+ * script that deletes rules by their form finds its own rule next. An object is restored at most ten times in a
+ * burst and then once in five seconds, so that two programs that disagree do not occupy the kernel.
+ * systemd-networkd removes foreign policy rules by default.
  */
 import { objectKey, type Action } from '../plan/action.ts';
 import { EMPTY_MEMORY } from '../plan/memory.ts';
 
-/** In milliseconds: wg-quick's `while ... ip rule delete table main suppress_prefixlength 0` takes one of ours first. */
+/**
+ * Milliseconds. The loop of wg-quick, `while ... ip rule delete table main suppress_prefixlength 0`,
+ * deletes a rule of multihomed first.
+ */
 export const PAUSE_MS = 250;
 const BURST = 10;
 const REFILL = 5_000;
-/** Once a burst was not enough, for how long it must stand before it is nobody's aim any more. */
+/**
+ * Milliseconds for which an object must stay in place, once its burst is used up,
+ * until it counts as no longer contested.
+ */
 const PEACE = 2 * REFILL;
 
 interface Bucket {
@@ -19,17 +26,17 @@ interface Bucket {
 }
 
 export class RestoreLimiter {
-  /** With the link of those that the kernel itself may take away: routes. */
+  /** Objects in place. The value is the link of those that the kernel itself may remove: routes. */
   readonly #stood = new Map<string, number | null>();
   readonly #buckets = new Map<string, Bucket>();
-  /** When what is missing may be restored. */
+  /** When a missing object may be restored. */
   #due = new Map<string, number>();
   #hurry = false;
-  /** When it was last missing. */
+  /** When an object was last missing. */
   readonly #missed = new Map<string, number>();
   #contested: ReadonlySet<string> = EMPTY_MEMORY.contested;
 
-  /** What was done stands, until we or somebody else removes it. */
+  /** Records an executed action: an added object stays in place until multihomed or another program removes it. */
   done(action: Action): void {
     const object = objectKey(action);
     if (object === null) return;
@@ -37,16 +44,18 @@ export class RestoreLimiter {
     else this.#stood.set(object, 'route' in action ? action.route.hop.ifindex : null);
   }
 
-  /** What is missing at the next call of `allow` is restored without a pause: the user asks for it. */
+  /**
+   * Objects that are missing at the next call of `allow` are restored without a pause, because the user asks for it.
+   */
   hurry(): void {
     this.#hurry = true;
   }
 
   /**
-   * `touched`: links of which events told; from these the kernel itself may have taken routes, but never policy rules or
-   * endpoints. null: any.
-   * @returns what may be done now, what of it restores, for how long the rest must wait at least, and for how long what
-   * was removed too often must (milliseconds; null: nothing waits)
+   * `touched`: links with events since the last pass; null: any. The kernel itself may have removed routes of these,
+   * but never policy rules or endpoints.
+   * @returns the actions that may be executed now, those of them that restore objects, how long the others must wait
+   * at least, and how long those that were removed too often must wait (milliseconds; null: none waits)
    */
   allow(
     actions: readonly Action[],
@@ -62,7 +71,7 @@ export class RestoreLimiter {
     const own = new Set(actions.filter((each) => each.kind.endsWith('delete')).map(objectKey));
     for (const action of actions) {
       const object = objectKey(action);
-      // What we delete in the same pass nobody else has taken.
+      // An object that multihomed deletes in the same pass was not removed by another program.
       if (object === null || own.has(object) || !action.kind.endsWith('add') || !this.#stood.has(object)) {
         allowed.push(action);
         continue;
@@ -87,7 +96,10 @@ export class RestoreLimiter {
     return { allowed, restored, wait: least([...pauses, ...waits]), fought: least(waits) };
   }
 
-  /** @returns what others keep removing, by `objectKey` (the same set while it is the same), and when to ask again */
+  /**
+   * @returns the objects that other programs keep removing, by `objectKey` (the same set as long as it does not
+   * change), and the milliseconds until the next check
+   */
   contested(now: number): { objects: ReadonlySet<string>; until: number | null } {
     let until: number | null = null;
     for (const [object, last] of this.#missed) {
@@ -117,7 +129,7 @@ export class RestoreLimiter {
   }
 }
 
-/** Nobody deletes endpoints by a form that one of ours could have. */
+/** Endpoints need no pause: no script deletes them by a form that fits those of multihomed. */
 const pauseOf = (action: Action): number => ('endpoint' in action ? 0 : PAUSE_MS);
 
 const least = (times: readonly number[]): number | null => (times.length ? Math.min(...times) : null);

@@ -1,4 +1,4 @@
-/** The daemon: puts the parts together, and ends without taking anything down. */
+/** The daemon: assembles its parts, and ends without removing anything. */
 import { resolve } from 'node:path';
 import { Journal, type Identity } from '../actions/journal.ts';
 import { statusDocument } from '../control/document.ts';
@@ -44,11 +44,15 @@ export interface RunOptions {
   readonly log: Log;
   readonly dryRun: boolean;
   readonly once: boolean;
-  /** Path of the namespace's file. */
+  /** Path of a namespace file; undefined: the caller's namespace. */
   readonly netns: string | undefined;
   readonly trace: boolean;
 }
 
+/**
+ * Runs until a signal ends it, or with `once` until nothing is left to do.
+ * @throws HeldError, NoMptcpError, UnfinishedError, NetlinkError, SystemError
+ */
 export async function run(options: RunOptions): Promise<void> {
   const signals = new Signals();
   try {
@@ -184,7 +188,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     if (memory.paused) log.warn(PAUSED);
     loop.wake([]);
     await Promise.race([loop.settled(), signals.ended, failed.promise]);
-    // That there are no rules at all is a warning of the configuration itself.
+    // The configuration itself already warns if there are no rules at all.
     const nothing =
       options.configuration.rules.length > 0 &&
       loop.view &&
@@ -194,7 +198,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     if (!options.once) await untilEnd(failed.promise, signals, options, reloader);
     else await Promise.race([hooks.idle(), signals.ended, failed.promise]);
   } finally {
-    // However it ends, nothing keeps the process from ending.
+    // Whatever the reason for the end, nothing may keep the process alive.
     keeper?.stop();
     evidence.close();
     await end({ control, events, loop, kernel });
@@ -207,7 +211,10 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   log.info('one pass made');
 }
 
-/** @returns the descriptor of the lock @throws HeldError */
+/**
+ * @returns the descriptor of the lock
+ * @throws HeldError
+ */
 function lockOrEnd(folder: RuntimeFolder, kernel: { close(): void }, netns: string | undefined): number {
   const lock = lockRuntime(folder, netns);
   if (lock.held) return lock.fd;
@@ -218,7 +225,7 @@ function lockOrEnd(folder: RuntimeFolder, kernel: { close(): void }, netns: stri
   );
 }
 
-/** A start by hand ends a pause, and so does a change of a file since the flush; a restart after a crash does not. */
+/** A start by hand ends a pause, and so does a file changed since the flush; a restart after a crash does not. */
 async function pauseAtStart(paused: Memory['paused'], { load, log }: RunOptions): Promise<Memory['paused']> {
   if (!paused) return null;
   const files = await configurationFingerprint(load);
@@ -242,7 +249,7 @@ async function untilEnd(
     notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
     reloader
       .reload()
-      // What is wrong is in the log and in `status` already.
+      // The error is already in the log and in `status`.
       .catch(() => undefined)
       .finally(() => notify('READY=1'));
   });
@@ -250,7 +257,7 @@ async function untilEnd(
   const watchdog = interval === null ? null : setInterval(() => notify('WATCHDOG=1'), interval);
   const changed = (): void => void reloader.filesChanged();
   const unwatch = watchPlaces(configurationPlaces(options.load), systemClock, changed);
-  // What was changed since the start, before anything watched.
+  // Files may have changed between the start and the watch.
   changed();
   try {
     await Promise.race([signals.ended, failed]);

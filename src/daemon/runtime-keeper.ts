@@ -1,4 +1,4 @@
-/** Makes the runtime folder again when it disappears under the daemon: the folder, the lock, the socket, the journal. */
+/** Makes the runtime folder, the lock, the socket and the journal again if they disappear while the daemon runs. */
 import { closeSync, existsSync } from 'node:fs';
 import type { ControlServer } from '../control/server.ts';
 import type { Clock } from '../system/clock.ts';
@@ -6,7 +6,7 @@ import type { Log } from '../system/log.ts';
 import { isFile, lockFile, makeRuntimeFolder, runtimeFolder, type RuntimeFolder } from '../system/runtime.ts';
 import { watchPlaces } from './watch.ts';
 
-/** After it could not be made. */
+/** Milliseconds until the next try after a failure. */
 const AGAIN_MS = 1_000;
 
 interface Parts {
@@ -27,7 +27,7 @@ export class RuntimeKeeper {
   #trouble = '';
   #making = false;
 
-  /** `lock`: descriptor of the lock that is held. */
+  /** `lock`: descriptor of the held lock. */
   constructor(parts: Parts, lock: number) {
     this.#parts = parts;
     this.#folder = runtimeFolder(parts.namespace);
@@ -47,7 +47,7 @@ export class RuntimeKeeper {
     this.#cancel();
   }
 
-  /** Does nothing where all is there. Never throws. */
+  /** Does nothing if everything is in place. Never throws. */
   readonly check = (): void => {
     const { log, clock, namespace, persist } = this.#parts;
     const locked = isFile(this.#lock, this.#folder.lock);
@@ -72,7 +72,7 @@ export class RuntimeKeeper {
 
   #lockAgain(): void {
     const file = lockFile(this.#folder);
-    // A second daemon that found no lock; the namespace itself is claimed, so it ends.
+    // A second daemon found no lock file and made one; it will end, because the namespace itself is locked.
     if (!('fd' in file)) throw new Error(`pid ${file.holder ?? 'unknown'} holds the lock`);
     closeSync(this.#lock);
     this.#lock = file.fd;

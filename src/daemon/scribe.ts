@@ -1,4 +1,7 @@
-/** Writes the journal at each change of what is owned or told; a disk that fails is said once, not at each pass. */
+/**
+ * Writes the journal at each change of what is owned or of the hooks' last notification. A failing
+ * disk is logged once, not at each pass.
+ */
 import type { Journal } from '../actions/journal.ts';
 import type { ToldRecord } from '../hooks/told-record.ts';
 import type { Memory } from '../plan/memory.ts';
@@ -14,7 +17,7 @@ export class Scribe {
     this.#log = log;
   }
 
-  /** @returns false when it could not be written */
+  /** @returns false: the journal could not be written */
   write(memory: Memory, told: ToldRecord): boolean {
     try {
       this.#journal.write(memory, told);

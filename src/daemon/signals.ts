@@ -1,4 +1,4 @@
-/** Signals that the daemon heeds, from before its first look at the kernel on. */
+/** The signals that the daemon handles, starting before its first pass. */
 import { leaveTerminal, terminals } from '../system/terminal.ts';
 
 export class Signals {
@@ -16,16 +16,16 @@ export class Signals {
         resolve();
       };
     });
-    // Asked a second time, it ends as the kernel has it.
+    // A second signal ends the process at once, by its default action.
     process.once('SIGINT', this.#end).once('SIGTERM', this.#end).on('SIGHUP', this.#hangUp);
   }
 
-  /** It was asked to end. */
+  /** Whether a signal asked the daemon to end. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
-  /** At each SIGHUP, and at once for those that came before. */
+  /** Called at each SIGHUP, and at once if one came before. */
   onReload(reload: () => void): void {
     this.#reload = reload;
     if (this.#hungUp) reload();
@@ -36,7 +36,7 @@ export class Signals {
     process.removeListener('SIGHUP', this.#hangUp);
   }
 
-  /** The terminal went, or somebody wants a reload. */
+  /** SIGHUP: the terminal was closed, or a reload is requested. */
   readonly #hangUp = (): void => {
     if (this.#terminal.length > 0) {
       leaveTerminal(this.#terminal);

@@ -1,4 +1,4 @@
-/** From uplinks to what hooks are told: the whole level at each pass. */
+/** Derives from the uplinks the complete state that hooks are to know, at each pass. */
 import { carrierReason } from '../plan/assess.ts';
 import { flagNames } from '../plan/flags.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -10,11 +10,11 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 export interface Level {
   readonly uplinks: ReadonlyMap<string, UplinkFacts>;
   readonly links: ReadonlyMap<string, LinkState>;
-  /** Why the others are not active. */
+  /** Why the uplinks and links that are missing from both maps are not active, by key. */
   readonly farewells: ReadonlyMap<string, string>;
 }
 
-/** `told`: what hooks believe now, so that an uplink keeps the key under which they know it. */
+/** `told`: what hooks were last notified of; an uplink keeps the key that hooks know. */
 export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord, paused: boolean): Level {
   const uplinks = new Map<string, UplinkFacts>();
   const farewells = new Map<string, string>();
@@ -63,7 +63,7 @@ export function levelOf(plan: Plan, snapshot: Snapshot, told: ToldRecord, paused
   return { uplinks, links, farewells };
 }
 
-/** Why the plan has nothing more of what hooks know on this interface, in the words of a lingering uplink. */
+/** Why the plan no longer has an uplink or link that hooks know, in the words that a lingering uplink uses. */
 function whyGone(ifindex: number, plan: Plan, snapshot: Snapshot): string {
   if (!snapshot.links.has(ifindex)) return GONE;
   const selected = plan.selected.find(({ link }) => link.index === ifindex);
@@ -72,9 +72,10 @@ function whyGone(ifindex: number, plan: Plan, snapshot: Snapshot): string {
 }
 
 /**
- * The address that speaks for its interface and family: the one that hooks know there, or else one that they do not know
- * yet. Whatever address speaks next is the same uplink to a hook: an address that is replaced is a `change`. Where hooks
- * know of several, a `change` would not say of which: one goes and another comes.
+ * The address that represents each interface and family: the one that hooks know, or else one that is new to
+ * them. To a hook the next representative is the same uplink, so the replacement of an address is a
+ * `change`. If hooks know several addresses of an interface, a `change` would not say which one it replaces:
+ * then one goes down and another comes up.
  */
 function firstAddresses(plan: Plan, told: ToldRecord): Map<string, string> {
   const firsts = new Map<string, string>();
@@ -94,7 +95,7 @@ const isAlone = (place: string, told: ToldRecord): boolean =>
 
 const placeOf = ({ ifindex, family }: Uplink): string => `${ifindex}/${family}`;
 
-/** An address that is about to be replaced is not told `down`: its successor is told as a `change` of it. */
+/** An address that is about to be replaced is not reported as `down`; its successor is reported as a `change`. */
 function keepForSuccessors(plan: Plan, told: ToldRecord, uplinks: Map<string, UplinkFacts>): void {
   for (const uplink of plan.uplinks) {
     const place = placeOf(uplink);

@@ -1,19 +1,19 @@
-/** When the loop looks again without an event. */
+/** Sets the timers for passes without an event. */
 import { ALL_PARTS, type Part } from '../snapshot/snapshot.ts';
 import type { Alarms } from './alarms.ts';
 import { CONNECTIONS_AGAIN_MS } from './at-stake.ts';
 import { ENDPOINTS_AGAIN, TRY_AGAIN } from './pace.ts';
 
 export interface Times {
-  /** By the clock of `now`; null: no default route ends. */
+  /** By the clock of `now`, in milliseconds; null: no default route expires. */
   readonly expires: number | null;
-  /** Until something may be restored, in milliseconds; null: nothing waits. */
+  /** Milliseconds until an object may be restored; null: none waits. */
   readonly wait: number | null;
-  /** Until what was contested may have ended, in milliseconds; null: nothing is. */
+  /** Milliseconds until a conflict with another program may be over; null: there is none. */
   readonly until: number | null;
-  /** Something was refused and is tried again. */
+  /** An action was refused and will be tried again. */
   readonly again: boolean;
-  /** Connections were counted. */
+  /** The open connections were counted. */
   readonly counted: boolean;
 }
 
@@ -27,7 +27,7 @@ export function setTimers(
   alarms.set('endpoints', ENDPOINTS_AGAIN, () => wake(['endpoints']));
   if (expires === null) alarms.cancel('expiry');
   else alarms.set('expiry', expires - now, () => wake(['routes']));
-  // One that runs already is not put off by what else happens.
+  // A timer that already runs is not postponed by other events.
   if (again && !alarms.has('again')) alarms.set('again', TRY_AGAIN, () => wake(ALL_PARTS));
   if (until !== null) alarms.set('peace', until, () => wake([]));
   if (counted) alarms.set('connections', CONNECTIONS_AGAIN_MS, () => wake(['endpoints']));

@@ -1,20 +1,25 @@
-/** Wakes when a file of the configuration may have changed: by inotify(7) alone, so that nothing runs while nothing changes. */
+/**
+ * Reports that a configuration file may have changed, by inotify(7) only, so that nothing runs while nothing changes.
+ */
 import { lstatSync, readdirSync, readlinkSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import type { Places } from '../rules/files.ts';
 import type { Clock } from '../system/clock.ts';
 
-/** Editors write a file in several steps. */
+/** Milliseconds without an event before a change is reported, since editors write a file in several steps. */
 const QUIET_MS = 150;
-/** In all, whatever else is written: what a change needs after it must fit into a second, too. */
+/**
+ * Milliseconds after the first event at which the change is reported in any case: with
+ * what follows it must fit into a second.
+ */
 const LONGEST_MS = 600;
-/** As the kernel's MAXSYMLINKS. */
+/** As MAXSYMLINKS in the kernel (linux/namei.h). */
 const MAX_LINKS = 40;
 
-/** Names whose entries matter, by the folder that has them; null: every name. */
+/** For each folder the names of the entries to watch; null: all entries. */
 type Watched = Map<string, Set<string> | null>;
 
-/** @returns what ends the watching */
+/** @returns the function that ends the watch */
 export function watchPlaces(places: Places, clock: Clock, changed: () => void): () => void {
   const watchers = new Map<string, FSWatcher>();
   let watched: Watched = new Map();
@@ -34,20 +39,20 @@ export function watchPlaces(places: Places, clock: Clock, changed: () => void): 
     try {
       const watcher = watch(folder, { persistent: false }, (_, name) => {
         const names = watched.get(folder);
-        // Without a name it is the folder itself.
+        // Without a name the event is for the folder itself.
         if (names === null || name === null || names?.has(name)) seen();
       });
       watcher.on('error', seen);
       watchers.set(folder, watcher);
     } catch {
-      // Gone between the look and the watch, or no watches are left: a reload by command still works.
+      // The folder is gone, or no more watches are available: reload by command still works.
     }
   };
   const watchAgain = (): void => {
-    // A folder of the same name may be another one by now.
+    // A folder of the same name may be a different one by now.
     for (const watcher of watchers.values()) watcher.close();
     watchers.clear();
-    // What appears between the look and the watch shows in a second look.
+    // A folder that appears between the look-up and the watch is found by another look-up.
     for (let again = 0; again < MAX_LINKS; again++) {
       watched = dependencies(places);
       const fresh = [...watched.keys()].filter((folder) => !watchers.has(folder));
@@ -63,7 +68,10 @@ export function watchPlaces(places: Places, clock: Clock, changed: () => void): 
   };
 }
 
-/** Every folder in which a part of a path to the configuration is looked up, links and what is missing included. */
+/**
+ * Every folder in which a part of a path to the configuration is looked up,
+ * symbolic links and missing parts included.
+ */
 export function dependencies({ files, folders }: Places): Watched {
   const watched: Watched = new Map();
   for (const file of files) follow(file, watched);
@@ -76,7 +84,10 @@ export function dependencies({ files, folders }: Places): Watched {
   return watched;
 }
 
-/** Looks a path up as the kernel does (path_resolution(7)). @returns where it leads; null: nowhere */
+/**
+ * Resolves a path as the kernel does (path_resolution(7)).
+ * @returns the final path; null: it does not exist
+ */
 function follow(path: string, watched: Watched): string | null {
   const left = path.split('/').reverse();
   let here = '/';
@@ -107,7 +118,7 @@ function note(watched: Watched, folder: string, name: string): void {
   else names?.add(name);
 }
 
-/** Empty: it is no link; null: it is not there. */
+/** The target of a symbolic link; empty: the path is no link; null: the path does not exist. */
 function linkTarget(path: string): string | null {
   try {
     return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : '';
