@@ -1,4 +1,7 @@
-/** Two IPv6 routers that advertise themselves and a prefix each on one link, and drop the other's: as two modems on one LAN. */
+/**
+ * Two IPv6 routers on one link, such as two modems. Each advertises itself and a prefix, and drops packets from the
+ * other's.
+ */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { expect } from 'vitest';
@@ -77,7 +80,7 @@ test(
           ...(ping(routers[at]!, OUTSIDE, address) ? [`${address} in`] : []),
         ]);
       const before = reached();
-      // The kernel takes one of the two for all: the other's addresses are not reached.
+      // The kernel uses one of the routers for all packets, so the other's addresses are not reached.
       expect(before).not.toEqual([]);
       const daemon = await lab.daemon({ eth0: { flags: 'signal', 'per-interface': 'all' } });
       await expect.poll(() => host.endpoints()).toHaveLength(2);

@@ -1,4 +1,4 @@
-/** Actions whose world changes between the look and the deed: another program is at work on the same endpoints. */
+/** Actions that fail because another program changed the same endpoints after the daemon had read them. */
 import { expect } from 'vitest';
 import { apply, type Kernel } from '../../src/actions/apply.ts';
 import { intend, remember } from '../../src/actions/remember.ts';
@@ -19,7 +19,7 @@ const adding = (lab: Lab, address: string, id: number, implicit = false): Action
   implicit,
 });
 
-/** `meanwhile`: when the kernel has refused for the first time. @returns what is remembered of them */
+/** `meanwhile` runs after the kernel's first refusal. @returns the state after the actions */
 async function applied(
   lab: Lab,
   actions: readonly Action[],

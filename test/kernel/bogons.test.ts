@@ -1,10 +1,10 @@
-/** Routes that refuse, as filters of bogons are made of, on the real kernel. */
+/** Routes that refuse packets, such as those of bogon filters, on the real kernel. */
 import { describe, expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
-/** What public lists of bogons have of the addresses that are asked for. */
+/** The entries of public bogon lists that contain the daemon's probe addresses. */
 const LISTS = {
   4: ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24', '240.0.0.0/4'],
   6: ['2001:db8::/32', '3fff::/20', '4000::/2', '8000::/1'],

@@ -1,4 +1,4 @@
-/** One daemon in a network namespace, whichever /run each of them has. */
+/** Only one daemon can run in a network namespace, even if two have different /run folders. */
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { finished, MAIN, type Daemon, type Finished } from '../support/daemon.ts';
@@ -8,7 +8,7 @@ import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
-/** The daemon with a /run of its own, as in a container that has the host's network. */
+/** Starts a daemon with a /run of its own, as in a container with the host's network. */
 function contained(lab: Lab, { config }: Daemon, netns: Netns, ...args: string[]): Promise<Finished> {
   const script = `
     mkdir -p $1
@@ -27,7 +27,7 @@ async function stands(lab: Lab): Promise<Daemon> {
   lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-  // The link-local address is the last to come.
+  // The link-local address appears last.
   await expect.poll(() => lab.host.ip('-6 address show dev eth0 scope link -tentative')).toContain('fe80');
   return daemon;
 }

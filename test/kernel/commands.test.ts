@@ -1,4 +1,4 @@
-/** What a user types, and the exit codes that scripts go by. */
+/** Commands as users type them, and the exit codes on which scripts rely. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -8,7 +8,10 @@ import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
-/** Runs a program to which socket(2) answers EAFNOSUPPORT for one family: seccomp(2), as RestrictAddressFamilies= does it. */
+/**
+ * Runs a program for which socket(2) fails with EAFNOSUPPORT for one family: seccomp(2), as RestrictAddressFamilies=
+ * does.
+ */
 const FORBID = `
 import ctypes, errno, os, platform, struct, sys
 family, argv = int(sys.argv[1]), sys.argv[2:]
@@ -159,7 +162,7 @@ describe('flush', () => {
     expect(stderr).toContain(found);
     expect(code).toBe(2);
     expect(lab.host.endpoints()).toHaveLength(1);
-    // A session that takes no route of ours is none of these.
+    // A session that uses no route of multihomed is not affected.
     const elsewhere = script.replace('"$@"', 'SSH_CONNECTION="198.51.100.1 50022 127.0.0.1 22" "$@"');
     expect((await flush(elsewhere)).code).toBe(0);
   });

@@ -38,7 +38,7 @@ describe.each([4, 6] as const)('somebody else’s policy rule, IPv%i', (version)
     await expect
       .poll(() => daemon.stateOf(eth.address(version)))
       .toMatch(new RegExp(`^conflict: .*policy rule ${added?.priority}\\b`));
-    // Another uplink is active, and this one leads nowhere.
+    // Another uplink is active, so this one has no endpoint.
     await expect
       .poll(() => lab.host.endpointWords())
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
@@ -93,7 +93,7 @@ test('the address is taken when the foreign endpoint goes; at the latest half a 
   const daemon = await lab.daemon(RULES);
   expect(await daemon.stateOf(eth.address())).toMatch(/^conflict/);
   lab.host.ip('mptcp endpoint del id 77');
-  // Whatever wakes the daemon lets it look; without an event the kernel says nothing.
+  // The kernel sends no event for a deleted endpoint, so another event must start the pass.
   await daemon.reload();
   await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
 });

@@ -6,7 +6,7 @@ import type { Version } from '../support/netns.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
-/** Two active uplinks. */
+/** Connects two uplinks and starts the daemon. */
 async function two(lab: Lab, version: Version): Promise<[Cable, Cable, Daemon]> {
   const cables: [Cable, Cable] = [lab.cable('eth0').connect(version), lab.cable('wwan0').connect(version)];
   const daemon = await lab.daemon(RULES, { args: ['--debug'] });
@@ -30,7 +30,7 @@ describe.each([4, 6] as const)('the way down with another uplink active, IPv%i',
   test.for(LOSSES)('%s', async ([, lose], { lab }) => {
     const [eth, wwan] = await two(lab, version);
     lose(lab, eth, version);
-    // Carrier: the kernel itself may tell it a second late on a link that has just come.
+    // On a new link the kernel may report carrier a second late.
     const timeout = 2_000;
     await expect
       .poll(() => lab.host.endpointWords(), { timeout })

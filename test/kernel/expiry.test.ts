@@ -1,11 +1,11 @@
-/** A default that a router gave for a time ends by the clock: the kernel's own word of it comes up to 30 s late. */
+/** A router's default route expires by the clock; the kernel reports it up to 30 s late. */
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
 
 test('looks at the endpoints alone do not put the end off', async ({ lab }) => {
   const eth = lab.cable('eth0').up().give(6);
   const wwan = lab.cable('wwan0').connect(6);
-  // Longer than the 30 s after which the endpoints are read again.
+  // Longer than 30 s, after which the endpoints are read again.
   const given = Date.now();
   lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra metric 50 expires 33`);
   await lab.daemon({ 'eth*': 'subflow', 'wwan*': 'subflow backup' });
@@ -14,6 +14,6 @@ test('looks at the endpoints alone do not put the end off', async ({ lab }) => {
     .poll(() => lab.host.endpointWords(), { timeout: 90_000 })
     .toEqual([`${wwan.address(6)} wwan0 subflow,backup`]);
   expect(Date.now() - given).toBeGreaterThan(32_000);
-  // The kernel itself says so up to 30 s after the end.
+  // The kernel itself reports it up to 30 s after the end.
   expect(Date.now() - given).toBeLessThan(62_000);
 });

@@ -176,7 +176,7 @@ test('router-advertised: it ends when it expires, told or not', async ({ lab }) 
 test('a default for one type of service alone is none for the rest', async ({ lab }) => {
   const eth = lab.cable('eth0').up().give();
   const wwan = lab.cable('wwan0').connect();
-  // With a nexthop object about, defaults are found by reading.
+  // While a nexthop object exists, the daemon finds default routes by reading the table.
   lab.host.ip(`nexthop add id 77 via ${eth.gateway()} dev eth0`);
   lab.host.ip(`route add default via ${eth.gateway()} dev eth0 tos 0x10 metric 5`);
   const daemon = await lab.daemon({ '*': 'subflow' });

@@ -1,4 +1,4 @@
-/** A default route that is deleted and added again, and a lease that real DHCP clients renew, change nothing. */
+/** A default route that is deleted and added again, or a lease that a real DHCP client renews, changes nothing. */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
@@ -32,7 +32,7 @@ describe.each([4, 6] as const)('a default route that is deleted and added again,
     const mptcp = await lab.monitor('mptcp');
     const log = daemon.log;
     for (let i = 0; i < 10; i++) {
-      // Busybox's sample script for udhcpc does no more.
+      // Busybox's sample script for udhcpc does the same.
       lab.host.sh(`ip -${version} route del ${table}${route} && ip -${version} route add ${table}${route}`);
       await sleep(50);
     }
@@ -54,7 +54,7 @@ describe.each([4, 6] as const)('a default route that is deleted and added again,
   });
 });
 
-/** Arguments, and the signal at which it renews; null: at the time that the server gives it. */
+/** Arguments, and the signal that makes it renew; null when it renews at the time that the server sets. */
 const CLIENTS: readonly (readonly [string, string, readonly string[], NodeJS.Signals | null])[] = [
   ['udhcpc', 'udhcpc', ['-f', '-i', 'eth0'], 'SIGUSR1'],
   [
@@ -89,7 +89,7 @@ describe.each(CLIENTS)('a lease that is renewed by %s', (client, debianPackage, 
         const acknowledged = server.acknowledged();
         if (renew) child.kill(renew);
         await expect.poll(server.acknowledged).toBeGreaterThan(acknowledged);
-        // What the client's script does after it.
+        // Time for the client's script to finish.
         await sleep(500);
       }
       await connection.echo('by the same subflow');
@@ -107,7 +107,9 @@ describe.each(CLIENTS)('a lease that is renewed by %s', (client, debianPackage, 
   });
 });
 
-/** Debian's dnsmasq at the other end of the first cable; a client that heeds it renews every three seconds. */
+/**
+ * Starts Debian's dnsmasq at the far end of the first cable. Clients that follow its times renew every three seconds.
+ */
 function serve(lab: Lab) {
   const child = lab.provider.spawn('dnsmasq', [
     ...['--conf-file=/dev/null', '--port=0', '--no-ping', '--interface=to-eth0', '--bind-interfaces'],
@@ -121,7 +123,7 @@ function serve(lab: Lab) {
 }
 
 async function start(files: HostFiles, client: string, args: readonly string[]) {
-  // What it keeps of leases is the host's otherwise.
+  // Otherwise the client would keep its leases on the host.
   await files.shell('[ ! -d /var/lib/dhcpcd ] || mount -t tmpfs tmpfs /var/lib/dhcpcd');
   const child = files.spawn(client, args);
   child.stdout?.resume();

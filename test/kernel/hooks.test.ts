@@ -1,10 +1,10 @@
-/** What a real script is told of real changes. */
+/** The calls of a real hook script for real changes. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
 
-/** A hook that writes a line for each call, and the configuration that names it. */
+/** Creates a hook that writes a line for each call, and the configuration that names it. */
 function hooked(lab: Lab, rules: Record<string, unknown>, body = ''): { text: string; told: () => string[] } {
   const folder = join(lab.folder, 'hooks');
   const file = join(lab.folder, 'told');
@@ -32,13 +32,13 @@ test('link-up, up, change, down and link-down come as they happen', async ({ lab
   const daemon = await lab.daemon(text);
   const ofWwan = (): string[] => told().filter((line) => line.startsWith('wwan0'));
   await expect.poll(ofWwan).toHaveLength(3);
-  // Of an uplink and its link, hooks run side by side.
+  // The hooks of an uplink and of its link run in parallel.
   expect(ofWwan().sort()).toEqual([
     'wwan0 device-add',
     'wwan0 link-up',
     'wwan0 up 10.2.0.2 subflow backup 10.2.0.1',
   ]);
-  // The first is down: it is announced all the same.
+  // The first cable's link is down, and `device-add` runs all the same.
   const ofEth = (): string[] =>
     told().filter((line) => line.startsWith('eth0') && !line.includes('device-add'));
   expect(told()).toContain('eth0 device-add');
@@ -50,7 +50,7 @@ test('link-up, up, change, down and link-down come as they happen', async ({ lab
   lab.host.ip('route replace default via 10.1.0.9 dev eth0');
   const changed = [...up, 'eth0 change 10.1.0.2 subflow 10.1.0.9'];
   await expect.poll(ofEth).toEqual(changed);
-  // The last known values are there.
+  // `down` carries the last known values.
   const down = [...changed, 'eth0 down 10.1.0.2 subflow 10.1.0.9'];
   eth.unroute();
   await expect.poll(ofEth).toEqual(down);
@@ -82,7 +82,7 @@ test('a daemon that is started again tells nobody twice', async ({ lab }) => {
   expect(await second.stateOf(eth.address())).toMatch(/^active/);
   await second.stop();
   expect(told()).toHaveLength(3);
-  // What went while nobody watched is told all the same.
+  // A link that is removed while no daemon runs is reported at the next start.
   lab.host.ip('link del eth0');
   await lab.daemon(text);
   await expect
@@ -152,7 +152,7 @@ test('hooks: each change has its reason, its families and the path of the script
   lab.host.ip('link set eth0 up');
   eth.route();
   await expect.poll(() => said('up')).toHaveLength(2);
-  // A modem that is pulled.
+  // Simulates a modem that is unplugged.
   lab.host.ip('link del eth0');
   await expect.poll(() => said('down').at(-1)).toMatch(/: lingering: the interface is gone;/);
   await expect

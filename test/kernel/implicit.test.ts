@@ -1,4 +1,4 @@
-/** Endpoints that the kernel makes by itself, for the source that it picks when a peer announces an address. */
+/** Endpoints that the kernel adds for the source address that it chooses when a peer announces an address. */
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 
@@ -18,7 +18,7 @@ describe.each([4, 6] as const)('an implicit endpoint, IPv%i', (version) => {
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     const connections = await lab.connections(version);
     const connection = await connections.open(eth.address(version));
-    // What the provider announces is reached by the modem alone, which has no default route yet.
+    // Only the modem reaches the address that the provider announces, and the modem has no default route yet.
     lab.provider.ip(`mptcp endpoint add ${wwan.gateway(version)} signal`);
     const implicit = () => lab.host.endpoints().filter(({ flags }) => flags.includes('implicit'));
     await expect.poll(implicit).toHaveLength(1);

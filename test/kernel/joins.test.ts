@@ -1,4 +1,4 @@
-/** Joins that fail on an uplink on which all else is right: status, explain and doctor say so. */
+/** Joins that fail on an otherwise correct uplink; status, explain and doctor report them. */
 import { expect } from 'vitest';
 import { missing } from '../hooks/stage.ts';
 import { test, type Lab } from '../support/lab.ts';
@@ -8,7 +8,10 @@ const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };
 const lacks = missing({ nft: 'nftables' });
 if (lacks !== null) console.log(`Firewall marks are not tested: ${lacks}.`);
 
-/** mwan3's form: what the host sends is marked for the first link, and on the other the kernel takes the peer for a neighbour. */
+/**
+ * As with mwan3: the host's packets are marked for the first link. On the other link, the kernel takes the peer for a
+ * neighbour.
+ */
 function markForFirst(lab: Lab): void {
   const eth = lab.cable('eth0').connect();
   lab.cable('wwan0').connect();

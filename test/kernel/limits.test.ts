@@ -1,4 +1,4 @@
-/** The kernel's limits: what it takes, and when they are raised. */
+/** The kernel's limits: which values it accepts, and when the daemon raises them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
@@ -13,7 +13,7 @@ test('a number that the kernel refuses is cut to the most that it takes, and the
   await expect.poll(() => lab.host.limits()).toEqual({ accepted: 4, subflows: 8 });
   expect(daemon.log.match(/limits: subflows: 255.*no more than 8/g)).toHaveLength(1);
   expect((await daemon.status())?.problems.join()).toMatch(/255.*no more than 8/);
-  // Nothing is tried again and again.
+  // A refused limit is not retried.
   await sleep(6_000);
   expect(daemon.log.match(/limits/g)).toHaveLength(1);
   await daemon.reconfigure(text(254));
@@ -38,7 +38,7 @@ test('are not raised for an endpoint that the kernel refuses, and the refusal is
   const tries = (): number => (daemon.log.match(/netlink sent: endpoint add/g) ?? []).length;
   await expect.poll(tries).toBeGreaterThanOrEqual(3);
   await expect.poll(() => lab.host.limits()).toEqual(before);
-  // Before the first refusal and after it.
+  // Once before the first refusal and once after it.
   expect((daemon.log.match(/debug: limits set/g) ?? []).length).toBeLessThanOrEqual(2);
   expect(daemon.log.match(/warning: endpoint add/g)).toHaveLength(1);
   child.kill('SIGKILL');
@@ -55,7 +55,7 @@ test('that somebody sets while endpoints of ours stand are his, to what they wer
   await expect.poll(() => lab.host.limits().subflows).toBe(8);
   await daemon.reload();
   lab.host.ip(`mptcp limits set subflows ${before.subflows} add_addr_accepted ${before.accepted}`);
-  // Nobody says when limits change: this wakes the daemon.
+  // The kernel sends no event for limits, so this address starts a pass.
   eth.give(4, 9).take(4, 9);
   await expect
     .poll(() => daemon.log)
@@ -65,7 +65,7 @@ test('that somebody sets while endpoints of ours stand are his, to what they wer
     await sleep(100);
     expect(lab.host.limits()).toEqual(before);
   }
-  // With the last endpoint it ends, and the next one begins anew.
+  // The administrator's value applies until the last endpoint is removed; the next endpoint raises the limits again.
   await daemon.command('flush', '--force');
   expect(lab.host.limits()).toEqual(before);
   await daemon.reload();

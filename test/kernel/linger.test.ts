@@ -50,7 +50,7 @@ describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
     expect(await stays(() => lab.host.endpoints())).toEqual(before);
     back(eth, version);
     await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^active: ./);
-    // Untouched: the same id.
+    // The same id shows that the endpoint was not touched.
     expect(lab.host.endpoints()).toEqual(before);
     await expect
       .poll(() => lab.host.leaves(version === 4 ? '203.0.113.9' : '2600::9', eth.address(version)))
@@ -221,7 +221,7 @@ test('an endpoint that had to go for one that is refused comes back, and stays',
   await expect
     .poll(() => daemon.stateOf(eth.address()))
     .toMatch(/^active: its endpoint is as it was until the next reload: .*EADDRINUSE/);
-  // Longer than until the next try of what is tried again.
+  // Longer than the delay before a failed change is retried.
   expect(await stays(() => lab.host.endpointWords(), 6_000)).toEqual([`${eth.address()} eth0 subflow`]);
   expect(daemon.deeds().filter((deed) => deed === 'endpoint delete')).toHaveLength(1);
   await connection.echo('still here');
@@ -232,7 +232,7 @@ test('an endpoint that had to go for one that is refused comes back, and stays',
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active: default route/);
 });
 
-/** Another program on this port of every address. */
+/** Starts another program that listens on this port of every address. */
 async function listener(lab: Lab, port: number): Promise<ChildProcess> {
   const program = `import socket, time; s = socket.create_server(("", ${port})); print("listens", flush=True); time.sleep(60)`;
   const child = lab.host.spawn('python3', ['-c', program]);

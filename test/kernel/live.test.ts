@@ -1,4 +1,4 @@
-/** Open MPTCP connections: `ss` and `ip mptcp monitor` tell their subflows. */
+/** Open MPTCP connections; `ss` and `ip mptcp monitor` show their subflows. */
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 

@@ -1,4 +1,4 @@
-/** Rules that select by MAC address and path, on real links. */
+/** Rules that select links by MAC address and path. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { finished, MAIN } from '../support/daemon.ts';
@@ -35,7 +35,7 @@ test("match: a link by its path in udev's database", async ({ lab }) => {
     writeFileSync(config, 'rules: { "eth*": { flags: subflow, match: { path: "pci-*-usb-0:2:*" } } }', {
       mode: 0o644,
     });
-    // sysfs shows the links of the namespace that it was mounted in.
+    // sysfs shows the links of the namespace in which it was mounted.
     const script = 'mount -t sysfs sysfs /sys && exec "$@"';
     const command = [process.execPath, MAIN, 'plan', '--config', config];
     const args = ['--mount', 'sh', '-c', script, 'sh', ...command];

@@ -1,4 +1,4 @@
-/** The connected route in an uplink's own table stands where main has the subnet on the link, and only there. */
+/** An uplink's own table has a connected route only if main has the subnet on that link. */
 import { describe, expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
 import type { Version } from '../support/netns.ts';
@@ -6,7 +6,7 @@ import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
-/** Addresses without the kernel's own route for their subnet, and a gateway that needs none. */
+/** Adds addresses without the kernel's route for their subnet, and an onlink gateway. */
 function scene(lab: Lab, version: Version, numbers: readonly number[], length = version === 4 ? 24 : 64) {
   const eth = lab.cable('eth0').up();
   const more = version === 6 ? ' nodad' : '';
@@ -16,7 +16,7 @@ function scene(lab: Lab, version: Version, numbers: readonly number[], length = 
   return eth;
 }
 
-/** What the table has beside its default, once the endpoint stands. */
+/** Returns the routes in the table other than its default, after the endpoint was added. */
 async function connected(lab: Lab, version: Version): Promise<string[]> {
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
   const routes = await stays(() => lab.host.routeWords(version), 300);

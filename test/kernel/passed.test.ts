@@ -1,11 +1,14 @@
-/** What the host's policy rules behind ours decide for some packets is decided as without us; the kernel is asked before and after. */
+/** Packets that later policy rules of the host select keep their route; the kernel is asked before and after. */
 import { describe, expect } from 'vitest';
 import { isWholeRoot } from '../hooks/scripts.ts';
 import { test, type Lab } from '../support/lab.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
-/** Policy rules for some packets, and such a packet. A user namespace of one user cannot name the others' numbers: the pass as root does. */
+/**
+ * Policy rules for some packets, with such a packet. A user namespace of one user has no other uids; the tests as
+ * root do.
+ */
 const SELECTORS = [
   ['fwmark 0x10/0xf0', 'mark 0x10'],
   ['ipproto tcp dport 25-26', 'ipproto tcp dport 25'],
@@ -13,7 +16,7 @@ const SELECTORS = [
   ...(isWholeRoot() ? ([['uidrange 1000-1999', 'uid 1500']] as const) : []),
 ] as const;
 
-/** A VPN's link with a table of its own. */
+/** Adds a VPN's link with a table of its own. */
 function vpn({ host }: Lab, version: 4 | 6): void {
   host.ip('link add vpn0 type veth peer name far0');
   host.ip('link set far0 up');
@@ -44,7 +47,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
       await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
       expect(all()).toEqual(before);
       expect(await daemon.stateOf(eth.address(version))).toMatch(/^active/);
-      // Without it nothing is left of what let its packets pass.
+      // The daemon then removes the rules that let those packets pass.
       lab.host.ip(`-${version} rule delete ${selector} lookup 8`);
       await expect.poll(() => lab.host.rules(version).map(({ priority }) => priority)).toEqual([8682, 8684]);
       await expect.poll(() => get(outside, packet)).toContain('eth0');

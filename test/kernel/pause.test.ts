@@ -1,4 +1,4 @@
-/** What a reload does and says, and what ends the pause after a flush. */
+/** What a reload does and prints, and what ends the pause after a flush. */
 import { renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -15,7 +15,7 @@ const PAUSED = 'paused since "multihomed flush"; resume with "multihomed reload"
 
 const flags = (lab: Lab): string[] => lab.host.endpoints().map((endpoint) => endpoint.flags.join(' '));
 
-/** As an editor does it. */
+/** Replaces the configuration as an editor does, by a rename. */
 function replace(daemon: Daemon, rules: Record<string, unknown>): void {
   writeFileSync(`${daemon.config}.new`, configurationText(rules), { mode: 0o644 });
   renameSync(`${daemon.config}.new`, daemon.config);
@@ -68,7 +68,7 @@ describe('multihomed reload', () => {
 
   test('without a daemon ends with 75; of one who is not root with 77', async ({ lab }) => {
     const daemon = await begun(lab);
-    // In a user namespace there is no other user to become: the pass as root tries that.
+    // A user namespace has no other user to become, so only the tests as root check this.
     if (isWholeRoot()) {
       const weak = await lab.weak(['--reuid=65534', '--clear-groups'], ['reload']);
       expect([weak.code, weak.stderr]).toEqual([77, expect.stringContaining('needs root')]);
@@ -108,12 +108,12 @@ describe('the pause', () => {
       const daemon = await begun(lab);
       const socket = join(dirname(lab.host.journal()), 'control');
       replace(daemon, OTHER);
-      // The longer it waits, the further the daemon has come in reading it.
+      // After a longer wait, the daemon has read more of the configuration.
       await new Promise((resume) => setTimeout(resume, wait));
       expect(await ask(socket, { ask: 'flush' })).toContainEqual(expect.stringContaining('endpoint delete'));
       await stays(() => lab.host.endpoints());
       expect(flags(lab)).toEqual([]);
-      // What was changed is known all the same.
+      // The changes are known all the same.
       const status = (await ask(socket, { ask: 'status' })) as StatusDocument;
       expect(status.daemon?.paused).toBe(true);
       expect(status.uplinks[0]).toMatchObject({ flags: ['subflow', 'backup'], reason: PAUSED });

@@ -1,4 +1,4 @@
-/** What `status` calls wrong is what is wrong now. */
+/** `status` reports only problems that exist now. */
 import { describe, expect } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
 import { test } from '../support/lab.ts';

@@ -1,4 +1,7 @@
-/** Forms in which administrators and clouds set several providers up: each address reaches and is reached, before, while and after. */
+/**
+ * Forms in which administrators and clouds set up several providers: each address works in both directions before,
+ * during and after.
+ */
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
 import { A, B, Providers, type Provider } from '../support/providers.ts';
@@ -9,9 +12,9 @@ const everything = (all: readonly Provider[]): string[] => all.map(({ address })
 interface Scene {
   readonly providers: readonly Provider[];
   readonly commands: readonly string[];
-  /** Where the host alone does not reach everything; otherwise it does. */
+  /** What is reachable without the daemon; by default everything. */
   readonly before?: readonly string[];
-  /** `INTERFACE ADDRESS: via GATEWAY table TABLE`; absent: the uplink's own. */
+  /** `INTERFACE ADDRESS: via GATEWAY table TABLE`; absent for the uplink's own table. */
   readonly gateways: readonly string[];
 }
 
@@ -110,7 +113,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
       'route add default via 192.0.2.1 metric 100 src 192.0.2.10',
       'route add default via 192.0.2.2 metric 200 src 192.0.2.20',
     ],
-    // By the other router answers do not come back.
+    // Replies from this address leave through the other router, which drops them.
     before: ['192.0.2.10 out in', '192.0.2.20 out'],
     gateways: ['192.0.2.1', '192.0.2.2'],
   },
@@ -130,7 +133,7 @@ for (const [name, { providers, commands, before, gateways }] of Object.entries(S
       await scene.serve();
       const baseline = before ?? everything(providers);
       expect(await scene.reached()).toEqual(baseline);
-      // Where each address has its way without the daemon, connections go through all of it.
+      // If each address works without the daemon, open connections must survive everything.
       const ask = before ? null : await scene.hold();
       const daemon = lab.prepare({ 'eth*': { flags: 'signal', 'per-interface': 'all' } });
       for (let asked = 0; ask && asked < 5; asked++) expect(await ask()).toEqual(held);

@@ -1,4 +1,7 @@
-/** Several providers, as administrators and clouds set them up: no address loses its way, whatever the daemon does. */
+/**
+ * Several providers, as administrators and clouds set them up: no address becomes unreachable, whatever the daemon
+ * does.
+ */
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
 import { A, B, OUTSIDE, Providers, type Provider } from '../support/providers.ts';
@@ -70,7 +73,7 @@ test('providers: a second gateway has a table of its own, and a restart changes 
     const second = await lab.daemon(rules);
     await expect.poll(() => second.stateOf(B.address)).toMatch(/^active/);
     expect([lab.host.state(), monitor.texts()]).toEqual([before, []]);
-    // Its gateway goes: it is led by the other, and its table is emptied.
+    // After its gateway is lost, the address uses the other gateway's table, and its own table is emptied.
     lab.host.ip('route delete default via 203.0.113.1');
     await expect.poll(() => lab.host.leaves(OUTSIDE, B.address)).toBe('eth0 via 192.0.2.1');
     await expect.poll(() => lab.host.ruleWords()).toContain(`8684 from ${B.address} lookup ${table}`);
@@ -117,7 +120,7 @@ test('providers: IPv6 addresses of one link by the gateway of their own prefix, 
     [eth.address(6), other, ruled].map((address) => lab.host.leaves(outside, address));
   expect(leaves()).toEqual([`eth0 via ${eth.gateway(6)}`, 'eth0 via 2400:77::1', 'eth0 via 2400:88::1']);
   expect(lab.host.ruleWords(6).filter((words) => words.includes(ruled))).toEqual([]);
-  // Routers' advertisements do not say whose prefix it is: by metric, as without us.
+  // A router advertisement does not say whose prefix it has, so the metric decides, as without multihomed.
   for (const router of ['fe80::a', 'fe80::b'])
     lab.host.ip(`-6 route add default via ${router} dev eth0 metric ${router === 'fe80::a' ? 50 : 60}`);
   lab.host.ip(`-6 route delete default via ${eth.gateway(6)} dev eth0 metric 100`);

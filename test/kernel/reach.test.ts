@@ -1,4 +1,4 @@
-/** What else the host reaches stays reachable, asked of the kernel from each uplink's address. */
+/** Other destinations of the host stay reachable, as the kernel shows for each uplink's address. */
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 
@@ -17,7 +17,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     lab.host.ip('link set docker0 up');
     lab.host.ip(`address add ${bridge} dev docker0${version === 6 ? ' nodad' : ''}`);
     lab.host.ip(`-${version} route add ${far} via ${wwan.gateway(version, 8)} dev wwan0`);
-    // An IPv6 route through a link without carrier is none: a port with carrier.
+    // IPv6 ignores a route through a link without carrier, so the bridge gets a port with carrier.
     lab.cable('port0').up();
     lab.host.ip('link set port0 master docker0');
     await lab.daemon(RULES);

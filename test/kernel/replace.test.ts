@@ -3,7 +3,10 @@ import type { Daemon } from '../support/daemon.ts';
 import { test } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';
 
-/** The kernel says nothing of endpoints that come and go, and both are done within a handshake's time: the log's order. */
+/**
+ * Returns the order of changes from the log, because the kernel sends no events for endpoints and both changes are
+ * fast.
+ */
 function order({ log }: Daemon): string[] {
   return [...log.matchAll(/endpoint (add|delete) (\S+) dev \S+ \S+ id \d+$/gm)]
     .map(([, what, address]) => `${what} ${address}`)
@@ -14,7 +17,7 @@ const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
 describe.each([4, 6] as const)('an address that is replaced, IPv%i', (version) => {
   test('new first, then old, where it is the only uplink', async ({ lab }) => {
-    // systemd's default: an address that is second in its subnet outlives the first.
+    // systemd's default: a secondary address outlives the primary one of its subnet.
     lab.host.sysctl('net.ipv4.conf.all.promote_secondaries', 1);
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES, { args: ['--debug'] });

@@ -1,4 +1,4 @@
-/** What somebody else removes is put back, and not for ever at full speed. */
+/** The daemon restores what other programs remove, but not at full speed for ever. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
@@ -37,7 +37,7 @@ describe.each([4, 6] as const)('a script that deletes policy rules by their form
     const ip = `ip -${version}`;
     for (const priority of [32_763, 32_764])
       lab.host.sh(`${ip} rule add lookup main suppress_prefixlength 0 priority ${priority}`);
-    // As wg-quick's del_if() does; endless where each of ours comes back at once.
+    // The loop of wg-quick's del_if(). It would never end if multihomed restored each rule at once.
     const rounds = lab.host.sh(`
       rounds=0
       while ${ip} rule show | grep -q 'from all lookup main suppress_prefixlength 0'; do
@@ -70,7 +70,7 @@ test.for([
   lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-  // The link-local address is the last to come.
+  // The link-local address appears last.
   await expect.poll(() => lab.host.ip('-6 address show dev eth0 scope link -tentative')).toContain('fe80');
   const has = (): boolean => lab.host.rules().some(({ priority }) => priority === 8684);
   const monitor = await lab.monitor('rule');
@@ -91,14 +91,14 @@ test.for([
     bustle();
     await sleep(25);
   }
-  // One more for each five seconds that it took.
+  // The limiter allows one more for each five seconds.
   const most = 10 + Math.ceil((Date.now() - began) / 5_000);
   await expect.poll(restored).toBeGreaterThan(10);
   expect(restored()).toBeLessThanOrEqual(most);
   expect(lab.host.endpoints()).toHaveLength(1);
 });
 
-/** It has put back all that it may for now. */
+/** True when the daemon has used up its restorations for now. */
 const waits = ({ log }: Daemon): boolean => log.includes('keep removing is put back again in');
 
 test('a route at most ten times in a burst, and then status names the conflict', async ({ lab }) => {
@@ -114,7 +114,7 @@ test('a route at most ten times in a burst, and then status names the conflict',
     lab.host.ip(`route del default table ${table}`);
     await expect.poll(() => has() || waits(daemon)).toBe(true);
   }
-  // One more for each five seconds that it took, and one that came back with an event of its link.
+  // One more for each five seconds, and one that was restored with an event of its link.
   expect(removed).toBeGreaterThan(10);
   expect(removed).toBeLessThanOrEqual(12 + Math.ceil((Date.now() - began) / 5_000));
   await expect

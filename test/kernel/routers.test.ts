@@ -1,11 +1,11 @@
-/** Two IPv6 routers on one link, as two router advertisements make them. */
+/** Two IPv6 routers on one link, with routes as two router advertisements add them. */
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
 
 test('one that neighbour discovery finds dead is left, as the kernel leaves it', async ({ lab }) => {
   const eth = lab.cable('eth0').up();
   lab.host.sysctl('net.ipv6.conf.eth0.accept_ra', 0);
-  // Seconds, not a minute.
+  // Shortens the time to seconds instead of a minute.
   for (const [key, value] of [
     ['base_reachable_time_ms', 800],
     ['delay_first_probe_time', 1],
@@ -27,7 +27,7 @@ test('one that neighbour discovery finds dead is left, as the kernel leaves it',
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
   const leaves = (): string => lab.host.leaves('2001:db8::1', eth.address(6));
   expect(leaves()).toBe('eth0 via fe80::1');
-  // Traffic from the address, which is what finds the death.
+  // Neighbour discovery only finds a dead router while there is traffic.
   const send = (): void => {
     lab.host.sh(`python3 -c "
 import socket
@@ -40,6 +40,6 @@ except OSError: pass"`);
     .poll(() => (send(), lab.host.ip('-6 neigh show fe80::1 dev eth0')), { interval: 200 })
     .toMatch(/REACHABLE/);
   lab.provider.ip('link set r1 down');
-  // The kernel by itself takes four seconds for it.
+  // The kernel alone takes four seconds for this.
   await expect.poll(() => (send(), leaves()), { interval: 300 }).toBe('eth0 via fe80::9');
 });

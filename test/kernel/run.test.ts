@@ -67,7 +67,7 @@ describe('reloading', () => {
       .poll(() => lab.host.endpointWords())
       .toEqual([`${eth.address()} eth0 subflow`, `${wwan.address()} wwan0 subflow`]);
     expect(lab.host.endpoints()[0]).toEqual(first);
-    // MP_PRIO, not a new subflow.
+    // The flag is changed by MP_PRIO, without a new subflow.
     expect(mptcp.texts().filter((text) => /SF_(CLOSED|ESTABLISHED)/.test(text))).toEqual([]);
     expect(routing.texts().filter((text) => text.includes('proto 86'))).toEqual([]);
     await daemon.reconfigure({ 'eth*': 'subflow', 'wwan*': 'ignore' });

@@ -1,4 +1,4 @@
-/** The runtime folder that is removed under a running daemon, and those that daemons left. */
+/** The runtime folder that is removed while a daemon runs, and folders that earlier daemons left. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -53,7 +53,7 @@ describe('the runtime folder that is removed under the daemon', () => {
     await expect.poll(() => lab.host.endpoints(), NOW).toHaveLength(2);
     const ids = lab.host.endpoints().map(({ id }) => id);
     await expect.poll(() => written(lab).endpoints.map(({ id }) => id), NOW).toEqual(ids);
-    // After the second is gone, with its lock.
+    // The second daemon has ended and released its lock.
     await expect.poll(() => readFileSync(join(folderOf(lab), 'lock'), 'utf8'), NOW).toBe(`${daemon.pid}\n`);
     const third = await lab.prepare(RULES).finished();
     expect([third.code, third.stderr]).toEqual([75, expect.stringContaining(`pid ${daemon.pid}`)]);

@@ -1,4 +1,4 @@
-/** An address that another link of the host has too: no policy rule takes packets from the link that had it first. */
+/** An address that two links of the host have: no policy rule takes packets from the link that had it first. */
 import { describe, expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
 import { RogueNetwork } from '../support/rogue.ts';
@@ -10,7 +10,7 @@ interface Ending {
   kill?(signal: 'SIGKILL'): unknown;
 }
 
-/** The lab's cable is the honest network, `rogue` gives its address to the host again. */
+/** The lab's cable is the honest network; `rogue` adds a network that gives the host the same address again. */
 class Scene {
   readonly #endings: Ending[] = [];
   readonly lab: Lab;
@@ -57,7 +57,7 @@ const scenes = test.extend<{ scene: Scene }>({
 const RULES = { 'eth*': 'subflow', 'wl*': 'subflow' };
 const HONEST = 'honest honest honest';
 
-/** State of the uplink on each link. */
+/** Returns the state of the address's uplink on each link. */
 async function states(daemon: Awaited<ReturnType<Lab['daemon']>>, address: string) {
   const uplinks = (await daemon.status())?.uplinks.filter((each) => each.address === address) ?? [];
   return Object.fromEntries(uplinks.map((each) => [each.interface, each.state]));
@@ -86,7 +86,7 @@ describe.each([
     expect(connections.subflows()).toEqual([link.address()]);
     expect([lab.host.ruleWords(), lab.host.routeWords()]).toEqual([rules, routes]);
     expect(lab.host.endpointWords()).toEqual([`${link.address()} ${first} subflow`]);
-    // Another daemon finds the same.
+    // Another daemon comes to the same result.
     await daemon.stop();
     const next = await lab.daemon(RULES);
     await expect
@@ -126,7 +126,7 @@ scenes('an address on two links at start: that of the better route metric has it
 describe('the inner address of a VPN that a DHCP server gives out', () => {
   const [inner, behind] = ['10.8.0.2', '10.9.0.9'];
 
-  /** Its own subnet and one more network are behind it; a server there says `vpn`. */
+  /** Adds a VPN to its own subnet and one more network; a server there answers `vpn`. */
   async function vpn(scene: Scene, { host, provider }: Lab, metric = 0): Promise<void> {
     host.ip(`link add vpn0 type veth peer name far0 netns ${provider.name}`);
     provider.ip('address add 10.8.0.1/24 dev far0');
@@ -166,7 +166,7 @@ describe('the inner address of a VPN that a DHCP server gives out', () => {
     lab.cable('eth0').connect();
     const rogue = await scene.rogue('wlan0', inner);
     await rogue.lease(lab.folder, 700);
-    // As NetworkManager makes the routes of subnets: with the metric of the link.
+    // NetworkManager gives the routes of subnets the metric of their link.
     lab.host.ip('route delete 10.8.0.0/24 dev wlan0');
     lab.host.ip('route add 10.8.0.0/24 dev wlan0 metric 700');
     scene.keep(await serve(rogue.netns, 'rogue', '10.8.0.1'));

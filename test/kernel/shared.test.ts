@@ -1,4 +1,4 @@
-/** A table that a rule names may have routes of others, in the very place of ours. */
+/** A table that a rule names may have routes of other programs with the destination and metric of multihomed's. */
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';
@@ -11,7 +11,7 @@ describe.each([4, 6] as const)('a table that is shared, IPv%i', (version) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-    /** Gateways of the defaults there; IPv6 puts both in one route. */
+    /** Gateways of the defaults in that table; IPv6 puts both in one route. */
     const gateways = (): string[] =>
       [...lab.host.ip(`-${version} route show default table ${TABLE}`).matchAll(/via (\S+)/g)].map(
         ([, gateway]) => gateway!,
@@ -24,7 +24,7 @@ describe.each([4, 6] as const)('a table that is shared, IPv%i', (version) => {
     expect(await stays(found)).toEqual(both(1));
     const metric = 100 * eth.network;
     lab.host.ip(`-${version} route replace default via ${eth.gateway(version, 9)} dev eth0 metric ${metric}`);
-    // In IPv6 ours would stand within his.
+    // In IPv6 the kernel would merge multihomed's route into the other program's.
     if (version === 6) {
       await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/EEXIST/);
       const { stdout } = await daemon.command('explain', 'eth0');

@@ -1,11 +1,11 @@
-/** Signals that come before the first pass is over. */
+/** Signals that arrive before the first pass has ended. */
 import { expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
 import type { Daemon, DaemonOptions } from '../support/daemon.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
-/** Until it says that it starts: its first look at the kernel lies ahead. */
+/** Resolves when the daemon logs that it starts, before its first read of the kernel. */
 async function starting(lab: Lab, options: DaemonOptions = {}): Promise<Daemon> {
   for (let count = 0; count < 4; count++) lab.cable(`eth${count}`).connect();
   const daemon = lab.prepare(RULES, options);
@@ -31,7 +31,7 @@ test.for(['SIGTERM', 'SIGINT'] as const)('%s ends in order', async (signal, { la
 test('SIGTERM ends --once with a code that says so', async ({ lab }) => {
   const daemon = await starting(lab, { args: ['--once'] });
   const { code, stderr } = await daemon.stop('SIGTERM');
-  // It may have come to its end before the signal came.
+  // The daemon may have finished before the signal arrived.
   const made = stderr.includes('one pass made');
   expect([code, /ended by a signal/.test(stderr)]).toEqual(made ? [0, false] : [2, true]);
 });

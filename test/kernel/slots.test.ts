@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 
-/** What this kernel holds: 8 before Linux 7.2. */
+/** The number of endpoints that this kernel holds: 8 before Linux 7.2. */
 const SLOTS = 8;
 const foreign = (count: number): string[] =>
   Array.from({ length: count }, (_, at) => `mptcp endpoint add 192.168.50.${at + 1} id ${100 + at} signal`);
@@ -26,7 +26,7 @@ describe('slots', () => {
     const slow = lab.cable('eth0').connect(4, 300);
     const quick = lab.cable('eth1').connect(4, 200);
     const modem = lab.cable('wwan0').connect(4, 50);
-    // Carrier comes a while after both ends are up.
+    // Carrier appears some time after both ends are up.
     for (const { device } of [slow, quick, modem])
       await expect.poll(() => lab.host.ip(`link show ${device}`)).toContain('LOWER_UP');
     const daemon = await lab.daemon({ 'eth*': 'subflow', 'wwan*': 'subflow backup', 'wl*': 'subflow' });
@@ -37,7 +37,7 @@ describe('slots', () => {
     const late = lab.cable('eth2').connect(4, 10);
     await expect.poll(() => daemon.stateOf(late.address())).toMatch(/^no free slot/);
     expect(lab.host.endpoints()).toEqual(standing);
-    // The next free one goes to the best-ranked that waits.
+    // A slot that becomes free goes to the best-ranked uplink that waits.
     quick.unroute();
     await expect.poll(ours).toEqual([`${slow.address()} eth0 subflow`, `${late.address()} eth2 subflow`]);
   });

@@ -1,4 +1,4 @@
-/** Default routes for one source network alone, as routers of several providers' networks have them (RFC 8028). */
+/** Default routes for a single source network, as routers of networks with several providers have them (RFC 8028). */
 import { expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
 import type { Cable } from '../support/cable.ts';
@@ -19,7 +19,7 @@ test('each of two uplinks has its own, and keeps it', async ({ lab }) => {
   only(lab, wwan);
   const daemon = await lab.daemon(RULES);
   await standing(lab, [`${eth.address(6)} eth0 subflow`, `${wwan.address(6)} wwan0 subflow,backup`]);
-  // Once our own table answers for the address, too.
+  // The second pass finds multihomed's own table too.
   await daemon.reload();
   await stays(() => [lab.host.endpoints(), lab.host.routeWords(6), lab.host.ruleWords(6)]);
   expect(await daemon.stateOf(eth.address(6))).toMatch(/^active: default route through /);

@@ -1,4 +1,4 @@
-/** `status` and `explain` show the kernel as it is now, under the names that a user knows. */
+/** `status` and `explain` show the kernel's current state, with names that a user knows. */
 import { describe, expect } from 'vitest';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';

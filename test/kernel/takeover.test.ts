@@ -1,4 +1,4 @@
-/** Started again: after a crash, a kill, a restart, and over what others left. */
+/** A daemon that starts again: after a crash, a kill, a restart, and with objects that other programs left. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
@@ -27,7 +27,7 @@ describe.each([4, 6] as const)('after a kill, IPv%i', (version) => {
     expect(mptcp.texts()).toEqual([]);
     expect(connections.subflows()).toEqual(subflows);
     await connection.echo('as if nothing had been');
-    // It is its own to take away, too.
+    // The new daemon can also remove what it took over.
     wwan.unroute(version);
     await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
   });
@@ -126,7 +126,7 @@ test('what carries our protocol number is ours wherever it is, and goes with a f
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon({ 'eth*': 'subflow' });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-  // In a table that the daemon has no reason to look into.
+  // In a table that the daemon has no reason to read.
   lab.host.ip(`route add 198.51.100.0/24 via ${eth.gateway()} dev eth0 table 4711 proto 86`);
   await daemon.command('flush', '--force');
   expect(lab.host.routeWords()).toEqual([]);

@@ -1,4 +1,4 @@
-/** Full tunnels, as VPNs make them: nothing leaves beside one, unless the rule says so, in whatever order they come. */
+/** Full tunnels of VPNs: nothing bypasses one unless the rule permits it, in whatever order they appear. */
 import { expect } from 'vitest';
 import { PORT, type Connection, type Connections } from '../support/connections.ts';
 import type { Daemon } from '../support/daemon.ts';
@@ -8,9 +8,9 @@ import { INNER, SERVER } from '../support/tunnel.ts';
 interface Form {
   readonly device: string;
   readonly mark: number;
-  /** As the program does it, in its order; after `ip`. */
+  /** The commands of the VPN program in its order; arguments of `ip`. */
   readonly up: readonly string[];
-  /** In a shell. */
+  /** Shell commands. */
   readonly down: readonly string[];
   readonly reason: RegExp;
 }
@@ -103,7 +103,7 @@ function prepare(lab: Lab, form: Form): Scene {
   };
 }
 
-/** All that is ours or of endpoints, without numbers that are given in turn. */
+/** Returns the endpoints and everything of multihomed, without numbers that are assigned in order. */
 const made = ({ host }: Lab): object => ({
   endpoints: host.endpointWords(),
   limits: host.limits(),
@@ -111,7 +111,7 @@ const made = ({ host }: Lab): object => ({
   routes: host.routeWords(),
 });
 
-/** A connection by whatever route the host has for it. */
+/** Opens a connection by whatever route the host has for it. */
 async function inside(connections: Connections): Promise<Connection> {
   const connection = await connections.open();
   for (let word = 0; word < 5; word++) await connection.echo(`word${word}`);
@@ -162,7 +162,7 @@ for (const [name, form] of Object.entries(FORMS)) {
       expect(await states(daemon)).toEqual(
         each(/^conflict: \w+ takes all traffic: .*; its endpoint stays until the open/),
       );
-      // What is bound to a link goes on by it.
+      // A subflow that is bound to a link continues on it.
       await outside.echo('still');
       const before = connections.subflows();
       const second = await inside(connections);
@@ -276,7 +276,7 @@ for (const [name, { version, up }] of Object.entries(SPLITS))
       await expect
         .poll(refusals)
         .toMatch(version === 4 ? /dev eth0.*dev eth1/ : /2400:99::\/32.*2400:99::\/32/s);
-      // Sockets that are not bound to a link, and what is not TCP, go as they do without us.
+      // Sockets that are not bound to a link, and traffic other than TCP, are routed as without multihomed.
       expect(unbound().every((each) => each.startsWith('tun0'))).toBe(true);
       const before = await counter.count();
       await inside(connections);

@@ -38,7 +38,7 @@ describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
     await expect.poll(() => lab.host.endpointWords()).toHaveLength(1);
     const connections = await lab.connections(version);
     await connections.open(eth.address(version));
-    // The kernel uses an endpoint on a live connection the moment that it is added.
+    // The kernel uses an endpoint for live connections as soon as it is added.
     const mptcp = await lab.monitor('mptcp');
     const routing = await lab.monitor('route', 'rule');
     modem.connect(version);
@@ -90,7 +90,7 @@ describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
 test('an address waits until duplicate address detection is over', async ({ lab }) => {
   const eth = lab.cable('eth0');
   const daemon = await lab.daemon(RULES);
-  // Many probes a second apart, and then the rest of them at once.
+  // Sends many probes, one per second, and then skips the rest of them.
   lab.host.sysctl('net.ipv6.conf.eth0.dad_transmits', 60);
   eth.up();
   lab.host.ip(`address add ${eth.prefixed(6)} dev eth0`);

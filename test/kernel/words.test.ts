@@ -1,4 +1,4 @@
-/** What the log, `status` and the last line say is so. */
+/** The log, `status` and the last line of the log describe the actual state. */
 import { dirname } from 'node:path';
 import { describe, expect } from 'vitest';
 import { AS_SERVICE, finished, MAIN } from '../support/daemon.ts';
@@ -7,7 +7,7 @@ import { test, type Lab } from '../support/lab.ts';
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 const PORT = { eth0: { flags: 'signal', port: 4433 } };
 
-/** Somebody's listener on the port that an endpoint is to have. */
+/** Starts a listener of another program on the port of a future endpoint. */
 async function occupied(lab: Lab): Promise<void> {
   const script = `
     const server = require('node:net').createServer();
@@ -57,7 +57,7 @@ describe('the last line', () => {
 describe('--once', () => {
   test('names an endpoint that was refused, with code 2', async ({ lab }) => {
     lab.cable('eth0').connect();
-    // On 6.1 a link has its carrier a little later.
+    // On 6.1 a link gets its carrier a little later.
     await expect.poll(() => lab.host.ip('link show eth0')).toContain('state UP');
     await occupied(lab);
     const { code, stderr } = await lab.prepare(PORT, { args: ['--once'] }).finished();
@@ -96,7 +96,7 @@ describe('--once', () => {
   });
 });
 
-/** A daemon that was flushed and is gone. */
+/** Leaves a namespace whose daemon was flushed and has ended. */
 async function paused(lab: Lab): Promise<void> {
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).not.toHaveLength(0);

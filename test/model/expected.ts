@@ -36,16 +36,13 @@ export interface Wanted {
   readonly table: number | null;
   /** null under `check-route: false` when there is no default route. */
   readonly path: Found | null;
-  /** The administrator's policy rule leads it there: nothing of ours is needed. */
+  /** An administrator's policy rule already leads it there, so multihomed adds no rule or route. */
   readonly ruled: boolean;
-  /** Whether its default can be put into its own table; otherwise whether it stands depends on what came first. */
+  /** Whether its default can be put into its own table. If not, its presence depends on the order of events. */
   readonly routable: boolean;
 }
 
-/**
- * Returns the uplinks with a complete path, one for each address, in the order of their rank. The endpoints in
- * `adding` are treated as existing.
- */
+/** Returns uplinks with a complete path by rank, one per address. Endpoints in `adding` are treated as existing. */
 export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wanted[] {
   const standing = [...host.kernel.state.endpoints.filter((each) => each.maker === 'daemon'), ...adding];
   const state = withoutOurs(host.kernel.state);
@@ -198,10 +195,7 @@ function ask(state: Pick<State, 'routes' | 'policyRules' | 'now'>, flow: Flow): 
   }
 }
 
-/**
- * Whether the gateway is in the address's own subnet, or main reaches it; always true for link-local and onlink
- * gateways.
- */
+/** Whether the address's subnet or main reaches the gateway; always true for link-local and onlink gateways. */
 function routable(state: State, address: ModelAddress, path: Found | null): boolean {
   const hop = path?.hop;
   if (!hop || hop.gateway === null || hop.onlink || hop.gateway.startsWith('fe80:')) return true;

@@ -140,7 +140,7 @@ export class Both {
       case 'route append':
       case 'route delete': {
         const appending = deed.deed === 'route append';
-        // IPv6 would append to a multipath route, which the model does not support.
+        // An IPv6 append makes one multipath route, which the model does not support.
         const flags =
           appending && deed.family === 'ipv4'
             ? 0xc00
