@@ -1,16 +1,20 @@
-/** Attributes (struct nlattr, linux/netlink.h): type and length in front, padded to 4. */
+/** Netlink attributes (struct nlattr, linux/netlink.h): length and type, then the value, padded to 4 bytes. */
 import { align4, readS32, readU16, readU32, readU64 } from './bytes.ts';
 
-/** A message that does not hold what its lengths say; the only thing that decoders throw. */
+/** A message shorter than its lengths say. Decoders throw no other error. */
 export class DecodeError extends Error {
   override readonly name = 'DecodeError';
 }
 
-/** NLA_F_NESTED and NLA_F_NET_BYTEORDER are marks, not part of the type. */
+/** The bits NLA_F_NESTED and NLA_F_NET_BYTEORDER are flags, not part of the type. */
 const NLA_TYPE_MASK = 0x3fff;
 const HEADER = 4;
 
-/** One level of attributes, by type; of a repeated type the last one counts, as in the kernel's nla_parse. */
+/**
+ * One level of attributes, by type. If a type is repeated, the last one counts, as in the kernel's nla_parse.
+ * All getters return undefined for a missing attribute.
+ * @throws DecodeError if a length is wrong or a value too short
+ */
 export class Attributes {
   readonly #values = new Map<number, Buffer>();
 
@@ -22,7 +26,7 @@ export class Attributes {
     return this.#values.has(type);
   }
 
-  /** The value's bytes, at least `least` of them. */
+  /** The value as bytes. `least`: its minimum length. */
   bytes(type: number, least = 0): Buffer | undefined {
     const value = this.#values.get(type);
     if (value !== undefined && value.length < least)
@@ -39,7 +43,7 @@ export class Attributes {
     return value && readU16(value, 0);
   }
 
-  /** Big-endian, as ports on the wire are. */
+  /** Big-endian, like ports in packets. */
   be16(type: number): number | undefined {
     return this.bytes(type, 2)?.readUInt16BE(0);
   }
@@ -59,7 +63,7 @@ export class Attributes {
     return value && readU64(value, 0);
   }
 
-  /** Up to the first NUL. An interface's name may hold any byte; what is no UTF-8 becomes U+FFFD. */
+  /** The value up to the first NUL. An interface name may hold any byte; invalid UTF-8 becomes U+FFFD. */
   string(type: number): string | undefined {
     const value = this.#values.get(type);
     if (value === undefined) return undefined;
@@ -73,7 +77,10 @@ export class Attributes {
   }
 }
 
-/** In the order of the message, repeated types too (lists such as IFLA_PROP_LIST repeat one). */
+/**
+ * All attributes in the order of the message, with repeated types (lists such as IFLA_PROP_LIST repeat one).
+ * @throws DecodeError
+ */
 export function eachAttribute(bytes: Buffer): [type: number, value: Buffer][] {
   const found: [number, Buffer][] = [];
   let at = 0;

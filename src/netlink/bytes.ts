@@ -1,4 +1,4 @@
-/** Integers in host order, as netlink(7) carries them, and a buffer that grows while a message is written. */
+/** Integers in host byte order, as netlink(7) uses them, and a buffer that grows while a message is written. */
 import { endianness } from 'node:os';
 
 const LITTLE = endianness() === 'LE';
@@ -19,7 +19,7 @@ const writeU32 = (into: Buffer, at: number, value: number): number =>
 const writeS32 = (into: Buffer, at: number, value: number): number =>
   LITTLE ? into.writeInt32LE(value, at) : into.writeInt32BE(value, at);
 
-/** NLMSG_ALIGN and NLA_ALIGN: both are 4. */
+/** Rounds up to 4, as NLMSG_ALIGN and NLA_ALIGN do. */
 export const align4 = (length: number): number => (length + 3) & ~3;
 
 const NLA_F_NESTED = 0x8000;
@@ -69,7 +69,7 @@ export class Writer {
     return this;
   }
 
-  /** Writes one attribute (struct nlattr) whose value `fill` writes, and pads to 4. */
+  /** Writes one attribute (struct nlattr) with the value that `fill` writes, padded to 4 bytes. */
   attribute(type: number, fill: (value: this) => void): this {
     const start = this.#room(4);
     fill(this);
@@ -79,7 +79,10 @@ export class Writer {
     return this;
   }
 
-  /** NLA_F_NESTED always: MPTCP's family on 6.1 answers EINVAL "NLA_F_NESTED is missing" without it. */
+  /**
+   * A nested attribute, always with NLA_F_NESTED: without it mptcp_pm on Linux 6.1
+   * answers EINVAL "NLA_F_NESTED is missing".
+   */
   nest(type: number, fill: (value: this) => void): this {
     return this.attribute(type | NLA_F_NESTED, fill);
   }
@@ -92,11 +95,12 @@ export class Writer {
     return this.attribute(type, (w) => w.bytes(value));
   }
 
-  /** NUL-terminated, as NLA_NUL_STRING wants it. */
+  /** NUL-terminated, as NLA_NUL_STRING requires. */
   attributeString(type: number, value: string): this {
     return this.attribute(type, (w) => w.bytes(Buffer.from(`${value}\0`)));
   }
 
+  /** The bytes written so far, without a copy. */
   done(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }

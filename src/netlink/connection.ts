@@ -1,7 +1,7 @@
 /**
- * Requests and their answers over one netlink socket. Requests made in one turn of the event loop leave in one
- * sendmsg, and their acknowledgements come back in the order of the kernel; dumps go one after the other, since the
- * kernel keeps one dump for a socket.
+ * Requests and their answers over one netlink socket. Requests from one turn of the event loop are sent in
+ * one sendmsg, and the kernel acknowledges them in their order. Dumps run one after the other, because the
+ * kernel allows one at a time per socket.
  */
 import { openNetlink, SystemError, type NetlinkSocket } from '../system/addon.ts';
 import type { Clock } from '../system/clock.ts';
@@ -25,31 +25,37 @@ const ENOBUFS = 105;
 const EBADMSG = 74;
 const ECANCELED = 125;
 
-/** netlink_rcv_skb takes any number of messages; this many bytes keep one skb small. */
+/** Bytes per sendmsg. netlink_rcv_skb accepts any number of messages; this keeps one skb small. */
 const BATCH_BYTES = 16 * 1024;
-/** Replies wait in the socket's buffer; networkd keeps as many in flight. */
+/** Maximum of requests in flight, because replies fill the socket's buffer; networkd uses the same number. */
 const IN_FLIGHT = 128;
-/** rtnl may be held for seconds while namespaces are torn down; longer means that an answer was lost. */
+/**
+ * Milliseconds until a request fails. The kernel may hold rtnl for seconds while it removes namespaces; a longer
+ * delay means that the answer was lost.
+ */
 const TIMEOUT = 30_000;
 const DUMP_TRIES = 5;
 
 export interface Request {
-  /** In words, for errors and the debug log. */
+  /** What is requested, for errors and the debug log. */
   readonly operation: string;
-  /** nlmsg_type */
+  /** nlmsg_type of the request. */
   readonly type: number;
-  /** Beside NLM_F_REQUEST and NLM_F_ACK. */
+  /** NLM_F_* in addition to NLM_F_REQUEST and NLM_F_ACK. */
   readonly flags?: number;
   readonly payload: Buffer;
-  /** Replies that are not wanted are let go as they come: a dump may be of a million. */
+  /** Replies for which it returns false are discarded at once, since a dump may have a million of them. */
   readonly keep?: (reply: Message) => boolean;
 }
 
-/** What stands between requests and the kernel; a model kernel in tests has the same face. */
+/** Sends requests to the kernel; tests implement it with a model of the kernel. */
 export interface Requester {
-  /** Resolves with the messages that came before the acknowledgement; rejects with NetlinkError. */
+  /** Resolves with the messages before the acknowledgement; rejects with NetlinkError. */
   request(request: Request): Promise<Message[]>;
-  /** A dump that was interrupted is asked again, at most DUMP_TRIES times, and then taken as it is. */
+  /**
+   * Resolves with all messages of a dump; rejects with NetlinkError. If a change interrupts the dump, it is repeated,
+   * at most DUMP_TRIES times; then the last result is used.
+   */
   dump(request: Request): Promise<Message[]>;
 }
 
@@ -68,7 +74,7 @@ export interface ConnectionOptions {
   readonly protocol: number;
   readonly clock: Clock;
   readonly netns?: string | undefined;
-  /** Called with each message sent and received, for the debug log. */
+  /** Called with each message sent or received, for the debug log. */
   readonly trace?:
     ((direction: 'sent' | 'received', message: Message, operation: string) => void) | undefined;
 }
@@ -98,7 +104,7 @@ export class Connection implements Requester {
         this.#failAll(error.errno, error.message);
       },
     });
-    // An idle connection keeps nothing alive; one that waits for an answer does.
+    // An idle connection does not keep the process alive; one that waits for an answer does.
     this.socket.unref();
   }
 
@@ -122,7 +128,7 @@ export class Connection implements Requester {
   async #dumpUntilWhole(request: Request): Promise<Message[]> {
     for (let attempt = 1; ; attempt++) {
       const pending = await this.#ask(request, true);
-      // What interrupted it also sent an event, so the last try's answer is good enough to go on from.
+      // The change that interrupted the dump also sent an event, so another read will correct the last result.
       if (!pending.interrupted || attempt === DUMP_TRIES) return pending.replies;
       await new Promise<void>((resume) => this.#clock.after(attempt * 2, resume));
     }
@@ -147,7 +153,7 @@ export class Connection implements Requester {
     });
   }
 
-  /** At the end of this turn: what is asked for in one turn leaves together. */
+  /** Sends at the end of this turn, so that requests of one turn go together. */
   #flushSoon(): void {
     if (this.#flushing || this.#closed) return;
     this.#flushing = true;
@@ -174,7 +180,7 @@ export class Connection implements Requester {
     }
   }
 
-  /** Plain requests share a datagram; a dump gets one of its own. */
+  /** Requests share a datagram; a dump has one of its own. */
   #takeBatch(): Pending[] {
     const batch: Pending[] = [];
     let size = 0;
@@ -215,7 +221,7 @@ export class Connection implements Requester {
       return;
     }
     if (pending.request.keep?.(message) ?? true) pending.replies.push(message);
-    // Generic netlink's get answers of old kernels come without NLM_F_MULTI and are ended by the acknowledgement.
+    // Old kernels answer a generic netlink get without NLM_F_MULTI, and end it with the acknowledgement.
     if (pending.dump && !(message.flags & NLM_F_MULTI)) this.#finish(pending, null);
   }
 

@@ -7,7 +7,7 @@ import type { Message } from './message.ts';
 
 const SOCK_DIAG_BY_FAMILY = 20;
 const IPPROTO_TCP = 6;
-/** Too large for the request's byte: it stands in an attribute. */
+/** Does not fit into the request's protocol byte, so it is sent as an attribute. */
 const IPPROTO_MPTCP = 262;
 const INET_DIAG_REQ_PROTOCOL = 3;
 const INET_DIAG_INFO = 2;
@@ -21,10 +21,10 @@ const MPTCP_SUBFLOW_ATTR_ID_LOC = 10;
 const MPTCP_SUBFLOW_FLAG_BKUP_REM = 1 << 4;
 const MPTCP_SUBFLOW_FLAG_BKUP_LOC = 1 << 5;
 const MPTCP_INFO_FLAG_FALLBACK = 1 << 0;
-/** Every state but LISTEN, TIME_WAIT and CLOSE. */
+/** Bit mask of all states but LISTEN, TIME_WAIT and CLOSE. */
 const STATES = 0xfff & ~((1 << 10) | (1 << 6) | (1 << 7));
 
-/** TCP states by number, as ss(8) names them; net/tcp_states.h. */
+/** TCP states by number (net/tcp_states.h), named as in ss(8). */
 const TCP_STATES = [
   ...['UNKNOWN', 'ESTAB', 'SYN-SENT', 'SYN-RECV', 'FIN-WAIT-1', 'FIN-WAIT-2', 'TIME-WAIT'],
   ...['UNCONN', 'CLOSE-WAIT', 'LAST-ACK', 'LISTEN', 'CLOSING'],
@@ -36,34 +36,34 @@ export interface Side {
 }
 
 export interface SubflowSocket {
-  /** Names the connection on this host. */
+  /** Identifies the connection on this host. */
   readonly token: number;
   readonly local: Side;
   readonly remote: Side;
-  /** SO_BINDTODEVICE's index; 0: none. */
+  /** Index of the device that the socket is bound to (SO_BINDTODEVICE); 0: none. */
   readonly ifindex: number;
-  /** Names the socket until the next boot. */
+  /** Identifies the socket until the next boot. */
   readonly cookie: number;
-  /** `ESTAB`, `SYN-SENT` …, as ss(8) has them. */
+  /** `ESTAB`, `SYN-SENT` and so on, as in ss(8). */
   readonly state: string;
-  /** By either side's wish data goes elsewhere while it can (RFC 8684, 3.3.8). */
+  /** Which sides asked for data to use other subflows if possible (RFC 8684 section 3.3.8). */
   readonly backup: { readonly local: boolean; readonly remote: boolean };
-  /** Address identifiers (RFC 8684, 3.2); 0: the first subflow's. */
+  /** Address identifiers (RFC 8684 section 3.2); 0: those of the first subflow. */
   readonly ids: { readonly local: number; readonly remote: number };
-  /** What TCP_INFO has; null where the kernel gave none. */
+  /** From TCP_INFO; null: the kernel did not report it. */
   readonly traffic: Traffic | null;
 }
 
 export interface Traffic {
   /** Bytes that the peer has acknowledged. */
   readonly acked: number;
-  /** Bytes. */
+  /** Bytes received from the peer. */
   readonly received: number;
   /** Smoothed round-trip time in microseconds. */
   readonly rtt: number;
-  /** Segments that were sent again, ever. */
+  /** Segments that were sent again, since the socket was opened. */
   readonly retransmits: number;
-  /** Timeouts in a row without an answer; 0: all is well. */
+  /** Consecutive timeouts without an answer. */
   readonly timeouts: number;
 }
 
@@ -72,18 +72,24 @@ export interface ConnectionSocket {
   readonly local: Side;
   readonly remote: Side;
   readonly state: string;
-  /** One of the peers or something between them does not speak MPTCP: the connection is plain TCP. */
+  /** The connection uses plain TCP, because the peer or a middlebox does not support MPTCP. */
   readonly fallback: boolean;
 }
 
-/** struct inet_diag_msg: family, state, timer, retrans, then inet_diag_sockid (ports, addresses, index, cookie). */
+/**
+ * Size of struct inet_diag_msg: family, state, timer, retrans, then
+ * inet_diag_sockid (ports, addresses, index, cookie).
+ */
 const DIAG_MSG = 72;
-/** struct tcp_info up to and with tcpi_bytes_received. */
+/** Size of struct tcp_info up to and including tcpi_bytes_received. */
 const TCP_INFO = 136;
-/** struct mptcp_info up to and with mptcpi_token. */
+/** Size of struct mptcp_info up to and including mptcpi_token. */
 const MPTCP_INFO = 16;
 
-/** @returns null for a socket that is no subflow, and where an older kernel keeps the token from us (no CAP_NET_ADMIN) */
+/**
+ * @returns null: the socket is no subflow, or an older kernel does not show its token without CAP_NET_ADMIN
+ * @throws DecodeError
+ */
 export function decodeSubflowSocket({ payload }: Message): SubflowSocket | null {
   checkLength(payload);
   const ulp = find(payload, DIAG_MSG, payload.length, INET_DIAG_ULP_INFO);
@@ -113,7 +119,10 @@ export function decodeSubflowSocket({ payload }: Message): SubflowSocket | null 
   };
 }
 
-/** @returns null for a socket without struct mptcp_info */
+/**
+ * @returns null: the socket has no struct mptcp_info
+ * @throws DecodeError
+ */
 export function decodeConnectionSocket({ payload }: Message): ConnectionSocket | null {
   checkLength(payload);
   const info = find(payload, DIAG_MSG, payload.length, INET_DIAG_INFO);
@@ -126,7 +135,10 @@ export function decodeConnectionSocket({ payload }: Message): ConnectionSocket |
   };
 }
 
-/** struct tcp_info: tcpi_retransmits at 2, tcpi_rtt at 68, tcpi_total_retrans at 100, the two counts from 120. */
+/**
+ * Offsets in struct tcp_info: tcpi_retransmits 2, tcpi_rtt 68, tcpi_total_retrans 100,
+ * tcpi_bytes_acked 120, tcpi_bytes_received 128.
+ */
 function readTraffic(payload: Buffer, at: number): Traffic {
   return {
     acked: Number(readU64(payload, at + 120)),
@@ -137,11 +149,18 @@ function readTraffic(payload: Buffer, at: number): Traffic {
   };
 }
 
+/**
+ * All subflow sockets of the namespace.
+ * @throws NetlinkError, DecodeError
+ */
 export function dumpSubflowSockets(requester: Requester): Promise<SubflowSocket[]> {
   return dump(requester, decodeSubflowSocket, (request) => request);
 }
 
-/** @throws NetlinkError ENOENT where the kernel has no mptcp_diag */
+/**
+ * All MPTCP sockets of the namespace.
+ * @throws NetlinkError ENOENT if the kernel has no mptcp_diag
+ */
 export function dumpConnectionSockets(requester: Requester): Promise<ConnectionSocket[]> {
   return dump(requester, decodeConnectionSocket, (request) =>
     request.attributeU32(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP),
@@ -158,7 +177,7 @@ async function dump<T>(
     const request = new Writer()
       .u8(familyNumber(family))
       .u8(IPPROTO_TCP)
-      // Without it the kernel leaves the ULP's information out, too.
+      // Without INET_DIAG_INFO the kernel omits the ULP's information, too.
       .u8(1 << (INET_DIAG_INFO - 1))
       .u8(0)
       .u32(STATES)
@@ -193,7 +212,7 @@ interface Span {
 
 const NLA_TYPE_MASK = 0x3fff;
 
-/** One attribute's value where it lies: of 20,000 sockets a second, every copy counts. */
+/** Where the value of an attribute is, without copying it: there may be 20,000 sockets per second. */
 function find(bytes: Buffer, from: number, to: number, type: number): Span | undefined {
   for (let at = from; at + 4 <= to;) {
     const length = readU16(bytes, at);

@@ -1,4 +1,4 @@
-/** The one error of everything that is asked of the kernel over netlink. */
+/** The error of every netlink request that fails. */
 import { errnoName } from '../system/system-error.ts';
 import { Attributes, DecodeError } from './attribute.ts';
 import { readS32, readU16 } from './bytes.ts';
@@ -9,13 +9,13 @@ const NLMSGERR_ATTR_OFFS = 2;
 const NLA_TYPE_MASK = 0x3fff;
 
 export interface NetlinkFailure {
-  /** What was tried, in words: `route add default via 192.0.2.1 dev wwan0 table 86840003`. */
+  /** What was requested, in words: `route add default via 192.0.2.1 dev wwan0 table 86840003`. */
   readonly operation: string;
   /** Positive, as in errno(3). */
   readonly errno: number;
-  /** The kernel's own sentence from the extended acknowledgement. */
+  /** The kernel's text from the extended acknowledgement. */
   readonly kernelText?: string | undefined;
-  /** Type of the attribute that the kernel points at. */
+  /** Type of the attribute that the extended acknowledgement refers to. */
   readonly attribute?: number | undefined;
 }
 
@@ -23,7 +23,7 @@ export class NetlinkError extends Error {
   override readonly name = 'NetlinkError';
   readonly operation: string;
   readonly errno: number;
-  /** errno's name: `EEXIST`. */
+  /** Name of the errno: `EEXIST`. */
   readonly code: string;
   readonly kernelText: string | undefined;
   readonly attribute: number | undefined;
@@ -42,8 +42,9 @@ export class NetlinkError extends Error {
 }
 
 /**
- * Reads an NLMSG_ERROR, or an NLMSG_DONE that carries an error.
- * @returns null for a plain acknowledgement.
+ * Decodes an NLMSG_ERROR, or an NLMSG_DONE that carries an error. `request`: its
+ * bytes, to find the refused attribute.
+ * @returns null: a plain acknowledgement
  * @throws DecodeError
  */
 export function decodeError(message: Message, operation: string, request?: Buffer): NetlinkError | null {

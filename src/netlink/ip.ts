@@ -1,4 +1,4 @@
-/** IP addresses as text (RFC 5952) and as the bytes that netlink carries. */
+/** IP addresses as text (RFC 5952) and in the bytes of netlink attributes. */
 import ipaddr from 'ipaddr.js';
 import { DecodeError } from './attribute.ts';
 
@@ -9,12 +9,13 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 
 export const familyNumber = (family: Family): number => (family === 'ipv4' ? AF_INET : AF_INET6);
-/** Bits of a whole address: a host's prefix length. */
+/** Bits of an address, which is also the prefix length of a host route. */
 export const hostBits = (family: Family): number => (family === 'ipv4' ? 32 : 128);
-/** null for families other than IPv4 and IPv6. */
+/** `number`: AF_*; null: neither IPv4 nor IPv6. */
 export const familyOf = (number: number): Family | null =>
   number === AF_INET ? 'ipv4' : number === AF_INET6 ? 'ipv6' : null;
 
+/** @throws DecodeError `bytes` is shorter than an address of the family */
 export function readAddress(family: Family, bytes: Buffer): string {
   const length = hostBits(family) / 8;
   if (bytes.length < length) throw new DecodeError(`address of ${bytes.length} bytes, not ${length}`);
@@ -23,7 +24,7 @@ export function readAddress(family: Family, bytes: Buffer): string {
 }
 
 type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
-/** The same few addresses are asked about again and again; forgotten all at once when there are this many. */
+/** Cache of parsed addresses, since the same few recur. It is cleared when it has MOST_KNOWN entries. */
 const KNOWN = new Map<string, Parsed>();
 const MOST_KNOWN = 16_384;
 
@@ -36,7 +37,7 @@ function parse(address: string): Parsed {
   return parsed;
 }
 
-/** Whatever family the length says; for attributes that do not name theirs. */
+/** The bytes of an address of either family, 4 or 16. */
 export function addressBytes(address: string): Buffer {
   return Buffer.from(parse(address).toByteArray());
 }
@@ -45,7 +46,7 @@ export function addressFamily(address: string): Family {
   return address.includes(':') ? 'ipv6' : 'ipv4';
 }
 
-/** The network of an address: host bits cleared. */
+/** The network address: the host bits are 0. */
 export function networkOf(address: string, prefixLength: number): string {
   const bytes = addressBytes(address);
   for (let i = 0; i < bytes.length; i++) {
@@ -55,18 +56,21 @@ export function networkOf(address: string, prefixLength: number): string {
   return readAddress(addressFamily(address), bytes);
 }
 
-/** Whether `address` lies in `network`/`prefixLength`; false across families. */
+/** Whether `address` is in `network`/`prefixLength`; false if their families differ. */
 export function inNetwork(address: string, network: string, prefixLength: number): boolean {
   if (addressFamily(address) !== addressFamily(network)) return false;
   return networkOf(address, prefixLength) === networkOf(network, prefixLength);
 }
 
-/** `linkLocal`, `uniqueLocal`, `loopback`, `multicast`, `unspecified`, `unicast`, `private` …, as ipaddr.js names them. */
+/**
+ * The range in the names of ipaddr.js: `linkLocal`, `uniqueLocal`, `loopback`, `multicast`,
+ * `unspecified`, `unicast`, `private` and others.
+ */
 export function addressRange(address: string): string {
   return parse(address).range();
 }
 
-/** The IPv4 address inside an IPv4-mapped one, which MPTCP takes for the same; any other address as it is. */
+/** The IPv4 address of an IPv4-mapped IPv6 address, which MPTCP treats as equal; any other address unchanged. */
 export function mappedOf(address: string): string {
   if (!address.startsWith('::ffff:')) return address;
   const parsed = parse(address);

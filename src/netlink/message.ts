@@ -1,4 +1,4 @@
-/** Messages (struct nlmsghdr, netlink(7)): header, payload, padding. */
+/** Netlink messages (struct nlmsghdr, netlink(7)): header, payload, padding. */
 import { align4, readU16, readU32, Writer } from './bytes.ts';
 import { DecodeError } from './attribute.ts';
 
@@ -14,7 +14,7 @@ export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
-/** On NLMSG_ERROR: the request is not echoed, and attributes follow. */
+/** Flags of NLMSG_ERROR: the request is not echoed; attributes follow. */
 const NLM_F_CAPPED = 0x100;
 const NLM_F_ACK_TLVS = 0x200;
 
@@ -24,11 +24,12 @@ export interface Message {
   readonly type: number;
   readonly flags: number;
   readonly sequence: number;
-  /** Of the socket whose request caused it; 0 when nobody's did. */
+  /** Port id of the socket whose request caused the message; 0: no request caused it. */
   readonly portId: number;
   readonly payload: Buffer;
 }
 
+/** `sequence`: 32 bits; the kernel repeats it in the answers. */
 export function encodeMessage(type: number, flags: number, sequence: number, payload: Buffer): Buffer {
   return new Writer()
     .u32(HEADER_LENGTH + payload.length)
@@ -41,7 +42,10 @@ export function encodeMessage(type: number, flags: number, sequence: number, pay
     .done();
 }
 
-/** @throws DecodeError when a length points outside the datagram. */
+/**
+ * All messages of a datagram.
+ * @throws DecodeError a length exceeds the datagram
+ */
 export function decodeMessages(datagram: Buffer): Message[] {
   const messages: Message[] = [];
   let at = 0;
@@ -61,7 +65,7 @@ export function decodeMessages(datagram: Buffer): Message[] {
   return messages;
 }
 
-/** Where the extended acknowledgement's attributes start in an NLMSG_ERROR's payload; null: there are none. */
+/** Offset of the extended acknowledgement's attributes in the payload of an NLMSG_ERROR; null: it has none. */
 export function ackAttributesOffset(message: Message): number | null {
   if (!(message.flags & NLM_F_ACK_TLVS)) return null;
   if (message.flags & NLM_F_CAPPED) return 4 + HEADER_LENGTH;

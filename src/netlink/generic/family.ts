@@ -1,4 +1,4 @@
-/** Generic netlink (linux/genetlink.h): families and their groups by name. */
+/** Generic netlink (linux/genetlink.h): looks up families and their multicast groups by name. */
 import { Attributes, DecodeError, eachAttribute } from '../attribute.ts';
 import { Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
@@ -13,7 +13,7 @@ const CTRL_ATTR_MCAST_GROUPS = 7;
 const CTRL_ATTR_MCAST_GRP_NAME = 1;
 const CTRL_ATTR_MCAST_GRP_ID = 2;
 
-/** struct genlmsghdr */
+/** Size of struct genlmsghdr. */
 const GENL_HEADER = 4;
 
 export interface GenericFamily {
@@ -22,13 +22,17 @@ export interface GenericFamily {
   readonly groups: ReadonlyMap<string, number>;
 }
 
+/** Payload of a generic netlink message: struct genlmsghdr and the attributes that `fill` writes. */
 export function generic(command: number, version: number, fill?: (writer: Writer) => unknown): Buffer {
   const writer = new Writer().u8(command).u8(version).u16(0);
   fill?.(writer);
   return writer.done();
 }
 
-/** Command and attributes of a generic netlink message. */
+/**
+ * Command and attributes of a generic netlink message.
+ * @throws DecodeError
+ */
 export function decodeGeneric(message: Message): { command: number; attributes: Attributes } {
   if (message.payload.length < GENL_HEADER) throw new DecodeError('generic message without genlmsghdr');
   return {
@@ -37,7 +41,10 @@ export function decodeGeneric(message: Message): { command: number; attributes: 
   };
 }
 
-/** null: this kernel has no such family. */
+/**
+ * @returns null: the kernel has no such family
+ * @throws NetlinkError, DecodeError
+ */
 export async function findFamily(requester: Requester, name: string): Promise<GenericFamily | null> {
   const payload = generic(CTRL_CMD_GETFAMILY, 1, (w) => w.attributeString(CTRL_ATTR_FAMILY_NAME, name));
   try {

@@ -1,4 +1,4 @@
-/** MPTCP endpoints: the kernel's path manager, generic netlink family mptcp_pm (linux/mptcp_pm.h). */
+/** MPTCP endpoints of the in-kernel path manager: generic netlink family mptcp_pm (linux/mptcp_pm.h). */
 import { Attributes } from '../attribute.ts';
 import { Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
@@ -29,19 +29,19 @@ export const MPTCP_PM_ADDR_FLAG_SIGNAL = 1;
 export const MPTCP_PM_ADDR_FLAG_SUBFLOW = 2;
 export const MPTCP_PM_ADDR_FLAG_BACKUP = 4;
 export const MPTCP_PM_ADDR_FLAG_FULLMESH = 8;
-/** Made by the kernel itself for an address that a peer's signal led to. */
+/** The kernel made the endpoint by itself, for an address to which a peer's ADD_ADDR led. */
 export const MPTCP_PM_ADDR_FLAG_IMPLICIT = 16;
 export const MPTCP_PM_ADDR_FLAG_LAMINAR = 32;
 
 export interface Endpoint {
-  /** 1 to 255; 0 only where the kernel is to choose. */
+  /** 1 to 255; 0 in a request: the kernel chooses. */
   readonly id: number;
   readonly address: string;
   /** 0: not bound to a device. */
   readonly ifindex: number;
   /** MPTCP_PM_ADDR_FLAG_* */
   readonly flags: number;
-  /** In host order; 0: none. Dumps of every kernel so far answer 0 even where one is set. */
+  /** In host byte order; 0: none. All kernels so far report 0 in dumps even if a port is set. */
   readonly port: number;
 }
 
@@ -61,6 +61,10 @@ function writeEndpoint(writer: Writer, endpoint: Partial<Endpoint>): Writer {
   });
 }
 
+/**
+ * @returns null: the message has no IPv4 or IPv6 endpoint
+ * @throws DecodeError
+ */
 export function decodeEndpoint(message: Message): Endpoint | null {
   const nest = decodeGeneric(message).attributes.nested(MPTCP_PM_ATTR_ADDR);
   return nest ? decodeAddressAttributes(nest) : null;
@@ -80,6 +84,10 @@ function decodeAddressAttributes(nest: Attributes): Endpoint | null {
   };
 }
 
+/**
+ * All endpoints of the namespace, of all programs.
+ * @throws NetlinkError, DecodeError
+ */
 export async function dumpEndpoints(requester: Requester, family: GenericFamily): Promise<Endpoint[]> {
   const messages = await requester.dump({
     operation: 'endpoint show',
@@ -89,7 +97,10 @@ export async function dumpEndpoints(requester: Requester, family: GenericFamily)
   return messages.map(decodeEndpoint).filter((endpoint) => endpoint !== null);
 }
 
-/** null: no endpoint has this id. */
+/**
+ * @returns null: no endpoint has this id
+ * @throws NetlinkError, DecodeError
+ */
 export async function getEndpoint(
   requester: Requester,
   family: GenericFamily,
@@ -99,7 +110,7 @@ export async function getEndpoint(
     const [message] = await requester.request({
       operation: `endpoint show id ${id}`,
       type: family.id,
-      // With the id alone; the nest's family is wanted all the same by the kernel's parser.
+      // Only the id is sent, without an address.
       payload: generic(MPTCP_PM_CMD_GET_ADDR, MPTCP_PM_VERSION, (w) => writeEndpoint(w, { id })),
     });
     return message ? decodeEndpoint(message) : null;
@@ -109,6 +120,10 @@ export async function getEndpoint(
   }
 }
 
+/**
+ * Adds an endpoint. `operation`: text for errors.
+ * @throws NetlinkError
+ */
 export async function addEndpoint(
   requester: Requester,
   family: GenericFamily,
@@ -119,7 +134,11 @@ export async function addEndpoint(
   await requester.request({ operation, type: family.id, payload });
 }
 
-/** The kernel looks at the id alone. An id of 0 would delete nothing and close initial subflows: never sent. */
+/**
+ * Deletes the endpoint with this id; the kernel compares nothing else. An id of 0 is never sent: it would delete no
+ * endpoint and close initial subflows.
+ * @throws NetlinkError; RangeError for id 0
+ */
 export async function deleteEndpoint(
   requester: Requester,
   family: GenericFamily,
@@ -133,8 +152,9 @@ export async function deleteEndpoint(
 }
 
 /**
- * Of every connection that started from this address, closes the subflow that it started with; no endpoint is deleted.
- * The kernel answers the same whether there was one or not. (DEL_ADDR with id 0.)
+ * Closes the initial subflow of every connection that started from this address (DEL_ADDR with id 0), and deletes no
+ * endpoint. The kernel's answer does not show whether there was a connection.
+ * @throws NetlinkError
  */
 export async function closeInitialSubflows(
   requester: Requester,
@@ -146,15 +166,19 @@ export async function closeInitialSubflows(
   await requester.request({ operation, type: family.id, payload });
 }
 
-/** Deletes the endpoints of everybody; the limits stay. */
+/**
+ * Deletes the endpoints of all programs; the limits stay.
+ * @throws NetlinkError
+ */
 export async function flushEndpoints(requester: Requester, family: GenericFamily): Promise<void> {
   const payload = generic(MPTCP_PM_CMD_FLUSH_ADDRS, MPTCP_PM_VERSION);
   await requester.request({ operation: 'endpoint flush', type: family.id, payload });
 }
 
 /**
- * Sets backup and fullmesh, both, as `flags` has them; the kernel leaves every other flag. With an address it looks for
- * that (and its port) and not at the id.
+ * Sets or clears backup and fullmesh as in `flags`; the kernel does not change any other flag. If `change` has an
+ * address, the kernel looks for the address and port, and ignores the id.
+ * @throws NetlinkError
  */
 export async function changeEndpoint(
   requester: Requester,

@@ -1,4 +1,4 @@
-/** What the kernel tells of MPTCP connections: group mptcp_pm_events (linux/mptcp.h). Joining needs CAP_NET_ADMIN. */
+/** Events of MPTCP connections: group mptcp_pm_events (linux/mptcp.h). Joining the group needs CAP_NET_ADMIN. */
 import { decodeGeneric } from '../generic/family.ts';
 import { readAddress } from '../ip.ts';
 import type { Message } from '../message.ts';
@@ -54,27 +54,31 @@ export const MPTCP_PM_EV_FLAG_SERVER_SIDE = 2;
 
 export interface MptcpEvent {
   readonly kind: MptcpEventKind;
-  /** Names the connection; null for listeners. */
+  /** Identifies the connection; null: the event is about a listener. */
   readonly token: number | null;
   readonly localId: number | null;
   readonly remoteId: number | null;
   readonly local: { readonly address: string; readonly port: number } | null;
   readonly remote: { readonly address: string; readonly port: number } | null;
-  /** The peer's wish. */
+  /** Whether the peer asked for backup; null: not part of the event. */
   readonly backup: boolean | null;
-  /** errno that ended a subflow; null: none. */
+  /** errno that ended the subflow; null: none. */
   readonly error: number | null;
-  /** Only for a subflow that is bound to a device. */
+  /** Only if the subflow is bound to a device. */
   readonly ifindex: number | null;
   readonly serverSide: boolean;
 }
 
-/** null for events that this program does not know. */
+/**
+ * @returns null: an event of an unknown kind
+ * @throws DecodeError
+ */
 export function decodeMptcpEvent(message: Message): MptcpEvent | null {
   const { command, attributes } = decodeGeneric(message);
   const kind = KINDS.get(command);
   if (!kind) return null;
-  // By the attribute that is there: ANNOUNCED has no MPTCP_ATTR_FAMILY (mptcp_event_addr_announced()).
+  // The family follows from the attribute that is present: ANNOUNCED has no
+  // MPTCP_ATTR_FAMILY (mptcp_event_addr_announced()).
   const side = (four: number, six: number, portType: number) => {
     const [bytes4, bytes6] = [attributes.bytes(four), attributes.bytes(six)];
     const address = bytes4 ? readAddress('ipv4', bytes4) : bytes6 ? readAddress('ipv6', bytes6) : null;

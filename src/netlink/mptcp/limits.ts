@@ -1,4 +1,4 @@
-/** The path manager's limits: ip-mptcp(8), MPTCP_PM_CMD_GET_LIMITS and SET_LIMITS. */
+/** Limits of the path manager: ip-mptcp(8), MPTCP_PM_CMD_GET_LIMITS and MPTCP_PM_CMD_SET_LIMITS. */
 import { generic, decodeGeneric, type GenericFamily } from '../generic/family.ts';
 import type { Requester } from '../connection.ts';
 import { DecodeError } from '../attribute.ts';
@@ -11,9 +11,9 @@ const MPTCP_PM_ATTR_RCV_ADD_ADDRS = 2;
 const MPTCP_PM_ATTR_SUBFLOWS = 3;
 
 export interface Limits {
-  /** Extra subflows of one connection. */
+  /** How many additional subflows a connection may have. */
   readonly subflows: number;
-  /** Addresses announced by the peer that one connection takes up. */
+  /** How many addresses announced by the peer a connection accepts. */
   readonly addAddrAccepted: number;
 }
 
@@ -26,6 +26,7 @@ export function decodeLimits(message: Message): Limits {
   return { subflows, addAddrAccepted };
 }
 
+/** @throws NetlinkError, DecodeError */
 export async function getLimits(requester: Requester, family: GenericFamily): Promise<Limits> {
   const [message] = await requester.request({
     operation: 'limits show',
@@ -36,7 +37,10 @@ export async function getLimits(requester: Requester, family: GenericFamily): Pr
   return decodeLimits(message);
 }
 
-/** A limit that is left out keeps its value. */
+/**
+ * An omitted limit keeps its value.
+ * @throws NetlinkError EPERM without CAP_NET_ADMIN; EINVAL above the kernel's maximum
+ */
 export async function setLimits(
   requester: Requester,
   family: GenericFamily,

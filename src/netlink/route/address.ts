@@ -9,13 +9,13 @@ export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 
-/** Of IPv6; of an IPv4 address the same bit is IFA_F_SECONDARY. */
+/** Only for IPv6; for IPv4 the same bit is IFA_F_SECONDARY. */
 export const IFA_F_TEMPORARY = 0x01;
 export const IFA_F_SECONDARY = 0x01;
 export const IFA_F_DADFAILED = 0x08;
 export const IFA_F_DEPRECATED = 0x20;
 export const IFA_F_TENTATIVE = 0x40;
-/** The kernel has not made the connected route: whoever added the address does that himself, or not. */
+/** The kernel did not add the connected route; the program that added the address may add one. */
 export const IFA_F_NOPREFIXROUTE = 0x200;
 
 const IFA_ADDRESS = 1;
@@ -26,25 +26,28 @@ const IFA_FLAGS = 8;
 export interface Address {
   readonly ifindex: number;
   readonly family: Family;
-  /** The local side, of a point-to-point address too. */
+  /** The local address, also of a point-to-point address. */
   readonly address: string;
-  /** The other side of a point-to-point address. */
+  /** The remote address of a point-to-point address; null: none. */
   readonly peer: string | null;
-  /** Of the peer where there is one. */
+  /** Prefix length of the peer if there is one. */
   readonly prefixLength: number;
-  /** IFA_F_* bits; all 32, from IFA_FLAGS. */
+  /** All 32 IFA_F_* bits, from IFA_FLAGS. */
   readonly flags: number;
-  /** rtnetlink(7)'s RT_SCOPE_*: 0 global, 253 link, 254 host. */
+  /** RT_SCOPE_* (rtnetlink(7)): 0 global, 253 link, 254 host. */
   readonly scope: number;
-  /** Seconds for which it is still preferred; null: for ever. */
+  /** Seconds until the address is deprecated; null: never. */
   readonly preferred: number | null;
-  /** When it was added to the link: hundredths of a second since the boot (cstamp of struct ifa_cacheinfo). */
+  /** When it was added to the link, in hundredths of a second since the boot (cstamp of struct ifa_cacheinfo). */
   readonly created: number;
 }
 
 const FOREVER = 0xffff_ffff;
 
-/** null for families other than IPv4 and IPv6. */
+/**
+ * @returns null: neither IPv4 nor IPv6
+ * @throws DecodeError
+ */
 export function decodeAddress(message: Message): Address | null {
   const { payload } = message;
   if (payload.length < 8) throw new DecodeError('address message without ifaddrmsg');
@@ -71,6 +74,10 @@ export function decodeAddress(message: Message): Address | null {
   };
 }
 
+/**
+ * All addresses of the namespace, in the kernel's order.
+ * @throws NetlinkError, DecodeError
+ */
 export async function dumpAddresses(requester: Requester): Promise<Address[]> {
   const payload = new Writer().bytes(Buffer.alloc(8)).done();
   const messages = await requester.dump({ operation: 'address show', type: RTM_GETADDR, payload });

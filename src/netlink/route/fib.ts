@@ -1,13 +1,18 @@
-/** What the kernel answers when it is asked for one way: RTM_GETROUTE for a destination. */
+/** Route look-ups in the kernel: RTM_GETROUTE for one destination. */
 import { Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
 import { NetlinkError } from '../error.ts';
 import { addressBytes, familyNumber, hostBits, type Family } from '../ip.ts';
 import { decodeRoute, RTA_DST, RTA_OIF, RTA_SRC, RTM_GETROUTE, RTM_NEWROUTE, type Route } from './route.ts';
 
-/** The entry that matched, rather than the result; without it IPv4 with RTA_OIF succeeds with no route at all. */
+/**
+ * Returns the matching FIB entry instead of the result. Without it an IPv4 look-up with
+ * RTA_OIF succeeds even without a route.
+ */
 const RTM_F_FIB_MATCH = 0x2000;
-/** IPv4 reports table 254 for every table without it; IPv6 always tells, and refuses the flag with EINVAL. */
+/**
+ * Without it IPv4 reports table 254 for every table. IPv6 always reports the table, and refuses the flag with EINVAL.
+ */
 const RTM_F_LOOKUP_TABLE = 0x1000;
 
 export interface FibQuery {
@@ -15,13 +20,13 @@ export interface FibQuery {
   readonly destination: string;
   readonly source?: string | undefined;
   readonly ifindex?: number | undefined;
-  /** Ask for the route as used, with the source that the kernel would take, instead of the entry that matched. */
+  /** Returns the route in use, with the source that the kernel selects, instead of the matching FIB entry. */
   readonly resolved?: boolean;
 }
 
 export type FibAnswer = { readonly route: Route } | { readonly error: NetlinkError };
 
-/** Errors that are the kernel's answer "no" are values; anything else is thrown. */
+/** Errors with which the kernel refuses a destination: they are an answer. All others are thrown. */
 const NO = new Set([
   'ENETUNREACH',
   'EHOSTUNREACH',
@@ -36,6 +41,10 @@ const NO = new Set([
   'EAFNOSUPPORT',
 ]);
 
+/**
+ * Looks a destination up in the FIB.
+ * @throws NetlinkError, DecodeError
+ */
 export async function askFib(requester: Requester, query: FibQuery): Promise<FibAnswer> {
   const bits = hostBits(query.family);
   const writer = new Writer()

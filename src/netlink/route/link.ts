@@ -36,20 +36,23 @@ export interface Link {
   readonly altnames: readonly string[];
   /** IFF_* bits. */
   readonly flags: number;
-  /** Up, running and with carrier: the three together, since the kernel sends every mixture for a moment. */
+  /**
+   * Up, running and with carrier. All three are required, because the kernel
+   * briefly reports every combination of them.
+   */
   readonly usable: boolean;
   readonly loopback: boolean;
-  /** No neighbour is looked for: POINTOPOINT or NOARP. */
+  /** The link needs no neighbour look-up: IFF_POINTOPOINT or IFF_NOARP. */
   readonly pointToPoint: boolean;
-  /** IFLA_INFO_KIND: `veth`, `bridge`, `wwan`; null for hardware. */
+  /** IFLA_INFO_KIND: `veth`, `bridge`, `wwan`; null: hardware. */
   readonly kind: string | null;
-  /** Index of the bridge, bond or VRF it belongs to. */
+  /** Index of the bridge, bond or VRF that it belongs to; null: none. */
   readonly master: number | null;
-  /** Interface group: `ip link set dev eth0 group 5`. */
+  /** Interface group, as set by `ip link set dev eth0 group 5`. */
   readonly group: number;
-  /** Hardware address as sysfs writes it, `02:00:5e:10:00:01`; empty where it has none. */
+  /** Hardware address in the format of sysfs, `02:00:5e:10:00:01`; empty: it has none. */
   readonly hardware: string;
-  /** The device that it is made of, as sysfs names it (since Linux 5.14). */
+  /** The device behind the link, with its name in sysfs; null: none, or before Linux 5.14. */
   readonly parent: { readonly bus: string; readonly device: string } | null;
 }
 
@@ -58,7 +61,10 @@ export interface LinkBytes {
   readonly sent: bigint;
 }
 
-/** null for a bridge port's message (AF_BRIDGE): a port that leaves its bridge sends RTM_DELLINK in that family. */
+/**
+ * @returns null: the message is about a bridge port (AF_BRIDGE), which sends RTM_DELLINK when it leaves its bridge
+ * @throws DecodeError
+ */
 export function decodeLink(message: Message): Link | null {
   const { payload } = message;
   if (payload.length < 16) throw new DecodeError('link message without ifinfomsg');
@@ -91,6 +97,10 @@ function altnames(list: Buffer): string[] {
     .map(([, value]) => value.toString('utf8', 0, Math.max(0, value.indexOf(0))));
 }
 
+/**
+ * All links of the namespace.
+ * @throws NetlinkError, DecodeError
+ */
 export async function dumpLinks(requester: Requester): Promise<Link[]> {
   const payload = new Writer()
     .bytes(Buffer.alloc(16))
@@ -103,7 +113,7 @@ export async function dumpLinks(requester: Requester): Promise<Link[]> {
     .filter((link) => link !== null);
 }
 
-/** The link of a name that a user typed: its name, an altname, or `if7` for index 7, as in ip(8). */
+/** Finds the link that a user named: by name, alternative name, or `if7` for index 7, as in ip(8). */
 export const findLink = (links: Iterable<Link>, word: string): Link | undefined => {
   const all = [...links];
   return (
@@ -113,7 +123,10 @@ export const findLink = (links: Iterable<Link>, word: string): Link | undefined 
   );
 };
 
-/** What the link has carried since it was made (struct rtnl_link_stats64); null when it is gone. */
+/**
+ * Bytes that the link has carried since it was created (struct rtnl_link_stats64); null: no statistics.
+ * @throws NetlinkError ENODEV if there is no such link
+ */
 export async function linkBytes(requester: Requester, index: number): Promise<LinkBytes | null> {
   const payload = new Writer().u32(0).s32(index).u32(0).u32(0).done();
   const [message] = await requester.request({

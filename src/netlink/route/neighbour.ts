@@ -23,9 +23,9 @@ function encode(address: string, ifindex: number): Buffer {
 }
 
 /**
- * Drops the entry of a neighbour that was asked for in vain. While a link has no carrier, what is retransmitted uses up
- * the entry's probes; a SYN that comes just after the carrier then gets EHOSTUNREACH (`ip monitor neigh`: FAILED), and
- * MPTCP never tries that path again.
+ * Deletes a neighbour entry that was not resolved. While a link has no carrier, retransmissions use up the entry's
+ * probes. A SYN just after the carrier returns then gets EHOSTUNREACH (`ip monitor neigh`: FAILED), and MPTCP never
+ * tries that path again. An error of the kernel is ignored.
  */
 export async function forgetUnresolved(
   requester: Requester,
@@ -43,7 +43,7 @@ export async function forgetUnresolved(
     if ((readU16(message.payload, 8) & (NUD_INCOMPLETE | NUD_FAILED)) === 0) return;
     await requester.request({ operation: `neighbour delete ${address}`, type: RTM_DELNEIGH, payload });
   } catch (error) {
-    // No entry is what is wanted; and a path without this help is no worse than before.
+    // A missing entry is the goal, and with any other error the path is no worse than before.
     if (!(error instanceof NetlinkError)) throw error;
   }
 }

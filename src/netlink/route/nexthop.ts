@@ -1,4 +1,7 @@
-/** Nexthop objects: struct nhmsg (linux/nexthop.h). Only their coming and going matters; routes carry their hops. */
+/**
+ * Nexthop objects: struct nhmsg (linux/nexthop.h). Only their creation and removal matter
+ * here, since routes contain their hops.
+ */
 import { Attributes, DecodeError } from '../attribute.ts';
 import type { Requester } from '../connection.ts';
 import { NetlinkError } from '../error.ts';
@@ -19,11 +22,15 @@ export interface Nexthop {
   readonly id: number;
   readonly ifindex: number | null;
   readonly gateway: string | null;
-  /** Of other objects. */
+  /** It refers to other nexthop objects. */
   readonly group: boolean;
 }
 
-/** Whether there is any: hosts without a routing daemon have none. Kernels before 5.3 do not know them. */
+/**
+ * Whether the host has nexthop objects, which usually only routing daemons make.
+ * Kernels before 5.3 do not support them.
+ * @throws NetlinkError
+ */
 export async function hasNexthops(requester: Requester): Promise<boolean> {
   try {
     const payload = Buffer.alloc(8);

@@ -39,52 +39,56 @@ const FRA_DSCP = 25;
 const FRA_FLOWLABEL = 26;
 const FRA_DSCP_MASK = 30;
 
-/** The last of those that no program has for itself, linux/rtnetlink.h. */
+/** The highest protocol number that does not belong to a certain program (linux/rtnetlink.h). */
 const RTPROT_STATIC = 4;
 
 export interface PolicyRule {
   readonly family: Family;
   readonly priority: number;
-  /** null: from all. */
+  /** null: all sources. */
   readonly source: string | null;
   readonly sourceLength: number;
-  /** null: to all. */
+  /** null: all destinations. */
   readonly destination: string | null;
   readonly destinationLength: number;
   readonly table: number;
-  /** FR_ACT_*: 1 looks a table up. */
+  /** FR_ACT_*; 1: look up a table. */
   readonly action: number;
-  /** Priority of the rule that FR_ACT_GOTO leads to; null: it leads nowhere else. */
+  /** Priority of the rule at which FR_ACT_GOTO continues; null: none. */
   readonly goto: number | null;
-  /** Routes with a prefix this short are not taken from the table; null: all are. */
+  /** Routes with a prefix of at most this length are ignored; null: none. */
   readonly suppressPrefixLength: number | null;
-  /** Routes through an interface of this group are not taken from the table; null: all are. */
+  /** Routes through an interface of this group are ignored; null: none. */
   readonly suppressGroup: number | null;
-  /** FRA_PROTOCOL: who made it. */
+  /** FRA_PROTOCOL: the program that made it. */
   readonly protocol: number;
   readonly iif: string | null;
   readonly oif: string | null;
   readonly fwmark: number;
-  /** Bits of the mark that are compared; 0: none. */
+  /** The bits of the mark that are compared; 0: the mark is not compared. */
   readonly fwmask: number;
-  /** User ids of the sockets that it is for, first and last; null: of all. */
+  /** First and last user id of the sockets that it selects; null: all. */
   readonly uids: readonly [number, number] | null;
-  /** Sends packets of a VRF into that VRF's table. */
+  /** Sends packets of a VRF to the table of that VRF. */
   readonly l3mdev: boolean;
-  /** Looks at a header: type of service, protocol, ports, tunnel id, flow label. */
+  /** Selects by a packet header: type of service, protocol, ports, tunnel id or flow label. */
   readonly header: boolean;
   readonly invert: boolean;
-  /** Looks at what an address alone does not tell: mark, ports, user, type of service, protocol. */
+  /** Selects by more than addresses and interfaces: mark, user, VRF or header. */
   readonly narrow: boolean;
   /**
-   * All by which it selects beside its source and interfaces, to be said again in another: destination length, type of
-   * service, attributes. Absent: nothing.
+   * All selectors apart from source and interfaces, in a form that can be put into another rule: destination length,
+   * type of service, attributes. Absent: none.
    */
   readonly selectors?: Buffer;
-  /** fib_rule_hdr and attributes as they came, of one that has a maker and says more than the rest of this; else absent. */
+  /**
+   * fib_rule_hdr and attributes as received, for the deletion of a rule that a certain program made and that has more
+   * than the fields of NewPolicyRule; otherwise absent.
+   */
   readonly exact?: Buffer;
 }
 
+/** null: neither IPv4 nor IPv6. @throws DecodeError */
 export function decodePolicyRule(message: Message): PolicyRule | null {
   const { payload } = message;
   if (payload.length < 12) throw new DecodeError('policy rule message without fib_rule_hdr');
@@ -160,7 +164,7 @@ function selectorsOf(payload: Buffer): Buffer | null {
 
 const IPPROTO_TCP = 6;
 
-/** Selectors of TCP to a network; null: to any. */
+/** Selectors of a rule for TCP to one network; null: to any. */
 export function tcpSelectors(
   to: { readonly destination: string; readonly prefixLength: number } | null,
 ): Buffer {
@@ -172,7 +176,7 @@ export function tcpSelectors(
   return writer.attributeBytes(FRA_IP_PROTO, Buffer.of(IPPROTO_TCP)).done();
 }
 
-/** In words, as ip-rule(8) has them: what a header must have. */
+/** Header selectors in the words of ip-rule(8). */
 export function headerWords({ selectors }: Pick<PolicyRule, 'selectors'>): string[] {
   if (!selectors) return [];
   const attributes = new Attributes(selectors.subarray(4));
@@ -193,7 +197,7 @@ export function headerWords({ selectors }: Pick<PolicyRule, 'selectors'>): strin
 const unless = (nothing: number, value: number | undefined): number | null =>
   value === undefined || value === nothing ? null : value;
 
-/** A policy rule that we make, or delete: one source address as a rule, one table. */
+/** A policy rule to be added or deleted: one table, usually one source address. */
 export interface NewPolicyRule {
   readonly family: Family;
   readonly source: string | null;
@@ -202,18 +206,19 @@ export interface NewPolicyRule {
   readonly table: number;
   readonly suppressPrefixLength: number | null;
   readonly protocol: number;
-  /** FR_ACT_*; left out: a look-up. */
+  /** FR_ACT_*; absent: FR_ACT_TO_TBL. */
   readonly action?: number;
-  /** As PolicyRule has them. */
+  /** As in PolicyRule. */
   readonly goto?: number;
   readonly selectors?: Buffer;
-  /** As PolicyRule has it: for deletion. */
+  /** As in PolicyRule, for deletion. */
   readonly exact?: Buffer;
 }
 
 /**
- * What a deletion leaves out is a wildcard, and it takes the first policy rule that matches: all that we ever say is
- * sent, and of a rule that says more all that it said, but for what the kernel noted in its header.
+ * The kernel deletes the first policy rule that matches, and treats every missing attribute as a wildcard. So a
+ * request contains everything that NewPolicyRule has. For a rule with more than that, it repeats all that the kernel
+ * reported, without the flags that the kernel set itself.
  */
 function encodePolicyRule(rule: NewPolicyRule): Buffer {
   const { exact } = rule;
@@ -233,7 +238,7 @@ function encodePolicyRule(rule: NewPolicyRule): Buffer {
     .u8(rule.action ?? FR_ACT_TO_TBL)
     .u32(0)
     .attributeU32(FRA_PRIORITY, rule.priority);
-  // A rule that looks no table up has none, and the kernel takes no table of 0.
+  // A rule that looks up no table has none, and the kernel refuses table 0.
   if (rule.table) writer.attributeU32(FRA_TABLE, rule.table);
   writer.attributeBytes(FRA_PROTOCOL, Buffer.of(rule.protocol));
   if (rule.source) writer.attributeBytes(FRA_SRC, addressBytes(rule.source));
@@ -244,11 +249,14 @@ function encodePolicyRule(rule: NewPolicyRule): Buffer {
   return writer.done();
 }
 
-/** As the kernel would tell of it. */
+/** The rule as the kernel would report it. */
 export const asPolicyRule = (rule: NewPolicyRule): PolicyRule =>
   decodePolicyRule({ type: RTM_NEWRULE, flags: 0, sequence: 0, portId: 0, payload: encodePolicyRule(rule) })!;
 
-/** NLM_F_EXCL: without it an identical policy rule is added a second time. */
+/**
+ * Without NLM_F_EXCL the kernel would add an identical rule a second time. @throws
+ * NetlinkError EEXIST if the rule exists
+ */
 export async function addPolicyRule(
   requester: Requester,
   rule: NewPolicyRule,
@@ -258,6 +266,7 @@ export async function addPolicyRule(
   await requester.request({ operation, type: RTM_NEWRULE, flags, payload: encodePolicyRule(rule) });
 }
 
+/** Deletes the first policy rule that matches. @throws NetlinkError ENOENT if none matches */
 export async function deletePolicyRule(
   requester: Requester,
   rule: NewPolicyRule,
@@ -266,7 +275,10 @@ export async function deletePolicyRule(
   await requester.request({ operation, type: RTM_DELRULE, payload: encodePolicyRule(rule) });
 }
 
-/** All of one family, in the order in which the kernel looks at them. RTM_GETRULE takes no filter. */
+/**
+ * All policy rules of one family, in the kernel's order. RTM_GETRULE has no filter.
+ * @throws NetlinkError, DecodeError
+ */
 export async function dumpPolicyRules(requester: Requester, family: Family): Promise<PolicyRule[]> {
   const payload = new Writer().u8(familyNumber(family)).bytes(Buffer.alloc(11)).done();
   const messages = await requester.dump({ operation: 'policy-rule show', type: RTM_GETRULE, payload });
@@ -275,7 +287,7 @@ export async function dumpPolicyRules(requester: Requester, family: Family): Pro
       .filter((message) => message.type === RTM_NEWRULE)
       .map(decodePolicyRule)
       .filter((rule) => rule !== null)
-      // A kernel without IPv6 answers with IPv4's.
+      // A kernel without IPv6 answers with the IPv4 rules.
       .filter((rule) => rule.family === family)
   );
 }

@@ -13,7 +13,7 @@ export const RTM_GETROUTE = 26;
 export const RT_TABLE_DEFAULT = 253;
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
-/** A table of the kernel's own, which nobody's routes are put into or taken from by table. */
+/** Whether a table is one of the kernel's own: unspecified (0), default, main or local. */
 export const isReservedTable = (table: number): boolean =>
   table === 0 || table === RT_TABLE_DEFAULT || table === RT_TABLE_MAIN || table === RT_TABLE_LOCAL;
 
@@ -46,42 +46,46 @@ export const RTA_NH_ID = 30;
 
 export interface Hop {
   readonly ifindex: number;
-  /** null: the destination is on the link itself. May be IPv6 under an IPv4 route (RTA_VIA). */
+  /** null: the destination is on the link. It may be an IPv6 address in an IPv4 route (RTA_VIA). */
   readonly gateway: string | null;
   readonly onlink: boolean;
-  /** The kernel does not use it: RTNH_F_DEAD or RTNH_F_LINKDOWN. */
+  /** RTNH_F_DEAD or RTNH_F_LINKDOWN is set: the kernel does not use the hop, but see `linkDown`. */
   readonly dead: boolean;
-  /** Dead for want of a carrier alone: the kernel goes on using it unless ignore_routes_with_linkdown is set. */
+  /** Dead only because the link has no carrier: the kernel still uses it unless ignore_routes_with_linkdown is set. */
   readonly linkDown?: true;
 }
 
 export interface Route {
   readonly family: Family;
-  /** Network address; null: the default route's. */
+  /** Network address; null: a default route. */
   readonly destination: string | null;
   readonly prefixLength: number;
-  /** IPv6: for packets from this network alone (ip route add default from …, RFC 8028); absent: from any. */
+  /** IPv6: only for packets from this network (`ip route add default from …`, RFC 8028); absent: from any. */
   readonly from?: { readonly network: string; readonly prefixLength: number };
   readonly table: number;
-  /** rtm_protocol: who made it. */
+  /** rtm_protocol: the program that made it. */
   readonly protocol: number;
-  /** RTN_*: 1 is unicast. */
+  /** RTN_*; 1: unicast. */
   readonly type: number;
   readonly metric: number;
   readonly hops: readonly Hop[];
   readonly preferredSource: string | null;
-  /** RTA_METRICS as it came (mtu, advmss, initcwnd …), to be set again on a copy. */
+  /** RTA_METRICS as received (mtu, advmss, initcwnd and others), to be set on a copy. */
   readonly metrics: Buffer | null;
-  /** Seconds until a router-advertised route ends; null: never. Negative: ended already. */
+  /** Seconds until a route from a router advertisement expires; null: never; negative: it has expired. */
   readonly expires: number | null;
-  /** Nexthop object that it refers to. */
+  /** Id of the nexthop object that it uses; null: none. */
   readonly nexthop: number | null;
 }
 
-/** USER_HZ: the unit of rta_expires; 100 on every architecture that Linux still has but Alpha. */
+/** USER_HZ, the unit of rta_expires: 100 on every architecture that Linux supports except Alpha. */
 const USER_HZ = 100;
 
-/** null for other families, and for cache entries (RTM_F_CLONED) unless they are what was asked for. */
+/**
+ * `cached`: also decode cache entries (RTM_F_CLONED).
+ * @returns null: another family, or a cache entry
+ * @throws DecodeError
+ */
 export function decodeRoute(message: Message, cached = false): Route | null {
   const { payload } = message;
   if (payload.length < 12) throw new DecodeError('route message without rtmsg');
@@ -135,7 +139,7 @@ function decodeHop(family: Family, attributes: Attributes, ifindex: number, flag
   };
 }
 
-/** struct rtnexthop: length u16, flags u8, hops u8, ifindex s32, then attributes. */
+/** struct rtnexthop: u16 length, u8 flags, u8 hops, s32 ifindex, then attributes. */
 function decodeMultipath(family: Family, bytes: Buffer): Hop[] {
   const hops: Hop[] = [];
   let at = 0;
@@ -149,14 +153,14 @@ function decodeMultipath(family: Family, bytes: Buffer): Hop[] {
   return hops;
 }
 
-/** A route that we make: one hop in a table. */
+/** A route to be added or deleted: one hop in one table. */
 export interface NewRoute {
   readonly family: Family;
   readonly destination: string | null;
   readonly prefixLength: number;
   readonly table: number;
   readonly protocol: number;
-  /** RTN_*; left out: unicast. */
+  /** RTN_*; absent: unicast. */
   readonly type?: number;
   readonly hop: { readonly ifindex: number; readonly gateway: string | null; readonly onlink: boolean };
   readonly metrics: Buffer | null;
@@ -194,15 +198,19 @@ function writeGateway(writer: Writer, family: Family, gateway: string): void {
   else writer.attribute(RTA_VIA, (via) => via.u16(familyNumber(own)).bytes(bytes));
 }
 
-/** EEXIST where the table has any route with this destination and metric, whoever made it. */
+/**
+ * Adds a route.
+ * @throws NetlinkError EEXIST if the table has a route with this destination and metric, of any program
+ */
 export async function addRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
   await requester.request({ operation, type: RTM_NEWROUTE, flags, payload: encodeRoute(route, false) });
 }
 
 /**
- * Behind what has the same destination and metric in its table. NLM_F_REPLACE would take the place of the first of them,
- * whoever made it (ip route prepend default … table 100; ip route replace …).
+ * Adds a route after those with the same destination and metric in its table. NLM_F_REPLACE would replace the first
+ * of them, whichever program made it (ip route prepend default … table 100; ip route replace …).
+ * @throws NetlinkError
  */
 export async function appendRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
   await requester.request({
@@ -213,16 +221,22 @@ export async function appendRoute(requester: Requester, route: NewRoute, operati
   });
 }
 
-/** Deletes exactly this one: protocol, table, device and gateway must agree, or the kernel answers ESRCH. */
+/**
+ * Deletes exactly this route: protocol, table, device and gateway must match.
+ * @throws NetlinkError ESRCH if none matches
+ */
 export async function deleteRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
   await requester.request({ operation, type: RTM_DELROUTE, payload: encodeRoute(route, true) });
 }
 
-/** rtm_tos, without reading the rest: a route for a type of service is not for every packet. */
+/** Reads rtm_tos only: a route for a type of service is not for all packets. */
 const isForAll = ({ payload }: Message): boolean => payload.length > 3 && payload.readUInt8(3) === 0;
 const isDefault = (message: Message): boolean => isForAll(message) && message.payload.readUInt8(1) === 0;
 
-/** Filters are the kernel's own, under strict checking; 0 or absent: any. */
+/**
+ * Dumps routes. Unless a comment says otherwise, the kernel filters, under strict checking; 0 or absent: any.
+ * @throws NetlinkError, DecodeError
+ */
 export async function dumpRoutes(
   requester: Requester,
   filter: {
@@ -230,11 +244,11 @@ export async function dumpRoutes(
     table?: number;
     protocol?: number;
     ifindex?: number;
-    /** Those of prefix length 0; the kernel has no such filter. */
+    /** Only prefix length 0; filtered here, since the kernel has no such filter. */
     defaultsOnly?: boolean;
-    /** Without those for a type of service. */
+    /** Only routes without a type of service; filtered here. */
     anyService?: boolean;
-    /** The first so many alone; the kernel has no such filter. */
+    /** Only the first ones, up to this number; filtered here. */
     most?: number;
   },
 ): Promise<Route[]> {
@@ -261,11 +275,11 @@ export async function dumpRoutes(
         .filter((message) => message.type === RTM_NEWROUTE)
         .map((message) => decodeRoute(message))
         .filter((route) => route !== null)
-        // A kernel without IPv6 answers with IPv4's.
+        // A kernel without IPv6 answers with the IPv4 routes.
         .filter((route) => route.family === filter.family)
     );
   } catch (error) {
-    // A table that was never used is ENOENT "FIB table does not exist": ip route show table 4711
+    // A table that was never used: ENOENT "FIB table does not exist" (ip route show table 4711).
     if (error instanceof NetlinkError && error.code === 'ENOENT') return [];
     throw error;
   }
