@@ -199,7 +199,8 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
 }
 
 /**
- * The id of an endpoint that was to replace an implicit one: if that is gone meanwhile, the kernel assigns a new id.
+ * The id of an endpoint that was to replace an implicit one. If the implicit one was deleted
+ * meanwhile, the kernel assigned a new id.
  */
 async function givenId(added: Endpoint, { generic, mptcp }: Kernel): Promise<Done> {
   // The endpoint has been added: an error of this dump does not make the addition a failure.

@@ -78,7 +78,7 @@ export class Owners {
   }
 }
 
-/** A text that changes with the file. Never throws, so that connections are decided on whatever happens to /etc. */
+/** A text that changes with the file. Never throws, because a connection needs a decision even if /etc is broken. */
 function versionOf(path: string): string {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });

@@ -1,4 +1,7 @@
-/** Logs once each what a pass found out about the kernel and about limits that another program set. */
+/**
+ * Logs what a pass found out: flags that the kernel does not know, and limits that
+ * another program set. Each is logged once.
+ */
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import { limitsText } from '../plan/action.ts';
 import { flagNames } from '../plan/flags.ts';

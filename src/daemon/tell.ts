@@ -72,10 +72,10 @@ function whyGone(ifindex: number, plan: Plan, snapshot: Snapshot): string {
 }
 
 /**
- * The address that represents each interface and family: the one that hooks know, or else one that is new to
- * them. To a hook the next representative is the same uplink, so the replacement of an address is a
- * `change`. If hooks know several addresses of an interface, a `change` would not say which one it replaces:
- * then one goes down and another comes up.
+ * The address that represents each interface and family. It is the one that hooks know, or else one that is new to
+ * them. To a hook the next representative is the same uplink, so the replacement of an address is a `change`. If
+ * hooks know several addresses of an interface, a `change` would not say which one it replaces; then one address is
+ * reported as down and the other as up.
  */
 function firstAddresses(plan: Plan, told: ToldRecord): Map<string, string> {
   const firsts = new Map<string, string>();

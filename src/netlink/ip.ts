@@ -8,6 +8,7 @@ export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 
+/** AF_INET or AF_INET6. */
 export const familyNumber = (family: Family): number => (family === 'ipv4' ? AF_INET : AF_INET6);
 /** Bits of an address, which is also the prefix length of a host route. */
 export const hostBits = (family: Family): number => (family === 'ipv4' ? 32 : 128);
@@ -42,6 +43,7 @@ export function addressBytes(address: string): Buffer {
   return Buffer.from(parse(address).toByteArray());
 }
 
+/** The family of an address in text form; the text is not checked. */
 export function addressFamily(address: string): Family {
   return address.includes(':') ? 'ipv6' : 'ipv4';
 }

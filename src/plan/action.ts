@@ -59,9 +59,11 @@ export function objectKey(action: Action): string | null {
 export const routeObject = ({ family, table, destination, prefixLength }: NewRoute): string =>
   `route ${family} ${table} ${destination}/${prefixLength}`;
 
+/** Identifies a policy rule by its family and text. */
 export const policyRuleObject = (rule: NewPolicyRule): string =>
   `policy rule ${rule.family} ${policyRuleText(rule)}`;
 
+/** Identifies an endpoint by address and interface index. */
 export const endpointObject = ({ address, ifindex }: Pick<Endpoint, 'address' | 'ifindex'>): string =>
   `endpoint ${address} ${ifindex}`;
 
@@ -88,6 +90,7 @@ function endpointText(endpoint: Endpoint, device: string): string {
   return `${endpoint.address}${port} dev ${device} ${flagNames(endpoint.flags).join(',')} id ${endpoint.id}`;
 }
 
+/** The given limits in the words of ip-mptcp(8), with a leading space. */
 export function limitsText(limits: Partial<Limits>): string {
   const subflows = limits.subflows === undefined ? '' : ` subflows ${limits.subflows}`;
   const accepted = limits.addAddrAccepted === undefined ? '' : ` add_addr_accepted ${limits.addAddrAccepted}`;

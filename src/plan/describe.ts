@@ -107,7 +107,7 @@ function noAddressReason([first, ...more]: readonly Entry[], families: readonly 
 
 const familyName = (family: Family): string => (family === 'ipv4' ? 'IPv4' : 'IPv6');
 
-/** Lingering endpoints whose link or address is gone or no longer selected by a rule. */
+/** Lingering endpoints whose link or address is gone, or whose address no rule selects any more. */
 export function orphans(
   entries: readonly Entry[],
   fate: Fate,

@@ -100,7 +100,7 @@ function removal(route: Route, hop: Hop | undefined, snapshot: Snapshot): Action
 const deviceName = (ifindex: number, snapshot: Snapshot): string =>
   snapshot.links.get(ifindex)?.name ?? `if${ifindex}`;
 
-/** Actions that add what is missing of a routing; empty: all of it is in place. */
+/** Actions that add the missing routes and policy rules of a routing; empty: all are in place. */
 export function additions(routing: Routing, snapshot: Snapshot): Action[] {
   const missing = routing.routes.filter((route) => !stands(route, snapshot));
   return [

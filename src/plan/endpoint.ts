@@ -70,4 +70,5 @@ function nextId(last: number, taken: ReadonlySet<number>): number {
   return 0;
 }
 
+/** The family of its address; IPv4 for an IPv4-mapped IPv6 address. */
 export const endpointFamily = (endpoint: Endpoint): Family => addressFamily(mappedOf(endpoint.address));

@@ -1,4 +1,4 @@
-/** One address in one pass: what is known of it, and the verdict so far. */
+/** One address in one pass: its properties and the verdict so far. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
 import { actionKey, type Action } from './action.ts';

@@ -20,6 +20,7 @@ const BITS: readonly (readonly [string, number])[] = [
 /** The only bits that the kernel can change on an existing endpoint. */
 export const CHANGEABLE = MPTCP_PM_ADDR_FLAG_BACKUP | MPTCP_PM_ADDR_FLAG_FULLMESH;
 
+/** MPTCP_PM_ADDR_FLAG_* bits; words without a bit are ignored. */
 export function flagBits(names: readonly string[]): number {
   return BITS.reduce((bits, [name, bit]) => (names.includes(name) ? bits | bit : bits), 0);
 }

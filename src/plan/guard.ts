@@ -21,17 +21,14 @@ interface Guarded {
   readonly ifindex: number;
 }
 
-/**
- * Limit of rules for IPv6, which needs one for each network: the kernel checks each
- * rule for each packet from the address.
- */
+/** Maximum of IPv6 rules, one for each network: the kernel checks each of them for each packet from the address. */
 const MOST_IPV6 = 256;
 
 /**
  * Routes and policy rules that refuse TCP from an address to the networks of split tunnels.
- * IPv4: a `broadcast` route on the link, to which connect(2) answers ENETUNREACH. An error route or rule would not
- * do: after one the kernel takes the destination for on-link and sends ARP requests for it.
- * IPv6: a rule, because a bound look-up skips error routes, which are routes through the loopback.
+ * IPv4: a `broadcast` route on the link, to which connect(2) answers ENETUNREACH. With an error route or rule
+ * instead, the kernel would take the destination for on-link and send ARP requests for it.
+ * IPv6: a rule, because a look-up that is bound to a link skips error routes, which are routes through the loopback.
  * `priority`: after the rules that find more specific routes of the link, before the rule for its default route.
  */
 export function guardOf(

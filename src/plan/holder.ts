@@ -17,6 +17,7 @@ interface Claim {
   readonly leads: boolean;
 }
 
+/** Finds the link to which an address belongs; the results are valid for one pass. */
 export class AddressHolders {
   readonly #entries = new Map<string, Entry>();
   readonly #owned: readonly Endpoint[];
@@ -46,7 +47,7 @@ export class AddressHolders {
     if (known !== undefined) return known;
     const claims = sameAddress(address, this.#snapshot.addresses).flatMap((each) => this.#claim(each) ?? []);
     const [uplink] = claims.filter(isViable).sort(compareUplinks);
-    // An uplink takes the address from no link that had it before, even if that link is no uplink.
+    // An uplink takes the address from no link that had it before, not even from one that is no uplink.
     const others = claims.filter((each) => !isViable(each) && (!uplink || !comesBefore(uplink, each)));
     const holder = others.sort(compareOthers)[0] ?? uplink ?? null;
     this.#known.set(address, holder);
@@ -59,7 +60,7 @@ export class AddressHolders {
     const link = links.get(address.ifindex);
     if (!link || address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) return null;
     const entry = this.#entries.get(keyOf(address)) ?? null;
-    // An uplink without carrier has lost its path. A link that no rule selects only has to be up.
+    // An uplink without carrier has lost its path. A link that no rule selects counts if it is up.
     if (entry ? !link.usable : !(link.flags & IFF_UP)) return null;
     return { address, entry, leads: this.#leads(address) };
   }

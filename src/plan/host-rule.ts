@@ -34,10 +34,10 @@ export function hostRuleReason({ rule, found }: HostRule, family: Family, snapsh
 }
 
 /**
- * The command that deletes the administrator's rule, so that the address uses its own link, as an argument
- * list. null: no command is known that makes no address less reachable: the rule is also for other addresses
- * (possibly of hosts that this one routes for), its table leads to a network that main may not know, or no
- * other route leads out by this link.
+ * The command that deletes the administrator's rule, so that the address uses its own link, as a list of arguments.
+ * @returns null if every such command may make an address less reachable: the rule is also for other
+ * addresses (possibly of hosts that this one routes for), its table leads to a network that main may not
+ * know, or no other route leads out by this link
  */
 export function hostRuleRemedy(candidate: Candidate, snapshot: Snapshot): readonly string[] | null {
   const { hostRule, family, address, answer, selected } = candidate;

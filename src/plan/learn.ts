@@ -1,5 +1,6 @@
 /**
- * Updates the memory from a snapshot: what the existing endpoints show of the kernel, and what multihomed still owns.
+ * Updates the memory from a snapshot: which flags and how many endpoints the kernel
+ * supports, and what multihomed still owns.
  */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
@@ -25,7 +26,7 @@ export function learn(memory: Memory, snapshot: Snapshot): Memory {
     owned.set(added.id, dropped ? { ...added, flags: added.flags & ~dropped } : added);
   }
   const raised = learnLimits(memory.raised, snapshot.limits, owned.size === 0);
-  // The slots may have been counted too low, if another program changed endpoints at the time.
+  // If another program changed endpoints at the time, the slots were perhaps counted too low.
   const slots = Math.max(memory.slots, snapshot.endpoints.length);
   const answers = learnAnswers({ ...memory, owned }, snapshot);
   const same =

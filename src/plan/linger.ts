@@ -1,7 +1,7 @@
 /**
- * Routes and policy rules of lingering endpoints. While the path is lost they stay as they are, so that they fit when
- * the path comes back. If the address works and only is no uplink any more, they follow the default route of its
- * link: routes through a gateway that is gone would cut off all traffic from the address.
+ * Routes and policy rules of lingering endpoints. While the path is lost they stay unchanged, so that they are right
+ * when the path comes back. If the address still works and only is no uplink any more, they follow the default route
+ * of its link: routes through an old gateway would cut off all traffic from the address.
  */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { isReservedTable } from '../netlink/route/route.ts';

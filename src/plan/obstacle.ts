@@ -1,4 +1,4 @@
-/** Settings that make every endpoint ineffective: with one of them no uplink is active, whatever is in place. */
+/** Settings under which no endpoint has an effect, so that no uplink is active. */
 import type { Plan } from './plan.ts';
 import type { Uplink } from './uplink.ts';
 
@@ -19,6 +19,7 @@ export type Obstacle =
 export const obstacleSetting = (obstacle: Obstacle): string =>
   obstacle.kind === 'disabled' ? 'net.mptcp.enabled=1' : `net.mptcp.${obstacle.name}=${obstacle.kernel}`;
 
+/** The obstacle in words, with its sysctl. */
 export const obstacleText = (obstacle: Obstacle): string =>
   obstacle.kind === 'disabled'
     ? 'Multipath TCP is switched off (net.mptcp.enabled=0)'

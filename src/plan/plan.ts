@@ -1,7 +1,7 @@
 /**
- * Computes from what the kernel has and what the user wants what must be done. It is pure, so that tests,
- * `--dry-run`, `plan` and `explain` see what the daemon sees. One pass takes an uplink one step further, and the
- * changes it makes wake the next pass.
+ * Computes what must be done, from the kernel's state and the user's rules. It is pure, so that tests,
+ * `--dry-run`, `plan` and `explain` see what the daemon sees. One pass takes an uplink one step further,
+ * and its changes cause the next pass.
  */
 import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';

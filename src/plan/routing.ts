@@ -56,8 +56,8 @@ export interface Routing {
 }
 
 /**
- * What an uplink is to have. The connected route comes first: the default route's
- * gateway is looked up in the same table.
+ * The routes and policy rules of one uplink. The connected route comes first: the kernel looks for the
+ * default route's gateway in the same table.
  */
 export function routingOf(led: Led, snapshot: Snapshot): Routing {
   // The administrator's own rule and table are used as they are.
@@ -73,9 +73,9 @@ export function routingOf(led: Led, snapshot: Snapshot): Routing {
 }
 
 /**
- * Of rules with equal priority the kernel checks the older one first, and a guard rule that came first
- * would take what more specific routes carry. So the guard's rules are added after those, and added
- * anew if one of those is added later.
+ * The kernel checks rules of equal priority in the order in which they were added, and a guard rule that
+ * came first would take what more specific routes carry. So the guard's rules are added last, and added
+ * again after one of the others is added.
  */
 function guardFor(
   { address, family, selected }: Source,
@@ -138,8 +138,8 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     suppressPrefixLength,
     protocol: RTPROT_MULTIHOMED,
   });
-  // What the host decides before its default routes still comes first; the rules after it
-  // then have one priority number more.
+  // Rules of the host that apply before its default routes still come first. The rules after them, up to
+  // PRIORITY_SPECIFIC, then move by one priority.
   const ours = { first: PRIORITY_FIRST, last: PRIORITY };
   const { local, passed, tables } = passedRules(candidate, snapshot.policyRules, ours);
   const first = [

@@ -1,4 +1,4 @@
-/** The kernel holds few endpoints: decides which uplinks get one. */
+/** Decides which uplinks get the few endpoints that the kernel holds. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { actionKey, type Action } from './action.ts';

@@ -1,6 +1,6 @@
 /**
- * The metric for a default route that a person adds by hand: above all that the host has, so
- * that it takes precedence over none.
+ * The metric for a default route that an administrator adds by hand: higher than that of any existing route, so
+ * that existing routes keep precedence. Existing metrics from 1,000,000 on are ignored.
  */
 import type { Snapshot } from '../snapshot/snapshot.ts';
 

@@ -1,4 +1,4 @@
-/** Full tunnels: links that take all traffic of the host for which there is no rule of an uplink. */
+/** Full tunnels: links that take all traffic of the host that no uplink's policy rule selects. */
 import type { Family } from '../netlink/ip.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
@@ -20,14 +20,14 @@ export interface Tunnel {
 
 export type Tunnels = Readonly<Record<Family, Tunnel | null>>;
 
+/** The full tunnel of each family; null: none. */
 export function tunnelsOf(snapshot: Snapshot, selected: readonly Selected[]): Tunnels {
   return { ipv4: tunnelOf('ipv4', snapshot, selected), ipv6: tunnelOf('ipv6', snapshot, selected) };
 }
 
 /**
- * A policy rule may lead to any link that no rule of the user selects. A default route in main counts
- * only through a link that is a tunnel by its kind: the best default route through a plain link that
- * is not managed is a path like others.
+ * A policy rule may lead to any link that no rule of the user selects. A default route in main counts only if its
+ * link is of a tunnel kind (`isTunnel`): through a plain link without a rule it is an ordinary path.
  */
 function tunnelOf(family: Family, { egress, links }: Snapshot, selected: readonly Selected[]): Tunnel | null {
   const found = egress[family];
@@ -43,6 +43,7 @@ function tunnelOf(family: Family, { egress, links }: Snapshot, selected: readonl
   return isFull && through[0] ? { link: through[0], rule, table, prefixLength } : null;
 }
 
+/** Whether a rule of the user selects the link as an uplink. */
 export const isSelected = ({ index }: Link, selected: readonly Selected[]): boolean =>
   selected.some(({ link, rule }) => link.index === index && !rule.ignore);
 

@@ -1,7 +1,4 @@
-/**
- * Verifies by another look-up, once routes and policy rules are in place, that the
- * address's packets leave by its uplink.
- */
+/** Verifies that an address's packets leave by its uplink, by a look-up after routes and policy rules are in place. */
 import { inNetwork } from '../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../netlink/route/policy-rule.ts';
 import { RTPROT_MULTIHOMED, type Snapshot, type Way } from '../snapshot/snapshot.ts';

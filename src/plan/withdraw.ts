@@ -8,8 +8,8 @@ import { select, selectLink } from './select.ts';
 import { tunnelsOf } from './tunnel.ts';
 
 /**
- * The withdrawn ones of `owned`. An endpoint whose link is gone has lost its path instead: which rule
- * would select the link is not known.
+ * The endpoints of `owned` that the user withdrew. If the link is gone, the endpoint's path is lost instead: it is
+ * not known which rule would select the link.
  */
 export function withdrawn(owned: readonly Endpoint[], base: Base, rules: readonly Rule[]): Endpoint[] {
   return owned.filter((endpoint) => {

@@ -19,10 +19,10 @@ export interface Device {
 const UDEV = '/run/udev/data';
 
 /**
- * Reads the parent device that the kernel names, which is right in any namespace and does not depend on the
- * interface's name. Before Linux 5.14 the kernel names none; then by the interface's name, but only if sysfs
- * shows this very link, since it may show the `eth0` of another namespace. The same holds for udev's
- * database, which knows links by index.
+ * Reads the driver and path of the parent device that the kernel names. This works in any namespace and does not
+ * depend on the interface's name. Linux before 5.14 names no parent: then the interface's name is used, but only if
+ * sysfs shows this very link, since it may show the `eth0` of another namespace. The same holds for udev's
+ * database, which identifies links by index.
  * `sysfs`: mount point, usually /sys. `udev`: folder of udev's database.
  */
 export async function readDevice(link: Link, sysfs: string, udev = UDEV): Promise<Device> {

@@ -1,4 +1,4 @@
-/** Finds where packets leave that no source or mark selects, and which routes lead through tunnels besides that. */
+/** Finds where packets leave that neither source nor mark selects, and which other routes lead through tunnels. */
 import type { Requester } from '../netlink/connection.ts';
 import type { Family } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';

@@ -126,7 +126,10 @@ export class HostRoutes {
     return this.tables[family].get(RT_TABLE_MAIN) ?? [];
   }
 
-  /** Whether the answer depends on the table's content; main's own default route is looked up by the link instead. */
+  /**
+   * Whether the answer depends on the table's content. The default route of main is
+   * found by a look-up on the link instead.
+   */
   #isNeeded(rule: PolicyRule, family: Family): boolean {
     if (rule.table !== RT_TABLE_MAIN || isForSource(rule)) return true;
     const rules = this.#rules[family];

@@ -45,7 +45,7 @@ export interface ReaderOptions {
   readonly questions: (base: Base) => readonly Question[];
 }
 
-/** Identifies a link, since the kernel gives an index to another link later. */
+/** Identifies a link by more than its index, which the kernel reuses for other links. */
 const sameLink = ({ index, name, hardware, parent }: Link): string =>
   [index, name, hardware, parent?.bus, parent?.device].join(' ');
 

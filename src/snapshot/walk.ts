@@ -16,7 +16,7 @@ export interface Bare {
 export interface Walked {
   /** The default route. */
   readonly route: Route | null;
-  /** Some probes were answered by routes more specific than a default or refused, and none by a default. */
+  /** At least one probe was answered by a route more specific than a default, and none by a default. */
   readonly specific: boolean;
   /** The first refusal, if no probe was answered. */
   readonly error: NetlinkError | null;

@@ -60,6 +60,7 @@ export async function findFamily(requester: Requester, name: string): Promise<Ge
   }
 }
 
+/** @throws DecodeError the message has no family id */
 export function decodeFamily(message: Message): GenericFamily {
   const { attributes } = decodeGeneric(message);
   const id = attributes.u16(CTRL_ATTR_FAMILY_ID);

@@ -17,6 +17,7 @@ export interface Limits {
   readonly addAddrAccepted: number;
 }
 
+/** @throws DecodeError a limit is missing */
 export function decodeLimits(message: Message): Limits {
   const { attributes } = decodeGeneric(message);
   const subflows = attributes.u32(MPTCP_PM_ATTR_SUBFLOWS);

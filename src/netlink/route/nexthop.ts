@@ -41,6 +41,7 @@ export async function hasNexthops(requester: Requester): Promise<boolean> {
   }
 }
 
+/** @throws DecodeError the message has no id */
 export function decodeNexthop(message: Message): Nexthop {
   const { payload } = message;
   if (payload.length < 8) throw new DecodeError('nexthop message without nhmsg');
