@@ -124,7 +124,7 @@ function asControlError(error: NodeJS.ErrnoException): Error {
   );
 }
 
-/** The daemon runs as a user that this user namespace does not map. So might the program of any other user. */
+/** The daemon's user is not mapped in this user namespace: its socket may be that of any other user's program. */
 function strangerAt(client: Socket, path: string): ControlError | null {
   const uid = peerOf(client)?.uid;
   if (uid === undefined || !isUnmapped(uid)) return null;

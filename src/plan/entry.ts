@@ -89,7 +89,10 @@ export function route(entries: readonly Entry[], snapshot: Snapshot): Entry[] {
   });
 }
 
-/** A table has one default route per family: the better-ranked uplink's, whichever interface it is on. */
+/**
+ * A table has one default route per family: that of the better-ranked uplink, on any interface. An uplink that needs a
+ * different default route in the same table is in conflict.
+ */
 export function claimTables(entries: readonly Entry[]): void {
   const holders = new Map<string, Entry>();
   for (const entry of entries) {

@@ -1,7 +1,7 @@
 /**
  * Routes and policy rules of lingering endpoints. While the path is lost they stay unchanged, so that they are right
- * when the path comes back. If the address still works and only is no uplink any more, they follow the default route
- * of its link: routes through an old gateway would cut off all traffic from the address.
+ * when the path comes back. If the address still works but is no uplink any more, they follow the default route of its
+ * link: routes through an old gateway would cut off all traffic from the address.
  */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { isReservedTable } from '../netlink/route/route.ts';
@@ -44,7 +44,7 @@ export function waysOf(
 }
 
 /**
- * The address of an endpoint while a policy rule of multihomed leads from it, whatever the user's rules say now.
+ * The address of an endpoint while a policy rule of multihomed leads from it, regardless of the user's current rules.
  * @returns null: its link or the address is lost, or it never had a table of its own
  */
 export function leftOut(endpoint: Endpoint, base: Base & Partial<Snapshot>): Source | null {

@@ -34,7 +34,7 @@ export interface Question {
   readonly ifindex: number;
   readonly family: Family;
   readonly address: string;
-  /** Set if the kernel must be asked whether it has the connected route (noprefixroute, and IPv6); null: it has. */
+  /** Set if the kernel must be asked whether it has the connected route (noprefixroute, and IPv6); null: it has it. */
   readonly prefixLength: number | null;
   /** The table that its packets are to use; null: main's default route is enough. */
   readonly table: number | null;
