@@ -19,7 +19,7 @@ const momentsOf = (kind: Class): readonly Moment[] =>
   kind === 'journal' ? MOMENTS : MOMENTS.slice(0, kind === 'change' ? 2 : 1);
 
 describe('a daemon that is killed', () => {
-  test.skipIf(ASKED !== undefined)('at some points of all that it does', async ({ lab }) => {
+  test.skipIf(ASKED !== undefined)('at some points of all that it does', { timeout: HOURS }, async ({ lab }) => {
     const stage = await prepare(lab);
     let random = 1;
     const below = (most: number): number => (random = (random * 48271) % 0x7fff_ffff) % most;
