@@ -1,3 +1,4 @@
+/** Keeps the state of all subjects of one kind and starts the hook runs that they need. */
 import type { Limiter } from './limiter.ts';
 import type { Telling, Vocabulary } from './occasion.ts';
 import { finished, isForgotten, newParty, next, started, type Party } from './told.ts';

@@ -1,3 +1,4 @@
+/** Finds the hooks in their folders, and checks each before it runs. */
 import { closeSync, constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { fileArgument, remedyText, type Command } from '../system/shell-quote.ts';
 import { isRefusal, openTrusted, type Refusal, type TrustedFile } from '../system/trust.ts';

@@ -1,3 +1,4 @@
+/** Notifies users' hooks of changes of uplinks and links. */
 import type { Family, HookSettings } from '../rules/rule.ts';
 import type { Log } from '../system/log.ts';
 import { Desk } from './desk.ts';

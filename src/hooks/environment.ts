@@ -1,3 +1,4 @@
+/** The environment variables of a hook; see multihomed-hooks(7). */
 import type { Family } from '../rules/rule.ts';
 import type { HookAction, LinkFacts, UplinkFacts } from './occasion.ts';
 

@@ -1,3 +1,4 @@
+/** Runs one hook with its time-out, and logs its output. */
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';

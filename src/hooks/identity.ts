@@ -1,3 +1,4 @@
+/** Resolves `hooks.user` to the user and group that hooks run as. */
 import { findUser, PasswdError, readUsers, type User } from '../rules/user.ts';
 
 /** The user and group that a hook runs as; it gets no supplementary groups. */

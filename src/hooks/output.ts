@@ -1,3 +1,4 @@
+/** Splits the output of hooks into lines for the log, and limits its size. */
 import { StringDecoder } from 'node:string_decoder';
 import { printableLines } from '../system/printable.ts';
 

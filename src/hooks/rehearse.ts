@@ -1,3 +1,4 @@
+/** A hook runner for `--dry-run`. */
 import type { Log } from '../system/log.ts';
 import { listHooks } from './discover.ts';
 import type { HookRunner } from './runner.ts';

@@ -1,4 +1,4 @@
-/** Time as a parameter, so that tests can control it. No other code calls setTimeout. */
+/** Time as a parameter, so that tests can control it instead of waiting for setTimeout. */
 export interface Clock {
   /** Milliseconds of a monotonic clock, not the time of day. */
   now(): number;

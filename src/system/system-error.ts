@@ -1,3 +1,4 @@
+/** Errors of system calls, with the name of their errno. */
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 

@@ -8,7 +8,6 @@ import type { Style } from './style.ts';
 import { hueInk, outside, span, type Ink, type Span } from './text.ts';
 import { bytes, count, roundTrip } from './units.ts';
 
-/** One line of the list. */
 type Row =
   | { readonly kind: 'connection'; readonly connection: Connection }
   | {

@@ -1,3 +1,4 @@
+/** Policy rules and endpoints of other programs that conflict with an uplink. */
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';

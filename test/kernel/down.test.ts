@@ -1,3 +1,4 @@
+/** What is removed when an uplink goes down while another one is active. */
 import { describe, expect } from 'vitest';
 import type { Cable } from '../support/cable.ts';
 import type { Daemon } from '../support/daemon.ts';

@@ -1,3 +1,4 @@
+/** Forms of links and default routes that an uplink can have. */
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';

@@ -1,3 +1,4 @@
+/** The last path of a family stays in place when it goes down. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';

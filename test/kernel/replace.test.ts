@@ -1,3 +1,4 @@
+/** An address that is replaced by another on its link. */
 import { describe, expect } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
 import { test } from '../support/lab.ts';

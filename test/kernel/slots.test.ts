@@ -1,3 +1,4 @@
+/** Uplinks that compete for the kernel's slots for endpoints, and the limits. */
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 

@@ -1,3 +1,4 @@
+/** What is added when an uplink comes up. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { stays } from '../support/stays.ts';

@@ -13,7 +13,7 @@ export class Audience {
   /** Milliseconds that each run takes. */
   slowness = 0;
   #ends: (() => void)[] = [];
-  /** Keys of runs during which a daemon crashed or was stopped; these may be repeated. */
+  /** Contains `*` after the daemon crashed or was stopped, because it may then repeat runs. */
   #forgiven = new Set<string>();
 
   runner(clock: TestClock, isDead: () => boolean): HookRunner {

@@ -2,7 +2,7 @@
 import type { Family } from '../../src/netlink/ip.ts';
 
 export const NAMES = ['eth0', 'eth1', 'eth2', 'wwan0', 'lan0', 'eth9'] as const;
-/** The addresses of a slot with this number; the slots share the addresses in 10.99.0.0/24 in part. */
+/** The addresses of a slot. All slots share the network 10.99.0.0/24 and its first address. */
 export const addressPool = (slot: number): readonly [string, number][] => [
   [`10.${slot + 1}.0.1`, 24],
   [`10.${slot + 1}.0.2`, 24],

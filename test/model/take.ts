@@ -4,7 +4,7 @@ import type { Host } from './host.ts';
 import type { Step } from './steps.ts';
 import type { World } from './world.ts';
 
-/** One step of a history. */
+/** Takes one step. Does not wait until the daemon has settled. */
 export async function take(host: Host, world: World, step: Step): Promise<void> {
   // A change of the limits between the daemon's read and write cannot be detected, so the daemon settles first.
   if (step.when === 'settled' || step.op === 'limits') await host.settle();

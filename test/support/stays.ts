@@ -1,3 +1,4 @@
+/** Checks that something does not change. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 

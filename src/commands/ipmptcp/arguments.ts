@@ -14,7 +14,6 @@ const U32_MAX = 0xffff_ffff;
 export interface EndpointArguments {
   readonly address: string | null;
   readonly id: number | null;
-  /** An interface's name. */
   readonly dev: string | null;
   readonly port: number | null;
   /** In the order in which they were given. */
