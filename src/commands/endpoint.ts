@@ -31,7 +31,7 @@ import { requireNetAdmin } from './privilege.ts';
 export const ENDPOINT_VERBS = ['add', 'delete', 'change', 'show', 'flush'] as const;
 export type EndpointVerb = (typeof ENDPOINT_VERBS)[number];
 
-/** @param words the words after the verb */
+/** @param words the arguments after the verb */
 export async function endpointCommand(
   verb: EndpointVerb,
   words: readonly string[],

@@ -12,7 +12,7 @@ import { requireNetAdmin } from './privilege.ts';
 export const LIMITS_VERBS = ['set', 'show'] as const;
 export type LimitsVerb = (typeof LIMITS_VERBS)[number];
 
-/** @param words the words after the verb */
+/** @param words the arguments after the verb */
 export async function limitsCommand(
   verb: LimitsVerb,
   words: readonly string[],

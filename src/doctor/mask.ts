@@ -74,7 +74,7 @@ export function maskAddress(address: string, key: Buffer): string {
   return `~${readAddress(family, permuted(bytes, kept, key))}`;
 }
 
-/** Flips each bit or not, as a keyed hash of all bits before it says: J. Xu and others, "Crypto-PAn". */
+/** Flips each bit depending on a keyed hash of all preceding bits: J. Xu and others, "Crypto-PAn". */
 function permuted(bytes: Buffer, kept: number, key: Buffer): Buffer {
   const out = Buffer.from(bytes);
   for (let bit = kept; bit < bytes.length * 8; bit++) {

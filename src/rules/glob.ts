@@ -10,7 +10,7 @@ import { quote } from './problem.ts';
 export interface Glob {
   /** The only name that matches, when the glob has no wildcard; otherwise null. */
   readonly literal: string | null;
-  /** A normal form: two globs that match the same way have the same one, however they were written. */
+  /** A normal form that does not depend on how characters were escaped. Equal forms match the same names. */
   readonly canonical: string;
   /** The parts of each alternative. */
   readonly atoms: readonly (readonly Atom[])[];

@@ -56,9 +56,9 @@ export async function loadConfiguration(
 }
 
 /**
- * Reports a glob that occurs twice, for the same devices, in files of the same author. An administrator's rule may
- * repeat a packaged one: it takes precedence, and upgrading a package must not stop the daemon because both files
- * have a rule for `wwan*`.
+ * Reports a glob that occurs twice, for the same devices, in the administrator's files or in the packaged ones. An
+ * administrator's rule may repeat a packaged one: it takes precedence, and upgrading a package must not stop the
+ * daemon because both files have a rule for `wwan*`.
  */
 function checkTwice(
   rules: readonly { rule: Rule; tier: Tier }[],

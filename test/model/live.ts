@@ -100,7 +100,7 @@ async function takeStep(host: Host, world: World, step: Step): Promise<string[]>
   world.meddled = false;
   await take(host, world, step);
   await host.settle();
-  // A full tunnel takes every path, even one that was up before, when the last other path is lost.
+  // While a full tunnel is up, it may be right that a family has no endpoint.
   if (!calm || world.meddled || host.kernel.state.links.has(TUNNEL)) return [];
   const after = new Set(owned(host).map(familyOf));
   const late = step.op === 'address' ? replacedTooEarly(host, stood, host.kernel.done.slice(done)) : [];

@@ -108,7 +108,7 @@ const json = (flags: Flags): string[] => (flags.json ? ['--json'] : []);
 /** True when the user typed `show`, which is also the default for words that name no command. */
 const isNamed = (parent: Command): boolean => parent.args[0] === 'show';
 
-/** Handles words that name no command; the first may be the prefix of a verb. Otherwise the default `show` applies. */
+/** Returns the verb of which the first word is a prefix; null when the words are for the default verb, `show`. */
 function redirect<T extends string>(
   words: readonly string[],
   verbs: readonly T[],
