@@ -76,10 +76,7 @@ function sentence(parts, ids) {
   return `${needs}: ${become}${installer.command} ${packages}`;
 }
 
-/**
- * Returns problems that prevent the build, warnings for the tests and the demo, and the variable that names the
- * compiler.
- */
+/** Returns errors that stop the build, warnings about tests and demo, and the variable that names the compiler. */
 export function missingParts() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const problems = [];

@@ -1,7 +1,4 @@
-/**
- * `multihomed check [FILE]`: the errors and warnings of the configuration, and its rules that match no interface
- * here.
- */
+/** `multihomed check [FILE]`: reports the problems of the configuration, and rules that match no interface here. */
 import { Connection } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { dumpLinks } from '../netlink/route/link.ts';

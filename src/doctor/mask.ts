@@ -6,10 +6,7 @@ import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
 import { addressBytes, addressFamily, addressRange, readAddress } from '../netlink/ip.ts';
 
-/**
- * Leading bits that are kept because they show the kind of an address; the rest is replaced. Other kinds stay as they
- * are.
- */
+/** Leading bits that are kept because they show the kind of an address. A kind that is not listed is not masked. */
 const KEPT_BITS: Readonly<Record<string, number>> = { unicast: 0, uniqueLocal: 8, linkLocal: 64 };
 const GLOBAL_V6 = 3;
 /** Tunnel addresses contain an IPv4 address, so none of their bits is kept. */

@@ -102,8 +102,8 @@ function network({ snapshot, otherDefaults, foreignRoutes }: View): object {
 }
 
 /**
- * Writes a file that only its owner can read, and never replaces an existing one. @throws NodeJS.ErrnoException
- * EEXIST
+ * Writes a file that only its owner can read, and never replaces an existing one.
+ * @throws NodeJS.ErrnoException EEXIST
  */
 export function writeReport(path: string, text: string): void {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

@@ -16,10 +16,7 @@ export interface Party<Facts> {
   readonly farewell: string | null;
   /** The run that is under way; null for none. */
   readonly telling: Telling<Facts> | null;
-  /**
-   * Its closing run has started and not completed. If interrupted, it is repeated first, whatever the current state
-   * is.
-   */
+  /** Its closing run has started and not completed. An interrupted one is repeated before any other run. */
   readonly leaving: boolean;
 }
 

@@ -1,7 +1,4 @@
-/**
- * The native addon: sockets and child processes with features that Node lacks. It passes bytes on without decoding
- * them.
- */
+/** The native addon: sockets and child processes with features that Node lacks. It does not decode messages. */
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -221,10 +218,7 @@ export function peerCredentials(fd: number): PeerCredentials {
   return addon.peerCredentials(fd);
 }
 
-/**
- * Locks an open file for this process: flock(2), LOCK_EX|LOCK_NB. False: another process holds it. @throws
- * SystemError
- */
+/** Locks a file for this process: flock(2), LOCK_EX|LOCK_NB. False: another process has it. @throws SystemError */
 export function flock(fd: number): boolean {
   return addon.flock(fd);
 }
@@ -232,7 +226,8 @@ export function flock(fd: number): boolean {
 /**
  * Calls `callback` once when the last reader of a pipe, socket or terminal is gone (POLLERR, POLLHUP; poll(2)), even
  * while nothing is written. It does not keep the process alive.
- * @returns false when `fd` is a file, which has no reader @throws SystemError
+ * @returns false when `fd` is a file, which has no reader
+ * @throws SystemError
  */
 export function onHangUp(fd: number, callback: () => void): boolean {
   return addon.onHangUp(fd, callback);
@@ -264,17 +259,14 @@ export function spawnGroup(
   return addon.spawnGroup(fd, argv, environment, identity?.uid ?? -1, identity?.gid ?? -1);
 }
 
-/**
- * Returns how a child of `spawnGroup` ended, or null while it runs. Does not reap it: waitid(2), WNOWAIT. @throws
- * SystemError
- */
+/** Returns how a child of `spawnGroup` ended, or null while it runs; does not reap it (WNOWAIT). @throws SystemError */
 export function exitOf(pid: number): ChildExit | null {
   return addon.exitOf(pid);
 }
 
 /**
- * Reaps a child of `spawnGroup` that has ended, which frees its pid. @throws SystemError ECHILD if it was reaped
- * before
+ * Reaps a child of `spawnGroup` that has ended, which frees its pid.
+ * @throws SystemError ECHILD if it was reaped before
  */
 export function reap(pid: number): void {
   addon.reap(pid);

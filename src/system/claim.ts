@@ -9,10 +9,7 @@ import { NETLINK_USERSOCK, openNetlink, readInNamespace } from './addon.ts';
 
 /** One of 32 groups. Nothing is ever sent to it. */
 const GROUP = 27;
-/**
- * BPF_RET | BPF_K with 0, linux/filter.h: drops all messages, because any user may send to a group and wake the
- * daemon.
- */
+/** BPF_RET | BPF_K with 0, linux/filter.h: drops all messages, since any user could send to a group. */
 const NOTHING = new Uint8Array([6, 0, 0, 0, 0, 0, 0, 0]);
 /** PID_MAX_LIMIT, linux/threads.h. */
 const MAX_PID = 4 << 20;

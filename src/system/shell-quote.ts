@@ -1,7 +1,4 @@
-/**
- * Commands for people to paste into a shell. They are lists of words until they are printed, and are quoted only
- * here.
- */
+/** Commands for people to paste into a shell: lists of words that are quoted only here, when they are printed. */
 
 /** One program with its arguments. */
 export interface Command {

@@ -35,10 +35,7 @@ export interface Refusal {
   readonly reason: string;
   /** The command that fixes it; null when no command can. */
   readonly remedy: Command | null;
-  /**
-   * `missing`: no such file; `masked`: a link to /dev/null; `denied`: no permission for this user; `refused`: all
-   * else.
-   */
+  /** `missing`: no such file; `masked`: a link to /dev/null; `denied`: no permission; `refused`: all else. */
   readonly code: 'missing' | 'masked' | 'denied' | 'refused';
 }
 

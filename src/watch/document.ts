@@ -1,7 +1,4 @@
-/**
- * The JSON documents of `watch --json`, one per line: docs/json/watch.schema.json. A new meaning of a key raises
- * `version`.
- */
+/** The JSON documents of `watch --json`, one per line: docs/json/watch.schema.json. */
 import { tokenText } from '../netlink/mptcp/token.ts';
 import type { Model, Rate } from './model.ts';
 

@@ -8,10 +8,7 @@ const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };
 const lacks = missing({ nft: 'nftables' });
 if (lacks !== null) console.log(`Firewall marks are not tested: ${lacks}.`);
 
-/**
- * As with mwan3: the host's packets are marked for the first link. On the other link, the kernel takes the peer for a
- * neighbour.
- */
+/** As mwan3 does, marks the host's packets for the first link. On the other link, the peer seems to be a neighbour. */
 function markForFirst(lab: Lab): void {
   const eth = lab.cable('eth0').connect();
   lab.cable('wwan0').connect();

@@ -5,10 +5,7 @@ import { test, type Lab } from '../support/lab.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
-/**
- * Policy rules for some packets, with such a packet. A user namespace of one user has no other uids; the tests as
- * root do.
- */
+/** Policy rules for some packets, with such a packet. Only root has the uids for a rule with a range of uids. */
 const SELECTORS = [
   ['fwmark 0x10/0xf0', 'mark 0x10'],
   ['ipproto tcp dport 25-26', 'ipproto tcp dport 25'],

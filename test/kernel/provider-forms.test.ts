@@ -1,7 +1,4 @@
-/**
- * Forms in which administrators and clouds set up several providers: each address works in both directions before,
- * during and after.
- */
+/** Forms in which several providers are set up: each address works in both directions before, during and after. */
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
 import { A, B, Providers, type Provider } from '../support/providers.ts';

@@ -1,7 +1,4 @@
-/**
- * Several providers, as administrators and clouds set them up: no address becomes unreachable, whatever the daemon
- * does.
- */
+/** Several providers, as administrators and clouds set them up: no address becomes unreachable. */
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
 import { A, B, OUTSIDE, Providers, type Provider } from '../support/providers.ts';

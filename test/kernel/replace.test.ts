@@ -4,10 +4,7 @@ import type { Daemon } from '../support/daemon.ts';
 import { test } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';
 
-/**
- * Returns the order of changes from the log, because the kernel sends no events for endpoints and both changes are
- * fast.
- */
+/** Returns the order of changes from the log, because the kernel sends no events for endpoints. */
 function order({ log }: Daemon): string[] {
   return [...log.matchAll(/endpoint (add|delete) (\S+) dev \S+ \S+ id \d+$/gm)]
     .map(([, what, address]) => `${what} ${address}`)

@@ -117,10 +117,7 @@ const NEWCOMERS: ReadonlySet<Step['op']> = new Set([
   ...(['link', 'address', 'default', 'multipath', 'nexthop', 'split', 'advertised'] as const),
 ]);
 
-/**
- * `led`: addresses whose packets multihomed leads to their link. A link that gets the same address later takes none
- * of them.
- */
+/** `led`: addresses whose packets multihomed leads to their link, from which no other link may take them later. */
 function takenFrom({ kernel: { state } }: Host, led: readonly ModelAddress[]): string[] {
   return led.flatMap((first) => {
     const link = state.links.get(first.ifindex);

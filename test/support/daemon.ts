@@ -78,10 +78,7 @@ export class Daemon {
     return this.#log;
   }
 
-  /**
-   * Returns the changes that the daemon logged under --debug, in order; two `ip monitor` could not be merged in
-   * order.
-   */
+  /** Returns the changes from the --debug log, in order; two `ip monitor` could not be merged in order. */
   deeds(): string[] {
     return [...this.#log.matchAll(/debug: ((?:route|policy-rule|endpoint) (?:add|delete)) /g)].map(
       ([, deed]) => deed!,

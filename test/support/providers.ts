@@ -103,10 +103,7 @@ while True:
       );
   }
 
-  /**
-   * Returns `ADDRESS out in` of each address, if it reaches the outside and is reached from there by ping, TCP and
-   * MPTCP.
-   */
+  /** `ADDRESS out in`: `out` if it reaches the outside, `in` if it is reached from there; by ping, TCP and MPTCP. */
   reached(): Promise<string[]> {
     return Promise.all(
       this.#all.map(async ({ address }, at) => {

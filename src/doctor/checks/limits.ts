@@ -75,10 +75,7 @@ export function checkLimits({ view, configuration, counters }: Facts): Finding[]
   return [...findings, ...announced(counters, limits.addAddrAccepted)];
 }
 
-/**
- * The kernel counts announced addresses (net/mptcp/mib.h, AddAddr) whether or not it uses them; at limit 0 it uses
- * none.
- */
+/** The kernel counts announced addresses (net/mptcp/mib.h, AddAddr) even if it uses none, as at limit 0. */
 function announced(counters: Facts['counters'], accepted: number): Finding[] {
   const came = counters?.get('AddAddr') ?? 0;
   if (came === 0 || accepted > 0) return [];

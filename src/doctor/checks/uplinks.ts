@@ -198,10 +198,7 @@ function disabledIpv6({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
     );
 }
 
-/**
- * Reports an active uplink as fine unless its joins fail. Then a program that marks packets is the likely cause, if
- * any.
- */
+/** Reports an active uplink as fine unless its joins fail, which a program that marks packets may cause. */
 function activeFinding(id: string, name: string, address: string | null, view: View): Finding {
   const uplink = view.daemon?.uplinks.find((each) => each.address === address);
   const { failed = 0, failing = 0, lastFailure = null } = uplink?.subflows ?? {};

@@ -17,10 +17,7 @@ const CONNECT = 5_000;
 /** Milliseconds for the joins. A join's first SYN may be lost on a fresh link and is repeated after one second. */
 const JOINS = 2_500;
 const LOOK_AGAIN = 50;
-/**
- * Uses the first family without subflow endpoints: these could not reach loopback, and their SYN would leave the
- * host.
- */
+/** Uses the first family without subflow endpoints: their SYN would leave the host instead of reaching loopback. */
 const LOOPBACK: readonly (readonly [Family, string])[] = [
   ['ipv4', '127.0.0.1'],
   ['ipv6', '::1'],
