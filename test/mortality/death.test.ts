@@ -19,24 +19,28 @@ const momentsOf = (kind: Class): readonly Moment[] =>
   kind === 'journal' ? MOMENTS : MOMENTS.slice(0, kind === 'change' ? 2 : 1);
 
 describe('a daemon that is killed', () => {
-  test.skipIf(ASKED !== undefined)('at some points of all that it does', { timeout: HOURS }, async ({ lab }) => {
-    const stage = await prepare(lab);
-    let random = 1;
-    const below = (most: number): number => (random = (random * 48271) % 0x7fff_ffff) % most;
-    for (const { moves } of [LIFE, ...CIRCLES]) {
-      const deadly = below(moves.length);
-      for (const [at, move] of moves.entries()) {
-        const kind: Class = below(3) === 0 ? 'journal' : 'change';
-        const moments = momentsOf(kind);
-        // Counted from one: none is the zeroth, and it lives.
-        const left = at === deadly || move === LIFE.moves[0] ? 1 + below(4) : 0;
-        await stage.deadly(move, { kind, left, moment: moments[below(moments.length)]! });
+  test.skipIf(ASKED !== undefined)(
+    'at some points of all that it does',
+    { timeout: HOURS },
+    async ({ lab }) => {
+      const stage = await prepare(lab);
+      let random = 1;
+      const below = (most: number): number => (random = (random * 48271) % 0x7fff_ffff) % most;
+      for (const { moves } of [LIFE, ...CIRCLES]) {
+        const deadly = below(moves.length);
+        for (const [at, move] of moves.entries()) {
+          const kind: Class = below(3) === 0 ? 'journal' : 'change';
+          const moments = momentsOf(kind);
+          // Counted from one: none is the zeroth, and it lives.
+          const left = at === deadly || move === LIFE.moves[0] ? 1 + below(4) : 0;
+          await stage.deadly(move, { kind, left, moment: moments[below(moments.length)]! });
+        }
       }
-    }
-    report(stage);
-    expect(stage.ends.length).toBeGreaterThan(6);
-    await stage.stop();
-  });
+      report(stage);
+      expect(stage.ends.length).toBeGreaterThan(6);
+      await stage.stop();
+    },
+  );
 
   test.runIf(ASKED === undefined || ASKED === 'all')(
     'where it is the command that flushes while no daemon runs',
