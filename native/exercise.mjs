@@ -377,7 +377,8 @@ if (process.argv[3] === 'execute') {
   addon.executeInNamespace('/proc/self/ns/net', ['/bin/echo', 'executed']);
 } else if (isMainThread) {
   execFileSync('ip', ['link', 'set', 'lo', 'up'], { env });
-  for (const part of [
+  /** @type {readonly (() => void | Promise<void>)[]} */
+  const parts = [
     hearing,
     closingAnywhere,
     sendingFromSettled,
@@ -388,7 +389,8 @@ if (process.argv[3] === 'execute') {
     otherSockets,
     executing,
     workers,
-  ]) {
+  ];
+  for (const part of parts) {
     await part();
     console.log(`exercised: ${part.name}`);
   }

@@ -89,7 +89,12 @@ const STOPS: readonly (readonly [string, () => Host, number, RegExp | null])[] =
     /wait for duplicate address detection/,
   ],
   ['no default route', () => two().withoutDefault(2), 2, /ip route add default via GATEWAY dev eth0/],
-  ['a foreign endpoint', () => two().endpoint('192.0.2.10', 9), 3, /multihomed doctor" looks for the program/],
+  [
+    'a foreign endpoint',
+    () => two().endpoint('192.0.2.10', 9),
+    3,
+    /multihomed doctor" looks for the program/,
+  ],
   ['nothing made yet', () => two(), 4, /^a running daemon makes what is missing/],
   ['active', () => settled(), 8, null],
 ];
