@@ -121,3 +121,10 @@ export class Connection {
     await expect.poll(() => this.#received, { timeout: 60_000 }).toContain(`${word}\n`);
   }
 }
+
+/** Opens a connection by whatever route the host has for it, and exchanges words until subflows would have joined. */
+export async function openByRoute(connections: Connections): Promise<Connection> {
+  const connection = await connections.open();
+  for (let word = 0; word < 5; word++) await connection.echo(`word${word}`);
+  return connection;
+}

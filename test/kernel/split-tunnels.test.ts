@@ -1,0 +1,82 @@
+/** Tunnels of VPNs for some networks: no subflow to them leaves beside the tunnel. */
+import { expect } from 'vitest';
+import { openByRoute, PORT } from '../support/connections.ts';
+import { test } from '../support/lab.ts';
+import { INNER, SERVER } from '../support/tunnel.ts';
+
+interface Split {
+  readonly version: 4 | 6;
+  readonly up: readonly string[];
+}
+
+const SPLITS: Readonly<Record<string, Split>> = {
+  'main, by the link': { version: 4, up: ['route add 10.99.0.0/16 dev tun0'] },
+  'main, by a gateway': { version: 4, up: [`route add 10.99.0.0/16 via ${INNER.far}`] },
+  'a table of its own (Tailscale)': {
+    version: 4,
+    up: ['rule add priority 5270 lookup 52', 'route add 10.99.0.0/16 dev tun0 table 52'],
+  },
+  'main, IPv6': { version: 6, up: ['-6 route add 2400:99::/32 dev tun0'] },
+  'a table of its own, IPv6': {
+    version: 6,
+    up: ['-6 rule add priority 5270 lookup 52', '-6 route add 2400:99::/32 dev tun0 table 52'],
+  },
+};
+
+for (const [name, { version, up }] of Object.entries(SPLITS))
+  test.for(['first', 'last'])(
+    `tunnels: split, by ${name}: no subflow beside it; the tunnel comes %s`,
+    { timeout: 120_000 },
+    async (order, { lab }) => {
+      const cables = [lab.cable('eth0').connect(version), lab.cable('eth1').connect(version)];
+      const addresses = cables.map((cable) => cable.address(version));
+      const connections = await lab.connections(version);
+      const inner = version === 4 ? INNER.near : INNER.near6;
+      lab.provider.ip(`address add ${SERVER}/32 dev lo`);
+      for (const cable of cables) if (version === 6) cable.give(4);
+      lab.host.ip(`route add ${SERVER} via 10.1.0.1`);
+      const raise = async (): Promise<void> => {
+        await lab.tunnel('tun0');
+        for (const command of up) lab.host.ip(command);
+      };
+      const unbound = (): string[] => addresses.map((from) => lab.host.leaves(connections.server, from));
+      if (order === 'first') await raise();
+      const daemon = await lab.daemon({ 'eth*': { flags: 'subflow', families: [`ipv${version}`] } });
+      await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+      const counter = await lab.counter(PORT, cables);
+      if (order === 'last') {
+        const connection = await connections.open(addresses[0]);
+        await expect.poll(() => connections.subflows()).toEqual(addresses);
+        await connection.echo('outside');
+        await connections.closeAll();
+        await raise();
+      }
+      const refusals = (): string =>
+        version === 4
+          ? lab.host
+              .routeWords()
+              .filter((each) => each.startsWith('10.99.0.0/16'))
+              .join()
+          : lab.host
+              .ip('-6 rule show')
+              .split('\n')
+              .filter((each) => /2400:99::.*unreachable/.test(each))
+              .join();
+      await expect
+        .poll(refusals)
+        .toMatch(version === 4 ? /dev eth0.*dev eth1/ : /2400:99::\/32.*2400:99::\/32/s);
+      // Sockets that are not bound to a link, and traffic other than TCP, are routed as without multihomed.
+      expect(unbound().every((each) => each.startsWith('tun0'))).toBe(true);
+      const before = await counter.count();
+      await openByRoute(connections);
+      expect(connections.subflows()).toEqual([inner]);
+      expect(await counter.count()).toBe(before);
+      expect((await daemon.status())?.uplinks.filter(({ state }) => state === 'active')).toHaveLength(2);
+      await connections.closeAll();
+      for (const command of up.toReversed()) lab.host.ip(command.replace(' add ', ' del '));
+      await expect.poll(refusals).toBe('');
+      await daemon.stop();
+      expect((await daemon.command('flush')).code).toBe(0);
+      expect([lab.host.rules(version), lab.host.routes(version)]).toEqual([[], []]);
+    },
+  );
