@@ -9,7 +9,7 @@ import { Daemon, finished, MAIN, type DaemonOptions, type Finished } from './dae
 import { Modem } from './modem.ts';
 import { Monitor } from './monitor.ts';
 import { Netns } from './netns.ts';
-import { PacketCounter, Tunnel } from './tunnel.ts';
+import { PacketCounter, Tunnel, type Transport } from './tunnel.ts';
 
 let count = 0;
 
@@ -50,8 +50,8 @@ export class Lab {
   }
 
   /** Adds a tunnel that is up and has addresses; its outer packets carry the mark. */
-  tunnel(device: string, mark = 0): Promise<Tunnel> {
-    return Tunnel.open(this.host, this.provider, device, mark).then((tunnel) => this.#keep(tunnel));
+  async tunnel(device: string, mark = 0, transport: Transport = 'udp'): Promise<Tunnel> {
+    return this.#keep(await Tunnel.open(this.host, this.provider, device, mark, transport));
   }
 
   /** Counts TCP packets to or from a port at the provider's ends of these cables. */

@@ -1,46 +1,81 @@
-/** A tunnel over UDP in user space: a tun device on the host, one at the provider, and two sockets between them. */
+/** A tunnel in user space: a tun device on the host, one at the provider, and two sockets between them. */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import type { Netns } from './netns.ts';
 
 /** The outer address of the far side, and the inner addresses of both. */
 export const SERVER = '10.98.0.1';
+export const OUTER_PORT = 51_820;
 export const INNER = { near: '10.200.0.2', far: '10.200.0.1', near6: 'fd20:200::2', far6: 'fd20:200::1' };
 
-/** CLONE_NEWNET is 0x40000000, SO_MARK 36; TUNSETIFF with IFF_TUN | IFF_NO_PI. Ends when its standard input ends. */
+/**
+ * CLONE_NEWNET is 0x40000000, SO_MARK 36, IPPROTO_MPTCP 262; TUNSETIFF with IFF_TUN | IFF_NO_PI. On a stream the length
+ * comes before each packet. Ends when its standard input ends.
+ */
 const RELAY = `
 import ctypes, fcntl, os, select, socket, struct, sys
-host, provider, device, mark = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+host, provider, device, mark, transport = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5]
+outer = ('${SERVER}', ${OUTER_PORT})
 libc = ctypes.CDLL(None, use_errno=True)
 def enter(path):
     fd = os.open(path, os.O_RDONLY)
     if libc.setns(fd, 0x40000000): raise OSError(ctypes.get_errno(), 'setns')
-def side(path, name, address):
-    enter(path)
-    tun = os.open('/dev/net/tun', os.O_RDWR)
-    fcntl.ioctl(tun, 0x400454ca, struct.pack('16sH', name.encode(), 0x1001))
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(address)
-    return tun, udp
-far_tun, far = side(provider, 'far', ('${SERVER}', 51820))
-near_tun, near = side(host, device, ('0.0.0.0', 51821))
+def tun(name):
+    fd = os.open('/dev/net/tun', os.O_RDWR)
+    fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH', name.encode(), 0x1001))
+    return fd
+def outside():
+    if transport == 'mptcp': return socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+enter(provider)
+far_tun, far = tun('far'), outside()
+far.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+far.bind(outer)
+if transport == 'mptcp': far.listen()
+enter(host)
+near_tun, near = tun(device), outside()
 if mark: near.setsockopt(socket.SOL_SOCKET, 36, mark)
+if transport == 'mptcp':
+    near.connect(outer)
+    # A listener that is closed refuses the subflows that join.
+    listener = far
+    far = listener.accept()[0]
+else: near.bind(('0.0.0.0', 51821))
+peer, rest = None, {near: b'', far: b''}
+def packets(s):
+    global peer
+    data, sender = s.recvfrom(65536)
+    if transport == 'udp':
+        if s is far: peer = sender
+        return [data]
+    rest[s] += data
+    found = []
+    while len(rest[s]) >= 2 and len(rest[s]) >= 2 + struct.unpack('!H', rest[s][:2])[0]:
+        end = 2 + struct.unpack('!H', rest[s][:2])[0]
+        found.append(rest[s][2:end])
+        rest[s] = rest[s][end:]
+    return found
+def send(s, data):
+    if transport == 'mptcp': s.sendall(struct.pack('!H', len(data)) + data)
+    elif s is near: s.sendto(data, outer)
+    elif peer: s.sendto(data, peer)
+# As a handshake would: MPTCP adds no subflow before data was acknowledged.
+if transport == 'mptcp':
+    for s in [near, far]: send(s, b'')
 print('ready', flush=True)
-peer = None
 while True:
     ready, _, _ = select.select([near_tun, near, far_tun, far, 0], [], [])
     try:
         if 0 in ready and not os.read(0, 1): break
-        if near_tun in ready: near.sendto(os.read(near_tun, 65536), ('${SERVER}', 51820))
-        if near in ready: os.write(near_tun, near.recv(65536))
-        if far in ready:
-            data, peer = far.recvfrom(65536)
-            os.write(far_tun, data)
-        if far_tun in ready:
-            data = os.read(far_tun, 65536)
-            if peer: far.sendto(data, peer)
+        if near_tun in ready: send(near, os.read(near_tun, 65536))
+        if far_tun in ready: send(far, os.read(far_tun, 65536))
+        for s, to in [(near, near_tun), (far, far_tun)]:
+            if s in ready:
+                for packet in filter(None, packets(s)): os.write(to, packet)
     except OSError: pass
 `;
+
+export type Transport = 'udp' | 'mptcp';
 
 export class Tunnel {
   readonly #child: ChildProcess;
@@ -50,8 +85,22 @@ export class Tunnel {
   }
 
   /** Opens a tunnel that is up and has addresses, but no route yet. */
-  static async open(host: Netns, provider: Netns, device: string, mark: number): Promise<Tunnel> {
-    const child = host.spawn('python3', ['-c', RELAY, host.path, provider.path, device, `${mark}`]);
+  static async open(
+    host: Netns,
+    provider: Netns,
+    device: string,
+    mark: number,
+    transport: Transport,
+  ): Promise<Tunnel> {
+    const child = host.spawn('python3', [
+      '-c',
+      RELAY,
+      host.path,
+      provider.path,
+      device,
+      `${mark}`,
+      transport,
+    ]);
     let trouble = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (trouble += text));
     await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')]);
