@@ -9,7 +9,7 @@ import { stays } from '../support/stays.ts';
 import { ADDRESS, CARRIER, DEFAULT_ROUTE, LINK } from './loss.ts';
 import { Transfer } from './transfer.ts';
 
-const CYCLES = Number(process.env['MULTIHOMED_CYCLES'] ?? 10);
+const CYCLES = Number(process.env['MULTIHOMED_CYCLES'] ?? 8);
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };
 
 const LOSSES = [CARRIER, DEFAULT_ROUTE, ADDRESS, LINK] as const;

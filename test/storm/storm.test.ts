@@ -45,7 +45,7 @@ describe('a storm', { timeout: 300_000 + EVENTS }, () => {
   test('that overruns the event buffer, again and again', async ({ lab }) => {
     const { field, daemon } = await start(lab);
     const foreign = field.foreign();
-    for (const number of [3, 4, 5]) {
+    for (const number of [3, 4]) {
       const before = await overruns(daemon);
       daemon.signal('SIGSTOP');
       await field.run([...field.changes(60_000), ...field.calm(number)]);
@@ -58,7 +58,7 @@ describe('a storm', { timeout: 300_000 + EVENTS }, () => {
       say(`stopped through 60000 changes: overrun ${after}, right ${late} ms after it went on`);
     }
     // It still hears: libuv stops a watcher whose socket had an error.
-    await field.run(field.calm(6));
+    await field.run(field.calm(5));
     await settles(field, daemon);
     await right(field, daemon, foreign);
     expect(field.rules).toBe(UPLINKS);
