@@ -43,6 +43,26 @@ export function decide(
   return null;
 }
 
+/** Where every probe has a route more specific than a default, as with a split default: the rule with the widest of these. */
+function splitRule(
+  state: State,
+  { family, address: source }: ModelAddress,
+): State['policyRules'][number] | null {
+  let widest: { rule: State['policyRules'][number]; length: number } | null = null;
+  for (const destination of PROBES[family]) {
+    for (const rule of state.policyRules) {
+      if (rule.family !== family || rule.action !== 1) continue;
+      if (!fits(rule, { family, destination, source })) continue;
+      const found = inTable(state, rule.table, { family, destination, source });
+      if (!found || (rule.suppress !== null && found.route.prefixLength <= rule.suppress)) continue;
+      const length = found.route.prefixLength;
+      if (!widest || length < widest.length) widest = { rule, length };
+      break;
+    }
+  }
+  return widest?.rule ?? null;
+}
+
 /** Returns the best of a link's several defaults in main for the address. `main` is the one that the kernel takes. */
 export function bestOf(state: State, address: ModelAddress, main: Found | null): Found | null {
   if (!main?.hop || main.route.table !== 254) return main;
@@ -88,9 +108,10 @@ export function behindOurs(
   const foreign = state.policyRules.filter(
     ({ maker, family }) => maker !== 'daemon' && family === address.family,
   );
-  const decided = decide({ ...state, policyRules: foreign, routes: notOurs(state) } as State, address);
+  const alone = { ...state, policyRules: foreign, routes: notOurs(state) } as State;
+  const deciding = decide(alone, address)?.rule ?? splitRule(alone, address);
   const behind = foreign
-    .slice(0, decided ? foreign.indexOf(decided.rule) : foreign.length)
+    .slice(0, deciding ? foreign.indexOf(deciding) : foreign.length)
     .filter(({ priority }) => priority > 8680)
     .filter(
       ({ source, sourceLength }) =>

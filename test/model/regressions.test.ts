@@ -22,6 +22,16 @@ const history = (words: Partial<History>): History => ({
 });
 
 const HISTORIES: Readonly<Record<string, History>> = {
+  'a split default that an earlier policy rule finds decides before the table of a later one': history({
+    opening: 'many',
+    steps: [
+      { op: 'tunnel', form: 'rule', verb: 'add', when: 0 },
+      { op: 'link', slot: 4, to: 'up', when: 0 },
+      { op: 'split', slot: 4, verb: 'add', when: 'settled' },
+      { op: 'policy rule', slot: 0, kind: 4, when: 'midway' },
+      { op: 'limits', subflows: 0, addAddrAccepted: 0, when: 'midway' },
+    ],
+  }),
   'a limit that was raised to what it had been is an administrator’s, who changes it then': history({
     configuration: 2,
     steps: [
