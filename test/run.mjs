@@ -110,8 +110,8 @@ function seenIn(where) {
  */
 const AS_USER = [
   ...['native', 'installed'].map((folder) => `test/${folder}/`),
-  ...['apply', 'claim', 'commands', 'down', 'hooks', 'pause', 'run', 'runtime-folder', 'signals', 'status'],
-  ...['takeover', 'up', 'words'],
+  ...['apply', 'claim', 'commands', 'hooks', 'pause', 'run', 'runtime-folder', 'signals', 'status'],
+  ...['up', 'words'],
 ].map((name) => (name.includes('/') ? name : `test/kernel/${name}.test.ts`));
 
 const failed = [];
@@ -119,7 +119,6 @@ const missing = [];
 const runs = [];
 /** Options of vitest that change which files are run take the place of ours. */
 const chosen = given.some((each) => !each.startsWith('-'));
-const coverage = chosen || given.some((each) => each.startsWith('--coverage')) ? [] : ['--coverage'];
 
 chmodSync(results, 0o755);
 try {
@@ -127,7 +126,7 @@ try {
   const main = root ? asRoot : asUser;
   const why = forbidden(main);
   if (why === null) {
-    if (as !== 'nobody') runs.push(run(root ? 'root' : 'own', main, { args: [...coverage, ...given] }));
+    if (as !== 'nobody') runs.push(run(root ? 'root' : 'own', main, { args: given }));
   } else {
     missing.push(
       `the tests on the kernel: this host does not let ${root ? 'root' : 'an ordinary user'} make namespaces (${why})` +
@@ -135,7 +134,7 @@ try {
           ? ''
           : '; sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, or run as root'),
     );
-    runs.push(run('pure', [], { args: [...coverage, ...given] }));
+    runs.push(run('pure', [], { args: given }));
   }
   if (root && why === null && as !== 'root') {
     const whyNot = forbidden(asNobody) ?? unreadable();
