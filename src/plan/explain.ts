@@ -255,7 +255,7 @@ function advise(
         : '"multihomed doctor" looks for the program that made it; where another uplink uses the table, give this rule another one';
     case 'failed':
       return entry?.candidate.table && uplink.reason?.includes('EEXIST')
-        ? `ip${family} route show table ${entry.candidate.table}  lists what stands in its place; give the rule another table`
+        ? `ip${family} route show table ${entry.candidate.table}  lists the route that has its place; give the rule another table`
         : null;
     case 'verified':
       if (memory.paused) return 'resume with:  multihomed reload';

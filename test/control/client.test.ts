@@ -70,7 +70,7 @@ describe('a client without a place', () => {
   const BUSY = '{"version":1,"error":"too many","code":"busy"}\n';
   let server: Server;
   let connections = 0;
-  /** Refuses so many connections, then answers. */
+  /** Refuses this number of connections, then answers. */
   async function busy(refusals: number): Promise<void> {
     connections = 0;
     server = createServer((client) => {

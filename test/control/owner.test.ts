@@ -62,7 +62,7 @@ test('the answer is the same however often it is asked, and for more uids than a
   expect(owners.of(100_000)).toBe('7');
 });
 
-test('subuid counts only as root’s file that nobody else may write', () => {
+test('subuid counts only if it belongs to root and no other user may write it', () => {
   const subuid = write('subuid', '7:100000:65536\n');
   chmodSync(subuid, 0o666);
   expect(new Owners(subuid).of(100_000)).toBe('100000');

@@ -18,7 +18,7 @@ const socket = (port: number, timeouts: number, state = 'SYN-SENT'): SubflowSock
   traffic: { acked: 0, received: 0, rtt: 0, retransmits: timeouts, timeouts },
 });
 
-/** With an uplink, and a clock that stands until its timer is fired. */
+/** With an uplink, and a clock that does not advance until its timer is fired. */
 function counted(sockets: readonly SubflowSocket[] = []) {
   let timer: { readonly delay: number; readonly wake: () => void } | null = null;
   const now = { sockets };
@@ -80,7 +80,7 @@ describe('joins', () => {
     expect(record()).toMatchObject({ failed: 0 });
   });
 
-  test('whose SYN nobody answers count once, within ten seconds', async () => {
+  test('whose SYN gets no answer count once, within ten seconds', async () => {
     const { record, now, fire, delay, joins } = counted([socket(1, 1)]);
     expect(delay()).toBe(4_000);
     await fire();

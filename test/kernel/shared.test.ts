@@ -28,7 +28,7 @@ describe.each([4, 6] as const)('a table that is shared, IPv%i', (version) => {
     if (version === 6) {
       await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/EEXIST/);
       const { stdout } = await daemon.command('explain', 'eth0');
-      expect(stdout).toContain(`ip -6 route show table ${TABLE}  lists what stands in its place`);
+      expect(stdout).toContain(`ip -6 route show table ${TABLE}  lists the route that has its place`);
     }
     const after = version === 4 ? both(9) : [eth.gateway(6, 66)];
     await expect.poll(found).toEqual(after);

@@ -26,7 +26,6 @@ const SPLITS: Readonly<Record<string, Split>> = {
 for (const [name, { version, up }] of Object.entries(SPLITS))
   test.for(['first', 'last'])(
     `tunnels: split, by ${name}: no subflow beside it; the tunnel comes %s`,
-    { timeout: 120_000 },
     async (order, { lab }) => {
       const cables = [lab.cable('eth0').connect(version), lab.cable('eth1').connect(version)];
       const addresses = cables.map((cable) => cable.address(version));

@@ -1,6 +1,6 @@
 /** Full tunnels of VPNs: nothing bypasses one unless the rule permits it, in whatever order they appear. */
 import { expect } from 'vitest';
-import { openByRoute, PORT } from '../support/connections.ts';
+import { openByRoute, PORT, type Connections } from '../support/connections.ts';
 import type { Cable } from '../support/cable.ts';
 import type { Daemon } from '../support/daemon.ts';
 import { test, type Lab } from '../support/lab.ts';
@@ -128,6 +128,9 @@ const FORMS: Readonly<Record<string, Form>> = {
 const CLOSED = { accepted: 0, subflows: 0 };
 
 interface Scene {
+  readonly cables: readonly Cable[];
+  readonly addresses: readonly string[];
+  readonly connections: Connections;
   readonly raise: () => Promise<void>;
   readonly lower: () => Promise<void>;
 }
@@ -142,10 +145,15 @@ function twoCables(lab: Lab, version: 4 | 6): Cable[] {
 const near = ({ version }: Form): string => (version === 4 ? INNER.near : INNER.near6);
 const rule = ({ version }: Form): object => ({ flags: 'subflow', families: [`ipv${version}`] });
 
-function prepare(lab: Lab, form: Form): Scene {
+/** Two cables, a server behind the provider, and the tunnel that is not up yet. */
+async function prepare(lab: Lab, form: Form): Promise<Scene> {
+  const cables = twoCables(lab, form.version);
   lab.provider.ip(`address add ${SERVER}/32 dev lo`);
   let tunnel: Awaited<ReturnType<Lab['tunnel']>> | null = null;
   return {
+    cables,
+    addresses: cables.map((cable) => cable.address(form.version)),
+    connections: await lab.connections(form.version),
     raise: async () => {
       tunnel = await lab.tunnel(form.device, form.mark);
       for (const command of form.up) lab.host.ip(command);
@@ -187,105 +195,87 @@ const both = (pattern: RegExp): unknown =>
   [pattern, pattern].map((each) => expect.stringMatching(each) as unknown);
 
 for (const [name, form] of Object.entries(FORMS)) {
-  test(
-    `tunnels: ${name}: nothing leaves beside it, whether it comes first or last`,
-    { timeout: 120_000 },
-    async ({ lab }) => {
-      const cables = twoCables(lab, form.version);
-      const addresses = cables.map((cable) => cable.address(form.version));
-      const { raise, lower } = prepare(lab, form);
-      const connections = await lab.connections(form.version);
-      const limits = lab.host.limits();
-      const nothing = { endpoints: [], limits, rules: [], routes: [] };
-      await raise();
-      const counter = await lab.counter(PORT, cables);
-      const daemon = await lab.daemon({ 'eth*': rule(form) });
-      expect(await states(daemon, addresses)).toEqual(both(form.reason));
-      expect(made(lab, form)).toEqual(nothing);
-      const inner = await openByRoute(connections);
-      expect(connections.subflows()).toEqual([near(form)]);
-      expect(await counter.count()).toBe(0);
-      await inner.echo('more');
-      await connections.closeAll();
+  test(`tunnels: ${name}: nothing leaves beside it, whether it comes first or last`, async ({ lab }) => {
+    const { cables, addresses, raise, lower, connections } = await prepare(lab, form);
+    const limits = lab.host.limits();
+    const nothing = { endpoints: [], limits, rules: [], routes: [] };
+    await raise();
+    const counter = await lab.counter(PORT, cables);
+    const daemon = await lab.daemon({ 'eth*': rule(form) });
+    expect(await states(daemon, addresses)).toEqual(both(form.reason));
+    expect(made(lab, form)).toEqual(nothing);
+    const inner = await openByRoute(connections);
+    expect(connections.subflows()).toEqual([near(form)]);
+    expect(await counter.count()).toBe(0);
+    await inner.echo('more');
+    await connections.closeAll();
 
-      await lower();
-      await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-      await expect.poll(() => lab.host.limits().subflows).toBe(8);
-      await complete(lab, form, addresses);
-      const free = made(lab, form);
-      const outside = await connections.open(addresses[0]);
-      await expect.poll(() => connections.subflows()).toEqual(addresses);
+    await lower();
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    await expect.poll(() => lab.host.limits().subflows).toBe(8);
+    await complete(lab, form, addresses);
+    const free = made(lab, form);
+    const outside = await connections.open(addresses[0]);
+    await expect.poll(() => connections.subflows()).toEqual(addresses);
 
-      await raise();
-      await expect
-        .poll(() => made(lab, form))
-        .toEqual({ ...nothing, endpoints: lab.host.endpointWords(), limits: CLOSED });
-      expect(await states(daemon, addresses)).toEqual(
-        both(/^conflict: \w+ takes all traffic: .*; its endpoint stays until the open/),
-      );
-      // A subflow that is bound to a link continues on it.
-      await outside.echo('still');
-      const before = connections.subflows();
-      const second = await openByRoute(connections);
-      expect(connections.subflows()).toEqual([...before, near(form)].sort());
-      outside.close();
-      await expect.poll(() => made(lab, form), { timeout: 20_000 }).toEqual(nothing);
-      await expect.poll(() => connections.subflows()).toEqual([near(form)]);
-      const sent = await counter.count();
-      await second.echo('more');
+    await raise();
+    await expect
+      .poll(() => made(lab, form))
+      .toEqual({ ...nothing, endpoints: lab.host.endpointWords(), limits: CLOSED });
+    expect(await states(daemon, addresses)).toEqual(
+      both(/^conflict: \w+ takes all traffic: .*; its endpoint stays until the open/),
+    );
+    // A subflow that is bound to a link continues on it.
+    await outside.echo('still');
+    const before = connections.subflows();
+    const second = await openByRoute(connections);
+    expect(connections.subflows()).toEqual([...before, near(form)].sort());
+    outside.close();
+    await expect.poll(() => made(lab, form), { timeout: 20_000 }).toEqual(nothing);
+    await expect.poll(() => connections.subflows()).toEqual([near(form)]);
+    const sent = await counter.count();
+    await second.echo('more');
+    await openByRoute(connections);
+    expect(await counter.count()).toBe(sent);
+    expect(await states(daemon, addresses)).toEqual(both(form.reason));
+    await connections.closeAll();
+
+    await lower();
+    await expect.poll(() => made(lab, form), { timeout: 20_000 }).toEqual(free);
+  });
+
+  test(`tunnels: ${name}: "tunnel: bypass" goes past it, whether it comes first or last`, async ({ lab }) => {
+    const { cables, addresses, raise, lower, connections } = await prepare(lab, form);
+    await raise();
+    const daemon = await lab.daemon({ 'eth*': { ...rule(form), tunnel: 'bypass' } });
+    const goes = async (): Promise<void> => {
       await openByRoute(connections);
-      expect(await counter.count()).toBe(sent);
-      expect(await states(daemon, addresses)).toEqual(both(form.reason));
+      await expect.poll(() => connections.subflows()).toEqual([...addresses, near(form)].sort());
+      expect(await states(daemon, addresses)).toEqual(both(/^active/));
+      const outside = form.version === 4 ? '198.51.100.7' : '2600::7';
+      expect(addresses.map((from) => lab.host.leaves(outside, from))).toEqual(
+        cables.map((cable) => `${cable.device} via ${cable.gateway(form.version)}`),
+      );
       await connections.closeAll();
-
-      await lower();
-      await expect.poll(() => made(lab, form), { timeout: 20_000 }).toEqual(free);
-    },
-  );
-
-  test(
-    `tunnels: ${name}: "tunnel: bypass" goes past it, whether it comes first or last`,
-    { timeout: 120_000 },
-    async ({ lab }) => {
-      const cables = twoCables(lab, form.version);
-      const addresses = cables.map((cable) => cable.address(form.version));
-      const { raise, lower } = prepare(lab, form);
-      const connections = await lab.connections(form.version);
-      await raise();
-      const daemon = await lab.daemon({ 'eth*': { ...rule(form), tunnel: 'bypass' } });
-      const goes = async (): Promise<void> => {
-        await openByRoute(connections);
-        await expect.poll(() => connections.subflows()).toEqual([...addresses, near(form)].sort());
-        expect(await states(daemon, addresses)).toEqual(both(/^active/));
-        const outside = form.version === 4 ? '198.51.100.7' : '2600::7';
-        expect(addresses.map((from) => lab.host.leaves(outside, from))).toEqual(
-          cables.map((cable) => `${cable.device} via ${cable.gateway(form.version)}`),
-        );
-        await connections.closeAll();
-      };
-      await goes();
-      await lower();
-      await expect
-        .poll(() => made(lab, form))
-        .toMatchObject({ rules: expect.arrayContaining([expect.stringContaining('8682')]) as unknown });
-      await complete(lab, form, addresses);
-      const free = made(lab, form);
-      await raise();
-      await goes();
-      await lower();
-      await expect.poll(() => made(lab, form)).toEqual(free);
-    },
-  );
+    };
+    await goes();
+    await lower();
+    await expect
+      .poll(() => made(lab, form))
+      .toMatchObject({ rules: expect.arrayContaining([expect.stringContaining('8682')]) as unknown });
+    await complete(lab, form, addresses);
+    const free = made(lab, form);
+    await raise();
+    await goes();
+    await lower();
+    await expect.poll(() => made(lab, form)).toEqual(free);
+  });
 }
 
 test.for(['respect', 'bypass'])(
   'tunnels: a cable that is pulled while one is up gives its connections to the other: %s',
-  { timeout: 120_000 },
   async (tunnel, { lab }) => {
-    const [cable, other] = twoCables(lab, 4) as [Cable, Cable];
-    const addresses = [cable.address(), other.address()];
-    const { raise } = prepare(lab, FORMS['wg-quick']!);
-    const connections = await lab.connections();
+    const { cables, addresses, raise, connections } = await prepare(lab, FORMS['wg-quick']!);
     await lab.daemon({ 'eth*': { flags: 'subflow', tunnel } });
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
     const connection = await connections.open(addresses[0]);
@@ -293,7 +283,7 @@ test.for(['respect', 'bypass'])(
     await raise();
     await expect.poll(() => lab.host.limits().subflows).toBe(tunnel === 'respect' ? 0 : 8);
     await connection.echo('both');
-    cable.pull();
+    cables[0]!.pull();
     await expect.poll(() => lab.host.endpointWords()).toEqual(['10.2.0.2 eth1 subflow']);
     await connection.echo('one');
     await expect.poll(() => connections.subflows()).toEqual(['10.2.0.2']);
