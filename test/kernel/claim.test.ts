@@ -27,8 +27,7 @@ async function stands(lab: Lab): Promise<Daemon> {
   lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-  // The link-local address appears last.
-  await expect.poll(() => lab.host.ip('-6 address show dev eth0 scope link -tentative')).toContain('fe80');
+  await lab.host.linkLocal('eth0');
   return daemon;
 }
 

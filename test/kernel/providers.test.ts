@@ -65,6 +65,7 @@ test('providers: a second gateway has a table of its own, and a restart changes 
       `default via 203.0.113.1 dev eth0 table ${table + 100_000_000}`,
     ]);
     await first.stop();
+    await lab.host.linkLocal('eth0');
     const before = lab.host.state();
     const monitor = await lab.monitor('route', 'rule');
     const second = await lab.daemon(rules);

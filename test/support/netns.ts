@@ -1,5 +1,6 @@
 /** A network namespace for a test, and its state as `ip` shows it, which is the oracle of all kernel tests. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NETLINK_ROUTE, openNetlink } from '../../src/system/addon.ts';
 
 export interface EndpointShown {
@@ -151,6 +152,15 @@ export class Netns {
   /** Returns the number of an interface's table, as documented. */
   table(device: string): number {
     return 86_840_000 + this.index(device);
+  }
+
+  /** Waits for the route of the device's IPv6 link-local address: what the kernel adds last, seconds after the link is up. */
+  async linkLocal(device: string): Promise<void> {
+    for (let tries = 0; tries < 1_500; tries++) {
+      if (this.ip(`-6 route show table local dev ${device}`).includes('local fe80')) return;
+      await sleep(20);
+    }
+    throw new Error(`${device} has no link-local address`);
   }
 
   /** Returns everything that multihomed could add or change here, without the kernel's table of local addresses. */
