@@ -2,14 +2,16 @@
 import { DecodeError } from './attribute.ts';
 import { align4, readU16, readU32, readU64, Writer } from './bytes.ts';
 import type { Requester } from './connection.ts';
-import { familyNumber, mappedOf, readAddress, type Family } from './ip.ts';
+import { addressBytes, familyNumber, mappedOf, readAddress, type Family } from './ip.ts';
 import type { Message } from './message.ts';
 
 const SOCK_DIAG_BY_FAMILY = 20;
 const IPPROTO_TCP = 6;
 /** Does not fit into the request's protocol byte, so it is sent as an attribute. */
 const IPPROTO_MPTCP = 262;
+const INET_DIAG_REQ_BYTECODE = 1;
 const INET_DIAG_REQ_PROTOCOL = 3;
+const INET_DIAG_BC_S_COND = 7;
 const INET_DIAG_INFO = 2;
 const INET_DIAG_ULP_INFO = 19;
 const INET_ULP_INFO_NAME = 1;
@@ -52,6 +54,13 @@ export interface SubflowSocket {
   readonly ids: { readonly local: number; readonly remote: number };
   /** From TCP_INFO; null: the kernel did not report it. */
   readonly traffic: Traffic | null;
+  /** struct inet_diag_sockid and the address family, which name the socket in a request. */
+  readonly sockid: SocketId;
+}
+
+export interface SocketId {
+  readonly family: number;
+  readonly bytes: Buffer;
 }
 
 export interface Traffic {
@@ -65,6 +74,14 @@ export interface Traffic {
   readonly retransmits: number;
   /** Consecutive timeouts without an answer. */
   readonly timeouts: number;
+  /** Mean deviation of the round-trip time in microseconds. */
+  readonly rttVariation: number;
+  /** Segments that were sent and not acknowledged yet. */
+  readonly unacked: number;
+  /** Milliseconds since data was sent last, since data arrived last, and since an acknowledgement arrived last. */
+  readonly sinceSent: number;
+  readonly sinceData: number;
+  readonly sinceAck: number;
 }
 
 export interface ConnectionSocket {
@@ -74,6 +91,8 @@ export interface ConnectionSocket {
   readonly state: string;
   /** The connection uses plain TCP, because the peer or a middlebox does not support MPTCP. */
   readonly fallback: boolean;
+  /** Subflows in addition to the first, as the kernel compares them with the limit. */
+  readonly extraSubflows: number;
 }
 
 /**
@@ -81,6 +100,9 @@ export interface ConnectionSocket {
  * inet_diag_sockid (ports, addresses, index, cookie).
  */
 const DIAG_MSG = 72;
+/** Where inet_diag_sockid begins, and its size. */
+const SOCKID = 4;
+const SOCKID_LENGTH = 48;
 /** Size of struct tcp_info up to and including tcpi_bytes_received. */
 const TCP_INFO = 136;
 /** Size of struct mptcp_info up to and including mptcpi_token. */
@@ -116,6 +138,7 @@ export function decodeSubflowSocket({ payload }: Message): SubflowSocket | null 
       remote: numberIn(payload, mptcp, MPTCP_SUBFLOW_ATTR_ID_REM, 1) ?? 0,
     },
     traffic: info && info.to - info.from >= TCP_INFO ? readTraffic(payload, info.from) : null,
+    sockid: { family: payload.readUInt8(0), bytes: payload.subarray(SOCKID, SOCKID + SOCKID_LENGTH) },
   };
 }
 
@@ -132,12 +155,14 @@ export function decodeConnectionSocket({ payload }: Message): ConnectionSocket |
     ...sides(payload),
     state: TCP_STATES[payload.readUInt8(1)] ?? 'UNKNOWN',
     fallback: (readU32(payload, info.from + 8) & MPTCP_INFO_FLAG_FALLBACK) !== 0,
+    extraSubflows: payload.readUInt8(info.from),
   };
 }
 
 /**
- * Offsets in struct tcp_info: tcpi_retransmits 2, tcpi_rtt 68, tcpi_total_retrans 100,
- * tcpi_bytes_acked 120, tcpi_bytes_received 128.
+ * Offsets in struct tcp_info: tcpi_retransmits 2, tcpi_unacked 24, tcpi_last_data_sent 44, tcpi_last_data_recv 52,
+ * tcpi_last_ack_recv 56, tcpi_rtt 68, tcpi_rttvar 72, tcpi_total_retrans 100, tcpi_bytes_acked 120,
+ * tcpi_bytes_received 128.
  */
 function readTraffic(payload: Buffer, at: number): Traffic {
   return {
@@ -146,15 +171,43 @@ function readTraffic(payload: Buffer, at: number): Traffic {
     rtt: readU32(payload, at + 68),
     retransmits: readU32(payload, at + 100),
     timeouts: payload.readUInt8(at + 2),
+    rttVariation: readU32(payload, at + 72),
+    unacked: readU32(payload, at + 24),
+    sinceSent: readU32(payload, at + 44),
+    sinceData: readU32(payload, at + 52),
+    sinceAck: readU32(payload, at + 56),
   };
 }
 
 /**
- * All subflow sockets of the namespace.
+ * The subflow sockets of the namespace. `source`: only those with this local address, which the kernel selects.
  * @throws NetlinkError, DecodeError
  */
-export function dumpSubflowSockets(requester: Requester): Promise<SubflowSocket[]> {
-  return dump(requester, decodeSubflowSocket, (request) => request);
+export function dumpSubflowSockets(requester: Requester, source?: string): Promise<SubflowSocket[]> {
+  return dump(requester, decodeSubflowSocket, (request) =>
+    source === undefined
+      ? request
+      : request.attributeBytes(INET_DIAG_REQ_BYTECODE, fromAddress(addressBytes(source))),
+  );
+}
+
+/**
+ * Program for inet_diag_bc_run() that accepts the sockets with this local address: one
+ * struct inet_diag_bc_op with struct inet_diag_hostcond. Offsets in bytes; one that is 4 past the end refuses.
+ */
+function fromAddress(address: Buffer): Buffer {
+  const length = 12 + address.length;
+  const family = familyNumber(address.length === 4 ? 'ipv4' : 'ipv6');
+  return new Writer()
+    .u8(INET_DIAG_BC_S_COND)
+    .u8(length)
+    .u16(length + 4)
+    .u8(family)
+    .u8(address.length * 8)
+    .u16(0)
+    .s32(-1)
+    .bytes(address)
+    .done();
 }
 
 /**

@@ -157,7 +157,7 @@ export class Sampler {
     // When the kernel does not list connections, they are derived from their subflows.
     for (const [token, mine] of grouped) {
       const { local, remote, state } = firstOf(mine)!.socket;
-      const socket = { token, local, remote, state, fallback: false };
+      const socket = { token, local, remote, state, fallback: false, extraSubflows: mine.length - 1 };
       shown.push(connectionOf(socket, mine, this.#totals(token, mine)));
     }
     const arrivals = new Map<number, number>();

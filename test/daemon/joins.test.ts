@@ -15,7 +15,11 @@ const event = (kind: MptcpEventKind, port: number, error: number | null = null):
 const socket = (port: number, timeouts: number, state = 'SYN-SENT'): SubflowSocket => ({
   ...{ token: 7, local: { address: UPLINK, port }, remote, ifindex: 2, cookie: port, state },
   ...{ backup: { local: false, remote: false }, ids: { local: 1, remote: 0 } },
-  traffic: { acked: 0, received: 0, rtt: 0, retransmits: timeouts, timeouts },
+  traffic: {
+    ...{ acked: 0, received: 0, rtt: 0, retransmits: timeouts, timeouts },
+    ...{ rttVariation: 0, unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
+  },
+  sockid: { family: 2, bytes: Buffer.alloc(48) },
 });
 
 /** With an uplink, and a clock that does not advance until its timer is fired. */

@@ -13,12 +13,14 @@ import { decodeLink } from '../../src/netlink/route/link.ts';
 import { decodeNexthop } from '../../src/netlink/route/nexthop.ts';
 import { decodePolicyRule } from '../../src/netlink/route/policy-rule.ts';
 import { decodeRoute } from '../../src/netlink/route/route.ts';
+import { decodeLinkStats } from '../../src/netlink/route/stats.ts';
 
 export const DECODERS: Readonly<Record<string, (message: Message) => unknown>> = {
   link: decodeLink,
   address: decodeAddress,
   route: decodeRoute,
   'route as used': (message) => decodeRoute(message, true),
+  'link counters': decodeLinkStats,
   nexthop: decodeNexthop,
   'policy rule': decodePolicyRule,
   'generic message': decodeGeneric,

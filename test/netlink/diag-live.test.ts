@@ -1,8 +1,10 @@
 /** Live connections between two namespaces; ss(8) is the oracle. */
 import { expect } from 'vitest';
 import { Connection } from '../../src/netlink/connection.ts';
+import { destroySubflow } from '../../src/netlink/destroy.ts';
 import { dumpConnectionSockets, dumpSubflowSockets } from '../../src/netlink/diag.ts';
-import { NETLINK_SOCK_DIAG } from '../../src/system/addon.ts';
+import { getLinkStats } from '../../src/netlink/route/stats.ts';
+import { NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '../../src/system/addon.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { test } from '../support/lab.ts';
 
@@ -99,12 +101,41 @@ test('says of subflows and connections what ss says', async ({ lab }) => {
     expect(ours[0]!.traffic!.received).toBeGreaterThan(100_000);
     expect(ours[1]!.ifindex).toBe(lab.host.index('wwan0'));
 
+    // The kernel selects by address, for the health of one path.
+    const [one, ...rest] = await dumpSubflowSockets(diag, second.address());
+    expect([one?.local.address, rest.length]).toEqual([second.address(), 0]);
+
     const token = /token:(\w+)/.exec(lab.host.sh('ss -MinH'))?.[1] ?? '';
     const [listed, ...others] = await dumpConnectionSockets(diag);
     expect(others).toEqual([]);
     expect(listed).toMatchObject({ token: Number.parseInt(token, 16), state: 'ESTAB', fallback: false });
-    expect(listed?.token).toBe(ours[0]!.token);
+    expect(listed).toMatchObject({ token: ours[0]!.token, extraSubflows: 1 });
+
+    expect(await destroySubflow(diag, one!)).toBe(true);
+    await expect.poll(() => connections.subflows()).toEqual([first.address()]);
+    expect(await destroySubflow(diag, one!)).toBe(false);
+    await connection.echo('on the other');
   } finally {
     diag.close();
+  }
+});
+
+test('the counters of a link are those of ip -s', async ({ lab }) => {
+  const cable = lab.cable('eth0').up().give();
+  lab.host.sh(`ping -c 2 -i 0.1 ${cable.gateway()}`);
+  const shownNow = (): unknown => {
+    type Shown = { stats64: Record<'rx' | 'tx', { packets: number }> };
+    const { rx, tx } = lab.host.json<Shown[]>('-s link show eth0')[0]!.stats64;
+    return { received: rx.packets, sent: tx.packets };
+  };
+  const route = new Connection({ protocol: NETLINK_ROUTE, clock: systemClock, netns: lab.host.path });
+  try {
+    // Neighbour discovery may send between the two.
+    await expect
+      .poll(async () => [await getLinkStats(route, lab.host.index('eth0')), shownNow()])
+      .toSatisfy(([ours, oracle]: unknown[]) => JSON.stringify(ours) === JSON.stringify(oracle));
+    await expect(getLinkStats(route, 9_999)).rejects.toMatchObject({ code: 'ENODEV' });
+  } finally {
+    route.close();
   }
 });

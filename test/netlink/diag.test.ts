@@ -36,9 +36,17 @@ function tcpInfo(length = 248): Buffer {
     .u8(1)
     .u8(0)
     .u8(2)
-    .bytes(Buffer.alloc(65))
+    .bytes(Buffer.alloc(21))
+    .u32(9)
+    .bytes(Buffer.alloc(16))
+    .u32(41)
+    .u32(0)
+    .u32(52)
+    .u32(63)
+    .bytes(Buffer.alloc(8))
     .u32(23_456)
-    .bytes(Buffer.alloc(28))
+    .u32(3_210)
+    .bytes(Buffer.alloc(24))
     .u32(17);
   const counts = info.bytes(Buffer.alloc(16)).u32(1_000).u32(1).u32(2_000).u32(2);
   return Buffer.concat([counts.done(), Buffer.alloc(248)]).subarray(0, length);
@@ -90,7 +98,9 @@ describe('a subflow', () => {
         rtt: 23_456,
         retransmits: 17,
         timeouts: 2,
+        ...{ rttVariation: 3_210, unacked: 9, sinceSent: 41, sinceData: 52, sinceAck: 63 },
       },
+      sockid: { family: 2, bytes: expect.any(Buffer) as Buffer },
     });
   });
 
@@ -132,7 +142,7 @@ describe('a subflow', () => {
 
 describe('a connection', () => {
   const decode = (flags: number, length = 88) => {
-    const info = Buffer.concat([new Writer().u32(0).u32(0).u32(flags).u32(0xfeed).done(), Buffer.alloc(72)]);
+    const info = Buffer.concat([new Writer().u32(3).u32(0).u32(flags).u32(0xfeed).done(), Buffer.alloc(72)]);
     const payload = socket('10.0.0.2', '203.0.113.5', 8).attributeBytes(2, info.subarray(0, length)).done();
     return decodeConnectionSocket(message(payload));
   };
@@ -144,6 +154,7 @@ describe('a connection', () => {
       remote: { address: '203.0.113.5', port: 443 },
       state: 'CLOSE-WAIT',
       fallback: false,
+      extraSubflows: 3,
     });
   });
 

@@ -77,7 +77,9 @@ export function subflow(flow: Flow): SubflowSocket {
       rtt: flow.rtt ?? 20_000,
       retransmits: flow.retransmits ?? 0,
       timeouts: flow.timeouts ?? 0,
+      ...{ rttVariation: 0, unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
     },
+    sockid: { family: 2, bytes: Buffer.alloc(48) },
   };
 }
 
@@ -87,6 +89,7 @@ export const connection = (token: number, facts: Partial<ConnectionSocket> = {})
   remote: { address: '203.0.113.5', port: 443 },
   state: 'ESTAB',
   fallback: false,
+  extraSubflows: 0,
   ...facts,
 });
 
