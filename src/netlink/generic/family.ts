@@ -5,7 +5,8 @@ import type { Requester } from '../connection.ts';
 import { NetlinkError } from '../error.ts';
 import type { Message } from '../message.ts';
 
-const GENL_ID_CTRL = 16;
+/** nlmsg_type of the controller, which knows the families. */
+export const GENL_ID_CTRL = 16;
 const CTRL_CMD_GETFAMILY = 3;
 const CTRL_ATTR_FAMILY_ID = 1;
 const CTRL_ATTR_FAMILY_NAME = 2;
