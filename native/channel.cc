@@ -26,8 +26,7 @@ bool Channel::Start(uv_loop_t* loop, Failure* failure) {
   napi_value name = nullptr;
   napi_value resource = nullptr;
   if (napi_create_string_utf8(env_, "multihomed:netlink", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_object(env_, &resource) != napi_ok ||
-      napi_async_init(env_, resource, name, &context_) != napi_ok) {
+      napi_create_object(env_, &resource) != napi_ok || napi_async_init(env_, resource, name, &context_) != napi_ok) {
     *failure = {ENOMEM, "uv_poll_init"};
     return false;
   }

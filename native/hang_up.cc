@@ -60,11 +60,9 @@ void OnEvent(uv_poll_t* handle, int, int) {
   napi_get_global(watcher->env, &receiver);
   Close(watcher);
   if (function == nullptr) return;
-  napi_status status =
-      napi_make_callback(watcher->env, watcher->context, receiver, function, 0, nullptr, nullptr);
+  napi_status status = napi_make_callback(watcher->env, watcher->context, receiver, function, 0, nullptr, nullptr);
   napi_value error = nullptr;
-  if (status == napi_pending_exception &&
-      napi_get_and_clear_last_exception(watcher->env, &error) == napi_ok) {
+  if (status == napi_pending_exception && napi_get_and_clear_last_exception(watcher->env, &error) == napi_ok) {
     napi_fatal_exception(watcher->env, error);
   }
 }

@@ -54,7 +54,7 @@ enum Step { kFcntl, kDup2, kChdir, kSetGroup, kSetUser, kExec };
 
 /** Resets the signal state to that of a program started by init: no mask, no handler, no ignored signal. */
 void ResetSignals() {
-  struct sigaction standard {};
+  struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   for (int number = 1; number <= SIGRTMAX; number++) sigaction(number, &standard, nullptr);
   sigset_t none;

@@ -34,7 +34,8 @@ bool SendQueue::Start(const std::shared_ptr<Owner>& owner) {
 
 void SendQueue::Execute(napi_env, void* data) {
   auto* job = static_cast<Job*>(data);
-  for (Message& message : job->messages) message.error = job->queue->socket_.Send(message.bytes, job->queue->cancelled_);
+  for (Message& message : job->messages)
+    message.error = job->queue->socket_.Send(message.bytes, job->queue->cancelled_);
 }
 
 void SendQueue::Complete(napi_env env, napi_status status, void* data) {
