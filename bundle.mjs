@@ -1,7 +1,7 @@
 // Makes dist/: the command with all that it imports, in parts that are loaded when they are needed, and source maps.
 // Run by `npm ci`, `npm run build` and whatever packs the project. What was in dist/ before is removed.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -17,34 +17,63 @@ async function bundler() {
   }
 }
 
-const esbuild = await bundler();
-if (esbuild !== null) {
+const COMMON = { platform: 'node', target: 'node20.19', sourcesContent: false, legalComments: 'none' };
+
+/** @returns ECMAScript modules with inline source maps: esbuild divides no other format into parts */
+async function parts(esbuild) {
   const { outputFiles } = await esbuild.build({
+    ...COMMON,
     absWorkingDir: here,
     entryPoints: ['src/main.ts'],
     bundle: true,
     splitting: true,
     format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    outdir: 'dist',
-    chunkNames: 'parts/[name]-[hash]',
+    outdir: 'dist/parts',
+    entryNames: '[name]-[hash]',
+    chunkNames: '[name]-[hash]',
     // cosmiconfig asks for typescript for a kind of file that is never loaded; the addon's loader looks beside itself.
     external: ['typescript', 'node-gyp-build'],
-    banner: {
-      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-    },
-    // Read by src/system/stack.ts alone, when a stack is printed: Node need not load them at each start.
-    sourcemap: 'external',
-    sourcesContent: false,
+    define: { 'import.meta.url': 'partUrl' },
+    sourcemap: 'inline',
     logLevel: 'warning',
     write: false,
   });
+  return outputFiles;
+}
+
+/**
+ * Turns a part into a function for bundle/loader.cjs, without what only people need. Names are kept: they are in the
+ * stacks of bug reports.
+ */
+async function writePart(esbuild, { path, text }) {
+  const { code, map } = await esbuild.transform(text, {
+    ...COMMON,
+    format: 'cjs',
+    supported: { 'dynamic-import': false },
+    minifyWhitespace: true,
+    minifySyntax: true,
+    charset: 'ascii',
+    banner: '(function (exports, require, module, __filename, __dirname, partUrl) {',
+    footer: '})',
+    sourcefile: basename(path),
+    // Read by src/system/stack.ts alone, when a stack is printed: Node need not load them at each start.
+    sourcemap: 'external',
+  });
+  writeFileSync(path, code);
+  writeFileSync(`${path}.map`, map);
+}
+
+const esbuild = await bundler();
+if (esbuild !== null) {
+  const files = await parts(esbuild);
   rmSync(dist, { recursive: true, force: true });
-  for (const { path, contents } of outputFiles) {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, contents, { mode: path === join(dist, 'main.js') ? 0o755 : 0o644 });
-  }
+  mkdirSync(join(dist, 'parts'), { recursive: true });
+  for (const file of files) await writePart(esbuild, file);
+  const main = files.map(({ path }) => basename(path)).find((name) => name.startsWith('main-'));
+  const loader = readFileSync(join(here, 'bundle/loader.cjs'), 'utf8').replaceAll('MAIN_PART', main);
+  writeFileSync(join(dist, 'main.js'), loader, { mode: 0o755 });
+  // A CommonJS program starts sooner than a module does.
+  writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
 } else if (!existsSync(join(dist, 'main.js'))) {
   console.error(
     'multihomed cannot be built: esbuild is not installed. Install the packages for development too:\nnpm ci --include=dev',

@@ -24,20 +24,25 @@ process.on('uncaughtException', (error) => {
 // A closed pipe (EPIPE) or a full disk (ENOSPC) neither ends a command early nor changes its exit code, as with ip(8).
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
-let code: number = EXIT.done;
-try {
-  await program((given) => (code = given)).parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) code = codeOf(error.exitCode);
-  else {
-    const known = (await import('./commands/explained.ts')).explained(error);
-    if (known instanceof CommandError) {
-      complain(known.message);
-      code = known.code;
-    } else {
-      report(error);
-      code = EXIT.software;
+async function main(): Promise<void> {
+  let code: number = EXIT.done;
+  try {
+    await program((given) => (code = given)).parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) code = codeOf(error.exitCode);
+    else {
+      const known = (await import('./commands/explained.ts')).explained(error);
+      if (known instanceof CommandError) {
+        complain(known.message);
+        code = known.code;
+      } else {
+        report(error);
+        code = EXIT.software;
+      }
     }
   }
+  process.exitCode = code;
 }
-process.exitCode = code;
+
+/** For bundle/code-cache.mjs, which runs several commands in one process. */
+export const ended = main();

@@ -13,12 +13,14 @@ const before = (script: string): NodeJS.ProcessEnv => ({
   NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(script)}`,
 });
 
-/** Every file that main.js imports, at once or later, by its path in dist/. */
+/** Every part that main.js loads, at once or later, by its path in dist/. */
 function parts(file = 'main.js', found = new Set<string>()): Set<string> {
-  if (found.has(file)) return found;
-  found.add(file);
   const text = readFileSync(join(DIST, file), 'utf8');
-  for (const [, name] of text.matchAll(/"\.\/(?:parts\/)?([\w-]+\.js)"/g)) parts(`parts/${name}`, found);
+  for (const [, name = ''] of text.matchAll(/["'](?:\.\/)?([\w-]+-[\w-]{8}\.js)["']/g)) {
+    if (found.has(`parts/${name}`)) continue;
+    found.add(`parts/${name}`);
+    parts(`parts/${name}`, found);
+  }
   return found;
 }
 
@@ -26,7 +28,8 @@ test('bundle: dist/ has the parts that main.js loads, their source maps, and not
   const files = readdirSync(DIST, { recursive: true, encoding: 'utf8' }).filter((name) => name !== 'parts');
   const loaded = [...parts()];
   expect(loaded.length).toBeGreaterThan(20);
-  expect(files.sort()).toEqual(loaded.flatMap((name) => [name, `${name}.map`]).sort());
+  const others = ['main.js', 'package.json', 'code-cache'];
+  expect(files.sort()).toEqual([...loaded.flatMap((name) => [name, `${name}.map`]), ...others].sort());
 });
 
 test('bundle: the package needs only what builds and loads the addon', () => {

@@ -19,7 +19,7 @@ const PACKAGE = 'lib/node_modules/multihomed';
 /**
  * Returns the prefix of the installed copy, which is kept in node_modules/. It is reused while the archive is the
  * same, byte for byte; an archive contains no timestamps. If only files have changed that npm and the compiler do not
- * read, the copy's files are replaced by the archive's. Otherwise npm installs it and compiles the addon.
+ * read, the copy's files are replaced by the archive's and compiled again. Otherwise npm installs it and compiles the addon.
  *
  * @param project the folder with package.json, built
  * @param scratch a folder that is removed after the tests
@@ -38,7 +38,10 @@ export function install(project, scratch) {
   const alike = earlier.find((each) => each.startsWith(base));
   if (alike === undefined)
     run('npm', ['install', '--global', '--prefix', made, '--prefer-offline', ...QUIET, archive]);
-  else replaceFiles(join(parent, alike), made, archive);
+  else {
+    replaceFiles(join(parent, alike), made, archive);
+    run(process.execPath, [join(made, PACKAGE, 'bundle/code-cache.mjs')]);
+  }
   // The tests also run as an ordinary user.
   run('chmod', ['-R', 'go+rX', made]);
   // The rename makes the copy appear only when it is complete.
