@@ -1,8 +1,8 @@
 /** Executes planned actions in their order and reports the outcomes. Executing an action twice does no harm. */
 import type { Requester } from '../netlink/connection.ts';
-import { NetlinkError } from '../netlink/error.ts';
+import { isUnanswered, NetlinkError } from '../netlink/error.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
-import { mappedOf } from '../netlink/ip.ts';
+import { unmapIPv4 } from '../netlink/ip.ts';
 import {
   addEndpoint,
   changeEndpoint,
@@ -11,13 +11,13 @@ import {
   getEndpoint,
   type Endpoint,
 } from '../netlink/mptcp/endpoint.ts';
+import { sameEndpoint } from '../netlink/mptcp/flags.ts';
 import { setLimits } from '../netlink/mptcp/limits.ts';
 import { forgetUnresolved } from '../netlink/route/neighbour.ts';
 import { addPolicyRule, deletePolicyRule } from '../netlink/route/policy-rule.ts';
 import { addRoute, appendRoute, deleteRoute } from '../netlink/route/route.ts';
-import { actionText, type Action } from '../plan/action.ts';
-import { isThat } from '../plan/assess.ts';
-import { isUnanswered } from './remember.ts';
+import { actionText, type Action } from './action.ts';
+import type { Outcome } from './outcome.ts';
 
 export interface Kernel {
   readonly route: Requester;
@@ -25,29 +25,7 @@ export interface Kernel {
   readonly mptcp: GenericFamily;
 }
 
-/** The result of one action. */
-export interface Outcome {
-  readonly action: Action;
-  readonly error: NetlinkError | null;
-  /** The endpoint under this id is no longer multihomed's and was not touched. */
-  readonly foreign?: boolean;
-  /** The id that the kernel assigned, if it differs from the requested one. */
-  readonly id?: number;
-  /**
-   * There was nothing to delete. If the next snapshot has the object nevertheless,
-   * the deletion is not repeated at once.
-   */
-  readonly gone?: boolean;
-  /** The endpoint that was deleted to make room for this one must be added again. */
-  readonly putBack?: boolean;
-  /** How many endpoints the kernel holds; it accepts no more. */
-  readonly full?: number;
-}
-
-/** Whether the kernel executed the action. */
-export const isDone = ({ error, foreign, gone }: Outcome): boolean => !error && !foreign && !gone;
-
-export interface Record {
+export interface ActionObserver {
   /** Runs before each action and writes what must be recorded first. */
   readonly before: (action: Action) => void;
   readonly after: (outcome: Outcome) => void;
@@ -58,7 +36,11 @@ export interface Record {
  * them in their order. An action on endpoints or limits waits for all before it.
  * @throws any error but NetlinkError, which becomes part of an outcome
  */
-export async function apply(actions: readonly Action[], kernel: Kernel, record: Record): Promise<Outcome[]> {
+export async function apply(
+  actions: readonly Action[],
+  kernel: Kernel,
+  record: ActionObserver,
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const batch of batches(actions)) {
     // If the kernel has no room for an endpoint, it has none for the next ones either; and an id that the kernel
@@ -76,7 +58,7 @@ export async function apply(actions: readonly Action[], kernel: Kernel, record: 
 async function applyBatch(
   batch: readonly Action[],
   kernel: Kernel,
-  record: Record,
+  record: ActionObserver,
   replaces = false,
 ): Promise<Outcome[]> {
   for (const action of batch) record.before(action);
@@ -141,7 +123,7 @@ async function fullAt(
   if (error.code !== 'ERANGE' && !lying) return null;
   const standing = await dumpEndpoints(generic, mptcp);
   const taken = standing.some(
-    (each) => each.id === wanted.id || mappedOf(each.address) === mappedOf(wanted.address),
+    (each) => each.id === wanted.id || unmapIPv4(each.address) === unmapIPv4(wanted.address),
   );
   return taken ? null : standing.length;
 }
@@ -187,7 +169,7 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
     case 'endpoint delete': {
       // The kernel deletes and changes endpoints by id alone, so the owner of the id is checked just before.
       const stands = await getEndpoint(generic, mptcp, action.endpoint.id);
-      if (!stands || !isThat(action.endpoint, stands)) return { foreign: true };
+      if (!stands || !sameEndpoint(action.endpoint, stands)) return { foreign: true };
       if (action.kind === 'endpoint delete') await deleteEndpoint(generic, mptcp, action.endpoint, text);
       else await changeEndpoint(generic, mptcp, action.endpoint, text);
       return {};
@@ -205,7 +187,7 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
 async function givenId(added: Endpoint, { generic, mptcp }: Kernel): Promise<Done> {
   // The endpoint has been added: an error of this dump does not make the addition a failure.
   const standing = await dumpEndpoints(generic, mptcp).catch(noEndpoints);
-  const found = standing.find((each) => isThat(added, each));
+  const found = standing.find((each) => sameEndpoint(added, each));
   return found && found.id !== added.id ? { id: found.id } : {};
 }
 

@@ -4,22 +4,22 @@
  */
 import { dirname } from 'node:path';
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import type { Memory } from '../plan/memory.ts';
-import { EMPTY_MEMORY } from '../plan/memory.ts';
+import type { State } from './state.ts';
+import { EMPTY_STATE } from './state.ts';
 
 const VERSION = 1;
 
-export interface Identity {
+export interface JournalIdentity {
   /** /proc/sys/kernel/random/boot_id */
   readonly boot: string;
   /** SO_NETNS_COOKIE in decimal. It is unique until the next boot, whereas the inode of a namespace may be reused. */
   readonly namespace: string;
 }
 
-export interface Record {
-  readonly memory: Memory;
+export interface JournalRecord {
+  readonly state: State;
   /** What hooks were last notified of; opaque to the journal. */
-  readonly told: unknown;
+  readonly notified: unknown;
 }
 
 interface Written {
@@ -38,20 +38,20 @@ interface Written {
 
 export class Journal {
   readonly #path: string;
-  readonly #identity: Identity;
+  readonly #identity: JournalIdentity;
   readonly #remake: () => void;
   #last = '';
 
   /** `remake`: creates the folder again if it is missing. */
-  constructor(path: string, identity: Identity, remake: () => void = () => undefined) {
+  constructor(path: string, identity: JournalIdentity, remake: () => void = () => undefined) {
     this.#path = path;
     this.#identity = identity;
     this.#remake = remake;
   }
 
   /** An unreadable or foreign record counts as empty: then nothing is owned, and nothing will be deleted. */
-  read(): Record {
-    const empty = { memory: EMPTY_MEMORY, told: null };
+  read(): JournalRecord {
+    const empty = { state: EMPTY_STATE, notified: null };
     let written: Partial<Written>;
     try {
       written = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Written>;
@@ -63,9 +63,9 @@ export class Journal {
       return empty;
     const endpoints = (Array.isArray(written.endpoints) ? written.endpoints : []).filter(isEndpoint);
     return {
-      told: written.told ?? null,
-      memory: {
-        ...EMPTY_MEMORY,
+      notified: written.told ?? null,
+      state: {
+        ...EMPTY_STATE,
         owned: new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])),
         lastId: isByte(written.lastId) ? written.lastId : 0,
         raised: isRaised(written.raised) ? written.raised : {},
@@ -79,18 +79,18 @@ export class Journal {
    * Replaces the file at once and as a whole (rename(2)). The runtime folder is in memory, so nothing is synced.
    * @throws the error of node:fs
    */
-  write(memory: Memory, told: unknown): void {
+  write(state: State, notified: unknown): void {
     const { boot, namespace } = this.#identity;
     const written: Written = {
       version: VERSION,
       boot,
       namespace,
-      lastId: memory.lastId,
-      endpoints: [...memory.owned.values()],
-      raised: memory.raised,
-      unknownFlags: memory.unknownFlags,
-      told,
-      paused: memory.paused,
+      lastId: state.lastId,
+      endpoints: [...state.owned.values()],
+      raised: state.raised,
+      unknownFlags: state.unknownFlags,
+      told: notified,
+      paused: state.paused,
     };
     const text = `${JSON.stringify(written)}\n`;
     if (text === this.#last && existsSync(this.#path)) return;
@@ -110,7 +110,7 @@ const isByte = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
 
-function pauseOf(value: unknown): Memory['paused'] {
+function pauseOf(value: unknown): State['paused'] {
   if (typeof value !== 'object' || value === null) return null;
   const { files } = value as { files?: unknown };
   return { files: typeof files === 'string' ? files : null };
@@ -118,13 +118,13 @@ function pauseOf(value: unknown): Memory['paused'] {
 
 function isEndpoint(
   value: unknown,
-): value is Memory['owned'] extends ReadonlyMap<number, infer E> ? E : never {
+): value is State['owned'] extends ReadonlyMap<number, infer E> ? E : never {
   if (typeof value !== 'object' || value === null) return false;
   const { id, address, ifindex, flags, port } = value as { [key: string]: unknown };
   return isByte(id) && id > 0 && typeof address === 'string' && [ifindex, flags, port].every(isCount);
 }
 
-function isRaised(value: unknown): value is Memory['raised'] {
+function isRaised(value: unknown): value is State['raised'] {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).every(
     ([key, each]: [string, { [part: string]: unknown } | null]) =>

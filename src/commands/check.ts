@@ -1,5 +1,5 @@
 /** `multihomed check [FILE]`: reports the problems of the configuration, and rules that match no interface here. */
-import { Connection } from '../netlink/connection.ts';
+import { NetlinkConnection } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { dumpLinks } from '../netlink/route/link.ts';
 import { isGlob, parseGlob } from '../rules/glob.ts';
@@ -47,9 +47,9 @@ async function withoutInterface(rules: readonly Rule[]): Promise<Rule[]> {
 }
 
 async function interfaceNames(): Promise<string[] | null> {
-  let route: Connection | null = null;
+  let route: NetlinkConnection | null = null;
   try {
-    route = new Connection({ protocol: NETLINK_ROUTE, clock: systemClock });
+    route = new NetlinkConnection({ protocol: NETLINK_ROUTE, clock: systemClock });
     return (await dumpLinks(route)).flatMap(({ name, altnames }) => [name, ...altnames]);
   } catch (error) {
     if (error instanceof NetlinkError || error instanceof SystemError) return null;

@@ -1,8 +1,8 @@
 /** The command that shell completion calls. It prints one word per line, followed by a tab and a description. */
-import { connectKernel } from '../daemon/kernel.ts';
+import { openSession } from '../netlink/session.ts';
 import { dumpEndpoints } from '../netlink/mptcp/endpoint.ts';
 import { dumpLinks } from '../netlink/route/link.ts';
-import { flagNames } from '../plan/flags.ts';
+import { flagNames } from '../netlink/mptcp/flags.ts';
 import { systemClock } from '../system/clock.ts';
 import { printable } from '../system/printable.ts';
 import { EXIT } from './exit.ts';
@@ -10,7 +10,7 @@ import { printExact } from './print.ts';
 
 /** Prints the ids of the endpoints; nothing for a user without permission or a kernel without MPTCP. */
 export async function completeCommand(): Promise<number> {
-  const kernel = await connectKernel({ clock: systemClock });
+  const kernel = await openSession({ clock: systemClock });
   try {
     const endpoints = await dumpEndpoints(kernel.generic, kernel.mptcp);
     const links = new Map((await dumpLinks(kernel.route)).map(({ index, name }) => [index, name]));

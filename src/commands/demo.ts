@@ -1,7 +1,7 @@
 /** `multihomed demo`: shows how multihomed works in a private network. */
-import { StoryError } from '../demo/chronicle.ts';
+import { ScenarioError } from '../demo/event-log.ts';
 import { demo, PARTS } from '../demo/demo.ts';
-import { MissingError } from '../demo/enclosure.ts';
+import { MissingError } from '../demo/sandbox.ts';
 import { ForbiddenError } from '../demo/forbidden.ts';
 import { CommandError, EXIT } from './exit.ts';
 
@@ -21,7 +21,7 @@ export async function demoCommand(flags: DemoFlags): Promise<number> {
   } catch (error) {
     if (error instanceof ForbiddenError) throw new CommandError(EXIT.permission, error.message);
     if (error instanceof MissingError) throw new CommandError(EXIT.unavailable, error.message);
-    if (error instanceof StoryError)
+    if (error instanceof ScenarioError)
       throw new CommandError(EXIT.software, `The demo broke off: ${error.message}`);
     throw error;
   }

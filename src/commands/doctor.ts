@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { askOrNot } from '../control/client.ts';
 import type { StatusDocument } from '../control/document.ts';
-import { NoMptcpError } from '../daemon/error.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { readConfiguration } from '../doctor/facts/configuration.ts';
 import { findingDocument, worstOf, type FindingDocument, type Severity } from '../doctor/finding.ts';
@@ -14,9 +13,10 @@ import type { Configuration } from '../rules/rule.ts';
 import { printable } from '../system/printable.ts';
 import { PACKAGE_ROOT } from '../system/root.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { look } from './look.ts';
+import { readKernel } from './read-kernel.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
 import { colours, commandLine, print, printExact } from './print.ts';
+import { NoMptcpError } from '../netlink/error.ts';
 
 /** Exit codes by the worst finding. sysexits.h and ip(8) give other meanings to 2 and to 64 and above. */
 export const DOCTOR_EXIT: Readonly<Record<Severity, number>> = { ok: 0, note: 0, warning: 1, fault: 3 };
@@ -56,7 +56,7 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
     const configuration = await readConfiguration(config === null ? {} : { config });
     const rules = configuration.loaded ?? NO_RULES;
     const looked = namespace && {
-      ...(await look(namespace, rules)),
+      ...(await readKernel(namespace, rules)),
       route: namespace.kernel.route,
       socket: namespace.folder.socket,
       configuration: rules,

@@ -1,6 +1,6 @@
 /** `multihomed endpoint ...`: the same as `ip mptcp endpoint`, ip-mptcp(8). */
 import { NetlinkError } from '../netlink/error.ts';
-import { mappedOf } from '../netlink/ip.ts';
+import { unmapIPv4 } from '../netlink/ip.ts';
 import {
   addEndpoint,
   changeEndpoint,
@@ -11,7 +11,7 @@ import {
   type Endpoint,
 } from '../netlink/mptcp/endpoint.ts';
 import { dumpLinks, findLink, type Link } from '../netlink/route/link.ts';
-import { CHANGEABLE, flagBits, flagNames } from '../plan/flags.ts';
+import { CHANGEABLE, flagBits, flagNames } from '../netlink/mptcp/flags.ts';
 import { CommandError, EXIT } from './exit.ts';
 import {
   addArguments,
@@ -101,7 +101,7 @@ function add(given: ReturnType<typeof addArguments>): Act {
       throw addRefusal(error, endpoint, await dump(namespace), namesOf(links));
     }
     const stands = (await dump(namespace)).find(
-      ({ address }) => mappedOf(address) === mappedOf(given.address),
+      ({ address }) => unmapIPv4(address) === unmapIPv4(given.address),
     );
     await warnUseless(namespace, { ...endpoint, id: stands?.id ?? endpoint.id });
   };
@@ -133,7 +133,7 @@ async function closeFirst({ kernel }: Namespace, address: string, all: readonly 
     explainRefusal,
   );
   if (connections === 0) warn(`no open connection started from ${address}: nothing was closed`);
-  const endpoint = all.find((each) => mappedOf(each.address) === mappedOf(address));
+  const endpoint = all.find((each) => unmapIPv4(each.address) === unmapIPv4(address));
   if (endpoint) warn(`the endpoint of ${address} stands; "endpoint delete id ${endpoint.id}" deletes it`);
 }
 
@@ -143,7 +143,7 @@ function change({ id, address, port, flags }: ReturnType<typeof changeArguments>
     const fitting = (await dump(namespace)).filter((each) =>
       address === null
         ? each.id === id
-        : mappedOf(each.address) === mappedOf(address) &&
+        : unmapIPv4(each.address) === unmapIPv4(address) &&
           (id === null || each.id === id) &&
           (port === null || !each.port || each.port === port),
     );

@@ -1,6 +1,6 @@
 /** `multihomed explain IFACE`: the reasons for the state of an interface's uplinks, and what to do about it. */
 import { askOrNot } from '../control/client.ts';
-import type { Explanation, Step } from '../plan/explain.ts';
+import type { Explanation, ExplainedStep } from '../plan/explain.ts';
 import { printable } from '../system/printable.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { openNamespace, refuseConfig, type Namespace } from './namespace.ts';
@@ -34,11 +34,11 @@ async function explainAlone(
   name: string,
   config: string | undefined,
 ): Promise<Explanation | null> {
-  const { explainWithoutDaemon } = await import('./look.ts');
+  const { explainWithoutDaemon } = await import('./read-kernel.ts');
   return explainWithoutDaemon(namespace, name, config === undefined ? {} : { config });
 }
 
-const MARKS: Readonly<Record<Step['state'], string>> = { passed: '✓', stopped: '✗', ahead: '·' };
+const MARKS: Readonly<Record<ExplainedStep['state'], string>> = { passed: '✓', stopped: '✗', ahead: '·' };
 
 /** `source` is the first line of the output when no daemon answered. */
 function explanationText(
@@ -76,7 +76,7 @@ function explanationText(
   return lines.join('\n');
 }
 
-function paint(state: Step['state'], text: string): string {
+function paint(state: ExplainedStep['state'], text: string): string {
   if (state === 'passed') return text === '✓' ? colours.green(text) : text;
   return state === 'stopped' ? colours.red(text) : colours.dim(text);
 }

@@ -1,7 +1,7 @@
 /** Maps errors of the lower layers to exit codes and messages. */
 import { ControlError } from '../control/error.ts';
-import { HeldError, NoMptcpError, UnfinishedError } from '../daemon/error.ts';
-import { NetlinkError } from '../netlink/error.ts';
+import { HeldError, UnfinishedError } from '../daemon/error.ts';
+import { NetlinkError, NoMptcpError } from '../netlink/error.ts';
 import { NEEDS_ROOT } from '../system/privilege.ts';
 import { RuntimeFolderError } from '../system/runtime.ts';
 import { forbiddenFamily, SystemError } from '../system/system-error.ts';

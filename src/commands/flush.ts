@@ -1,13 +1,12 @@
 /** `multihomed flush`: removes everything that multihomed added, after counting the connections that this would cut. */
-import { apply, isDone } from '../actions/apply.ts';
-import { remember } from '../actions/remember.ts';
+import { apply } from '../actions/apply.ts';
+import { applyOutcome } from '../actions/transitions.ts';
 import { ask } from '../control/client.ts';
-import { Connection } from '../netlink/connection.ts';
+import { NetlinkConnection } from '../netlink/connection.ts';
 import { dumpSubflowSockets } from '../netlink/diag.ts';
-import { addressFamily, mappedOf } from '../netlink/ip.ts';
+import { addressFamily, unmapIPv4 } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
-import { actionText } from '../plan/action.ts';
-import { standing } from '../plan/endpoint.ts';
+import { actionText } from '../actions/action.ts';
 import { flushActions } from '../plan/flush.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
@@ -15,11 +14,13 @@ import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { look, type Look } from './look.ts';
+import { readKernel, type KernelRead } from './read-kernel.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
 import { print, printExact } from './print.ts';
 import { requireRoot } from './privilege.ts';
 import { sshSession, type SshSession } from './ssh-session.ts';
+import { isDone } from '../actions/outcome.ts';
+import { ownedEndpoints } from '../actions/ownership.ts';
 
 const NOTHING: Configuration = {
   rules: [],
@@ -36,7 +37,7 @@ export async function flushCommand(flags: {
   requireRoot();
   const namespace = await openNamespace();
   try {
-    if (!flags.force) await refuseLosses(namespace, await look(namespace, NOTHING));
+    if (!flags.force) await refuseLosses(namespace, await readKernel(namespace, NOTHING));
     const done =
       ((await ask(namespace.folder.socket, { ask: 'flush' })) as string[] | undefined) ??
       (await flush(namespace));
@@ -48,8 +49,8 @@ export async function flushCommand(flags: {
   }
 }
 
-async function refuseLosses(namespace: Namespace, { snapshot, memory }: Look): Promise<void> {
-  const addresses = new Set(standing(snapshot, memory).map((endpoint) => endpoint.address));
+async function refuseLosses(namespace: Namespace, { snapshot, state }: KernelRead): Promise<void> {
+  const addresses = new Set(ownedEndpoints(snapshot, state).map((endpoint) => endpoint.address));
   const losses: string[] = [];
   const connections = await lastSubflows(addresses);
   if (connections > 0) losses.push(`${connections} open MPTCP connection${connections === 1 ? '' : 's'}`);
@@ -61,7 +62,7 @@ async function refuseLosses(namespace: Namespace, { snapshot, memory }: Look): P
 
 /** Counts connections all of whose subflows start from an address whose endpoint would be removed. */
 async function lastSubflows(addresses: ReadonlySet<string>): Promise<number> {
-  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
+  const diag = new NetlinkConnection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
   try {
     const safe = new Map<number, boolean>();
     for (const { token, local } of await dumpSubflowSockets(diag))
@@ -76,11 +77,11 @@ async function lastSubflows(addresses: ReadonlySet<string>): Promise<number> {
 async function ownedSession({ kernel }: Namespace, snapshot: Snapshot): Promise<SshSession | null> {
   const session = sshSession();
   if (!session || snapshot.ownRoutes.length === 0) return null;
-  const destination = mappedOf(session.client);
+  const destination = unmapIPv4(session.client);
   const answer = await askFib(kernel.route, {
     family: addressFamily(destination),
     destination,
-    source: mappedOf(session.server),
+    source: unmapIPv4(session.server),
   }).catch(() => null);
   return answer && 'route' in answer && answer.route.protocol === RTPROT_MULTIHOMED ? session : null;
 }
@@ -94,13 +95,13 @@ async function flush(namespace: Namespace): Promise<string[]> {
   const lock = lockRuntime(makeRuntimeFolder(kernel.namespace));
   if (!lock.held)
     throw new CommandError(EXIT.daemon, 'a daemon holds this namespace and does not answer; end it first');
-  const { snapshot, memory } = await look(namespace, NOTHING);
-  let now = memory;
-  const outcomes = await apply(flushActions(snapshot, memory), kernel, {
+  const { snapshot, state } = await readKernel(namespace, NOTHING);
+  let now = state;
+  const outcomes = await apply(flushActions(snapshot, state), kernel, {
     before: () => undefined,
-    after: (outcome) => (now = remember(now, outcome)),
+    after: (outcome) => (now = applyOutcome(now, outcome)),
   });
-  journal.write(now, journal.read().told);
+  journal.write(now, journal.read().notified);
   const failed = outcomes.find((outcome) => outcome.error);
   if (failed?.error) throw failed.error;
   return outcomes.filter(isDone).map(({ action }) => actionText(action));

@@ -49,7 +49,7 @@ async function set(namespace: Namespace, limits: Partial<Limits>): Promise<void>
 
 /** Warns that the daemon will not raise a limit again that the user lowers, until its last endpoint is removed. */
 async function warnTaken(namespace: Namespace, limits: Partial<Limits>): Promise<void> {
-  const { raised } = namespace.journal.read().memory;
+  const { raised } = namespace.journal.read().state;
   const taken = (['subflows', 'addAddrAccepted'] as const).filter((limit) => {
     const [to, wanted] = [raised[limit]?.to, limits[limit]];
     return to !== undefined && wanted !== undefined && wanted < to;

@@ -2,7 +2,7 @@
 import { Journal } from '../actions/journal.ts';
 import { askOrNot } from '../control/client.ts';
 import type { StatusDocument } from '../control/document.ts';
-import { connectKernel, type KernelConnections } from '../daemon/kernel.ts';
+import { openSession, type KernelSession } from '../netlink/session.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { bootId } from '../system/boot.ts';
 import { systemClock } from '../system/clock.ts';
@@ -10,13 +10,13 @@ import { runtimeFolder, type RuntimeFolder } from '../system/runtime.ts';
 import { CommandError, EXIT } from './exit.ts';
 
 export interface Namespace {
-  readonly kernel: KernelConnections;
+  readonly kernel: KernelSession;
   readonly folder: RuntimeFolder;
   readonly journal: Journal;
 }
 
 export async function openNamespace(): Promise<Namespace> {
-  const kernel = await connectKernel({ clock: systemClock });
+  const kernel = await openSession({ clock: systemClock });
   const folder = runtimeFolder(kernel.namespace);
   return {
     kernel,
@@ -33,7 +33,7 @@ export async function readStatus(
   const { answer, silent } = await askOrNot<StatusDocument>(namespace.folder.socket, { ask: 'status' });
   if (answer) return answer;
   // Imported here because the daemon usually answers, and the command then needs no planner.
-  const { statusWithoutDaemon } = await import('./look.ts');
+  const { statusWithoutDaemon } = await import('./read-kernel.ts');
   return statusWithoutDaemon(namespace, await configuration(), silent);
 }
 

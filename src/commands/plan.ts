@@ -1,17 +1,19 @@
 /** `multihomed plan`: shows what `run` would change now. */
 import { askOrNot } from '../control/client.ts';
-import { probeLimits, standingProblems } from '../daemon/kernel.ts';
+import { probeLimits } from '../netlink/session.ts';
 import { NetlinkError } from '../netlink/error.ts';
-import { actionText } from '../plan/action.ts';
-import { PAUSED } from '../plan/memory.ts';
+import { actionText } from '../actions/action.ts';
+import { PAUSED } from '../actions/state.ts';
 import { nothingManaged } from '../plan/nothing.ts';
 import { plan } from '../plan/plan.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
-import { look } from './look.ts';
+import { readKernel } from './read-kernel.ts';
 import { openNamespace } from './namespace.ts';
 import { complain, print, printExact } from './print.ts';
 import { withoutDaemon } from './status.ts';
+import { obstacleProblems } from '../plan/obstacle.ts';
+import { findObstacle } from '../snapshot/obstacle.ts';
 
 export async function planCommand(flags: {
   readonly json?: boolean;
@@ -20,19 +22,19 @@ export async function planCommand(flags: {
   const configuration = await configurationOrExit(flags.config === undefined ? {} : { config: flags.config });
   const namespace = await openNamespace();
   try {
-    const { snapshot, memory } = await look(namespace, configuration);
+    const { snapshot, state } = await readKernel(namespace, configuration);
     // Without permission to probe the maximum of the limits, the plan is shown without a change of limits.
     const limitMax = await probeLimits(namespace.kernel).catch((error: unknown) => {
       if (error instanceof NetlinkError && error.code === 'EPERM') return snapshot.limits.subflows;
       throw error;
     });
-    const planned = plan(snapshot, configuration, { ...memory, limitMax }, true);
+    const planned = plan(snapshot, configuration, { ...state, limitMax }, true);
     const actions = planned.actions.map(actionText);
-    const paused = memory.paused !== null;
+    const paused = state.paused !== null;
     // A daemon that refuses does answer, and the plan needs no more from it.
     const asked = await askOrNot(namespace.folder.socket, { ask: 'status' }).catch(() => null);
     if (asked?.silent) complain(withoutDaemon(asked.silent));
-    for (const problem of standingProblems()) complain(problem);
+    for (const problem of obstacleProblems(findObstacle())) complain(problem);
     if (flags.json) printExact(JSON.stringify({ version: 1, paused, actions }));
     else if (paused) print(`Nothing: ${PAUSED}.`);
     else if (actions.length > 0) print(actions.join('\n'));

@@ -2,7 +2,7 @@
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { findManagers } from '../doctor/facts/processes.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
-import { PAUSED } from '../plan/memory.ts';
+import { PAUSED } from '../actions/state.ts';
 import { printable } from '../system/printable.ts';
 import { restartCommand, startCommand } from '../system/unit.ts';
 import { ago } from '../watch/units.ts';

@@ -1,6 +1,6 @@
 /** `multihomed watch`: shows uplinks and connections on a screen that refreshes. */
 import type { StatusDocument } from '../control/document.ts';
-import { Connection } from '../netlink/connection.ts';
+import { NetlinkConnection } from '../netlink/connection.ts';
 import { dumpConnectionSockets, dumpSubflowSockets, type ConnectionSocket } from '../netlink/diag.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { dumpAddresses } from '../netlink/route/address.ts';
@@ -16,7 +16,7 @@ import { Sampler, type Sample } from '../watch/sample.ts';
 import type { Model } from '../watch/model.ts';
 import { styleFor } from '../watch/style.ts';
 import { Terminal } from '../watch/terminal.ts';
-import { FIRST_VIEW, press, type View } from '../watch/view.ts';
+import { FIRST_VIEW, press, type ScreenView } from '../watch/view.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
 import { openNamespace, readStatus, type Namespace } from './namespace.ts';
@@ -32,7 +32,7 @@ export interface WatchFlags {
 
 export async function watchCommand(flags: WatchFlags): Promise<number> {
   const namespace = await openNamespace();
-  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
+  const diag = new NetlinkConnection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
   try {
     const reader = new Reader(namespace, diag, flags.config);
     // An error at the start is printed as by every other command, and not on the alternate screen.
@@ -50,7 +50,7 @@ export async function watchCommand(flags: WatchFlags): Promise<number> {
 
 async function onScreen(reader: Reader, { interval }: WatchFlags): Promise<void> {
   const style = styleFor(true, process.env);
-  let view: View = FIRST_VIEW;
+  let view: ScreenView = FIRST_VIEW;
   let model: Model | null = null;
   let page: Frame | null = null;
   const fds = terminals();
@@ -150,7 +150,7 @@ const STATUS_WAIT = 250;
 
 class Reader {
   readonly #namespace: Namespace;
-  readonly #diag: Connection;
+  readonly #diag: NetlinkConnection;
   readonly #config: string | undefined;
   readonly #sampler = new Sampler();
   readonly #names = new Map<string, string>();
@@ -159,7 +159,7 @@ class Reader {
   #asking: Promise<void> | null = null;
   #problem: string | null = null;
 
-  constructor(namespace: Namespace, diag: Connection, config: string | undefined) {
+  constructor(namespace: Namespace, diag: NetlinkConnection, config: string | undefined) {
     this.#namespace = namespace;
     this.#diag = diag;
     this.#config = config;

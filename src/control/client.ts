@@ -5,7 +5,7 @@ import { forbiddenFamily } from '../system/system-error.ts';
 import { isUnmapped, unmappedUser } from '../system/user-namespace.ts';
 import { ControlError, SilentError } from './error.ts';
 import { peerOf } from './peer.ts';
-import type { RefusalCode } from './refusal.ts';
+import type { RequestErrorCode } from './refusal.ts';
 
 /** Milliseconds to wait for the answer to a change. */
 const PATIENCE = 15_000;
@@ -22,7 +22,7 @@ const LONGEST_ANSWER = 64 << 20;
 interface Answer {
   readonly answer?: unknown;
   readonly error?: string;
-  readonly code?: RefusalCode;
+  readonly code?: RequestErrorCode;
 }
 
 interface ControlRequest {

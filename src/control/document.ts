@@ -2,12 +2,12 @@
  * The output of `status` as one JSON document. Its keys are stable; `version` is
  * incremented if one changes its meaning.
  */
-import { flagNames } from '../plan/flags.ts';
-import type { Memory } from '../plan/memory.ts';
+import { flagNames } from '../netlink/mptcp/flags.ts';
+import type { State } from '../actions/state.ts';
 import type { Plan } from '../plan/plan.ts';
-import { isOwned } from '../plan/assess.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { isOwned } from '../actions/ownership.ts';
 
 export const DOCUMENT_VERSION = 1;
 
@@ -63,14 +63,14 @@ export function statusDocument(
   view: {
     readonly plan: Plan;
     readonly snapshot: Snapshot;
-    readonly memory: Memory;
+    readonly state: State;
     readonly since?: ReadonlyMap<string, number>;
   },
   daemon: StatusDocument['daemon'],
   problems: readonly string[],
 ): StatusDocument {
-  const { plan, snapshot, memory, since } = view;
-  const owned = snapshot.endpoints.filter((endpoint) => isOwned(memory, endpoint)).length;
+  const { plan, snapshot, state, since } = view;
+  const owned = snapshot.endpoints.filter((endpoint) => isOwned(state, endpoint)).length;
   return {
     version: DOCUMENT_VERSION,
     daemon,
@@ -98,7 +98,7 @@ export function statusDocument(
     endpoints: {
       owned,
       foreign: snapshot.endpoints.length - owned,
-      slots: Number.isFinite(memory.slots) ? memory.slots : null,
+      slots: Number.isFinite(state.slots) ? state.slots : null,
     },
     problems,
   };

@@ -1,5 +1,5 @@
 /** Errors that a client of the control socket gets instead of an answer. */
-import type { RefusalCode } from './refusal.ts';
+import type { RequestErrorCode } from './refusal.ts';
 
 /**
  * The daemon refused (with its code), gave no answer (`unanswered`), or cannot be
@@ -7,7 +7,7 @@ import type { RefusalCode } from './refusal.ts';
  */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
-  readonly code: RefusalCode | 'unanswered' | 'untrusted';
+  readonly code: RequestErrorCode | 'unanswered' | 'untrusted';
 
   constructor(message: string, code: ControlError['code'] = 'unanswered', cause?: unknown) {
     super(message, { cause });

@@ -3,13 +3,13 @@ import type { Socket } from 'node:net';
 import { peerCredentials } from '../system/addon.ts';
 
 /** Credentials of a connected unix socket's peer; `pid` is 0 for a process outside this pid namespace. */
-export type Peer = ReturnType<typeof peerCredentials>;
+export type Caller = ReturnType<typeof peerCredentials>;
 
 /**
  * Reads SO_PEERCRED, which the kernel sets at connect(2), so the peer cannot forge it.
  * @returns null: the socket is already closed
  */
-export function peerOf(socket: Socket): Peer | null {
+export function peerOf(socket: Socket): Caller | null {
   const handle = (socket as unknown as { _handle?: { fd?: number } })._handle;
   if (typeof handle?.fd !== 'number' || handle.fd < 0) return null;
   return peerCredentials(handle.fd);

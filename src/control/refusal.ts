@@ -5,14 +5,14 @@
  * kernel yet; `busy`: too many clients; `configuration`: it has errors; `unfinished`: the kernel
  * refused a part; `internal`: any other error.
  */
-export type RefusalCode =
+export type RequestErrorCode =
   'request' | 'permission' | 'starting' | 'busy' | 'configuration' | 'unfinished' | 'internal';
 
 export class RefusedRequest extends Error {
   override readonly name = 'RefusedRequest';
-  readonly code: RefusalCode;
+  readonly code: RequestErrorCode;
 
-  constructor(code: RefusalCode, message: string) {
+  constructor(code: RequestErrorCode, message: string) {
     super(message);
     this.code = code;
   }

@@ -11,7 +11,7 @@ import { DOCUMENT_VERSION } from './document.ts';
 import { Owners } from './owner.ts';
 import { peerOf } from './peer.ts';
 import { admit, mayWatch, type Place } from './places.ts';
-import { RefusedRequest, type RefusalCode } from './refusal.ts';
+import { RefusedRequest, type RequestErrorCode } from './refusal.ts';
 
 const LONGEST_REQUEST = 4096;
 const SILENCE = 10_000;
@@ -257,7 +257,7 @@ async function respond(
 
 interface Failure {
   readonly error: string;
-  readonly code: RefusalCode;
+  readonly code: RequestErrorCode;
 }
 
 function failure(error: unknown): Failure {

@@ -12,8 +12,3 @@ export class HeldError extends Error {
 export class UnfinishedError extends Error {
   override readonly name = 'UnfinishedError';
 }
-
-/** The kernel has no MPTCP, or it is switched off: exit code 69. */
-export class NoMptcpError extends Error {
-  override readonly name = 'NoMptcpError';
-}

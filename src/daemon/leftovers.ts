@@ -1,7 +1,7 @@
 /** Removes runtime folders of namespaces from an earlier boot, and folders whose journal is empty. */
 import { closeSync, constants, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Journal } from '../actions/journal.ts';
-import { isToldRecord } from '../hooks/told-record.ts';
+import { isHookRecord } from '../hooks/record.ts';
 import { flock } from '../system/addon.ts';
 import type { Log } from '../system/log.ts';
 import { RUNTIME, runtimeFolder } from '../system/runtime.ts';
@@ -37,9 +37,10 @@ function isOfAnotherBoot(journal: string, boot: string): boolean {
 }
 
 function isEmpty(journal: Journal): boolean {
-  const { memory, told } = journal.read();
-  const { owned, raised, paused } = memory;
+  const { state, notified } = journal.read();
+  const { owned, raised, paused } = state;
   const silent =
-    !isToldRecord(told) || Object.values(told).every((part) => Object.keys(part as object).length === 0);
+    !isHookRecord(notified) ||
+    Object.values(notified).every((part) => Object.keys(part as object).length === 0);
   return owned.size === 0 && Object.keys(raised).length === 0 && paused === null && silent;
 }

@@ -2,18 +2,18 @@
 import type { Kernel } from '../actions/apply.ts';
 import type { Journal } from '../actions/journal.ts';
 import type { HookDispatcher } from '../hooks/dispatcher.ts';
-import type { ToldRecord } from '../hooks/told-record.ts';
-import type { Memory } from '../plan/memory.ts';
+import type { HookRecord } from '../hooks/record.ts';
+import type { State } from '../actions/state.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { SnapshotReader } from '../snapshot/reader.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 
-export interface View {
+export interface PassResult {
   readonly plan: Plan;
   readonly snapshot: Snapshot;
-  readonly memory: Memory;
+  readonly state: State;
   /** When each uplink entered its state, by its key, in milliseconds since the epoch. */
   readonly since: ReadonlyMap<string, number>;
 }
@@ -28,8 +28,8 @@ export interface LoopParts {
   /** As in the snapshot; called only while an endpoint depends on the connections. */
   readonly connections: () => Promise<NonNullable<Snapshot['connections']>>;
   readonly dryRun: boolean;
-  readonly memory: Memory;
-  readonly told: ToldRecord;
+  readonly state: State;
+  readonly notified: HookRecord;
   /** Called after each pass. */
-  readonly onPass: (view: View) => void;
+  readonly onPass: (view: PassResult) => void;
 }

@@ -3,22 +3,22 @@
  * frequent ones cannot occupy the processor.
  */
 import type { Clock } from '../system/clock.ts';
-import type { Alarms } from './alarms.ts';
+import type { Timers } from './timers.ts';
 
 /** Least interval between two such passes, in milliseconds. */
 const INTERVAL_MS = 100;
 /** How many passes a request waits for: one that reads, and two for what it finds to do. */
-export const REFRESH_LOOKS = 3;
+export const REFRESH_PASSES = 3;
 
 export class Refresher {
-  readonly #alarms: Alarms;
+  readonly #timers: Timers;
   readonly #clock: Clock;
   /** The pass that is requested and not begun yet. */
   #next: Promise<void> | null = null;
   #last = -Infinity;
 
-  constructor(alarms: Alarms, clock: Clock) {
-    this.#alarms = alarms;
+  constructor(timers: Timers, clock: Clock) {
+    this.#timers = timers;
     this.#clock = clock;
   }
 
@@ -26,7 +26,7 @@ export class Refresher {
   ask(look: () => Promise<void>): Promise<void> {
     this.#next ??= new Promise((resolve) => {
       const wait = Math.max(0, this.#last + INTERVAL_MS - this.#clock.now());
-      this.#alarms.set('refresh', wait, () => {
+      this.#timers.set('refresh', wait, () => {
         this.#last = this.#clock.now();
         this.#next = null;
         resolve(look());

@@ -6,7 +6,7 @@ import { formatProblem } from '../rules/problem.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Log } from '../system/log.ts';
 import { sourceStack } from '../system/stack.ts';
-import { unfinished } from './last-words.ts';
+import { unfinished } from './shutdown-report.ts';
 import type { Loop } from './loop.ts';
 
 /** What `multihomed reload` prints. */
@@ -101,7 +101,7 @@ export class Reloader {
   }
 
   async #filesChanged(): Promise<void> {
-    const { paused } = this.#parts.loop.memory;
+    const { paused } = this.#parts.loop.state;
     // Before the reading, so that a file written during it counts as a further change.
     const resume = paused !== null && (await configurationFingerprint(this.#parts.load)) !== paused.files;
     const loaded = await this.#read();
@@ -129,7 +129,7 @@ export class Reloader {
     const { log, loop } = this.#parts;
     for (const warning of loaded.warnings) log.warn(warning);
     this.#configuration = loaded;
-    const paused = loop.memory.paused !== null;
+    const paused = loop.state.paused !== null;
     const how = !paused
       ? ''
       : resume

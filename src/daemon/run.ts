@@ -1,20 +1,20 @@
 /** The daemon: assembles its parts, and ends without removing anything. */
 import { resolve } from 'node:path';
-import { Journal, type Identity } from '../actions/journal.ts';
+import { Journal, type JournalIdentity } from '../actions/journal.ts';
 import { statusDocument } from '../control/document.ts';
 import { RefusedRequest } from '../control/refusal.ts';
 import { serve, type ControlServer, type Verb } from '../control/server.ts';
 import { listen } from '../events/listener.ts';
 import { HookDispatcher } from '../hooks/dispatcher.ts';
-import { localRunner } from '../hooks/local.ts';
-import { rehearsingRunner } from '../hooks/rehearse.ts';
-import { isToldRecord, nobodyTold } from '../hooks/told-record.ts';
+import { localRunner } from '../hooks/local-runner.ts';
+import { dryRunRunner } from '../hooks/dry-run-runner.ts';
+import { isHookRecord, EMPTY_HOOK_RECORD } from '../hooks/record.ts';
 import { explain } from '../plan/explain.ts';
-import { PAUSED, type Memory } from '../plan/memory.ts';
+import { PAUSED, type State } from '../actions/state.ts';
 import { nothingManaged } from '../plan/nothing.ts';
 import { planWithJoins } from '../plan/joins.ts';
 import { planUnder } from '../plan/obstacle.ts';
-import { questions } from '../plan/select.ts';
+import { lookupRequests } from '../plan/select.ts';
 import { configurationFingerprint, configurationPlaces } from '../rules/files.ts';
 import type { LoadOptions } from '../rules/load.ts';
 import type { Configuration } from '../rules/rule.ts';
@@ -26,17 +26,17 @@ import { isServiceStart, notify, watchdogInterval } from '../system/notify.ts';
 import { lockRuntime, makeRuntimeFolder, type RuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { HeldError, UnfinishedError } from './error.ts';
-import { checkEnabled, connectKernel, probeLimits } from './kernel.ts';
-import { collectEvidence } from './evidence.ts';
-import { lastWords, unfinished } from './last-words.ts';
+import { checkEnabled, openSession, probeLimits } from '../netlink/session.ts';
+import { countJoins } from './join-events.ts';
+import { shutdownText, unfinished } from './shutdown-report.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { Loop } from './loop.ts';
-import { Problems } from './problems.ts';
+import { HostProblems } from './host-problems.ts';
 import { Reloader, rulesText } from './reloader.ts';
 import { RuntimeKeeper } from './runtime-keeper.ts';
 import { Signals } from './signals.ts';
-import type { View } from './parts.ts';
-import { watchPlaces } from './watch.ts';
+import type { PassResult } from './parts.ts';
+import { watchPlaces } from './watch-files.ts';
 
 export interface RunOptions {
   readonly configuration: Configuration;
@@ -67,7 +67,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   const clock = systemClock;
   checkEnabled(netns);
   const trace = options.trace ? traceTo(log) : undefined;
-  const kernel = await connectKernel({ clock, netns, trace });
+  const kernel = await openSession({ clock, netns, trace });
   const limitMax = await probeLimits(kernel);
   const folder = makeRuntimeFolder(kernel.namespace);
   const keeper = options.dryRun
@@ -77,33 +77,33 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
           namespace: kernel.namespace,
           log,
           clock,
-          persist: () => loop.told(),
+          persist: () => loop.recordNotified(),
         },
         lockOrEnd(folder, kernel, netns),
       );
-  const problems = new Problems({ log, clock, netns, limitMax });
-  const identity: Identity = { boot: bootId(), namespace: kernel.namespace };
+  const problems = new HostProblems({ log, clock, netns, limitMax });
+  const identity: JournalIdentity = { boot: bootId(), namespace: kernel.namespace };
   const journal = new Journal(folder.journal, identity, keeper?.check);
   const record = journal.read();
-  const told = isToldRecord(record.told) ? record.told : nobodyTold;
+  const notified = isHookRecord(record.notified) ? record.notified : EMPTY_HOOK_RECORD;
   const reader = new SnapshotReader({
     ...kernel,
     sysfs: '/sys',
-    questions: (base) => questions(base, reloader.configuration.rules),
+    requests: (base) => lookupRequests(base, reloader.configuration.rules),
   });
-  const runner = options.dryRun ? rehearsingRunner(log) : localRunner(log);
+  const runner = options.dryRun ? dryRunRunner(log) : localRunner(log);
   const hooks = new HookDispatcher({
     runner,
     settings: options.configuration.hooks,
     log,
-    told,
-    onTold: (now) => loop.told(now),
+    record: notified,
+    onRecord: (now) => loop.recordNotified(now),
   });
   let overruns = 0;
-  const memory: Memory = {
-    ...record.memory,
+  const state: State = {
+    ...record.state,
     limitMax,
-    paused: await pauseAtStart(record.memory.paused, options),
+    paused: await pauseAtStart(record.state.paused, options),
   };
   let control: ControlServer | null = null;
   const loop: Loop = new Loop(
@@ -116,17 +116,17 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       hooks,
       connections: () => openConnections(netns),
       dryRun: options.dryRun,
-      memory,
-      told,
+      state,
+      notified,
       onPass: ({ plan }) => {
-        evidence.follow(plan);
+        joins.follow(plan);
         problems.look(reloader.configuration.limits);
         control?.publish(status);
       },
     },
     options.configuration,
   );
-  const evidence = collectEvidence({ ...kernel, netns, clock, log });
+  const joins = countJoins({ ...kernel, netns, clock, log });
   const failed = deferred();
   const events = listen({
     netns,
@@ -135,16 +135,16 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     onOverrun: () => log.debug(`events were lost (${++overruns} times so far): everything is read again`),
     onError: (error) => failed.reject(error),
   });
-  const seen = (): View => {
+  const seen = (): PassResult => {
     if (!loop.view) throw new RefusedRequest('starting', 'the daemon has not read the kernel yet');
     problems.look(reloader.configuration.limits);
     return {
       ...loop.view,
-      plan: planUnder(planWithJoins(loop.view.plan, evidence.records), problems.obstacle),
+      plan: planUnder(planWithJoins(loop.view.plan, joins.records), problems.obstacle),
     };
   };
   const status = (): object => {
-    const paused = seen().memory.paused !== null;
+    const paused = seen().state.paused !== null;
     const config = options.load.config === undefined ? null : resolve(options.load.config);
     const daemon = { pid: process.pid, paused, dryRun: options.dryRun, overruns, config };
     const wrong = [...reloader.problems, ...problems.look(reloader.configuration.limits)];
@@ -171,8 +171,8 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       change: false,
       answer: async ({ interface: name }) => {
         await loop.refresh();
-        const { plan, snapshot, memory } = seen();
-        return explain(String(name), plan, snapshot, reloader.configuration, memory);
+        const { plan, snapshot, state } = seen();
+        return explain(String(name), plan, snapshot, reloader.configuration, state);
       },
     },
     flush: { change: true, answer: () => reloader.flush() },
@@ -185,7 +185,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     }
     if (!options.dryRun) removeLeftovers(kernel.namespace, identity.boot, log);
     log.info(startText(options, options.configuration));
-    if (memory.paused) log.warn(PAUSED);
+    if (state.paused) log.warn(PAUSED);
     loop.wake([]);
     await Promise.race([loop.settled(), signals.ended, failed.promise]);
     // The configuration itself already warns if there are no rules at all.
@@ -200,10 +200,10 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   } finally {
     // Whatever the reason for the end, nothing may keep the process alive.
     keeper?.stop();
-    evidence.close();
+    joins.close();
     await end({ control, events, loop, kernel });
     if (options.dryRun) log.info('ended; nothing was changed');
-    else if (!options.once) log.info(lastWords(loop.view));
+    else if (!options.once) log.info(shutdownText(loop.view));
   }
   if (!options.once || options.dryRun) return;
   const left = signals.hasEnded ? ['ended by a signal'] : unfinished(loop.view, reloader.configuration);
@@ -226,7 +226,7 @@ function lockOrEnd(folder: RuntimeFolder, kernel: { close(): void }, netns: stri
 }
 
 /** A start by hand ends a pause, and so does a file changed since the flush; a restart after a crash does not. */
-async function pauseAtStart(paused: Memory['paused'], { load, log }: RunOptions): Promise<Memory['paused']> {
+async function pauseAtStart(paused: State['paused'], { load, log }: RunOptions): Promise<State['paused']> {
   if (!paused) return null;
   const files = await configurationFingerprint(load);
   if (isServiceStart() && (paused.files ?? files) === files) return { files };

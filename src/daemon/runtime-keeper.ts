@@ -4,7 +4,7 @@ import type { ControlServer } from '../control/server.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { isFile, lockFile, makeRuntimeFolder, runtimeFolder, type RuntimeFolder } from '../system/runtime.ts';
-import { watchPlaces } from './watch.ts';
+import { watchPlaces } from './watch-files.ts';
 
 /** Milliseconds until the next try after a failure. */
 const AGAIN_MS = 1_000;

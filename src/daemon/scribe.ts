@@ -3,8 +3,8 @@
  * disk is logged once, not at each pass.
  */
 import type { Journal } from '../actions/journal.ts';
-import type { ToldRecord } from '../hooks/told-record.ts';
-import type { Memory } from '../plan/memory.ts';
+import type { HookRecord } from '../hooks/record.ts';
+import type { State } from '../actions/state.ts';
 import type { Log } from '../system/log.ts';
 
 export class Scribe {
@@ -18,9 +18,9 @@ export class Scribe {
   }
 
   /** @returns false: the journal could not be written */
-  write(memory: Memory, told: ToldRecord): boolean {
+  write(state: State, notified: HookRecord): boolean {
     try {
-      this.#journal.write(memory, told);
+      this.#journal.write(state, notified);
       this.#trouble = '';
       return true;
     } catch (error) {

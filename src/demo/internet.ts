@@ -2,7 +2,7 @@
 import { createServer, type Socket } from 'node:net';
 import { mptcpSocket } from '../system/addon.ts';
 import { BLOCK, makeBlock } from './block.ts';
-import { PACE, SERVER } from './places.ts';
+import { PACE, SERVER } from './topology.ts';
 
 /** Milliseconds between two portions. */
 const TICK = 4;

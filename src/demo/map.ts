@@ -1,10 +1,10 @@
 /** A diagram of the private network. */
-import { paintOf } from './board.ts';
-import { ETHERNET, MODEM, SERVER, type Path } from './places.ts';
-import type { Style } from './style.ts';
+import { paintOf } from './uplink-table.ts';
+import { ETHERNET, MODEM, SERVER, type Access } from './topology.ts';
+import type { OutputStyle } from './style.ts';
 
-export function mapLines({ colours, wires }: Style): string[] {
-  const uplink = ({ interface: name, address }: Path): string =>
+export function mapLines({ colours, wires }: OutputStyle): string[] {
+  const uplink = ({ interface: name, address }: Access): string =>
     `${paintOf(name, colours)(name.padEnd(5))} ${address.padEnd(13)}`;
   const { horizontal: h, fork, join, corner, end } = wires;
   return [

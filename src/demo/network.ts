@@ -1,7 +1,7 @@
 /** The private network, created and changed with iproute2 as a person would do it. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { SERVER, type Path } from './places.ts';
+import { SERVER, type Access } from './topology.ts';
 
 const run = promisify(execFile);
 
@@ -25,7 +25,7 @@ export class Network {
   }
 
   /** Adds a link between the laptop and the server, with the laptop's end not yet configured. */
-  async wire({ interface: near, far, gateway, prefixLength }: Path): Promise<void> {
+  async wire({ interface: near, far, gateway, prefixLength }: Access): Promise<void> {
     await this.#there(
       `link add name ${far} type veth peer name ${near}`,
       `address add ${gateway}/${prefixLength} dev ${far}`,
@@ -35,12 +35,12 @@ export class Network {
     await this.#there(`link set ${near} netns 1`);
   }
 
-  async up({ interface: near }: Path): Promise<void> {
+  async up({ interface: near }: Access): Promise<void> {
     await this.#here(`link set ${near} up`);
   }
 
   /** Configures the laptop's end as a DHCP client does when it has a lease. */
-  async lease({ interface: near, address, prefixLength, gateway, metric }: Path): Promise<void> {
+  async lease({ interface: near, address, prefixLength, gateway, metric }: Access): Promise<void> {
     await this.#here(
       `address add ${address}/${prefixLength} dev ${near}`,
       `route add default via ${gateway} dev ${near} proto dhcp metric ${metric}`,
@@ -48,16 +48,16 @@ export class Network {
   }
 
   /** Takes the far end of the link down, so that the laptop's end loses its carrier. */
-  async pull({ far }: Path): Promise<void> {
+  async pull({ far }: Access): Promise<void> {
     await this.#there(`link set ${far} down`);
   }
 
-  async plug({ far }: Path): Promise<void> {
+  async plug({ far }: Access): Promise<void> {
     await this.#there(`link set ${far} up`);
   }
 
   /** Deletes the link, both ends. */
-  async remove({ far }: Path): Promise<void> {
+  async remove({ far }: Access): Promise<void> {
     await this.#there(`link delete ${far}`);
   }
 

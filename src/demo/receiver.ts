@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { mptcpSocket } from '../system/addon.ts';
 import { BlockChecker } from './block.ts';
-import { SERVER } from './places.ts';
+import { SERVER } from './topology.ts';
 import type { Arrival } from './stall.ts';
 
 export class Receiver {

@@ -1,9 +1,9 @@
 /** Output for people: lines that stay and, on a terminal, a table below them that is redrawn. */
 import type { WriteStream } from 'node:tty';
-import { Board } from './board.ts';
+import { UplinkTable } from './uplink-table.ts';
 import type { Fact, FigureFact, SceneFact } from './fact.ts';
 import { mapLines } from './map.ts';
-import { styleFor, time, type Style } from './style.ts';
+import { styleFor, time, type OutputStyle } from './style.ts';
 import { summaryLines } from './summary.ts';
 import { timelineLines } from './timeline.ts';
 
@@ -17,8 +17,8 @@ const LINE_EVERY = 1000;
 
 export class Screen {
   readonly #out: NodeJS.WriteStream;
-  readonly #style: Style;
-  readonly #board: Board;
+  readonly #style: OutputStyle;
+  readonly #table: UplinkTable;
   readonly #live: boolean;
   readonly #scenes: SceneFact[] = [];
   readonly #figures: FigureFact[] = [];
@@ -30,7 +30,7 @@ export class Screen {
     this.#out = out;
     this.#live = out.isTTY && environment['TERM'] !== 'dumb';
     this.#style = styleFor(out.isTTY, environment);
-    this.#board = new Board(this.#style);
+    this.#table = new UplinkTable(this.#style);
     const { colours } = this.#style;
     if (this.#live) out.write(HIDE_CURSOR);
     this.#add([
@@ -41,7 +41,7 @@ export class Screen {
   }
 
   show(fact: Fact): void {
-    this.#board.take(fact);
+    this.#table.take(fact);
     if (fact.kind === 'scene') this.#scenes.push(fact);
     if (fact.kind === 'figure') this.#figures.push(fact);
     const lines = timelineLines(fact, this.#style);
@@ -52,7 +52,7 @@ export class Screen {
     }
     if (fact.kind === 'sample' && !this.#live && fact.at - this.#lined >= LINE_EVERY) {
       this.#lined = fact.at;
-      lines.push(`${time(fact.at)}  ${'bytes'.padEnd(8)} ${this.#board.line()}`);
+      lines.push(`${time(fact.at)}  ${'bytes'.padEnd(8)} ${this.#table.line()}`);
     }
     if (lines.length > 0 || fact.kind === 'sample') this.#add(lines);
   }
@@ -78,9 +78,9 @@ export class Screen {
       this.#out.write(text);
       return;
     }
-    const board = this.#board.lines(this.#width).map((line) => `${this.#cut(line)}\n`);
-    this.#out.write(`${up(this.#drawn)}\r${CLEAR_BELOW}${text}${board.join('')}`);
-    this.#drawn = board.length;
+    const table = this.#table.lines(this.#width).map((line) => `${this.#cut(line)}\n`);
+    this.#out.write(`${up(this.#drawn)}\r${CLEAR_BELOW}${text}${table.join('')}`);
+    this.#drawn = table.length;
   }
 
   get #width(): number {

@@ -1,7 +1,7 @@
 /** Chooses the colours and glyphs that the user's terminal supports. */
 import pc from 'picocolors';
 
-export interface Style {
+export interface OutputStyle {
   readonly colours: ReturnType<typeof pc.createColors>;
   /** From empty to full. */
   readonly levels: readonly string[];
@@ -18,7 +18,7 @@ export interface Style {
 }
 
 /** Uses colour only on a terminal and never with NO_COLOR (no-color.org). */
-export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): Style {
+export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): OutputStyle {
   const unicode = hasUnicode(environment);
   return {
     colours: pc.createColors(terminal && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb'),

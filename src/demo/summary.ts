@@ -1,8 +1,8 @@
 /** The summary at the end: the stall of each scene, and how much each path carried. */
-import { paintOf } from './board.ts';
+import { paintOf } from './uplink-table.ts';
 import type { EndFact, FigureFact, SceneFact } from './fact.ts';
 import { figureText } from './timeline.ts';
-import { megabytes, type Style } from './style.ts';
+import { megabytes, type OutputStyle } from './style.ts';
 
 const BAR = 40;
 
@@ -10,7 +10,7 @@ export function summaryLines(
   end: EndFact,
   scenes: readonly SceneFact[],
   figures: readonly FigureFact[],
-  style: Style,
+  style: OutputStyle,
 ): string[] {
   const { colours, bar } = style;
   const lines = ['', colours.bold('What it came to')];

@@ -1,11 +1,11 @@
 /** Formats facts, one line each. Figures are the values of the facts, rounded. */
 import type { Fact, FigureFact, SubflowFact, UplinkFact } from './fact.ts';
-import { duration, time, type Style } from './style.ts';
+import { duration, time, type OutputStyle } from './style.ts';
 
 const STEPS: ReadonlySet<string> = new Set(['no address', 'no default route', 'tentative', 'verified']);
 
 /** Returns no line for a fact that a person need not see. */
-export function timelineLines(fact: Fact, style: Style): string[] {
+export function timelineLines(fact: Fact, style: OutputStyle): string[] {
   const { colours } = style;
   const line = (label: string, text: string): string[] => [
     `${colours.dim(`${time(fact.at)}  ${label.padEnd(8)}`)} ${text}`,
@@ -38,7 +38,10 @@ export function timelineLines(fact: Fact, style: Style): string[] {
   }
 }
 
-function uplinkText({ interface: name, state, reason, rule, flags }: UplinkFact, { colours }: Style): string {
+function uplinkText(
+  { interface: name, state, reason, rule, flags }: UplinkFact,
+  { colours }: OutputStyle,
+): string {
   const paint = state === 'active' ? colours.green : state === 'lingering' ? colours.yellow : colours.red;
   const by = state === 'active' && rule ? `${flags.join(' ')}, by the rule "${rule.glob}"` : reason;
   return `${name}: ${paint(state)}${colours.dim(`: ${by}`)}`;
@@ -48,7 +51,7 @@ function uplinkText({ interface: name, state, reason, rule, flags }: UplinkFact,
 const isShown = ({ side, event, initial }: SubflowFact): boolean =>
   event === 'closed' ? side === 'laptop' : side === (initial ? 'laptop' : 'server');
 
-function subflowText(fact: SubflowFact, { colours }: Style): string {
+function subflowText(fact: SubflowFact, { colours }: OutputStyle): string {
   const { event, laptop, backup, initial, side, interface: name } = fact;
   const what = `${name}: from ${laptop}`;
   if (event === 'closed') return `${what} ${colours.red('closed')}`;

@@ -3,7 +3,7 @@ import type { StatusDocument } from '../control/document.ts';
 import type { Family } from '../netlink/ip.ts';
 import type { Route } from '../netlink/route/route.ts';
 import type { Explanation } from '../plan/explain.ts';
-import type { Memory } from '../plan/memory.ts';
+import type { State } from '../actions/state.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ConfigurationProblem } from '../rules/problem.ts';
 import type { Configuration } from '../rules/rule.ts';
@@ -16,7 +16,7 @@ export interface Facts {
   readonly sysctls: ReadonlyMap<string, string>;
   readonly configuration: ConfigurationFacts;
   /** null when the kernel has no MPTCP path manager. */
-  readonly view: View | null;
+  readonly view: HostView | null;
   readonly managers: ManagerFacts;
   readonly hooks: readonly Refusal[];
   /** The MPTcpExt line of /proc/net/netstat (include/net/mptcp's MIB); null when there is none. */
@@ -42,7 +42,7 @@ export interface ConfigurationFacts {
   readonly texts: ReadonlyMap<string, string>;
 }
 
-export interface View {
+export interface HostView {
   /** The daemon's status; null when no daemon runs. */
   readonly daemon: StatusDocument | null;
   /** Set when a daemon listens on the socket and does not answer. */
@@ -51,7 +51,7 @@ export interface View {
   readonly systemd: boolean;
   readonly snapshot: Snapshot;
   readonly plan: Plan;
-  readonly memory: Memory;
+  readonly state: State;
   /** One for each interface that a rule selects; read from the daemon when one runs. */
   readonly explanations: readonly Explanation[];
   /** Routes of other programs in multihomed's tables. */

@@ -1,6 +1,6 @@
 /** Reads the input of all checks. What this user may not read is reported, not skipped. */
 import { existsSync, closeSync } from 'node:fs';
-import { Connection } from '../netlink/connection.ts';
+import { NetlinkConnection } from '../netlink/connection.ts';
 import { NETLINK_SOCK_DIAG, mptcpSocket } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
 import { SystemError } from '../system/system-error.ts';
@@ -12,7 +12,7 @@ import { readNetworkManager } from './facts/network-manager.ts';
 import { findManagers } from './facts/processes.ts';
 import { readSysctls } from './facts/sysctl.ts';
 import { readView, type Looked } from './facts/view.ts';
-import type { ConfigurationFacts, ConnectionFacts, Facts, View } from './facts.ts';
+import type { ConfigurationFacts, ConnectionFacts, Facts, HostView } from './facts.ts';
 import { tryPeer, type Target } from './peer.ts';
 
 export interface Sources {
@@ -58,8 +58,8 @@ function trySocket(): string | null {
   }
 }
 
-async function connect(view: View, target: Target | null, unread: string[]): Promise<ConnectionFacts[]> {
-  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
+async function connect(view: HostView, target: Target | null, unread: string[]): Promise<ConnectionFacts[]> {
+  const diag = new NetlinkConnection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
   try {
     return [
       await tryLoopback(diag, view.snapshot),

@@ -4,21 +4,21 @@ import { isIP } from 'node:net';
 import type { Requester } from '../netlink/connection.ts';
 import type { Family } from '../netlink/ip.ts';
 import type { Uplink } from '../plan/uplink.ts';
-import type { ConnectionFacts, View } from './facts.ts';
+import type { ConnectionFacts, HostView } from './facts.ts';
 import { attempt } from './facts/connection.ts';
 
-export interface Peer {
+export interface TestPeer {
   readonly host: string;
   readonly port: number;
 }
 
 export interface Target {
-  readonly peer: Peer;
+  readonly peer: TestPeer;
   readonly addresses: ReadonlyMap<Family, string>;
 }
 
 /** Parses `HOST:PORT` or `[2001:db8::1]:22`; returns null for any other text. */
-export function parsePeer(text: string): Peer | null {
+export function parsePeer(text: string): TestPeer | null {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   const port = Number(digits);
@@ -28,7 +28,7 @@ export function parsePeer(text: string): Peer | null {
 export async function tryPeer(
   diag: Requester,
   { peer, addresses }: Target,
-  view: View,
+  view: HostView,
   unread: string[],
 ): Promise<ConnectionFacts[]> {
   const active = view.plan.uplinks.filter((uplink) => uplink.state === 'active');
@@ -65,7 +65,7 @@ const others = (uplink: Uplink, active: readonly Uplink[]): string[] =>
     .flatMap(({ address }) => (address === null ? [] : [address]));
 
 /** Returns one address of each family of the host's name, or the resolver's error when it has none. */
-export async function resolvePeer(peer: Peer): Promise<Target | string> {
+export async function resolvePeer(peer: TestPeer): Promise<Target | string> {
   const addresses = new Map<Family, string>();
   try {
     for (const { address, family } of await lookup(peer.host, { all: true })) {

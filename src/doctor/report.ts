@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { hostname, machine, release, version } from 'node:os';
 import { statusDocument, type StatusDocument } from '../control/document.ts';
-import { flagNames } from '../plan/flags.ts';
+import { flagNames } from '../netlink/mptcp/flags.ts';
 import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
-import type { Facts, View } from './facts.ts';
+import type { Facts, HostView } from './facts.ts';
 import { findingDocument, type Finding } from './finding.ts';
 import { mask } from './mask.ts';
 
@@ -66,13 +66,13 @@ function ownNames(): [string, string][] {
   return [name, short].filter((each) => each !== '' && each !== 'localhost').map((each) => [each, 'HOST']);
 }
 
-function status(view: View): StatusDocument {
+function status(view: HostView): StatusDocument {
   return view.daemon ?? statusDocument(view, null, []);
 }
 
-function network({ snapshot, otherDefaults, foreignRoutes }: View): object {
+function network({ snapshot, otherDefaults, foreignRoutes }: HostView): object {
   const name = (ifindex: number): string => snapshot.links.get(ifindex)?.name ?? `if${ifindex}`;
-  const route = ({ hops, metrics, ...rest }: View['otherDefaults'][number]): object => ({
+  const route = ({ hops, metrics, ...rest }: HostView['otherDefaults'][number]): object => ({
     ...rest,
     metrics: metrics?.toString('hex') ?? null,
     hops: hops.map(({ ifindex, ...hop }) => ({ dev: name(ifindex), ...hop })),
@@ -86,7 +86,7 @@ function network({ snapshot, otherDefaults, foreignRoutes }: View): object {
     policyRules: snapshot.policyRules,
     routes: [...snapshot.ownRoutes, ...otherDefaults, ...foreignRoutes].map(route),
     answers: Object.fromEntries(
-      [...snapshot.answers].map(([key, answer]) => [
+      [...snapshot.lookups].map(([key, answer]) => [
         key,
         { ...answer, default: answer.default && route(answer.default.route) },
       ]),

@@ -1,7 +1,7 @@
 /** Listens to rtnetlink and reports which parts of the snapshot became stale; an overrun makes all of them stale. */
 import { DecodeError } from '../netlink/attribute.ts';
 import { decodeMessages, type Message } from '../netlink/message.ts';
-import { ALL_PARTS, type Part } from '../snapshot/snapshot.ts';
+import { ALL_PARTS, type SnapshotPart } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from '../system/addon.ts';
 import type { SystemError } from '../system/system-error.ts';
 import { eventFilter } from './filter.ts';
@@ -36,7 +36,7 @@ const RECEIVE_BUFFER = 8 << 20;
 export interface ListenerOptions {
   readonly netns?: string | undefined;
   /** `touched`: indices of the links that changed; null: any link may have changed. */
-  readonly onStale: (parts: Iterable<Part>, touched: Iterable<number> | null) => void;
+  readonly onStale: (parts: Iterable<SnapshotPart>, touched: Iterable<number> | null) => void;
   readonly onOverrun: () => void;
   readonly onError: (error: SystemError) => void;
   /** Port ids of multihomed's own request sockets; their changes are already known. */
@@ -70,7 +70,7 @@ export function listen(options: ListenerOptions): NetlinkSocket {
 }
 
 interface Stale {
-  readonly parts: Set<Part>;
+  readonly parts: Set<SnapshotPart>;
   readonly touched: Set<number>;
 }
 

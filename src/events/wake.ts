@@ -8,9 +8,9 @@ import { RTM_NEWNEIGH } from '../netlink/route/neighbour.ts';
 import { RTM_DELNEXTHOP, RTM_NEWNEXTHOP } from '../netlink/route/nexthop.ts';
 import { RTM_DELRULE, RTM_NEWRULE } from '../netlink/route/policy-rule.ts';
 import { RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route/route.ts';
-import type { Part } from '../snapshot/snapshot.ts';
+import type { SnapshotPart } from '../snapshot/snapshot.ts';
 
-const NOTHING: readonly Part[] = [];
+const NOTHING: readonly SnapshotPart[] = [];
 
 /** The index of the link that a link or address event is about, at offset 4 in both headers; null: another event. */
 export function touchedBy(message: Message): number | null {
@@ -25,7 +25,7 @@ export function touchedBy(message: Message): number | null {
  * goes down, or when an IPv4 address or a nexthop object is deleted (`ip monitor route` shows nothing while
  * `ip link set down` empties a table).
  */
-export function staleAfter(message: Message): readonly Part[] {
+export function staleAfter(message: Message): readonly SnapshotPart[] {
   switch (message.type) {
     case RTM_NEWLINK:
     case RTM_DELLINK:

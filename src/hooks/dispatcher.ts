@@ -1,27 +1,33 @@
 /** Notifies users' hooks of changes of uplinks and links. */
 import type { Family, HookSettings } from '../rules/rule.ts';
 import type { Log } from '../system/log.ts';
-import { Desk } from './desk.ts';
-import { hookEnvironment, nameCanBeTold } from './environment.ts';
-import { Limiter } from './limiter.ts';
-import { linkWords, uplinkWords, type LinkState, type Telling, type UplinkFacts } from './occasion.ts';
+import { HookNotifier } from './notifier.ts';
+import { hookEnvironment, isSafeName } from './environment.ts';
+import { Semaphore } from './semaphore.ts';
+import {
+  linkTransitions,
+  uplinkTransitions,
+  type LinkState,
+  type Notification,
+  type UplinkFacts,
+} from './facts.ts';
 import type { HookReport, HookRunner } from './runner.ts';
-import { linkRecord, linkStates, type ToldRecord } from './told-record.ts';
+import { linkRecord, linkStates, type HookRecord } from './record.ts';
 
 export interface DispatcherParts {
   readonly runner: HookRunner;
   readonly settings: HookSettings;
   readonly log: Log;
   /** What hooks know from an earlier daemon of this boot and namespace, as the journal keeps it. */
-  readonly told: ToldRecord;
+  readonly record: HookRecord;
   /** Called before each run starts and after it has ended, with the complete record. */
-  readonly onTold: (record: ToldRecord) => void;
+  readonly onRecord: (record: HookRecord) => void;
 }
 
 /** Maximum of simultaneous runs. More would slow each other down until they exceed their time-outs. */
 const AT_A_TIME = 16;
 
-const noFarewells: ReadonlyMap<string, string> = new Map();
+const NO_REASONS: ReadonlyMap<string, string> = new Map();
 
 /**
  * Notifies hooks of changes. Callers pass the current state rather than events. Nothing waits for a hook, and a hook
@@ -30,43 +36,51 @@ const noFarewells: ReadonlyMap<string, string> = new Map();
 export class HookDispatcher {
   readonly #runner: HookRunner;
   readonly #log: Log;
-  readonly #onTold: (record: ToldRecord) => void;
-  readonly #uplinks: Desk<UplinkFacts>;
-  readonly #links: Desk<LinkState>;
+  readonly #onRecord: (record: HookRecord) => void;
+  readonly #uplinks: HookNotifier<UplinkFacts>;
+  readonly #links: HookNotifier<LinkState>;
   /** The active address families by interface index. */
   #families: ReadonlyMap<number, readonly Family[]> = new Map();
-  readonly #unspeakable = new Set<string>();
+  readonly #unsafeNames = new Set<string>();
   #settings: HookSettings;
   #stopping = false;
 
-  constructor({ runner, settings, log, told, onTold }: DispatcherParts) {
+  constructor({ runner, settings, log, record, onRecord }: DispatcherParts) {
     this.#runner = runner;
     this.#settings = settings;
     this.#log = log;
-    this.#onTold = onTold;
-    const limiter = new Limiter(AT_A_TIME);
+    this.#onRecord = onRecord;
+    const semaphore = new Semaphore(AT_A_TIME);
     const shared = {
-      limiter,
-      leaving: told.leaving,
-      tell: (telling: Telling<UplinkFacts | LinkState>) => this.#tell(telling),
-      onTold: () => this.#report(),
+      semaphore,
+      closing: record.leaving,
+      notify: (notification: Notification<UplinkFacts | LinkState>) => this.#notify(notification),
+      onNotified: () => this.#report(),
     };
-    this.#uplinks = new Desk({ ...shared, words: uplinkWords, told: told.uplinks });
-    this.#links = new Desk({ ...shared, words: linkWords, told: linkStates(told) });
+    this.#uplinks = new HookNotifier({
+      ...shared,
+      transitions: uplinkTransitions,
+      lastNotified: record.uplinks,
+    });
+    this.#links = new HookNotifier({
+      ...shared,
+      transitions: linkTransitions,
+      lastNotified: linkStates(record),
+    });
   }
 
   /**
    * Sets all uplinks that are active now. An uplink that is absent gets a `down` run with its last known values, and
    * with its reason from `farewells` if there is one.
    */
-  wantUplinks(level: ReadonlyMap<string, UplinkFacts>, farewells = noFarewells): void {
+  wantUplinks(level: ReadonlyMap<string, UplinkFacts>, downReasons = NO_REASONS): void {
     this.#families = activeFamilies(level);
-    this.#uplinks.want(this.#speakable(level), farewells);
+    this.#uplinks.want(this.#safe(level), downReasons);
   }
 
   /** Sets all selected interfaces that exist now; otherwise like `wantUplinks`. */
-  wantLinks(level: ReadonlyMap<string, LinkState>, farewells = noFarewells): void {
-    this.#links.want(this.#speakable(level), farewells);
+  wantLinks(level: ReadonlyMap<string, LinkState>, downReasons = NO_REASONS): void {
+    this.#links.want(this.#safe(level), downReasons);
   }
 
   /** Applies to runs that start from now on. */
@@ -88,7 +102,7 @@ export class HookDispatcher {
     await this.idle();
   }
 
-  async #tell({ action, facts }: Telling<UplinkFacts | LinkState>): Promise<boolean> {
+  async #notify({ action, facts }: Notification<UplinkFacts | LinkState>): Promise<boolean> {
     const { timeout, user, path } = this.#settings;
     const what = { action, interface: facts.interface };
     try {
@@ -112,25 +126,25 @@ export class HookDispatcher {
   }
 
   #report(): void {
-    const leaving = [...this.#uplinks.leaving, ...this.#links.leaving];
-    this.#onTold({ uplinks: this.#uplinks.told, ...linkRecord(this.#links.told), leaving });
+    const leaving = [...this.#uplinks.closing, ...this.#links.closing];
+    this.#onRecord({ uplinks: this.#uplinks.lastNotified, ...linkRecord(this.#links.lastNotified), leaving });
   }
 
-  #speakable<Facts extends { readonly interface: string }>(
+  #safe<Facts extends { readonly interface: string }>(
     level: ReadonlyMap<string, Facts>,
   ): ReadonlyMap<string, Facts> {
-    const speakable = new Map<string, Facts>();
+    const safe = new Map<string, Facts>();
     for (const [key, facts] of level) {
-      if (nameCanBeTold(facts.interface)) speakable.set(key, facts);
-      else if (!this.#unspeakable.has(key)) {
-        this.#unspeakable.add(key);
+      if (isSafeName(facts.interface)) safe.set(key, facts);
+      else if (!this.#unsafeNames.has(key)) {
+        this.#unsafeNames.add(key);
         const name = JSON.stringify(facts.interface);
         this.#log.warn(
           `no hook runs for ${name}: its name has control characters or is not UTF-8; rename the link`,
         );
       }
     }
-    return speakable;
+    return safe;
   }
 }
 

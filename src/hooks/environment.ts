@@ -1,6 +1,6 @@
 /** The environment variables of a hook; see multihomed-hooks(7). */
 import type { Family } from '../rules/rule.ts';
-import type { HookAction, LinkFacts, UplinkFacts } from './occasion.ts';
+import type { HookAction, LinkFacts, UplinkFacts } from './facts.ts';
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -12,7 +12,7 @@ export const HOOK_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
  * white space (net/core/dev.c, dev_valid_name). A name that is not UTF-8 would change on the way, and control
  * characters must not reach a terminal or a log.
  */
-export function nameCanBeTold(name: string): boolean {
+export function isSafeName(name: string): boolean {
   // oxlint-disable-next-line no-control-regex -- the pattern looks for control characters
   return name !== '.' && name !== '..' && /^[^\u0000-\u0020\u007f-\u009f/\ufffd]+$/u.test(name);
 }

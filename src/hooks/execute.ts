@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from './environment.ts';
 import { ProcessGroup, type Exit } from './group.ts';
-import type { Identity } from './identity.ts';
+import type { HookIdentity } from './identity.ts';
 import { OutputBudget } from './output.ts';
 import { SystemError } from '../system/addon.ts';
 
@@ -13,7 +13,7 @@ export interface Execution {
   readonly fd: number;
   readonly argv: readonly string[];
   readonly environment: Environment;
-  readonly identity: Identity;
+  readonly identity: HookIdentity;
   /** Milliseconds. */
   readonly timeout: number;
   readonly onLine: (line: string) => void;

@@ -2,13 +2,13 @@
 import { findUser, PasswdError, readUsers, type User } from '../rules/user.ts';
 
 /** The user and group that a hook runs as; it gets no supplementary groups. */
-export interface Identity {
+export interface HookIdentity {
   readonly uid: number;
   readonly gid: number;
 }
 
 /** @returns the identity for `hooks.user`, or a sentence that says why this process cannot take it */
-export function resolveIdentity(user: string): Identity | string {
+export function resolveIdentity(user: string): HookIdentity | string {
   const identity = user === 'root' || user === '0' ? { uid: 0, gid: 0 } : lookUp(user);
   if (typeof identity === 'string') return identity;
   const own = process.geteuid?.() ?? 0;

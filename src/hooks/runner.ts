@@ -3,7 +3,7 @@
  * crosses it, so that the runner can become a process with fewer privileges than the daemon.
  */
 import type { Environment } from './environment.ts';
-import type { HookAction } from './occasion.ts';
+import type { HookAction } from './facts.ts';
 
 export interface HookRequest {
   readonly action: HookAction;

@@ -36,7 +36,7 @@ const IN_FLIGHT = 128;
 const TIMEOUT = 30_000;
 const DUMP_TRIES = 5;
 
-export interface Request {
+export interface NetlinkRequest {
   /** What is requested, for errors and the debug log. */
   readonly operation: string;
   /** nlmsg_type of the request. */
@@ -51,16 +51,16 @@ export interface Request {
 /** Sends requests to the kernel; tests implement it with a model of the kernel. */
 export interface Requester {
   /** Resolves with the messages before the acknowledgement; rejects with NetlinkError. */
-  request(request: Request): Promise<Message[]>;
+  request(request: NetlinkRequest): Promise<Message[]>;
   /**
    * Resolves with all messages of a dump; rejects with NetlinkError. If a change interrupts the dump, it is repeated,
    * at most DUMP_TRIES times; then the last result is used.
    */
-  dump(request: Request): Promise<Message[]>;
+  dump(request: NetlinkRequest): Promise<Message[]>;
 }
 
 interface Pending {
-  readonly request: Request;
+  readonly request: NetlinkRequest;
   readonly sequence: number;
   readonly bytes: Buffer;
   readonly dump: boolean;
@@ -79,7 +79,7 @@ export interface ConnectionOptions {
     ((direction: 'sent' | 'received', message: Message, operation: string) => void) | undefined;
 }
 
-export class Connection implements Requester {
+export class NetlinkConnection implements Requester {
   readonly socket: NetlinkSocket;
   readonly #clock: Clock;
   readonly #trace: ConnectionOptions['trace'];
@@ -108,11 +108,11 @@ export class Connection implements Requester {
     this.socket.unref();
   }
 
-  request(request: Request): Promise<Message[]> {
+  request(request: NetlinkRequest): Promise<Message[]> {
     return this.#ask(request, false).then((pending) => pending.replies);
   }
 
-  dump(request: Request): Promise<Message[]> {
+  dump(request: NetlinkRequest): Promise<Message[]> {
     const result = this.#dumps.then(() => this.#dumpUntilWhole(request));
     this.#dumps = result.catch(() => undefined);
     return result;
@@ -125,7 +125,7 @@ export class Connection implements Requester {
     this.socket.close();
   }
 
-  async #dumpUntilWhole(request: Request): Promise<Message[]> {
+  async #dumpUntilWhole(request: NetlinkRequest): Promise<Message[]> {
     for (let attempt = 1; ; attempt++) {
       const pending = await this.#ask(request, true);
       // The change that interrupted the dump also sent an event, so another read will correct the last result.
@@ -134,7 +134,7 @@ export class Connection implements Requester {
     }
   }
 
-  #ask(request: Request, dump: boolean): Promise<Pending> {
+  #ask(request: NetlinkRequest, dump: boolean): Promise<Pending> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new NetlinkError({ operation: request.operation, errno: ECANCELED }));
       this.#sequence = (this.#sequence + 1) >>> 0 || 1;

@@ -2,7 +2,7 @@
 import { DecodeError } from './attribute.ts';
 import { align4, readU16, readU32, readU64, Writer } from './bytes.ts';
 import type { Requester } from './connection.ts';
-import { addressBytes, familyNumber, mappedOf, readAddress, type Family } from './ip.ts';
+import { addressBytes, familyNumber, unmapIPv4, readAddress, type Family } from './ip.ts';
 import type { Message } from './message.ts';
 
 const SOCK_DIAG_BY_FAMILY = 20;
@@ -248,7 +248,7 @@ async function dump<T>(
 function sides(payload: Buffer): { local: Side; remote: Side } {
   const family: Family = payload.readUInt8(0) === familyNumber('ipv6') ? 'ipv6' : 'ipv4';
   const side = (port: number, address: number): Side => ({
-    address: mappedOf(readAddress(family, payload.subarray(address, address + 16))),
+    address: unmapIPv4(readAddress(family, payload.subarray(address, address + 16))),
     port: payload.readUInt16BE(port),
   });
   return { local: side(4, 8), remote: side(6, 24) };

@@ -63,3 +63,13 @@ export function decodeError(message: Message, operation: string, request?: Buffe
   }
   return new NetlinkError({ operation, errno, kernelText, attribute });
 }
+
+const UNANSWERED = new Set(['ENOBUFS', 'ETIMEDOUT', 'ECANCELED', 'EBADMSG']);
+
+/** No answer came: the next snapshot shows whether the kernel executed the request. */
+export const isUnanswered = ({ code }: NetlinkError): boolean => UNANSWERED.has(code);
+
+/** The kernel has no MPTCP, or it is switched off: exit code 69. */
+export class NoMptcpError extends Error {
+  override readonly name = 'NoMptcpError';
+}

@@ -73,7 +73,7 @@ export function addressRange(address: string): string {
 }
 
 /** The IPv4 address of an IPv4-mapped IPv6 address, which MPTCP treats as equal; any other address unchanged. */
-export function mappedOf(address: string): string {
+export function unmapIPv4(address: string): string {
   if (!address.startsWith('::ffff:')) return address;
   const parsed = parse(address);
   return parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress()

@@ -3,21 +3,25 @@ import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { carrierReason, type Verdict } from './assess.ts';
-import { contest } from './contest.ts';
+import { removalConflict } from './conflict.ts';
 import { endpointFamily, wantedFlags } from './endpoint.ts';
-import type { Entry } from './entry.ts';
-import type { Fate } from './fate.ts';
-import { PAUSED, type Memory } from './memory.ts';
+import type { Evaluation } from './evaluate.ts';
+import type { Retirement } from './retire.ts';
+import { PAUSED, type State } from '../actions/state.ts';
 import type { Selected, Uplink } from './uplink.ts';
 
 /**
  * One report for each entry, in the same order. An interface may have one address with two
  * prefix lengths: the first is the uplink.
  */
-export function describeAll(entries: readonly Entry[], fate: Fate, memory: Memory): Uplink[] {
+export function describeAll(
+  evaluations: readonly Evaluation[],
+  retirement: Retirement,
+  state: State,
+): Uplink[] {
   const firsts = new Map<string, Uplink>();
-  return entries.map((entry) => {
-    const uplink = describe(entry, fate, memory);
+  return evaluations.map((evaluation) => {
+    const uplink = describe(evaluation, retirement, state);
     const first = firsts.get(uplink.key);
     if (!first) firsts.set(uplink.key, uplink);
     return first ? asSecond(uplink, first) : uplink;
@@ -35,16 +39,16 @@ function asSecond(uplink: Uplink, first: Uplink): Uplink {
   return { ...again, state: 'ignored', reason };
 }
 
-function describe(entry: Entry, fate: Fate, memory: Memory): Uplink {
-  const { candidate, endpoint } = entry;
+function describe(evaluation: Evaluation, retirement: Retirement, state: State): Uplink {
+  const { candidate, endpoint } = evaluation;
   const { link, rule } = candidate.selected;
-  const lingers = endpoint !== null && fate.lingering.includes(endpoint);
-  const verdict = told(entry, memory);
+  const lingers = endpoint !== null && retirement.lingering.includes(endpoint);
+  const verdict = told(evaluation, state);
   return {
     key: `${link.index}/${candidate.address.address}`,
     state: lingers && verdict.state !== 'conflict' ? 'lingering' : verdict.state,
     reason: lingers
-      ? `${verdict.reason}; ${besideText(endpoint, fate) ?? stays(candidate.family)}`
+      ? `${verdict.reason}; ${besideText(endpoint, retirement) ?? stays(candidate.family)}`
       : verdict.reason,
     interface: link.name,
     ifindex: link.index,
@@ -52,19 +56,19 @@ function describe(entry: Entry, fate: Fate, memory: Memory): Uplink {
     address: candidate.address.address,
     prefixLength: candidate.address.prefixLength,
     rule,
-    gateway: candidate.answer?.default?.hop.gateway ?? null,
-    metric: candidate.answer?.default?.route.metric ?? null,
+    gateway: candidate.lookup?.default?.hop.gateway ?? null,
+    metric: candidate.lookup?.default?.route.metric ?? null,
     table: candidate.table,
     endpoint,
-    flags: endpoint?.flags ?? wantedFlags(candidate, memory),
+    flags: endpoint?.flags ?? wantedFlags(candidate, state),
   };
 }
 
-function told(entry: Entry, memory: Memory): Verdict {
-  const reason = contest(entry, memory);
+function told(evaluation: Evaluation, state: State): Verdict {
+  const reason = removalConflict(evaluation, state);
   if (reason !== null) return { state: 'conflict', reason };
-  const verdict = entry.verdict ?? { state: 'verified', reason: 'routes and policy rules come next' };
-  return memory.paused && verdict.state === 'verified' ? { state: 'verified', reason: PAUSED } : verdict;
+  const verdict = evaluation.verdict ?? { state: 'verified', reason: 'routes and policy rules come next' };
+  return state.paused && verdict.state === 'verified' ? { state: 'verified', reason: PAUSED } : verdict;
 }
 
 const stays = (family: Family): string =>
@@ -72,21 +76,21 @@ const stays = (family: Family): string =>
 
 /** Interfaces that are ignored or have no usable address: each is listed once, without an address. */
 export function withoutAddress(
-  entries: readonly Entry[],
-  fate: Fate,
-  memory: Memory,
+  evaluations: readonly Evaluation[],
+  retirement: Retirement,
+  state: State,
   selected: readonly Selected[],
 ): Uplink[] {
-  const byLink = new Map<number, Entry[]>();
-  for (const entry of entries) {
-    const { index } = entry.candidate.selected.link;
+  const byLink = new Map<number, Evaluation[]>();
+  for (const evaluation of evaluations) {
+    const { index } = evaluation.candidate.selected.link;
     const same = byLink.get(index);
-    if (same) same.push(entry);
-    else byLink.set(index, [entry]);
+    if (same) same.push(evaluation);
+    else byLink.set(index, [evaluation]);
   }
   return selected.flatMap(({ rule, link }) => {
     const own = byLink.get(link.index) ?? [];
-    if (!own.every((entry) => isUnused(entry, fate, memory))) return [];
+    if (!own.every((evaluation) => isUnused(evaluation, retirement, state))) return [];
     const verdict: Verdict = rule.ignore
       ? { state: 'ignored', reason: 'the rule says ignore' }
       : link.usable
@@ -96,10 +100,10 @@ export function withoutAddress(
   });
 }
 
-const isUnused = (entry: Entry, fate: Fate, memory: Memory): boolean =>
-  describe(entry, fate, memory).state === 'ignored';
+const isUnused = (evaluation: Evaluation, retirement: Retirement, state: State): boolean =>
+  describe(evaluation, retirement, state).state === 'ignored';
 
-function noAddressReason([first, ...more]: readonly Entry[], families: readonly Family[]): string {
+function noAddressReason([first, ...more]: readonly Evaluation[], families: readonly Family[]): string {
   if (!first) return `no ${families.map(familyName).join(' or ')} address yet`;
   const others = more.length === 0 ? '' : `, and ${more.length} more`;
   return `no usable address yet: ${first.candidate.address.address} (${first.verdict?.reason})${others}`;
@@ -109,13 +113,13 @@ const familyName = (family: Family): string => (family === 'ipv4' ? 'IPv4' : 'IP
 
 /** Lingering endpoints whose link or address is gone, or whose address no rule selects any more. */
 export function orphans(
-  entries: readonly Entry[],
-  fate: Fate,
+  evaluations: readonly Evaluation[],
+  retirement: Retirement,
   snapshot: Snapshot,
   selected: readonly Selected[],
 ): Uplink[] {
-  return fate.lingering
-    .filter((endpoint) => !entries.some((entry) => entry.endpoint === endpoint))
+  return retirement.lingering
+    .filter((endpoint) => !evaluations.some((evaluation) => evaluation.endpoint === endpoint))
     .map((endpoint) => {
       const link = snapshot.links.get(endpoint.ifindex);
       const has = snapshot.addresses.some(
@@ -132,7 +136,7 @@ export function orphans(
         ...bare(link?.name ?? `if${endpoint.ifindex}`, endpoint.ifindex),
         key: `${endpoint.ifindex}/${endpoint.address}`,
         state: 'lingering' as const,
-        reason: `${why}; ${cutText(endpoint, fate) ?? stays(endpointFamily(endpoint))}`,
+        reason: `${why}; ${cutText(endpoint, retirement) ?? stays(endpointFamily(endpoint))}`,
         family: endpointFamily(endpoint),
         address: endpoint.address,
         endpoint,
@@ -142,7 +146,7 @@ export function orphans(
 }
 
 /** @returns null: the endpoint does not linger beside a full tunnel */
-function besideText(endpoint: Endpoint, { beside }: Fate): string | null {
+function besideText(endpoint: Endpoint, { beside }: Retirement): string | null {
   const count = beside.get(endpoint);
   if (count === undefined) return null;
   const users =
@@ -155,7 +159,7 @@ function besideText(endpoint: Endpoint, { beside }: Fate): string | null {
 }
 
 /** @returns null: the endpoint does not linger for open connections */
-function cutText(endpoint: Endpoint, { cut }: Fate): string | null {
+function cutText(endpoint: Endpoint, { cut }: Retirement): string | null {
   const count = cut.get(endpoint);
   if (count === undefined) return null;
   const connections = `${count} open connection${count === 1 ? '' : 's'}`;

@@ -6,8 +6,8 @@ import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts'
 import type { Hop, NewRoute, Route } from '../netlink/route/route.ts';
 import type { LimitsSetting } from '../rules/rule.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
-import type { Action } from './action.ts';
-import type { Memory } from './memory.ts';
+import type { Action } from '../actions/action.ts';
+import type { State } from '../actions/state.ts';
 import {
   ownRoutesIn,
   policyRulesFrom,
@@ -181,7 +181,7 @@ export function limitsDifference(
   setting: LimitsSetting,
   endpoints: readonly Endpoint[],
   snapshot: Snapshot,
-  memory: Memory,
+  state: State,
   /** No connection may get a new subflow: a full tunnel is up, and an endpoint beside it is still in use. */
   closed = false,
 ): { close: Action | null; raise: Action | null; putBack: Action | null } {
@@ -189,8 +189,8 @@ export function limitsDifference(
   const putBack: typeof raise = {};
   for (const limit of LIMITS) {
     const now = snapshot.limits[limit];
-    const goal = closed ? 0 : goalOf(limit, setting, endpoints, memory);
-    const raised = memory.raised[limit];
+    const goal = closed ? 0 : goalOf(limit, setting, endpoints, state);
+    const raised = state.raised[limit];
     if (raised?.theirs) continue;
     if (goal === null && raised && now === raised.to) putBack[limit] = raised.from;
     if (goal !== null && now !== goal && (closed || setting !== 'auto' || now < goal)) raise[limit] = goal;
@@ -209,13 +209,13 @@ function goalOf(
   limit: keyof Limits,
   setting: LimitsSetting,
   endpoints: readonly Endpoint[],
-  memory: Memory,
+  state: State,
 ): number | null {
   if (setting === 'leave' || endpoints.length === 0) return null;
   if (setting !== 'auto') {
     const wanted = setting[limit];
-    return wanted === null ? null : Math.min(wanted, memory.limitMax ?? Infinity);
+    return wanted === null ? null : Math.min(wanted, state.limitMax ?? Infinity);
   }
   const needed = limit === 'subflows' || endpoints.some((each) => each.flags & CONNECTS_TO_ANNOUNCED);
-  return needed ? memory.limitMax : null;
+  return needed ? state.limitMax : null;
 }

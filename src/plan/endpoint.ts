@@ -1,20 +1,12 @@
 /** The endpoints that multihomed owns, and the endpoint that an uplink is to have. */
-import { addressFamily, mappedOf, type Family } from '../netlink/ip.ts';
+import { addressFamily, unmapIPv4, type Family } from '../netlink/ip.ts';
 import { MPTCP_PM_ADDR_FLAG_IMPLICIT, type Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { isOwned } from './assess.ts';
-import { flagBits } from './flags.ts';
-import type { Memory } from './memory.ts';
+import { flagBits } from '../netlink/mptcp/flags.ts';
+import type { State } from '../actions/state.ts';
 import type { Candidate } from './uplink.ts';
 
 const IDS = 255;
-
-/** The owned endpoints that the kernel has. All fields are the kernel's but the port, which its dumps leave out. */
-export function standing(snapshot: Snapshot, memory: Memory): Endpoint[] {
-  return snapshot.endpoints
-    .filter((endpoint) => isOwned(memory, endpoint))
-    .map((endpoint) => ({ ...endpoint, port: memory.owned.get(endpoint.id)!.port }));
-}
 
 /** The endpoint that an uplink has; null: none. */
 export function endpointOf(candidate: Candidate, owned: readonly Endpoint[]): Endpoint | null {
@@ -25,8 +17,8 @@ export function endpointOf(candidate: Candidate, owned: readonly Endpoint[]): En
 }
 
 /** MPTCP_PM_ADDR_FLAG_* bits of the rule, without those that this kernel does not know. */
-export function wantedFlags(candidate: Candidate, memory: Memory): number {
-  return flagBits(candidate.selected.rule.flags) & ~memory.unknownFlags;
+export function wantedFlags(candidate: Candidate, state: State): number {
+  return flagBits(candidate.selected.rule.flags) & ~state.unknownFlags;
 }
 
 /**
@@ -37,7 +29,7 @@ export function wantedFlags(candidate: Candidate, memory: Memory): number {
 export function newEndpoint(
   candidate: Candidate,
   snapshot: Snapshot,
-  memory: Memory,
+  state: State,
   taken: ReadonlySet<number>,
 ): { endpoint: Endpoint; implicit: boolean } {
   const { address, selected } = candidate;
@@ -45,15 +37,15 @@ export function newEndpoint(
     (each) =>
       selected.rule.port === null &&
       each.flags & MPTCP_PM_ADDR_FLAG_IMPLICIT &&
-      mappedOf(each.address) === address.address,
+      unmapIPv4(each.address) === address.address,
   );
   return {
     implicit: implicit !== undefined,
     endpoint: {
-      id: implicit?.id ?? nextId(memory.lastId, taken),
+      id: implicit?.id ?? nextId(state.lastId, taken),
       address: address.address,
       ifindex: selected.link.index,
-      flags: wantedFlags(candidate, memory),
+      flags: wantedFlags(candidate, state),
       port: selected.rule.port ?? 0,
     },
   };
@@ -71,4 +63,4 @@ function nextId(last: number, taken: ReadonlySet<number>): number {
 }
 
 /** The family of its address; IPv4 for an IPv4-mapped IPv6 address. */
-export const endpointFamily = (endpoint: Endpoint): Family => addressFamily(mappedOf(endpoint.address));
+export const endpointFamily = (endpoint: Endpoint): Family => addressFamily(unmapIPv4(endpoint.address));

@@ -6,24 +6,24 @@ import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { matchRule } from '../rules/match.ts';
 import { quoteWord, quoteWords } from '../system/shell-quote.ts';
 import type { Configuration, Rule } from '../rules/rule.ts';
-import type { Snapshot, Way } from '../snapshot/snapshot.ts';
-import { actionText } from './action.ts';
+import type { Snapshot, Egress } from '../snapshot/snapshot.ts';
+import { actionText } from '../actions/action.ts';
 import { carrierReason } from './assess.ts';
-import { contest } from './contest.ts';
+import { removalConflict } from './conflict.ts';
 import { additions } from './difference.ts';
-import type { Entry } from './entry.ts';
-import { flagNames } from './flags.ts';
+import type { Evaluation } from './evaluate.ts';
+import { flagNames } from '../netlink/mptcp/flags.ts';
 import { hostRuleReason, hostRuleRemedy } from './host-rule.ts';
 import { joinsText } from './joins.ts';
-import { policyRuleWords } from './rule-words.ts';
+import { policyRuleWords } from '../netlink/route/policy-rule-words.ts';
 import { linkNames } from './select.ts';
 import { spareMetric } from './spare-metric.ts';
-import type { Memory } from './memory.ts';
+import type { State } from '../actions/state.ts';
 import type { Plan } from './plan.ts';
 import { tunnelReason } from './tunnel.ts';
 import type { Uplink } from './uplink.ts';
 
-export interface Step {
+export interface ExplainedStep {
   readonly name: string;
   /** `passed`, `stopped` at this step, or `ahead`: not reached yet. */
   readonly state: 'passed' | 'stopped' | 'ahead';
@@ -34,7 +34,7 @@ export interface ExplainedUplink {
   readonly address: string | null;
   readonly state: string;
   readonly reason: string;
-  readonly steps: readonly Step[];
+  readonly steps: readonly ExplainedStep[];
   /** What to do next; null: nothing. */
   readonly advice: string | null;
 }
@@ -58,14 +58,14 @@ export function explain(
   planned: Plan,
   snapshot: Snapshot,
   configuration: Configuration,
-  memory: Memory,
+  state: State,
 ): Explanation | null {
   const link = findLink(snapshot.links.values(), name);
   if (!link) return null;
   const rules = explainRules(link, snapshot, configuration);
   const uplinks = planned.uplinks
     .filter((uplink) => uplink.ifindex === link.index)
-    .map((uplink) => explainUplink(uplink, link, planned, snapshot, memory));
+    .map((uplink) => explainUplink(uplink, link, planned, snapshot, state));
   const matched = rules.some((rule) => rule.matches);
   return { interface: link.name, rules, uplinks, advice: matched ? null : unmatched(link) };
 }
@@ -93,34 +93,34 @@ function explainUplink(
   link: Link,
   planned: Plan,
   snapshot: Snapshot,
-  memory: Memory,
+  state: State,
 ): ExplainedUplink {
-  const entry = planned.entries.find(
+  const evaluation = planned.evaluations.find(
     (each) => `${each.candidate.selected.link.index}/${each.candidate.address.address}` === uplink.key,
   );
-  const { address, state, reason } = uplink;
-  const steps = entry ? addressSteps(entry, link, snapshot, memory) : [linkStep(link)];
-  const advice = advise(uplink, link, entry, snapshot, memory);
-  return { address, state, reason, steps: [...afterStop(steps), ...joinsStep(uplink)], advice };
+  const { address, reason } = uplink;
+  const steps = evaluation ? addressSteps(evaluation, link, snapshot, state) : [linkStep(link)];
+  const advice = advise(uplink, link, evaluation, snapshot, state);
+  return { address, state: uplink.state, reason, steps: [...afterStop(steps), ...joinsStep(uplink)], advice };
 }
 
-function joinsStep({ joins }: Uplink): Step[] {
+function joinsStep({ joins }: Uplink): ExplainedStep[] {
   const evidence = joins && joinsText(joins);
   return evidence ? [{ name: 'joins', state: 'stopped', evidence }] : [];
 }
 
-const linkStep = (link: Link): Step => ({
+const linkStep = (link: Link): ExplainedStep => ({
   name: 'link',
   state: link.usable ? 'passed' : 'stopped',
   evidence: link.usable ? 'up, running, with carrier' : carrierReason(link.flags),
 });
 
-function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memory): Step[] {
-  const { candidate, routing, verdict, endpoint } = entry;
-  const { answer, out, address, hostRule } = candidate;
+function addressSteps(evaluation: Evaluation, link: Link, snapshot: Snapshot, state: State): ExplainedStep[] {
+  const { candidate, routing, verdict, endpoint } = evaluation;
+  const { lookup, out, address, hostRule } = candidate;
   const ruledOut = hostRule !== null && !hostRule.leadsHere;
-  const stopped = (when: boolean): Step['state'] => (when ? 'stopped' : 'passed');
-  const found = answer?.default ?? null;
+  const stopped = (when: boolean): ExplainedStep['state'] => (when ? 'stopped' : 'passed');
+  const found = lookup?.default ?? null;
   const missing = routing ? missingText(routing, snapshot) : '';
   const checked = candidate.selected.rule.checkRoute;
   const settled =
@@ -132,7 +132,7 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
       state: stopped(out !== null),
       evidence: out?.reason ?? `${address.address}/${address.prefixLength}, usable`,
     },
-    ...tunnelSteps(entry),
+    ...tunnelSteps(evaluation),
     {
       name: 'default route',
       state: stopped(ruledOut || (!found && checked)),
@@ -141,7 +141,7 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
         : found
           ? `${found.hop.gateway ? `via ${found.hop.gateway}` : 'without a gateway'} dev ${link.name}, metric ${found.route.metric}, table ${tableName(found.route.table)}`
           : checked
-            ? `none through ${link.name}: ${answer?.why ?? 'the kernel was not asked'}`
+            ? `none through ${link.name}: ${lookup?.why ?? 'the kernel was not asked'}`
             : 'none, and check-route is off',
     },
     {
@@ -168,14 +168,14 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
     {
       name: 'path',
       state: stopped(!settled),
-      evidence: answer
-        ? `bound: ${wayText(answer.bound, snapshot)}; unbound: ${wayText(answer.unbound, snapshot)}`
+      evidence: lookup
+        ? `bound: ${wayText(lookup.bound, snapshot)}; unbound: ${wayText(lookup.unbound, snapshot)}`
         : 'not asked',
     },
     {
       name: 'slot',
       state: stopped(verdict?.state === 'no free slot'),
-      evidence: `${snapshot.endpoints.length} endpoints stand${Number.isFinite(memory.slots) ? ` of ${memory.slots}` : ''}`,
+      evidence: `${snapshot.endpoints.length} endpoints stand${Number.isFinite(state.slots) ? ` of ${state.slots}` : ''}`,
     },
     {
       name: 'endpoint',
@@ -185,7 +185,7 @@ function addressSteps(entry: Entry, link: Link, snapshot: Snapshot, memory: Memo
   ];
 }
 
-function tunnelSteps({ candidate, verdict }: Entry): Step[] {
+function tunnelSteps({ candidate, verdict }: Evaluation): ExplainedStep[] {
   const { tunnel } = candidate;
   if (!tunnel) return [];
   const why = verdict?.tunnel
@@ -198,14 +198,14 @@ function tunnelSteps({ candidate, verdict }: Entry): Step[] {
 }
 
 /** Steps after the first stop were not reached. */
-function afterStop(steps: readonly Step[]): Step[] {
+function afterStop(steps: readonly ExplainedStep[]): ExplainedStep[] {
   const stop = steps.findIndex((step) => step.state === 'stopped');
   return steps.map((step, at) =>
     stop !== -1 && at > stop ? { ...step, state: 'ahead', evidence: '' } : step,
   );
 }
 
-function missingText(routing: NonNullable<Entry['routing']>, snapshot: Snapshot): string {
+function missingText(routing: NonNullable<Evaluation['routing']>, snapshot: Snapshot): string {
   const missing = additions(routing, snapshot).map((action) =>
     actionText(action).replace(/ (add|append)/, ''),
   );
@@ -214,25 +214,25 @@ function missingText(routing: NonNullable<Entry['routing']>, snapshot: Snapshot)
 
 const tableName = (table: number): string => (table === RT_TABLE_MAIN ? 'main' : `${table}`);
 
-function wayText(way: Way, snapshot: Snapshot): string {
-  if (way.kind === 'none') return `the kernel answers ${way.error.code}`;
-  if (way.kind === 'specific') return 'a more specific route (split default) keeps its traffic';
-  const devices = way.ifindex.map((index) => snapshot.links.get(index)?.name ?? `if${index}`).join(', ');
-  return `by ${devices}${way.gateway ? ` via ${way.gateway}` : ''}, table ${tableName(way.table)}`;
+function wayText(egress: Egress, snapshot: Snapshot): string {
+  if (egress.kind === 'none') return `the kernel answers ${egress.error.code}`;
+  if (egress.kind === 'specific') return 'a more specific route (split default) keeps its traffic';
+  const devices = egress.ifindex.map((index) => snapshot.links.get(index)?.name ?? `if${index}`).join(', ');
+  return `by ${devices}${egress.gateway ? ` via ${egress.gateway}` : ''}, table ${tableName(egress.table)}`;
 }
 
 function advise(
   uplink: Uplink,
   link: Link,
-  entry: Entry | undefined,
+  evaluation: Evaluation | undefined,
   snapshot: Snapshot,
-  memory: Memory,
+  state: State,
 ): string | null {
   const family = uplink.family === 'ipv6' ? ' -6' : '';
   const device = quoteWord(link.name);
   // For a lingering endpoint, advise on what ended its path.
-  const state = uplink.state === 'lingering' ? (entry?.verdict?.state ?? uplink.state) : uplink.state;
-  switch (state) {
+  const blocked = uplink.state === 'lingering' ? (evaluation?.verdict?.state ?? uplink.state) : uplink.state;
+  switch (blocked) {
     case 'no carrier':
       return link.flags & 1 ? 'plug the cable in, or join the network' : `ip link set ${device} up`;
     case 'no address':
@@ -242,23 +242,23 @@ function advise(
     case 'no free slot':
       return 'ip mptcp endpoint show  lists who has the slots; the first that is deleted is taken';
     case 'conflict':
-      if (entry && contest(entry, memory) !== null)
+      if (evaluation && removalConflict(evaluation, state) !== null)
         return 'multihomed doctor  looks for the programs that may do it';
-      if (entry?.verdict?.tunnel)
+      if (evaluation?.verdict?.tunnel)
         return `no connection is to leave beside the tunnel: the path is used again when it is down; "tunnel: bypass" in the rule uses it all the same`;
-      if (entry?.candidate.hostRule) return adviseOnHostRule(entry, link, snapshot);
+      if (evaluation?.candidate.hostRule) return adviseOnHostRule(evaluation, link, snapshot);
       // Only the administrator can know which of the two links should have the address.
-      if (entry?.verdict?.holder !== undefined)
+      if (evaluation?.verdict?.holder !== undefined)
         return `"ip address show" lists both; this link is used once its network gives it another address`;
-      return entry?.verdict?.routed
+      return evaluation?.verdict?.routed
         ? `ip${family} rule show  lists it; that rule decides before ours, and "multihomed doctor" knows whether it may come behind them`
         : '"multihomed doctor" looks for the program that made it; where another uplink uses the table, give this rule another one';
     case 'failed':
-      return entry?.candidate.table && uplink.reason?.includes('EEXIST')
-        ? `ip${family} route show table ${entry.candidate.table}  lists the route that has its place; give the rule another table`
+      return evaluation?.candidate.table && uplink.reason?.includes('EEXIST')
+        ? `ip${family} route show table ${evaluation.candidate.table}  lists the route that has its place; give the rule another table`
         : null;
     case 'verified':
-      if (memory.paused) return 'resume with:  multihomed reload';
+      if (state.paused) return 'resume with:  multihomed reload';
       return 'a running daemon makes what is missing next';
     case 'tentative':
       return 'wait for duplicate address detection: a second or two';
@@ -268,7 +268,7 @@ function advise(
 }
 
 /** The administrator's rule takes precedence: this advice never makes an address less reachable. */
-function adviseOnHostRule({ candidate }: Entry, link: Link, snapshot: Snapshot): string {
+function adviseOnHostRule({ candidate }: Evaluation, link: Link, snapshot: Snapshot): string {
   const remedy = hostRuleRemedy(candidate, snapshot);
   return remedy
     ? `that rule decides; without it the address leaves by ${link.name}:  ${quoteWords(remedy)}`

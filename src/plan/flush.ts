@@ -1,16 +1,16 @@
 /** Removes everything that multihomed owns, and nothing else. */
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import type { Action } from './action.ts';
+import type { Action } from '../actions/action.ts';
 import { limitsDifference, routingDifference } from './difference.ts';
-import { standing } from './endpoint.ts';
-import type { Memory } from './memory.ts';
+import type { State } from '../actions/state.ts';
+import { ownedEndpoints } from '../actions/ownership.ts';
 
 /** @returns the actions in the order of execution: endpoints, policy rules, routes, limits */
-export function flushActions(snapshot: Snapshot, memory: Memory): Action[] {
+export function flushActions(snapshot: Snapshot, state: State): Action[] {
   const nothing = { sources: new Set<string>(), tables: new Set<number>() };
   const { removals } = routingDifference([], nothing, snapshot);
-  const { putBack } = limitsDifference('auto', [], snapshot, memory);
-  const endpoints = standing(snapshot, memory).map((endpoint) => ({
+  const { putBack } = limitsDifference('auto', [], snapshot, state);
+  const endpoints = ownedEndpoints(snapshot, state).map((endpoint) => ({
     kind: 'endpoint delete' as const,
     endpoint,
     device: snapshot.links.get(endpoint.ifindex)?.name ?? `if${endpoint.ifindex}`,

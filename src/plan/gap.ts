@@ -4,44 +4,45 @@
  * traffic. The snapshot provides the time.
  */
 import { isForSource, throughLink } from '../snapshot/host-route.ts';
-import { answerKey, type Answer, type Snapshot } from '../snapshot/snapshot.ts';
-import type { LastAnswer, Memory } from './memory.ts';
+import { lookupKey, type RouteLookup, type Snapshot } from '../snapshot/snapshot.ts';
+import type { LastLookup, State } from '../actions/state.ts';
 
 /** How long a default route may be missing, in milliseconds. */
 export const GAP_MS = 300;
 
-type Answers = Memory['answers'];
+type Answers = State['lookups'];
 
 /** @returns for each owned endpoint the last answer with a default route, unless that route is missing for too long */
-export function learnAnswers({ owned, answers }: Memory, snapshot: Snapshot): Answers {
-  const learnt = new Map<string, LastAnswer>();
+export function observeLookups({ owned, lookups }: State, snapshot: Snapshot): Answers {
+  const observed = new Map<string, LastLookup>();
   for (const { ifindex, address } of owned.values()) {
-    const key = answerKey(ifindex, address);
-    const last = lastAnswer(answers.get(key), snapshot.answers.get(key), ifindex, snapshot);
-    if (last) learnt.set(key, last);
+    const key = lookupKey(ifindex, address);
+    const last = lastAnswer(lookups.get(key), snapshot.lookups.get(key), ifindex, snapshot);
+    if (last) observed.set(key, last);
   }
-  const same = learnt.size === answers.size && [...learnt].every(([key, last]) => answers.get(key) === last);
-  return same ? answers : learnt;
+  const same =
+    observed.size === lookups.size && [...observed].every(([key, last]) => lookups.get(key) === last);
+  return same ? lookups : observed;
 }
 
 /** `now`: undefined if the address or the carrier is lost. */
 function lastAnswer(
-  known: LastAnswer | undefined,
-  now: Answer | undefined,
+  known: LastLookup | undefined,
+  now: RouteLookup | undefined,
   ifindex: number,
   snapshot: Snapshot,
-): LastAnswer | null {
+): LastLookup | null {
   if (!now) return null;
   if (now.default && !(known && isTorn(now, ifindex))) {
     const copied = isCopied(now, snapshot);
-    return known?.answer === now && known.copied === copied
+    return known?.lookup === now && known.copied === copied
       ? known
-      : { answer: now, copied, missingSince: null };
+      : { lookup: now, copied, missingSince: null };
   }
   // The kernel removes all routes of a link that goes down, the copy too: in that case the path is lost.
-  if (!known || (known.copied && !isCopied(known.answer, snapshot))) return null;
-  const missingSince = known.missingSince ?? snapshot.answeredAt;
-  if (snapshot.answeredAt - missingSince >= GAP_MS) return null;
+  if (!known || (known.copied && !isCopied(known.lookup, snapshot))) return null;
+  const missingSince = known.missingSince ?? snapshot.lookedUpAt;
+  if (snapshot.lookedUpAt - missingSince >= GAP_MS) return null;
   return known.missingSince === null ? { ...known, missingSince } : known;
 }
 
@@ -49,16 +50,16 @@ function lastAnswer(
  * The default route of the host's own policy rule was present in one look-up and missing
  * in the next: it changed between them.
  */
-function isTorn({ host, bound, unbound }: Answer, ifindex: number): boolean {
+function isTorn({ host, bound, unbound }: RouteLookup, ifindex: number): boolean {
   const through = throughLink(host, ifindex);
   if (!through || !isForSource(through.rule)) return false;
   return [bound, unbound].some(
-    (way) => way.kind === 'none' || (way.kind === 'leaves' && !way.ifindex.includes(ifindex)),
+    (egress) => egress.kind === 'none' || (egress.kind === 'leaves' && !egress.ifindex.includes(ifindex)),
   );
 }
 
 /** Whether a table of multihomed has the default route too. */
-function isCopied({ default: found }: Answer, { ownRoutes }: Snapshot): boolean {
+function isCopied({ default: found }: RouteLookup, { ownRoutes }: Snapshot): boolean {
   if (!found) return false;
   const { family } = found.route;
   return ownRoutes.some(
@@ -70,24 +71,24 @@ function isCopied({ default: found }: Answer, { ownRoutes }: Snapshot): boolean 
 }
 
 /** A copy of the snapshot in which a default route that is missing for a moment is still present. */
-export function bridgeGaps(snapshot: Snapshot, { answers }: Memory): Snapshot {
-  const missing = [...answers].filter(([, { missingSince }]) => missingSince !== null);
+export function bridgeGaps(snapshot: Snapshot, { lookups }: State): Snapshot {
+  const missing = [...lookups].filter(([, { missingSince }]) => missingSince !== null);
   if (missing.length === 0) return snapshot;
-  const bridged = new Map(snapshot.answers);
+  const bridged = new Map(snapshot.lookups);
   for (const [key, last] of missing) {
     const now = bridged.get(key);
     if (now) bridged.set(key, bridge(now, last));
   }
-  return { ...snapshot, answers: bridged };
+  return { ...snapshot, lookups: bridged };
 }
 
 /** Without a copy of the route in multihomed's table every look-up has changed, so the whole last answer is used. */
-function bridge(now: Answer, { answer, copied }: LastAnswer): Answer {
-  const found = answer.default!;
+function bridge(now: RouteLookup, { lookup, copied }: LastLookup): RouteLookup {
+  const found = lookup.default!;
   const route = { ...found.route, expires: null };
   return {
-    ...(copied ? now : answer),
-    host: answer.host,
+    ...(copied ? now : lookup),
+    host: lookup.host,
     default: { ...found, route },
     why: null,
     bridged: true,
@@ -95,8 +96,8 @@ function bridge(now: Answer, { answer, copied }: LastAnswer): Answer {
 }
 
 /** When the first gap is over, by the snapshot's clock in milliseconds; null: there is no gap. */
-export function gapEnd({ answers }: Memory): number | null {
-  const ends = [...answers.values()].flatMap(({ missingSince }) =>
+export function gapEnd({ lookups }: State): number | null {
+  const ends = [...lookups.values()].flatMap(({ missingSince }) =>
     missingSince === null ? [] : [missingSince + GAP_MS],
   );
   return ends.length ? Math.min(...ends) : null;

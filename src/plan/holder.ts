@@ -4,30 +4,30 @@ import { addressRange } from '../netlink/ip.ts';
 import { IFA_F_DADFAILED, IFA_F_TENTATIVE, type Address } from '../netlink/route/address.ts';
 import { IFF_UP } from '../netlink/route/link.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
-import { drop, type Entry } from './entry.ts';
+import { setVerdict, type Evaluation } from './evaluate.ts';
 import { ownRoutesIn, policyRulesFrom, PRIORITY } from './routing.ts';
-import { sameAddress } from './twins.ts';
+import { sameAddress } from './shared-subnet.ts';
 
 /** One link that has the address. */
 interface Claim {
   readonly address: Address;
   /** The uplink of the address on this link; null: no rule selects the link, or not this family. */
-  readonly entry: Entry | null;
+  readonly evaluation: Evaluation | null;
   /** An owned endpoint or a policy rule of multihomed sends the address's packets out by this link. */
   readonly leads: boolean;
 }
 
 /** Finds the link to which an address belongs; the results are valid for one pass. */
 export class AddressHolders {
-  readonly #entries = new Map<string, Entry>();
+  readonly #evaluations = new Map<string, Evaluation>();
   readonly #owned: readonly Endpoint[];
   readonly #snapshot: Snapshot;
   readonly #known = new Map<string, Claim | null>();
 
-  constructor(entries: readonly Entry[], owned: readonly Endpoint[], snapshot: Snapshot) {
-    for (const entry of entries) {
-      const key = keyOf(entry.candidate.address);
-      if (!this.#entries.has(key)) this.#entries.set(key, entry);
+  constructor(evaluations: readonly Evaluation[], owned: readonly Endpoint[], snapshot: Snapshot) {
+    for (const evaluation of evaluations) {
+      const key = keyOf(evaluation.candidate.address);
+      if (!this.#evaluations.has(key)) this.#evaluations.set(key, evaluation);
     }
     [this.#owned, this.#snapshot] = [owned, snapshot];
   }
@@ -59,10 +59,10 @@ export class AddressHolders {
     const { links } = this.#snapshot;
     const link = links.get(address.ifindex);
     if (!link || address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) return null;
-    const entry = this.#entries.get(keyOf(address)) ?? null;
+    const evaluation = this.#evaluations.get(keyOf(address)) ?? null;
     // An uplink without carrier has lost its path. A link that no rule selects counts if it is up.
-    if (entry ? !link.usable : !(link.flags & IFF_UP)) return null;
-    return { address, entry, leads: this.#leads(address) };
+    if (evaluation ? !link.usable : !(link.flags & IFF_UP)) return null;
+    return { address, evaluation, leads: this.#leads(address) };
   }
 
   #leads({ address, ifindex }: Address): boolean {
@@ -79,24 +79,28 @@ export class AddressHolders {
 }
 
 /** Marks an uplink as in conflict if another link holds its address, or its own link with another prefix length. */
-export function claimAddresses(entries: readonly Entry[], holders: AddressHolders, snapshot: Snapshot): void {
+export function claimAddresses(
+  evaluations: readonly Evaluation[],
+  holders: AddressHolders,
+  snapshot: Snapshot,
+): void {
   const seen = new Set<string>();
-  for (const entry of entries) {
-    if (!entry.viable) continue;
-    const { address, ifindex } = entry.candidate.address;
+  for (const evaluation of evaluations) {
+    if (!evaluation.viable) continue;
+    const { address, ifindex } = evaluation.candidate.address;
     // A link-local address belongs to each link separately and needs no policy rule; but
     // the kernel keeps one endpoint for it.
     const isLocal = addressRange(address) === 'linkLocal';
     const holder = isLocal ? ifindex : (holders.of(address) ?? ifindex);
-    const key = isLocal ? address : keyOf(entry.candidate.address);
+    const key = isLocal ? address : keyOf(evaluation.candidate.address);
     const name = snapshot.links.get(holder)?.name ?? `interface ${holder}`;
     if (holder !== ifindex) {
       const reason = holders.isUplink(address)
         ? `${name} has the same address and had it before; this link takes over when ${name} loses it`
         : `${name} has the same address; a policy rule for it could take packets from ${name}`;
-      drop(entry, { state: 'conflict', reason, holder });
+      setVerdict(evaluation, { state: 'conflict', reason, holder });
     } else if (seen.has(key)) {
-      drop(entry, { state: 'conflict', reason: 'another uplink has the same address', holder });
+      setVerdict(evaluation, { state: 'conflict', reason: 'another uplink has the same address', holder });
     }
     seen.add(key);
   }
@@ -104,21 +108,21 @@ export function claimAddresses(entries: readonly Entry[], holders: AddressHolder
 
 const keyOf = ({ ifindex, address }: Address): string => `${ifindex}/${address}`;
 
-const isViable = (claim: Claim | null): boolean => (claim?.entry?.viable ?? null) !== null;
+const isViable = (claim: Claim | null): boolean => (claim?.evaluation?.viable ?? null) !== null;
 
 /**
  * First the link that already carries the address's packets, then the lower metric of the
  * default route, then the older address.
  */
 function compareUplinks(a: Claim, b: Claim): number {
-  const metric = ({ entry }: Claim): number => entry?.viable?.default?.route.metric ?? Infinity;
+  const metric = ({ evaluation }: Claim): number => evaluation?.viable?.default?.route.metric ?? Infinity;
   if (a.leads !== b.leads) return a.leads ? -1 : 1;
   if (metric(a) !== metric(b)) return metric(a) - metric(b);
   return compareAge(a, b);
 }
 
 function compareOthers(a: Claim, b: Claim): number {
-  return a.entry && b.entry && a.leads !== b.leads ? (a.leads ? -1 : 1) : compareAge(a, b);
+  return a.evaluation && b.evaluation && a.leads !== b.leads ? (a.leads ? -1 : 1) : compareAge(a, b);
 }
 
 const compareAge = (a: Claim, b: Claim): number =>
@@ -126,9 +130,9 @@ const compareAge = (a: Claim, b: Claim): number =>
 
 /** Whether an uplink had the address before another link that is no uplink or has no path. */
 function comesBefore(uplink: Claim, other: Claim): boolean {
-  if (other.entry && uplink.leads !== other.leads) return uplink.leads;
+  if (other.evaluation && uplink.leads !== other.leads) return uplink.leads;
   if (uplink.address.created >= other.address.created) return false;
   // Although the uplink had it first, the host may send the address's packets out by the other link.
-  const way = uplink.entry?.candidate.answer?.unbound;
-  return uplink.leads || way?.kind !== 'leaves' || !way.ifindex.includes(other.address.ifindex);
+  const egress = uplink.evaluation?.candidate.lookup?.unbound;
+  return uplink.leads || egress?.kind !== 'leaves' || !egress.ifindex.includes(other.address.ifindex);
 }

@@ -5,7 +5,7 @@ import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { foreignRules, hostRoute, isForSource, throughLink } from '../snapshot/host-route.ts';
 import type { PolicyRoute } from '../snapshot/policy-route.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { policyRuleArguments, policyRuleWords } from './rule-words.ts';
+import { policyRuleArguments, policyRuleWords } from '../netlink/route/policy-rule-words.ts';
 import type { Candidate } from './uplink.ts';
 
 export interface HostRule {
@@ -40,8 +40,8 @@ export function hostRuleReason({ rule, found }: HostRule, family: Family, snapsh
  * know, or no other route leads out by this link
  */
 export function hostRuleRemedy(candidate: Candidate, snapshot: Snapshot): readonly string[] | null {
-  const { hostRule, family, address, answer, selected } = candidate;
-  if (!hostRule || hostRule.leadsHere || !answer?.default) return null;
+  const { hostRule, family, address, lookup, selected } = candidate;
+  if (!hostRule || hostRule.leadsHere || !lookup?.default) return null;
   const { rule } = hostRule;
   if (rule.sourceLength < hostBits(family) || !leadsToDefaultOnly(rule, snapshot)) return null;
   const rest = foreignRules(snapshot.policyRules, family).filter((each) => each !== rule);

@@ -5,35 +5,36 @@
  */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { isReservedTable } from '../netlink/route/route.ts';
-import { answerKey, RTPROT_MULTIHOMED, type Base, type Snapshot } from '../snapshot/snapshot.ts';
+import { lookupKey, RTPROT_MULTIHOMED, type KernelObjects, type Snapshot } from '../snapshot/snapshot.ts';
 import type { Kept } from './difference.ts';
-import type { Entry } from './entry.ts';
+import type { Evaluation } from './evaluate.ts';
 import type { AddressHolders } from './holder.ts';
-import { PRIORITY, routingOf, type Routing, type Source } from './routing.ts';
+import { PRIORITY, routingOf, type Routing, type RoutedAddress } from './routing.ts';
 
-export interface Ways {
+export interface LingeringRoutes {
   /** Routings that follow the host's own default route. */
   readonly followed: readonly Routing[];
   readonly kept: Kept;
 }
 
 /** @returns the routings to make, and what is to be kept unchanged */
-export function waysOf(
+export function lingeringRoutes(
   lingering: readonly Endpoint[],
-  entries: readonly Entry[],
+  evaluations: readonly Evaluation[],
   holders: AddressHolders,
   snapshot: Snapshot,
-): Ways {
+): LingeringRoutes {
   const followed: Routing[] = [];
   const sources = new Set<string>();
   for (const endpoint of lingering) {
     // Another link has the address now, and carries what the host sends from it.
     if ((holders.of(endpoint.address) ?? endpoint.ifindex) !== endpoint.ifindex) continue;
-    const holder = entries.find((entry) => entry.endpoint === endpoint);
+    const holder = evaluations.find((evaluation) => evaluation.endpoint === endpoint);
     // The administrator's policy rule decides; no rule of multihomed may come before it.
     if (holder?.candidate.hostRule) continue;
-    const source = !holder || holder.verdict?.state === 'ignored' ? leftOut(endpoint, snapshot) : null;
-    const found = source?.answer?.default;
+    const source =
+      !holder || holder.verdict?.state === 'ignored' ? lingeringSource(endpoint, snapshot) : null;
+    const found = source?.lookup?.default;
     if (source && found) followed.push(routingOf({ candidate: source, default: found }, snapshot));
     else sources.add(endpoint.address);
   }
@@ -47,13 +48,16 @@ export function waysOf(
  * The address of an endpoint while a policy rule of multihomed leads from it, regardless of the user's current rules.
  * @returns null: its link or the address is lost, or it never had a table of its own
  */
-export function leftOut(endpoint: Endpoint, base: Base & Partial<Snapshot>): Source | null {
+export function lingeringSource(
+  endpoint: Endpoint,
+  base: KernelObjects & Partial<Snapshot>,
+): RoutedAddress | null {
   const { address, ifindex } = endpoint;
   const stands = base.addresses.find((each) => each.address === address && each.ifindex === ifindex);
   const leading = base.policyRules.find(
     (rule) => rule.protocol === RTPROT_MULTIHOMED && rule.source === address && rule.priority === PRIORITY,
   );
   if (!stands || !leading || !base.links.get(ifindex)?.usable) return null;
-  const answer = base.answers?.get(answerKey(ifindex, address)) ?? null;
-  return { family: stands.family, address: stands, table: leading.table, answer };
+  const lookup = base.lookups?.get(lookupKey(ifindex, address)) ?? null;
+  return { family: stands.family, address: stands, table: leading.table, lookup };
 }

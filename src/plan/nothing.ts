@@ -1,7 +1,7 @@
 /** Detects that no interface is managed, and suggests a rule for an interface of this host. */
 import { nothingText } from '../rules/nothing.ts';
 import type { Configuration } from '../rules/rule.ts';
-import type { Base } from '../snapshot/snapshot.ts';
+import type { KernelObjects } from '../snapshot/snapshot.ts';
 import type { Plan } from './plan.ts';
 
 const RT_SCOPE_UNIVERSE = 0;
@@ -9,7 +9,7 @@ const RT_SCOPE_UNIVERSE = 0;
 /** @returns the text; null: a rule selects an interface */
 export function nothingManaged(
   { selected }: Pick<Plan, 'selected'>,
-  { links, addresses }: Base,
+  { links, addresses }: KernelObjects,
   { rules, files }: Configuration,
 ): string | null {
   if (selected.some(({ rule }) => !rule.ignore)) return null;

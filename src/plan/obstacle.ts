@@ -1,19 +1,7 @@
 /** Settings under which no endpoint has an effect, so that no uplink is active. */
+import type { Obstacle } from '../snapshot/obstacle.ts';
 import type { Plan } from './plan.ts';
 import type { Uplink } from './uplink.ts';
-
-/**
- * `userspace`: `name` is this kernel's sysctl for the path manager, `kernel` the
- * value that selects the in-kernel one.
- */
-export type Obstacle =
-  | { readonly kind: 'disabled' }
-  | {
-      readonly kind: 'userspace';
-      readonly name: 'path_manager' | 'pm_type';
-      readonly now: string;
-      readonly kernel: string;
-    };
 
 /** The setting that removes the obstacle, as an argument of sysctl(8). */
 export const obstacleSetting = (obstacle: Obstacle): string =>
@@ -34,3 +22,7 @@ export function planUnder(planned: Plan, obstacle: Obstacle | null): Plan {
   });
   return { ...planned, uplinks };
 }
+
+/** The problem of the host in one sentence, with the command that solves it; empty: there is none. */
+export const obstacleProblems = (obstacle: Obstacle | null): string[] =>
+  obstacle ? [`${obstacleText(obstacle)}; sysctl -w ${obstacleSetting(obstacle)}`] : [];

@@ -27,13 +27,13 @@ export interface PassedRules {
  * 8`, `ip rule add fwmark 1 lookup 1`).
  */
 export function passedRules(
-  { family, address, answer }: Pick<Candidate, 'family' | 'address' | 'answer'>,
+  { family, address, lookup }: Pick<Candidate, 'family' | 'address' | 'lookup'>,
   policyRules: readonly PolicyRule[],
   /** First and last priority of multihomed's rules. */
   { first, last }: { readonly first: number; readonly last: number },
 ): PassedRules {
   const rules = foreignRules(policyRules, family);
-  const host = answer?.host;
+  const host = lookup?.host;
   const deciding = host && host.kind !== 'none' ? rules.indexOf(host.rule) : -1;
   const behind = (deciding === -1 ? rules : rules.slice(0, deciding)).filter(
     (rule) => rule.priority > first && isForAddress(rule, address.address),

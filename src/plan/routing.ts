@@ -19,7 +19,7 @@ import { RTPROT_MULTIHOMED, type DefaultRoute, type Snapshot } from '../snapshot
 import { guardOf } from './guard.ts';
 import { passedRules } from './passed-rules.ts';
 import type { Tunnel } from './tunnel.ts';
-import { hasTwin } from './twins.ts';
+import { sharesSubnet } from './shared-subnet.ts';
 import type { Candidate } from './uplink.ts';
 
 /** The first priority of multihomed's rules. */
@@ -42,11 +42,11 @@ const PRIORITY_GUARD = 8683;
 export const PRIORITY = 8684;
 
 /** An address, the table that it is to have, and the kernel's answer for it. */
-export type Source = Pick<Candidate, 'family' | 'address' | 'table' | 'answer'> &
+export type RoutedAddress = Pick<Candidate, 'family' | 'address' | 'table' | 'lookup'> &
   Partial<Pick<Candidate, 'hostRule' | 'tunnel' | 'selected'>>;
 
 interface Led {
-  readonly candidate: Source;
+  readonly candidate: RoutedAddress;
   readonly default: DefaultRoute | null;
 }
 
@@ -78,7 +78,7 @@ export function routingOf(led: Led, snapshot: Snapshot): Routing {
  * again after one of the others is added.
  */
 function guardFor(
-  { address, family, selected }: Source,
+  { address, family, selected }: RoutedAddress,
   rules: readonly NewPolicyRule[],
   snapshot: Snapshot,
 ): Routing {
@@ -97,9 +97,9 @@ function guardFor(
 }
 
 function connectedRoute({ candidate }: Led): NewRoute | null {
-  const { address, family, table, answer } = candidate;
+  const { address, family, table, lookup } = candidate;
   // noprefixroute, or a prefix that the router has not announced as on-link: the host itself has no such route.
-  if (answer && !answer.onLink) return null;
+  if (lookup && !lookup.onLink) return null;
   // An address without a subnet has at most a peer on the link.
   if (address.prefixLength >= hostBits(family) && address.peer === null) return null;
   return {
@@ -157,7 +157,7 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
   const passing = passingOf(candidate.tunnel ?? null, snapshot.tables[family]);
   const own = [
     ...first,
-    ...(hasTwin(address, snapshot.addresses) ? twin : []),
+    ...(sharesSubnet(address, snapshot.addresses) ? twin : []),
     ...[...new Set([...tables, ...passing.tables, RT_TABLE_MAIN])].map((each) =>
       rule(PRIORITY_SPECIFIC + shift, each, passing.longest.get(each) ?? 0),
     ),

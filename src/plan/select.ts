@@ -13,9 +13,15 @@ import {
 import type { Link } from '../netlink/route/link.ts';
 import { matchRule, type LinkNames } from '../rules/match.ts';
 import type { Rule } from '../rules/rule.ts';
-import { answerKey, type Answer, type Base, type Question, type Snapshot } from '../snapshot/snapshot.ts';
+import {
+  lookupKey,
+  type RouteLookup,
+  type KernelObjects,
+  type LookupRequest,
+  type Snapshot,
+} from '../snapshot/snapshot.ts';
 import { hostRuleFor } from './host-rule.ts';
-import { leftOut } from './linger.ts';
+import { lingeringSource } from './linger.ts';
 import { TABLE_BASE } from './own-table.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { Candidate, Selected } from './uplink.ts';
@@ -25,7 +31,7 @@ export const tableOf = (rule: Rule, ifindex: number): number | null =>
   rule.routing === 'main' ? null : (rule.table ?? TABLE_BASE + ifindex);
 
 /** The selected interfaces, in the order of the rules, then of the interface index. */
-export function select(base: Base, rules: readonly Rule[]): Selected[] {
+export function select(base: KernelObjects, rules: readonly Rule[]): Selected[] {
   const selected: Selected[] = [];
   for (const link of base.links.values()) {
     const found = selectLink(base, rules, link);
@@ -35,14 +41,14 @@ export function select(base: Base, rules: readonly Rule[]): Selected[] {
 }
 
 /** The properties of a link that rules match. */
-export const linkNames = ({ name, altnames, index, hardware }: Link, base: Base): LinkNames => ({
+export const linkNames = ({ name, altnames, index, hardware }: Link, base: KernelObjects): LinkNames => ({
   ...{ name, altnames, hardware },
   driver: base.drivers.get(index) ?? null,
   path: base.paths.get(index) ?? null,
 });
 
 /** @returns null: no rule selects the link */
-export function selectLink(base: Base, rules: readonly Rule[], link: Link): Selected | null {
+export function selectLink(base: KernelObjects, rules: readonly Rule[], link: Link): Selected | null {
   const { rule } = matchRule(rules, linkNames(link, base));
   // A pattern such as `*` means the uplinks, not the loopback; that needs a rule with `link-local: true`.
   if (!rule || (link.loopback && !rule.linkLocal)) return null;
@@ -50,17 +56,17 @@ export function selectLink(base: Base, rules: readonly Rule[], link: Link): Sele
 }
 
 /** The addresses that the kernel must be asked about: those of uplinks, and those of endpoints that may linger. */
-export function questions(base: Base, rules: readonly Rule[]): Question[] {
+export function lookupRequests(base: KernelObjects, rules: readonly Rule[]): LookupRequest[] {
   const selected = ofSelected(base, rules);
-  const asked = new Set(selected.map(({ ifindex, address }) => answerKey(ifindex, address)));
+  const asked = new Set(selected.map(({ ifindex, address }) => lookupKey(ifindex, address)));
   const others = base.endpoints
-    .filter(({ ifindex, address }) => !asked.has(answerKey(ifindex, address)))
-    .flatMap((endpoint) => leftOut(endpoint, base) ?? [])
+    .filter(({ ifindex, address }) => !asked.has(lookupKey(ifindex, address)))
+    .flatMap((endpoint) => lingeringSource(endpoint, base) ?? [])
     .map(({ address, table }) => questionOf(address, table, base));
   return [...selected, ...others];
 }
 
-function ofSelected(base: Base, rules: readonly Rule[]): Question[] {
+function ofSelected(base: KernelObjects, rules: readonly Rule[]): LookupRequest[] {
   return select(base, rules)
     .filter(({ rule, link }) => !rule.ignore && link.usable)
     .flatMap((selected) =>
@@ -75,8 +81,8 @@ function ofSelected(base: Base, rules: readonly Rule[]): Question[] {
 const questionOf = (
   { family, address, ifindex, flags, prefixLength, peer }: Address,
   table: number | null,
-  base: Base,
-): Question => ({
+  base: KernelObjects,
+): LookupRequest => ({
   family,
   address,
   ifindex,
@@ -116,37 +122,37 @@ export function candidates(
 ): Candidate[] {
   const { rule, link } = selected;
   const addresses = addressesOf(snapshot, selected, family);
-  const answerOf = (address: Address): Answer | null => {
-    const answer = snapshot.answers.get(answerKey(link.index, address.address)) ?? null;
+  const answerOf = (address: Address): RouteLookup | null => {
+    const lookup = snapshot.lookups.get(lookupKey(link.index, address.address)) ?? null;
     // With several nexthops the kernel may return the address of another link.
-    const here = addresses.some((each) => each.address === answer?.source);
-    return answer && !here ? { ...answer, source: null } : answer;
+    const here = addresses.some((each) => each.address === lookup?.source);
+    return lookup && !here ? { ...lookup, source: null } : lookup;
   };
-  const stands = (address: Address): boolean =>
+  const hasEndpoint = (address: Address): boolean =>
     owned.some((each) => each.address === address.address && each.ifindex === link.index);
   const ordered = addresses
     .map((address) => ({
       address,
-      answer: answerOf(address),
-      stands: stands(address),
+      lookup: answerOf(address),
+      hasEndpoint: hasEndpoint(address),
       out: excluded(address, rule, answerOf(address)),
     }))
     .sort((a, b) => preference(a, rule) - preference(b, rule));
   let serving = 0;
-  return ordered.map(({ address, answer, out }) => {
+  return ordered.map(({ address, lookup, out }) => {
     const reason =
       out ?? (++serving > rule.perInterface ? { state: 'ignored' as const, reason: oneOnly(rule) } : null);
-    const hostRule = answer && hostRuleFor(answer.host, link.index);
+    const hostRule = lookup && hostRuleFor(lookup.host, link.index);
     const own = isLinkLocal(address.address) ? null : tableOf(rule, link.index);
     const table = hostRule?.leadsHere ? hostRule.table : own;
-    return { selected, family, address, table, hostRule, answer, tunnel, out: reason };
+    return { selected, family, address, table, hostRule, lookup, tunnel, out: reason };
   });
 }
 
 const oneOnly = (rule: Rule): string =>
   `per-interface is ${rule.perInterface}, and another address comes first`;
 
-const addressesOf = (base: Base, { link }: Selected, family: Family): Address[] =>
+const addressesOf = (base: KernelObjects, { link }: Selected, family: Family): Address[] =>
   base.addresses.filter((address) => address.ifindex === link.index && address.family === family);
 
 const isLinkLocal = (address: string): boolean => addressRange(address) === 'linkLocal';
@@ -176,7 +182,7 @@ function outOfRange(address: Address, rule: Rule): string | null {
   }
 }
 
-function excluded(address: Address, rule: Rule, answer: Answer | null): Candidate['out'] {
+function excluded(address: Address, rule: Rule, lookup: RouteLookup | null): Candidate['out'] {
   const range = outOfRange(address, rule);
   if (range) return { state: 'ignored', reason: range };
   if (address.flags & IFA_F_DADFAILED)
@@ -184,10 +190,10 @@ function excluded(address: Address, rule: Rule, answer: Answer | null): Candidat
   if (address.flags & IFA_F_TENTATIVE)
     return { state: 'tentative', reason: 'duplicate address detection has not ended' };
   if (address.flags & IFA_F_DEPRECATED) return { state: 'ignored', reason: 'the address is deprecated' };
-  return address.family === 'ipv6' ? excludedByChoice(address, rule, answer) : null;
+  return address.family === 'ipv6' ? excludedByChoice(address, rule, lookup) : null;
 }
 
-function excludedByChoice(address: Address, rule: Rule, answer: Answer | null): Candidate['out'] {
+function excludedByChoice(address: Address, rule: Rule, lookup: RouteLookup | null): Candidate['out'] {
   const temporary = (address.flags & IFA_F_TEMPORARY) !== 0;
   if (rule.addresses === 'stable' && temporary)
     return { state: 'ignored', reason: 'a temporary address, and the rule says "addresses: stable"' };
@@ -196,19 +202,19 @@ function excludedByChoice(address: Address, rule: Rule, answer: Answer | null): 
   // Without a route the kernel selects no source; until then any address may be the one.
   if (
     rule.addresses === 'auto' &&
-    answer?.source &&
-    answer.source !== address.address &&
+    lookup?.source &&
+    lookup.source !== address.address &&
     rule.perInterface === 1
   )
-    return { state: 'ignored', reason: `the kernel takes ${answer.source} as source on this interface` };
+    return { state: 'ignored', reason: `the kernel takes ${lookup.source} as source on this interface` };
   return null;
 }
 
 interface Ordered {
   readonly address: Address;
-  readonly answer: Answer | null;
+  readonly lookup: RouteLookup | null;
   /** Its endpoint is already in place. */
-  readonly stands: boolean;
+  readonly hasEndpoint: boolean;
   readonly out: Candidate['out'];
 }
 
@@ -217,11 +223,11 @@ interface Ordered {
  * choice), 1 an address whose endpoint is in place, 2 the kernel's choice, 3 primary addresses, 4
  * secondary ones, 5 those that cannot be used.
  */
-function preference({ address, answer, stands, out }: Ordered, { addresses }: Rule): number {
+function preference({ address, lookup, hasEndpoint, out }: Ordered, { addresses }: Rule): number {
   if (out) return 5;
-  const taken = answer?.source === address.address;
-  if (answer?.default?.route.preferredSource === address.address || (taken && addresses === 'auto')) return 0;
-  if (stands) return 1;
+  const taken = lookup?.source === address.address;
+  if (lookup?.default?.route.preferredSource === address.address || (taken && addresses === 'auto')) return 0;
+  if (hasEndpoint) return 1;
   if (taken) return 2;
   return address.family === 'ipv4' && address.flags & IFA_F_SECONDARY ? 4 : 3;
 }

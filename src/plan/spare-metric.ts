@@ -7,9 +7,9 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 /** Above the metrics of NetworkManager, which are below 20,800, and those of router advertisements (1024). */
 const BEHIND_USUAL = 30_000;
 
-export function spareMetric({ answers, tables }: Snapshot): number {
+export function spareMetric({ lookups, tables }: Snapshot): number {
   const metrics = [
-    ...[...answers.values()].map((answer) => answer.default?.route.metric ?? 0),
+    ...[...lookups.values()].map((lookup) => lookup.default?.route.metric ?? 0),
     ...[...tables.ipv4.values(), ...tables.ipv6.values()].flat().map(({ metric }) => metric),
   ];
   return metrics

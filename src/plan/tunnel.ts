@@ -3,9 +3,9 @@ import type { Family } from '../netlink/ip.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
-import { isTunnel } from '../snapshot/egress.ts';
+import { isTunnel } from '../snapshot/host-egress.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { policyRuleWords } from './rule-words.ts';
+import { policyRuleWords } from '../netlink/route/policy-rule-words.ts';
 import type { Selected } from './uplink.ts';
 
 export interface Tunnel {

@@ -6,7 +6,7 @@ import type { Link } from '../netlink/route/link.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { HostRule } from './host-rule.ts';
 import type { Tunnel } from './tunnel.ts';
-import type { Answer, DefaultRoute } from '../snapshot/snapshot.ts';
+import type { RouteLookup, DefaultRoute } from '../snapshot/snapshot.ts';
 
 export const UPLINK_STATES = [
   /** The rule says so, or another address of the interface is used instead. */
@@ -82,7 +82,7 @@ export interface Candidate {
   readonly table: number | null;
   /** The administrator's policy rule for it, if there is one. */
   readonly hostRule: HostRule | null;
-  readonly answer: Answer | null;
+  readonly lookup: RouteLookup | null;
   /** The full tunnel that takes all traffic of its family; null: none. */
   readonly tunnel: Tunnel | null;
   /** Why it cannot be used; null: it can. */

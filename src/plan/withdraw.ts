@@ -1,17 +1,22 @@
 /** Endpoints that the user withdrew: no rule selects their interface and family any more, or one says ignore. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Rule } from '../rules/rule.ts';
-import type { Base, Snapshot } from '../snapshot/snapshot.ts';
-import { endpointFamily, standing } from './endpoint.ts';
-import type { Memory } from './memory.ts';
+import type { KernelObjects, Snapshot } from '../snapshot/snapshot.ts';
+import { endpointFamily } from './endpoint.ts';
+import type { State } from '../actions/state.ts';
 import { select, selectLink } from './select.ts';
 import { tunnelsOf } from './tunnel.ts';
+import { ownedEndpoints } from '../actions/ownership.ts';
 
 /**
  * The endpoints of `owned` that the user withdrew. If the link is gone, the endpoint's path is lost instead: it is
  * not known which rule would select the link.
  */
-export function withdrawn(owned: readonly Endpoint[], base: Base, rules: readonly Rule[]): Endpoint[] {
+export function withdrawn(
+  owned: readonly Endpoint[],
+  base: KernelObjects,
+  rules: readonly Rule[],
+): Endpoint[] {
   return owned.filter((endpoint) => {
     const link = base.links.get(endpoint.ifindex);
     if (!link) return false;
@@ -21,8 +26,8 @@ export function withdrawn(owned: readonly Endpoint[], base: Base, rules: readonl
 }
 
 /** Whether the plan needs to know which connections are open. */
-export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], memory: Memory): boolean {
-  const owned = standing(snapshot, memory);
+export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], state: State): boolean {
+  const owned = ownedEndpoints(snapshot, state);
   if (owned.length === 0) return false;
   const tunnels = tunnelsOf(snapshot, select(snapshot, rules));
   return (

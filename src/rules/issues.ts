@@ -3,7 +3,7 @@ import type { Node } from 'yaml';
 import { isMap, isScalar } from 'yaml';
 import type * as z from 'zod';
 import { nearest } from './nearest.ts';
-import type { Entry, PlainReader } from './plain.ts';
+import type { YamlEntry, PlainReader } from './plain.ts';
 import { quote } from './problem.ts';
 import { KEYS, type WordParams } from './schema.ts';
 import { kindOf } from './yaml.ts';
@@ -21,7 +21,7 @@ export type Shape<T> =
  */
 export function readShape<T>(
   reader: PlainReader,
-  { keyNode, value }: Entry,
+  { keyNode, value }: YamlEntry,
   schema: z.ZodType<T>,
   keys: readonly string[],
 ): Shape<T> {

@@ -11,7 +11,7 @@ const MAX_VALUES = 10_000;
 
 const MAX_DEPTH = 32;
 
-export interface Entry {
+export interface YamlEntry {
   readonly key: string;
   readonly keyNode: Node;
   readonly value: Node | null;
@@ -78,9 +78,9 @@ export class PlainReader {
   }
 
   /** Returns the entries of a map in their order. A key that occurs twice is reported. */
-  entries(map: YAMLMap<unknown, unknown>, kind: string): Entry[] {
+  entries(map: YAMLMap<unknown, unknown>, kind: string): YamlEntry[] {
     const seen = new Map<string, Node>();
-    const entries: Entry[] = [];
+    const entries: YamlEntry[] = [];
     for (const pair of map.items) {
       const before = this.problems.length;
       const keyNode = this.resolve(pair.key, kind === 'glob');

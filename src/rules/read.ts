@@ -6,12 +6,12 @@ import { isRefusal, openTrusted } from '../system/trust.ts';
 import type { Refusal, TrustedFile } from '../system/trust.ts';
 import type { ConfigurationProblem } from './problem.ts';
 import { loadFirst } from './system.ts';
-import type { Source } from './yaml.ts';
+import type { YamlSource } from './yaml.ts';
 
 /** Where a file is. Rules of an earlier place may hide those of a later one. */
 export type Tier = 'main' | 'etc' | 'usr';
 
-export interface FoundFile extends Source {
+export interface FoundFile extends YamlSource {
   readonly tier: Tier;
 }
 

@@ -5,7 +5,7 @@ import { checkRule, toRule } from './check.ts';
 import { readShape } from './issues.ts';
 import { nearest } from './nearest.ts';
 import { PlainReader } from './plain.ts';
-import type { Entry } from './plain.ts';
+import type { YamlEntry } from './plain.ts';
 import { quote } from './problem.ts';
 import type { ConfigurationProblem } from './problem.ts';
 import type { HookSettings, LimitsSetting, Rule } from './rule.ts';
@@ -13,7 +13,7 @@ import { DURATION, hooksSchema, KEYS, limitsSchema, ruleValueSchema } from './sc
 import type { HooksShape, RuleShape } from './schema.ts';
 import { findUser, PasswdError, readUsers, type User } from './user.ts';
 import { kindOf, parseYaml } from './yaml.ts';
-import type { Source, YamlTree } from './yaml.ts';
+import type { YamlSource, YamlTree } from './yaml.ts';
 
 export interface ValidFile {
   readonly rules: readonly Rule[];
@@ -32,7 +32,7 @@ export const DEFAULT_HOOKS: HookSettings = {
 };
 
 /** A drop-in may have only `rules`. Never throws. */
-export function validateFile(source: Source, isDropIn: boolean): ValidFile {
+export function validateFile(source: YamlSource, isDropIn: boolean): ValidFile {
   const rules: Rule[] = [];
   let limits: LimitsSetting | null = null;
   let hooks: HookSettings | null = null;
@@ -65,7 +65,7 @@ export function validateFile(source: Source, isDropIn: boolean): ValidFile {
   return done(reader.problems);
 }
 
-function readRules(reader: PlainReader, tree: YamlTree, entry: Entry): Rule[] {
+function readRules(reader: PlainReader, tree: YamlTree, entry: YamlEntry): Rule[] {
   const map = reader.resolve(entry.value);
   if (isNothing(map)) return [];
   if (!isMap(map)) {
@@ -76,7 +76,7 @@ function readRules(reader: PlainReader, tree: YamlTree, entry: Entry): Rule[] {
 }
 
 /** Checks the valid parts of a rule even if others are wrong. No rule applies while any problem exists. */
-function readRule(reader: PlainReader, tree: YamlTree, entry: Entry): Rule {
+function readRule(reader: PlainReader, tree: YamlTree, entry: YamlEntry): Rule {
   const { key, keyNode, value } = entry;
   const shape = readShape(reader, entry, ruleValueSchema, KEYS.rule);
   const found = shape.valid ? shape.value : (shape.entries as Partial<RuleShape>);
@@ -91,7 +91,7 @@ function readRule(reader: PlainReader, tree: YamlTree, entry: Entry): Rule {
   return rule;
 }
 
-function readLimits(reader: PlainReader, entry: Entry): LimitsSetting | null {
+function readLimits(reader: PlainReader, entry: YamlEntry): LimitsSetting | null {
   const shape = readShape(reader, entry, limitsSchema, KEYS.limits);
   if (!shape.valid) return null;
   if (typeof shape.value === 'string') return shape.value;
@@ -102,7 +102,7 @@ function readLimits(reader: PlainReader, entry: Entry): LimitsSetting | null {
   return { subflows, addAddrAccepted };
 }
 
-function readHooks(reader: PlainReader, entry: Entry): HookSettings {
+function readHooks(reader: PlainReader, entry: YamlEntry): HookSettings {
   const { value } = entry;
   const read = readShape(reader, entry, hooksSchema, KEYS.hooks);
   const shape = read.valid ? read.value : (read.entries as HooksShape);
@@ -154,7 +154,7 @@ function milliseconds(timeout: NonNullable<HooksShape['timeout']>): number | nul
   return value >= 1 && value <= 24 * 3_600_000 ? value : null;
 }
 
-function unknownKey(reader: PlainReader, { key, keyNode }: Entry, isDropIn: boolean): void {
+function unknownKey(reader: PlainReader, { key, keyNode }: YamlEntry, isDropIn: boolean): void {
   const keys = isDropIn ? ['rules'] : KEYS.top;
   reader.problem(
     keyNode,

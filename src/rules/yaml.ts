@@ -4,7 +4,7 @@ import type { CST, Document, Node } from 'yaml';
 import type { ConfigurationProblem } from './problem.ts';
 import type { Origin } from './rule.ts';
 
-export interface Source {
+export interface YamlSource {
   readonly file: string;
   readonly text: string;
 }
@@ -28,7 +28,7 @@ const MAX_LEXEMES = 100_000;
 /** A text with more errors than this is not YAML at all. */
 const MAX_ERRORS = 100;
 
-export function parseYaml({ file, text }: Source): YamlTree | readonly ConfigurationProblem[] {
+export function parseYaml({ file, text }: YamlSource): YamlTree | readonly ConfigurationProblem[] {
   const lines = new LineCounter();
   const place = (offset: number): { line: number; column: number } => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));

@@ -1,5 +1,5 @@
 /** Open MPTCP connections, and from which local addresses their subflows come. */
-import { Connection, type Requester } from '../netlink/connection.ts';
+import { NetlinkConnection, type Requester } from '../netlink/connection.ts';
 import { dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
@@ -22,7 +22,7 @@ export const subflowSockets = (netns?: string): Promise<SubflowSocket[]> =>
   withDiag(dumpSubflowSockets, netns);
 
 async function withDiag<T>(ask: (diag: Requester) => Promise<T>, netns?: string): Promise<T> {
-  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock, netns });
+  const diag = new NetlinkConnection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock, netns });
   try {
     return await ask(diag);
   } finally {

@@ -5,8 +5,8 @@ import { askFib } from '../netlink/route/fib.ts';
 import { dumpRoutes, RTN_UNICAST, RT_TABLE_MAIN, type Route } from '../netlink/route/route.ts';
 import { neighboursOf } from './neighbour.ts';
 import { PROBES } from './probe.ts';
-import { RTPROT_MULTIHOMED, type DefaultRoute, type Question } from './snapshot.ts';
-import { walk, type Walked } from './walk.ts';
+import { RTPROT_MULTIHOMED, type DefaultRoute, type LookupRequest } from './snapshot.ts';
+import { probeFib, type FibProbe } from './probe-fib.ts';
 
 /** Prefix length that the subnet of an IPv6 link usually has (RFC 4291 section 2.5.1). */
 const SUBNET = 64;
@@ -38,10 +38,10 @@ export async function findDefault(
   requester: Requester,
   family: Family,
   ifindex: number,
-  plain: () => Promise<Walked>,
+  plain: () => Promise<FibProbe>,
   objects: () => Promise<boolean>,
 ): Promise<Found> {
-  const asked = await walk(requester, family, { ifindex }, plain);
+  const asked = await probeFib(requester, family, { ifindex }, plain);
   // Another program's policy rule may lead into a table with routes of multihomed.
   if (asked.specific || asked.route?.protocol === RTPROT_MULTIHOMED)
     return defaultBelow(requester, family, ifindex);
@@ -76,7 +76,7 @@ async function defaultBelow(requester: Requester, family: Family, ifindex: numbe
 export function bestDefault(
   routes: readonly Route[],
   ifindex: number,
-  of?: Pick<Question, 'family' | 'address' | 'length'>,
+  of?: Pick<LookupRequest, 'family' | 'address' | 'length'>,
   usual: DefaultRoute | null = null,
 ): DefaultRoute | null {
   const rank = ({ route, hop }: DefaultRoute): readonly number[] => [
@@ -106,14 +106,14 @@ const sameWay = (one: DefaultRoute, other: DefaultRoute): boolean =>
 
 const isNear = (
   gateway: string | null,
-  { family, address, length }: Pick<Question, 'family' | 'address' | 'length'>,
+  { family, address, length }: Pick<LookupRequest, 'family' | 'address' | 'length'>,
 ): boolean => gateway !== null && length < hostBits(family) && inNetwork(gateway, address, length);
 
 /**
  * Whether another default route of the link may fit the address better than the one that the kernel selects for any
  * source; then all default routes of main must be read. A link-local gateway or no gateway fits every address.
  */
-export function mayHaveBetter({ hop, route }: DefaultRoute, question: Question): boolean {
+export function mayHaveBetter({ hop, route }: DefaultRoute, question: LookupRequest): boolean {
   if (route.table !== RT_TABLE_MAIN) return false;
   if (!question.alone) return true;
   const { gateway } = hop;
@@ -128,13 +128,13 @@ export function mayHaveBetter({ hop, route }: DefaultRoute, question: Question):
  */
 export async function findSourceDefault(
   requester: Requester,
-  { family, ifindex, address, prefixLength }: Question,
-  plain: () => Promise<Walked>,
+  { family, ifindex, address, prefixLength }: LookupRequest,
+  plain: () => Promise<FibProbe>,
 ): Promise<DefaultRoute | null> {
   if (family !== 'ipv6') return null;
   // DHCPv6 assigns a single address (/128), although its network is a whole /64.
   for (const source of neighboursOf(address, Math.min(prefixLength ?? SUBNET, SUBNET))) {
-    const { route } = await walk(requester, family, { ifindex, source }, plain);
+    const { route } = await probeFib(requester, family, { ifindex, source }, plain);
     // This neighbour is another address of the host, which has a policy rule of multihomed.
     if (route?.protocol === RTPROT_MULTIHOMED) continue;
     return route?.from ? hopThrough(route, ifindex) : null;
@@ -147,13 +147,13 @@ export async function preferredSource(
   requester: Requester,
   family: Family,
   ifindex: number,
-  plain: () => Promise<Walked>,
+  plain: () => Promise<FibProbe>,
 ): Promise<string | null> {
   const ask = (destination: string) => askFib(requester, { family, destination, ifindex, resolved: true });
   const [first] = PROBES[family];
-  let answer = await ask(first!);
+  let lookup = await ask(first!);
   // A refusal may concern this probe only.
-  const bare = 'error' in answer ? (await plain()).bare : null;
-  if (bare && bare.probe !== first) answer = await ask(bare.probe);
-  return 'route' in answer ? answer.route.preferredSource : null;
+  const bare = 'error' in lookup ? (await plain()).bareProbe : null;
+  if (bare && bare.probe !== first) lookup = await ask(bare.probe);
+  return 'route' in lookup ? lookup.route.preferredSource : null;
 }

@@ -16,8 +16,8 @@ export function inLastTick(
   before: Snapshot | null,
   now: number,
 ): DefaultRoute | null {
-  const left = before?.answers.get(key)?.default?.route.expires ?? null;
+  const left = before?.lookups.get(key)?.default?.route.expires ?? null;
   if (!before || !found || found.route.expires !== null || left === null) return found;
-  const still = before.answeredAt + left * 1000 - now;
+  const still = before.lookedUpAt + left * 1000 - now;
   return Math.abs(still) > SLACK ? found : { ...found, route: { ...found.route, expires: still / 1000 } };
 }

@@ -3,7 +3,7 @@ import type { Requester } from '../netlink/connection.ts';
 import { addressBytes, addressFamily, readAddress } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
 import { RTN_UNICAST } from '../netlink/route/route.ts';
-import type { Question } from './snapshot.ts';
+import type { LookupRequest } from './snapshot.ts';
 
 /**
  * Whether neighbours in the address's own subnet are reached without a gateway. The look-up is for one
@@ -11,13 +11,13 @@ import type { Question } from './snapshot.ts';
  * address (RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST) or has a route of its own, such as a gateway: these
  * have routes even if the subnet has none.
  */
-export async function isOnLink(requester: Requester, question: Question): Promise<boolean> {
+export async function isOnLink(requester: Requester, question: LookupRequest): Promise<boolean> {
   const { family, ifindex, address, prefixLength } = question;
   if (prefixLength === null) return true;
   for (const destination of neighboursOf(address, prefixLength)) {
-    const answer = await askFib(requester, { family, destination, ifindex });
-    if (!('route' in answer)) return false;
-    const { route } = answer;
+    const lookup = await askFib(requester, { family, destination, ifindex });
+    if (!('route' in lookup)) return false;
+    const { route } = lookup;
     if (route.type !== RTN_UNICAST || route.prefixLength > prefixLength) continue;
     return (
       route.prefixLength > 0 && route.hops.some((hop) => hop.ifindex === ifindex && hop.gateway === null)

@@ -51,22 +51,22 @@ export type PolicyRoute =
       readonly kind: 'refused';
       readonly rule: PolicyRule;
       readonly route: Route | null;
-      readonly code: RefusalCode;
+      readonly code: UnreachableCode;
     }
   /** The table that this rule leads to must be read first. */
   | { readonly kind: 'unread'; readonly rule: PolicyRule }
   | { readonly kind: 'none' };
 
-export type RefusalCode = 'EINVAL' | 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES';
+export type UnreachableCode = 'EINVAL' | 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES';
 
 /** What the kernel answers, by FR_ACT_*. */
-const ACTION_CODES: Readonly<Record<number, RefusalCode>> = {
+const ACTION_CODES: Readonly<Record<number, UnreachableCode>> = {
   [FR_ACT_BLACKHOLE]: 'EINVAL',
   [FR_ACT_UNREACHABLE]: 'ENETUNREACH',
   [FR_ACT_PROHIBIT]: 'EACCES',
 };
 /** What the kernel answers, by RTN_*. */
-const TYPE_CODES: Readonly<Record<number, RefusalCode>> = {
+const TYPE_CODES: Readonly<Record<number, UnreachableCode>> = {
   [RTN_BLACKHOLE]: 'EINVAL',
   [RTN_UNREACHABLE]: 'EHOSTUNREACH',
   [RTN_PROHIBIT]: 'EACCES',
@@ -173,7 +173,7 @@ const isHidden = ({ prefixLength }: Route, covering: readonly Route[]): boolean 
   prefixLength > 0 && covering.some((other) => other.from && other.prefixLength === prefixLength);
 
 /** A blackhole nexthop object has no hop. */
-function refusalOf({ route, hop }: Found): RefusalCode | null {
+function refusalOf({ route, hop }: Found): UnreachableCode | null {
   if (route.type === RTN_UNICAST && !hop && route.nexthop !== null) return 'EINVAL';
   return TYPE_CODES[route.type] ?? null;
 }

@@ -2,7 +2,7 @@
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
-import { addressFamily, mappedOf, type Family } from '../netlink/ip.ts';
+import { addressFamily, unmapIPv4, type Family } from '../netlink/ip.ts';
 import { dumpEndpoints } from '../netlink/mptcp/endpoint.ts';
 import { getLimits } from '../netlink/mptcp/limits.ts';
 import { dumpAddresses } from '../netlink/route/address.ts';
@@ -13,24 +13,24 @@ import { dumpRoutes, isReservedTable, type Route } from '../netlink/route/route.
 import { systemClock, type Clock } from '../system/clock.ts';
 import { bestDefault, findDefault, findSourceDefault, mayHaveBetter, preferredSource } from './default.ts';
 import { readDevice, type Device } from './driver.ts';
-import { findEgress, isTunnel, readTunnelRoutes, type Egress } from './egress.ts';
+import { findHostEgress, isTunnel, readTunnelRoutes, type HostEgress } from './host-egress.ts';
 import { inLastTick } from './expiry.ts';
 import { HostRoutes, isForSource, throughLink } from './host-route.ts';
 import { isOnLink } from './neighbour.ts';
 import type { PolicyRoute } from './policy-route.ts';
 import {
   ALL_PARTS,
-  answerKey,
+  lookupKey,
   RTPROT_MULTIHOMED,
-  type Answer,
-  type Base,
+  type RouteLookup,
+  type KernelObjects,
   type DefaultRoute,
-  type Part,
-  type Question,
+  type SnapshotPart,
+  type LookupRequest,
   type Snapshot,
 } from './snapshot.ts';
-import { walk, type Walked } from './walk.ts';
-import { findWays } from './way.ts';
+import { probeFib, type FibProbe } from './probe-fib.ts';
+import { findEgresses } from './egress.ts';
 
 export interface ReaderOptions {
   readonly route: Requester;
@@ -42,7 +42,7 @@ export interface ReaderOptions {
   /** Usually the system's clock. */
   readonly clock?: Clock;
   /** The addresses to look up, given the other parts. */
-  readonly questions: (base: Base) => readonly Question[];
+  readonly requests: (base: KernelObjects) => readonly LookupRequest[];
 }
 
 /** Identifies a link by more than its index, which the kernel reuses for other links. */
@@ -70,32 +70,32 @@ export class SnapshotReader {
    * Reads the stale parts; on the first call all parts.
    * @throws NetlinkError
    */
-  async read(stale: ReadonlySet<Part>): Promise<Snapshot> {
+  async read(stale: ReadonlySet<SnapshotPart>): Promise<Snapshot> {
     const last = this.#last;
     // After a read that fails midway no part may count as fresh.
     this.#last = null;
     const parts = last ? stale : new Set(ALL_PARTS);
     const base = await this.#readBase(parts, last);
     const answersStale = !last || [...parts].some((part) => part !== 'endpoints');
-    const questions = this.#options.questions(base);
-    const answeredAt = answersStale ? (this.#options.clock ?? systemClock).now() : last.answeredAt;
+    const questions = this.#options.requests(base);
+    const lookedUpAt = answersStale ? (this.#options.clock ?? systemClock).now() : last.lookedUpAt;
     const hosts = new HostRoutes(
       this.#options.route,
       base.policyRules,
       (ifindex) => base.links.get(ifindex)?.group ?? 0,
     );
-    const [ownRoutes, answers, outward] = await Promise.all([
+    const [ownRoutes, lookups, outward] = await Promise.all([
       answersStale ? this.#readOwnRoutes(base, questions, last) : last.ownRoutes,
-      answersStale ? this.#ask(hosts, questions, last, answeredAt) : last.answers,
+      answersStale ? this.#ask(hosts, questions, last, lookedUpAt) : last.lookups,
       answersStale ? this.#readOutward(hosts, base, questions) : last,
     ]);
     const tables = answersStale ? hosts.tables : last.tables;
     const { egress, tunnelRoutes } = outward;
-    this.#last = { ...base, ownRoutes, answers, tables, egress, tunnelRoutes, answeredAt };
+    this.#last = { ...base, ownRoutes, lookups, tables, egress, tunnelRoutes, lookedUpAt };
     return this.#last;
   }
 
-  async #readBase(parts: ReadonlySet<Part>, last: Snapshot | null): Promise<Base> {
+  async #readBase(parts: ReadonlySet<SnapshotPart>, last: Snapshot | null): Promise<KernelObjects> {
     const { route, generic, mptcp } = this.#options;
     const [links, addresses, policyRules, endpoints, limits] = await Promise.all([
       last && !parts.has('links')
@@ -121,7 +121,7 @@ export class SnapshotReader {
     }
   }
 
-  async #readDevices(links: ReadonlyMap<number, Link>): Promise<Pick<Base, 'drivers' | 'paths'>> {
+  async #readDevices(links: ReadonlyMap<number, Link>): Promise<Pick<KernelObjects, 'drivers' | 'paths'>> {
     const { sysfs, udev } = this.#options;
     const known = new Map<string, Device>();
     const drivers = new Map<number, string>();
@@ -140,8 +140,8 @@ export class SnapshotReader {
 
   /** The first read covers every table, because an earlier run may have used other tables. */
   async #readOwnRoutes(
-    base: Base,
-    questions: readonly Question[],
+    base: KernelObjects,
+    questions: readonly LookupRequest[],
     last: Snapshot | null,
   ): Promise<readonly Route[]> {
     const { route } = this.#options;
@@ -160,21 +160,21 @@ export class SnapshotReader {
 
   async #readOutward(
     hosts: HostRoutes,
-    { links, endpoints }: Base,
-    questions: readonly Question[],
+    { links, endpoints }: KernelObjects,
+    questions: readonly LookupRequest[],
   ): Promise<Pick<Snapshot, 'egress' | 'tunnelRoutes'>> {
     const { route } = this.#options;
     const families = FAMILIES.filter(
       (family) =>
         questions.some((question) => question.family === family) ||
-        endpoints.some(({ address }) => addressFamily(mappedOf(address)) === family),
+        endpoints.some(({ address }) => addressFamily(unmapIPv4(address)) === family),
     );
     const uplinks = new Set(questions.map(({ ifindex }) => ifindex));
     const tunnels = [...links.values()].filter(
       (link) => link.usable && isTunnel(link) && !uplinks.has(link.index),
     );
-    const ask = (family: Family): Promise<Egress | null> | null =>
-      families.includes(family) ? findEgress(route, family, hosts) : null;
+    const ask = (family: Family): Promise<HostEgress | null> | null =>
+      families.includes(family) ? findHostEgress(route, family, hosts) : null;
     const [ipv4, ipv6, tunnelRoutes] = await Promise.all([
       ask('ipv4'),
       ask('ipv6'),
@@ -185,19 +185,19 @@ export class SnapshotReader {
 
   async #ask(
     hosts: HostRoutes,
-    questions: readonly Question[],
+    questions: readonly LookupRequest[],
     last: Snapshot | null,
     now: number,
-  ): Promise<ReadonlyMap<string, Answer>> {
+  ): Promise<ReadonlyMap<string, RouteLookup>> {
     const { route } = this.#options;
     const once = new Map<string, Promise<unknown>>();
     const shared = <T>(key: string, make: () => Promise<T>): Promise<T> => {
       if (!once.has(key)) once.set(key, make());
       return once.get(key) as Promise<T>;
     };
-    const answered = questions.map(async (question): Promise<[string, Answer]> => {
+    const answered = questions.map(async (question): Promise<[string, RouteLookup]> => {
       const { family, ifindex, address } = question;
-      const plain = (): Promise<Walked> => shared(`plain ${family}`, () => walk(route, family, {}));
+      const plain = (): Promise<FibProbe> => shared(`plain ${family}`, () => probeFib(route, family, {}));
       const objects = (): Promise<boolean> => shared('nexthops', () => hasNexthops(route));
       const [host, own, source, onLink, ways] = await Promise.all([
         hosts.of(family, address),
@@ -206,9 +206,9 @@ export class SnapshotReader {
           ? shared(`source ${ifindex}`, () => preferredSource(route, family, ifindex, plain))
           : null,
         isOnLink(route, question),
-        findWays(route, question, plain),
+        findEgresses(route, question, plain),
       ]);
-      const key = answerKey(ifindex, address);
+      const key = lookupKey(ifindex, address);
       const found = await this.#default(hosts, host, own.default, question, plain);
       const why = found ? null : own.why;
       return [key, { host, default: inLastTick(found, key, last, now), why, source, onLink, ...ways }];
@@ -224,8 +224,8 @@ export class SnapshotReader {
     hosts: HostRoutes,
     host: PolicyRoute,
     own: DefaultRoute | null,
-    question: Question,
-    plain: () => Promise<Walked>,
+    question: LookupRequest,
+    plain: () => Promise<FibProbe>,
   ): Promise<DefaultRoute | null> {
     const { family, ifindex } = question;
     const { route } = this.#options;

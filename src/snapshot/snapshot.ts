@@ -7,14 +7,20 @@ import type { Address } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
 import type { Hop, Route } from '../netlink/route/route.ts';
-import type { Egress } from './egress.ts';
+import type { HostEgress } from './host-egress.ts';
 import type { PolicyRoute, Tables } from './policy-route.ts';
 
 /** Parts that are read separately; an event makes some of them stale. */
-export type Part = 'links' | 'addresses' | 'policyRules' | 'routes' | 'endpoints';
-export const ALL_PARTS: readonly Part[] = ['links', 'addresses', 'policyRules', 'routes', 'endpoints'];
+export type SnapshotPart = 'links' | 'addresses' | 'policyRules' | 'routes' | 'endpoints';
+export const ALL_PARTS: readonly SnapshotPart[] = [
+  'links',
+  'addresses',
+  'policyRules',
+  'routes',
+  'endpoints',
+];
 
-export interface Base {
+export interface KernelObjects {
   /** By interface index. */
   readonly links: ReadonlyMap<number, Link>;
   /** Driver name by interface index, from sysfs; only links with a driver. */
@@ -30,7 +36,7 @@ export interface Base {
 }
 
 /** One address whose routes are looked up. */
-export interface Question {
+export interface LookupRequest {
   readonly ifindex: number;
   readonly family: Family;
   readonly address: string;
@@ -50,7 +56,7 @@ export interface DefaultRoute {
 }
 
 /** Where a packet leaves, or why it does not. */
-export type Way =
+export type Egress =
   | {
       readonly kind: 'leaves';
       readonly ifindex: readonly number[];
@@ -61,7 +67,7 @@ export type Way =
   | { readonly kind: 'specific' }
   | { readonly kind: 'none'; readonly error: NetlinkError };
 
-export interface Answer {
+export interface RouteLookup {
   /** Where the host's own policy rules send its packets; `unread`: main decides. */
   readonly host: PolicyRoute;
   /** The default route through the interface as it is without multihomed; null: none. */
@@ -73,31 +79,31 @@ export interface Answer {
   /** The address's subnet is reached without a gateway. */
   readonly onLink: boolean;
   /** The look-up from this address for a socket that is bound to the interface. */
-  readonly bound: Way;
+  readonly bound: Egress;
   /** The look-up from this address for a socket that is not bound. */
-  readonly unbound: Way;
+  readonly unbound: Egress;
   /** The default route is missing for a moment, and `default` is the previous one. */
   readonly bridged?: true;
 }
 
-export interface Snapshot extends Base {
+export interface Snapshot extends KernelObjects {
   /** Routes of multihomed (RTPROT_MULTIHOMED) in the tables that matter. */
   readonly ownRoutes: readonly Route[];
-  readonly answers: ReadonlyMap<string, Answer>;
+  readonly lookups: ReadonlyMap<string, RouteLookup>;
   /** Routes of other programs in the tables that their policy rules lead to, as far as these tables were read. */
   readonly tables: Readonly<Record<Family, Tables>>;
   /** Where packets leave that no source or mark selects; null: nowhere, or not looked up. */
-  readonly egress: Readonly<Record<Family, Egress | null>>;
+  readonly egress: Readonly<Record<Family, HostEgress | null>>;
   /** Routes through tunnels that are no uplinks, in any table, without default routes. */
   readonly tunnelRoutes: readonly Route[];
   /** For each open MPTCP connection the local addresses of its subflows; absent if nothing depends on them. */
   readonly connections?: readonly (readonly string[])[];
   /** When the look-ups began, in milliseconds by the reader's clock. Remaining lifetimes count from here. */
-  readonly answeredAt: number;
+  readonly lookedUpAt: number;
 }
 
 /** The key of an address in `answers`. */
-export const answerKey = (ifindex: number, address: string): string => `${ifindex}/${address}`;
+export const lookupKey = (ifindex: number, address: string): string => `${ifindex}/${address}`;
 
 /** Marks routes (rtm_protocol) and policy rules (FRA_PROTOCOL) of multihomed. */
 export const RTPROT_MULTIHOMED = 86;

@@ -63,7 +63,7 @@ export interface NetlinkSocket {
   close(): void;
 }
 
-export interface Endpoint {
+export interface SocketAddress {
   address: string;
   port: number;
 }
@@ -74,9 +74,9 @@ export interface StreamSocketOptions {
   /** Default `mptcp`. */
   protocol?: 'mptcp' | 'tcp';
   /** Binds, sets SO_REUSEADDR and listens. The default backlog is 511, as in Node. */
-  listen?: Endpoint & { backlog?: number };
+  listen?: SocketAddress & { backlog?: number };
   /** Local address of a socket that will connect. */
-  bind?: Endpoint;
+  bind?: SocketAddress;
   /** SO_BINDTODEVICE: an interface's name. */
   device?: string;
 }

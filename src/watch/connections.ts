@@ -4,7 +4,7 @@ import { cellsOf, choose, head, type Chosen, type Column } from './columns.ts';
 import { HISTORY, total } from './meter.ts';
 import type { Connection, Rate, Subflow, SubflowRole } from './model.ts';
 import { sideText, type Sort } from './order.ts';
-import type { Style } from './style.ts';
+import type { ScreenStyle } from './style.ts';
 import { hueInk, outside, span, type Ink, type Span } from './text.ts';
 import { bytes, count, roundTrip } from './units.ts';
 
@@ -37,7 +37,7 @@ export function connectionLines(
   from: number,
   room: number,
   columns: number,
-  style: Style,
+  style: ScreenStyle,
 ): Span[][] {
   const chosen = choose(connectionColumns(style), columns);
   const lines: Span[][] = [];
@@ -56,7 +56,7 @@ export function connectionLines(
 export const lineCount = (connections: readonly Connection[]): number =>
   connections.reduce((all, { subflows }) => all + 1 + subflows.length, 0);
 
-export const headLine = (sort: Sort, columns: number, style: Style): Span[] =>
+export const headLine = (sort: Sort, columns: number, style: ScreenStyle): Span[] =>
   head(choose(connectionColumns(style), columns), SORTED_BY[sort] ?? null, style.glyphs);
 
 function rowsOf(connection: Connection): Row[] {
@@ -72,10 +72,10 @@ function rowsOf(connection: Connection): Row[] {
   ];
 }
 
-const rowLine = (row: Row, chosen: readonly Chosen<Row>[], { glyphs }: Style): Span[] =>
+const rowLine = (row: Row, chosen: readonly Chosen<Row>[], { glyphs }: ScreenStyle): Span[] =>
   cellsOf(chosen, row, glyphs);
 
-function connectionColumns(style: Style): Column<Row>[] {
+function connectionColumns(style: ScreenStyle): Column<Row>[] {
   const { glyphs } = style;
   const amount = (
     title: string,
@@ -138,7 +138,7 @@ function factsOf(row: Row): Facts {
 }
 
 /** Returns the peer's address, and this host's if there is room for both. */
-function label(row: Row, room: number, { glyphs }: Style): Span[] {
+function label(row: Row, room: number, { glyphs }: ScreenStyle): Span[] {
   if (row.kind === 'connection') {
     const local = `${sideText(row.connection.local)} ${glyphs.to} `;
     const remote = sideText(row.connection.remote);
@@ -172,7 +172,7 @@ function stateOf(row: Row): Span {
   return span(`${usable} path${usable === 1 ? '' : 's'}`, 'dim');
 }
 
-function chart(row: Row, room: number, { glyphs, colour }: Style): Span[] {
+function chart(row: Row, room: number, { glyphs, colour }: ScreenStyle): Span[] {
   const { subflows } = row.connection;
   if (row.kind === 'connection')
     return shareBar(

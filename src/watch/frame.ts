@@ -4,10 +4,10 @@ import { helpLines } from './help.ts';
 import type { Model } from './model.ts';
 import { arrange } from './order.ts';
 import { changeLines, pathLines } from './paths.ts';
-import type { Style } from './style.ts';
+import type { ScreenStyle } from './style.ts';
 import { fit, outside, render, span, spansWidth, type Span } from './text.ts';
 import { perSecond } from './units.ts';
-import { clampOffset, type Page, type View } from './view.ts';
+import { clampOffset, type Page, type ScreenView } from './view.ts';
 
 export interface Size {
   readonly columns: number;
@@ -23,7 +23,7 @@ export interface Frame extends Page {
 /** Maximum of connection lines in a frame without a height. */
 const PAPER_LINES = 40;
 
-export function frame(model: Model, view: View, { columns, rows }: Size, style: Style): Frame {
+export function frame(model: Model, view: ScreenView, { columns, rows }: Size, style: ScreenStyle): Frame {
   const line = (spans: readonly Span[]): string => render(spans, columns, style.paint, style.glyphs);
   const title = barLine(titleSpans(model, columns, style), titleEnd(model, style), columns, style);
   const height = rows ?? Infinity;
@@ -62,7 +62,7 @@ function closed(text: readonly string[], last: string, height: number): string[]
 }
 
 /** The paths, their changes and problems; at most half of the screen. */
-function upperPart(model: Model, columns: number, height: number, style: Style): Span[][] {
+function upperPart(model: Model, columns: number, height: number, style: ScreenStyle): Span[][] {
   const airy = height >= 16;
   const half = height === Infinity ? Infinity : Math.max(2, Math.floor((height - 4) / 2));
   const problems = model.problems
@@ -85,7 +85,7 @@ function upperPart(model: Model, columns: number, height: number, style: Style):
   ];
 }
 
-function titleSpans(model: Model, columns: number, { glyphs }: Style): Span[] {
+function titleSpans(model: Model, columns: number, { glyphs }: ScreenStyle): Span[] {
   const active = model.paths.filter(({ state }) => state === 'active').length;
   const uplinks = model.paths.filter(({ state }) => state !== 'no uplink').length;
   const what = `${active} of ${uplinks} uplink${uplinks === 1 ? '' : 's'} active`;
@@ -93,11 +93,11 @@ function titleSpans(model: Model, columns: number, { glyphs }: Style): Span[] {
   return [span(` multihomed${glyphs.unicode ? '  ' : ': '}${what}, ${model.source} `, 'bar')];
 }
 
-const titleEnd = ({ rate }: Model, { glyphs }: Style): Span[] => [
+const titleEnd = ({ rate }: Model, { glyphs }: ScreenStyle): Span[] => [
   span(` ${glyphs.in} ${perSecond(rate.in)}  ${glyphs.out} ${perSecond(rate.out)} `, 'bar'),
 ];
 
-function listTitle(model: Model, shown: number, view: View, { glyphs }: Style): Span[] {
+function listTitle(model: Model, shown: number, view: ScreenView, { glyphs }: ScreenStyle): Span[] {
   const all = model.connections.length;
   const what = view.filter === '' ? `${all}` : `${shown} of ${all}`;
   const filter = view.filter === '' ? '' : `, filter ${JSON.stringify(view.filter)}`;
@@ -109,10 +109,10 @@ function listTitle(model: Model, shown: number, view: View, { glyphs }: Style): 
 }
 
 function footer(
-  view: View,
+  view: ScreenView,
   seen: { readonly offset: number; readonly lines: number; readonly total: number },
   columns: number,
-  style: Style,
+  style: ScreenStyle,
 ): string {
   const { glyphs } = style;
   const { offset, lines, total } = seen;
@@ -135,7 +135,7 @@ function barLine(
   start: readonly Span[],
   end: readonly Span[],
   columns: number,
-  { paint, glyphs }: Style,
+  { paint, glyphs }: ScreenStyle,
 ): string {
   const left = start.map(({ text }) => text).join('');
   const right = end.map(({ text }) => text).join('');

@@ -35,7 +35,7 @@ export class Meter {
       // A lost path carries nothing, even if the smoothed rate has not reached zero yet.
       if (this.#silent >= SILENCE) this.#rateIn = this.#rateOut = 0;
       // The history is not smoothed, so that a chart shows the moment of a change.
-      remember(this.history, read + written);
+      appendSample(this.history, read + written);
     }
     [this.#at, this.#in, this.#out] = [at, received, sent];
   }
@@ -45,7 +45,7 @@ export class Meter {
   }
 }
 
-export function remember(history: number[], value: number): void {
+export function appendSample(history: number[], value: number): void {
   history.push(value);
   if (history.length > HISTORY) history.shift();
 }

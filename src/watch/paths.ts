@@ -4,7 +4,7 @@ import { cellsOf, choose, head, type Column } from './columns.ts';
 import { HISTORY } from './meter.ts';
 import { share } from './sample.ts';
 import type { Model, Path } from './model.ts';
-import type { Style } from './style.ts';
+import type { ScreenStyle } from './style.ts';
 import { hueInk, outside, span, type Ink, type Span } from './text.ts';
 import { ago, perSecond } from './units.ts';
 
@@ -15,7 +15,7 @@ export function stateInk(state: string): Ink {
 }
 
 /** Returns at most `room` lines. Reasons are shown only when those of all paths fit. */
-export function pathLines(model: Model, columns: number, room: number, style: Style): Span[][] {
+export function pathLines(model: Model, columns: number, room: number, style: ScreenStyle): Span[][] {
   const { paths } = model;
   if (paths.length === 0) return [[span(`  ${emptyText(model)}`, 'dim')]];
   const chosen = choose(pathColumns(model, style), columns - 2);
@@ -34,7 +34,7 @@ export function pathLines(model: Model, columns: number, room: number, style: St
   return lines;
 }
 
-function pathColumns(model: Model, { glyphs }: Style): Column<Path>[] {
+function pathColumns(model: Model, { glyphs }: ScreenStyle): Column<Path>[] {
   const peak = Math.max(0, ...model.paths.flatMap(({ history }) => history));
   const rate = (title: string, of: (path: Path) => number, ink: Ink): Column<Path> => ({
     title,
@@ -71,7 +71,7 @@ function pathColumns(model: Model, { glyphs }: Style): Column<Path>[] {
 }
 
 /** The reason comes before the kernel objects, because it matters more when the line is cut. */
-function detailLine(path: Path, { glyphs }: Style): Span[] {
+function detailLine(path: Path, { glyphs }: ScreenStyle): Span[] {
   const spans = [span('  ')];
   if (path.address !== null) spans.push(outside(path.address), span('  '));
   spans.push(outside(path.reason, path.state === 'active' ? 'dim' : stateInk(path.state)));
@@ -86,7 +86,7 @@ const emptyText = ({ ignored, source }: Model): string =>
       ? `no uplink: ${ignored} ${ignored === 1 ? 'address is' : 'addresses are'} ignored by rules`
       : 'no interface is selected by a rule';
 
-export function changeLines(model: Model, room: number, { glyphs }: Style): Span[][] {
+export function changeLines(model: Model, room: number, { glyphs }: ScreenStyle): Span[][] {
   return model.changes
     .slice(0, Math.max(0, room))
     .map(({ at, hue, what, before, after }) => [

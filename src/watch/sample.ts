@@ -1,8 +1,8 @@
 /** Builds the model of a frame from the current sample of kernel and daemon and from earlier samples. */
-import { PAUSED } from '../plan/memory.ts';
+import { PAUSED } from '../actions/state.ts';
 import type { ConnectionSocket, SubflowSocket } from '../netlink/diag.ts';
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
-import { Meter, remember, sum, total } from './meter.ts';
+import { Meter, appendSample, sum, total } from './meter.ts';
 import type { Change, Connection, Model, Path, Rate, Subflow, SubflowRole } from './model.ts';
 
 export interface Sample {
@@ -123,7 +123,7 @@ export class Sampler {
       carried.delete(hue);
       const history = this.#histories.get(key) ?? [];
       this.#histories.set(key, history);
-      remember(
+      appendSample(
         history,
         mine.reduce((all, each) => all + (each.history.at(-1) ?? 0), 0),
       );

@@ -1,20 +1,20 @@
 /** Chooses the colours and glyphs that the user's terminal supports. */
 import { ASCII, painter, UNICODE, type Glyphs, type Painter } from './text.ts';
 
-export interface Style {
+export interface ScreenStyle {
   readonly colour: boolean;
   readonly glyphs: Glyphs;
   readonly paint: Painter;
 }
 
-export const styleWith = (colour: boolean, unicode: boolean): Style => ({
+export const styleWith = (colour: boolean, unicode: boolean): ScreenStyle => ({
   colour,
   glyphs: unicode ? UNICODE : ASCII,
   paint: painter(colour),
 });
 
 /** Uses colour only on a terminal and never with NO_COLOR (no-color.org). */
-export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): Style {
+export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): ScreenStyle {
   const dumb = environment['TERM'] === 'dumb';
   return styleWith(terminal && !dumb && !environment['NO_COLOR'], hasUnicode(environment));
 }

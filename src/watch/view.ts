@@ -2,7 +2,7 @@
 import type { Key } from './keyboard.ts';
 import { nextSort, type Sort } from './order.ts';
 
-export interface View {
+export interface ScreenView {
   readonly sort: Sort;
   readonly filter: string;
   /** The filter is being typed, so keys are added to it. */
@@ -12,7 +12,7 @@ export interface View {
   readonly offset: number;
 }
 
-export const FIRST_VIEW: View = { sort: 'rate', filter: '', typing: false, help: false, offset: 0 };
+export const FIRST_VIEW: ScreenView = { sort: 'rate', filter: '', typing: false, help: false, offset: 0 };
 
 /** The list in the current frame: its visible lines, and its lines in total. */
 export interface Page {
@@ -20,21 +20,21 @@ export interface Page {
   readonly total: number;
 }
 
-export type Pressed = View | 'quit' | 'suspend' | 'redraw';
+export type Pressed = ScreenView | 'quit' | 'suspend' | 'redraw';
 
 export const clampOffset = (offset: number, { lines, total }: Page): number =>
   Math.max(0, Math.min(offset, total - lines));
 
 const LONGEST_FILTER = 60;
 
-export function press(view: View, key: Key, page: Page): Pressed {
+export function press(view: ScreenView, key: Key, page: Page): Pressed {
   if ('name' in key) {
     if (key.name === 'interrupt') return 'quit';
     if (key.name === 'suspend' || key.name === 'redraw') return key.name;
   }
   if (view.typing) return type(view, key);
   if ('character' in key) return command(view, key.character, page);
-  const by = (lines: number): View => ({ ...view, offset: clampOffset(view.offset + lines, page) });
+  const by = (lines: number): ScreenView => ({ ...view, offset: clampOffset(view.offset + lines, page) });
   const step = Math.max(1, page.lines - 1);
   switch (key.name) {
     case 'up':
@@ -56,7 +56,7 @@ export function press(view: View, key: Key, page: Page): Pressed {
   }
 }
 
-function command(view: View, character: string, page: Page): Pressed {
+function command(view: ScreenView, character: string, page: Page): Pressed {
   const step = Math.max(1, page.lines - 1);
   switch (character) {
     case 'q':
@@ -83,7 +83,7 @@ function command(view: View, character: string, page: Page): Pressed {
   }
 }
 
-function type(view: View, key: Key): View {
+function type(view: ScreenView, key: Key): ScreenView {
   if ('character' in key)
     return view.filter.length < LONGEST_FILTER
       ? { ...view, filter: view.filter + key.character, offset: 0 }

@@ -13,11 +13,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Journal } from '../../src/actions/journal.ts';
-import { EMPTY_MEMORY, type Memory } from '../../src/plan/memory.ts';
+import { EMPTY_STATE, type State } from '../../src/actions/state.ts';
 
 const IDENTITY = { boot: 'b00t', namespace: '42' };
-const MEMORY: Memory = {
-  ...EMPTY_MEMORY,
+const MEMORY: State = {
+  ...EMPTY_STATE,
   owned: new Map([[3, { id: 3, address: '192.0.2.10', ifindex: 2, flags: 2, port: 0 }]]),
   lastId: 3,
   raised: { subflows: { from: 2, before: 2, to: 8 } },
@@ -34,12 +34,12 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const journal = (identity = IDENTITY): Journal => new Journal(path, identity);
-const EMPTY = { memory: EMPTY_MEMORY, told: null };
+const EMPTY = { state: EMPTY_STATE, notified: null };
 
 describe('the journal', () => {
   test('gives back what was written', () => {
     journal().write(MEMORY, { uplinks: {} });
-    expect(journal().read()).toEqual({ memory: MEMORY, told: { uplinks: {} } });
+    expect(journal().read()).toEqual({ state: MEMORY, notified: { uplinks: {} } });
   });
 
   test('is empty before the first', () => {
@@ -78,7 +78,7 @@ describe('the journal', () => {
     symlinkSync(other, `${path}.new`);
     journal().write(MEMORY, null);
     expect(readFileSync(other, 'utf8')).toBe('untouched');
-    expect(journal().read().memory).toEqual(MEMORY);
+    expect(journal().read().state).toEqual(MEMORY);
   });
 
   test('that was cut off at any byte owns nothing or what it said', () => {
@@ -104,16 +104,16 @@ describe('the journal', () => {
     const record = JSON.parse(readFileSync(path, 'utf8')) as { endpoints: object[] };
     record.endpoints = [{ ...record.endpoints[0], ...wrong }, null as unknown as object];
     writeFileSync(path, JSON.stringify(record));
-    expect(journal().read().memory.owned.size).toBe(0);
+    expect(journal().read().state.owned.size).toBe(0);
   });
 
   test('of any content is read without a word of complaint', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (endpoints, raised, lastId) => {
         writeFileSync(path, JSON.stringify({ version: 1, ...IDENTITY, endpoints, raised, lastId }));
-        const { memory } = journal().read();
-        for (const [id, endpoint] of memory.owned) expect(id).toBe(endpoint.id);
-        expect(memory.lastId).toBeGreaterThanOrEqual(0);
+        const { state } = journal().read();
+        for (const [id, endpoint] of state.owned) expect(id).toBe(endpoint.id);
+        expect(state.lastId).toBeGreaterThanOrEqual(0);
       }),
       { numRuns: 300 },
     );

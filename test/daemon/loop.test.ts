@@ -5,21 +5,21 @@ import { configuration, rule } from '../model/configurations.ts';
 import { OPENINGS } from '../model/histories.ts';
 import { Host } from '../model/host.ts';
 import type { Step } from '../model/steps.ts';
-import { take } from '../model/take.ts';
-import { World } from '../model/world.ts';
+import { applyStep } from '../model/apply-step.ts';
+import { Fixture } from '../model/fixture.ts';
 
 vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driver: null, path: null }) }));
 
 let host: Host;
-let world: World;
+let world: Fixture;
 
 beforeEach(async () => {
   host = new Host(configuration([rule('eth*'), rule('wwan*')]));
-  world = new World(host);
+  world = new Fixture(host);
   // Each event comes at once.
   host.chance.below = () => 0;
   host.start();
-  for (const step of OPENINGS.two) await take(host, world, step);
+  for (const step of OPENINGS.two) await applyStep(host, world, step);
   await host.settle();
   host.warnings.length = 0;
 });

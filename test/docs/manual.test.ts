@@ -6,7 +6,7 @@ import { EXIT } from '../../src/commands/exit.ts';
 import { DOCTOR_EXIT } from '../../src/commands/doctor.ts';
 import { commandNodes, type CommandNode } from '../../src/commands/shell/tree.ts';
 import { forScript, hookEnvironment } from '../../src/hooks/environment.ts';
-import type { HookAction, LinkFacts, UplinkFacts } from '../../src/hooks/occasion.ts';
+import type { HookAction, LinkFacts, UplinkFacts } from '../../src/hooks/facts.ts';
 import { UPLINK_STATES } from '../../src/plan/uplink.ts';
 import { configurationSchema, hooksSchema, KEYS } from '../../src/rules/schema.ts';
 import { validateFile } from '../../src/rules/validate.ts';

@@ -1,7 +1,7 @@
 /** Facts in, findings out: each fact that is wrong has its sentence, its severity and its command. */
 import { describe, expect, test } from 'vitest';
 import { worstOf } from '../../src/doctor/finding.ts';
-import { EMPTY_MEMORY } from '../../src/plan/memory.ts';
+import { EMPTY_STATE } from '../../src/actions/state.ts';
 import { diagnosis, holds } from './case.ts';
 import { defaultRoute, policyRule, snapshot, type Spoilt } from './facts.ts';
 
@@ -16,7 +16,7 @@ test('a host with which all is well has nothing worse than ok', () => {
 
 const main = 'rules: { eth1: subflow, eth2: { flags: subflow, routing: main } }';
 const endpoint = { id: 5, address: '10.9.9.9', ifindex: 0, flags: 2, port: 0 };
-const worse = snapshot().answers;
+const worse = snapshot().lookups;
 
 holds([
   [
@@ -83,7 +83,7 @@ holds([
       rules: main,
       sysctls: { 'ipv4.conf.eth2.rp_filter': '1' },
       snapshot: {
-        answers: new Map(
+        lookups: new Map(
           [...worse].map(([key, answer]) => [key, { ...answer, unbound: worse.get('1/10.1.0.2')!.unbound }]),
         ),
       },
@@ -124,7 +124,7 @@ holds([
     {
       snapshot: { limits: { subflows: 0, addAddrAccepted: 0 } },
       view: {
-        memory: { ...EMPTY_MEMORY, raised: { subflows: { from: 2, before: 2, to: 8, theirs: true } } },
+        state: { ...EMPTY_STATE, raised: { subflows: { from: 2, before: 2, to: 8, theirs: true } } },
       },
     },
     'limits',
@@ -136,7 +136,7 @@ holds([
     {
       snapshot: { limits: { subflows: 0, addAddrAccepted: 0 } },
       view: {
-        memory: { ...EMPTY_MEMORY, raised: { subflows: { from: 0, before: 0, to: 0, granted: true } } },
+        state: { ...EMPTY_STATE, raised: { subflows: { from: 0, before: 0, to: 0, granted: true } } },
       },
     },
     'limits',

@@ -1,14 +1,14 @@
 /** Facts of a host with which all is well, to be spoilt one by one. */
-import type { Facts, View } from '../../src/doctor/facts.ts';
+import type { Facts, HostView } from '../../src/doctor/facts.ts';
 import type { Link } from '../../src/netlink/route/link.ts';
 import type { PolicyRule } from '../../src/netlink/route/policy-rule.ts';
 import type { Route } from '../../src/netlink/route/route.ts';
-import { EMPTY_MEMORY } from '../../src/plan/memory.ts';
+import { EMPTY_STATE } from '../../src/actions/state.ts';
 import { plan } from '../../src/plan/plan.ts';
 import { isValid } from '../../src/rules/load.ts';
 import type { Configuration } from '../../src/rules/rule.ts';
 import { validateFile } from '../../src/rules/validate.ts';
-import { answerKey, type Snapshot } from '../../src/snapshot/snapshot.ts';
+import { lookupKey, type Snapshot } from '../../src/snapshot/snapshot.ts';
 
 const FILE = '/etc/multihomed/config.yaml';
 
@@ -104,16 +104,16 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
     endpoints: [],
     limits: { subflows: 2, addAddrAccepted: 2 },
     ownRoutes: [],
-    answeredAt: 0,
+    lookedUpAt: 0,
     tables: { ipv4: new Map(), ipv6: new Map() },
     egress: { ipv4: null, ipv6: null },
     tunnelRoutes: [],
-    answers: new Map(
+    lookups: new Map(
       indices.map((index) => {
         const route = defaultRoute(index);
         const way = { kind: 'leaves' as const, ifindex: [index], gateway: `10.${index}.0.1`, table: 254 };
         return [
-          answerKey(index, `10.${index}.0.2`),
+          lookupKey(index, `10.${index}.0.2`),
           {
             host: { kind: 'none' as const },
             default: { route, hop: route.hops[0]! },
@@ -133,12 +133,12 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
 export interface Spoilt {
   readonly rules?: string;
   readonly snapshot?: Partial<Snapshot>;
-  readonly view?: Partial<View>;
+  readonly view?: Partial<HostView>;
   readonly facts?: Partial<Facts>;
   readonly sysctls?: Readonly<Record<string, string>>;
 }
 
-const DAEMON: View['daemon'] = {
+const DAEMON: HostView['daemon'] = {
   version: 1,
   daemon: { pid: 99, paused: false, dryRun: false, overruns: 0 },
   silent: null,
@@ -151,13 +151,13 @@ const DAEMON: View['daemon'] = {
 export function facts(spoilt: Spoilt = {}): Facts {
   const own = configuration(spoilt.rules ?? 'rules: { "eth*": subflow }');
   const seen = snapshot(spoilt.snapshot);
-  const view: View = {
+  const view: HostView = {
     daemon: DAEMON,
     silent: null,
     systemd: true,
     snapshot: seen,
-    plan: plan(seen, own.loaded!, EMPTY_MEMORY, true),
-    memory: EMPTY_MEMORY,
+    plan: plan(seen, own.loaded!, EMPTY_STATE, true),
+    state: EMPTY_STATE,
     explanations: [],
     foreignRoutes: [],
     otherDefaults: [],

@@ -78,7 +78,7 @@ function remediesFor(name: string): Remedy[] {
   const ipv6 = { [`ipv6.conf.${name}.disable_ipv6`]: '1' };
   const rules = 'rules: { "*": { flags: subflow, routing: main } }';
   const answers = new Map(
-    [...one.answers].map(([key, each]) => [key, { ...each, default: null, why: 'none' }]),
+    [...one.lookups].map(([key, each]) => [key, { ...each, default: null, why: 'none' }]),
   );
   const all = [
     facts({ rules, snapshot: { links: new Map([[2, eth2]]) }, sysctls: { [conf]: '1', ...ipv6 } }),
@@ -89,7 +89,7 @@ function remediesFor(name: string): Remedy[] {
     }),
     facts({
       rules,
-      snapshot: { links: new Map([[2, eth2]]), answers },
+      snapshot: { links: new Map([[2, eth2]]), lookups: answers },
       view: { explanations: told(name, 'no default route') },
     }),
     facts({

@@ -5,8 +5,8 @@
 import { spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { hookEnvironment } from '../../src/hooks/environment.ts';
-import { localRunner } from '../../src/hooks/local.ts';
-import type { HookAction, LinkFacts, UplinkFacts } from '../../src/hooks/occasion.ts';
+import { localRunner } from '../../src/hooks/local-runner.ts';
+import type { HookAction, LinkFacts, UplinkFacts } from '../../src/hooks/facts.ts';
 import type { HookReport } from '../../src/hooks/runner.ts';
 import { memoryLog } from './memory-log.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { find, whyNot } from '../neighbours/part.ts';
 import { modem, plugInModem } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
-import { missing, type Stage } from './stage.ts';
+import { missing, type Stage } from './harness.ts';
 
 // Real programs on a busy machine.
 const lonely = isWholeRoot() ? null : 'it needs root over other users, for it becomes one';

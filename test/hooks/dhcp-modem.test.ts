@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { quoteWord } from '../../src/system/shell-quote.ts';
 import { modem, plugInModem, type Offer } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
-import { missing, openStage, type Stage } from './stage.ts';
+import { missing, openStage, type Stage } from './harness.ts';
 
 const why = missing({ dnsmasq: 'dnsmasq-base', ip: 'iproute2' });
 if (why !== null) console.log(`The DHCP hook is not tested: ${why}.`);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HookDispatcher } from '../../src/hooks/dispatcher.ts';
-import { isToldRecord, nobodyTold, type ToldRecord } from '../../src/hooks/told-record.ts';
-import type { UplinkFacts } from '../../src/hooks/occasion.ts';
+import { isHookRecord, EMPTY_HOOK_RECORD, type HookRecord } from '../../src/hooks/record.ts';
+import type { UplinkFacts } from '../../src/hooks/facts.ts';
 import type { HookReport, HookRequest, HookRunner } from '../../src/hooks/runner.ts';
 import { link, state, uplink } from './facts.ts';
 import { memoryLog } from './memory-log.ts';
@@ -43,16 +43,16 @@ class HeldRunner implements HookRunner {
   }
 }
 
-function stage(told: ToldRecord = nobodyTold) {
+function stage(told: HookRecord = EMPTY_HOOK_RECORD) {
   const runner = new HeldRunner();
   const { log, lines } = memoryLog();
-  const records: ToldRecord[] = [];
+  const records: HookRecord[] = [];
   const dispatcher = new HookDispatcher({
     runner,
     settings,
     log,
-    told,
-    onTold: (record) => records.push(structuredClone(record)),
+    record: told,
+    onRecord: (record) => records.push(structuredClone(record)),
   });
   const actions = (): string[] => runner.begun.map(({ action, interface: name }) => `${name} ${action}`);
   return { runner, dispatcher, records, lines, actions };
@@ -157,7 +157,7 @@ describe('telling hooks', () => {
     await runner.endAll();
     expect(actions()).toEqual(['wwan0 device-add']);
     expect(records.at(-1)).toMatchObject({ links: { 7: link() }, devices: { 7: { interface: 'wwan0' } } });
-    expect(isToldRecord(JSON.parse(JSON.stringify(records.at(-1))))).toBe(true);
+    expect(isHookRecord(JSON.parse(JSON.stringify(records.at(-1))))).toBe(true);
   });
 
   it('takes back after a restart what was told before it, and says nothing of what still is', async () => {
@@ -166,7 +166,7 @@ describe('telling hooks', () => {
     first.dispatcher.wantUplinks(level(stays, uplink({ rule: 'goes', interface: 'eth1' })));
     await first.runner.endAll();
     const journal: unknown = JSON.parse(JSON.stringify(first.records.at(-1)));
-    const second = stage(journal as ToldRecord);
+    const second = stage(journal as HookRecord);
     expect(second.actions()).toEqual([]);
     second.dispatcher.wantUplinks(level(stays));
     await second.runner.endAll();
@@ -183,7 +183,7 @@ describe('telling hooks', () => {
     dispatcher.wantUplinks(level(uplink({ gateway: null })));
     expect(actions()).toEqual(['wwan0 up', 'wwan0 down']);
     expect(records.at(-1)?.uplinks).toEqual({ [uplink().rule]: uplink() });
-    const next = stage(JSON.parse(JSON.stringify(records.at(-1))) as ToldRecord);
+    const next = stage(JSON.parse(JSON.stringify(records.at(-1))) as HookRecord);
     next.dispatcher.wantUplinks(level(uplink()));
     await next.runner.endAll();
     expect(next.actions()).toEqual(['wwan0 down', 'wwan0 up']);
@@ -195,7 +195,13 @@ describe('telling hooks', () => {
       run: () => Promise.reject(new Error('no such thing')),
       stop: () => Promise.resolve(),
     };
-    const dispatcher = new HookDispatcher({ runner, settings, log, told: nobodyTold, onTold: () => {} });
+    const dispatcher = new HookDispatcher({
+      runner,
+      settings,
+      log,
+      record: EMPTY_HOOK_RECORD,
+      onRecord: () => {},
+    });
     dispatcher.wantUplinks(level(uplink()));
     dispatcher.wantUplinks(level());
     await dispatcher.idle();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hookEnvironment, nameCanBeTold } from '../../src/hooks/environment.ts';
+import { hookEnvironment, isSafeName } from '../../src/hooks/environment.ts';
 import { link, uplink } from './facts.ts';
 
 describe('the environment of a hook', () => {
@@ -96,13 +96,13 @@ describe('the environment of a hook', () => {
 
 describe('names that reach a hook unchanged', () => {
   it.each(['eth0', '-rf', '$(reboot)', 'a\'b"c', 'wläń0', '*', 'a%b', '100%'])('%s does', (name) => {
-    expect(nameCanBeTold(name)).toBe(true);
+    expect(isSafeName(name)).toBe(true);
   });
 
   it.each(['', '.', '..', 'a/b', 'a b', 'a\nb', 'a\u001b[m', 'a\u0000', 'a\u009b', 'bad\ufffd'])(
     '%j does not',
     (name) => {
-      expect(nameCanBeTold(name)).toBe(false);
+      expect(isSafeName(name)).toBe(false);
     },
   );
 });

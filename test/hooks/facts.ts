@@ -1,4 +1,4 @@
-import type { LinkFacts, LinkState, UplinkFacts } from '../../src/hooks/occasion.ts';
+import type { LinkFacts, LinkState, UplinkFacts } from '../../src/hooks/facts.ts';
 
 export const uplink = (changes: Partial<UplinkFacts> = {}): UplinkFacts => ({
   interface: 'wwan0',

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { uplink } from './facts.ts';
-import { missing, openStage, type Stage } from './stage.ts';
+import { missing, openStage, type Stage } from './harness.ts';
 
 // Real programs on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });

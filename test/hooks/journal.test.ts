@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { link, uplink } from './facts.ts';
-import { missing, openStage, type Stage } from './stage.ts';
+import { missing, openStage, type Stage } from './harness.ts';
 
 // Real programs on a busy machine.
 const why = missing({

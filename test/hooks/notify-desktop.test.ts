@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { link, uplink } from './facts.ts';
 import { isWholeRoot } from './scripts.ts';
-import { missing, openStage, type Stage } from './stage.ts';
+import { missing, openStage, type Stage } from './harness.ts';
 
 // Real programs on a busy machine.
 const why = missing({

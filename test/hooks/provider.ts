@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import type { LinkFacts } from '../../src/hooks/occasion.ts';
+import type { LinkFacts } from '../../src/hooks/facts.ts';
 import { link } from './facts.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openStage, type Stage } from './harness.ts';
 
 export const modem = (changes: Partial<LinkFacts> = {}): LinkFacts =>
   link({ interface: 'modem0', driver: 'cdc_ether', ...changes });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { hookEnvironment } from '../../src/hooks/environment.ts';
-import { localRunner } from '../../src/hooks/local.ts';
+import { localRunner } from '../../src/hooks/local-runner.ts';
 import type { HookReport, HookRequest, HookRunner } from '../../src/hooks/runner.ts';
 import { uplink } from './facts.ts';
 import { memoryLog } from './memory-log.ts';

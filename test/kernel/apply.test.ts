@@ -1,11 +1,11 @@
 /** Actions that fail because another program changed the same endpoints after the daemon had read them. */
 import { expect } from 'vitest';
 import { apply, type Kernel } from '../../src/actions/apply.ts';
-import { intend, remember } from '../../src/actions/remember.ts';
-import { connectKernel } from '../../src/daemon/kernel.ts';
+import { intend, applyOutcome } from '../../src/actions/transitions.ts';
+import { openSession } from '../../src/netlink/session.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
-import type { Action } from '../../src/plan/action.ts';
-import { EMPTY_MEMORY, type Memory } from '../../src/plan/memory.ts';
+import type { Action } from '../../src/actions/action.ts';
+import { EMPTY_STATE, type State } from '../../src/actions/state.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { test, type Lab } from '../support/lab.ts';
@@ -24,8 +24,8 @@ async function applied(
   lab: Lab,
   actions: readonly Action[],
   meanwhile = (): void => undefined,
-): Promise<Memory> {
-  const kernel = await connectKernel({ clock: systemClock, netns: lab.host.path });
+): Promise<State> {
+  const kernel = await openSession({ clock: systemClock, netns: lab.host.path });
   let refusals = 0;
   const generic: Kernel['generic'] = {
     dump: (request) => kernel.generic.dump(request),
@@ -35,18 +35,18 @@ async function applied(
         throw error;
       }),
   };
-  let memory = EMPTY_MEMORY;
+  let state = EMPTY_STATE;
   const { route, mptcp } = kernel;
   await apply(
     actions,
     { route, mptcp, generic },
     {
-      before: (each) => (memory = intend(memory, each, {} as Snapshot)),
-      after: (outcome) => (memory = remember(memory, outcome)),
+      before: (each) => (state = intend(state, each, {} as Snapshot)),
+      after: (outcome) => (state = applyOutcome(state, outcome)),
     },
   );
   kernel.close();
-  return memory;
+  return state;
 }
 
 const fill = (lab: Lab): void => {
@@ -56,34 +56,34 @@ const fill = (lab: Lab): void => {
 test('a table that is full is learnt', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   fill(lab);
-  const memory = await applied(lab, [adding(lab, eth.address(), 1)]);
-  expect(memory.slots).toBe(SLOTS);
-  expect(memory.owned.size).toBe(0);
+  const state = await applied(lab, [adding(lab, eth.address(), 1)]);
+  expect(state.slots).toBe(SLOTS);
+  expect(state.owned.size).toBe(0);
 });
 
 test('one in which somebody makes room meanwhile is not full', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   fill(lab);
-  const memory = await applied(lab, [adding(lab, eth.address(), 1)], () => {
+  const state = await applied(lab, [adding(lab, eth.address(), 1)], () => {
     lab.host.ip('mptcp endpoint del id 108');
   });
-  expect(memory.slots).toBe(Infinity);
-  expect(memory.owned.get(1)?.address).toBe(eth.address());
+  expect(state.slots).toBe(Infinity);
+  expect(state.owned.get(1)?.address).toBe(eth.address());
   expect(lab.host.endpoints().find(({ id }) => id === 1)?.address).toBe(eth.address());
 });
 
 test('an implicit endpoint that has gone meanwhile leaves the id to the kernel', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
-  const memory = await applied(lab, [adding(lab, eth.address(), 42, true)]);
+  const state = await applied(lab, [adding(lab, eth.address(), 42, true)]);
   const [stands] = lab.host.endpoints();
   expect(stands?.address).toBe(eth.address());
-  expect([...memory.owned]).toEqual([[stands?.id, expect.objectContaining({ id: stands?.id })]]);
+  expect([...state.owned]).toEqual([[stands?.id, expect.objectContaining({ id: stands?.id })]]);
 });
 
 test('what was to have the id that the kernel took for it waits, and takes nothing away', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const both = [adding(lab, eth.address(), 42, true), adding(lab, eth.address(4, 7), 1)];
-  const memory = await applied(lab, both);
+  const state = await applied(lab, both);
   expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
-  expect([...memory.owned.values()].map(({ id, address }) => [id, address])).toEqual([[1, eth.address()]]);
+  expect([...state.owned.values()].map(({ id, address }) => [id, address])).toEqual([[1, eth.address()]]);
 });

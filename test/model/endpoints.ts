@@ -1,5 +1,5 @@
 /** The path manager of the model kernel: net/mptcp/pm_kernel.c, with the wrong replies of older kernels on demand. */
-import { mappedOf } from '../../src/netlink/ip.ts';
+import { unmapIPv4 } from '../../src/netlink/ip.ts';
 import { Refusal, type Maker, type ModelEndpoint, type State } from './state.ts';
 
 export const SLOTS = 8;
@@ -24,7 +24,7 @@ export function addEndpoint(
   if (given.flags & IMPLICIT) throw new Refusal('EINVAL', "can't create IMPLICIT endpoint");
   if (given.port && (!(given.flags & SIGNAL) || given.flags & SUBFLOW))
     throw new Refusal('EINVAL', 'flags must have signal and not subflow when using port');
-  if (given.port && !state.isLocal(mappedOf(given.address)))
+  if (given.port && !state.isLocal(unmapIPv4(given.address)))
     throw new Refusal('EADDRNOTAVAIL', 'create listen socket error: -99');
   if (lies && given.flags & LAMINAR) state.saw('flag dropped without a word');
   return append(state, { ...given, flags: given.flags & (lies ? KNOWN & ~LAMINAR : KNOWN), maker }, lies);
@@ -33,7 +33,7 @@ export function addEndpoint(
 /** Adds the implicit endpoint of a local address that a connection uses; null when one exists or there is no slot. */
 export function addImplicit(state: State, address: string): ModelEndpoint | null {
   const known = (each: ModelEndpoint): boolean =>
-    mappedOf(each.address) === mappedOf(address) && each.port === 0;
+    unmapIPv4(each.address) === unmapIPv4(address) && each.port === 0;
   if (state.endpoints.some(known)) return null;
   try {
     state.saw('implicit endpoint');
@@ -56,7 +56,7 @@ function append(state: State, given: ModelEndpoint, lies: boolean): ModelEndpoin
   if (given.id !== 0 && state.endpoints.some((each) => each.id === given.id)) throw refuse('EBUSY');
   // Two endpoints of one address are different when their ports differ.
   const same = state.endpoints.find(
-    (each) => mappedOf(each.address) === mappedOf(given.address) && each.port === given.port,
+    (each) => unmapIPv4(each.address) === unmapIPv4(given.address) && each.port === given.port,
   );
   if (same && !(same.flags & IMPLICIT)) throw refuse('EEXIST');
   if (same && given.id !== 0) throw refuse('EINVAL');

@@ -1,20 +1,20 @@
 /** A host for one history: the model kernel, the program under test in it, its time, its journal and its hooks. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Journal } from '../../src/actions/journal.ts';
-import type { KernelConnections } from '../../src/daemon/kernel.ts';
+import type { KernelSession } from '../../src/netlink/session.ts';
 import { Loop } from '../../src/daemon/loop.ts';
 import { staleAfter, touchedBy } from '../../src/events/wake.ts';
 import { HookDispatcher } from '../../src/hooks/dispatcher.ts';
-import { nobodyTold, type ToldRecord } from '../../src/hooks/told-record.ts';
+import { EMPTY_HOOK_RECORD, type HookRecord } from '../../src/hooks/record.ts';
 import type { Message } from '../../src/netlink/message.ts';
 import type { Limits } from '../../src/netlink/mptcp/limits.ts';
-import { questions } from '../../src/plan/select.ts';
+import { lookupRequests } from '../../src/plan/select.ts';
 import type { Configuration } from '../../src/rules/rule.ts';
 import { SnapshotReader } from '../../src/snapshot/reader.ts';
 import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { TestClock } from './clock.ts';
-import { Audience } from './audience.ts';
-import { Chance } from './chance.ts';
+import { RecordingHooks } from './recording-hooks.ts';
+import { Prng } from './prng.ts';
 import { goesItsWay, wantedUplinks } from './expected.ts';
 import { ModelKernel, MPTCP_FAMILY } from './kernel.ts';
 import { Line } from './requester.ts';
@@ -33,7 +33,7 @@ interface Daemon {
 
 export class Host {
   readonly kernel = new ModelKernel();
-  readonly audience = new Audience();
+  readonly audience = new RecordingHooks();
   readonly warnings: string[] = [];
   configuration: Configuration;
   paused = false;
@@ -42,7 +42,7 @@ export class Host {
   /** While true, the daemon loses all events. */
   deaf = false;
   crashes = 0;
-  chance = new Chance(0);
+  chance = new Prng(0);
   /** The host changed since the daemon began its last pass. */
   changed = false;
   /** Events that have not been delivered yet. */
@@ -78,16 +78,16 @@ export class Host {
     };
     const journal = this.#journal();
     const write = journal.write.bind(journal);
-    journal.write = (memory, told) => {
-      if (!line.dead) write(memory, told);
+    journal.write = (state, told) => {
+      if (!line.dead) write(state, told);
     };
     const record = journal.read();
-    const told = (record.told as ToldRecord | null) ?? nobodyTold;
+    const told = (record.notified as HookRecord | null) ?? EMPTY_HOOK_RECORD;
     const reader = new SnapshotReader({
       ...connections,
       sysfs: '/nonexistent',
       clock,
-      questions: (base) => questions(base, this.configuration.rules),
+      requests: (base) => lookupRequests(base, this.configuration.rules),
     });
     const log = {
       debug: quiet,
@@ -99,12 +99,12 @@ export class Host {
       runner: this.audience.runner(clock, () => line.dead),
       settings: configuration.hooks,
       log,
-      told,
-      onTold: (now) => loop.told(now),
+      record: told,
+      onRecord: (now) => loop.recordNotified(now),
     });
     const loop: Loop = new Loop(
       {
-        kernel: connections as unknown as KernelConnections,
+        kernel: connections as unknown as KernelSession,
         reader,
         clock,
         log,
@@ -112,8 +112,8 @@ export class Host {
         hooks,
         connections: () => Promise.resolve(this.connections),
         dryRun: false,
-        memory: { ...record.memory, limitMax: SLOTS },
-        told,
+        state: { ...record.state, limitMax: SLOTS },
+        notified: told,
         onPass: () => (this.changed = false),
       },
       configuration,
@@ -135,7 +135,7 @@ export class Host {
     kernel.beforeEndpoint = (address, ifindex) => this.#hasty(address, ifindex);
     kernel.listeners.add(hear);
     this.#daemon = { loop, line, clock, hear };
-    this.paused = record.memory.paused !== null;
+    this.paused = record.state.paused !== null;
     loop.wake([]);
   }
 
@@ -147,7 +147,7 @@ export class Host {
   isAsWritten({ id, address, ifindex, flags }: ModelEndpoint): boolean {
     const deeds = this.kernel.done.filter((each) => /^endpoint (?:add|delete) /.test(each));
     if (deeds.findLast((each) => each.split(' ')[2] === address)?.startsWith('endpoint delete')) return false;
-    const written = this.#journal().read().memory.owned.get(id);
+    const written = this.#journal().read().state.owned.get(id);
     const fixed = 1 | 2;
     return (
       written?.address === address && written.ifindex === ifindex && ((written.flags ^ flags) & fixed) === 0
@@ -156,7 +156,7 @@ export class Host {
 
   /** Whether the journal has the limit as raised. */
   isRaised(limit: keyof Limits): boolean {
-    return this.#journal().read().memory.raised[limit] !== undefined;
+    return this.#journal().read().state.raised[limit] !== undefined;
   }
 
   /** Ends the daemon as SIGKILL does, seen from the kernel. */

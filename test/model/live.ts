@@ -1,7 +1,7 @@
 /** Runs one history to its end and returns the faults on the way. */
 import { addressFamily, type Family } from '../../src/netlink/ip.ts';
 import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
-import { Chance } from './chance.ts';
+import { Prng } from './prng.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { SLOTS } from './endpoints.ts';
 import { matches } from './decision.ts';
@@ -11,11 +11,11 @@ import { leadingLinks } from './holder.ts';
 import { Host } from './host.ts';
 import type { ModelAddress, ModelEndpoint } from './state.ts';
 import type { Step } from './steps.ts';
-import { take } from './take.ts';
+import { applyStep } from './apply-step.ts';
 import { TUNNEL } from './tunnel.ts';
-import { atMost, tally } from './tally.ts';
+import { atMost, count } from './counters.ts';
 import { faults } from './verdict.ts';
-import { World } from './world.ts';
+import { Fixture } from './fixture.ts';
 
 /** Milliseconds, longer than all timers: the poll, the limiter's refill, a retry. */
 const LONG = 100_000;
@@ -23,11 +23,11 @@ const LONG = 100_000;
 /** Runs a history to its end. @returns the faults, in sentences */
 export async function live(history: History, watch?: (step: Step, host: Host) => void): Promise<string[]> {
   const host = new Host(CONFIGURATIONS[history.configuration]!);
-  const world = new World(host);
+  const world = new Fixture(host);
   const found: string[] = [];
   try {
     host.kernel.lies = history.lies;
-    host.chance = new Chance(history.noise);
+    host.chance = new Prng(history.noise);
     host.audience.slowness = history.slowness;
     host.start();
     for (const step of [...OPENINGS[history.opening], ...history.steps]) {
@@ -40,7 +40,7 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
     host.hearAgain();
     if (history.steps.every(({ op }) => TOLD.has(op))) {
       await host.pass(SOON);
-      const { failures, contested } = host.daemon.loop.view!.memory;
+      const { failures, contested } = host.daemon.loop.view!.state;
       host.kernel.state.saw('judged within a second');
       // Refused changes, and objects that others keep removing, are retried at times of their own.
       if (failures.size === 0 && contested.size === 0 && host.audience.slowness === 0)
@@ -54,7 +54,7 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
       found.push(`${host.kernel.done.length} changes, and no more than ${most} are due`);
     atMost('changes of the most that are allowed, in percent', (100 * host.kernel.done.length) / most);
   } finally {
-    tally(host);
+    count(host);
     host.end();
   }
   return found;
@@ -85,9 +85,9 @@ function mostChanges({ steps, opening }: History, { crashes }: Host): number {
 }
 
 /** Takes one step. A family keeps an endpoint unless another program changed one or the daemon is paused. */
-async function takeStep(host: Host, world: World, step: Step): Promise<string[]> {
+async function takeStep(host: Host, world: Fixture, step: Step): Promise<string[]> {
   if (step.when !== 'settled') {
-    await take(host, world, step);
+    await applyStep(host, world, step);
     return [];
   }
   await host.settle();
@@ -98,7 +98,7 @@ async function takeStep(host: Host, world: World, step: Step): Promise<string[]>
     leadingLinks(host.kernel.state, address).includes(ifindex),
   );
   world.meddled = false;
-  await take(host, world, step);
+  await applyStep(host, world, step);
   await host.settle();
   // While a full tunnel is up, it may be right that a family has no endpoint.
   if (!calm || world.meddled || host.kernel.state.links.has(TUNNEL)) return [];

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { SEED } from '../support/seed.ts';
 import { histories } from './histories.ts';
 import { live } from './live.ts';
-import { summary, tallied } from './tally.ts';
+import { summary, tallied } from './counters.ts';
 
 // This is the only input that does not come from the kernel's messages.
 vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driver: null, path: null }) }));

@@ -6,8 +6,8 @@ import { OPENINGS, type History } from './histories.ts';
 import { Host } from './host.ts';
 import { live } from './live.ts';
 import type { Step } from './steps.ts';
-import { take } from './take.ts';
-import { World } from './world.ts';
+import { applyStep } from './apply-step.ts';
+import { Fixture } from './fixture.ts';
 
 vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driver: null, path: null }) }));
 
@@ -204,13 +204,13 @@ for (const [name, each] of Object.entries({ ...HISTORIES, ...RARITIES, ...TUNNEL
 
 test('a limit that an administrator lowered after it was raised stays as low', async () => {
   const host = new Host(CONFIGURATIONS[0]!);
-  const world = new World(host);
+  const world = new Fixture(host);
   try {
     host.start();
-    for (const step of OPENINGS.two) await take(host, world, step);
+    for (const step of OPENINGS.two) await applyStep(host, world, step);
     await host.settle();
     expect(host.kernel.state.limits).toEqual({ subflows: 8, addAddrAccepted: 0 });
-    await take(host, world, { op: 'limits', subflows: 4, addAddrAccepted: 0, when: 'settled' });
+    await applyStep(host, world, { op: 'limits', subflows: 4, addAddrAccepted: 0, when: 'settled' });
     await host.pass(100_000);
     expect(host.kernel.state.limits).toEqual({ subflows: 4, addAddrAccepted: 0 });
   } finally {

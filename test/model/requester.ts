@@ -1,9 +1,9 @@
 /** The model kernel's interface to the program under test, with the faults that can happen between the two. */
 import { readU32 } from '../../src/netlink/bytes.ts';
-import type { Request, Requester } from '../../src/netlink/connection.ts';
+import type { NetlinkRequest, Requester } from '../../src/netlink/connection.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import type { Message } from '../../src/netlink/message.ts';
-import { Chance } from './chance.ts';
+import { Prng } from './prng.ts';
 import { MPTCP_FAMILY, type ModelKernel } from './kernel.ts';
 import { Refusal, type Maker } from './state.ts';
 
@@ -27,15 +27,15 @@ export class Line implements Requester {
   /** Whether the last change is made and only its reply is lost. */
   unheard = false;
   dead = false;
-  readonly #chance: Chance;
+  readonly #chance: Prng;
 
-  constructor(kernel: ModelKernel, maker: Maker, chance = new Chance(0)) {
+  constructor(kernel: ModelKernel, maker: Maker, chance = new Prng(0)) {
     this.#kernel = kernel;
     this.#maker = maker;
     this.#chance = chance;
   }
 
-  async request(request: Request): Promise<Message[]> {
+  async request(request: NetlinkRequest): Promise<Message[]> {
     await this.#turn();
     const { operation, type, flags = 0, payload } = request;
     const changes = !LOOKS.has(type) && !(type === MPTCP_FAMILY && [3, 6].includes(payload.readUInt8(0)));
@@ -54,7 +54,7 @@ export class Line implements Requester {
     return answer;
   }
 
-  async dump(request: Request): Promise<Message[]> {
+  async dump(request: NetlinkRequest): Promise<Message[]> {
     await this.#turn();
     const { operation, type, flags = 0, payload } = request;
     // Dumps may overtake each other; changes keep the order in which they were sent.

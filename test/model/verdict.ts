@@ -16,11 +16,11 @@ import { strayFaults } from './stray.ts';
 import { takesAll } from './tunnel.ts';
 import type { Host } from './host.ts';
 import type { ModelEndpoint, State } from './state.ts';
-import type { World } from './world.ts';
+import type { Fixture } from './fixture.ts';
 
 const BITS: Readonly<Record<string, number>> = { signal: 1, subflow: 2, backup: 4, fullmesh: 8, laminar: 32 };
 
-export function faults(host: Host, world: World): string[] {
+export function faults(host: Host, world: Fixture): string[] {
   const { state, harm } = host.kernel;
   const found = [...harm.map((each) => `harm: ${each}`)];
   const owned = state.endpoints.filter((each) => each.maker === 'daemon');
@@ -127,7 +127,7 @@ function wayFaults(
 }
 
 /** Limits are raised while an endpoint exists and restored after the last one; an administrator's later change wins. */
-function limitFaults(host: Host, world: World, owned: readonly ModelEndpoint[]): string[] {
+function limitFaults(host: Host, world: Fixture, owned: readonly ModelEndpoint[]): string[] {
   const found: string[] = [];
   const { limits: setting } = host.configuration;
   for (const name of ['subflows', 'addAddrAccepted'] as const) {

@@ -1,6 +1,6 @@
 /** Live connections between two namespaces; ss(8) is the oracle. */
 import { expect } from 'vitest';
-import { Connection } from '../../src/netlink/connection.ts';
+import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import { destroySubflow } from '../../src/netlink/destroy.ts';
 import { dumpConnectionSockets, dumpSubflowSockets } from '../../src/netlink/diag.ts';
 import { getLinkStats } from '../../src/netlink/route/stats.ts';
@@ -62,7 +62,11 @@ test('says of subflows and connections what ss says', async ({ lab }) => {
   lab.host.ip(`mptcp endpoint add ${second.address()} dev wwan0 subflow backup`);
   await expect.poll(() => connections.subflows()).toEqual([first.address(), second.address()]);
   for (let round = 0; round < 20; round++) await connection.echo(`round ${round} ${'x'.repeat(5000)}`);
-  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock, netns: lab.host.path });
+  const diag = new NetlinkConnection({
+    protocol: NETLINK_SOCK_DIAG,
+    clock: systemClock,
+    netns: lab.host.path,
+  });
   try {
     const look = (): Shown[] => shown(lab.host.sh('ss -tinH'));
     let ss = look();
@@ -128,7 +132,7 @@ test('the counters of a link are those of ip -s', async ({ lab }) => {
     const { rx, tx } = lab.host.json<Shown[]>('-s link show eth0')[0]!.stats64;
     return { received: rx.packets, sent: tx.packets };
   };
-  const route = new Connection({ protocol: NETLINK_ROUTE, clock: systemClock, netns: lab.host.path });
+  const route = new NetlinkConnection({ protocol: NETLINK_ROUTE, clock: systemClock, netns: lab.host.path });
   try {
     // Neighbour discovery may send between the two.
     await expect

@@ -1,6 +1,6 @@
 /** A connection to the real kernel: its own words when it refuses, and a dump that is interrupted again and again. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Connection } from '../../src/netlink/connection.ts';
+import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import { NLM_F_DUMP_INTR } from '../../src/netlink/message.ts';
 import { addRoute, deleteRoute, type NewRoute } from '../../src/netlink/route/route.ts';
 import { dumpAddresses } from '../../src/netlink/route/address.ts';
@@ -11,7 +11,7 @@ import { Netns } from '../support/netns.ts';
 
 describe.skipIf(!isPrivate)('a connection to the kernel', () => {
   let netns: Netns;
-  let connection: Connection;
+  let connection: NetlinkConnection;
   let interrupted = 0;
   let dumps = 0;
 
@@ -21,7 +21,7 @@ describe.skipIf(!isPrivate)('a connection to the kernel', () => {
     netns.ip('link set u0 up');
     netns.ip('link set p0 up');
     interrupted = dumps = 0;
-    connection = new Connection({
+    connection = new NetlinkConnection({
       protocol: NETLINK_ROUTE,
       netns: netns.path,
       clock: systemClock,

@@ -1,6 +1,6 @@
 /** The cases on this kernel. MULTIHOMED_RECORD=NAME keeps its messages as `recordings/NAME-requests.txt`. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectKernel, type KernelConnections } from '../../src/daemon/kernel.ts';
+import { openSession, type KernelSession } from '../../src/netlink/session.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { isPrivate } from '../support/lab.ts';
 import type { Netns } from '../support/netns.ts';
@@ -11,11 +11,11 @@ import { scene } from './scene.ts';
 describe.skipIf(!isPrivate)('the kernel that runs answers as recorded', () => {
   const recorder = new Recorder();
   let netns: Netns;
-  let kernel: KernelConnections;
+  let kernel: KernelSession;
 
   beforeAll(async () => {
     netns = scene();
-    kernel = await connectKernel({ clock: systemClock, netns: netns.path, trace: recorder.trace });
+    kernel = await openSession({ clock: systemClock, netns: netns.path, trace: recorder.trace });
   });
   afterAll(() => {
     kernel.close();

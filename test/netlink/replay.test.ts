@@ -1,6 +1,6 @@
 /** What was recorded, byte by byte in both directions: the same requests leave, and the same answers are read. */
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { Connection } from '../../src/netlink/connection.ts';
+import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import type { NetlinkSocketOptions } from '../../src/system/addon.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { CASES } from './cases.ts';
@@ -28,10 +28,10 @@ function renumbered(recorded: Buffer, sequence: number): Buffer {
 describe.each(recordings().filter((name) => name.endsWith('-requests.txt')))('%s', (name) => {
   const recorded = readRecording(name);
   let ahead: Exchange[] = [];
-  let connection: Connection;
+  let connection: NetlinkConnection;
 
   beforeEach(() => {
-    connection = new Connection({ protocol: 0, clock: systemClock });
+    connection = new NetlinkConnection({ protocol: 0, clock: systemClock });
     const wire = wires.at(-1)!;
     wire.onSend = (sent) => {
       const exchange = ahead.shift();

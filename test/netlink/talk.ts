@@ -1,9 +1,9 @@
 /** Words for tests that speak over a wire. */
 import { expect } from 'vitest';
-import type { Request } from '../../src/netlink/connection.ts';
+import type { NetlinkRequest } from '../../src/netlink/connection.ts';
 import { bytesOf } from './wire.ts';
 
-export const asked = (operation: string, size = 8): Request => ({
+export const asked = (operation: string, size = 8): NetlinkRequest => ({
   operation,
   type: 26,
   payload: Buffer.alloc(size, 0xab),

@@ -1,6 +1,6 @@
 /** What becomes of requests when the socket loses answers, breaks, or is closed. */
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { Connection } from '../../src/netlink/connection.ts';
+import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import { SystemError, type NetlinkSocketOptions } from '../../src/system/addon.ts';
 import { TestClock } from '../model/clock.ts';
 import { asked, failure, outcome, turn } from './talk.ts';
@@ -13,10 +13,10 @@ vi.mock(import('../../src/system/addon.ts'), async (original) => ({
 }));
 
 let clock: TestClock;
-let connection: Connection;
+let connection: NetlinkConnection;
 beforeEach(() => {
   clock = new TestClock();
-  connection = new Connection({ protocol: 0, clock });
+  connection = new NetlinkConnection({ protocol: 0, clock });
 });
 
 describe('what goes wrong with the socket', () => {

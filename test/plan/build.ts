@@ -1,5 +1,5 @@
 /** A host in a few words: what the kernel has, told as a snapshot, and what becomes of it when a plan is carried out. */
-import { intend, remember } from '../../src/actions/remember.ts';
+import { intend, applyOutcome } from '../../src/actions/transitions.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import { addressFamily, type Family } from '../../src/netlink/ip.ts';
 import type { Endpoint } from '../../src/netlink/mptcp/endpoint.ts';
@@ -7,14 +7,14 @@ import type { Address } from '../../src/netlink/route/address.ts';
 import type { Link } from '../../src/netlink/route/link.ts';
 import type { PolicyRule } from '../../src/netlink/route/policy-rule.ts';
 import type { NewRoute, Route } from '../../src/netlink/route/route.ts';
-import { actionText, type Action } from '../../src/plan/action.ts';
-import { flagBits } from '../../src/plan/flags.ts';
+import { actionText, type Action } from '../../src/actions/action.ts';
+import { flagBits } from '../../src/netlink/mptcp/flags.ts';
 import { gapEnd } from '../../src/plan/gap.ts';
-import { learn } from '../../src/plan/learn.ts';
-import { EMPTY_MEMORY, type Memory } from '../../src/plan/memory.ts';
+import { observe } from '../../src/plan/observe.ts';
+import { EMPTY_STATE, type State } from '../../src/actions/state.ts';
 import { plan, type Plan } from '../../src/plan/plan.ts';
 import type { Configuration, Rule } from '../../src/rules/rule.ts';
-import { answerKey, type Answer, type Snapshot, type Way } from '../../src/snapshot/snapshot.ts';
+import { lookupKey, type RouteLookup, type Snapshot, type Egress } from '../../src/snapshot/snapshot.ts';
 import type { PolicyRoute } from '../../src/snapshot/policy-route.ts';
 import { configuration } from '../model/configurations.ts';
 
@@ -39,9 +39,9 @@ export class Host {
   limits = { subflows: 2, addAddrAccepted: 0 };
   /** Of each open connection the local addresses of its subflows. */
   connections: string[][] = [];
-  memory: Memory = { ...EMPTY_MEMORY, limitMax: 8 };
+  state: State = { ...EMPTY_STATE, limitMax: 8 };
   /** What the kernel answers instead: by address. */
-  readonly ways = new Map<string, Way>();
+  readonly ways = new Map<string, Egress>();
   /** Where the host's own policy rules send packets from an address. */
   readonly hosts = new Map<string, PolicyRoute>();
   readonly sources = new Map<number, string>();
@@ -128,7 +128,7 @@ export class Host {
   get snapshot(): Snapshot {
     const { links, drivers, paths, addresses, policyRules, endpoints, limits, ownRoutes, connections } = this;
     const answers = new Map(
-      addresses.map((each) => [answerKey(each.ifindex, each.address), this.#answer(each)]),
+      addresses.map((each) => [lookupKey(each.ifindex, each.address), this.#answer(each)]),
     );
     // A snapshot is a value: what this host does next is not seen in it.
     const copies = { addresses: [...addresses], policyRules: [...policyRules], ownRoutes: [...ownRoutes] };
@@ -139,17 +139,17 @@ export class Host {
       paths,
       endpoints,
       limits,
-      answers,
+      lookups: answers,
       tables,
       egress: { ipv4: null, ipv6: null },
       tunnelRoutes: [],
-      answeredAt: this.now,
+      lookedUpAt: this.now,
       connections,
       ...copies,
     };
   }
 
-  #answer({ ifindex, family, address }: Address): Answer {
+  #answer({ ifindex, family, address }: Address): RouteLookup {
     const found = this.#defaults.find((each) => each.ifindex === ifindex && each.family === family);
     const hop = found?.route.hops[0];
     const way = this.ways.get(address) ?? this.#way(address, family);
@@ -163,7 +163,7 @@ export class Host {
     };
   }
 
-  #way(address: string, family: Family): Way {
+  #way(address: string, family: Family): Egress {
     const leading = this.policyRules.find(
       (each) => each.source === address && each.suppressPrefixLength === null,
     );
@@ -180,9 +180,9 @@ export class Host {
     return { kind: 'leaves', ifindex: [hop.ifindex], gateway: hop.gateway, table: route.table };
   }
 
-  look(foresee = false): Plan {
-    this.memory = learn(this.memory, this.snapshot);
-    return plan(this.snapshot, this.configuration, this.memory, foresee);
+  look(assumeRouted = false): Plan {
+    this.state = observe(this.state, this.snapshot);
+    return plan(this.snapshot, this.configuration, this.state, assumeRouted);
   }
 
   /** One pass. @returns what was done, in words */
@@ -204,7 +204,7 @@ export class Host {
 
   /** Until the first gap of a default route is over. @returns whether there is one */
   #wait(): boolean {
-    const end = gapEnd(this.memory);
+    const end = gapEnd(this.state);
     this.now = end ?? this.now;
     return end !== null;
   }
@@ -221,11 +221,11 @@ export class Host {
   }
 
   #do(action: Action): void {
-    this.memory = intend(this.memory, action, this.snapshot);
+    this.state = intend(this.state, action, this.snapshot);
     const refusal = action.kind === 'endpoint add' && this.endpoints.length >= this.room;
     const error = refusal ? new NetlinkError({ operation: actionText(action), errno: 34 }) : null;
     if (!refusal) this.#change(action);
-    this.memory = remember(this.memory, {
+    this.state = applyOutcome(this.state, {
       action,
       error,
       ...(refusal ? { full: this.endpoints.length } : {}),

@@ -1,8 +1,8 @@
 /** The way down, what stays when it was the last, and what takes its place. */
 import { describe, expect, test } from 'vitest';
-import { remember, retryAll } from '../../src/actions/remember.ts';
+import { applyOutcome, retryAll } from '../../src/actions/transitions.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
-import { actionText } from '../../src/plan/action.ts';
+import { actionText } from '../../src/actions/action.ts';
 import type { Rule } from '../../src/rules/rule.ts';
 import { Host, rule } from './build.ts';
 import { RULES, settled, two } from './two.ts';
@@ -285,14 +285,14 @@ describe('a reload', () => {
   ])('that is refused with %s leaves what stood alone', (_, errno, kernelText, reason) => {
     const signal = (port: number) => [rule('eth*', { flags: ['signal'], port })];
     const host = settled(two().rules(signal(4433))).rules(signal(4434));
-    const before = host.memory;
+    const before = host.state;
     const add = host.look().actions.find(({ kind }) => kind === 'endpoint add')!;
     const error = new NetlinkError({ operation: actionText(add), errno, kernelText });
-    const { failures } = remember(before, { action: add, error, putBack: true });
-    host.memory = { ...before, failures };
+    const { failures } = applyOutcome(before, { action: add, error, putBack: true });
+    host.state = { ...before, failures };
     expect(host.settle()).toEqual([]);
     expect(host.reason('192.0.2.10')).toMatch(reason);
-    host.memory = retryAll(host.memory);
+    host.state = retryAll(host.state);
     expect(host.settle()).toHaveLength(errno === 17 ? 1 : 0);
   });
 

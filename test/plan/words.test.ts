@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { explain } from '../../src/plan/explain.ts';
 import { flushActions } from '../../src/plan/flush.ts';
-import { actionText } from '../../src/plan/action.ts';
-import { learn } from '../../src/plan/learn.ts';
+import { actionText } from '../../src/actions/action.ts';
+import { observe } from '../../src/plan/observe.ts';
 import { Host, rule } from './build.ts';
 import { settled, two } from './two.ts';
 
@@ -20,7 +20,7 @@ describe('what is learnt', () => {
     for (const change of [{ address: '198.51.100.7' }, { ifindex: 9 }]) {
       const host = settled();
       host.endpoints = host.endpoints.map((each) => (each.id === 1 ? { ...each, ...change } : each));
-      expect(learn(host.memory, host.snapshot).owned.has(1)).toBe(false);
+      expect(observe(host.state, host.snapshot).owned.has(1)).toBe(false);
     }
   });
 
@@ -29,7 +29,7 @@ describe('what is learnt', () => {
     host.endpoints = host.endpoints.map((each) => ({ ...each, flags: each.flags & ~32 }));
     // Nothing is left that asks for addresses of a peer's choice.
     expect(host.settle()).toEqual([['limits set add_addr_accepted 0']]);
-    expect(host.memory.unknownFlags).toBe(32);
+    expect(host.state.unknownFlags).toBe(32);
   });
 
   test('a flag that somebody changed is set right again', () => {
@@ -44,14 +44,14 @@ describe('what is learnt', () => {
   test('what agrees leaves the memory as it is', () => {
     const host = settled();
     const { snapshot } = host;
-    const memory = learn(host.memory, snapshot);
-    expect(learn(memory, snapshot)).toBe(memory);
+    const state = observe(host.state, snapshot);
+    expect(observe(state, snapshot)).toBe(state);
   });
 });
 
 /** The steps that were passed, the one that it stopped at, and the advice. */
 function told(host: Host, name = 'eth0') {
-  const explanation = explain(name, host.look(), host.snapshot, host.configuration, host.memory)!;
+  const explanation = explain(name, host.look(), host.snapshot, host.configuration, host.state)!;
   const [uplink] = explanation.uplinks;
   const by = (state: string): string[] =>
     (uplink?.steps ?? []).filter((step) => step.state === state).map((step) => step.name);
@@ -134,7 +134,7 @@ describe('what is explained', () => {
   test('by another name of the interface; nothing for one that is not there', () => {
     const host = two().link('eth0', 2, { altnames: ['uplink'] });
     expect(told(host, 'uplink').explanation.interface).toBe('eth0');
-    expect(explain('eth7', host.look(), host.snapshot, host.configuration, host.memory)).toBeNull();
+    expect(explain('eth7', host.look(), host.snapshot, host.configuration, host.state)).toBeNull();
   });
 });
 
@@ -142,7 +142,7 @@ describe('flush', () => {
   test('removes all that is owned, in order, and nothing else', () => {
     const host = settled(two().withoutDefault(3)).endpoint('198.51.100.7', 99);
     host.policyRules.push({ ...host.policyRules[0]!, priority: 100, protocol: 3 });
-    expect(flushActions(host.snapshot, host.memory).map(actionText)).toEqual([
+    expect(flushActions(host.snapshot, host.state).map(actionText)).toEqual([
       'endpoint delete 192.0.2.10 dev eth0 subflow id 1',
       'policy-rule delete from 192.0.2.10 lookup main suppress_prefixlength 0 priority 8682',
       'policy-rule delete from 192.0.2.10 lookup 86840002 priority 8684',
@@ -154,18 +154,16 @@ describe('flush', () => {
 
   test('lingering ones too', () => {
     const host = settled(two().withoutDefault(3)).turn(2, 'no carrier');
-    expect(flushActions(host.snapshot, host.memory).map(actionText)[0]).toMatch(
-      /^endpoint delete 192.0.2.10/,
-    );
+    expect(flushActions(host.snapshot, host.state).map(actionText)[0]).toMatch(/^endpoint delete 192.0.2.10/);
   });
 
   test('has nothing to do where nothing is owned', () => {
-    expect(flushActions(two().endpoint('198.51.100.7', 99).snapshot, two().memory)).toEqual([]);
+    expect(flushActions(two().endpoint('198.51.100.7', 99).snapshot, two().state)).toEqual([]);
   });
 
   test('is not undone until the next reload', () => {
     const host = two();
-    host.memory = { ...host.memory, paused: { files: null } };
+    host.state = { ...host.state, paused: { files: null } };
     expect(host.settle()).toEqual([]);
   });
 });

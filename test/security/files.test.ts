@@ -71,13 +71,13 @@ test('a configuration that is a bomb is refused in bounded time and memory', asy
     [...paths, circle, endless].map(async (path) => {
       const check = [process.execPath, MAIN, 'check', path];
       const { stdout, stderr } = await finished(lab.host.spawn('python3', ['-c', MEASURE, ...check]));
-      const [code, memory] = stdout.split(' ').map(Number);
-      return { path, stderr, code, memory };
+      const [code, state] = stdout.split(' ').map(Number);
+      return { path, stderr, code, state };
     }),
   );
-  for (const { path, stderr, code, memory } of measured) {
+  for (const { path, stderr, code, state } of measured) {
     // What takes longer than 25 seconds is ended, and says so.
     expect([path, stderr, code]).toEqual([path, '', 78]);
-    expect(memory, path).toBeLessThan(400);
+    expect(state, path).toBeLessThan(400);
   }
 });

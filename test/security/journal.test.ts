@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { Journal } from '../../src/actions/journal.ts';
 import { HookDispatcher } from '../../src/hooks/dispatcher.ts';
-import { isToldRecord, nobodyTold } from '../../src/hooks/told-record.ts';
+import { isHookRecord, EMPTY_HOOK_RECORD } from '../../src/hooks/record.ts';
 import type { HookRequest } from '../../src/hooks/runner.ts';
 import { memoryLog } from '../hooks/memory-log.ts';
 import type { Finished } from '../support/daemon.ts';
@@ -85,7 +85,7 @@ test.for(RECORDS)('%s: read, told on and written again', async ([, record]) => {
   const path = join(folder, 'journal.json');
   writeFileSync(path, written({ version: 1, ...IDENTITY }, record));
   const journal = new Journal(path, IDENTITY);
-  const { memory, told } = journal.read();
+  const { state, notified: told } = journal.read();
   const { log, lines } = memoryLog();
   const requests: HookRequest[] = [];
   const hooks = new HookDispatcher({
@@ -95,17 +95,17 @@ test.for(RECORDS)('%s: read, told on and written again', async ([, record]) => {
     },
     settings: { timeout: 1, user: 'root', path: [] },
     log,
-    told: isToldRecord(told) ? told : nobodyTold,
-    onTold: (now) => journal.write(memory, now),
+    record: isHookRecord(told) ? told : EMPTY_HOOK_RECORD,
+    onRecord: (now) => journal.write(state, now),
   });
   hooks.wantUplinks(new Map());
   hooks.wantLinks(new Map());
   await hooks.idle();
-  journal.write(memory, isToldRecord(told) ? told : nobodyTold);
+  journal.write(state, isHookRecord(told) ? told : EMPTY_HOOK_RECORD);
   expect(lines).toEqual([]);
   for (const { environment } of requests)
     for (const value of Object.values(environment)) expect(value).toBeTypeOf('string');
-  expect(memory.paused).toBeNull();
+  expect(state.paused).toBeNull();
 });
 
 test('the daemon starts, works and ends over the worst of them', async ({ lab }) => {

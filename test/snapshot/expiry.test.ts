@@ -1,9 +1,9 @@
 /** The end of a router-advertised default, as the reader tells it. */
 import { describe, expect } from 'vitest';
-import { connectKernel } from '../../src/daemon/kernel.ts';
+import { openSession } from '../../src/netlink/session.ts';
 import { inLastTick } from '../../src/snapshot/expiry.ts';
 import { SnapshotReader } from '../../src/snapshot/reader.ts';
-import { answerKey, type DefaultRoute } from '../../src/snapshot/snapshot.ts';
+import { lookupKey, type DefaultRoute } from '../../src/snapshot/snapshot.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { defaultRoute, snapshot } from '../doctor/facts.ts';
 import { TestClock } from '../model/clock.ts';
@@ -15,17 +15,17 @@ const FAMILY = 'ipv6' as const;
 async function scene(lab: Lab, seconds: number, clock: TestClock | null) {
   const eth = lab.cable('eth0').up().give(6);
   lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra expires ${seconds}`);
-  const kernel = await connectKernel({ clock: systemClock, netns: lab.host.path });
+  const kernel = await openSession({ clock: systemClock, netns: lab.host.path });
   const [ifindex, address] = [lab.host.index('eth0'), eth.address(6)];
   const reader = new SnapshotReader({
     ...kernel,
     sysfs: '/nonexistent',
     ...(clock ? { clock } : {}),
-    questions: () => [
+    requests: () => [
       { ifindex, address, family: FAMILY, prefixLength: null, table: null, length: 64, alone: true },
     ],
   });
-  return { reader, kernel, key: answerKey(ifindex, address) };
+  return { reader, kernel, key: lookupKey(ifindex, address) };
 }
 
 describe('when answers were asked for', () => {
@@ -33,25 +33,25 @@ describe('when answers were asked for', () => {
     const clock = new TestClock();
     const { reader, kernel, key } = await scene(lab, 600, clock);
     const first = await reader.read(new Set());
-    expect(first.answeredAt).toBe(0);
-    expect(first.answers.get(key)?.default?.route.expires).toBeGreaterThan(590);
+    expect(first.lookedUpAt).toBe(0);
+    expect(first.lookups.get(key)?.default?.route.expires).toBeGreaterThan(590);
     clock.step(30_000);
     const kept = await reader.read(new Set(['endpoints'] as const));
-    expect([kept.answeredAt, kept.answers]).toEqual([0, first.answers]);
-    expect((await reader.read(new Set(['routes'] as const))).answeredAt).toBe(30_000);
+    expect([kept.lookedUpAt, kept.lookups]).toEqual([0, first.lookups]);
+    expect((await reader.read(new Set(['routes'] as const))).lookedUpAt).toBe(30_000);
     kernel.close();
   });
 });
 
 describe('the last tick, which the kernel gives as it gives "never"', () => {
-  const key = answerKey(1, '10.1.0.2');
+  const key = lookupKey(1, '10.1.0.2');
   const standing = (expires: number | null): DefaultRoute => {
     const route = defaultRoute(1, { expires });
     return { route, hop: route.hops[0]! };
   };
   const before = (expires: number | null) => {
-    const plain = snapshot({ answeredAt: 5000 });
-    const answer = plain.answers.get(key)!;
+    const plain = snapshot({ lookedUpAt: 5000 });
+    const answer = plain.lookups.get(key)!;
     return { ...plain, answers: new Map([[key, { ...answer, default: standing(expires) }]]) };
   };
   const seen = (was: number | null, is: number | null, now: number): number | null | undefined =>
@@ -76,7 +76,7 @@ describe('the last tick, which the kernel gives as it gives "never"', () => {
   test('on the real kernel a route that ends is never said to stay', async ({ lab }) => {
     const { reader, kernel, key: live } = await scene(lab, 2, null);
     const said: (number | null)[] = [];
-    for (let found; (found = (await reader.read(new Set(['routes'] as const))).answers.get(live)?.default);)
+    for (let found; (found = (await reader.read(new Set(['routes'] as const))).lookups.get(live)?.default);)
       said.push(found.route.expires);
     kernel.close();
     expect(said.length).toBeGreaterThan(10);

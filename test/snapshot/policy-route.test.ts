@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { describe, expect } from 'vitest';
-import { Connection } from '../../src/netlink/connection.ts';
+import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import type { Family } from '../../src/netlink/ip.ts';
 import { dumpLinks } from '../../src/netlink/route/link.ts';
 import { dumpPolicyRules } from '../../src/netlink/route/policy-rule.ts';
@@ -94,7 +94,7 @@ describe.each([
     { timeout: 120_000 + SETS * 100 },
     async ({ lab: { host } }) => {
       furnish(host, version);
-      const kernel = new Connection({ clock: systemClock, netns: host.path, protocol: NETLINK_ROUTE });
+      const kernel = new NetlinkConnection({ clock: systemClock, netns: host.path, protocol: NETLINK_ROUTE });
       const links = await dumpLinks(kernel);
       const names = new Map(links.map(({ index, name }) => [index, name]));
       const groups = new Map(links.map(({ index, group }) => [index, group]));

@@ -1,5 +1,5 @@
 /** Random policy rules and routes, as lines for `ip -batch`. */
-import { Chance } from '../model/chance.ts';
+import { Prng } from '../model/prng.ts';
 import type { Version } from '../support/netns.ts';
 
 export const LINKS = [1, 2, 3] as const;
@@ -27,12 +27,12 @@ const sources = (version: Version): readonly string[] =>
     : ['2400:1::2', '2400:1::/64', '2400:1::3', '2400:2::/32', '2400::/12', '2400:3::2', '2500::/16'];
 
 export class RuleSets {
-  readonly #chance: Chance;
+  readonly #chance: Prng;
   readonly #version: Version;
 
   constructor(version: Version, seed: number) {
     this.#version = version;
-    this.#chance = new Chance(seed);
+    this.#chance = new Prng(seed);
   }
 
   #pick<T>(from: readonly T[]): T {

@@ -2,7 +2,7 @@
 import ipaddr from 'ipaddr.js';
 import { MPTCP_PM_ADDR_FLAG_FULLMESH, MPTCP_PM_ADDR_FLAG_SIGNAL } from '../../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../../netlink/mptcp/limits.ts';
-import { flagBits } from '../../plan/flags.ts';
+import { flagBits } from '../../netlink/mptcp/flags.ts';
 import { byPrefix, isAddress, unknownWord, wholeNumber, Words, wrong } from './words.ts';
 
 const KEYWORDS = ['id', 'dev', 'port'] as const;

@@ -1,6 +1,6 @@
 /** Explains the kernel's refusals. The kernel uses one text for EEXIST, EBUSY, ERANGE and EINVAL. */
 import { NetlinkError } from '../../netlink/error.ts';
-import { mappedOf } from '../../netlink/ip.ts';
+import { unmapIPv4 } from '../../netlink/ip.ts';
 import { MPTCP_PM_ADDR_FLAG_IMPLICIT, type Endpoint } from '../../netlink/mptcp/endpoint.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { endpointText, type Names } from './text.ts';
@@ -34,7 +34,7 @@ function addReason(
     return implicitInTheWay(wanted, standing);
   const same = standing.find(
     (each) =>
-      mappedOf(each.address) === mappedOf(wanted.address) &&
+      unmapIPv4(each.address) === unmapIPv4(wanted.address) &&
       (!each.port || !wanted.port || each.port === wanted.port),
   );
   const shown = (endpoint: Endpoint): string => endpointText(endpoint, names).trimEnd();
@@ -50,7 +50,8 @@ function addReason(
 
 function implicitInTheWay(wanted: Endpoint, standing: readonly Endpoint[]): string | null {
   const implicit = standing.find(
-    (each) => each.flags & MPTCP_PM_ADDR_FLAG_IMPLICIT && mappedOf(each.address) === mappedOf(wanted.address),
+    (each) =>
+      each.flags & MPTCP_PM_ADDR_FLAG_IMPLICIT && unmapIPv4(each.address) === unmapIPv4(wanted.address),
   );
   return implicit && wanted.id !== 0
     ? `the kernel has made an implicit endpoint of this address (id ${implicit.id}), which is replaced only without an id; leave the id out`

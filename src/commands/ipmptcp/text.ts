@@ -2,7 +2,7 @@
 import ipaddr from 'ipaddr.js';
 import type { Endpoint } from '../../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../../netlink/mptcp/limits.ts';
-import { flagBits, flagNames } from '../../plan/flags.ts';
+import { flagBits, flagNames } from '../../netlink/mptcp/flags.ts';
 import { printable } from '../../system/printable.ts';
 
 /** Names of interfaces by index. For a device that is gone, ip(8) prints `if` and its index. */

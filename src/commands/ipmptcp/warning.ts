@@ -1,17 +1,17 @@
 /** Warnings on standard error about changes that the kernel accepts. */
 import { getEndpoint, MPTCP_PM_ADDR_FLAG_LAMINAR, type Endpoint } from '../../netlink/mptcp/endpoint.ts';
 import { dumpSubflowSockets } from '../../netlink/diag.ts';
-import { Connection } from '../../netlink/connection.ts';
+import { NetlinkConnection } from '../../netlink/connection.ts';
 import { NetlinkError } from '../../netlink/error.ts';
-import { mappedOf } from '../../netlink/ip.ts';
+import { unmapIPv4 } from '../../netlink/ip.ts';
 import { dumpAddresses } from '../../netlink/route/address.ts';
-import { isOwned } from '../../plan/assess.ts';
-import { flagNames } from '../../plan/flags.ts';
+import { flagNames } from '../../netlink/mptcp/flags.ts';
 import { NETLINK_SOCK_DIAG } from '../../system/addon.ts';
 import { systemClock } from '../../system/clock.ts';
 import { inetText } from './text.ts';
 import { hasDaemon, type Namespace } from '../namespace.ts';
 import { complain } from '../print.ts';
+import { isOwned } from '../../actions/ownership.ts';
 
 export const warn = (text: string): void => complain(`warning: ${text}`);
 
@@ -21,8 +21,8 @@ export async function warnOwned(
   endpoints: readonly Endpoint[],
   what: 'deleted' | 'changed',
 ): Promise<void> {
-  const { memory } = namespace.journal.read();
-  const ours = endpoints.filter((endpoint) => isOwned(memory, endpoint));
+  const { state } = namespace.journal.read();
+  const ours = endpoints.filter((endpoint) => isOwned(state, endpoint));
   if (ours.length === 0) return;
   const names = ours.map(({ id, address }) => `${address} (id ${id})`).join(', ');
   const many = ours.length > 1;
@@ -46,16 +46,16 @@ export async function warnUseless({ kernel }: Namespace, added: Endpoint): Promi
     if (dropped.length > 0) warn(`this kernel does not know ${dropped.join(', ')}, and has left it out`);
   }
   const addresses = await dumpAddresses(kernel.route);
-  if (!addresses.some((each) => each.address === mappedOf(address)))
+  if (!addresses.some((each) => each.address === unmapIPv4(address)))
     warn(`no interface of this host has the address ${inetText(address)} now`);
 }
 
 /** @returns the number of connections that started from this address, as far as the kernel reports it */
 export async function connectionsFrom(address: string): Promise<number> {
-  const diag = new Connection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
+  const diag = new NetlinkConnection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
   try {
     const initial = (await dumpSubflowSockets(diag)).filter(
-      ({ ids, local }) => ids.local === 0 && mappedOf(local.address) === mappedOf(address),
+      ({ ids, local }) => ids.local === 0 && unmapIPv4(local.address) === unmapIPv4(address),
     );
     return new Set(initial.map(({ token }) => token)).size;
   } catch (error) {

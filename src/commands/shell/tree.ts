@@ -2,10 +2,10 @@
 import type { Command, Option } from 'commander';
 
 /** The source of the words for a place; `nothing`: they cannot be suggested. */
-export type Source = 'interface' | 'namespace' | 'endpoint' | 'file' | 'nothing';
+export type CompletionSource = 'interface' | 'namespace' | 'endpoint' | 'file' | 'nothing';
 
 /** A source, or the words themselves. */
-export type Value = Source | readonly string[];
+export type Value = CompletionSource | readonly string[];
 
 export interface Flag {
   /** Such as `-h` and `--help`. */
@@ -26,7 +26,7 @@ export interface CommandNode {
 }
 
 /** Sources by the name of the option or argument. */
-const SOURCES: Readonly<Record<string, Source>> = {
+const SOURCES: Readonly<Record<string, CompletionSource>> = {
   '--netns': 'namespace',
   interface: 'interface',
   file: 'file',
@@ -72,7 +72,7 @@ function flagOf(option: Option): Flag {
   };
 }
 
-function sourceOf(...names: readonly string[]): Source {
+function sourceOf(...names: readonly string[]): CompletionSource {
   return names.map((name) => SOURCES[name]).find((source) => source !== undefined) ?? 'nothing';
 }
 

@@ -7,11 +7,11 @@ import type { Uplink } from '../../plan/uplink.ts';
 import { spareMetric } from '../../plan/spare-metric.ts';
 import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
-import type { Facts, View } from '../facts.ts';
+import type { Facts, HostView } from '../facts.ts';
 import type { Mending } from './uplinks.ts';
 import { setSysctl } from '../remedies.ts';
 
-export function guessGateway(uplink: Uplink, view: View, sysctls: Facts['sysctls']): Mending {
+export function guessGateway(uplink: Uplink, view: HostView, sysctls: Facts['sysctls']): Mending {
   const { family, address, prefixLength, ifindex, interface: name } = uplink;
   const link = view.snapshot.links.get(ifindex);
   if (!family || !address || prefixLength === null || !link) return { remedy: null, remark: '' };

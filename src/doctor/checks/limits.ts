@@ -3,7 +3,7 @@ import type { Family } from '../../netlink/ip.ts';
 import type { Uplink } from '../../plan/uplink.ts';
 import type { EndpointFlag } from '../../rules/rule.ts';
 import { replaceScalar } from '../edit.ts';
-import type { Facts, View } from '../facts.ts';
+import type { Facts, HostView } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import { count } from '../remedies.ts';
 
@@ -29,7 +29,7 @@ export function checkLimits({ view, configuration, counters }: Facts): Finding[]
     const text = `One connection may have ${count(limits.subflows, 'extra subflow')}, and the uplinks that are up need ${now}: the others stay idle`;
     const remedy = [{ argv: ['ip', 'mptcp', 'limits', 'set', 'subflows', `${now}`] }];
     if (setting === 'auto') {
-      const raised = view.memory.raised.subflows;
+      const raised = view.state.raised.subflows;
       return raised?.to === limits.subflows && raised.theirs !== true
         ? [finding('fault', 'limits', `${text}; this kernel takes no more than ${limits.subflows}.`)]
         : [
@@ -92,7 +92,7 @@ function announced(counters: Facts['counters'], accepted: number): Finding[] {
  * The first subflow starts from one of the uplinks and does not count. For signal endpoints the peer opens the
  * subflows, one to each announced address except the one it connected to.
  */
-function needed({ plan }: View, counts: (uplink: Uplink) => boolean): number {
+function needed({ plan }: HostView, counts: (uplink: Uplink) => boolean): number {
   const having = (flag: EndpointFlag, family: Family): number =>
     plan.uplinks.filter(
       ({ rule, ...uplink }) =>

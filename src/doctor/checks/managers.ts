@@ -1,9 +1,9 @@
 /** Checks for other programs that add endpoints, or remove what they did not add. */
-import { isOwned } from '../../plan/assess.ts';
 import type { Facts, Setting } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
 import { writeFile } from '../remedies.ts';
+import { isOwned } from '../../actions/ownership.ts';
 
 /** NetworkManager's NM_MPTCP_FLAGS_DISABLED; nm-settings(5), connection.mptcp-flags. */
 const DISABLED = 1;
@@ -43,7 +43,7 @@ function overrule(decisive: Setting | undefined, runs: boolean): Remedy {
 function mptcpd(facts: Facts): Finding[] {
   if (!running(facts, 'mptcpd')) return [];
   const foreign = (facts.view?.snapshot.endpoints ?? []).filter(
-    (endpoint) => !isOwned(facts.view!.memory, endpoint),
+    (endpoint) => !isOwned(facts.view!.state, endpoint),
   );
   const text =
     foreign.length > 0

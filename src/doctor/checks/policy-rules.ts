@@ -3,9 +3,9 @@ import { hostBits, inNetwork } from '../../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../../netlink/route/policy-rule.ts';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.ts';
 import { PRIORITY_FIRST } from '../../plan/routing.ts';
-import { policyRuleArguments } from '../../plan/rule-words.ts';
+import { policyRuleArguments } from '../../netlink/route/policy-rule-words.ts';
 import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
-import type { Facts, View } from '../facts.ts';
+import type { Facts, HostView } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
 
@@ -41,7 +41,7 @@ export function checkPolicyRules({ view }: Facts): Finding[] {
 }
 
 /** Reports a rule that would take an uplink's packets to a table whose default route leaves through another link. */
-function inTheWay(rule: PolicyRule, view: View): Finding[] {
+function inTheWay(rule: PolicyRule, view: HostView): Finding[] {
   if (rule.action !== FR_ACT_TO_TBL || rule.narrow || rule.invert || rule.fwmark || rule.destination)
     return [];
   if (rule.iif !== null || rule.oif !== null || rule.suppressPrefixLength !== null) return [];
@@ -78,7 +78,7 @@ function inTheWay(rule: PolicyRule, view: View): Finding[] {
  * packet: when it would also move behind another rule of the host, or when its table leads to a link that is no
  * uplink, in which case sending all packets there may be its purpose.
  */
-export function renumber(rule: PolicyRule, { snapshot, plan, otherDefaults }: View): Remedy | null {
+export function renumber(rule: PolicyRule, { snapshot, plan, otherDefaults }: HostView): Remedy | null {
   const { policyRules } = snapshot;
   const isPassed = policyRules.some(
     (each) =>
@@ -103,7 +103,7 @@ export function renumber(rule: PolicyRule, { snapshot, plan, otherDefaults }: Vi
 const sourceText = (rule: PolicyRule): string =>
   `from ${rule.source === null ? 'all' : rule.sourceLength === hostBits(rule.family) ? rule.source : `${rule.source}/${rule.sourceLength}`} lookup ${rule.table}`;
 
-function tables(view: View): Finding[] {
+function tables(view: HostView): Finding[] {
   const numbers = [...new Set(view.foreignRoutes.map((route) => route.table))];
   return numbers.map((table) => {
     const protocols = [
@@ -138,7 +138,7 @@ function tables(view: View): Finding[] {
 }
 
 /** Returns the policy rules that the reason of a conflict names. */
-export function suspects(reason: string, view: View): PolicyRule[] {
+export function suspects(reason: string, view: HostView): PolicyRule[] {
   const priority = Number(/policy rule (\d+)/.exec(reason)?.[1] ?? -1);
   return view.snapshot.policyRules.filter(
     (rule) => rule.priority === priority && rule.protocol !== RTPROT_MULTIHOMED,

@@ -1,5 +1,5 @@
 /** Checks rp_filter (RFC 3704; ip-sysctl). The larger of `all` and the interface's own value applies. */
-import { answerKey } from '../../snapshot/snapshot.ts';
+import { lookupKey } from '../../snapshot/snapshot.ts';
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import { setSysctl, withSysctl } from '../remedies.ts';
@@ -25,7 +25,7 @@ export function checkReversePath({ view, sysctls }: Facts): Finding[] {
           ),
         ];
       const best = snapshot.addresses.some((address) => {
-        const way = snapshot.answers.get(answerKey(link.index, address.address))?.unbound;
+        const way = snapshot.lookups.get(lookupKey(link.index, address.address))?.unbound;
         return address.ifindex === link.index && way?.kind === 'leaves' && way.ifindex[0] === link.index;
       });
       return [

@@ -3,7 +3,7 @@ import type { ExplainedUplink } from '../../plan/explain.ts';
 import { foreignClaim } from '../../plan/assess.ts';
 import { hostRuleRemedy } from '../../plan/host-rule.ts';
 import type { Uplink, UplinkState } from '../../plan/uplink.ts';
-import type { Facts, View } from '../facts.ts';
+import type { Facts, HostView } from '../facts.ts';
 import { finding, type Finding, type Severity } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
 import { count, setSysctl, withSysctl } from '../remedies.ts';
@@ -76,7 +76,7 @@ const plain = (remedy: Remedy | null): Mending => ({ remedy, remark: '' });
 function mend(
   { state, reason, advice, interface: name }: ExplainedUplink & { readonly interface: string },
   uplink: Uplink | undefined,
-  view: View,
+  view: HostView,
   sysctls: Facts['sysctls'],
 ): Mending {
   switch (state) {
@@ -90,9 +90,9 @@ function mend(
         ? guessGateway(uplink, view, sysctls)
         : plain(null);
     case 'conflict': {
-      const claim = uplink?.address && foreignClaim(view.snapshot, view.memory, uplink.address);
+      const claim = uplink?.address && foreignClaim(view.snapshot, view.state, uplink.address);
       if (claim) return plain([{ argv: ['ip', 'mptcp', 'endpoint', 'delete', 'id', `${claim.id}`] }]);
-      const candidate = view.plan.entries.find(
+      const candidate = view.plan.evaluations.find(
         ({ candidate: each }) =>
           each.address.address === uplink?.address && each.selected.link.index === uplink.ifindex,
       )?.candidate;
@@ -111,7 +111,7 @@ function mend(
   }
 }
 
-function daemon({ daemon: status, silent, systemd, plan }: View): Finding[] {
+function daemon({ daemon: status, silent, systemd, plan }: HostView): Finding[] {
   const running = status?.daemon;
   if (running?.paused)
     return [
@@ -149,7 +149,7 @@ function daemon({ daemon: status, silent, systemd, plan }: View): Finding[] {
   ];
 }
 
-function nothingSelected({ plan }: View, { loaded }: Facts['configuration']): Finding[] {
+function nothingSelected({ plan }: HostView, { loaded }: Facts['configuration']): Finding[] {
   // A configuration without any rule already has its own warning.
   if (!loaded || loaded.rules.length === 0 || plan.selected.some(({ rule }) => !rule.ignore)) return [];
   const where = loaded.files[0] ?? '/etc/multihomed/config.yaml';
@@ -163,7 +163,7 @@ function nothingSelected({ plan }: View, { loaded }: Facts['configuration']): Fi
 }
 
 /** ip-sysctl: an interface that forwards ignores router advertisements when accept_ra is 1. */
-function ignoredRouters({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
+function ignoredRouters({ plan }: HostView, sysctls: Facts['sysctls']): Finding[] {
   return plan.selected
     .filter(({ rule }) => !rule.ignore && rule.families.includes('ipv6'))
     .filter(({ link }) =>
@@ -180,7 +180,7 @@ function ignoredRouters({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
 }
 
 /** Reports selected interfaces on which IPv6 is switched off. */
-function disabledIpv6({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
+function disabledIpv6({ plan }: HostView, sysctls: Facts['sysctls']): Finding[] {
   return plan.selected
     .filter(
       ({ rule, link }) =>
@@ -199,7 +199,7 @@ function disabledIpv6({ plan }: View, sysctls: Facts['sysctls']): Finding[] {
 }
 
 /** Reports an active uplink as fine unless its joins fail, which a program that marks packets may cause. */
-function activeFinding(id: string, name: string, address: string | null, view: View): Finding {
+function activeFinding(id: string, name: string, address: string | null, view: HostView): Finding {
   const uplink = view.daemon?.uplinks.find((each) => each.address === address);
   const { failed = 0, failing = 0, lastFailure = null } = uplink?.subflows ?? {};
   if (failing === 0 || !lastFailure) return finding('ok', id, `${name} is active.`);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { dumpConnectionSockets, dumpSubflowSockets } from '../../netlink/diag.ts';
 import type { Requester } from '../../netlink/connection.ts';
 import { NetlinkError } from '../../netlink/error.ts';
-import { addressFamily, mappedOf, type Family } from '../../netlink/ip.ts';
+import { addressFamily, unmapIPv4, type Family } from '../../netlink/ip.ts';
 import { MPTCP_PM_ADDR_FLAG_SUBFLOW } from '../../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { mptcpSocket } from '../../system/addon.ts';
@@ -38,7 +38,7 @@ export async function tryLoopback(diag: Requester, snapshot: Snapshot): Promise<
   const joined = new Set(
     snapshot.endpoints
       .filter(({ flags }) => flags & MPTCP_PM_ADDR_FLAG_SUBFLOW)
-      .map((endpoint) => addressFamily(mappedOf(endpoint.address))),
+      .map((endpoint) => addressFamily(unmapIPv4(endpoint.address))),
   );
   const there = LOOPBACK.filter(([, own]) => snapshot.addresses.some(({ address }) => address === own));
   const [family, host] = there.find(([each]) => !joined.has(each)) ?? there[0] ?? LOOPBACK[0]!;

@@ -2,13 +2,12 @@
  * Reads the state of uplinks from the kernel and the daemon, and finds other programs' routes in multihomed's tables.
  */
 import { askOrNot } from '../../control/client.ts';
-import { findObstacle } from '../../daemon/kernel.ts';
 import type { StatusDocument } from '../../control/document.ts';
 import type { Requester } from '../../netlink/connection.ts';
 import type { Family } from '../../netlink/ip.ts';
 import { dumpRoutes, RT_TABLE_LOCAL, RT_TABLE_MAIN, type Route } from '../../netlink/route/route.ts';
 import { explain, type Explanation } from '../../plan/explain.ts';
-import type { Memory } from '../../plan/memory.ts';
+import type { State } from '../../actions/state.ts';
 import { planUnder } from '../../plan/obstacle.ts';
 import { plan } from '../../plan/plan.ts';
 import { TABLE_BASE } from '../../plan/own-table.ts';
@@ -16,7 +15,8 @@ import { tableOf } from '../../plan/select.ts';
 import type { Configuration } from '../../rules/rule.ts';
 import { RTPROT_MULTIHOMED, type Snapshot } from '../../snapshot/snapshot.ts';
 import { hasUnit } from '../../system/unit.ts';
-import type { View } from '../facts.ts';
+import type { HostView } from '../facts.ts';
+import { findObstacle } from '../../snapshot/obstacle.ts';
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 /** Maximum of tables to read from the values of FRA_TABLE, since a host may have thousands of policy rules. */
@@ -26,13 +26,13 @@ export interface Looked {
   readonly route: Requester;
   readonly socket: string;
   readonly snapshot: Snapshot;
-  readonly memory: Memory;
+  readonly state: State;
   readonly configuration: Configuration;
 }
 
-export async function readView(looked: Looked): Promise<View> {
-  const { route, socket, snapshot, memory, configuration } = looked;
-  const planned = planUnder(plan(snapshot, configuration, memory, true), findObstacle());
+export async function readView(looked: Looked): Promise<HostView> {
+  const { route, socket, snapshot, state, configuration } = looked;
+  const planned = planUnder(plan(snapshot, configuration, state, true), findObstacle());
   const { answer: daemon, silent = null } = await askOrNot<StatusDocument>(socket, { ask: 'status' });
   // When the configuration has errors by now, the daemon still uses the previous one.
   const names = new Set([
@@ -43,7 +43,7 @@ export async function readView(looked: Looked): Promise<View> {
     [...names].map(async (name) => {
       const request = { ask: 'explain', interface: name };
       const answered = daemon && (await askOrNot<Explanation | null>(socket, request)).answer;
-      return answered ?? explain(name, planned, snapshot, configuration, memory);
+      return answered ?? explain(name, planned, snapshot, configuration, state);
     }),
   );
   return {
@@ -52,7 +52,7 @@ export async function readView(looked: Looked): Promise<View> {
     systemd: hasUnit(),
     snapshot,
     plan: planned,
-    memory,
+    state,
     explanations: explanations.filter((each) => each !== null),
     foreignRoutes: await foreignRoutes(
       route,

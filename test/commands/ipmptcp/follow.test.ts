@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { Follower } from '../../../src/commands/ipmptcp/follow.ts';
+import { Follower } from '../../../src/commands/monitor/follow.ts';
 import type { Namespace } from '../../../src/commands/namespace.ts';
 
 test('a daemon that refuses every watcher is asked three times, with rests, and then it is reported', async () => {

@@ -20,7 +20,7 @@ import {
 import { Line } from '../requester.ts';
 import { addressPool, gateways } from '../steps.ts';
 import { Refusal, State } from '../state.ts';
-import { SLOTS, type Deed } from './deeds.ts';
+import { SLOTS, type Deed } from './operations.ts';
 import { indexOf, nexthopId, plain, routeOf, ruleOf } from './words.ts';
 import * as real from './links.ts';
 

@@ -11,7 +11,7 @@ import { dumpPolicyRules } from '../../../src/netlink/route/policy-rule.ts';
 import { dumpRoutes, type Route } from '../../../src/netlink/route/route.ts';
 import type { Side } from './both.ts';
 import { indexOf } from './words.ts';
-import { SLOTS } from './deeds.ts';
+import { SLOTS } from './operations.ts';
 
 const RTM_GETNEXTHOP = 106;
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];

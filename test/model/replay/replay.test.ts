@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { isPrivate } from '../../support/lab.ts';
 import { SEED as seed } from '../../support/seed.ts';
-import { OPENING, deeds, type Deed } from './deeds.ts';
-import { HASTE, Lane, type Tally } from './lane.ts';
+import { OPENING, deeds, type Deed } from './operations.ts';
+import { HASTE, Lane, type Tally } from './replay-namespace.ts';
 import { shrink } from './shrink.ts';
 
 /** Several in parallel, since the kernel mostly waits for itself (RCU). */

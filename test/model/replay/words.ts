@@ -2,7 +2,7 @@
 import { addressFamily, type Family } from '../../../src/netlink/ip.ts';
 import { nowhere, type ModelRoute, type ModelRule } from '../state.ts';
 import { addressPool, gateways } from '../steps.ts';
-import type { RouteDeed, RuleDeed } from './deeds.ts';
+import type { RouteDeed, RuleDeed } from './operations.ts';
 
 export const indexOf = (slot: number): number => 10 + slot;
 const DESTINATIONS = {

@@ -1,0 +1,106 @@
+/** One change to the kernel, as a value and as text. Logs, dry runs, tests and reports print the same text. */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../netlink/mptcp/limits.ts';
+import { asPolicyRule, type NewPolicyRule } from '../netlink/route/policy-rule.ts';
+import { RTN_BROADCAST, type NewRoute } from '../netlink/route/route.ts';
+import { flagNames } from '../netlink/mptcp/flags.ts';
+import { policyRuleWords } from '../netlink/route/policy-rule-words.ts';
+import type { SnapshotPart } from '../snapshot/snapshot.ts';
+
+export type Action =
+  | {
+      readonly kind: 'route add' | 'route append' | 'route delete';
+      readonly route: NewRoute;
+      readonly device: string;
+    }
+  | { readonly kind: 'policy-rule add' | 'policy-rule delete'; readonly policyRule: NewPolicyRule }
+  | {
+      readonly kind: 'endpoint add' | 'endpoint change' | 'endpoint delete';
+      readonly endpoint: Endpoint;
+      readonly device: string;
+      /** Gateway that forwards the path's packets; null: none, each destination is a neighbour on the link. */
+      readonly gateway?: string | null;
+      /** The endpoint replaces an implicit one. The kernel allows that only in a request without an id. */
+      readonly implicit?: boolean;
+    }
+  | { readonly kind: 'limits set'; readonly limits: Partial<Limits>; readonly raised: boolean };
+
+/** The action as one line of text, such as `route add default via 192.0.2.1 dev eth0 table 86840002`. */
+export function actionText(action: Action): string {
+  switch (action.kind) {
+    case 'route add':
+    case 'route append':
+    case 'route delete':
+      return `${action.kind} ${routeText(action.route, action.device)}`;
+    case 'policy-rule add':
+    case 'policy-rule delete':
+      return `${action.kind} ${policyRuleText(action.policyRule)}`;
+    case 'endpoint add':
+    case 'endpoint change':
+    case 'endpoint delete':
+      return `${action.kind} ${endpointText(action.endpoint, action.device)}`;
+    case 'limits set':
+      return `limits set${limitsText(action.limits)}`;
+  }
+}
+
+/** Identifies an action across tries: its text without the endpoint's id, because a second try may use another id. */
+export function actionKey(action: Action): string {
+  return action.kind.startsWith('endpoint') ? actionText(action).replace(/ id \d+$/, '') : actionText(action);
+}
+
+/** Identifies the object that an action adds, changes or deletes; null: limits, which always exist. */
+export function objectKey(action: Action): string | null {
+  if ('route' in action) return routeObject(action.route);
+  if ('policyRule' in action) return policyRuleObject(action.policyRule);
+  return 'endpoint' in action ? endpointObject(action.endpoint) : null;
+}
+
+/** Identifies a route by its place in the table, without its gateway, which may differ each time. */
+export const routeObject = ({ family, table, destination, prefixLength }: NewRoute): string =>
+  `route ${family} ${table} ${destination}/${prefixLength}`;
+
+/** Identifies a policy rule by its family and text. */
+export const policyRuleObject = (rule: NewPolicyRule): string =>
+  `policy rule ${rule.family} ${policyRuleText(rule)}`;
+
+/** Identifies an endpoint by address and interface index. */
+export const endpointObject = ({ address, ifindex }: Pick<Endpoint, 'address' | 'ifindex'>): string =>
+  `endpoint ${address} ${ifindex}`;
+
+function routeText(route: NewRoute, device: string): string {
+  const { hop } = route;
+  const destination = route.destination === null ? 'default' : `${route.destination}/${route.prefixLength}`;
+  const gateway = hop.gateway ? ` via ${hop.gateway}` : '';
+  const family = route.family === 'ipv6' && route.destination === null ? ' -6' : '';
+  const type = route.type === RTN_BROADCAST ? 'broadcast ' : '';
+  return `${type}${destination}${gateway} dev ${device} table ${route.table}${hop.onlink ? ' onlink' : ''}${family}`;
+}
+
+function policyRuleText(rule: NewPolicyRule): string {
+  if (rule.goto !== undefined || rule.selectors)
+    return `${policyRuleWords(asPolicyRule(rule))} priority ${rule.priority}`;
+  const table = { 254: 'main', 255: 'local' }[rule.table] ?? `${rule.table}`;
+  const suppress =
+    rule.suppressPrefixLength === null ? '' : ` suppress_prefixlength ${rule.suppressPrefixLength}`;
+  return `from ${rule.source ?? 'all'} lookup ${table}${suppress} priority ${rule.priority}`;
+}
+
+function endpointText(endpoint: Endpoint, device: string): string {
+  const port = endpoint.port ? ` port ${endpoint.port}` : '';
+  return `${endpoint.address}${port} dev ${device} ${flagNames(endpoint.flags).join(',')} id ${endpoint.id}`;
+}
+
+/** The given limits in the words of ip-mptcp(8), with a leading space. */
+export function limitsText(limits: Partial<Limits>): string {
+  const subflows = limits.subflows === undefined ? '' : ` subflows ${limits.subflows}`;
+  const accepted = limits.addAddrAccepted === undefined ? '' : ` add_addr_accepted ${limits.addAddrAccepted}`;
+  return `${accepted}${subflows}`;
+}
+
+/** All parts of the snapshot that the action changes: the listener ignores the kernel's events about own changes. */
+export function staleParts(action: Action): readonly SnapshotPart[] {
+  if (action.kind.startsWith('route')) return ['routes'];
+  if (action.kind.startsWith('policy-rule')) return ['policyRules'];
+  return ['endpoints'];
+}

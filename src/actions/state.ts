@@ -1,0 +1,83 @@
+/**
+ * What the plan knows in addition to the snapshot: endpoints carry no mark of their owner, and a
+ * refusal leaves no trace in the kernel.
+ */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../netlink/mptcp/limits.ts';
+import type { RouteLookup } from '../snapshot/snapshot.ts';
+
+export interface RaisedLimit {
+  /** The value before multihomed first raised it; it is put back to this. */
+  readonly from: number;
+  /** The value when it was raised last. */
+  readonly before: number;
+  readonly to: number;
+  /** The kernel accepted the value, as its answer or a dump showed; until then the old value may still be set. */
+  readonly granted?: boolean;
+  /** A request to put it back to `from` was sent, and no answer has come. */
+  readonly returning?: boolean;
+  /** Another program has changed it since: it is neither raised nor put back. */
+  readonly theirs?: boolean;
+}
+
+export interface ActionFailure {
+  /** The kernel's answer. */
+  readonly reason: string;
+  /** Something has changed since, or time has passed: the action is to be tried again. */
+  readonly retry: boolean;
+  /** The try had to delete an existing object, which was put back: there is no other try before a reload. */
+  readonly final?: boolean;
+}
+
+/** What the kernel answered for an address when it last had a default route. */
+export interface LastLookup {
+  readonly lookup: RouteLookup;
+  /** A table of multihomed has that route too. */
+  readonly copied: boolean;
+  /** By the snapshot's clock, in milliseconds; null: the route is present. */
+  readonly missingSince: number | null;
+}
+
+export interface State {
+  /** Added endpoints by id; each is recorded before it is added. */
+  readonly owned: ReadonlyMap<number, Endpoint>;
+  /** The id given last; the search for the next one starts behind it, as in the kernel. */
+  readonly lastId: number;
+  readonly raised: { readonly [limit in keyof Limits]?: RaisedLimit };
+  /** How many endpoints the kernel holds, known once it has refused one more; Infinity before. */
+  readonly slots: number;
+  /** The maximum of a limit, known once the kernel has shown it; null before. */
+  readonly limitMax: number | null;
+  /** MPTCP_PM_ADDR_FLAG_* bits that this kernel drops. */
+  readonly unknownFlags: number;
+  /** The kernel's refusals, by `actionKey`. */
+  readonly failures: ReadonlyMap<string, ActionFailure>;
+  /** Objects that other programs keep removing, by `objectKey`. */
+  readonly contested: ReadonlySet<string>;
+  /** Last answers for owned endpoints, by `answerKey`. */
+  readonly lookups: ReadonlyMap<string, LastLookup>;
+  /** Set by `flush`: no action is taken until the next reload; null: not paused. */
+  readonly paused: Pause | null;
+}
+
+export interface Pause {
+  /** Fingerprint of the configuration files at the time of the flush; null: not known. */
+  readonly files: string | null;
+}
+
+/** The wording for a pause in every text. */
+export const PAUSED =
+  'paused since "multihomed flush"; resume with "multihomed reload" while the daemon runs';
+
+export const EMPTY_STATE: State = {
+  owned: new Map(),
+  lastId: 0,
+  raised: {},
+  slots: Infinity,
+  limitMax: null,
+  unknownFlags: 0,
+  failures: new Map(),
+  contested: new Set(),
+  lookups: new Map(),
+  paused: null,
+};

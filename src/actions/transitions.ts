@@ -1,0 +1,109 @@
+/** How actions and their outcomes change the memory: pure functions. */
+import { isUnanswered, type NetlinkError } from '../netlink/error.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../netlink/mptcp/limits.ts';
+import { actionKey, type Action } from './action.ts';
+import type { State } from './state.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Outcome } from './outcome.ts';
+
+/** The memory to record before the action is executed. */
+export function intend(state: State, action: Action, snapshot: Snapshot): State {
+  if (action.kind === 'endpoint add') {
+    const owned = new Map(state.owned).set(action.endpoint.id, action.endpoint);
+    return { ...state, owned, lastId: action.implicit ? state.lastId : action.endpoint.id };
+  }
+  if (action.kind !== 'limits set') return state;
+  const raised = { ...state.raised };
+  if (!action.raised) {
+    for (const name of Object.keys(action.limits) as (keyof Limits)[])
+      if (raised[name]) raised[name] = { ...raised[name], granted: false, returning: true };
+    return { ...state, raised };
+  }
+  for (const [name, to] of Object.entries(action.limits) as [keyof Limits, number][])
+    raised[name] = { from: raised[name]?.from ?? snapshot.limits[name], before: snapshot.limits[name], to };
+  return { ...state, raised };
+}
+
+/** The memory after an action, by its outcome. */
+export function applyOutcome(
+  state: State,
+  { action, error, foreign, full, gone, id, putBack }: Outcome,
+): State {
+  if (foreign) return forget(state, action);
+  if (full !== undefined) return { ...forget(state, action), slots: full };
+  if (error) return refused(state, action, error, putBack === true);
+  if (gone) return withFailure(state, action, 'the kernel answers that there is none');
+  const done = succeeded(withoutFailure(state, action), action);
+  return id !== undefined && action.kind === 'endpoint add' ? underId(done, action, id) : done;
+}
+
+function succeeded(state: State, action: Action): State {
+  if (action.kind === 'endpoint delete') return forget(state, action);
+  if (action.kind === 'endpoint change')
+    return { ...state, owned: new Map(state.owned).set(action.endpoint.id, action.endpoint) };
+  if (action.kind === 'limits set') {
+    const raised = { ...state.raised };
+    for (const name of Object.keys(action.limits) as (keyof Limits)[])
+      if (action.raised && raised[name]) raised[name] = { ...raised[name], granted: true };
+      else delete raised[name];
+    return { ...state, raised };
+  }
+  return state;
+}
+
+function underId(state: State, action: Action & { endpoint: Endpoint }, id: number): State {
+  const { owned, ...rest } = forget(state, action);
+  return { ...rest, owned: new Map(owned).set(id, { ...action.endpoint, id }) };
+}
+
+function withoutFailure(state: State, action: Action): State {
+  if (!state.failures.has(actionKey(action))) return state;
+  const failures = new Map(state.failures);
+  failures.delete(actionKey(action));
+  return { ...state, failures };
+}
+
+/** Whether a refused action is to be tried again before a reload. */
+export const isTriedAgain = ({ failures }: State): boolean =>
+  [...failures.values()].some((failure) => !failure.final);
+
+/** Something changed, or time has passed: refused actions are tried again. */
+export function retryAll(state: State): State {
+  if (state.failures.size === 0) return state;
+  const failures = new Map(
+    [...state.failures].map(([key, failure]) => [key, { ...failure, retry: !failure.final }]),
+  );
+  return { ...state, failures };
+}
+
+/** Removes failures whose retry the plan no longer asked for. */
+export function dropRetries(state: State): State {
+  if (state.failures.size === 0) return state;
+  return { ...state, failures: new Map([...state.failures].filter(([, { retry }]) => !retry)) };
+}
+
+function forget(state: State, action: Action): State {
+  if (!('endpoint' in action)) return state;
+  const owned = new Map(state.owned);
+  owned.delete(action.endpoint.id);
+  return { ...state, owned };
+}
+
+function refused(state: State, action: Action, error: NetlinkError, final: boolean): State {
+  if (isUnanswered(error)) return state;
+  const unowned = action.kind === 'endpoint add' ? forget(state, action) : state;
+  return withFailure(unowned, action, error.message, final && !isTaken(error));
+}
+
+/**
+ * Another program took the id meanwhile, and a different id will work. Kernel 6.1 answers EINVAL, with
+ * the text that it has for a full table.
+ */
+const isTaken = ({ code, kernelText }: NetlinkError): boolean =>
+  code === 'EEXIST' || kernelText?.startsWith('too many addresses') === true;
+
+function withFailure(state: State, action: Action, reason: string, final = false): State {
+  const failures = new Map(state.failures).set(actionKey(action), { reason, retry: false, final });
+  return { ...state, failures };
+}

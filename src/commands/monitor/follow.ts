@@ -1,0 +1,142 @@
+/** Follows the uplinks: through the daemon, and through the kernel's own events while no daemon runs. */
+import { watch, type Watch } from '../../control/client.ts';
+import { ControlError } from '../../control/error.ts';
+import type { StatusDocument } from '../../control/document.ts';
+import { listen } from '../../events/listener.ts';
+import { DecodeError } from '../../netlink/attribute.ts';
+import { NetlinkError } from '../../netlink/error.ts';
+import type { Configuration } from '../../rules/rule.ts';
+import type { NetlinkSocket } from '../../system/addon.ts';
+import { statusWithoutDaemon } from '../read-kernel.ts';
+import type { Namespace } from '../namespace.ts';
+import { changes, type UplinkChange } from './change.ts';
+
+/** Milliseconds between checks whether a daemon has been started. */
+const LOOK_FOR_DAEMON = 2_000;
+/** Maximum of connections in a row that the daemon may close without an answer; a daemon that ends closes one. */
+const MOST_REFUSALS = 3;
+/** Milliseconds in which events are collected, since they come in bursts. */
+const GATHER = 50;
+
+export interface FollowOptions {
+  readonly namespace: Namespace;
+  /** Called when the configuration is first needed. */
+  readonly configuration: () => Promise<Configuration>;
+  readonly onChange: (change: UplinkChange) => void;
+  /** Called with the source of the changes from now on: the daemon's pid, or null for the kernel. */
+  readonly onSource: (daemon: number | null) => void;
+  readonly onError: (error: Error) => void;
+}
+
+export class Follower {
+  readonly #options: FollowOptions;
+  #before: StatusDocument['uplinks'] | null = null;
+  #source: number | null | undefined;
+  #events: NetlinkSocket | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #daemon: Watch | null = null;
+  #refusals = 0;
+  #looking = false;
+  #stale = false;
+  #stopped = false;
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+  }
+
+  /** Called once by the user of the class, and then internally when the daemon starts or ends. */
+  async start(): Promise<void> {
+    const { namespace, onError } = this.#options;
+    let heard = false;
+    const daemon = await watch(
+      namespace.folder.socket,
+      (document) => {
+        heard = true;
+        this.#refusals = 0;
+        this.#take(document as StatusDocument);
+      },
+      (error) => {
+        this.#daemon = null;
+        if (this.#stopped) return;
+        if (error) onError(error);
+        else if (heard) this.start().catch(onError);
+        else if (++this.#refusals < MOST_REFUSALS) this.#later();
+        else
+          onError(new ControlError('the daemon lets us go without an answer: it has no place for another'));
+      },
+    );
+    this.#rest();
+    if (this.#stopped) return daemon?.close();
+    if (daemon) {
+      this.#daemon = daemon;
+      this.#deaf();
+      return;
+    }
+    const fresh = this.#events === null;
+    this.#events ??= listen({
+      own: new Set(),
+      onStale: () => this.#wake(),
+      onOverrun: () => this.#wake(),
+      onError,
+    });
+    this.#later();
+    if (fresh) this.#wake();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#rest();
+    this.#deaf();
+    this.#daemon?.close();
+  }
+
+  #later(): void {
+    this.#rest();
+    this.#timer = setTimeout(() => void this.start().catch(this.#options.onError), LOOK_FOR_DAEMON);
+  }
+
+  #rest(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** Stops following the kernel's events, because the daemon reports everything. */
+  #deaf(): void {
+    this.#events?.close();
+    this.#events = null;
+  }
+
+  #wake(): void {
+    this.#stale = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    setTimeout(() => {
+      this.#look()
+        .catch((error: unknown) => {
+          // An object that was removed during the pass is missing in the next pass.
+          if (error instanceof NetlinkError || error instanceof DecodeError) this.#stale = true;
+          else this.#options.onError(error as Error);
+        })
+        .finally(() => {
+          this.#looking = false;
+          if (this.#stale && this.#events && !this.#stopped) this.#wake();
+        });
+    }, GATHER);
+  }
+
+  async #look(): Promise<void> {
+    this.#stale = false;
+    if (this.#stopped) return;
+    const document = await statusWithoutDaemon(this.#options.namespace, await this.#options.configuration());
+    if (this.#events) this.#take(document);
+  }
+
+  #take({ daemon, uplinks }: StatusDocument): void {
+    const { onSource, onChange } = this.#options;
+    const source = daemon?.pid ?? null;
+    if (source !== this.#source) onSource(source);
+    this.#source = source;
+    if (this.#before) for (const change of changes(this.#before, uplinks)) onChange(change);
+    this.#before = uplinks;
+  }
+}

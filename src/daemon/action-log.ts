@@ -1,0 +1,63 @@
+/** Logs the outcomes of actions, and what a pass found out. A refusal that repeats at each try is logged as a warning only once. */
+import type { NetlinkError } from '../netlink/error.ts';
+import { actionKey, actionText, limitsText, type Action } from '../actions/action.ts';
+import type { State } from '../actions/state.ts';
+import type { Log } from '../system/log.ts';
+import type { Outcome } from '../actions/outcome.ts';
+import { flagNames } from '../netlink/mptcp/flags.ts';
+import type { Limits } from '../netlink/mptcp/limits.ts';
+
+type Failures = State['failures'];
+
+/** `before`: the failures of the last try, without actions that succeeded since or were forgotten by a reload. */
+export function logOutcome(
+  log: Log,
+  { action, error, foreign }: Outcome,
+  failures: Failures,
+  before: Failures,
+): void {
+  // A full table is no fault: the uplinks that wait for a slot report it.
+  if (error && failures.has(actionKey(action))) logRefused(log, action, error, before);
+  else if (error) log.debug(error.message);
+  else if (foreign) log.warn(`${actionText(action)}: left alone, the endpoint is another program's now`);
+  else log.debug(actionText(action));
+}
+
+function logRefused(log: Log, action: Action, error: NetlinkError, before: Failures): void {
+  const last = before.get(actionKey(action))?.reason;
+  const again = last !== undefined && withoutId(last) === withoutId(error.message);
+  log[again ? 'debug' : 'warn'](error.message, { action: actionText(action), errno: error.code });
+}
+
+/** An endpoint has a different id at each try. */
+const withoutId = (text: string): string => text.replace(/ id \d+/, '');
+
+/** Logs once each flag that the kernel does not know, and each limit that another program set. */
+export function logObservations(log: Log, before: State, now: State, limits: Limits): void {
+  const unknown = now.unknownFlags & ~before.unknownFlags;
+  if (unknown)
+    log.warn(`this kernel does not know the flag ${flagNames(unknown).join(', ')}: it is left out`);
+  for (const name of Object.keys(now.raised) as (keyof Limits)[])
+    if (now.raised[name]?.theirs && !before.raised[name]?.theirs)
+      log.info(
+        `limits:${limitsText({ [name]: limits[name] })} was set by somebody else, and stays so while endpoints of ours stand`,
+      );
+}
+
+/** Logs what a dry run would do, each plan once. */
+export class DryRunLog {
+  readonly #log: Log;
+  #said = '';
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** @returns no outcomes, since nothing is executed */
+  log(actions: readonly Action[]): Outcome[] {
+    const text = actions.map(actionText).join('\n');
+    if (text !== this.#said) for (const action of actions) this.#log.info(`would: ${actionText(action)}`);
+    this.#said = text;
+    return [];
+  }
+}

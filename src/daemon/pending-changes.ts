@@ -1,0 +1,49 @@
+/** Changes that were reported since the last pass. A pass takes them as a whole, and gives them back if it fails. */
+import type { SnapshotPart } from '../snapshot/snapshot.ts';
+
+export interface ChangeBatch {
+  readonly stale: ReadonlySet<SnapshotPart>;
+  /** Indices of the links that changed; null: any link may have changed. */
+  readonly links: ReadonlySet<number> | null;
+  /** Another program changed something, or time has passed. */
+  readonly woken: boolean;
+}
+
+export class PendingChanges {
+  readonly #stale = new Set<SnapshotPart>();
+  #links: Set<number> | null = new Set();
+  #woken = false;
+
+  /** Whether a pass is due. */
+  get any(): boolean {
+    return this.#stale.size > 0;
+  }
+
+  get woken(): boolean {
+    return this.#woken;
+  }
+
+  /** Whether links or addresses changed. */
+  get moved(): boolean {
+    return this.#stale.has('addresses') || this.#stale.has('links');
+  }
+
+  add(parts: Iterable<SnapshotPart>, links: Iterable<number> | null, woken: boolean): void {
+    for (const part of parts) this.#stale.add(part);
+    if (links === null) this.#links = null;
+    else for (const ifindex of links) this.#links?.add(ifindex);
+    this.#woken ||= woken;
+  }
+
+  take(): ChangeBatch {
+    const batch = { stale: new Set(this.#stale), links: this.#links, woken: this.#woken };
+    this.#stale.clear();
+    this.#links = new Set();
+    this.#woken = false;
+    return batch;
+  }
+
+  requeue({ stale, links, woken }: ChangeBatch): void {
+    this.add(stale, links, woken);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Logs that another program removes or changes objects of multihomed, and which program that probably is. It warns
+ * once, and again after a minute without such a removal.
+ */
+import { actionText, type Action } from '../actions/action.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import { LEAVE_ENDPOINTS, LEAVE_ROUTING } from '../plan/conflict.ts';
+import { CHANGEABLE, flagNames } from '../netlink/mptcp/flags.ts';
+import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
+import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
+import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
+import { PRIORITY } from '../plan/routing.ts';
+import type { Log } from '../system/log.ts';
+import type { Outcome } from '../actions/outcome.ts';
+
+const QUIET_MS = 60_000;
+
+export class RemovalLog {
+  readonly #log: Log;
+  #last = -Infinity;
+  /** When flags were last set back, by the endpoint's address. */
+  readonly #changed = new Map<string, number>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /**
+   * `restored`: actions that put objects back now. `wait`: milliseconds until the other ones are put back; null:
+   * there are no others. `policyRules`: the kernel's rules before the actions. `now`: milliseconds.
+   */
+  logRestored(
+    restored: readonly Action[],
+    wait: number | null,
+    policyRules: readonly PolicyRule[],
+    now: number,
+  ): void {
+    const often = now < this.#last + QUIET_MS;
+    if (restored.length > 0) this.#last = now;
+    for (const action of restored) {
+      const text = `${actionText(action)}: put back, another program removed it; ${culprit(action, restored, policyRules)}`;
+      if (often) this.#log.debug(text);
+      else this.#log.warn(text);
+    }
+    if (wait !== null)
+      this.#log.debug(`what others keep removing is put back again in ${Math.ceil(wait / 1000)} s`);
+  }
+
+  /**
+   * Logs that another program changed the flags of an endpoint. `owned`: endpoints with the flags that multihomed
+   * set; `found`: endpoints with the flags that the kernel had.
+   */
+  logChangedFlags(
+    { action, error, foreign }: Outcome,
+    owned: ReadonlyMap<number, Endpoint>,
+    found: readonly Endpoint[],
+    now: number,
+  ): void {
+    if (action.kind !== 'endpoint change' || error || foreign) return;
+    const { id, address, flags } = action.endpoint;
+    const made = owned.get(id)?.flags;
+    const had = found.find((endpoint) => endpoint.id === id)?.flags;
+    if (made === undefined || had === undefined || !((made ^ had) & CHANGEABLE)) return;
+    const last = this.#changed.get(address) ?? -Infinity;
+    this.#changed.set(address, now);
+    this.#log[now < last + QUIET_MS ? 'debug' : 'warn'](
+      `${action.device} ${address}: another program changed the flags of endpoint ${id} from ${words(made)} to ` +
+        `${words(had)}; set to ${words(flags)}, as the rule says`,
+    );
+  }
+}
+
+const words = (flags: number): string => flagNames(flags).join(',');
+
+/**
+ * The program that is probably responsible, judged by what is missing and what is still in place, and the
+ * setting against it if there is one.
+ */
+function culprit(action: Action, restored: readonly Action[], policyRules: readonly PolicyRule[]): string {
+  if ('endpoint' in action) return LEAVE_ENDPOINTS;
+  if (!('policyRule' in action)) return LEAVE_ROUTING;
+  const { family } = action.policyRule;
+  const ours = policyRules.some(
+    (rule) => rule.family === family && rule.protocol === RTPROT_MULTIHOMED && rule.priority === PRIORITY,
+  );
+  const byForm = restored.every((each) => !('policyRule' in each) || hasForm(each.policyRule));
+  return ours && byForm
+    ? 'probably wg-quick, or another script that runs "ip rule delete table main suppress_prefixlength 0"'
+    : LEAVE_ROUTING;
+}
+
+const hasForm = ({ table, suppressPrefixLength }: NewPolicyRule): boolean =>
+  table === RT_TABLE_MAIN && suppressPrefixLength === 0;

@@ -1,0 +1,135 @@
+/**
+ * Restores what another program removed. Routes and policy rules are restored after a short pause, so that a
+ * script that deletes rules by their form finds its own rule next. An object is restored at most ten times in a
+ * burst and then once in five seconds, so that two programs that disagree do not occupy the kernel.
+ * systemd-networkd removes foreign policy rules by default.
+ */
+import { objectKey, type Action } from '../actions/action.ts';
+import { EMPTY_STATE } from '../actions/state.ts';
+
+/**
+ * Milliseconds. The loop of wg-quick, `while ... ip rule delete table main suppress_prefixlength 0`,
+ * deletes a rule of multihomed first.
+ */
+export const PAUSE_MS = 250;
+const BURST = 10;
+const REFILL_MS = 5_000;
+/**
+ * Milliseconds for which an object must stay in place, once its burst is used up,
+ * until it counts as no longer contested.
+ */
+const UNCONTESTED_MS = 2 * REFILL_MS;
+
+interface Bucket {
+  tokens: number;
+  filled: number;
+}
+
+export class RestoreLimiter {
+  /** Objects in place. The value is the link of those that the kernel itself may remove: routes. */
+  readonly #stood = new Map<string, number | null>();
+  readonly #buckets = new Map<string, Bucket>();
+  /** When a missing object may be restored. */
+  #due = new Map<string, number>();
+  #hurry = false;
+  /** When an object was last missing. */
+  readonly #missed = new Map<string, number>();
+  #contested: ReadonlySet<string> = EMPTY_STATE.contested;
+
+  /** Records an executed action: an added object stays in place until multihomed or another program removes it. */
+  done(action: Action): void {
+    const object = objectKey(action);
+    if (object === null) return;
+    if (action.kind.endsWith('delete')) this.#stood.delete(object);
+    else this.#stood.set(object, 'route' in action ? action.route.hop.ifindex : null);
+  }
+
+  /**
+   * Objects that are missing at the next call of `allow` are restored without a pause, because the user asks for it.
+   */
+  hurry(): void {
+    this.#hurry = true;
+  }
+
+  /**
+   * `touched`: links with events since the last pass; null: any. The kernel itself may have removed routes of these,
+   * but never policy rules or endpoints.
+   * @returns the actions that may be executed now, those of them that restore objects, how long the others must wait
+   * at least, and how long those that were removed too often must wait (milliseconds; null: none waits)
+   */
+  allow(
+    actions: readonly Action[],
+    touched: ReadonlySet<number> | null,
+    now: number,
+  ): { allowed: Action[]; restored: Action[]; wait: number | null; fought: number | null } {
+    this.#forgetRoutes(touched);
+    const allowed: Action[] = [];
+    const restored: Action[] = [];
+    const pauses: number[] = [];
+    const waits: number[] = [];
+    const due = new Map<string, number>();
+    const own = new Set(actions.filter((each) => each.kind.endsWith('delete')).map(objectKey));
+    for (const action of actions) {
+      const object = objectKey(action);
+      // An object that multihomed deletes in the same pass was not removed by another program.
+      if (object === null || own.has(object) || !action.kind.endsWith('add') || !this.#stood.has(object)) {
+        allowed.push(action);
+        continue;
+      }
+      const from = this.#hurry ? now : (this.#due.get(object) ?? now + pauseOf(action));
+      due.set(object, from);
+      if (now < from) {
+        pauses.push(from - now);
+        continue;
+      }
+      const bucket = this.#bucket(object, now);
+      if (bucket.tokens < 1 || this.#missed.has(object)) this.#missed.set(object, now);
+      if (bucket.tokens >= 1) {
+        bucket.tokens -= 1;
+        due.delete(object);
+        allowed.push(action);
+        restored.push(action);
+      } else waits.push((1 - bucket.tokens) * REFILL_MS);
+    }
+    this.#due = due;
+    this.#hurry = false;
+    return { allowed, restored, wait: least([...pauses, ...waits]), fought: least(waits) };
+  }
+
+  /**
+   * @returns the objects that other programs keep removing, by `objectKey` (the same set as long as it does not
+   * change), and the milliseconds until the next check
+   */
+  contested(now: number): { objects: ReadonlySet<string>; until: number | null } {
+    let until: number | null = null;
+    for (const [object, last] of this.#missed) {
+      const left = last + UNCONTESTED_MS - now;
+      if (left <= 0 || !this.#stood.has(object)) this.#missed.delete(object);
+      else until = until === null ? left : Math.min(until, left);
+    }
+    const same =
+      this.#missed.size === this.#contested.size &&
+      [...this.#missed.keys()].every((object) => this.#contested.has(object));
+    if (!same) this.#contested = new Set(this.#missed.keys());
+    return { objects: this.#contested, until };
+  }
+
+  #forgetRoutes(touched: ReadonlySet<number> | null): void {
+    for (const [object, ifindex] of this.#stood)
+      if (ifindex !== null && (touched?.has(ifindex) ?? true)) this.#stood.delete(object);
+    for (const object of this.#buckets.keys()) if (!this.#stood.has(object)) this.#buckets.delete(object);
+  }
+
+  #bucket(object: string, now: number): Bucket {
+    const bucket = this.#buckets.get(object) ?? { tokens: BURST, filled: now };
+    bucket.tokens = Math.min(BURST, bucket.tokens + (now - bucket.filled) / REFILL_MS);
+    bucket.filled = now;
+    this.#buckets.set(object, bucket);
+    return bucket;
+  }
+}
+
+/** Endpoints need no pause: no script deletes them by a form that fits those of multihomed. */
+const pauseOf = (action: Action): number => ('endpoint' in action ? 0 : PAUSE_MS);
+
+const least = (times: readonly number[]): number | null => (times.length ? Math.min(...times) : null);

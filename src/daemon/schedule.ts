@@ -1,0 +1,35 @@
+/** Sets the timers for passes without an event. */
+import { ALL_PARTS, type SnapshotPart } from '../snapshot/snapshot.ts';
+import type { Timers } from './timers.ts';
+import { CONNECTIONS_INTERVAL_MS } from './open-connections.ts';
+import { ENDPOINTS_INTERVAL_MS, ACTION_RETRY_MS } from './intervals.ts';
+
+export interface WakeTimes {
+  /** By the clock of `now`, in milliseconds; null: no default route expires. */
+  readonly expires: number | null;
+  /** Milliseconds until an object may be restored; null: none waits. */
+  readonly wait: number | null;
+  /** Milliseconds until a conflict with another program may be over; null: there is none. */
+  readonly until: number | null;
+  /** An action was refused and will be tried again. */
+  readonly again: boolean;
+  /** The open connections were counted. */
+  readonly counted: boolean;
+}
+
+/** `now`: milliseconds. `wake`: begins a pass that reads these parts. */
+export function scheduleWakes(
+  timers: Timers,
+  now: number,
+  { expires, wait, until, again, counted }: WakeTimes,
+  wake: (parts: readonly SnapshotPart[]) => void,
+): void {
+  timers.set('endpoints', ENDPOINTS_INTERVAL_MS, () => wake(['endpoints']));
+  if (expires === null) timers.cancel('expiry');
+  else timers.set('expiry', expires - now, () => wake(['routes']));
+  // A timer that already runs is not postponed by other events.
+  if (again && !timers.has('again')) timers.set('again', ACTION_RETRY_MS, () => wake(ALL_PARTS));
+  if (until !== null) timers.set('peace', until, () => wake([]));
+  if (counted) timers.set('connections', CONNECTIONS_INTERVAL_MS, () => wake(['endpoints']));
+  if (wait !== null) timers.set('restore', wait, () => wake(['policyRules', 'routes', 'endpoints']));
+}

@@ -1,0 +1,45 @@
+/** Reports at the end of the daemon what stays in place and what `--once` did not do, by the last pass. */
+import { retryAll } from '../actions/transitions.ts';
+import { actionKey, actionText } from '../actions/action.ts';
+import { flushActions } from '../plan/flush.ts';
+import { plan } from '../plan/plan.ts';
+import { PAUSED } from '../actions/state.ts';
+import type { Configuration } from '../rules/rule.ts';
+import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
+import type { PassResult } from './parts.ts';
+import { ownedEndpoints } from '../actions/ownership.ts';
+
+const FLUSH = '"multihomed flush" removes all that is ours';
+
+/** One line for the log. `view`: of the last pass; null: there was none. */
+export function shutdownText(view: PassResult | null): string {
+  if (!view) return `ended before the first look at the kernel; ${FLUSH}`;
+  const { plan: planned, snapshot, state } = view;
+  const undone = state.paused ? flushActions(snapshot, state) : planned.actions;
+  if (undone.length > 0) return `ended in the middle of a change; ${FLUSH}`;
+  const policyRules = snapshot.policyRules.filter((rule) => rule.protocol === RTPROT_MULTIHOMED);
+  const counts = [
+    counted(ownedEndpoints(snapshot, state).length, 'endpoint'),
+    counted(snapshot.ownRoutes.length, 'route'),
+    counted(policyRules.length, 'policy rule'),
+  ].filter((text) => text !== '');
+  if (counts.length === 0) return 'ended; no object of multihomed is in the kernel';
+  const last = counts.pop()!;
+  const list = counts.length > 0 ? `${counts.join(', ')} and ${last}` : last;
+  return `ended; ${list} ${list.startsWith('1 ') && counts.length === 0 ? 'stays as it is' : 'stay as they are'}, ${FLUSH}`;
+}
+
+function counted(count: number, name: string): string {
+  if (count === 0) return '';
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
+}
+
+/** One text for each action that was refused or not reached. */
+export function unfinished(view: PassResult | null, configuration: Configuration): string[] {
+  if (!view) return ['the kernel could not be read'];
+  const { snapshot, state } = view;
+  if (state.paused) return [PAUSED];
+  return plan(snapshot, configuration, retryAll(state)).actions.map(
+    (action) => state.failures.get(actionKey(action))?.reason ?? actionText(action),
+  );
+}

@@ -1,0 +1,50 @@
+/** Flag words of the rules, and the kernel's MPTCP_PM_ADDR_FLAG_* bits (linux/mptcp.h). */
+import {
+  MPTCP_PM_ADDR_FLAG_BACKUP,
+  MPTCP_PM_ADDR_FLAG_FULLMESH,
+  MPTCP_PM_ADDR_FLAG_IMPLICIT,
+  MPTCP_PM_ADDR_FLAG_LAMINAR,
+  MPTCP_PM_ADDR_FLAG_SIGNAL,
+  MPTCP_PM_ADDR_FLAG_SUBFLOW,
+  type Endpoint,
+} from './endpoint.ts';
+
+const BITS: readonly (readonly [string, number])[] = [
+  ['signal', MPTCP_PM_ADDR_FLAG_SIGNAL],
+  ['subflow', MPTCP_PM_ADDR_FLAG_SUBFLOW],
+  ['backup', MPTCP_PM_ADDR_FLAG_BACKUP],
+  ['fullmesh', MPTCP_PM_ADDR_FLAG_FULLMESH],
+  ['laminar', MPTCP_PM_ADDR_FLAG_LAMINAR],
+  ['implicit', MPTCP_PM_ADDR_FLAG_IMPLICIT],
+];
+
+/** The only bits that the kernel can change on an existing endpoint. */
+export const CHANGEABLE = MPTCP_PM_ADDR_FLAG_BACKUP | MPTCP_PM_ADDR_FLAG_FULLMESH;
+
+/** MPTCP_PM_ADDR_FLAG_* bits; words without a bit are ignored. */
+export function flagBits(names: readonly string[]): number {
+  return BITS.reduce((bits, [name, bit]) => (names.includes(name) ? bits | bit : bits), 0);
+}
+
+/** Flag words in the order in which `ip mptcp` prints them; bits without a name in hexadecimal, such as `0x40`. */
+export function flagNames(bits: number): string[] {
+  const known = BITS.filter(([, bit]) => bits & bit);
+  const rest = known.reduce((left, [, bit]) => left & ~bit, bits);
+  return [...known.map(([name]) => name), ...(rest ? [`0x${rest.toString(16)}`] : [])];
+}
+
+/**
+ * Flags in which an endpoint may differ from the request: two can be changed in place,
+ * and a kernel may not know the third.
+ */
+const LOOSE = CHANGEABLE | MPTCP_PM_ADDR_FLAG_LAMINAR;
+
+/** Whether the endpoint found under an id is the one that was added under it. */
+export function sameEndpoint(added: Endpoint, found: Endpoint): boolean {
+  return (
+    added.address === found.address &&
+    added.ifindex === found.ifindex &&
+    ((added.flags ^ found.flags) & ~LOOSE) === 0 &&
+    (found.flags & ~added.flags & MPTCP_PM_ADDR_FLAG_LAMINAR) === 0
+  );
+}

@@ -1,0 +1,65 @@
+/**
+ * Updates the memory from a snapshot: which flags and how many endpoints the kernel
+ * supports, and what multihomed still owns.
+ */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Limits } from '../netlink/mptcp/limits.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { CHANGEABLE } from '../netlink/mptcp/flags.ts';
+import { observeLookups } from './gap.ts';
+import type { State, RaisedLimit } from '../actions/state.ts';
+import { isOwned } from '../actions/ownership.ts';
+
+/**
+ * An endpoint that another program deleted is not owned when it comes back. The kernel silently drops flags that it
+ * does not know (laminar before 6.18: it is missing from the dump of an endpoint added with it). Such a flag cannot
+ * be removed from an existing endpoint, so a missing one was never known.
+ */
+export function observe(state: State, snapshot: Snapshot): State {
+  const owned = new Map<number, Endpoint>();
+  let unknownFlags = state.unknownFlags;
+  for (const endpoint of snapshot.endpoints) {
+    const added = state.owned.get(endpoint.id);
+    if (!added || !isOwned(state, endpoint)) continue;
+    const dropped = added.flags & ~endpoint.flags & ~CHANGEABLE;
+    unknownFlags |= dropped;
+    owned.set(added.id, dropped ? { ...added, flags: added.flags & ~dropped } : added);
+  }
+  const raised = learnLimits(state.raised, snapshot.limits, owned.size === 0);
+  // If another program changed endpoints at the time, the slots were perhaps counted too low.
+  const slots = Math.max(state.slots, snapshot.endpoints.length);
+  const lookups = observeLookups({ ...state, owned }, snapshot);
+  const same =
+    owned.size === state.owned.size &&
+    unknownFlags === state.unknownFlags &&
+    raised === state.raised &&
+    slots === state.slots &&
+    lookups === state.lookups;
+  return same ? state : { ...state, owned, unknownFlags, raised, slots, lookups };
+}
+
+/** A raised limit that another program changes is left to that program until the last owned endpoint is gone. */
+function learnLimits(raised: State['raised'], limits: Limits, idle: boolean): State['raised'] {
+  const now: { -readonly [limit in keyof Limits]?: RaisedLimit } = {};
+  const names = Object.keys(raised) as (keyof Limits)[];
+  for (const name of names) {
+    const known = learnLimit(raised[name]!, limits[name], idle);
+    if (known) now[name] = known;
+  }
+  return names.every((name) => now[name] === raised[name]) ? raised : now;
+}
+
+/**
+ * `idle`: no owned endpoint exists.
+ * @returns null: nothing of the change is left to put back
+ */
+function learnLimit(raised: RaisedLimit, now: number, idle: boolean): RaisedLimit | null {
+  const { from, before, to, granted, returning, theirs } = raised;
+  if (theirs) return idle ? null : raised;
+  // The limit was put back, perhaps without an answer. From here on it is the administrator's.
+  if ((idle || returning) && now === from) return null;
+  if (now === to) return granted ? raised : { from, before, to, granted: true };
+  // The daemon ended before it sent the request, or the kernel's answer was lost.
+  if (!granted && (now === from || now === before)) return raised;
+  return { ...raised, theirs: true };
+}

@@ -1,0 +1,124 @@
+/** Decides which owned endpoints without an uplink are deleted, and which linger. */
+import type { Family } from '../netlink/ip.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { endpointFamily } from './endpoint.ts';
+import type { Evaluation } from './evaluate.ts';
+import type { Tunnels } from './tunnel.ts';
+import { countCut } from './withdraw.ts';
+
+export interface Retirement {
+  readonly deletions: Endpoint[];
+  readonly lingering: Endpoint[];
+  /** For each lingering endpoint that the user withdrew: how many connections its removal would cut. */
+  readonly cut: ReadonlyMap<Endpoint, number>;
+  /**
+   * For each endpoint beside a full tunnel: how many connections that began outside
+   * the tunnel use it; null: not known.
+   */
+  readonly beside: ReadonlyMap<Endpoint, number | null>;
+}
+
+interface RetirementInput {
+  readonly evaluations: readonly Evaluation[];
+  readonly owned: readonly Endpoint[];
+  /** Families that have an active uplink. */
+  readonly active: ReadonlySet<Family>;
+  /** Endpoints that the user withdrew. */
+  readonly leaving: readonly Endpoint[];
+  readonly tunnels: Tunnels;
+  readonly snapshot: Pick<Snapshot, 'connections' | 'addresses'>;
+}
+
+/**
+ * An endpoint without an uplink is deleted at once if its family has another active uplink, and lingers
+ * otherwise: its deletion would close the last subflow, and the kernel drops a connection without
+ * subflows after net.mptcp.close_timeout. An endpoint that the user withdrew (`leaving`) is deleted as
+ * soon as that cuts no connection. An endpoint beside a full tunnel is deleted as soon as no connection
+ * that began outside the tunnel uses it.
+ */
+export function retire(question: RetirementInput): Retirement {
+  const { evaluations, owned, active, leaving, tunnels, snapshot } = question;
+  const { connections } = snapshot;
+  const deletions: Endpoint[] = [];
+  const lingering: Endpoint[] = [];
+  const beside = new Map<Endpoint, number | null>();
+  const working = owned.filter((each) => holderOf(each, evaluations)?.verdict?.tunnel);
+  for (const endpoint of owned) {
+    if (connections && leaving.includes(endpoint)) continue;
+    const holder = holderOf(endpoint, evaluations);
+    if (holder?.verdict?.state === 'active' || holder?.verdict?.state === 'verified') continue;
+    const family = endpointFamily(endpoint);
+    const users = isInside(endpoint, evaluations, tunnels) ? countUsers(endpoint, question) : null;
+    const others = working.some((each) => each !== endpoint && endpointFamily(each) === family);
+    const moved = evaluations.some(
+      (evaluation) =>
+        evaluation !== holder &&
+        evaluation.viable &&
+        evaluation.verdict?.state === 'verified' &&
+        evaluation.candidate.address.address === endpoint.address,
+    );
+    if (moved || users === 0) deletions.push(endpoint);
+    else if (holder?.verdict?.tunnel) {
+      lingering.push(endpoint);
+      beside.set(endpoint, users);
+    } else if (!(active.has(family) || others) || hasSuccessor(endpoint, holder, evaluations))
+      lingering.push(endpoint);
+    else deletions.push(endpoint);
+  }
+  const cut = new Map<Endpoint, number>();
+  for (const endpoint of connections ? leaving : []) {
+    const removed = new Set([...deletions, endpoint].map(({ address }) => address));
+    const used = (connections ?? []).filter((locals) => locals.includes(endpoint.address));
+    const count = countCut(used, removed);
+    if (count === 0) deletions.push(endpoint);
+    else {
+      lingering.push(endpoint);
+      cut.set(endpoint, count);
+    }
+  }
+  return { deletions, lingering, cut, beside };
+}
+
+const holderOf = (endpoint: Endpoint, evaluations: readonly Evaluation[]): Evaluation | undefined =>
+  evaluations.find((evaluation) => evaluation.endpoint === endpoint);
+
+/** Whether a full tunnel takes the traffic of the endpoint's address; not if the uplink's rule bypasses the tunnel. */
+export function isInside(endpoint: Endpoint, evaluations: readonly Evaluation[], tunnels: Tunnels): boolean {
+  const tunnel = tunnels[endpointFamily(endpoint)];
+  if (!tunnel) return false;
+  const candidate = holderOf(endpoint, evaluations)?.candidate;
+  if (candidate?.selected.rule.tunnel === 'bypass') return false;
+  return tunnel.link !== null || !candidate?.hostRule;
+}
+
+/** Connections with a subflow from its address, without those that began inside the tunnel; null: not known. */
+function countUsers(endpoint: Endpoint, { snapshot, tunnels }: RetirementInput): number | null {
+  const { connections, addresses } = snapshot;
+  if (!connections) return null;
+  const link = tunnels[endpointFamily(endpoint)]?.link;
+  const inner = new Set(
+    addresses.filter(({ ifindex }) => ifindex === link?.index).map(({ address }) => address),
+  );
+  return connections.filter(
+    (locals) => locals.includes(endpoint.address) && !locals.some((local) => inner.has(local)),
+  ).length;
+}
+
+/**
+ * The address still works, and another one of the interface is about to replace it: the new endpoint is added first.
+ */
+function hasSuccessor(
+  endpoint: Endpoint,
+  holder: Evaluation | undefined,
+  evaluations: readonly Evaluation[],
+): boolean {
+  if (!holder?.candidate.selected.link.usable || holder.verdict?.state !== 'ignored') return false;
+  return evaluations.some(
+    (evaluation) =>
+      evaluation.candidate.selected.link.index === endpoint.ifindex &&
+      evaluation.candidate.family === endpointFamily(endpoint) &&
+      evaluation.viable !== null &&
+      (evaluation.verdict === null || evaluation.verdict.state === 'verified'),
+  );
+}

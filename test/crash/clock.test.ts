@@ -1,0 +1,134 @@
+/** A real daemon whose clocks jump: all that it times is timed by the clock that only grows. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect } from 'vitest';
+import type { Daemon } from '../support/daemon.ts';
+import { test, type Lab } from '../support/lab.ts';
+import type { Cable } from '../support/cable.ts';
+import { Shim } from './shim.ts';
+import { RecordingHook } from './recording-hook.ts';
+
+const HOUR = 3_600_000;
+const YEAR = 8_766 * HOUR;
+/** A hook's time-out. */
+const TIMEOUT = 1_000;
+
+interface Scene {
+  readonly lab: Lab;
+  readonly shim: Shim;
+  readonly told: RecordingHook;
+  readonly daemon: Daemon;
+  readonly eth: Cable;
+  readonly wwan: Cable;
+}
+
+async function scene(lab: Lab): Promise<Scene> {
+  const shim = new Shim(lab.folder);
+  const told = new RecordingHook(lab);
+  const [eth, wwan] = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()];
+  const rules = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
+  const text = JSON.stringify({ rules, hooks: { path: told.folder, timeout: `${TIMEOUT / 1000}s` } });
+  const daemon = await lab.daemon(text, { environment: shim.environment });
+  await expect.poll(() => told.lines()).toHaveLength(4);
+  return { lab, shim, told, daemon, eth, wwan };
+}
+
+/** A jump alone makes it do nothing, and afterwards it does what it did before. */
+async function isItself(
+  { lab, shim, told, daemon, eth, wwan }: Scene,
+  jump: () => Promise<void> | void = () => undefined,
+): Promise<void> {
+  // What went before is over: it answers after its last pass.
+  await daemon.status();
+  for (let points = -1; points !== shim.points; await sleep(500)) points = shim.points;
+  shim.forget();
+  await jump();
+  await sleep(300);
+  // What it reads again every thirty seconds is a dozen questions; without rest it would be a thousand.
+  const idle = shim.trace();
+  expect(idle.filter(({ kind }) => kind !== 'question')).toEqual([]);
+  expect(idle.length).toBeLessThan(60);
+  const both = [`${eth.address()} eth0 subflow`, `${wwan.address()} wwan0 subflow,backup`];
+  expect(lab.host.endpointWords()).toEqual(both);
+  told.forget();
+  const losses = (): number => daemon.log.split('no default route').length;
+  const lost = losses();
+  eth.unroute();
+  await expect.poll(() => lab.host.endpointWords()).toEqual([both[1]]);
+  await expect.poll(() => told.lines()).toEqual([`eth0 down ${eth.address()}`]);
+  await expect.poll(losses).toBe(lost + 1);
+  eth.route(4, 'metric 100');
+  await expect.poll(() => lab.host.endpointWords()).toEqual(both);
+  await expect.poll(() => told.lines('eth0 up')).toEqual([`eth0 up ${eth.address()}`]);
+  // Somebody takes away what is ours: no limit is used up or filled by a jump.
+  lab.host.ip(`rule delete priority 8684 from ${eth.address()}`);
+  await expect.poll(() => lab.host.rules()).toHaveLength(4);
+  expect(told.lines()).toHaveLength(2);
+  expect(daemon.log).not.toMatch(/pass failed|did not settle/);
+}
+
+/** Its last line's time of day is the clock's, give or take a minute. */
+function logs({ daemon }: Scene, offset: number): void {
+  const last = daemon.log.trim().split('\n').at(-1)!;
+  const [, hours, minutes, seconds] = /^(\d\d):(\d\d):(\d\d)\.\d{3} /.exec(last) ?? [];
+  expect(hours, last).toBeDefined();
+  const shown = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
+  const wanted = (((Date.now() + offset) % (24 * HOUR)) + 24 * HOUR) % (24 * HOUR);
+  const apart = Math.abs(shown - wanted);
+  expect(Math.min(apart, 24 * HOUR - apart), daemon.log).toBeLessThan(60_000);
+}
+
+/** While it waits for a hook the clock jumps: the hook has its time, and no more. */
+async function timesOut({ told, daemon, eth, lab }: Scene, jump: () => void): Promise<void> {
+  const times = (): number => daemon.log.split('timed out after').length - 1;
+  const before = times();
+  told.forget();
+  told.slow = true;
+  const began = performance.now();
+  lab.host.ip(`route replace default via ${eth.gateway(4, 9)} dev eth0 metric 100`);
+  await expect.poll(() => told.lines()).toEqual([`eth0 change ${eth.address()}`]);
+  jump();
+  told.slow = false;
+  // A time of day that jumps by hours would make it hours.
+  await expect.poll(times).toBe(before + 1);
+  expect(performance.now() - began).toBeGreaterThan(TIMEOUT);
+  told.forget();
+  lab.host.ip(`route replace default via ${eth.gateway()} dev eth0 metric 100`);
+  await expect.poll(() => told.lines()).toEqual([`eth0 change ${eth.address()}`]);
+}
+
+describe('a daemon', () => {
+  test('whose time of day jumps by hours and years, there and back', async ({ lab }) => {
+    const at = await scene(lab);
+    // Before 1970 too, where a clock may begin that has lost its battery.
+    for (const offset of [7 * HOUR, -7 * HOUR, YEAR, -60 * YEAR]) {
+      await isItself(at, () => {
+        at.shim.wall = offset;
+      });
+      logs(at, offset);
+    }
+    await timesOut(at, () => (at.shim.wall = 7 * HOUR));
+    await timesOut(at, () => (at.shim.wall = -YEAR));
+    expect((await at.daemon.stop()).code).toBe(0);
+    at.shim.close();
+  });
+
+  test('for which no time passed while it slept', async ({ lab }) => {
+    const at = await scene(lab);
+    let slept = 0;
+    const nap = async (): Promise<void> => {
+      at.daemon.signal('SIGSTOP');
+      const began = performance.now();
+      await sleep(1_500);
+      slept += performance.now() - began - 20;
+      at.shim.monotonic = -slept;
+      at.shim.wall = 8 * HOUR;
+      at.daemon.signal('SIGCONT');
+    };
+    await isItself(at, nap);
+    // Once more, and what it times afterwards is timed right.
+    await nap();
+    await timesOut(at, () => undefined);
+    expect((await at.daemon.stop()).code).toBe(0);
+    at.shim.close();
+  });
+});

@@ -1,0 +1,113 @@
+/**
+ * A real daemon that is killed by SIGKILL before and after each change that it asks of the kernel, before each question,
+ * and before, after and in the midst of each step of writing its journal; and a successor, which is right, flushes all of
+ * it and nothing else. MULTIHOMED_DEATHS=change, question or journal for every one of that kind, all for all of them;
+ * otherwise a sample.
+ */
+import { describe, expect } from 'vitest';
+import { test, type Lab } from '../support/lab.ts';
+import { CIRCLES, LIFE, type Circle } from './moves.ts';
+import { CLASSES, MOMENTS, type Class, type Moment } from './shim.ts';
+import { CrashHarness, type Death } from './harness.ts';
+
+const ASKED = process.env['MULTIHOMED_DEATHS'];
+/** Each death takes about a second, on a loaded machine three. */
+const HOURS = 3 * 3_600_000;
+
+/** Only a write can be half done; after a question is before whatever comes next. */
+const momentsOf = (kind: Class): readonly Moment[] =>
+  kind === 'journal' ? MOMENTS : MOMENTS.slice(0, kind === 'change' ? 2 : 1);
+
+describe('a daemon that is killed', () => {
+  test.skipIf(ASKED !== undefined)(
+    'at some points of all that it does',
+    { timeout: HOURS },
+    async ({ lab }) => {
+      const stage = await prepare(lab);
+      let random = 1;
+      const below = (most: number): number => (random = (random * 48271) % 0x7fff_ffff) % most;
+      for (const { moves } of [LIFE, ...CIRCLES]) {
+        const deadly = below(moves.length);
+        for (const [at, move] of moves.entries()) {
+          const kind: Class = below(3) === 0 ? 'journal' : 'change';
+          const moments = momentsOf(kind);
+          // Counted from one: none is the zeroth, and it lives.
+          const left = at === deadly || move === LIFE.moves[0] ? 1 + below(4) : 0;
+          await stage.deadly(move, { kind, left, moment: moments[below(moments.length)]! });
+        }
+      }
+      report(stage);
+      expect(stage.ends.length).toBeGreaterThan(6);
+      await stage.stop();
+    },
+  );
+
+  test.runIf(ASKED === undefined || ASKED === 'all')(
+    'where it is the command that flushes while no daemon runs',
+    { timeout: HOURS },
+    async ({ lab }) => {
+      const stage = await prepare(lab);
+      let deaths = 0;
+      for (const moment of momentsOf('change').slice(ASKED === undefined ? 1 : 0))
+        for (let left = 1, died = true; died; left += ASKED === undefined ? 15 : 1) {
+          stage.start();
+          await stage.right();
+          await stage.stop();
+          stage.shim.arm('change', left, moment);
+          died = !(await stage.flushed());
+          stage.shim.disarm();
+          if (!died) break;
+          deaths++;
+          // Whoever comes next does it to its end, or makes all of it again.
+          if (left % 2 === 0) await stage.flushed();
+          else stage.start();
+          if (left % 2 === 0) expect(stage.world.wrong()).toEqual([]);
+          else await stage.right();
+          stage.untouched();
+          await stage.stop();
+        }
+      console.log(`${deaths} deaths of the command`);
+      expect(deaths).toBeGreaterThan(1);
+      await stage.stop();
+    },
+  );
+
+  for (const kind of Object.keys(CLASSES) as Class[])
+    for (const moment of ASKED === 'all' || ASKED === kind ? momentsOf(kind) : [])
+      test(`${moment} each ${kind}`, { timeout: HOURS }, async ({ lab }) => {
+        const stage = await prepare(lab);
+        for (const circle of [LIFE, ...CIRCLES]) await exhaust(stage, circle, { kind, moment });
+        report(stage);
+        await stage.stop();
+      });
+});
+
+/** With a daemon that made all and took it away again; it is known where everybody else is without us. */
+async function prepare(lab: Lab): Promise<CrashHarness> {
+  const stage = new CrashHarness(lab);
+  for (const { moves, outside } of CIRCLES)
+    if (outside)
+      for (const move of moves) {
+        await move.act(stage);
+        stage.know();
+      }
+  return stage;
+}
+
+/** Round after round, each time a point later, until no move has so many of them. */
+async function exhaust(stage: CrashHarness, { moves }: Circle, death: Omit<Death, 'left'>): Promise<void> {
+  for (let left = 1, died = true; died; left++) {
+    died = false;
+    for (const move of moves) died = (await stage.deadly(move, { ...death, left })) || died;
+  }
+}
+
+function report({ ends, flushes }: CrashHarness): void {
+  const kinds = new Map<string, number>();
+  for (const { what, moment } of ends)
+    kinds.set(`${moment} ${what}`, (kinds.get(`${moment} ${what}`) ?? 0) + 1);
+  const list = [...kinds].map(([what, count]) => `${what}: ${count}`).sort();
+  console.log(
+    `${ends.length} deaths, each with a successor that was right and ${flushes} flushes; ${list.join(', ')}`,
+  );
+}

@@ -1,0 +1,179 @@
+/** A daemon that can be killed at any point, the world around it, and what is looked at when it was. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { ask } from '../../src/control/client.ts';
+import type { StatusDocument } from '../../src/control/document.ts';
+import { AS_SERVICE, finished, MAIN, type Daemon } from '../support/daemon.ts';
+import type { Lab } from '../support/lab.ts';
+import { foreign } from './others.ts';
+import { Shim, type Class, type Moment, type Point } from './shim.ts';
+import { HostFixture } from './fixture.ts';
+
+/** Milliseconds without a request: it rests. */
+const QUIET = 80;
+const NEVER = 60_000;
+
+export interface Death {
+  readonly kind: Class;
+  /** The so manyth of a move. */
+  readonly left: number;
+  readonly moment: Moment;
+}
+
+export interface Move {
+  readonly what: string;
+  /** What it begins with. */
+  readonly before?: (stage: CrashHarness) => Promise<void> | void;
+  readonly act: (stage: CrashHarness) => Promise<void> | void;
+  /** After a flush the state of this move is not made by reading the configuration anew; this brings it about. */
+  readonly again?: readonly Move[];
+}
+
+export class CrashHarness {
+  readonly #lab: Lab;
+  readonly #control: string;
+  readonly #foreign = new Map<string, string>();
+  readonly shim: Shim;
+  readonly world: HostFixture;
+  daemon: Daemon | null = null;
+  /** What killed daemons were at. */
+  readonly ends: (Point & { readonly moment: Moment; readonly move: string })[] = [];
+  flushes = 0;
+
+  constructor(lab: Lab) {
+    this.#lab = lab;
+    this.#control = lab.host.journal().replace(/journal\.json$/, 'control');
+    this.shim = new Shim(lab.folder);
+    this.world = new HostFixture(lab);
+    this.know();
+  }
+
+  /** What others have now, while nobody of us is here. */
+  know(): void {
+    this.#foreign.set(this.world.name, foreign(this.#lab.host));
+  }
+
+  get lives(): boolean {
+    return this.daemon?.runs === true;
+  }
+
+  start(): void {
+    // As the service manager does it after a crash: a pause goes on.
+    const environment = { ...this.shim.environment, ...AS_SERVICE };
+    this.daemon = this.#lab.prepare(this.world.configuration(), { environment });
+    this.world.paused = false;
+  }
+
+  reload(): void {
+    this.daemon!.configure(this.world.configuration());
+    this.daemon!.signal('SIGHUP');
+  }
+
+  /** @returns undefined where it died of it, or does not answer yet */
+  async ask(what: 'flush' | 'reload' | 'status'): Promise<unknown> {
+    try {
+      return await ask(this.#control, { ask: what });
+    } catch (error) {
+      if (what === 'status') return undefined;
+      // Its socket is closed before we are told of its end.
+      for (let waits = 0; this.lives && waits < 3_000; waits++) await sleep(10);
+      if (this.lives) throw error;
+      return undefined;
+    }
+  }
+
+  /** All is right and nothing more is asked of the kernel, or it died. @returns whether it lives */
+  async settles(): Promise<boolean> {
+    const end = performance.now() + NEVER;
+    for (;;) {
+      await sleep(5);
+      if (!this.lives) return false;
+      const before = this.shim.points;
+      const wrong = this.world.wrong();
+      const late = performance.now() > end;
+      if (wrong.length > 0 && !late) continue;
+      expect(wrong, `after ${NEVER / 1000} s; ${this.daemon?.log}`).toEqual([]);
+      await sleep(QUIET);
+      if (this.lives && this.shim.points === before) return true;
+      expect(late, `never rests; ${this.daemon?.log}`).toBe(false);
+    }
+  }
+
+  /** Nothing of anybody else's was touched. */
+  untouched(): void {
+    const known = this.#foreign.get(this.world.name);
+    expect(known, this.world.name).toBeDefined();
+    expect(foreign(this.#lab.host)).toEqual(known);
+  }
+
+  /** The move by a daemon that is to die at this point of it. @returns whether it came so far */
+  async deadly(move: Move, { kind, left, moment }: Death): Promise<boolean> {
+    this.shim.disarm();
+    await move.before?.(this);
+    this.shim.forget();
+    this.shim.arm(kind, left, moment);
+    await move.act(this);
+    const lives = await this.settles();
+    this.shim.disarm();
+    this.untouched();
+    if (lives) return false;
+    const points = this.shim
+      .trace()
+      .filter((each) => each.kind === kind && (moment !== 'midst' || each.what === 'journal write'));
+    const point = points[left - 1];
+    const log = this.daemon!.log;
+    expect((await this.daemon!.finished()).code, log).toBe(null);
+    // Others of its threads may have come a little further.
+    expect(point, log).toBeDefined();
+    this.ends.push({ ...point!, moment, move: move.what });
+    await this.recovers(move);
+    return true;
+  }
+
+  /** A successor is right; what it then flushes is all; and what it makes anew is all. */
+  async recovers(move: Move): Promise<void> {
+    this.start();
+    await this.answers();
+    const status = (await this.ask('status')) as StatusDocument;
+    // Killed in the midst of a flush: it goes on with it, where that was written down.
+    this.world.paused = status.daemon!.paused;
+    await this.right();
+    await this.ask('flush');
+    this.flushes++;
+    const { lingering } = this.world;
+    [this.world.paused, this.world.lingering] = [true, []];
+    await this.right();
+    await this.ask('reload');
+    this.world.paused = false;
+    await this.right();
+    for (const each of move.again ?? []) {
+      await each.act(this);
+      await this.right();
+    }
+    expect(this.world.lingering).toEqual(lingering);
+  }
+
+  /** It has had its first look. */
+  async answers(): Promise<void> {
+    await expect.poll(() => this.ask('status'), { interval: 5, timeout: NEVER }).toBeTruthy();
+  }
+
+  async right(): Promise<void> {
+    await this.answers();
+    expect(await this.settles(), this.daemon?.log).toBe(true);
+    this.untouched();
+  }
+
+  async stop(): Promise<void> {
+    await this.daemon?.stop();
+  }
+
+  /** By the command, which does it by itself where no daemon runs. @returns whether it came to its end */
+  async flushed(): Promise<boolean> {
+    const child = this.#lab.host.spawn(process.execPath, [MAIN, 'flush', '--force'], this.shim.environment);
+    const { code, stderr } = await finished(child);
+    expect([0, null], stderr).toContain(code);
+    this.world.paused = true;
+    return code === 0;
+  }
+}

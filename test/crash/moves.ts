@@ -1,0 +1,157 @@
+/** All that a daemon ever does, in circles that end where they began. */
+import type { Move, CrashHarness } from './harness.ts';
+import { PLAIN, type ExpectedObjects } from './fixture.ts';
+
+export interface Circle {
+  readonly what: string;
+  /** The world is changed, and not what the user wants of it. */
+  readonly outside: boolean;
+  readonly moves: readonly Move[];
+}
+
+const reload = (what: string, wanted: ExpectedObjects): Move => ({
+  what,
+  act(stage) {
+    stage.world.wanted = wanted;
+    stage.reload();
+  },
+});
+
+const { flags } = PLAIN;
+/** Some that the kernel changes in place, and one for which the endpoint is made anew. */
+const FLAGS: ExpectedObjects = {
+  ...PLAIN,
+  flags: { ...flags, eth0: ['subflow', 'fullmesh'], eth1: ['signal'], wwan0: ['subflow'] },
+};
+const PORT: ExpectedObjects = { ...PLAIN, port: 4434 };
+const { eth1: _, ...others } = flags;
+const FEWER: ExpectedObjects = { ...PLAIN, flags: others, limits: { subflows: 6, accepted: 5 } };
+
+/** The way of one family: of all uplinks, `device` alone has it. */
+const only = (what: string, device: 'eth0' | 'eth1' | null, version: 4 | 6, lingers?: 'eth0'): Move => ({
+  what,
+  act({ world }) {
+    const { eth0, eth1, wwan0, wl0 } = world.uplinks;
+    const all = [eth0, eth1, wwan0, wl0].filter(({ versions }) => versions.includes(version));
+    for (const uplink of all)
+      if (uplink.device === device && !uplink.routed.has(version)) world.route(uplink, version);
+    for (const uplink of all)
+      if (uplink.device !== device && uplink.routed.has(version)) world.unroute(uplink, version);
+    world.lingering = lingers ? [{ device: lingers, version }] : [];
+  },
+});
+
+function lingering(version: 4 | 6): Circle {
+  const alone = only('the others lose their way', 'eth0', version);
+  const last = only('the last way is lost', null, version, 'eth0');
+  return {
+    what: `lingering, IPv${version}`,
+    outside: true,
+    moves: [
+      alone,
+      { ...last, again: [alone, last] },
+      only('another comes', 'eth1', version),
+      {
+        what: 'all come back',
+        act({ world }) {
+          for (const uplink of Object.values(world.uplinks))
+            if (uplink.versions.includes(version) && !uplink.routed.has(version))
+              world.route(uplink, version);
+        },
+      },
+    ],
+  };
+}
+
+const on = (what: string, act: (world: CrashHarness['world']) => void): Move => ({
+  what,
+  act: ({ world }) => act(world),
+});
+
+export const CIRCLES: readonly Circle[] = [
+  {
+    what: 'flags',
+    outside: false,
+    moves: [reload('other flags', FLAGS), reload('the flags from before', PLAIN)],
+  },
+  {
+    what: 'port',
+    outside: false,
+    moves: [reload('another port', PORT), reload('the port from before', PLAIN)],
+  },
+  {
+    what: 'rule',
+    outside: false,
+    moves: [reload('a rule less, and limits', FEWER), reload('the rule again, and no limits', PLAIN)],
+  },
+  {
+    what: 'gateway',
+    outside: true,
+    moves: [
+      on('another gateway', (world) => world.turn(world.uplinks.eth0, 9)),
+      on('the gateway from before', (world) => world.turn(world.uplinks.eth0, 1)),
+    ],
+  },
+  {
+    what: 'address',
+    outside: true,
+    moves: [
+      on('another address', (world) => world.replaceAddress(world.uplinks.eth0, 9)),
+      on('the address from before', (world) => world.replaceAddress(world.uplinks.eth0, 2)),
+    ],
+  },
+  {
+    what: 'carrier',
+    outside: true,
+    moves: [
+      on('carrier lost', (world) => world.carrier(world.uplinks.eth1, false)),
+      on('carrier back', (world) => world.carrier(world.uplinks.eth1, true)),
+    ],
+  },
+  {
+    what: 'interface',
+    outside: true,
+    moves: [
+      on('interfaces gone', (world) => {
+        world.unplug(world.uplinks.wl0);
+        world.unplug(world.uplinks.wwan0);
+      }),
+      on('interfaces come, with other indices', (world) => {
+        world.plug(world.uplinks.wwan0);
+        world.plug(world.uplinks.wl0);
+      }),
+    ],
+  },
+  lingering(4),
+  lingering(6),
+];
+
+/** From nothing to all, and back. */
+export const LIFE: Circle = {
+  what: 'life',
+  outside: false,
+  moves: [
+    {
+      what: 'start',
+      async before(stage) {
+        await stage.stop();
+        await stage.flushed();
+      },
+      act: (stage) => stage.start(),
+    },
+    {
+      what: 'flush',
+      async act(stage) {
+        stage.world.paused = true;
+        await stage.ask('flush');
+      },
+    },
+    {
+      what: 'an end to the pause',
+      act(stage) {
+        stage.world.paused = false;
+        stage.reload();
+      },
+    },
+  ],
+};

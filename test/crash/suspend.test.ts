@@ -1,0 +1,193 @@
+/**
+ * Suspend and resume, as far as they can be imitated: a real daemon is stopped, its world is taken away and comes back
+ * as another, eight hours go by for the time of day and none for the clock that only grows, and it goes on.
+ *
+ * Nothing needs to be listened to at resume. What the network lost and found meanwhile is in the event sockets, or
+ * overran them; and what the daemon times, it times by CLOCK_MONOTONIC, which does not count the time asleep
+ * (clock_gettime(2)). The kernel ends IPv6 routes and addresses by jiffies, which stand still as well: the two agree on
+ * when a router's default ends, however late that is by the time of day. Seen on Debian's 6.12 in a virtual machine that
+ * was suspended to memory for 40 s (`echo mem >/sys/power/state`): the clock went on by 1.5 s, /proc/uptime by 41 s, a
+ * route's `expires 89sec` became 87 and an address's valid_lft 89 became 88. Here the kernel does not stand still; so a
+ * route ends while the daemon alone is stopped, and its alarm is late.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect } from 'vitest';
+import type { Daemon } from '../support/daemon.ts';
+import { test, type Lab } from '../support/lab.ts';
+import type { Cable } from '../support/cable.ts';
+import { Transfer } from '../stress/transfer.ts';
+import { Shim } from './shim.ts';
+import { RecordingHook } from './recording-hook.ts';
+
+const NIGHT = 8 * 3_600_000;
+/** So long it is stopped. */
+const ASLEEP = 1_500;
+
+interface Scene {
+  readonly lab: Lab;
+  readonly shim: Shim;
+  readonly told: RecordingHook;
+  readonly daemon: Daemon;
+  /** Comes back with its address, with another, and as another interface. */
+  readonly same: Cable;
+  readonly other: Cable;
+  modem: Cable;
+  readonly transfer: Transfer;
+}
+
+async function scene(lab: Lab): Promise<Scene> {
+  const shim = new Shim(lab.folder);
+  const told = new RecordingHook(lab);
+  const [same, other, modem] = ['eth0', 'wlan0', 'wwan0'].map((device) => lab.cable(device).connect());
+  const rules = { 'eth*': 'subflow', 'wlan*': 'subflow', 'wwan*': 'subflow backup' };
+  const text = JSON.stringify({ rules, hooks: { path: told.folder } });
+  const daemon = await lab.daemon(text, { environment: shim.environment });
+  await expect.poll(() => told.lines()).toHaveLength(6);
+  const transfer = await Transfer.open(lab, same!.address());
+  await expect
+    .poll(() => transfer.addresses())
+    .toEqual([same!.address(), other!.address(), modem!.address()]);
+  await transfer.moves();
+  return { lab, shim, told, daemon, same: same!, other: other!, modem: modem!, transfer };
+}
+
+function falls({ same, other, modem, lab }: Scene): void {
+  for (const cable of [same, other, modem]) cable.pull();
+  for (const cable of [same, other]) cable.take();
+  lab.host.ip(`link delete ${modem.device}`);
+}
+
+function wakes(scene: Scene): void {
+  const { same, other, modem, lab } = scene;
+  same.putBack().give().route(4, 'metric 100');
+  other.putBack().give(4, 7).route(4, 'metric 200');
+  scene.modem = lab.cable(modem.device, modem.network).connect();
+}
+
+/** Stops it for a night; what is done meanwhile, it finds when it goes on. */
+async function sleeps({ daemon, shim }: Scene, meanwhile: () => void): Promise<void> {
+  daemon.signal('SIGSTOP');
+  const began = performance.now();
+  meanwhile();
+  await sleep(ASLEEP);
+  shim.wall = NIGHT;
+  shim.monotonic = -(performance.now() - began - 20);
+  daemon.signal('SIGCONT');
+}
+
+/** All three, as they are now, and nothing beside them. */
+function standing({ lab, same, other, modem }: Scene): { expected: object; shown: object } {
+  const uplinks = [
+    { address: same.address(), device: same.device, flags: 'subflow' },
+    { address: other.address(4, 7), device: other.device, flags: 'subflow' },
+    { address: modem.address(), device: modem.device, flags: 'subflow,backup' },
+  ];
+  return {
+    expected: {
+      endpoints: uplinks.map(({ address, device, flags }) => `${address} ${device} ${flags}`).sort(),
+      rules: uplinks
+        .flatMap(({ address, device }) => [
+          `8682 from ${address} lookup 254 suppress 0`,
+          `8684 from ${address} lookup ${lab.host.table(device)}`,
+        ])
+        .sort(),
+      routes: [same, other, modem]
+        .flatMap((cable) => [
+          `${cable.subnet()} dev ${cable.device} table ${lab.host.table(cable.device)}`,
+          `default via ${cable.gateway()} dev ${cable.device} table ${lab.host.table(cable.device)}`,
+        ])
+        .sort(),
+    },
+    shown: {
+      endpoints: lab.host.endpointWords(),
+      rules: lab.host.ruleWords().sort(),
+      routes: lab.host.routeWords(),
+    },
+  };
+}
+
+const idOf = ({ lab }: Scene, { device }: Cable): number | undefined =>
+  lab.host.endpoints().find(({ dev }) => dev === device)?.id;
+
+async function right(scene: Scene): Promise<void> {
+  const { expected } = standing(scene);
+  await expect.poll(() => standing(scene).shown).toEqual(expected);
+}
+
+describe('a daemon that slept', () => {
+  test('through a night after which all is there again, and some of it is another', async ({ lab }) => {
+    const at = await scene(lab);
+    const [id, index] = [idOf(at, at.same), lab.host.index('wwan0')];
+    at.told.forget();
+    await sleeps(at, () => {
+      falls(at);
+      wakes(at);
+    });
+    expect(lab.host.index('wwan0')).not.toBe(index);
+    await right(at);
+    // What came back as it was has been left alone, and the connection goes on by it.
+    expect(idOf(at, at.same)).toBe(id);
+    await at.transfer.moves();
+    // Of the interface that came back as it was nobody is told; of an address that is replaced, once.
+    await expect.poll(() => at.told.lines('wwan0')).toHaveLength(4);
+    expect(at.told.lines('eth0')).toEqual([]);
+    expect(at.told.lines('wlan0')).toEqual(['wlan0 change 10.2.0.7']);
+    expect(at.told.lines('wwan0').sort()).toEqual(
+      ['down 10.3.0.2', 'link-down', 'link-up', 'up 10.3.0.2'].map((each) => `wwan0 ${each}`),
+    );
+    await expect
+      .poll(() => at.transfer.addresses())
+      .toEqual([at.same.address(), at.other.address(4, 7), at.modem.address()]);
+    await at.transfer.finish();
+    await at.transfer.end();
+    at.shim.close();
+  });
+
+  test('and goes on while nothing is there yet', async ({ lab }) => {
+    const at = await scene(lab);
+    const id = idOf(at, at.same);
+    at.told.forget();
+    await sleeps(at, () => falls(at));
+    const gone = ['eth0', 'wlan0', 'wwan0'].flatMap((device, network) => [
+      `${device} down 10.${network + 1}.0.2`,
+      `${device} link-down`,
+    ]);
+    await expect.poll(() => at.told.lines().sort()).toEqual(gone);
+    // The last paths stay, for the connection's sake.
+    expect(lab.host.endpoints()).toHaveLength(3);
+    at.told.forget();
+    wakes(at);
+    await right(at);
+    expect(idOf(at, at.same)).toBe(id);
+    await at.transfer.moves();
+    const back = [
+      ...['eth0 link-up', 'eth0 up 10.1.0.2'],
+      ...['wlan0 link-up', 'wlan0 up 10.2.0.7'],
+      ...['wwan0 link-up', 'wwan0 up 10.3.0.2'],
+    ];
+    await expect.poll(() => at.told.lines().sort()).toEqual(back);
+    await at.transfer.finish();
+    await at.transfer.end();
+    at.shim.close();
+  });
+
+  test('past the end of a default route that a router had given', async ({ lab }) => {
+    const shim = new Shim(lab.folder);
+    const [eth, usb] = [lab.cable('eth0').connect(6), lab.cable('usb0').up().give(6)];
+    const daemon = await lab.daemon({ '*': 'subflow' }, { environment: shim.environment });
+    lab.host.ip(`-6 route add default via ${usb.gateway(6)} dev usb0 metric 1024 proto ra expires 4`);
+    const both = [`${eth.address(6)} eth0 subflow`, `${usb.address(6)} usb0 subflow`];
+    await expect.poll(() => lab.host.endpointWords()).toEqual(both);
+    daemon.signal('SIGSTOP');
+    // The kernel says so when it next looks, and that can be half a minute later.
+    await expect
+      .poll(() => lab.host.sh('ip -6 route get fibmatch 2001:db8::1 oif usb0 2>&1 || true'))
+      .toMatch(/unreachable/);
+    expect(lab.host.endpointWords()).toEqual(both);
+    daemon.signal('SIGCONT');
+    await expect.poll(() => lab.host.endpointWords()).toEqual([both[0]]);
+    expect(lab.host.ruleWords(6).filter((words) => words.includes(usb.address(6)))).toEqual([]);
+    expect(lab.host.routeWords(6).filter((words) => words.includes('usb0'))).toEqual([]);
+    shim.close();
+  });
+});

@@ -1,0 +1,232 @@
+/** What others remove is put back ten times in a burst and then once in five seconds, and nobody is blamed for less. */
+import { describe, expect, test } from 'vitest';
+import { RestoreLimiter } from '../../src/daemon/restore-limiter.ts';
+import { objectKey, type Action } from '../../src/actions/action.ts';
+
+const NONE: ReadonlySet<number> = new Set();
+
+const policyRule = (kind: 'add' | 'delete', priority = 8684): Action => ({
+  kind: `policy-rule ${kind}`,
+  policyRule: {
+    ...{ family: 'ipv4', source: '192.0.2.10', sourceLength: 32, priority },
+    ...{ table: 86_840_002, suppressPrefixLength: null, protocol: 86 },
+  },
+});
+
+const route = (kind: 'add' | 'append' | 'delete', gateway = '192.0.2.1'): Action => ({
+  kind: `route ${kind}`,
+  device: 'eth0',
+  route: {
+    ...{ family: 'ipv4', destination: null, prefixLength: 0, table: 86_840_002, protocol: 86, metrics: null },
+    hop: { ifindex: 2, gateway, onlink: false },
+  },
+});
+
+/** As after the pause. */
+function allow(
+  limiter: RestoreLimiter,
+  ...given: Parameters<RestoreLimiter['allow']>
+): ReturnType<RestoreLimiter['allow']> {
+  limiter.hurry();
+  return limiter.allow(...given);
+}
+
+/** How many of so many tries, one each `every` milliseconds, are allowed. */
+function tries(limiter: RestoreLimiter, action: Action, count: number, every: number, from = 0): number {
+  let allowed = 0;
+  for (let i = 0; i < count; i++) {
+    const found = allow(limiter, [action], NONE, from + i * every);
+    allowed += found.allowed.length;
+    for (const each of found.allowed) limiter.done(each);
+  }
+  return allowed;
+}
+
+describe('what is put back', () => {
+  test('is not what never stood', () => {
+    expect(allow(new RestoreLimiter(), [policyRule('add')], NONE, 0)).toMatchObject({
+      restored: [],
+      wait: null,
+    });
+  });
+
+  test('is what stood and was removed by another', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    expect(allow(limiter, [policyRule('add')], NONE, 0).restored).toEqual([policyRule('add')]);
+  });
+
+  test('is not what we removed ourselves', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    limiter.done(policyRule('delete'));
+    expect(allow(limiter, [policyRule('add')], NONE, 0).restored).toEqual([]);
+  });
+
+  test('is not what we delete in the same pass, to add it as another', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    const both = [policyRule('delete'), policyRule('add')];
+    expect(allow(limiter, both, NONE, 0)).toMatchObject({ allowed: both, restored: [] });
+  });
+
+  test('is not a route that we replaced and whose replacement we removed', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(route('add', '192.0.2.1'));
+    limiter.done(route('append', '192.0.2.2'));
+    limiter.done(route('delete', '192.0.2.2'));
+    expect(allow(limiter, [route('add', '192.0.2.1')], NONE, 0).restored).toEqual([]);
+  });
+
+  test('is a replacement that another removed', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(route('add', '192.0.2.1'));
+    limiter.done(route('append', '192.0.2.2'));
+    expect(allow(limiter, [route('add', '192.0.2.2')], NONE, 0).restored).toEqual([
+      route('add', '192.0.2.2'),
+    ]);
+  });
+
+  test('is no route of a link that events told of, which the kernel itself took away; a policy rule it is', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(route('add'));
+    limiter.done(policyRule('add'));
+    expect(allow(limiter, [route('add'), policyRule('add')], new Set([2]), 0).restored).toEqual([
+      policyRule('add'),
+    ]);
+    // However much later its link has a way again: nobody else took it.
+    expect(allow(limiter, [route('add')], NONE, 0).restored).toEqual([]);
+    limiter.done(route('add'));
+    expect(allow(limiter, [route('add')], null, 0).restored).toEqual([]);
+    limiter.done(route('add'));
+    expect(allow(limiter, [route('add')], new Set([3]), 0).restored).toEqual([route('add')]);
+  });
+
+  test('at most ten times in a burst', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    expect(tries(limiter, policyRule('add'), 100, 1)).toBe(10);
+  });
+
+  test('and then once in five seconds, which it says', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    tries(limiter, policyRule('add'), 10, 0);
+    expect(allow(limiter, [policyRule('add')], NONE, 0)).toEqual({
+      allowed: [],
+      restored: [],
+      wait: 5_000,
+      fought: 5_000,
+    });
+    expect(allow(limiter, [policyRule('add')], NONE, 4_000).wait).toBeCloseTo(1_000);
+    expect(tries(limiter, policyRule('add'), 60, 1_000, 5_000)).toBe(12);
+  });
+
+  test('ten times again after a minute’s peace', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    tries(limiter, policyRule('add'), 10, 0);
+    expect(tries(limiter, policyRule('add'), 20, 0, 60_000)).toBe(10);
+  });
+
+  test('each object by its own count', () => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    limiter.done(policyRule('add', 8682));
+    tries(limiter, policyRule('add'), 10, 0);
+    const found = allow(limiter, [policyRule('add'), policyRule('add', 8682)], NONE, 0);
+    expect(found.allowed).toEqual([policyRule('add', 8682)]);
+  });
+});
+
+describe('what another program removed', () => {
+  const removed = (action: Action): RestoreLimiter => {
+    const limiter = new RestoreLimiter();
+    limiter.done(action);
+    return limiter;
+  };
+
+  test.each([policyRule('add'), route('add')])('is restored 250 ms later: $kind', (action) => {
+    const limiter = removed(action);
+    expect(limiter.allow([action], NONE, 1_000)).toEqual({
+      ...{ allowed: [], restored: [], wait: 250, fought: null },
+    });
+    expect(limiter.allow([action], NONE, 1_100)).toMatchObject({ allowed: [], wait: 150, fought: null });
+    expect(limiter.allow([action], NONE, 1_250)).toMatchObject({ restored: [action], wait: null });
+  });
+
+  test('has its pause each time', () => {
+    const limiter = removed(policyRule('add'));
+    for (const at of [0, 1_000, 2_000]) {
+      expect(limiter.allow([policyRule('add')], NONE, at).wait).toBe(250);
+      for (const action of limiter.allow([policyRule('add')], NONE, at + 250).allowed) limiter.done(action);
+    }
+  });
+
+  test('and came back by itself has its pause when it is removed again', () => {
+    const limiter = removed(policyRule('add'));
+    limiter.allow([policyRule('add')], NONE, 0);
+    limiter.allow([], NONE, 100);
+    expect(limiter.allow([policyRule('add')], NONE, 5_000).wait).toBe(250);
+  });
+
+  test('holds back nothing else', () => {
+    const limiter = removed(policyRule('add'));
+    const other = policyRule('add', 8682);
+    expect(limiter.allow([policyRule('add'), other], NONE, 0).allowed).toEqual([other]);
+  });
+
+  test('is restored at once when the user asks for it, once', () => {
+    const limiter = removed(policyRule('add'));
+    limiter.hurry();
+    expect(limiter.allow([policyRule('add')], NONE, 0).restored).toEqual([policyRule('add')]);
+    limiter.done(policyRule('add'));
+    expect(limiter.allow([policyRule('add')], NONE, 0).wait).toBe(250);
+  });
+
+  test('is restored at once where it is a route of a link that events told of', () => {
+    const limiter = removed(route('add'));
+    expect(limiter.allow([route('add')], new Set([2]), 0).allowed).toEqual([route('add')]);
+  });
+});
+
+describe('what is contested', () => {
+  const object = objectKey(policyRule('add'))!;
+  const fought = (): RestoreLimiter => {
+    const limiter = new RestoreLimiter();
+    limiter.done(policyRule('add'));
+    return limiter;
+  };
+
+  test('is nothing while a burst is enough', () => {
+    const limiter = fought();
+    tries(limiter, policyRule('add'), 10, 1);
+    expect(limiter.contested(10)).toEqual({ objects: new Set(), until: null });
+  });
+
+  test('is what was removed once more, and for ten seconds after it was missing last', () => {
+    const limiter = fought();
+    tries(limiter, policyRule('add'), 11, 0);
+    expect(limiter.contested(0)).toEqual({ objects: new Set([object]), until: 10_000 });
+    // Put back and removed again.
+    tries(limiter, policyRule('add'), 1, 0, 6_000);
+    expect(limiter.contested(15_000)).toEqual({ objects: new Set([object]), until: 1_000 });
+    expect(limiter.contested(16_000)).toEqual({ objects: new Set(), until: null });
+  });
+
+  test('is the same set while nothing changes', () => {
+    const limiter = fought();
+    tries(limiter, policyRule('add'), 11, 0);
+    expect(limiter.contested(1)).not.toBe(limiter.contested(20_000));
+    expect(limiter.contested(20_000).objects).toBe(limiter.contested(20_001).objects);
+    tries(limiter, policyRule('add'), 11, 0, 20_002);
+    expect(limiter.contested(20_002).objects).toBe(limiter.contested(20_003).objects);
+  });
+
+  test('is not what we took away ourselves', () => {
+    const limiter = fought();
+    tries(limiter, policyRule('add'), 11, 0);
+    limiter.done(policyRule('delete'));
+    expect(limiter.contested(1).objects).toEqual(new Set());
+  });
+});

@@ -1,0 +1,52 @@
+/** Applies one step of a history: to the host, to the daemon, or to the communication between the two. */
+import { CONFIGURATIONS } from './configurations.ts';
+import type { Host } from './host.ts';
+import type { Step } from './steps.ts';
+import type { Fixture } from './fixture.ts';
+
+/** Takes one step. Does not wait until the daemon has settled. */
+export async function applyStep(host: Host, world: Fixture, step: Step): Promise<void> {
+  // A change of the limits between the daemon's read and write cannot be detected, so the daemon settles first.
+  if (step.when === 'settled' || step.op === 'limits') await host.settle();
+  switch (step.op) {
+    case 'reload': {
+      const next = CONFIGURATIONS[step.configuration]!;
+      host.configuration = next;
+      host.paused = false;
+      void host.daemon.loop.reload(next, true);
+      return;
+    }
+    case 'flush':
+      host.paused = true;
+      // What flush could not remove, or a reload brought back meanwhile, shows at the end of the history.
+      void host.daemon.loop.flush({ files: null }).then(({ left }) => {
+        if (left.length > 0) host.kernel.state.saw('flush said what it could not do');
+      });
+      return;
+    case 'kill':
+      return host.kill();
+    case 'restart':
+      await host.settle();
+      return host.restart();
+    case 'deaf':
+      host.deaf = true;
+      return;
+    case 'hear':
+      return host.hearAgain();
+    case 'crash':
+      host.daemon.line.life = step.after;
+      host.daemon.line.unheard = step.unheard ?? false;
+      return;
+    case 'lose answers':
+      host.daemon.line.losses = step.count;
+      return;
+    case 'time':
+      return host.pass(step.milliseconds);
+    default:
+  }
+  const run = (): void => world.change(step);
+  if (step.op === 'limits') run();
+  else if (step.when === 'midway') host.midway(run);
+  else if (typeof step.when === 'number') host.race(step.when, run);
+  else run();
+}

@@ -1,0 +1,80 @@
+/** What others keep removing: wanted and put back as ever, and told as a conflict with the line that ends it. */
+import { describe, expect, test } from 'vitest';
+import { endpointObject, policyRuleObject, routeObject } from '../../src/actions/action.ts';
+import { explain } from '../../src/plan/explain.ts';
+import type { Host } from './build.ts';
+import { settled } from './two.ts';
+
+const contested = (host: Host, ...objects: string[]): Host => {
+  host.state = { ...host.state, contested: new Set(objects) };
+  return host;
+};
+
+const ethRouting = (host: Host) =>
+  host.look().evaluations.find((entry) => entry.candidate.selected.link.name === 'eth0')!.routing!;
+
+describe('an uplink of which others keep removing', () => {
+  test('policy rules is in conflict, with the line for networkd', () => {
+    const host = settled();
+    contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
+    expect(host.states).toEqual(['eth0 192.0.2.10: conflict', 'wwan0 10.0.0.5: active']);
+    expect(host.reason('192.0.2.10')).toBe(
+      'another program keeps removing its policy rules; if that is systemd-networkd, ' +
+        'set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf',
+    );
+  });
+
+  test('routes and policy rules says so', () => {
+    const host = settled();
+    const { routes, policyRules } = ethRouting(host);
+    contested(host, routeObject(routes[0]!), policyRuleObject(policyRules[0]!));
+    expect(host.reason('192.0.2.10')).toMatch(
+      /^another program keeps removing its routes and policy rules; /,
+    );
+  });
+
+  test('the endpoint is in conflict, with the lines for NetworkManager and mptcpd', () => {
+    const host = contested(settled(), endpointObject({ address: '192.0.2.10', ifindex: 2 }));
+    expect(host.reason('192.0.2.10')).toMatch(
+      /^another program keeps removing its endpoint; .*connection\.mptcp-flags=1.*disable --now mptcp\.service/,
+    );
+  });
+
+  test('loses nothing by it, and what is missing is planned', () => {
+    const host = settled();
+    contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
+    expect(host.pass()).toEqual([]);
+    host.policyRules = host.policyRules.filter((each) => each.source !== '192.0.2.10');
+    expect(host.states[0]).toBe('eth0 192.0.2.10: conflict');
+    expect(host.pass()).toEqual([
+      'policy-rule add from 192.0.2.10 lookup main suppress_prefixlength 0 priority 8682',
+      'policy-rule add from 192.0.2.10 lookup 86840002 priority 8684',
+    ]);
+    expect(host.endpoints.map((each) => each.id)).toEqual([1, 2]);
+  });
+
+  test('is no path to count on: the last other endpoint lingers', () => {
+    const host = settled();
+    contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
+    host.withoutDefault(3);
+    expect(host.settle().flat()).toEqual([]);
+    expect(host.states).toEqual(['eth0 192.0.2.10: conflict', 'wwan0 10.0.0.5: lingering']);
+  });
+
+  test('and whose link is down has the link to tell of', () => {
+    const host = settled();
+    contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
+    host.turn(2, 'no carrier');
+    expect(host.states).toContain('eth0 192.0.2.10: no carrier');
+  });
+
+  test('is explained with where to look next', () => {
+    const host = settled();
+    contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
+    const explained = explain('eth0', host.look(), host.snapshot, host.configuration, host.state)!;
+    expect(explained.uplinks[0]).toMatchObject({
+      state: 'conflict',
+      advice: 'multihomed doctor  looks for the programs that may do it',
+    });
+  });
+});
