@@ -44,6 +44,9 @@ export function actionText(action: Action): string {
   }
 }
 
+export const addsRoute = (action: Action): action is Extract<Action, { readonly route: NewRoute }> =>
+  action.kind === 'route add' || action.kind === 'route append';
+
 /** Identifies an action across tries: its text without the endpoint's id, because a second try may use another id. */
 export function actionKey(action: Action): string {
   return action.kind.startsWith('endpoint') ? actionText(action).replace(/ id \d+$/, '') : actionText(action);

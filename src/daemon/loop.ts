@@ -7,7 +7,7 @@ import { dropRetries, intend, isTriedAgain, applyOutcome, retryAll } from '../ac
 import type { HookRecord } from '../hooks/record.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { DecodeError } from '../netlink/attribute.ts';
-import { actionText, staleParts, type Action } from '../actions/action.ts';
+import { actionText, addsRoute, staleParts, type Action } from '../actions/action.ts';
 import { flushActions } from '../plan/flush.ts';
 import { observe } from '../plan/observe.ts';
 import type { State, Pause } from '../actions/state.ts';
@@ -257,8 +257,9 @@ export class Loop {
   }
 
   async #do(actions: readonly Action[], snapshot: Snapshot): Promise<Outcome[]> {
-    const { clock, kernel, log } = this.#parts;
+    const { clock, kernel, log, reader } = this.#parts;
     const { failures, owned } = this.#state;
+    for (const action of actions) if (addsRoute(action)) reader.include(action.route.table);
     const outcomes = await apply(actions, kernel, {
       before: (action) => {
         const intended = intend(this.#state, action, snapshot);

@@ -54,6 +54,8 @@ const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 export class SnapshotReader {
   readonly #options: ReaderOptions;
   #last: Snapshot | null = null;
+  /** Tables in which routes were added since own routes were read. */
+  #included = new Set<number>();
   /** By `sameLink`. */
   #devices = new Map<string, Device>();
 
@@ -64,6 +66,14 @@ export class SnapshotReader {
   /** Makes the next read complete: every part, and own routes in every table. */
   forget(): void {
     this.#last = null;
+  }
+
+  /**
+   * Makes the next read of own routes include this table, in which a route was added: no policy rule and no uplink may
+   * lead to it by then.
+   */
+  include(table: number): void {
+    this.#included.add(table);
   }
 
   /**
@@ -146,9 +156,11 @@ export class SnapshotReader {
   ): Promise<readonly Route[]> {
     const { route } = this.#options;
     const own = { protocol: RTPROT_MULTIHOMED };
+    const included = this.#included;
+    this.#included = new Set();
     if (!last)
       return (await Promise.all(FAMILIES.map((family) => dumpRoutes(route, { family, ...own })))).flat();
-    const tables = new Set<number>(last.ownRoutes.map((each) => each.table));
+    const tables = new Set<number>([...last.ownRoutes.map((each) => each.table), ...included]);
     for (const question of questions) if (question.table !== null) tables.add(question.table);
     for (const rule of base.policyRules)
       if (rule.protocol === RTPROT_MULTIHOMED && !isReservedTable(rule.table)) tables.add(rule.table);

@@ -22,6 +22,16 @@ const history = (words: Partial<History>): History => ({
 });
 
 const HISTORIES: Readonly<Record<string, History>> = {
+  'a route added before its policy rule is removed with an uplink that is lost meanwhile': history({
+    steps: [
+      { op: 'tunnel', form: 'rule', verb: 'add', when: 0 },
+      { op: 'policy rule', slot: 0, kind: 5, when: 'settled' },
+      { op: 'tunnel', form: 'rule', verb: 'delete', when: 0 },
+      { op: 'multipath', slots: [0, 1], family: 'ipv4', metric: 0, verb: 'add', when: 3 },
+      { op: 'link', slot: 0, to: 'no carrier', when: 12 },
+      { op: 'limits', subflows: 0, addAddrAccepted: 0, when: 'midway' },
+    ],
+  }),
   'a split default that an earlier policy rule finds decides before the table of a later one': history({
     opening: 'many',
     steps: [
