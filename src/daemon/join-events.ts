@@ -1,5 +1,6 @@
 /** Listens to the kernel's MPTCP events and counts the joins of each uplink. */
 import { listenMptcp } from '../events/mptcp.ts';
+import type { Trace } from '../netlink/connection.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
 import type { Message } from '../netlink/message.ts';
@@ -25,8 +26,9 @@ export function countJoins(parts: {
   readonly netns: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
+  readonly trace?: Trace | undefined;
 }): JoinEvents {
-  const { mptcp, netns, clock, log } = parts;
+  const { mptcp, netns, clock, log, trace } = parts;
   const joins = new JoinCounter({ clock, sockets: () => subflowSockets(netns) });
   const onEvents = (messages: readonly Message[]): void => {
     for (const message of messages) {
@@ -41,7 +43,7 @@ export function countJoins(parts: {
   const without = (error: SystemError): void =>
     log.debug(`joins are not counted: MPTCP events cannot be read: ${error.message}`);
   const socket = listen({
-    ...{ family: mptcp, netns, onEvents, onError: without },
+    ...{ family: mptcp, netns, trace, onEvents, onError: without },
     onOverrun: () => log.debug('MPTCP events were lost: some joins are not counted'),
   });
   return {

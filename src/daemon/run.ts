@@ -26,6 +26,7 @@ import { isServiceStart, notify, watchdogInterval } from '../system/notify.ts';
 import { lockRuntime, makeRuntimeFolder, type RuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { HeldError, UnfinishedError } from './error.ts';
+import type { Trace } from '../netlink/connection.ts';
 import { checkEnabled, openSession, probeLimits } from '../netlink/session.ts';
 import { countJoins } from './join-events.ts';
 import { shutdownText, unfinished } from './shutdown-report.ts';
@@ -66,7 +67,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   const { log, netns } = options;
   const clock = systemClock;
   checkEnabled(netns);
-  const trace = options.trace ? traceTo(log) : undefined;
+  const trace = options.trace ? await traceTo(log) : undefined;
   const kernel = await openSession({ clock, netns, trace });
   const limitMax = await probeLimits(kernel);
   const folder = makeRuntimeFolder(kernel.namespace);
@@ -126,10 +127,11 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     },
     options.configuration,
   );
-  const joins = countJoins({ ...kernel, netns, clock, log });
+  const joins = countJoins({ ...kernel, netns, clock, log, trace });
   const failed = deferred();
   const events = listen({
     netns,
+    trace,
     own: new Set([kernel.route.socket.portId]),
     onStale: (parts, touched) => loop.wake(parts, touched),
     onOverrun: () => log.debug(`events were lost (${++overruns} times so far): everything is read again`),
@@ -280,10 +282,14 @@ async function end(parts: {
   parts.kernel.close();
 }
 
-const traceTo =
-  (log: Log) =>
-  (direction: 'sent' | 'received', message: { type: number; payload: Buffer }, operation: string): void =>
-    log.debug(`netlink ${direction}: ${operation} (type ${message.type}, ${message.payload.length} bytes)`);
+/** Logs every netlink message with the names of its fields; the names are loaded only for this. */
+async function traceTo(log: Log): Promise<Trace> {
+  const { messageText } = await import('../netlink/trace/text.ts');
+  return (direction, message, operation, protocol) =>
+    log.debug(
+      `netlink ${direction} (${operation}): ${messageText(message, protocol, operation === 'event')}`,
+    );
+}
 
 function deferred(): { promise: Promise<never>; resolve: () => void; reject: (error: Error) => void } {
   let resolve!: (value: never) => void;

@@ -1,5 +1,6 @@
 /** Listens to rtnetlink and reports which parts of the snapshot became stale; an overrun makes all of them stale. */
 import { DecodeError } from '../netlink/attribute.ts';
+import type { Trace } from '../netlink/connection.ts';
 import { decodeMessages, type Message } from '../netlink/message.ts';
 import { ALL_PARTS, type SnapshotPart } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from '../system/addon.ts';
@@ -41,6 +42,7 @@ export interface ListenerOptions {
   readonly onError: (error: SystemError) => void;
   /** Port ids of multihomed's own request sockets; their changes are already known. */
   readonly own: ReadonlySet<number>;
+  readonly trace?: Trace | undefined;
 }
 
 /**
@@ -57,7 +59,7 @@ export function listen(options: ListenerOptions): NetlinkSocket {
     ...(options.netns === undefined ? {} : { netns: options.netns }),
     receiveBuffer: RECEIVE_BUFFER,
     onBatch: (buffer, spans) => {
-      const { parts, touched } = staleAfterAll(buffer, spans, options.own);
+      const { parts, touched } = staleAfterAll(buffer, spans, options);
       if (parts.size > 0) options.onStale(parts, touched);
     },
     onOverrun: everything,
@@ -74,13 +76,19 @@ interface Stale {
   readonly touched: Set<number>;
 }
 
-function staleAfterAll(buffer: Buffer, spans: Uint32Array, own: ReadonlySet<number>): Stale {
+function staleAfterAll(
+  buffer: Buffer,
+  spans: Uint32Array,
+  { own, trace }: Pick<ListenerOptions, 'own' | 'trace'>,
+): Stale {
   const stale: Stale = { parts: new Set(), touched: new Set() };
   for (let i = 0; i + 1 < spans.length; i += 2) {
     const start = spans[i]!;
     try {
-      for (const message of decodeMessages(buffer.subarray(start, start + spans[i + 1]!)))
+      for (const message of decodeMessages(buffer.subarray(start, start + spans[i + 1]!))) {
+        trace?.('received', message, 'event', NETLINK_ROUTE);
         if (!own.has(message.portId)) addStale(stale, message);
+      }
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       for (const part of ALL_PARTS) stale.parts.add(part);

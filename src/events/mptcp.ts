@@ -1,5 +1,6 @@
 /** Listens to the kernel's MPTCP events: generic netlink group mptcp_pm_events (linux/mptcp.h). */
 import { DecodeError } from '../netlink/attribute.ts';
+import type { Trace } from '../netlink/connection.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
 import { decodeMessages, type Message } from '../netlink/message.ts';
 import { MPTCP_PM_EVENTS } from '../netlink/mptcp/event.ts';
@@ -15,6 +16,7 @@ export interface MptcpListenerOptions {
   /** Events were lost; the kernel cannot report them again. */
   readonly onOverrun: () => void;
   readonly onError: (error: SystemError) => void;
+  readonly trace?: Trace | undefined;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface MptcpListenerOptions {
  * @throws SystemError EPERM without CAP_NET_ADMIN
  */
 export function listenMptcp(options: MptcpListenerOptions): NetlinkSocket | null {
-  const { family, netns, onEvents, onOverrun, onError } = options;
+  const { family, netns, onEvents, onOverrun, onError, trace } = options;
   const group = family.groups.get(MPTCP_PM_EVENTS);
   if (group === undefined) return null;
   const socket = openNetlink({
@@ -40,6 +42,7 @@ export function listenMptcp(options: MptcpListenerOptions): NetlinkSocket | null
           onOverrun();
         }
       }
+      for (const message of messages) trace?.('received', message, 'event', NETLINK_GENERIC);
       onEvents(messages.filter(({ type }) => type === family.id));
     },
     onOverrun,

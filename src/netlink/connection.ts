@@ -70,19 +70,30 @@ interface Pending {
   readonly settle: (error: Error | null, pending: Pending) => void;
 }
 
+/**
+ * Called with each message, for the debug log.
+ * @param operation what was requested; `event` for a message that nobody requested
+ * @param protocol NETLINK_ROUTE, NETLINK_GENERIC
+ */
+export type Trace = (
+  direction: 'sent' | 'received',
+  message: Message,
+  operation: string,
+  protocol: number,
+) => void;
+
 export interface ConnectionOptions {
   readonly protocol: number;
   readonly clock: Clock;
   readonly netns?: string | undefined;
-  /** Called with each message sent or received, for the debug log. */
-  readonly trace?:
-    ((direction: 'sent' | 'received', message: Message, operation: string) => void) | undefined;
+  readonly trace?: Trace | undefined;
 }
 
 export class NetlinkConnection implements Requester {
   readonly socket: NetlinkSocket;
   readonly #clock: Clock;
   readonly #trace: ConnectionOptions['trace'];
+  readonly #protocol: number;
   readonly #waiting: Pending[] = [];
   readonly #inFlight = new Map<number, Pending>();
   #sequence = 0;
@@ -93,6 +104,7 @@ export class NetlinkConnection implements Requester {
   constructor(options: ConnectionOptions) {
     this.#clock = options.clock;
     this.#trace = options.trace;
+    this.#protocol = options.protocol;
     this.socket = openNetlink({
       protocol: options.protocol,
       ...(options.netns === undefined ? {} : { netns: options.netns }),
@@ -210,7 +222,7 @@ export class NetlinkConnection implements Requester {
   #answer(message: Message): void {
     const pending = this.#inFlight.get(message.sequence);
     if (!pending) return;
-    this.#trace?.('received', message, pending.request.operation);
+    this.#trace?.('received', message, pending.request.operation, this.#protocol);
     if (message.flags & NLM_F_DUMP_INTR) pending.interrupted = true;
     if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
       const failed =
@@ -244,6 +256,6 @@ export class NetlinkConnection implements Requester {
   #traceSent(pending: Pending): void {
     if (!this.#trace) return;
     const [message] = decodeMessages(pending.bytes);
-    if (message) this.#trace('sent', message, pending.request.operation);
+    if (message) this.#trace('sent', message, pending.request.operation, this.#protocol);
   }
 }

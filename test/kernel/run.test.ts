@@ -160,3 +160,24 @@ test('--netns manages another namespace from outside, and only that', async ({ l
   expect(lab.provider.endpoints()).toEqual([]);
   expect(here).toMatchObject({ endpoints: [] });
 });
+
+test('--debug logs netlink messages with the names of the kernel', async ({ lab }) => {
+  const eth = lab.cable('eth0');
+  const daemon = await lab.daemon({ 'eth*': 'subflow' }, { args: ['--debug'] });
+  eth.connect();
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+  const connections = await lab.connections();
+  await connections.open();
+  const [index, address] = [lab.host.index('eth0'), eth.address()];
+  const logged = (...words: readonly string[]): boolean =>
+    daemon.log.split('\n').some((line) => words.every((word) => line.includes(word)));
+  for (const words of [
+    ['(event): RTM_NEWADDR', 'family AF_INET prefixlen 24', `index ${index}`, `IFA_ADDRESS ${address}`],
+    ['sent', 'RTM_NEWRULE NLM_F_REQUEST|NLM_F_ACK|NLM_F_EXCL|NLM_F_CREATE', `FRA_SRC ${address}`],
+    ['sent', 'RTM_NEWRULE', 'action FR_ACT_TO_TBL', 'FRA_PRIORITY 8684', 'FRA_PROTOCOL 86'],
+    ['sent', 'cmd MPTCP_PM_CMD_ADD_ADDR', `MPTCP_PM_ATTR_ADDR { `, `MPTCP_PM_ADDR_ATTR_ADDR4 ${address}`],
+    ['received', 'NLMSG_ERROR', 'error 0'],
+    ['(event): mptcp_pm', 'cmd MPTCP_EVENT_ESTABLISHED', 'MPTCP_ATTR_TOKEN'],
+  ])
+    await expect.poll(() => logged(...words), { message: words.join(', ') }).toBe(true);
+});

@@ -65,7 +65,10 @@ export const ACKNOWLEDGEMENT = attributes({
   6: ['NLMSGERR_ATTR_MISS_NEST', U32],
 });
 
-export const MESSAGE_FLAGS = bits(1, 'NLM_F_REQUEST NLM_F_MULTI NLM_F_ACK NLM_F_ECHO NLM_F_DUMP_INTR');
+export const MESSAGE_FLAGS = bits(
+  1,
+  'NLM_F_REQUEST NLM_F_MULTI NLM_F_ACK NLM_F_ECHO NLM_F_DUMP_INTR NLM_F_DUMP_FILTERED',
+);
 /** The same bits mean other things in requests that add, in those that read, and in acknowledgements. */
 export const ADDING_FLAGS = bits(0x100, 'NLM_F_REPLACE NLM_F_EXCL NLM_F_CREATE NLM_F_APPEND');
 export const ACKNOWLEDGEMENT_FLAGS = bits(0x100, 'NLM_F_CAPPED NLM_F_ACK_TLVS');

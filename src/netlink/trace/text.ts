@@ -67,7 +67,7 @@ function layoutOf(
 }
 
 function flagNames({ type, flags }: Message): Readonly<Record<number, string>> {
-  if (type === NLMSG_ERROR) return { ...MESSAGE_FLAGS, ...ACKNOWLEDGEMENT_FLAGS };
+  if (ENDS.has(type)) return { ...MESSAGE_FLAGS, ...ACKNOWLEDGEMENT_FLAGS };
   // Both bits of NLM_F_DUMP without an acknowledgement: a dump.
   if ((flags & 0x300) === 0x300 && !(flags & NLM_F_ACK)) return { ...MESSAGE_FLAGS, 0x300: 'NLM_F_DUMP' };
   return { ...MESSAGE_FLAGS, ...ADDING_FLAGS };
