@@ -52,6 +52,8 @@ function splitRule(
   for (const destination of PROBES[family]) {
     for (const rule of state.policyRules) {
       if (rule.family !== family || rule.action !== 1) continue;
+      // multihomed does not read main for it: what it adds for later rules is superfluous then, but changes nothing.
+      if (rule.table === 254 && rule.suppress !== null) continue;
       if (!fits(rule, { family, destination, source })) continue;
       const found = inTable(state, rule.table, { family, destination, source });
       if (!found || (rule.suppress !== null && found.route.prefixLength <= rule.suppress)) continue;

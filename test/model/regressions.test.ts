@@ -22,6 +22,15 @@ const history = (words: Partial<History>): History => ({
 });
 
 const HISTORIES: Readonly<Record<string, History>> = {
+  'a split default in main behind an earlier rule that suppresses its default': history({
+    steps: [
+      { op: 'link', slot: 4, to: 'up', when: 'settled' },
+      { op: 'split', slot: 4, verb: 'add', when: 'settled' },
+      { op: 'policy rule', slot: 0, kind: 5, when: 'settled' },
+      { op: 'policy rule', slot: 0, kind: 4, when: 'settled' },
+      { op: 'take route', nth: 0, when: 'settled' },
+    ],
+  }),
   'a route added before its policy rule is removed with an uplink that is lost meanwhile': history({
     steps: [
       { op: 'tunnel', form: 'rule', verb: 'add', when: 0 },
