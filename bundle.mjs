@@ -17,7 +17,8 @@ async function bundler() {
   }
 }
 
-const COMMON = { platform: 'node', target: 'node20.19', sourcesContent: false, legalComments: 'none' };
+// The target is what the installed command runs on; building needs a later Node.
+const COMMON = { platform: 'node', target: 'node18.19', sourcesContent: false, legalComments: 'none' };
 
 /** @returns ECMAScript modules with inline source maps: esbuild divides no other format into parts */
 async function parts(esbuild) {

@@ -26,6 +26,17 @@ function isFresh() {
   return sources.every((name) => statSync(join(here, name)).mtimeMs <= since);
 }
 
+/** True when a prebuilt addon of the npm package loads here. A clone has none. */
+function isPrebuilt() {
+  if (!existsSync(join(here, 'prebuilds'))) return false;
+  try {
+    createRequire(import.meta.url)('node-gyp-build')(here);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** True when the folder has the headers of the Node version that runs this. */
 function holdsHeaders(prefix) {
   const version = join(prefix, 'include/node/node_version.h');
@@ -67,7 +78,7 @@ export function nodeGyp(folder, command, environment = {}) {
 }
 
 function main() {
-  if (isFresh()) return;
+  if (isFresh() || isPrebuilt()) return;
   const { environment, problems, warnings } = missingParts();
   for (const warning of warnings) console.warn(warning);
   for (const problem of problems) console.error(problem);

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The `multihomed` command. */
 import { CommanderError } from 'commander';
 import { CommandError, EXIT } from './commands/exit.ts';

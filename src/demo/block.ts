@@ -1,20 +1,22 @@
 /**
  * The stream's content: numbered blocks with a checksum each, so that lost, duplicated or reordered data is detected.
  */
-import { randomBytes } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import { createHash, randomBytes } from 'node:crypto';
 
-/** Bytes of a block: sequence number (u32), content, CRC-32 of both. */
+/** Bytes of a block: sequence number (u32), content, checksum of both. */
 export const BLOCK = 8192;
 const CHECKSUM = BLOCK - 4;
 
 /** All blocks have the same content; the sequence number makes their checksums differ. */
 const filling = randomBytes(BLOCK);
 
+/** The first four bytes of SHA-256; zlib's crc32 needs Node 20.15. */
+const checksum = (bytes: Buffer): number => createHash('sha256').update(bytes).digest().readUInt32BE();
+
 export function makeBlock(sequence: number): Buffer {
   const block = Buffer.from(filling);
   block.writeUInt32BE(sequence >>> 0, 0);
-  block.writeUInt32BE(crc32(block.subarray(0, CHECKSUM)), CHECKSUM);
+  block.writeUInt32BE(checksum(block.subarray(0, CHECKSUM)), CHECKSUM);
   return block;
 }
 
@@ -50,7 +52,7 @@ export class BlockChecker {
     const found = this.#block.readUInt32BE(CHECKSUM);
     if (sequence !== this.blocks >>> 0)
       throw new ContentError(`block ${sequence} came where block ${this.blocks} was due`);
-    if (crc32(this.#block.subarray(0, CHECKSUM)) !== found)
+    if (checksum(this.#block.subarray(0, CHECKSUM)) !== found)
       throw new ContentError(`block ${sequence} has a wrong checksum`);
     this.blocks++;
     this.#filled = 0;

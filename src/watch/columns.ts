@@ -23,7 +23,7 @@ const GAP = 1;
 
 /** Chooses the columns that fit; spare room goes to them in the order of their ranks. */
 export function choose<Row>(columns: readonly Column<Row>[], room: number): Chosen<Row>[] {
-  const byRank = columns.toSorted((a, b) => a.rank - b.rank);
+  const byRank = [...columns].sort((a, b) => a.rank - b.rank);
   const rooms = new Map<Column<Row>, number>();
   let left = room + GAP;
   for (const column of byRank) {

@@ -24,11 +24,11 @@ export function arrange(
   const chosen = words.length === 0 ? connections : connections.filter((each) => matches(each, words));
   if (sort === 'arrival') return chosen;
   if (sort === 'peer')
-    return chosen.toSorted(
+    return [...chosen].sort(
       (a, b) => compare(a.remote.address, b.remote.address) || a.remote.port - b.remote.port,
     );
   const worth = WORTH[sort];
-  return chosen.toSorted((a, b) => worth(b) - worth(a));
+  return [...chosen].sort((a, b) => worth(b) - worth(a));
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
