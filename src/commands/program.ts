@@ -37,6 +37,7 @@ export function program(setCode: (code: number) => void): Command {
     .command('status [interface]')
     .description('every uplink: its state and why')
     .option(...JSON_OPTION)
+    .option('-v, --verbose', 'with counters of the daemon')
     .option(...NETNS_OPTION)
     .option('--config <file>', 'the rules to go by where no daemon runs')
     .action(async (name, flags) => setCode(await (await import('./status.ts')).statusCommand(name, flags)));

@@ -13,7 +13,7 @@ import { colours, print, printExact, table } from './print.ts';
 
 export async function statusCommand(
   name: string | undefined,
-  flags: { readonly json?: boolean; readonly config?: string },
+  flags: { readonly json?: boolean; readonly verbose?: boolean; readonly config?: string },
 ): Promise<number> {
   const namespace = await openNamespace();
   try {
@@ -22,7 +22,8 @@ export async function statusCommand(
     if (status.daemon) refuseConfig(flags.config);
     const uplinks = name === undefined ? status.uplinks : await uplinksOf(name, status, namespace);
     if (flags.json) printExact(JSON.stringify({ ...status, uplinks }));
-    else print(statusText({ ...status, uplinks }));
+    else
+      print([statusText({ ...status, uplinks }), ...(flags.verbose ? countersLines(status) : [])].join('\n'));
     return EXIT.done;
   } finally {
     namespace.kernel.close();
@@ -40,6 +41,22 @@ async function uplinksOf(
   if (found.length > 0) return found;
   const quoted = JSON.stringify(name);
   throw new CommandError(EXIT.usage, link ? `no rule selects ${quoted}` : `${quoted}: no such interface`);
+}
+
+function countersLines({ daemon }: StatusDocument): string[] {
+  if (!daemon?.counters) return [];
+  const { since, passes, wakeUps, events, actions, restored } = daemon.counters;
+  const words = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ');
+  return [
+    '',
+    `started ${ago(Date.now() - since)}: ${passes} passes`,
+    `woken by: ${words(wakeUps)}`,
+    `events: ${words(events)}`,
+    `actions: ${words(actions)}; restored ${restored}`,
+  ];
 }
 
 /** Output for people; its format may change. */

@@ -37,6 +37,20 @@ export interface UplinkDocument {
   } | null;
 }
 
+/** What a daemon has done since its start. */
+export interface CountersDocument {
+  /** Its start, in milliseconds since the epoch. */
+  readonly since: number;
+  readonly passes: number;
+  /** By cause: event, overrun, timer, request, reload. */
+  readonly wakeUps: Readonly<Record<string, number>>;
+  /** rtnetlink messages that changed something, by object: link, address, route, rule, neighbour, nexthop. */
+  readonly events: Readonly<Record<string, number>>;
+  readonly actions: { readonly done: number; readonly failed: number };
+  /** Objects restored after another program had removed them. */
+  readonly restored: number;
+}
+
 export interface StatusDocument {
   readonly version: number;
   /** null: no daemon runs, and everything was read from the kernel. */
@@ -46,6 +60,7 @@ export interface StatusDocument {
     readonly paused: boolean;
     readonly dryRun: boolean;
     readonly overruns: number;
+    readonly counters?: CountersDocument;
     /** The file given by --config; null: the system's configuration. */
     readonly config?: string | null;
   } | null;

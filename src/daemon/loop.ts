@@ -27,11 +27,13 @@ import { logObservations, DryRunLog, logOutcome } from './action-log.ts';
 import { Refresher, REFRESH_PASSES } from './refresher.ts';
 import { RestoreLimiter } from './restore-limiter.ts';
 import { Scribe } from './scribe.ts';
+import { Counters, type WakeCause } from './counters.ts';
 import { desiredState } from './hook-state.ts';
 import { scheduleWakes } from './schedule.ts';
 import { isDone, type Outcome } from '../actions/outcome.ts';
 
 export class Loop {
+  readonly counters = new Counters();
   readonly #parts: LoopParts;
   readonly #uplinkLog: UplinkLog;
   readonly #limiter = new RestoreLimiter();
@@ -73,7 +75,12 @@ export class Loop {
   }
 
   /** Something may have changed. `touched`: indices of the links that changed; null: any may have changed. */
-  wake(parts: Iterable<SnapshotPart>, touched: Iterable<number> | null = []): void {
+  wake(
+    parts: Iterable<SnapshotPart>,
+    touched: Iterable<number> | null = [],
+    cause: WakeCause = 'event',
+  ): void {
+    this.counters.wake(cause);
     this.#pending.add(parts, touched, true);
     if (!this.#running && !this.#stopped && !this.#timers.has('rest')) this.#start();
   }
@@ -101,7 +108,7 @@ export class Loop {
   /** Resolves after a pass that began after this call, so that it includes changes that cause no event. */
   refresh(): Promise<void> {
     return this.#refresher.ask(() => {
-      this.wake(['endpoints']);
+      this.wake(['endpoints'], [], 'request');
       return this.#waiters.wait(REFRESH_PASSES);
     });
   }
@@ -121,7 +128,7 @@ export class Loop {
   async #collect(): Promise<string[]> {
     const done: string[] = [];
     this.#done = done;
-    this.wake(ALL_PARTS);
+    this.wake(ALL_PARTS, [], 'reload');
     await this.settled();
     if (this.#done === done) this.#done = null;
     return done;
@@ -152,10 +159,10 @@ export class Loop {
     const pause = await this.#passes().catch((error: unknown) => this.#fail(error));
     this.#uplinkLog.write();
     this.#running = false;
-    if (pause !== null) this.#timers.set('again', pause, () => this.wake(ALL_PARTS));
+    if (pause !== null) this.#timers.set('again', pause, () => this.wake(ALL_PARTS, [], 'timer'));
     else if (this.#pending.any && !this.#stopped) {
       const rest = Math.min(this.#parts.clock.now() - started, MAX_REST_MS);
-      return this.#timers.set('rest', rest, () => this.wake([]));
+      return this.#timers.set('rest', rest, () => this.wake([], [], 'timer'));
     }
     this.#waiters.resumeAll();
   }
@@ -204,6 +211,7 @@ export class Loop {
   /** @returns whether anything was due; then another pass is necessary */
   async #pass(): Promise<boolean> {
     const { clock, hooks } = this.#parts;
+    this.counters.passes++;
     let batch = this.#pending.take();
     let read = await this.#read(batch);
     // An address replaced meanwhile may be half read and would count as lost: read again, once, as events may go on.
@@ -229,6 +237,8 @@ export class Loop {
     const { allowed, restored, wait, fought: often } = this.#limiter.allow(actions, batch.links, clock.now());
     this.#removalLog.logRestored(restored, often, snapshot.policyRules, clock.now());
     const outcomes = this.#dryRunLog?.log(allowed) ?? (await this.#do(allowed, snapshot));
+    this.counters.restored += restored.length;
+    this.counters.act(outcomes);
     this.#state = dropRetries(this.#state);
     this.#write();
     const { objects: contested, until } = this.#limiter.contested(clock.now());
@@ -236,7 +246,7 @@ export class Loop {
     if (fought) this.#state = { ...this.#state, contested };
     const again = isTriedAgain(this.#state);
     const times = { expires: planned.expires, wait, until, again, counted: Boolean(snapshot.connections) };
-    scheduleWakes(this.#timers, clock.now(), times, (parts) => this.wake(parts));
+    scheduleWakes(this.#timers, clock.now(), times, (parts) => this.wake(parts, [], 'timer'));
     this.#trouble = '';
     this.#parts.onPass(this.#view);
     done?.push(...outcomes.filter(isDone).map(({ action }) => actionText(action)));

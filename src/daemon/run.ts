@@ -26,7 +26,7 @@ import { isServiceStart, notify, watchdogInterval } from '../system/notify.ts';
 import { lockRuntime, makeRuntimeFolder, type RuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
 import { HeldError, UnfinishedError } from './error.ts';
-import type { Trace } from '../netlink/connection.ts';
+import { ALL_PARTS } from '../snapshot/snapshot.ts';
 import { checkEnabled, openSession, probeLimits } from '../netlink/session.ts';
 import { countJoins } from './join-events.ts';
 import { shutdownText, unfinished } from './shutdown-report.ts';
@@ -67,7 +67,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   const { log, netns } = options;
   const clock = systemClock;
   checkEnabled(netns);
-  const trace = options.trace ? await traceTo(log) : undefined;
+  const trace = options.trace ? (await import('../netlink/trace/log.ts')).traceTo(log) : undefined;
   const kernel = await openSession({ clock, netns, trace });
   const limitMax = await probeLimits(kernel);
   const folder = makeRuntimeFolder(kernel.namespace);
@@ -100,7 +100,6 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     record: notified,
     onRecord: (now) => loop.recordNotified(now),
   });
-  let overruns = 0;
   const state: State = {
     ...record.state,
     limitMax,
@@ -134,7 +133,11 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     trace,
     own: new Set([kernel.route.socket.portId]),
     onStale: (parts, touched) => loop.wake(parts, touched),
-    onOverrun: () => log.debug(`events were lost (${++overruns} times so far): everything is read again`),
+    onEvent: (kind) => loop.counters.event(kind),
+    onOverrun: () => {
+      loop.wake(ALL_PARTS, null, 'overrun');
+      log.debug(`events were lost (${loop.counters.overruns} times so far): everything is read again`);
+    },
     onError: (error) => failed.reject(error),
   });
   const seen = (): PassResult => {
@@ -148,7 +151,8 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   const status = (): object => {
     const paused = seen().state.paused !== null;
     const config = options.load.config === undefined ? null : resolve(options.load.config);
-    const daemon = { pid: process.pid, paused, dryRun: options.dryRun, overruns, config };
+    const { overruns, document: counters } = loop.counters;
+    const daemon = { pid: process.pid, paused, dryRun: options.dryRun, overruns, counters, config };
     const wrong = [...reloader.problems, ...problems.look(reloader.configuration.limits)];
     return statusDocument(seen(), daemon, wrong);
   };
@@ -188,7 +192,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     if (!options.dryRun) removeLeftovers(kernel.namespace, identity.boot, log);
     log.info(startText(options, options.configuration));
     if (state.paused) log.warn(PAUSED);
-    loop.wake([]);
+    loop.wake([], [], 'reload');
     await Promise.race([loop.settled(), signals.ended, failed.promise]);
     // The configuration itself already warns if there are no rules at all.
     const nothing =
@@ -280,15 +284,6 @@ async function end(parts: {
   await parts.control?.close();
   await parts.loop.stop();
   parts.kernel.close();
-}
-
-/** Logs every netlink message with the names of its fields; the names are loaded only for this. */
-async function traceTo(log: Log): Promise<Trace> {
-  const { messageText } = await import('../netlink/trace/text.ts');
-  return (direction, message, operation, protocol) =>
-    log.debug(
-      `netlink ${direction} (${operation}): ${messageText(message, protocol, operation === 'event')}`,
-    );
 }
 
 function deferred(): { promise: Promise<never>; resolve: () => void; reject: (error: Error) => void } {

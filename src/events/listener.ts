@@ -6,7 +6,7 @@ import { ALL_PARTS, type SnapshotPart } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from '../system/addon.ts';
 import type { SystemError } from '../system/system-error.ts';
 import { eventFilter } from './filter.ts';
-import { staleAfter, touchedBy } from './wake.ts';
+import { eventKind, staleAfter, touchedBy, type EventKind } from './wake.ts';
 
 /** RTNLGRP_* (linux/rtnetlink.h). NEXTHOP is above 31 and has no bit in nl_groups, so groups are joined one by one. */
 const RTNLGRP_LINK = 1;
@@ -38,6 +38,9 @@ export interface ListenerOptions {
   readonly netns?: string | undefined;
   /** `touched`: indices of the links that changed; null: any link may have changed. */
   readonly onStale: (parts: Iterable<SnapshotPart>, touched: Iterable<number> | null) => void;
+  /** Called with each message that makes something stale, before onStale; for counters. */
+  readonly onEvent?: (kind: EventKind) => void;
+  /** Events were lost. Everything must be read again. */
   readonly onOverrun: () => void;
   readonly onError: (error: SystemError) => void;
   /** Port ids of multihomed's own request sockets; their changes are already known. */
@@ -50,10 +53,6 @@ export interface ListenerOptions {
  * @throws SystemError
  */
 export function listen(options: ListenerOptions): NetlinkSocket {
-  const everything = (): void => {
-    options.onOverrun();
-    options.onStale(ALL_PARTS, null);
-  };
   const socket = openNetlink({
     protocol: NETLINK_ROUTE,
     ...(options.netns === undefined ? {} : { netns: options.netns }),
@@ -62,7 +61,7 @@ export function listen(options: ListenerOptions): NetlinkSocket {
       const { parts, touched } = staleAfterAll(buffer, spans, options);
       if (parts.size > 0) options.onStale(parts, touched);
     },
-    onOverrun: everything,
+    onOverrun: options.onOverrun,
     onError: options.onError,
   });
   // Set the filter before joining, so that no unfiltered message ever waits in the buffer.
@@ -76,18 +75,14 @@ interface Stale {
   readonly touched: Set<number>;
 }
 
-function staleAfterAll(
-  buffer: Buffer,
-  spans: Uint32Array,
-  { own, trace }: Pick<ListenerOptions, 'own' | 'trace'>,
-): Stale {
+function staleAfterAll(buffer: Buffer, spans: Uint32Array, { own, trace, onEvent }: ListenerOptions): Stale {
   const stale: Stale = { parts: new Set(), touched: new Set() };
   for (let i = 0; i + 1 < spans.length; i += 2) {
     const start = spans[i]!;
     try {
       for (const message of decodeMessages(buffer.subarray(start, start + spans[i + 1]!))) {
         trace?.('received', message, 'event', NETLINK_ROUTE);
-        if (!own.has(message.portId)) addStale(stale, message);
+        if (!own.has(message.portId)) addStale(stale, message, onEvent);
       }
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
@@ -97,8 +92,11 @@ function staleAfterAll(
   return stale;
 }
 
-function addStale({ parts, touched }: Stale, message: Message): void {
-  for (const part of staleAfter(message)) parts.add(part);
+function addStale({ parts, touched }: Stale, message: Message, onEvent: ListenerOptions['onEvent']): void {
+  const stale = staleAfter(message);
+  for (const part of stale) parts.add(part);
+  const kind = eventKind(message);
+  if (stale.length > 0 && kind) onEvent?.(kind);
   const ifindex = touchedBy(message);
   if (ifindex !== null) touched.add(ifindex);
 }

@@ -12,6 +12,26 @@ import type { SnapshotPart } from '../snapshot/snapshot.ts';
 
 const NOTHING: readonly SnapshotPart[] = [];
 
+/** As the objects of ip(8) are called. */
+export type EventKind = 'link' | 'address' | 'route' | 'rule' | 'neighbour' | 'nexthop';
+
+const KINDS: ReadonlyMap<number, EventKind> = new Map([
+  [RTM_NEWLINK, 'link'],
+  [RTM_DELLINK, 'link'],
+  [RTM_NEWADDR, 'address'],
+  [RTM_DELADDR, 'address'],
+  [RTM_NEWROUTE, 'route'],
+  [RTM_DELROUTE, 'route'],
+  [RTM_NEWRULE, 'rule'],
+  [RTM_DELRULE, 'rule'],
+  [RTM_NEWNEIGH, 'neighbour'],
+  [RTM_NEWNEXTHOP, 'nexthop'],
+  [RTM_DELNEXTHOP, 'nexthop'],
+]);
+
+/** @returns null: not an event that anything here depends on */
+export const eventKind = ({ type }: Message): EventKind | null => KINDS.get(type) ?? null;
+
 /** The index of the link that a link or address event is about, at offset 4 in both headers; null: another event. */
 export function touchedBy(message: Message): number | null {
   const { type, payload } = message;

@@ -2,6 +2,8 @@
 import * as z from 'zod';
 
 const count = z.int().min(0);
+const counts = (...names: readonly string[]): Record<string, typeof count> =>
+  Object.fromEntries(names.map((name) => [name, count]));
 const sentence = z.string().describe('For people; its words may change');
 const name = z.string().describe('Name of an interface');
 const address = z.string().describe('IPv4, or IPv6 as in RFC 5952; without a prefix length');
@@ -55,6 +57,18 @@ export const status = z.strictObject({
       paused: z.boolean().describe('Paused since "multihomed flush"'),
       dryRun: z.boolean(),
       overruns: count.describe('How often events were lost'),
+      counters: z
+        .strictObject({
+          since: time.describe('Start of the daemon'),
+          passes: count.describe('How often it read the kernel and planned'),
+          wakeUps: z.strictObject(counts('event', 'overrun', 'timer', 'request', 'reload')),
+          events: z
+            .strictObject(counts('link', 'address', 'route', 'rule', 'neighbour', 'nexthop'))
+            .describe('rtnetlink messages that made it read something again'),
+          actions: z.strictObject(counts('done', 'failed')).describe('Changes to the kernel'),
+          restored: count.describe('Objects that another program had removed'),
+        })
+        .optional(),
       config: z.string().nullable().optional().describe("The file named by --config; null: the system's"),
     })
     .nullable()

@@ -118,3 +118,28 @@ describe('a daemon that does not answer', () => {
     await expect.poll(async () => (await daemon.status())?.daemon?.pid).toBe(daemon.pid);
   });
 });
+
+test('status -v and its JSON count passes, wake-ups, events, actions and restorations', async ({ lab }) => {
+  const eth = lab.cable('eth0');
+  const daemon = await lab.daemon({ 'eth*': 'subflow' });
+  const counters = async () => (await daemon.status())!.daemon!.counters!;
+  const before = await counters();
+  expect(before.actions).toEqual({ done: 0, failed: 0 });
+  eth.connect();
+  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
+  const added = await counters();
+  // A connected route and a default route, two policy rules, the limits and the endpoint.
+  expect(added).toMatchObject({ since: before.since, actions: { done: 6, failed: 0 }, restored: 0 });
+  expect(added.passes).toBeGreaterThan(before.passes);
+  for (const kind of ['link', 'address', 'route'])
+    expect(added.events[kind], kind).toBeGreaterThan(before.events[kind]!);
+  expect(added.wakeUps['event']).toBeGreaterThan(before.wakeUps['event']!);
+  lab.host.ip(`rule delete priority 8684`);
+  await expect.poll(async () => (await counters()).restored).toBe(1);
+  expect((await counters()).events['rule']).toBeGreaterThan(0);
+  const { stdout } = await daemon.command('status', '-v');
+  expect(stdout).toMatch(/^started \d+ s ago: \d+ passes$/m);
+  expect(stdout).toMatch(/^woken by: event \d+, overrun 0, timer \d+, request \d+, reload \d+$/m);
+  expect(stdout).toMatch(/^actions: done 7, failed 0; restored 1$/m);
+  expect((await daemon.command('status')).stdout).not.toContain('woken by');
+});

@@ -1,0 +1,11 @@
+/** Logs every netlink message, for `run --debug`. Loaded only for this, as are the names of messages. */
+import type { Log } from '../../system/log.ts';
+import type { Trace } from '../connection.ts';
+import { messageText } from './text.ts';
+
+export const traceTo =
+  (log: Log): Trace =>
+  (direction, message, operation, protocol) =>
+    log.debug(
+      `netlink ${direction} (${operation}): ${messageText(message, protocol, operation === 'event')}`,
+    );
