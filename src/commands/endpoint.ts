@@ -1,4 +1,5 @@
 /** `multihomed endpoint ...`: the same as `ip mptcp endpoint`, ip-mptcp(8). */
+import { askOrNot } from '../control/client.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { unmapIPv4 } from '../netlink/ip.ts';
 import {
@@ -43,6 +44,8 @@ export async function endpointCommand(
   const namespace = await openNamespace();
   try {
     await act(namespace);
+    // The kernel announces no change of an endpoint: the daemon looks when it is asked.
+    if (verb !== 'show') await askOrNot(namespace.folder.socket, { ask: 'status' }).catch(() => null);
     return EXIT.done;
   } finally {
     namespace.kernel.close();

@@ -85,12 +85,11 @@ function foreignEndpoints({ uplinks, endpoints }: StatusDocument): string[] {
   const all = used.length > 0 && used.every(({ state }) => state === 'conflict');
   if (!all || endpoints.owned > 0 || endpoints.foreign === 0) return [];
   if (!findManagers([]).some(({ name, here }) => name === 'NetworkManager' && here !== false)) return [];
-  const file = '/etc/NetworkManager/conf.d/zz-multihomed.conf';
   return [
-    colours.yellow('NetworkManager makes the endpoints of these uplinks. To leave them to multihomed:'),
-    `    printf '%s\\n' '[connection]' connection.mptcp-flags=1 >${file}`,
-    '    nmcli general reload',
-    'and activate each connection again ("nmcli connection up NAME").',
+    colours.yellow(
+      'NetworkManager has made the endpoints of these uplinks. The commands that leave them to multihomed:',
+    ),
+    '    multihomed doctor',
   ];
 }
 

@@ -74,5 +74,5 @@ export function foreignClaim(snapshot: Snapshot, state: State, address: string):
 /** The reason of a conflict with another program's endpoint, with the command that deletes that endpoint. */
 export function claimReason(endpoint: Endpoint): string {
   const flags = flagNames(endpoint.flags).join(',') || 'no flags';
-  return `endpoint ${endpoint.id} (${flags}) was made by another program; ${LEAVE_ENDPOINTS}; "ip mptcp endpoint delete id ${endpoint.id}" gives the address free`;
+  return `endpoint ${endpoint.id} (${flags}) was made by another program; ${LEAVE_ENDPOINTS}; "multihomed endpoint delete id ${endpoint.id}" frees the address`;
 }

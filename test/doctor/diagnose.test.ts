@@ -1,9 +1,10 @@
 /** Facts in, findings out: each fact that is wrong has its sentence, its severity and its command. */
 import { describe, expect, test } from 'vitest';
+import type { Setting } from '../../src/doctor/facts.ts';
 import { worstOf } from '../../src/doctor/finding.ts';
 import { EMPTY_STATE } from '../../src/actions/state.ts';
 import { diagnosis, holds } from './case.ts';
-import { defaultRoute, policyRule, snapshot, type Spoilt } from './facts.ts';
+import { defaultRoute, facts, policyRule, snapshot, type Spoilt } from './facts.ts';
 
 test('a host with which all is well has nothing worse than ok', () => {
   const findings = diagnosis();
@@ -240,7 +241,26 @@ describe('uplinks', () => {
     const { view } = told('conflict', 'endpoint 5');
     const endpoints = [{ ...endpoint, address: '10.1.0.2' }];
     const found = of({ snapshot: { endpoints }, view: view! });
-    expect(found).toMatchObject({ severity: 'fault', command: 'ip mptcp endpoint delete id 5' });
+    expect(found).toMatchObject({ severity: 'fault', command: 'multihomed endpoint delete id 5' });
+  });
+
+  test('NetworkManager is configured before its endpoint is deleted', () => {
+    const { view } = told('conflict', 'endpoint 5');
+    const endpoints = [{ ...endpoint, address: '10.1.0.2' }];
+    const processes = [{ pid: 7, name: 'NetworkManager', here: true }];
+    const found = (mptcpFlags: readonly Setting[]) =>
+      of({
+        snapshot: { endpoints },
+        view: view!,
+        facts: {
+          managers: { ...facts().managers, processes, networkManager: { configured: true, mptcpFlags } },
+        },
+      });
+    expect(found([])?.command).toMatch(
+      /^mkdir -p \/etc\/NetworkManager\/conf\.d && .*zz-multihomed\.conf && nmcli general reload && multihomed endpoint delete id 5$/,
+    );
+    const packaged = [{ section: 'connection', value: '1', file: 'zz-multihomed.conf' }];
+    expect(found(packaged)?.command).toBe('multihomed endpoint delete id 5');
   });
 
   test('the policy rule that a conflict names goes behind ours, and is told of once', () => {

@@ -65,15 +65,14 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     },
   );
 
-  test('that has ended, the deletion that status names gives the address free', async ({ lab, keep }) => {
+  test('that has ended, the deletion that status names frees the address', async ({ lab, keep }) => {
     const { wlan, daemon, other } = await beside(lab, keep, 'subflow');
     await expect.poll(() => daemon.stateOf(wlan.address())).toMatch(/^conflict/);
     await other.end();
     const [, words = ''] =
-      /"ip (mptcp endpoint delete id \d+)"/.exec(await daemon.stateOf(wlan.address())) ?? [];
-    lab.host.ip(words);
-    await daemon.reload();
-    await expect.poll(() => daemon.stateOf(wlan.address())).toMatch(/^active/);
+      /"multihomed (endpoint delete id \d+)"/.exec(await daemon.stateOf(wlan.address())) ?? [];
+    await daemon.command(...words.split(' '));
+    await expect.poll(() => lab.host.endpointWords()).toContain(`${wlan.address()} wlan0 subflow,backup`);
     expect(lab.host.endpointWords()).toContain(`${wlan.address()} wlan0 subflow,backup`);
   });
 

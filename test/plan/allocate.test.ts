@@ -96,7 +96,7 @@ describe('conflicts', () => {
     const host = two().endpoint('192.0.2.10', 9, ['signal']).withoutDefault(3);
     expect(host.settle()).toEqual([]);
     expect(host.states).toContain('eth0 192.0.2.10: conflict');
-    expect(host.reason('192.0.2.10')).toMatch(/endpoint 9 \(signal\).*ip mptcp endpoint delete id 9/);
+    expect(host.reason('192.0.2.10')).toMatch(/endpoint 9 \(signal\).*multihomed endpoint delete id 9/);
   });
 
   test('also as an IPv4-mapped address, which the kernel takes for the same', () => {

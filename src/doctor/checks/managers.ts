@@ -13,7 +13,15 @@ export function checkManagers(facts: Facts): Finding[] {
   return [...networkManager(facts), ...mptcpd(facts), ...networkd(facts)];
 }
 
-const running = ({ managers }: Facts, name: string): boolean =>
+type NetworkManagerFacts = Facts['managers']['networkManager'];
+
+/** NetworkManager uses the first section that sets the flags for a device. */
+const decisiveFlags = (settings: readonly Setting[]): Setting | undefined =>
+  settings.find(({ value }) => Number(value) !== 0);
+
+const isDisabled = ({ value }: Setting): boolean => (Number(value) & DISABLED) !== 0;
+
+export const running = ({ managers }: Facts, name: string): boolean =>
   managers.processes.some((process) => process.name === name && process.here !== false);
 
 function networkManager(facts: Facts): Finding[] {
@@ -21,18 +29,30 @@ function networkManager(facts: Facts): Finding[] {
   const runs = running(facts, 'NetworkManager');
   if (!runs && !configured) return [];
   const id = 'networkmanager';
-  // NetworkManager uses the first section that sets the flags for a device.
-  const decisive = mptcpFlags.find(({ value }) => Number(value) !== 0);
-  if (decisive && Number(decisive.value) & DISABLED)
+  const decisive = decisiveFlags(mptcpFlags);
+  if (decisive && isDisabled(decisive))
     return [finding('ok', id, `NetworkManager leaves MPTCP endpoints alone (${decisive.file}).`)];
   const text = decisive
     ? `NetworkManager makes MPTCP endpoints of its own (connection.mptcp-flags=${decisive.value} in ${decisive.file}): each takes the address from an uplink.`
     : `NetworkManager${runs ? '' : ', when it is started,'} makes MPTCP endpoints of its own by default: each takes the address from an uplink.`;
-  return [finding(decisive || runs ? 'warning' : 'note', id, text, overrule(decisive, runs))];
+  return [
+    finding(
+      decisive || runs ? 'warning' : 'note',
+      id,
+      text,
+      leaveEndpoints(facts.managers.networkManager, runs),
+    ),
+  ];
 }
 
-/** For one key in one section, the file that is read last wins: a drop-in in /etc that sorts last. */
-function overrule(decisive: Setting | undefined, runs: boolean): Remedy {
+/**
+ * Returns the commands after which NetworkManager adds no more endpoints; none if it is configured so. Those that it has
+ * added stay.
+ */
+export function leaveEndpoints({ mptcpFlags }: NetworkManagerFacts, runs: boolean): Remedy {
+  const decisive = decisiveFlags(mptcpFlags);
+  if (decisive && isDisabled(decisive)) return [];
+  // For one key in one section, the file that is read last wins: a drop-in in /etc that sorts last.
   const lines = [`[${decisive?.section ?? 'connection'}]`, `connection.mptcp-flags=${DISABLED}`];
   return [
     ...writeFile(OVERRIDE, 'zz-multihomed.conf', lines),

@@ -1,4 +1,5 @@
 /** Reports uplinks that are not active, with the plan's reason and advice and a command that helps. */
+import type { Endpoint } from '../../netlink/mptcp/endpoint.ts';
 import type { ExplainedUplink } from '../../plan/explain.ts';
 import { foreignClaim } from '../../plan/assess.ts';
 import { hostRuleRemedy } from '../../plan/host-rule.ts';
@@ -9,6 +10,7 @@ import type { Remedy } from '../../system/shell-quote.ts';
 import { count, setSysctl, withSysctl } from '../remedies.ts';
 import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import { guessGateway } from './gateway.ts';
+import { leaveEndpoints, running } from './managers.ts';
 import { renumber, suspects } from './policy-rules.ts';
 
 const SEVERITY: Readonly<Record<UplinkState, Severity>> = {
@@ -25,7 +27,8 @@ const SEVERITY: Readonly<Record<UplinkState, Severity>> = {
   failed: 'fault',
 };
 
-export function checkUplinks({ view, configuration, sysctls }: Facts): Finding[] {
+export function checkUplinks(facts: Facts): Finding[] {
+  const { view, configuration, sysctls } = facts;
   if (!view) return [];
   const told = view.explanations.flatMap((explanation) =>
     explanation.uplinks.map((uplink) => ({ ...uplink, interface: explanation.interface })),
@@ -43,7 +46,7 @@ export function checkUplinks({ view, configuration, sysctls }: Facts): Finding[]
       findings.push(activeFinding(id, name, each.address, view));
       continue;
     }
-    const mending = mend(each, planned, view, sysctls);
+    const mending = mend(each, planned, view, facts);
     const advice = mending.remedy ? '' : each.advice ? `; ${each.advice}` : '';
     findings.push(
       finding(
@@ -77,7 +80,7 @@ function mend(
   { state, reason, advice, interface: name }: ExplainedUplink & { readonly interface: string },
   uplink: Uplink | undefined,
   view: HostView,
-  sysctls: Facts['sysctls'],
+  facts: Facts,
 ): Mending {
   switch (state) {
     case 'no carrier':
@@ -87,11 +90,11 @@ function mend(
     case 'no default route':
     case 'lingering':
       return uplink && /no default route|none through/.test(`${uplink.state} ${reason}`)
-        ? guessGateway(uplink, view, sysctls)
+        ? guessGateway(uplink, view, facts.sysctls)
         : plain(null);
     case 'conflict': {
       const claim = uplink?.address && foreignClaim(view.snapshot, view.state, uplink.address);
-      if (claim) return plain([{ argv: ['ip', 'mptcp', 'endpoint', 'delete', 'id', `${claim.id}`] }]);
+      if (claim) return plain(takeEndpoint(claim, facts));
       const candidate = view.plan.evaluations.find(
         ({ candidate: each }) =>
           each.address.address === uplink?.address && each.selected.link.index === uplink.ifindex,
@@ -109,6 +112,15 @@ function mend(
     default:
       return plain(null);
   }
+}
+
+/** NetworkManager first, because it could add the endpoint again. The last command has the daemon look at once. */
+function takeEndpoint({ id }: Endpoint, facts: Facts): Remedy {
+  const runs = running(facts, 'NetworkManager');
+  return [
+    ...(runs ? leaveEndpoints(facts.managers.networkManager, runs) : []),
+    { argv: ['multihomed', 'endpoint', 'delete', 'id', `${id}`] },
+  ];
 }
 
 function daemon({ daemon: status, silent, systemd, plan }: HostView): Finding[] {
