@@ -35,6 +35,17 @@ export interface UplinkDocument {
     /** The last one that failed: name of its errno, and milliseconds since the epoch; null: none. */
     readonly lastFailure: { readonly errno: string; readonly time: number } | null;
   } | null;
+  /** Why its path is suspect; null: it is not. */
+  readonly suspect: {
+    /** `unanswered`: data waited for an acknowledgement, and nothing arrived on the path. */
+    readonly code: 'unanswered';
+    /** Milliseconds. */
+    readonly unanswered: number;
+    /** How many times in short succession. */
+    readonly strikes: number;
+    /** Milliseconds before the path is tried again; grows with each strike. */
+    readonly pause: number;
+  } | null;
 }
 
 /** What a daemon has done since its start. */
@@ -108,6 +119,7 @@ export function statusDocument(
       endpoint: uplink.endpoint && { id: uplink.endpoint.id, flags: flagNames(uplink.endpoint.flags) },
       flags: flagNames(uplink.flags),
       subflows: subflowsOf(uplink),
+      suspect: suspectOf(uplink),
     })),
     limits: snapshot.limits,
     endpoints: {
@@ -126,4 +138,10 @@ function subflowsOf({ joins }: Uplink): UplinkDocument['subflows'] {
     ...{ established, failed, failing: streak },
     lastFailure: last && { errno: last.errno, time: last.at },
   };
+}
+
+function suspectOf({ suspect }: Uplink): UplinkDocument['suspect'] {
+  if (!suspect) return null;
+  const { unanswered, strikes, pause } = suspect;
+  return { code: 'unanswered', unanswered, strikes, pause };
 }

@@ -4,7 +4,7 @@ import type { Trace } from '../netlink/connection.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
 import type { Message } from '../netlink/message.ts';
-import { decodeMptcpEvent } from '../netlink/mptcp/event.ts';
+import { decodeMptcpEvent, type MptcpEvent } from '../netlink/mptcp/event.ts';
 import type { JoinRecords } from '../plan/joins.ts';
 import type { Plan } from '../plan/plan.ts';
 import { subflowSockets } from '../snapshot/connections.ts';
@@ -27,6 +27,8 @@ export function countJoins(parts: {
   readonly clock: Clock;
   readonly log: Log;
   readonly trace?: Trace | undefined;
+  readonly onEvent: (event: MptcpEvent) => void;
+  readonly onOverrun: () => void;
 }): JoinEvents {
   const { mptcp, netns, clock, log, trace } = parts;
   const joins = new JoinCounter({ clock, sockets: () => subflowSockets(netns) });
@@ -34,7 +36,9 @@ export function countJoins(parts: {
     for (const message of messages) {
       try {
         const event = decodeMptcpEvent(message);
-        if (event) joins.see(event, Date.now());
+        if (!event) continue;
+        joins.see(event, Date.now());
+        parts.onEvent(event);
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
       }
@@ -44,7 +48,10 @@ export function countJoins(parts: {
     log.debug(`joins are not counted: MPTCP events cannot be read: ${error.message}`);
   const socket = listen({
     ...{ family: mptcp, netns, trace, onEvents, onError: without },
-    onOverrun: () => log.debug('MPTCP events were lost: some joins are not counted'),
+    onOverrun: () => {
+      log.debug('MPTCP events were lost: some joins are not counted');
+      parts.onOverrun();
+    },
   });
   return {
     get records() {
@@ -52,7 +59,11 @@ export function countJoins(parts: {
     },
     follow: ({ uplinks }) =>
       joins.follow(
-        new Set(uplinks.flatMap(({ state, address }) => (state === 'active' && address ? [address] : []))),
+        new Set(
+          uplinks.flatMap(({ state, address }) =>
+            (state === 'active' || state === 'suspect') && address ? [address] : [],
+          ),
+        ),
       ),
     close: () => {
       joins.stop();

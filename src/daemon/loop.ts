@@ -222,7 +222,9 @@ export class Loop {
     }
     if (batch.woken && RETRY_PARTS.some((part) => batch.stale.has(part))) this.#state = retryAll(this.#state);
     this.#learn(read);
-    const snapshot = await withConnections(read, this.#configuration, this.#state, this.#parts);
+    const suspects = this.#parts.suspects?.();
+    const judged = suspects ? { ...read, suspects } : read;
+    const snapshot = await withConnections(judged, this.#configuration, this.#state, this.#parts);
     const planned = plan(snapshot, this.#configuration, this.#state, this.#parts.dryRun);
     const since = this.#uplinkLog.observe(planned, clock.now());
     this.#view = { plan: planned, snapshot, state: this.#state, since };

@@ -28,7 +28,7 @@ import { bootId } from '../system/boot.ts';
 import { HeldError, UnfinishedError } from './error.ts';
 import { ALL_PARTS } from '../snapshot/snapshot.ts';
 import { checkEnabled, openSession, probeLimits } from '../netlink/session.ts';
-import { countJoins } from './join-events.ts';
+import { watchPaths } from './path-watch.ts';
 import { shutdownText, unfinished } from './shutdown-report.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { Loop } from './loop.ts';
@@ -115,18 +115,22 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       journal,
       hooks,
       connections: () => openConnections(netns),
+      suspects: () => paths.suspects,
       dryRun: options.dryRun,
       state,
       notified,
       onPass: ({ plan }) => {
-        joins.follow(plan);
+        paths.follow(plan);
         problems.look(reloader.configuration.limits);
         control?.publish(status);
       },
     },
     options.configuration,
   );
-  const joins = countJoins({ ...kernel, netns, clock, log, trace });
+  const paths = watchPaths({
+    ...{ ...kernel, netns, clock, log, trace, dryRun: options.dryRun },
+    onChange: () => loop.wake([]),
+  });
   const failed = deferred();
   const events = listen({
     netns,
@@ -145,7 +149,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     problems.look(reloader.configuration.limits);
     return {
       ...loop.view,
-      plan: planUnder(planWithJoins(loop.view.plan, joins.records), problems.obstacle),
+      plan: planUnder(planWithJoins(loop.view.plan, paths.records), problems.obstacle),
     };
   };
   const status = (): object => {
@@ -206,7 +210,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   } finally {
     // Whatever the reason for the end, nothing may keep the process alive.
     keeper?.stop();
-    joins.close();
+    paths.close();
     await end({ control, events, loop, kernel });
     if (options.dryRun) log.info('ended; nothing was changed');
     else if (!options.once) log.info(shutdownText(loop.view));

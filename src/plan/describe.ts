@@ -8,6 +8,7 @@ import { endpointFamily, wantedFlags } from './endpoint.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { Retirement } from './retire.ts';
 import { PAUSED, type State } from '../actions/state.ts';
+import { suspectOf, suspectReason } from './suspect.ts';
 import type { Selected, Uplink } from './uplink.ts';
 
 /**
@@ -18,10 +19,11 @@ export function describeAll(
   evaluations: readonly Evaluation[],
   retirement: Retirement,
   state: State,
+  snapshot: Snapshot,
 ): Uplink[] {
   const firsts = new Map<string, Uplink>();
   return evaluations.map((evaluation) => {
-    const uplink = describe(evaluation, retirement, state);
+    const uplink = withSuspect(describe(evaluation, retirement, state), evaluation, snapshot);
     const first = firsts.get(uplink.key);
     if (!first) firsts.set(uplink.key, uplink);
     return first ? asSecond(uplink, first) : uplink;
@@ -61,6 +63,20 @@ function describe(evaluation: Evaluation, retirement: Retirement, state: State):
     table: candidate.table,
     endpoint,
     flags: endpoint?.flags ?? wantedFlags(candidate, state),
+  };
+}
+
+/** A suspect uplink is so whether or not its endpoint is in place, unless something else is wrong with it. */
+function withSuspect(uplink: Uplink, { candidate, verdict }: Evaluation, snapshot: Snapshot): Uplink {
+  const suspect = suspectOf(candidate, snapshot);
+  const usable = uplink.state === 'active' || uplink.state === 'verified' || verdict?.state === 'suspect';
+  if (!suspect || !usable) return uplink;
+  const { endpoint, state } = uplink;
+  const stay = state === 'lingering' || (endpoint && suspect.present && suspect.kept);
+  return {
+    ...uplink,
+    ...{ state: 'suspect', suspect },
+    reason: `${suspectReason(suspect)}${stay ? '; its endpoint stays, because open connections have no other subflow' : ''}`,
   };
 }
 

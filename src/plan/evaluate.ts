@@ -10,6 +10,7 @@ import { additions } from './difference.ts';
 import { policyRulesFrom, routingOf, samePolicyRule, type Routing } from './routing.ts';
 import { candidates } from './select.ts';
 import { assignTables } from './tables.ts';
+import { suspectOf, suspectReason } from './suspect.ts';
 import type { Tunnels } from './tunnel.ts';
 import type { Candidate, Selected, Viable } from './uplink.ts';
 import { verify } from './verify.ts';
@@ -158,6 +159,9 @@ export function verifyEvaluation(
     });
   const refused = verify(viable, snapshot);
   if (refused) return setVerdict(evaluation, refused);
+  const suspect = suspectOf(candidate, snapshot);
+  if (suspect && !suspect.present)
+    return setVerdict(evaluation, { state: 'suspect', reason: suspectReason(suspect), routed: true });
   if (!endpoint)
     return setVerdict(evaluation, {
       state: 'verified',

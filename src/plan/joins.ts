@@ -15,7 +15,10 @@ export function joinsText({ streak, last }: JoinRecord): string | null {
 /** A copy of the plan in which active uplinks have their join records, and the reason names joins that fail. */
 export function planWithJoins(planned: Plan, records: JoinRecords): Plan {
   const uplinks = planned.uplinks.map((uplink): Uplink => {
-    const joins = uplink.state === 'active' && uplink.address ? records.get(uplink.address) : undefined;
+    const joins =
+      (uplink.state === 'active' || uplink.state === 'suspect') && uplink.address
+        ? records.get(uplink.address)
+        : undefined;
     if (!joins) return uplink;
     const text = joinsText(joins);
     return { ...uplink, joins, reason: text === null ? uplink.reason : `${uplink.reason}, but ${text}` };

@@ -18,6 +18,7 @@ import { AddressHolders, claimAddresses } from './holder.ts';
 import { lingeringRoutes } from './linger.ts';
 import type { State } from '../actions/state.ts';
 import { select } from './select.ts';
+import { suspectOf } from './suspect.ts';
 import { tunnelsOf } from './tunnel.ts';
 import { grantSlots } from './allocate.ts';
 import type { Selected, Uplink } from './uplink.ts';
@@ -59,7 +60,10 @@ export function plan(
   const active = new Set<Family>(
     evaluations
       .filter(
-        (evaluation) => evaluation.verdict?.state === 'active' && removalConflict(evaluation, state) === null,
+        (evaluation) =>
+          evaluation.verdict?.state === 'active' &&
+          removalConflict(evaluation, state) === null &&
+          !suspectOf(evaluation.candidate, snapshot),
       )
       .map((evaluation) => evaluation.candidate.family),
   );
@@ -98,7 +102,7 @@ export function plan(
   ];
   return {
     uplinks: [
-      ...describeAll(evaluations, retirement, state),
+      ...describeAll(evaluations, retirement, state, snapshot),
       ...withoutAddress(evaluations, retirement, state, selected),
       ...orphans(evaluations, retirement, snapshot, selected),
     ],

@@ -4,6 +4,7 @@ import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { endpointFamily } from './endpoint.ts';
 import type { Evaluation } from './evaluate.ts';
+import { isLastOfConnection } from './suspect.ts';
 import type { Tunnels } from './tunnel.ts';
 import { countCut } from './withdraw.ts';
 
@@ -27,7 +28,7 @@ interface RetirementInput {
   /** Endpoints that the user withdrew. */
   readonly leaving: readonly Endpoint[];
   readonly tunnels: Tunnels;
-  readonly snapshot: Pick<Snapshot, 'connections' | 'addresses'>;
+  readonly snapshot: Snapshot;
 }
 
 /**
@@ -59,6 +60,8 @@ export function retire(question: RetirementInput): Retirement {
         evaluation.candidate.address.address === endpoint.address,
     );
     if (moved || users === 0) deletions.push(endpoint);
+    else if (holder?.verdict?.state === 'suspect' && isLastOfConnection(endpoint.address, snapshot))
+      lingering.push(endpoint);
     else if (holder?.verdict?.tunnel) {
       lingering.push(endpoint);
       beside.set(endpoint, users);

@@ -6,7 +6,7 @@ import type { Link } from '../netlink/route/link.ts';
 import type { Rule } from '../rules/rule.ts';
 import type { HostRule } from './host-rule.ts';
 import type { Tunnel } from './tunnel.ts';
-import type { RouteLookup, DefaultRoute } from '../snapshot/snapshot.ts';
+import type { RouteLookup, DefaultRoute, Suspect } from '../snapshot/snapshot.ts';
 
 export const UPLINK_STATES = [
   /** The rule says so, or another address of the interface is used instead. */
@@ -21,6 +21,8 @@ export const UPLINK_STATES = [
   'verified',
   /** The endpoint is in place and the path is verified. */
   'active',
+  /** The link has carrier, but nothing on the path is answered. */
+  'suspect',
   /** The path is lost; the endpoint stays because no other uplink of its family is active. */
   'lingering',
   'no free slot',
@@ -63,6 +65,8 @@ export interface Uplink {
   readonly flags: number;
   /** Only for an active uplink, if a daemon counts its joins. */
   readonly joins?: JoinRecord;
+  /** Only for a suspect uplink. */
+  readonly suspect?: Suspect;
 }
 
 /** An interface that a rule selects. Slots are given in the order of `rank`. */

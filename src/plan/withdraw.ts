@@ -1,7 +1,7 @@
 /** Endpoints that the user withdrew: no rule selects their interface and family any more, or one says ignore. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Rule } from '../rules/rule.ts';
-import type { KernelObjects, Snapshot } from '../snapshot/snapshot.ts';
+import { lookupKey, type KernelObjects, type Snapshot, type Suspect } from '../snapshot/snapshot.ts';
 import { endpointFamily } from './endpoint.ts';
 import type { State } from '../actions/state.ts';
 import { select, selectLink } from './select.ts';
@@ -29,6 +29,9 @@ export function withdrawn(
 export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], state: State): boolean {
   const owned = ownedEndpoints(snapshot, state);
   if (owned.length === 0) return false;
+  const suspects = snapshot.suspects ?? new Map<string, Suspect>();
+  if (owned.some(({ ifindex, address }) => suspects.get(lookupKey(ifindex, address))?.present === false))
+    return true;
   const tunnels = tunnelsOf(snapshot, select(snapshot, rules));
   return (
     owned.some((endpoint) => tunnels[endpointFamily(endpoint)]) ||

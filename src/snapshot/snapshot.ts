@@ -98,8 +98,24 @@ export interface Snapshot extends KernelObjects {
   readonly tunnelRoutes: readonly Route[];
   /** For each open MPTCP connection the local addresses of its subflows; absent if nothing depends on them. */
   readonly connections?: readonly (readonly string[])[];
+  /** Uplinks whose path does not answer, by `lookupKey`; absent if nothing watches them. */
+  readonly suspects?: ReadonlyMap<string, Suspect>;
   /** When the look-ups began, in milliseconds by the reader's clock. Remaining lifetimes count from here. */
   readonly lookedUpAt: number;
+}
+
+/** An uplink whose path does not answer although the link has carrier. */
+export interface Suspect {
+  /** Its endpoint is to be in place: connections depend on it, or the kernel's joins try the path. */
+  readonly present: boolean;
+  /** Its endpoint stays, because open connections depend on it. */
+  readonly kept: boolean;
+  /** How long data had been waiting without an answer, in milliseconds. */
+  readonly unanswered: number;
+  /** How many times in short succession, this one included. */
+  readonly strikes: number;
+  /** Milliseconds before the path is tried again; grows with each strike. */
+  readonly pause: number;
 }
 
 /** The key of an address in `answers`. */

@@ -1,4 +1,5 @@
 /** The JSON documents of `watch --json`, one per line: docs/json/watch.schema.json. */
+import type { SubflowSocket } from '../netlink/diag.ts';
 import { tokenText } from '../netlink/mptcp/token.ts';
 import type { Model, Rate } from './model.ts';
 
@@ -20,11 +21,17 @@ export function watchDocument(model: Model, time: Date): object {
       subflows: connection.subflows.map(({ interface: of, role, rate: flow, socket }) => ({
         ...{ interface: of, local: socket.local, remote: socket.remote, ids: socket.ids },
         ...{ state: socket.state, role, backup: socket.backup, rate: bits(flow) },
-        ...socket.traffic,
+        ...trafficOf(socket),
       })),
     })),
     problems: model.problems,
   };
+}
+
+function trafficOf({ traffic }: SubflowSocket): object {
+  if (!traffic) return {};
+  const { acked, received, rtt, retransmits, timeouts } = traffic;
+  return { acked, received, rtt, retransmits, timeouts };
 }
 
 /** Converts from bytes per second. */

@@ -47,6 +47,17 @@ const uplinkKeys = {
     })
     .nullable()
     .describe('Since it became active; null where it is not, and without a daemon'),
+  suspect: z
+    .strictObject({
+      code: z
+        .literal('unanswered')
+        .describe('Data waited for an acknowledgement, and nothing arrived on the path'),
+      unanswered: count.describe('How long, in milliseconds'),
+      strikes: count.describe('How many times in short succession'),
+      pause: count.describe('Milliseconds before the path is tried again; grows with each strike'),
+    })
+    .nullable()
+    .describe('Why its path is suspect; null: it is not'),
 };
 
 export const status = z.strictObject({

@@ -9,10 +9,15 @@ export class Cable {
   readonly far: string;
   readonly network: number;
 
-  constructor(host: Netns, provider: Netns, device: string, network: number) {
+  /** `middle`: a namespace in between, whose devices `near` and `far` are the inner ends. */
+  constructor(host: Netns, provider: Netns, device: string, network: number, middle?: Netns) {
     [this.host, this.provider, this.device, this.network] = [host, provider, device, network];
     this.far = `to-${device}`;
-    host.ip(`link add ${device} type veth peer name ${this.far} netns ${provider.name}`);
+    if (middle) {
+      host.ip(`link add ${device} type veth peer name near netns ${middle.name}`);
+      provider.ip(`link add ${this.far} type veth peer name far netns ${middle.name}`);
+      for (const inner of ['near', 'far']) middle.ip(`link set ${inner} up`);
+    } else host.ip(`link add ${device} type veth peer name ${this.far} netns ${provider.name}`);
     provider.ip(`address add ${this.gateway()}/24 dev ${this.far}`);
     provider.ip(`address add ${this.gateway(6)}/64 dev ${this.far} nodad`);
     provider.ip(`link set ${this.far} up`);

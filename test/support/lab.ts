@@ -6,6 +6,7 @@ import { test as base } from 'vitest';
 import { Cable } from './cable.ts';
 import { Connections } from './connections.ts';
 import { Daemon, finished, MAIN, type DaemonOptions, type Finished } from './daemon.ts';
+import { Line } from './line.ts';
 import { Modem } from './modem.ts';
 import { Monitor } from './monitor.ts';
 import { Netns } from './netns.ts';
@@ -42,6 +43,11 @@ export class Lab {
   /** Adds a cable whose far end is up; the host's end is down. */
   cable(device: string, network = ++this.#cables): Cable {
     return new Cable(this.host, this.provider, device, network);
+  }
+
+  /** Adds a cable whose packets can be delayed, lost or withheld. */
+  async line(device: string): Promise<Line> {
+    return this.#keep(await Line.lay(this.host, this.provider, device, ++this.#cables));
   }
 
   /** Adds a simulated modem: POINTOPOINT and NOARP, with a carrier. */

@@ -19,6 +19,7 @@ export function uplink(facts: Partial<UplinkDocument> = {}): UplinkDocument {
     endpoint: { id: 1, flags: ['subflow'] },
     flags: ['subflow'],
     subflows: null,
+    suspect: null,
     ...facts,
   };
 }

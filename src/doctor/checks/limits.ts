@@ -8,7 +8,7 @@ import { finding, type Finding } from '../finding.ts';
 import { count } from '../remedies.ts';
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
-const UP = new Set(['active', 'verified', 'lingering', 'no free slot', 'conflict', 'failed']);
+const UP = new Set(['active', 'verified', 'lingering', 'suspect', 'no free slot', 'conflict', 'failed']);
 
 export function checkLimits({ view, configuration, counters }: Facts): Finding[] {
   const { loaded } = configuration;

@@ -22,6 +22,7 @@ const SEVERITY: Readonly<Record<UplinkState, Severity>> = {
   'no address': 'warning',
   'no default route': 'warning',
   lingering: 'warning',
+  suspect: 'warning',
   'no free slot': 'warning',
   conflict: 'fault',
   failed: 'fault',

@@ -1,0 +1,223 @@
+/**
+ * Watches the paths of active uplinks while MPTCP connections exist: link counters first, and the sockets only when a
+ * link sends without receiving. Decides nothing itself: src/health/ does.
+ */
+import { destroySubflow } from '../netlink/destroy.ts';
+import { dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
+import type { Requester } from '../netlink/connection.ts';
+import { NetlinkError } from '../netlink/error.ts';
+import type { MptcpEvent } from '../netlink/mptcp/event.ts';
+import { getLinkStats } from '../netlink/route/stats.ts';
+import { Budget } from '../health/budget.ts';
+import { decide, type Decision } from '../health/decide.ts';
+import { begin } from '../health/doubt.ts';
+import type { Factors } from '../health/factors.ts';
+import { firstGauge, readGauge } from '../health/gauge.ts';
+import { judge } from '../health/judge.ts';
+import { isAnswering, lookPause, mayAsk, type Path } from '../health/path.ts';
+import type { Suspect } from '../snapshot/snapshot.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import type { Plan } from '../plan/plan.ts';
+import { Timers } from './timers.ts';
+import { HealthPaths } from './health-paths.ts';
+
+/** Milliseconds between two looks at connections whose uplink is suspect and kept. */
+const KEPT_MS = 1_000;
+
+export interface HealthParts {
+  readonly route: Requester;
+  /** NETLINK_SOCK_DIAG. */
+  readonly diag: Requester;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A suspicion began, went on or ended. */
+  readonly onChange: () => void;
+}
+
+export class Health {
+  readonly #parts: HealthParts;
+  readonly #timers: Timers;
+  readonly #budget = new Budget();
+  readonly #paths: HealthPaths;
+  /** Tokens of open connections. */
+  readonly #tokens = new Set<number>();
+  #factors: Factors | null;
+  #looking = false;
+  #stopped = false;
+
+  constructor(parts: HealthParts, factors: Factors | null) {
+    this.#parts = parts;
+    this.#factors = factors;
+    this.#timers = new Timers(parts.clock);
+    this.#paths = new HealthPaths(parts.clock);
+  }
+
+  /** By `lookupKey`. */
+  get suspects(): ReadonlyMap<string, Suspect> {
+    return this.#paths.suspects;
+  }
+
+  /** `factors`: null switches detection off. */
+  reload(factors: Factors | null): void {
+    this.#factors = factors;
+    if (!factors) this.#forget();
+    this.#schedule();
+  }
+
+  see(event: MptcpEvent): void {
+    const { kind, token, local } = event;
+    if (token !== null && (kind === 'created' || kind === 'established')) this.#tokens.add(token);
+    if (token !== null && kind === 'closed') this.#tokens.delete(token);
+    if ((kind === 'subflow-established' || kind === 'established') && local) this.#answered(local.address);
+    if (kind === 'closed' && this.#tokens.size === 0) this.#forget();
+    if (kind === 'created' || kind === 'established') this.#schedule();
+  }
+
+  /** Reads which connections are open: at the start, and when events were lost. */
+  async count(): Promise<void> {
+    const sockets = await this.#sockets();
+    if (!sockets) return;
+    for (const { token } of sockets) this.#tokens.add(token);
+    for (const token of this.#tokens)
+      if (!sockets.some((socket) => socket.token === token)) this.#tokens.delete(token);
+    this.#schedule();
+  }
+
+  /** Called after each pass. */
+  follow(plan: Plan): void {
+    if (this.#factors && this.#paths.follow(plan.uplinks)) this.#parts.onChange();
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timers.stop();
+  }
+
+  /** Without a connection nothing is known of any path. */
+  #forget(): void {
+    if (this.#paths.endAll()) this.#parts.onChange();
+  }
+
+  #answered(address: string): void {
+    if (this.#paths.end((path) => path.address === address, true)) this.#parts.onChange();
+  }
+
+  /** Without connections, or without a second path to move them to, there is no timer. */
+  #schedule(pause = 0): void {
+    if (!this.#factors || this.#stopped || this.#tokens.size === 0 || !this.#paths.any) {
+      this.#timers.cancel('look');
+      this.#timers.cancel('kept');
+      return;
+    }
+    if (!this.#looking && (pause > 0 || !this.#timers.has('look')))
+      this.#timers.set('look', pause, () => void this.#look());
+    const next = this.#paths.next;
+    if (next === null) this.#timers.cancel('doubt');
+    else this.#timers.set('doubt', Math.max(0, next - this.#parts.clock.now()), () => this.#advance());
+    if (this.#paths.doubted && !this.#timers.has('kept'))
+      this.#timers.set('kept', KEPT_MS, () => void this.#review());
+  }
+
+  #advance(): void {
+    if (this.#paths.advance()) this.#parts.onChange();
+    this.#schedule();
+  }
+
+  /** Counts again the connections that depend on suspect uplinks. */
+  async #review(): Promise<void> {
+    const sockets = await this.#sockets();
+    if (sockets && !this.#stopped && this.#paths.review(sockets)) this.#parts.onChange();
+    this.#schedule();
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = true;
+    try {
+      await this.#observe(this.#factors!);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      this.#parts.log.debug(`paths were not watched: ${error.message}`);
+    } finally {
+      this.#looking = false;
+    }
+    this.#schedule(lookPause(this.#paths.all, this.#parts.clock.now()));
+  }
+
+  async #observe(factors: Factors): Promise<void> {
+    const paths = [...this.#paths.all];
+    const stats = await Promise.all(paths.map(({ ifindex }) => this.#stats(ifindex)));
+    const now = this.#parts.clock.now();
+    let stalled = false;
+    for (const [at, path] of paths.entries()) {
+      const read = stats[at];
+      if (!read) continue;
+      path.gauge = path.gauge ? readGauge(path.gauge, read, now) : firstGauge(read, now);
+      if (path.doubt || !mayAsk(path, now, this.#budget.left(now))) continue;
+      stalled = (await this.#ask(path, factors)) || stalled;
+    }
+    if (stalled) await this.#confirm(factors);
+  }
+
+  async #stats(ifindex: number): Promise<Awaited<ReturnType<typeof getLinkStats>> | null> {
+    try {
+      return await getLinkStats(this.#parts.route, ifindex);
+    } catch (error) {
+      // The link is gone; the next pass removes its path.
+      if (error instanceof NetlinkError && error.code === 'ENODEV') return null;
+      throw error;
+    }
+  }
+
+  /** @returns whether nothing on the path is answered */
+  async #ask(path: Path, factors: Factors): Promise<boolean> {
+    const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag, path.address));
+    const now = this.#parts.clock.now();
+    const judgement = judge(path.waits, path.select(sockets, now), now, factors);
+    return isAnswering(path, judgement, now);
+  }
+
+  async #spend<T>(work: () => Promise<T>): Promise<T> {
+    const began = process.cpuUsage();
+    const result = await work();
+    const { user, system } = process.cpuUsage(began);
+    this.#budget.spend((user + system) / 1000, this.#parts.clock.now());
+    return result;
+  }
+
+  /** Reads all sockets once, because a connection may be moved only if another subflow of it lives. */
+  async #confirm(factors: Factors): Promise<void> {
+    const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag));
+    const now = this.#parts.clock.now();
+    const decisions = decide(this.#paths.all, sockets, now, factors);
+    for (const decision of decisions) await this.#suspect(decision, now);
+    if (decisions.length > 0) this.#parts.onChange();
+  }
+
+  async #suspect({ path, unanswered, peers, dependants, movable }: Decision, now: number): Promise<void> {
+    const kept = dependants > 0 || !this.#paths.isReplaced(path);
+    path.doubt = begin(path.past, { unanswered, kept, peers }, now);
+    this.#paths.changed();
+    if (!kept) return;
+    await Promise.all(movable.map((socket) => this.#close(socket)));
+  }
+
+  async #close(socket: SubflowSocket): Promise<void> {
+    try {
+      await destroySubflow(this.#parts.diag, socket);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      this.#parts.log.debug(`a subflow was not closed: ${error.message}`);
+    }
+  }
+
+  async #sockets(): Promise<SubflowSocket[] | null> {
+    try {
+      return await this.#spend(() => dumpSubflowSockets(this.#parts.diag));
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      return null;
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/** Watches what MPTCP does on the paths of uplinks: counts their joins, and finds those that do not answer. */
+import { DEFAULT_FACTORS } from '../health/factors.ts';
+import { NetlinkConnection, type Trace } from '../netlink/connection.ts';
+import type { KernelSession } from '../netlink/session.ts';
+import type { JoinRecords } from '../plan/joins.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Suspect } from '../snapshot/snapshot.ts';
+import { NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '../system/addon.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import { Health } from './health.ts';
+import { countJoins } from './join-events.ts';
+
+export interface PathWatch {
+  readonly records: JoinRecords;
+  readonly suspects: ReadonlyMap<string, Suspect>;
+  /** Called after each pass. */
+  follow(plan: Plan): void;
+  close(): void;
+}
+
+/** `onChange`: a suspicion began, went on or ended. A dry run only counts. */
+export function watchPaths(
+  parts: Pick<KernelSession, 'mptcp'> & {
+    readonly netns: string | undefined;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly trace?: Trace | undefined;
+    readonly dryRun: boolean;
+    readonly onChange: () => void;
+  },
+): PathWatch {
+  const { netns, clock, dryRun } = parts;
+  // Not traced: they would fill the log many times a second.
+  const diag = new NetlinkConnection({ protocol: NETLINK_SOCK_DIAG, clock, netns });
+  const route = new NetlinkConnection({ protocol: NETLINK_ROUTE, clock, netns });
+  const health = new Health({ ...parts, route, diag }, dryRun ? null : DEFAULT_FACTORS);
+  const joins = countJoins({
+    ...parts,
+    onEvent: (event) => health.see(event),
+    onOverrun: () => void health.count(),
+  });
+  void health.count();
+  return {
+    get records() {
+      return joins.records;
+    },
+    get suspects() {
+      return health.suspects;
+    },
+    follow: (plan) => {
+      joins.follow(plan);
+      health.follow(plan);
+    },
+    close: () => {
+      joins.close();
+      health.stop();
+      diag.close();
+      route.close();
+    },
+  };
+}

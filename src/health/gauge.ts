@@ -1,0 +1,25 @@
+/** What the packet counters of a link show: whether it moves, and whether anything arrives. Pure. */
+import type { LinkStats } from '../netlink/route/stats.ts';
+
+export interface Gauge {
+  readonly stats: LinkStats;
+  /** When a counter last grew, in milliseconds by the clock. */
+  readonly movedAt: number;
+  /** When the counter of received packets last grew, in the same way. */
+  readonly receivedAt: number;
+}
+
+export const firstGauge = (stats: LinkStats, now: number): Gauge => ({
+  ...{ stats, movedAt: now, receivedAt: now },
+});
+
+/** `now`: milliseconds by the clock. */
+export function readGauge(before: Gauge, stats: LinkStats, now: number): Gauge {
+  const received = stats.received !== before.stats.received;
+  const sent = stats.sent !== before.stats.sent;
+  return {
+    stats,
+    movedAt: received || sent ? now : before.movedAt,
+    receivedAt: received ? now : before.receivedAt,
+  };
+}

@@ -1,0 +1,35 @@
+/** Uplinks whose path does not answer although the link has carrier. */
+import type { Snapshot, Suspect } from '../snapshot/snapshot.ts';
+import { lookupKey } from '../snapshot/snapshot.ts';
+import type { Candidate } from './uplink.ts';
+import { countCut } from './withdraw.ts';
+
+export const isSuspect = (snapshot: Pick<Snapshot, 'suspects'>, ifindex: number, address: string): boolean =>
+  snapshot.suspects?.has(lookupKey(ifindex, address)) ?? false;
+
+/** @returns null: nothing speaks against the path */
+export const suspectOf = (
+  { selected, address }: Candidate,
+  { suspects }: Pick<Snapshot, 'suspects'>,
+): Suspect | null => suspects?.get(lookupKey(selected.link.index, address.address)) ?? null;
+
+export function suspectReason({ unanswered, pause, present }: Suspect): string {
+  const wait = pause > 0 && !present ? `; it failed often, so it is tried again after ${pause / 1000} s` : '';
+  return `no answer for ${unanswered} ms while data was waiting${wait}`;
+}
+
+/**
+ * Whether an open connection has subflows on suspect uplinks alone; also if the connections are not known. The kernel
+ * ends a connection some time after its last subflow was closed, even if the path works again by then.
+ */
+export function isLastOfConnection(address: string, snapshot: Snapshot): boolean {
+  const { connections, suspects } = snapshot;
+  if (!connections) return true;
+  const silent = new Set([...(suspects?.keys() ?? [])].map((key) => key.slice(key.indexOf('/') + 1)));
+  return (
+    countCut(
+      connections.filter((locals) => locals.includes(address)),
+      silent,
+    ) > 0
+  );
+}

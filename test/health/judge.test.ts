@@ -1,0 +1,131 @@
+/** When a path counts as dead, by what its subflows wait for. */
+import { describe, expect, test } from 'vitest';
+import { decide } from '../../src/health/decide.ts';
+import { DEFAULT_FACTORS } from '../../src/health/factors.ts';
+import { judge, type Waits } from '../../src/health/judge.ts';
+import { Path } from '../../src/health/path.ts';
+import { subflow, type Flow } from './sockets.ts';
+
+/** Judges looks at the same path one after the other; each has its time. */
+function looks(...all: readonly (readonly [at: number, ...flows: Flow[]])[]): string[] {
+  let waits: Waits = new Map();
+  return all.map(([at, ...flows]) => {
+    const judgement = judge(waits, flows.map(subflow), at, DEFAULT_FACTORS);
+    waits = judgement.waits;
+    return judgement.verdict.kind;
+  });
+}
+
+describe('a path', () => {
+  test('without data that waits is idle, however long ago something arrived', () =>
+    expect(looks([0, { sinceAck: 60_000, sinceData: 60_000, sinceSent: 60_000 }])).toEqual(['idle']));
+
+  test('is stalled when its data waits for 3 round-trip times and 50 ms', () => {
+    const flow = { unacked: 10, rtt: 30_000 };
+    expect(
+      looks(
+        [0, { ...flow, sinceAck: 5, sinceData: 900 }],
+        [135, { ...flow, sinceAck: 140, sinceData: 1_035, sinceSent: 120 }],
+        [141, { ...flow, sinceAck: 146, sinceData: 1_041, sinceSent: 126 }],
+      ),
+    ).toEqual(['waiting', 'waiting', 'stalled']);
+  });
+
+  test('has as long as its round-trip time varies', () => {
+    const flow = { unacked: 10, rtt: 30_000, rttVariation: 20_000, sinceData: 9_000 };
+    expect(looks([0, { ...flow, sinceAck: 0 }], [210, { ...flow, sinceAck: 210, sinceSent: 190 }])).toEqual([
+      'waiting',
+      'waiting',
+    ]);
+  });
+
+  test('is not stalled by the first data after a pause', () =>
+    expect(
+      looks(
+        [0, { sinceAck: 9_000, sinceData: 9_000, sinceSent: 9_000 }],
+        [20, { unacked: 10, sinceAck: 9_020, sinceData: 9_020, sinceSent: 1 }],
+        [100, { unacked: 10, sinceAck: 9_100, sinceData: 9_100, sinceSent: 81 }],
+      ),
+    ).toEqual(['idle', 'waiting', 'waiting']));
+
+  test('is not stalled by one lost segment and its probe', () => {
+    const lone = { unacked: 1, rtt: 1_000, sinceData: 9_000 };
+    expect(
+      looks(
+        [0, { ...lone, sinceAck: 0 }],
+        [230, { ...lone, sinceAck: 230, sinceSent: 20, retransmits: 1 }],
+        [900, { ...lone, sinceAck: 900, sinceSent: 200, retransmits: 3 }],
+      ),
+    ).toEqual(['waiting', 'waiting', 'stalled']);
+  });
+
+  test('works when another of its subflows hears something meanwhile', () => {
+    const stuck = { unacked: 10, rtt: 10_000, sinceData: 9_000 };
+    expect(
+      looks(
+        [0, { ...stuck, sinceAck: 0 }],
+        [
+          200,
+          { ...stuck, sinceAck: 200, sinceSent: 180 },
+          { cookie: 2, token: 2, sinceAck: 30, sinceData: 30 },
+        ],
+      ),
+    ).toEqual(['waiting', 'waiting']);
+  });
+
+  test('that dies later is stalled although one peer was dead before', () => {
+    const stuck = { unacked: 10, rtt: 10_000, sinceData: 9_000 };
+    const other = { ...stuck, cookie: 2, token: 2 };
+    expect(
+      looks(
+        [0, { ...stuck, sinceAck: 0 }, { cookie: 2, token: 2, sinceAck: 0 }],
+        [500, { ...stuck, sinceAck: 500, sinceSent: 400 }, { ...other, sinceAck: 5 }],
+        [700, { ...stuck, sinceAck: 700, sinceSent: 600 }, { ...other, sinceAck: 205, sinceSent: 150 }],
+      ),
+    ).toEqual(['waiting', 'waiting', 'stalled']);
+  });
+
+  test('with acknowledgements at a tenth of the pace works: the queue before it has grown', () => {
+    const flow = { unacked: 80, sinceData: 9_000, sinceSent: 1 };
+    expect(
+      looks(
+        [0, { ...flow, rtt: 30_000, sinceAck: 0 }],
+        [50, { ...flow, rtt: 60_000, sinceAck: 40 }],
+        [150, { ...flow, rtt: 140_000, sinceAck: 90 }],
+        [350, { ...flow, rtt: 300_000, sinceAck: 120 }],
+      ),
+    ).toEqual(['waiting', 'waiting', 'waiting', 'waiting']);
+  });
+});
+
+describe('of two paths', () => {
+  const paths = (): [Path, Path] => [
+    new Path('2/192.0.2.10', 'ipv4', 2, '192.0.2.10', 24),
+    new Path('3/203.0.113.10', 'ipv4', 3, '203.0.113.10', 24),
+  ];
+  const dead: Flow = { unacked: 10, rtt: 10_000, sinceAck: 300, sinceData: 300, sinceSent: 290 };
+  const there: Flow = { address: '203.0.113.10', cookie: 7 };
+  const named = (sockets: readonly Flow[]): unknown[] =>
+    decide(paths(), sockets.map(subflow), 1_000, DEFAULT_FACTORS).map(({ path, dependants, movable }) => [
+      path.address,
+      dependants,
+      movable.map(({ cookie }) => cookie),
+    ]);
+
+  test('the one that does not answer is suspect', () =>
+    expect(named([dead, there])).toEqual([['192.0.2.10', 0, [1]]]));
+
+  test('none is suspect when the peer answers on neither', () =>
+    expect(named([dead, { ...dead, ...there }])).toEqual([]));
+
+  test('none is suspect when all connections have this one alone', () => expect(named([dead])).toEqual([]));
+
+  test('connections that have one alone are counted, and not moved', () =>
+    expect(named([dead, there, { ...dead, token: 2, cookie: 2 }])).toEqual([['192.0.2.10', 1, [1]]]));
+
+  test('a subflow that is still opened keeps no connection', () =>
+    expect(named([dead, { ...there, state: 'SYN-SENT' }])).toEqual([]));
+
+  test('a peer in the own subnet says nothing of the way behind the gateway', () =>
+    expect(named([{ ...dead, remote: '192.0.2.77' }, there])).toEqual([]));
+});

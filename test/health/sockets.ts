@@ -1,0 +1,28 @@
+/** Subflows as sock_diag reports them, for judgements on paths. */
+import type { SubflowSocket, Traffic } from '../../src/netlink/diag.ts';
+
+export interface Flow extends Partial<Traffic> {
+  readonly token?: number;
+  readonly cookie?: number;
+  readonly address?: string;
+  readonly remote?: string;
+  readonly state?: string;
+}
+
+/** A subflow that has just heard from its peer; times in milliseconds, `rtt` in microseconds. */
+export function subflow({ token = 1, cookie = 1, address = '192.0.2.10', ...rest }: Flow): SubflowSocket {
+  const { remote = '198.51.100.9', state = 'ESTAB', ...traffic } = rest;
+  return {
+    ...{ token, cookie, state, ifindex: 2 },
+    local: { address, port: 40_000 + cookie },
+    remote: { address: remote, port: 443 },
+    backup: { local: false, remote: false },
+    ids: { local: 0, remote: 0 },
+    traffic: {
+      ...{ acked: 0, received: 0, rtt: 30_000, retransmits: 0, timeouts: 0, rttVariation: 0 },
+      ...{ unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
+      ...traffic,
+    },
+    sockid: { family: 2, bytes: Buffer.alloc(48) },
+  };
+}

@@ -1,0 +1,137 @@
+/** Paths that die and come back while the link keeps its carrier; `ip` and `ss` are the oracle. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect } from 'vitest';
+import type { Connection, Connections } from '../support/connections.ts';
+import { test, type Lab } from '../support/lab.ts';
+import type { Line } from '../support/line.ts';
+
+const RULES = { eth0: 'subflow', wwan0: 'subflow' };
+const SUSPECT = /^suspect: no answer for \d+ ms while data was waiting/;
+
+const timers: NodeJS.Timeout[] = [];
+afterEach(() => timers.splice(0).forEach(clearInterval));
+
+/** Sends as an application does that is busy. */
+const keepBusy = (connection: Connection): void =>
+  void timers.push(setInterval(() => connection.send('x'.repeat(2_000)), 5));
+
+async function twoLines(lab: Lab, oneWay: number): Promise<[Line, Line]> {
+  const lines = [await lab.line('eth0'), await lab.line('wwan0')] as const;
+  for (const line of lines) {
+    await line.delay(oneWay);
+    line.cable.connect();
+  }
+  return [...lines];
+}
+
+async function openBoth(lab: Lab, connections: Connections): Promise<Connection> {
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const before = connections.subflows().length;
+  const connection = await connections.open('10.1.0.2');
+  await expect.poll(() => connections.subflows()).toHaveLength(before + 2);
+  return connection;
+}
+
+test('a path that dies with carrier is suspect, and used again when it works', async ({ lab }) => {
+  const [eth] = await twoLines(lab, 5);
+  const folder = join(lab.folder, 'hooks');
+  const file = join(lab.folder, 'told');
+  mkdirSync(folder);
+  writeFileSync(join(folder, '10-tell'), `#!/bin/sh\necho "$1 $2 $MULTIHOMED_REASON" >>${file}\n`);
+  chmodSync(join(folder, '10-tell'), 0o755);
+  const daemon = await lab.daemon(JSON.stringify({ rules: RULES, hooks: { path: folder } }));
+  const connections = await lab.connections();
+  const connection = await openBoth(lab, connections);
+  keepBusy(connection);
+  await connection.echo('before');
+  // The router still answers ARP.
+  await eth.cut('ip');
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(SUSPECT);
+  expect(await daemon.stateOf('wwan0')).toMatch(/^active/);
+  await expect.poll(() => connections.subflows()).toEqual(['10.2.0.2']);
+  await connection.echo('by the other');
+  // Whatever else uses the address is routed as before.
+  expect(lab.host.ruleWords().filter((words) => words.includes('10.1.0.2'))).not.toEqual([]);
+  const uplink = await daemon.uplink('10.1.0.2');
+  expect(uplink?.suspect).toMatchObject({ code: 'unanswered', strikes: 1, pause: 0 });
+  const explained = await daemon.command('explain', 'eth0');
+  expect(explained.stdout.replaceAll(/\s+/g, ' ')).toContain('while data was waiting');
+  const told = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  await expect.poll(told).toMatch(/^eth0 down suspect: no answer for \d+ ms while data was waiting/m);
+  await eth.restore();
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(/^active/);
+  await expect.poll(() => connections.subflows()).toEqual(['10.1.0.2', '10.2.0.2']);
+  await expect.poll(told).toMatch(/eth0 up default route through 10\.1\.0\.1\n$/);
+  expect(connection.error).toBeNull();
+});
+
+test('a connection with a single path keeps it', async ({ lab }) => {
+  const [eth] = await twoLines(lab, 5);
+  const daemon = await lab.daemon(RULES);
+  const connections = await lab.connections();
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const before = lab.host.endpoints();
+  // The server of this one refuses more subflows.
+  lab.provider.ip('mptcp limits set subflows 0');
+  const single = await connections.open('10.1.0.2');
+  for (let word = 0; word < 5; word++) await single.echo(`word${word}`);
+  await expect.poll(() => connections.subflows()).toEqual(['10.1.0.2']);
+  lab.provider.ip('mptcp limits set subflows 8');
+  const double = await openBoth(lab, connections);
+  keepBusy(double);
+  keepBusy(single);
+  await eth.cut('all');
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(SUSPECT);
+  await double.echo('by the other');
+  await expect.poll(() => connections.subflows()).toEqual(['10.1.0.2', '10.2.0.2']);
+  expect(lab.host.endpoints()).toEqual(before);
+  await eth.restore();
+  await single.echo('lives');
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(/^active/);
+  expect(lab.host.endpoints()).toEqual(before);
+  expect([single.error, double.error]).toEqual([null, null]);
+});
+
+test('a peer that dies on all paths makes no uplink suspect', async ({ lab }) => {
+  const [eth, wwan] = await twoLines(lab, 5);
+  const daemon = await lab.daemon(RULES);
+  const connections = await lab.connections();
+  const connection = await openBoth(lab, connections);
+  keepBusy(connection);
+  await connection.echo('before');
+  const before = lab.host.endpoints();
+  await Promise.all([eth.cut('all'), wwan.cut('all')]);
+  // Longer than a suspicion takes.
+  for (let looks = 0; looks < 10; looks++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(lab.host.endpoints().length).toBeGreaterThan(0);
+  }
+  await Promise.all([eth.restore(), wwan.restore()]);
+  await connection.echo('after');
+  await expect
+    .poll(() =>
+      lab.host
+        .endpoints()
+        .map(({ address }) => address)
+        .sort(),
+    )
+    .toEqual(before.map(({ address }) => address).sort());
+  await expect.poll(() => daemon.stateOf('wwan0')).toMatch(/^active/);
+  await expect.poll(() => daemon.stateOf('eth0')).toMatch(/^active/);
+});
+
+test('an application that pauses is no dead path', async ({ lab }) => {
+  await twoLines(lab, 15);
+  const daemon = await lab.daemon(RULES);
+  const connections = await lab.connections();
+  const connection = await openBoth(lab, connections);
+  const before = lab.host.endpoints();
+  for (let burst = 0; burst < 6; burst++) {
+    for (let message = 0; message < 20; message++) connection.send('y'.repeat(3_000));
+    await connection.echo(`burst${burst}`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  expect(lab.host.endpoints()).toEqual(before);
+  expect(daemon.log).not.toContain('suspect');
+});
