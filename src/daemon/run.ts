@@ -29,6 +29,7 @@ import { HeldError, UnfinishedError } from './error.ts';
 import { ALL_PARTS } from '../snapshot/snapshot.ts';
 import { checkEnabled, openSession, probeLimits } from '../netlink/session.ts';
 import { watchPaths } from './path-watch.ts';
+import { statusWords } from './service-status.ts';
 import { shutdownText, unfinished } from './shutdown-report.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { Loop } from './loop.ts';
@@ -119,8 +120,9 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       dryRun: options.dryRun,
       state,
       notified,
-      onPass: ({ plan }) => {
-        paths.follow(plan);
+      onPass: (view) => {
+        paths.follow(view.plan);
+        notify(`STATUS=${statusWords(view)}`);
         problems.look(reloader.configuration.limits);
         control?.publish(status);
       },
@@ -290,10 +292,9 @@ async function end(parts: {
   parts.kernel.close();
 }
 
-function deferred(): { promise: Promise<never>; resolve: () => void; reject: (error: Error) => void } {
-  let resolve!: (value: never) => void;
+function deferred(): { promise: Promise<never>; reject: (error: Error) => void } {
   let reject!: (error: Error) => void;
-  const promise = new Promise<never>((yes, no) => ([resolve, reject] = [yes, no]));
+  const promise = new Promise<never>((_, no) => (reject = no));
   promise.catch(() => undefined);
-  return { promise, resolve: resolve as () => void, reject };
+  return { promise, reject };
 }
