@@ -53,7 +53,7 @@ const fill = (lab: Lab): void => {
   for (let at = 1; at <= SLOTS; at++) lab.host.ip(`mptcp endpoint add 192.0.2.${at} id ${100 + at} signal`);
 };
 
-test('a table that is full is learnt', async ({ lab }) => {
+test('slots: the number of endpoints at ENOSPC is kept as the limit', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   fill(lab);
   const state = await applied(lab, [adding(lab, eth.address(), 1)]);
@@ -61,7 +61,7 @@ test('a table that is full is learnt', async ({ lab }) => {
   expect(state.owned.size).toBe(0);
 });
 
-test('one in which somebody makes room meanwhile is not full', async ({ lab }) => {
+test('slots: no limit is kept if an endpoint is deleted after ENOSPC', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   fill(lab);
   const state = await applied(lab, [adding(lab, eth.address(), 1)], () => {
@@ -72,7 +72,7 @@ test('one in which somebody makes room meanwhile is not full', async ({ lab }) =
   expect(lab.host.endpoints().find(({ id }) => id === 1)?.address).toBe(eth.address());
 });
 
-test('an implicit endpoint that has gone meanwhile leaves the id to the kernel', async ({ lab }) => {
+test('implicit endpoint deleted before its replacement: the kernel assigns the id', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const state = await applied(lab, [adding(lab, eth.address(), 42, true)]);
   const [stands] = lab.host.endpoints();
@@ -80,7 +80,7 @@ test('an implicit endpoint that has gone meanwhile leaves the id to the kernel',
   expect([...state.owned]).toEqual([[stands?.id, expect.objectContaining({ id: stands?.id })]]);
 });
 
-test('what was to have the id that the kernel took for it waits, and takes nothing away', async ({ lab }) => {
+test('an endpoint whose id is taken meanwhile is not added, and none is deleted', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const both = [adding(lab, eth.address(), 42, true), adding(lab, eth.address(4, 7), 1)];
   const state = await applied(lab, both);

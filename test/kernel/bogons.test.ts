@@ -29,7 +29,9 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     },
   );
 
-  test('a whole list of them, and two uplinks; one loses its default and has it again', async ({ lab }) => {
+  test('a list of bogon routes: one of two uplinks loses its default route and gets it back', async ({
+    lab,
+  }) => {
     for (const network of LISTS[version]) lab.host.ip(`-${version} route add blackhole ${network}`);
     const [eth, wwan] = [lab.cable('eth0').connect(version), lab.cable('wwan0').connect(version)];
     const daemon = await lab.daemon(RULES);
@@ -48,7 +50,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     await standing(lab, both);
   });
 
-  test('one that comes while uplinks are active changes nothing', async ({ lab }) => {
+  test('a bogon route added while uplinks are active changes nothing', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);
     await standing(lab, [`${eth.address(version)} eth0 subflow`]);
@@ -81,7 +83,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     },
   );
 
-  test('beside a split default on the uplink itself', async ({ lab }) => {
+  test('beside a split default route on the same uplink', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     for (const half of version === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'])
       lab.host.ip(`-${version} route add ${half} via ${eth.gateway(version)} dev eth0`);

@@ -31,8 +31,8 @@ async function stands(lab: Lab): Promise<Daemon> {
   return daemon;
 }
 
-describe('a second daemon that has another /run', () => {
-  test('ends at once, says who is there, and changes nothing', async ({ lab }) => {
+describe('a second daemon with another /run', () => {
+  test('exits at once, names the running daemon and changes nothing', async ({ lab }) => {
     const first = await stands(lab);
     const monitor = await lab.monitor('route', 'rule');
     const before = lab.host.state();
@@ -45,26 +45,26 @@ describe('a second daemon that has another /run', () => {
     expect(first.runs).toBe(true);
   });
 
-  test('and comes from outside by --netns, too', async ({ lab }) => {
+  test('exits also if started from outside with --netns', async ({ lab }) => {
     const first = await stands(lab);
     const { code, stderr } = await contained(lab, first, lab.provider, '--netns', lab.host.name);
     expect(stderr).toContain(`another multihomed (pid ${first.pid}`);
     expect(code).toBe(75);
   });
 
-  test('may look on with --dry-run', async ({ lab }) => {
+  test('may run with --dry-run', async ({ lab }) => {
     const first = await stands(lab);
     expect((await contained(lab, first, lab.host, '--dry-run', '--once')).code).toBe(0);
   });
 
-  test('takes over once the first is gone, however it went', async ({ lab }) => {
+  test('takes over after the first daemon exited or was killed', async ({ lab }) => {
     const first = await stands(lab);
     await first.stop('SIGKILL');
     expect(await contained(lab, first, lab.host, '--once')).toMatchObject({ code: 0 });
   });
 });
 
-test('a daemon in each of two namespaces', async ({ lab }) => {
+test('two network namespaces: one daemon in each', async ({ lab }) => {
   await stands(lab);
   const other = lab.outside(RULES, ['--netns', lab.provider.name, '--once']);
   expect(await other.finished()).toMatchObject({ code: 0 });

@@ -32,7 +32,7 @@ os.execv(argv[0], argv)
 `;
 
 describe('status', () => {
-  test('with a daemon: every uplink, limits and endpoints', async ({ lab }) => {
+  test('with a daemon: lists every uplink, limits and endpoints', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     lab.cable('wwan0');
     lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
@@ -57,7 +57,7 @@ describe('status', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  test('of one interface; of one that no rule selects', async ({ lab }) => {
+  test('status of one interface, and of an interface that no rule selects', async ({ lab }) => {
     lab.cable('eth0').connect();
     lab.cable('wwan0').connect();
     const daemon = await lab.daemon(RULES);
@@ -67,7 +67,7 @@ describe('status', () => {
     expect((await daemon.command('status', 'nosuch')).code).toBe(64);
   });
 
-  test('without a daemon, from the kernel, says so and ends with 0', async ({ lab }) => {
+  test('without a daemon: reads the kernel, says that no daemon runs and exits with 0', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -83,7 +83,7 @@ describe('status', () => {
 });
 
 describe('flush', () => {
-  test('through the daemon removes all that is owned, and it is paused until a reload', async ({ lab }) => {
+  test('with a daemon: removes all owned objects and pauses the daemon until reload', async ({ lab }) => {
     const eth = lab.cable('eth0').connect().give(6).route(6);
     lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
     const before = lab.host.state();
@@ -104,7 +104,7 @@ describe('flush', () => {
     await expect.poll(() => lab.host.endpoints()).toHaveLength(4);
   });
 
-  test('without a daemon does the same', async ({ lab }) => {
+  test('without a daemon: removes all owned objects', async ({ lab }) => {
     lab.cable('eth0').connect().give(6).route(6);
     lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
     const before = lab.host.state();
@@ -116,23 +116,26 @@ describe('flush', () => {
     expect((await daemon.command('flush')).code).toBe(0);
   });
 
-  test.for([true, false])('with live connections only by force; daemon: %s', async (runs, { lab }) => {
-    const eth = lab.cable('eth0').connect();
-    const daemon = await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-    const connections = await lab.connections();
-    await connections.open(eth.address());
-    await connections.open(eth.address());
-    if (!runs) await daemon.stop();
-    const before = lab.host.state();
-    const refused = await daemon.command('flush');
-    expect(refused.code).not.toBe(0);
-    expect(refused.stderr).toMatch(/2 open MPTCP connections.*--force/);
-    expect(lab.host.state()).toEqual(before);
-    expect((await daemon.command('flush', '--force')).code).toBe(0);
-    expect(lab.host.endpoints()).toEqual([]);
-    expect(lab.host.rules()).toEqual([]);
-  });
+  test.for([true, false])(
+    'refuses to cut open connections without --force; daemon: %s',
+    async (runs, { lab }) => {
+      const eth = lab.cable('eth0').connect();
+      const daemon = await lab.daemon(RULES);
+      await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+      const connections = await lab.connections();
+      await connections.open(eth.address());
+      await connections.open(eth.address());
+      if (!runs) await daemon.stop();
+      const before = lab.host.state();
+      const refused = await daemon.command('flush');
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toMatch(/2 open MPTCP connections.*--force/);
+      expect(lab.host.state()).toEqual(before);
+      expect((await daemon.command('flush', '--force')).code).toBe(0);
+      expect(lab.host.endpoints()).toEqual([]);
+      expect(lab.host.rules()).toEqual([]);
+    },
+  );
 
   test.for([
     ['the variable itself', ['"$@"'], 'found by SSH_CONNECTION'],
@@ -146,7 +149,7 @@ describe('flush', () => {
       ['env -u SSH_CONNECTION sh -c \'"$@"; exit $?\' sh "$@"; exit $?'],
       'found by the environment of process',
     ],
-  ] as const)('is refused where it would cut the SSH session: %s', async ([, [script], found], { lab }) => {
+  ] as const)('refuses to cut the SSH session that runs it: %s', async ([, [script], found], { lab }) => {
     const eth = lab.cable('eth0').connect();
     await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -167,7 +170,7 @@ describe('flush', () => {
     expect((await flush(elsewhere)).code).toBe(0);
   });
 
-  test('a connection that keeps a subflow elsewhere is none of these', async ({ lab }) => {
+  test('does not count a connection that keeps another subflow', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     const wwan = lab.cable('wwan0').connect();
     const daemon = await lab.daemon({ 'wwan*': 'subflow' });
@@ -182,7 +185,7 @@ describe('flush', () => {
 });
 
 describe('exit codes', () => {
-  test('75: a second daemon ends at once and says who is there', async ({ lab }) => {
+  test('75: a second daemon exits at once and names the running one', async ({ lab }) => {
     const first = await lab.daemon(RULES);
     const { code, stderr } = await lab.prepare(RULES).finished();
     expect(code).toBe(75);
@@ -205,7 +208,7 @@ describe('exit codes', () => {
     'endpoint change id 200 backup',
     'endpoint flush',
     'limits set subflows 1000',
-  ])('77: no CAP_NET_ADMIN, whatever else is wrong: %s', async (words, { lab }) => {
+  ])('77: no CAP_NET_ADMIN, before any other error: %s', async (words, { lab }) => {
     const drop = ['--bounding-set=-net_admin', '--inh-caps=-net_admin'];
     const { code, stderr } = await lab.weak(drop, words.split(' '));
     expect(stderr).toMatch(/^needs root \(CAP_NET_ADMIN\)/);
@@ -238,7 +241,7 @@ describe('exit codes', () => {
     },
   );
 
-  test('78: bad configuration, with all the errors', async ({ lab }) => {
+  test('78: invalid configuration; all errors are printed', async ({ lab }) => {
     const { code, stderr } = await lab
       .prepare('rules:\n  "eth*": subflwo\n  wl0: backup\nlimit: auto\n')
       .finished();
@@ -274,7 +277,7 @@ describe('exit codes', () => {
   });
 });
 
-test('check: the configuration, and all its errors', async ({ lab }) => {
+test('check: prints the configuration or all of its errors', async ({ lab }) => {
   const good = join(lab.folder, 'good.yaml');
   const bad = join(lab.folder, 'bad.yaml');
   writeFileSync(good, 'rules: { "eth*": subflow }\n', { mode: 0o644 });
@@ -304,7 +307,7 @@ test.for([
   expect(await daemon.stateOf(eth.address())).toMatch(/^failed: /);
 });
 
-test('without a rule for this host run, plan and status say so', async ({ lab }) => {
+test('no rule selects an interface: run, plan and status report it', async ({ lab }) => {
   lab.cable('eth0').connect();
   const daemon = await lab.daemon({ 'other*': 'subflow' });
   await expect

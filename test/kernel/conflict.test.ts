@@ -5,8 +5,8 @@ import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
-describe.each([4, 6] as const)('somebody else’s policy rule, IPv%i', (version) => {
-  test('that takes the way before is named, and its end is heard', async ({ lab }) => {
+describe.each([4, 6] as const)('a policy rule of another program, IPv%i', (version) => {
+  test('that decides first is named, and its deletion is noticed', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0').connect(version);
     lab.host.ip(`-${version} route add default via ${wwan.gateway(version)} dev wwan0 table 777`);
@@ -28,7 +28,7 @@ describe.each([4, 6] as const)('somebody else’s policy rule, IPv%i', (version)
     );
   });
 
-  test('that is added later, without a number, lands before ours and is noticed', async ({ lab }) => {
+  test('added later without a priority gets one before ours and is noticed', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0').connect(version);
     const daemon = await lab.daemon(RULES);
@@ -47,7 +47,7 @@ describe.each([4, 6] as const)('somebody else’s policy rule, IPv%i', (version)
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
   });
 
-  test('that only forbids is named too', async ({ lab }) => {
+  test('of type unreachable is named too', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     lab.host.ip(`-${version} rule add from ${eth.address(version)} unreachable priority 600`);
     const daemon = await lab.daemon(RULES);
@@ -55,7 +55,7 @@ describe.each([4, 6] as const)('somebody else’s policy rule, IPv%i', (version)
     expect(await stays(() => lab.host.endpoints())).toEqual([]);
   });
 
-  test('that does not touch the way is nobody’s business', async ({ lab }) => {
+  test('that does not apply to the uplink is ignored', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const other = version === 4 ? '192.168.9.9' : '2700::9';
     lab.host.ip(`-${version} rule add from ${other} lookup 777 priority 500`);
@@ -66,7 +66,7 @@ describe.each([4, 6] as const)('somebody else’s policy rule, IPv%i', (version)
   });
 });
 
-test('a foreign endpoint on the address: conflict, and it is never touched', async ({ lab }) => {
+test('foreign endpoint on the uplink address: conflict, and it is left unchanged', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const wwan = lab.cable('wwan0').connect();
   lab.host.ip(`mptcp endpoint add ${eth.address()} dev eth0 id 77 signal`);
@@ -86,9 +86,7 @@ test('a foreign endpoint on the address: conflict, and it is never touched', asy
   });
 });
 
-test('the address is taken when the foreign endpoint goes; at the latest half a minute later', async ({
-  lab,
-}) => {
+test('conflict ends at the next pass after the foreign endpoint was deleted', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   lab.host.ip(`mptcp endpoint add ${eth.address()} dev eth0 id 77 signal`);
   const daemon = await lab.daemon(RULES);
@@ -99,9 +97,7 @@ test('the address is taken when the foreign endpoint goes; at the latest half a 
   await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
 });
 
-test('a foreign endpoint elsewhere, and foreign routes and policy rules, stay as they are', async ({
-  lab,
-}) => {
+test('foreign endpoints, routes and policy rules are left unchanged', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
   lab.host.ip(`route add 198.18.0.0/15 via ${eth.gateway()} table 8684`);

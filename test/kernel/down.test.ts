@@ -27,7 +27,7 @@ const LOSSES: [string, (lab: Lab, eth: Cable, version: Version) => void][] = [
   ],
 ];
 
-describe.each([4, 6] as const)('the way down with another uplink active, IPv%i', (version) => {
+describe.each([4, 6] as const)('an uplink is lost while another is active, IPv%i', (version) => {
   test.for(LOSSES)('%s', async ([, lose], { lab }) => {
     const [eth, wwan] = await two(lab, version);
     lose(lab, eth, version);
@@ -45,7 +45,7 @@ describe.each([4, 6] as const)('the way down with another uplink active, IPv%i',
     );
   });
 
-  test('is in order: endpoint, policy rules, routes', async ({ lab }) => {
+  test('removes endpoint, policy rules and routes in this order', async ({ lab }) => {
     const [eth, wwan, daemon] = await two(lab, version);
     const connections = await lab.connections(version);
     const connection = await connections.open(eth.address(version));
@@ -67,7 +67,7 @@ describe.each([4, 6] as const)('the way down with another uplink active, IPv%i',
     await connection.echo('still here');
   });
 
-  test('back again: all of it comes back', async ({ lab }) => {
+  test('adds everything again when the uplink is back', async ({ lab }) => {
     const [eth, wwan] = await two(lab, version);
     eth.unroute(version);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
 
-test('looks at the endpoints alone do not put the end off', async ({ lab }) => {
+test('route expiry: passes that only read endpoints do not delay it', async ({ lab }) => {
   const eth = lab.cable('eth0').up().give(6);
   const wwan = lab.cable('wwan0').connect(6);
   // Longer than 30 s, after which the endpoints are read again.

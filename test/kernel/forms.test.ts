@@ -32,7 +32,7 @@ describe('a modem: point-to-point and without a gateway', () => {
     expect(lab.host.leaves('100.64.9.1', '100.64.3.2')).toBe('wwan0');
   });
 
-  test('its carrier and its unplugging are followed', async ({ lab }) => {
+  test('carrier loss and unplugging are noticed', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     const modem = await lab.modem('wwan0');
     lab.host.ip('link set wwan0 up');
@@ -52,7 +52,7 @@ describe('a modem: point-to-point and without a gateway', () => {
 });
 
 describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
-  test('multipath: each leg leads its own uplink', async ({ lab }) => {
+  test('multipath: each nexthop makes its own link an uplink', async ({ lab }) => {
     const [eth0, eth1] = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
     lab.host.ip(
       `-${version} route add default nexthop via ${eth0.gateway(version)} dev eth0 nexthop via ${eth1.gateway(version)} dev eth1`,
@@ -67,7 +67,7 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
       );
   });
 
-  test('multipath: a leg that goes down takes its uplink alone', async ({ lab }) => {
+  test('multipath: a nexthop whose link goes down only ends that uplink', async ({ lab }) => {
     const [eth0, eth1] = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
     lab.host.ip(
       `-${version} route add default nexthop via ${eth0.gateway(version)} dev eth0 nexthop via ${eth1.gateway(version)} dev eth1`,
@@ -78,7 +78,7 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
     await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth1.address(version)} eth1 subflow`]);
   });
 
-  test('by a nexthop object, and its silent end', async ({ lab }) => {
+  test('nexthop object: used, and its deletion without a route event is noticed', async ({ lab }) => {
     const [eth, wwan] = [lab.cable('eth0').up().give(version), lab.cable('wwan0').connect(version)];
     lab.host.ip(`nexthop add id 5 via ${eth.gateway(version)} dev eth0`);
     lab.host.ip(`-${version} route add default nhid 5 metric 100`);
@@ -93,7 +93,7 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
   });
 
-  test('behind a nexthop object that is not the best', async ({ lab }) => {
+  test('nexthop object: a default route with a worse metric is used for its link', async ({ lab }) => {
     const [best, middle, last] = ['eth0', 'eth1', 'eth2'].map((name) => lab.cable(name).up().give(version));
     best!.route(version, 'metric 50');
     lab.host.ip(`nexthop add id 5 via ${middle!.gateway(version)} dev eth1`);
@@ -104,7 +104,7 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
       await expect.poll(() => daemon.stateOf(each.address(version))).toMatch(/^active/);
   });
 
-  test('by a group of nexthop objects', async ({ lab }) => {
+  test('nexthop group: each member makes its own link an uplink', async ({ lab }) => {
     const [eth0, eth1] = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
     lab.host.ip(`nexthop add id 5 via ${eth0.gateway(version)} dev eth0`);
     lab.host.ip(`nexthop add id 6 via ${eth1.gateway(version)} dev eth1`);
@@ -116,7 +116,7 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
     await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth1.address(version)} eth1 subflow`]);
   });
 
-  test('two on one interface: the one of the lower metric, then the other', async ({ lab }) => {
+  test('two on one interface: the lower metric is used, then the other', async ({ lab }) => {
     const eth = lab.cable('eth0').up().give(version).route(version, 'metric 50');
     lab.host.ip(`-${version} route add default via ${eth.gateway(version, 9)} dev eth0 metric 90`);
     await lab.daemon(RULES);
@@ -129,7 +129,7 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
     expect(lab.host.endpoints()).toEqual(before);
   });
 
-  test('in another table, behind somebody’s policy rule', async ({ lab }) => {
+  test('in another table, reached through a policy rule of the host', async ({ lab }) => {
     const eth = lab.cable('eth0').up().give(version);
     lab.host.ip(`-${version} route add default via ${eth.gateway(version)} dev eth0 table 777`);
     lab.host.ip(`-${version} rule add from ${eth.address(version)} lookup 777 priority 1000`);
@@ -138,7 +138,7 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
     expect(lab.host.leaves(outside(version), eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
   });
 
-  test('unreachable, prohibited or a blackhole is none', async ({ lab }) => {
+  test('unreachable, prohibit and blackhole do not count as default route', async ({ lab }) => {
     const eth = lab.cable('eth0').up().give(version);
     const daemon = await lab.daemon(RULES);
     for (const type of ['unreachable', 'prohibit', 'blackhole']) {
@@ -150,7 +150,7 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
     expect(lab.host.endpoints()).toEqual([]);
   });
 
-  test('through another interface is none', async ({ lab }) => {
+  test('through another interface does not count', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0').up().give(version);
     const daemon = await lab.daemon(RULES);
@@ -165,7 +165,7 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
   });
 });
 
-test('router-advertised: it ends when it expires, told or not', async ({ lab }) => {
+test('router-advertised: expiry is noticed with and without an event', async ({ lab }) => {
   const eth = lab.cable('eth0').up().give(6);
   const wwan = lab.cable('wwan0').connect(6);
   lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra metric 50 expires 8`);
@@ -174,7 +174,7 @@ test('router-advertised: it ends when it expires, told or not', async ({ lab }) 
   await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address(6)} wwan0 subflow,backup`]);
 });
 
-test('a default for one type of service alone is none for the rest', async ({ lab }) => {
+test('a default route for one type of service does not make an uplink', async ({ lab }) => {
   const eth = lab.cable('eth0').up().give();
   const wwan = lab.cable('wwan0').connect();
   // While a nexthop object exists, the daemon finds default routes by reading the table.

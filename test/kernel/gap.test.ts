@@ -15,7 +15,7 @@ describe.each([4, 6] as const)('a default route that is deleted and added again,
   test.for([
     ['in main', ''],
     ['in the table of a policy rule of the host', 'table 77 '],
-  ])('%s, keeps endpoint and subflow', async ([, table], { lab }) => {
+  ])('%s: endpoint and subflow are kept', async ([, table], { lab }) => {
     const eth = lab.cable('eth0').connect(version);
     lab.cable('wwan0').connect(version);
     const route = `default via ${eth.gateway(version)} dev eth0 metric 100`;
@@ -43,7 +43,7 @@ describe.each([4, 6] as const)('a default route that is deleted and added again,
     expect(daemon.log).toBe(log);
   });
 
-  test('and stays away, is lost', async ({ lab }) => {
+  test('not added again: the uplink is lost', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     lab.cable('wwan0').connect(version);
     const daemon = await lab.daemon(RULES);

@@ -33,7 +33,7 @@ async function openBoth(lab: Lab, connections: Connections): Promise<Connection>
   return connection;
 }
 
-test('a path that dies with carrier is suspect, and used again when it works', async ({ lab }) => {
+test('a dead path with carrier is suspect, and is used again when it works', async ({ lab }) => {
   const [eth] = await twoLines(lab, 5);
   const folder = join(lab.folder, 'hooks');
   const file = join(lab.folder, 'told');
@@ -93,7 +93,7 @@ test('a connection with a single path keeps it', async ({ lab }) => {
   expect([single.error, double.error]).toEqual([null, null]);
 });
 
-test('a peer that dies on all paths makes no uplink suspect', async ({ lab }) => {
+test('a peer that is dead on all paths makes no uplink suspect', async ({ lab }) => {
   const [eth, wwan] = await twoLines(lab, 5);
   const daemon = await lab.daemon(RULES);
   const connections = await lab.connections();
@@ -121,7 +121,7 @@ test('a peer that dies on all paths makes no uplink suspect', async ({ lab }) =>
   await expect.poll(() => daemon.stateOf('eth0')).toMatch(/^active/);
 });
 
-test('an application that pauses is no dead path', async ({ lab }) => {
+test('an application that pauses makes no uplink suspect', async ({ lab }) => {
   await twoLines(lab, 15);
   const daemon = await lab.daemon(RULES);
   const connections = await lab.connections();

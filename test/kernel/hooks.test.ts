@@ -25,7 +25,7 @@ function hooked(lab: Lab, rules: Record<string, unknown>, body = ''): { text: st
   };
 }
 
-test('link-up, up, change, down and link-down come as they happen', async ({ lab }) => {
+test('link-up, up, change, down and link-down run when they happen', async ({ lab }) => {
   const eth = lab.cable('eth0');
   lab.cable('wwan0').connect();
   const { text, told } = hooked(lab, { 'eth*': 'subflow', 'wwan*': 'subflow backup' });
@@ -60,7 +60,7 @@ test('link-up, up, change, down and link-down come as they happen', async ({ lab
   expect(ofEth()).toHaveLength(5);
 });
 
-test('an address that is replaced is one change', async ({ lab }) => {
+test('an address that is replaced runs one change', async ({ lab }) => {
   lab.host.sysctl('net.ipv4.conf.all.promote_secondaries', 1);
   const eth = lab.cable('eth0').connect();
   const { text, told } = hooked(lab, { 'eth*': 'subflow' });
@@ -72,7 +72,7 @@ test('an address that is replaced is one change', async ({ lab }) => {
   expect(told().filter((line) => / (up|down) /.test(line))).toHaveLength(1);
 });
 
-test('a daemon that is started again tells nobody twice', async ({ lab }) => {
+test('a restarted daemon does not run hooks again for an unchanged state', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const { text, told } = hooked(lab, { 'eth*': 'subflow' });
   const first = await lab.daemon(text);
@@ -90,7 +90,7 @@ test('a daemon that is started again tells nobody twice', async ({ lab }) => {
     .toEqual(['eth0 device-delete', 'eth0 down 10.1.0.2 subflow 10.1.0.1', 'eth0 link-down']);
 });
 
-test('a hook that is slow or fails holds up no network change', async ({ lab }) => {
+test('a slow or failing hook does not delay network changes', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const end = join(lab.folder, 'end');
   const body = `while [ ! -e ${end} ]; do sleep 0.1; done; exit 7`;

@@ -9,9 +9,7 @@ limits: { subflows: 4, add-addr-accepted: 4 }
 `;
 
 describe.each([4, 6] as const)('an implicit endpoint, IPv%i', (version) => {
-  test('is neither a conflict nor touched; its address, once an uplink, takes it over with its id', async ({
-    lab,
-  }) => {
+  test('is no conflict and is not touched; an uplink on its address takes over its id', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0').up().give(version);
     const daemon = await lab.daemon(RULES);

@@ -22,32 +22,35 @@ function markForFirst(lab: Lab): void {
   lab.provider.sysctl('net.ipv4.conf.all.arp_ignore', 1);
 }
 
-test.skipIf(lacks !== null)('joins whose packets a firewall mark leads elsewhere', async ({ lab }) => {
-  markForFirst(lab);
-  const daemon = await lab.daemon(RULES);
-  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-  const connections = await lab.connections();
-  const began = Date.now();
-  const connection = await connections.open();
-  await expect
-    .poll(() => daemon.stateOf('wwan0'), { timeout: 60_000 })
-    .toMatch(/^active: default route through 10\.2\.0\.1, but the last join failed: EHOSTUNREACH$/);
-  const uplink = await daemon.uplink('10.2.0.2');
-  expect(uplink?.subflows).toMatchObject({
-    ...{ established: 0, failed: 1, failing: 1, lastFailure: { errno: 'EHOSTUNREACH' } },
-  });
-  expect(uplink?.subflows?.lastFailure?.time).toBeGreaterThan(began);
-  expect((await daemon.uplink('10.1.0.2'))?.subflows).toMatchObject({ failed: 0, lastFailure: null });
-  const explained = await daemon.command('explain', 'wwan0');
-  expect(explained.stdout.replaceAll(/\s+/g, ' ')).toContain('the last join failed: EHOSTUNREACH');
-  const doctor = await daemon.command('doctor', '--config', daemon.config);
-  expect(doctor.stdout.replaceAll(/\s+/g, ' ')).toMatch(
-    /wwan0 10\.2\.0\.2 is active, but 1 join failed .*EHOSTUNREACH.* firewall marks \(2001, 3001\)/,
-  );
-  await connection.echo('by the other');
-});
+test.skipIf(lacks !== null)(
+  'status counts failed joins whose packets a firewall mark sends elsewhere',
+  async ({ lab }) => {
+    markForFirst(lab);
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const connections = await lab.connections();
+    const began = Date.now();
+    const connection = await connections.open();
+    await expect
+      .poll(() => daemon.stateOf('wwan0'), { timeout: 60_000 })
+      .toMatch(/^active: default route through 10\.2\.0\.1, but the last join failed: EHOSTUNREACH$/);
+    const uplink = await daemon.uplink('10.2.0.2');
+    expect(uplink?.subflows).toMatchObject({
+      ...{ established: 0, failed: 1, failing: 1, lastFailure: { errno: 'EHOSTUNREACH' } },
+    });
+    expect(uplink?.subflows?.lastFailure?.time).toBeGreaterThan(began);
+    expect((await daemon.uplink('10.1.0.2'))?.subflows).toMatchObject({ failed: 0, lastFailure: null });
+    const explained = await daemon.command('explain', 'wwan0');
+    expect(explained.stdout.replaceAll(/\s+/g, ' ')).toContain('the last join failed: EHOSTUNREACH');
+    const doctor = await daemon.command('doctor', '--config', daemon.config);
+    expect(doctor.stdout.replaceAll(/\s+/g, ' ')).toMatch(
+      /wwan0 10\.2\.0\.2 is active, but 1 join failed .*EHOSTUNREACH.* firewall marks \(2001, 3001\)/,
+    );
+    await connection.echo('by the other');
+  },
+);
 
-test.skipIf(lacks !== null)('joins that are refused, until one is established', async ({ lab }) => {
+test.skipIf(lacks !== null)('status counts refused joins until one is established', async ({ lab }) => {
   lab.cable('eth0').connect();
   lab.cable('wwan0').connect();
   lab.provider.sh(`nft '

@@ -3,9 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
 
-test('a number that the kernel refuses is cut to the most that it takes, and the others are set', async ({
-  lab,
-}) => {
+test('limits: a value above the maximum of the kernel is set to the maximum', async ({ lab }) => {
   lab.cable('eth0').connect();
   const text = (subflows: number): string =>
     `rules: { "eth*": subflow }\nlimits: { subflows: ${subflows}, add-addr-accepted: 4 }\n`;
@@ -23,9 +21,7 @@ test('a number that the kernel refuses is cut to the most that it takes, and the
   await expect.poll(async () => (await daemon.status())?.problems).toEqual([]);
 });
 
-test('are not raised for an endpoint that the kernel refuses, and the refusal is said once', async ({
-  lab,
-}) => {
+test('limits: not raised for an endpoint that the kernel refuses; one warning', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const before = lab.host.limits();
   const script = `
@@ -46,9 +42,7 @@ test('are not raised for an endpoint that the kernel refuses, and the refusal is
   await expect.poll(() => lab.host.limits().subflows).toBe(8);
 });
 
-test('that somebody sets while endpoints of ours stand are his, to what they were before us too', async ({
-  lab,
-}) => {
+test('limits: the original value, set again by an administrator, is kept', async ({ lab }) => {
   const before = lab.host.limits();
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon({ 'eth*': 'subflow' });

@@ -40,8 +40,8 @@ const LOSSES: [
   ],
 ];
 
-describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
-  test.for(LOSSES)('%s lost and back', async ([, lose, back], { lab }) => {
+describe.each([4, 6] as const)('the last endpoint lingers, IPv%i', (version) => {
+  test.for(LOSSES)('%s is lost and back', async ([, lose, back], { lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -59,7 +59,9 @@ describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
     expect(lab.host.routes(version)).toHaveLength(2);
   });
 
-  test('left out by the rules, it goes on by its own link, whatever default is better', async ({ lab }) => {
+  test('after its rule is removed: traffic stays on its own link despite a better default route', async ({
+    lab,
+  }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -74,7 +76,7 @@ describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
     await connection.echo('still by its own link');
   });
 
-  test('whose address another link has now, it holds nothing back', async ({ lab }) => {
+  test('after its address moved to another link: its policy rules are removed', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -93,7 +95,7 @@ describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
     expect(lab.host.endpoints()).toEqual(before);
   });
 
-  test('left out by the rules, it does not hold the host to a gateway that is gone', async ({ lab }) => {
+  test('after its rule is removed: a gateway that changes is followed', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -111,7 +113,7 @@ describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
     expect(await stays(() => lab.host.endpoints())).toEqual(before);
   });
 
-  test('until another is active: then the new one is added first', async ({ lab }) => {
+  test('until another is active: the new endpoint is added first', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0');
     await lab.daemon(RULES);
@@ -135,7 +137,7 @@ describe.each([4, 6] as const)('the last path stays, IPv%i', (version) => {
 });
 
 describe('a rule that is removed', () => {
-  test.for(['subflow', 'signal'])('takes its endpoint along: %s', async (flag, { lab }) => {
+  test.for(['subflow', 'signal'])('removes its endpoint: %s', async (flag, { lab }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon({ 'eth*': flag });
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -145,7 +147,7 @@ describe('a rule that is removed', () => {
       .toEqual([]);
   });
 
-  test('keeps it for open connections, says how many, and removes it when they end', async ({ lab }) => {
+  test('keeps its endpoint while connections are open, and status counts them', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -165,7 +167,7 @@ describe('a rule that is removed', () => {
   });
 });
 
-test('families count for themselves', async ({ lab }) => {
+test('IPv4 and IPv6 linger independently', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const wwan = lab.cable('wwan0').connect(6);
   const daemon = await lab.daemon(RULES);
@@ -178,7 +180,7 @@ test('families count for themselves', async ({ lab }) => {
   expect(lab.host.endpoints()).toEqual(before);
 });
 
-test('all paths lost at once leave one endpoint of the family that was there last', async ({ lab }) => {
+test('all uplinks lost at once: the endpoint of the last active one lingers', async ({ lab }) => {
   const [eth, wwan] = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()];
   await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
@@ -190,10 +192,7 @@ test('all paths lost at once leave one endpoint of the family that was there las
   await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
 });
 
-test('a connection outlives a time without any path that is longer than close_timeout', async ({
-  lab,
-  skip,
-}) => {
+test('a connection survives without a path for longer than close_timeout', async ({ lab, skip }) => {
   // 6.1 has no such sysctl.
   skip(!existsSync('/proc/sys/net/mptcp/close_timeout'), 'this kernel has no net.mptcp.close_timeout');
   lab.host.sysctl('net.mptcp.close_timeout', 2);
@@ -211,7 +210,7 @@ test('a connection outlives a time without any path that is longer than close_ti
   await connection.echo('and on');
 });
 
-test('an endpoint that had to go for one that is refused comes back, and stays', async ({ lab }) => {
+test('an endpoint is restored if the kernel refuses its replacement', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);

@@ -5,7 +5,7 @@ import { test } from '../support/lab.ts';
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
 describe.each([4, 6] as const)('an open connection, IPv%i', (version) => {
-  test('has a subflow by an uplink that appears, and loses it when that goes', async ({ lab }) => {
+  test('gets a subflow when an uplink appears and loses it when the uplink is gone', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0');
     await lab.daemon(RULES);
@@ -25,7 +25,7 @@ describe.each([4, 6] as const)('an open connection, IPv%i', (version) => {
     await connection.echo('with one');
   });
 
-  test('goes on by the modem when the cable is pulled, and by the cable when it is back', async ({ lab }) => {
+  test('moves to the modem when the cable is pulled, and back', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0').connect(version);
     await lab.daemon(RULES);
@@ -44,7 +44,7 @@ describe.each([4, 6] as const)('an open connection, IPv%i', (version) => {
   });
 });
 
-test('every open connection is served', async ({ lab }) => {
+test('every open connection gets a subflow', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const wwan = lab.cable('wwan0');
   await lab.daemon(RULES);
@@ -59,7 +59,7 @@ test('every open connection is served', async ({ lab }) => {
   expect(by(eth.address())).toBe(20);
 });
 
-test('a change of flags is told to the peer without a new subflow', async ({ lab }) => {
+test('a change of flags is signalled to the peer without a new subflow', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   lab.cable('wwan0').connect();
   const daemon = await lab.daemon(RULES);

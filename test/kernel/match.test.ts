@@ -6,7 +6,7 @@ import { test } from '../support/lab.ts';
 
 const UDEV = '/run/udev/data';
 
-test('match: two links of one form are told apart by MAC address', async ({ lab }) => {
+test('match: MAC address selects one of two similar links', async ({ lab }) => {
   for (const [name, address] of [
     ['eth0', '0c:5b:8f:00:00:01'],
     ['eth1', '0c:5b:8f:00:00:02'],
@@ -24,7 +24,7 @@ test('match: two links of one form are told apart by MAC address', async ({ lab 
     .toEqual(['10.1.0.2 eth0 subflow', '10.2.0.2 eth1 subflow,backup']);
 });
 
-test("match: a link by its path in udev's database", async ({ lab }) => {
+test('match: path from udev’s database selects a link', async ({ lab }) => {
   lab.cable('eth0').connect();
   lab.cable('eth1').connect();
   const files = (['eth0', 'eth1'] as const).map((name) => `${UDEV}/n${lab.host.index(name)}`);

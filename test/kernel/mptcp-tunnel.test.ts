@@ -9,7 +9,7 @@ test.for([
   ['respect', /^conflict: tun0 takes all traffic: .*; its endpoint stays until the open/],
   ['bypass', /^active/],
 ] as const)(
-  'a tunnel over MPTCP goes on by the other cable when one is pulled: tunnel: %s',
+  'a tunnel over MPTCP moves to the other cable when one is pulled: tunnel: %s',
   async ([tunnel, state], { lab }) => {
     const cables = [lab.cable('eth0').connect(), lab.cable('eth1').connect()] as const;
     const addresses = cables.map((cable) => cable.address());

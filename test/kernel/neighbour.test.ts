@@ -25,20 +25,20 @@ async function connected(lab: Lab, version: Version): Promise<string[]> {
 }
 
 describe.each([4, 6] as const)('IPv%i, noprefixroute', (version) => {
-  test('two addresses are no neighbours of each other', async ({ lab }) => {
+  test('two addresses of one subnet make no connected route', async ({ lab }) => {
     scene(lab, version, [5, 7]);
     await lab.daemon(RULES);
     expect(await connected(lab, version)).toEqual([]);
   });
 
-  test('nor is a gateway that has a route of its own', async ({ lab }) => {
+  test('a host route to the gateway makes no connected route', async ({ lab }) => {
     const eth = scene(lab, version, [5]);
     lab.host.ip(`-${version} route add ${eth.address(version, 7)} dev eth0`);
     await lab.daemon(RULES);
     expect(await connected(lab, version)).toEqual([]);
   });
 
-  test('a route that somebody else made for the subnet is found behind them all', async ({ lab }) => {
+  test('a subnet route of another program makes a connected route', async ({ lab }) => {
     const eth = scene(lab, version, [4, 5, 6, 7]);
     lab.host.ip(`-${version} route add ${eth.address(version, 1)} dev eth0`);
     lab.host.ip(`-${version} route add ${eth.subnet(version)} dev eth0`);
@@ -48,7 +48,7 @@ describe.each([4, 6] as const)('IPv%i, noprefixroute', (version) => {
     ]);
   });
 
-  test('a route for the subnet that comes and goes later is followed', async ({ lab }) => {
+  test('a subnet route added and deleted later is followed', async ({ lab }) => {
     const eth = scene(lab, version, [5]);
     await lab.daemon(RULES);
     expect(await connected(lab, version)).toEqual([]);

@@ -3,10 +3,10 @@ import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 
 describe.each([4, 6] as const)(
-  'the user’s own policy rule leads into the table that the rule names, IPv%i',
+  'a policy rule of the user looks up the table that the rule names, IPv%i',
   (version) => {
     test.for(['from', 'oif'] as const)(
-      'by %s: a default route that goes takes the uplink along',
+      'by %s: removing the default route ends the uplink',
       async (by, { lab }) => {
         const eth = lab.cable('eth0').connect(version);
         lab.cable('wwan0').connect(version);

@@ -27,7 +27,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
   const outside = version === 4 ? '203.0.113.9' : '2600::9';
 
   test.for([[`to ${inside}`, ''], ...SELECTORS] as const)(
-    'a policy rule without a number keeps its packets: %s',
+    'a policy rule without a priority keeps its packets: %s',
     async ([selector, packet], { lab }) => {
       const eth = lab.cable('eth0').connect(version);
       vpn(lab, version);
@@ -53,7 +53,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     },
   );
 
-  test('longer routes in the table of a policy rule for all are kept', async ({ lab }) => {
+  test('more specific routes in the table of a policy rule for all are kept', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     vpn(lab, version);
     lab.host.ip(`-${version} route delete default dev vpn0 table 8`);

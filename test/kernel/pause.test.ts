@@ -36,7 +36,7 @@ async function flushed(lab: Lab): Promise<Daemon> {
 }
 
 describe('multihomed reload', () => {
-  test('ends when the difference is applied, and prints what was read', async ({ lab }) => {
+  test('returns when the difference was applied, and prints the files that were read', async ({ lab }) => {
     const daemon = await begun(lab);
     lab.cable('wwan0').connect();
     replace(daemon, { ...RULES, 'wwan*': 'subflow backup' });
@@ -53,7 +53,7 @@ describe('multihomed reload', () => {
     });
   });
 
-  test('with errors: prints them, ends with 78, and the configuration before stays', async ({ lab }) => {
+  test('with errors: prints them, exits with 78 and keeps the old configuration', async ({ lab }) => {
     const daemon = await begun(lab);
     daemon.configure('rules:\n  eth0: subflw\n');
     const { code, stderr } = await daemon.command('reload');
@@ -66,7 +66,7 @@ describe('multihomed reload', () => {
     expect((await daemon.status())?.problems).toEqual([]);
   });
 
-  test('without a daemon ends with 75; of one who is not root with 77', async ({ lab }) => {
+  test('exits with 75 without a daemon and with 77 as a user other than root', async ({ lab }) => {
     const daemon = await begun(lab);
     // A user namespace has no other user to become, so only the tests as root check this.
     if (isWholeRoot()) {
@@ -89,8 +89,8 @@ describe('multihomed reload', () => {
   });
 });
 
-describe('the pause', () => {
-  test('is named with the command that ends it, wherever its effect shows', async ({ lab }) => {
+describe('a pause', () => {
+  test('is shown by status, plan and explain with the command that ends it', async ({ lab }) => {
     const daemon = await flushed(lab);
     expect((await daemon.status())?.daemon).toMatchObject({ paused: true });
     for (const words of [['status'], ['explain', 'eth0'], ['plan', '--config', daemon.config], ['doctor']]) {
@@ -103,7 +103,7 @@ describe('the pause', () => {
   });
 
   test.for([0, 120, 250])(
-    'does not end by a change of the rules file made %i ms before the flush',
+    'does not end at a change of the rules file %i ms before the flush',
     async (wait, { lab }) => {
       const daemon = await begun(lab);
       const socket = join(dirname(lab.host.journal()), 'control');
@@ -120,13 +120,13 @@ describe('the pause', () => {
     },
   );
 
-  test('ends by a change that was made after it', async ({ lab }) => {
+  test('ends at a change of the rules file', async ({ lab }) => {
     const daemon = await flushed(lab);
     replace(daemon, OTHER);
     await expect.poll(() => flags(lab), { timeout: 5_000 }).toEqual(['subflow backup']);
   });
 
-  test('ends by a change after it, after one before it', async ({ lab }) => {
+  test('ends at a change after the flush that follows one before it', async ({ lab }) => {
     const daemon = await begun(lab);
     replace(daemon, OTHER);
     expect(await daemon.command('flush')).toMatchObject({ code: 0 });
@@ -134,7 +134,7 @@ describe('the pause', () => {
     await expect.poll(() => flags(lab), { timeout: 5_000 }).toEqual(['subflow']);
   });
 
-  test('does not end by a change with errors, and ends when they are corrected', async ({ lab }) => {
+  test('does not end at a change with errors, but when they are corrected', async ({ lab }) => {
     const daemon = await flushed(lab);
     daemon.configure('rules: 7');
     await expect.poll(() => daemon.log, { timeout: 5_000 }).toContain('has errors');
@@ -146,14 +146,14 @@ describe('the pause', () => {
   test.for([
     ['by hand', BY_HAND],
     ['in a terminal that is a service', { ...BY_HAND, INVOCATION_ID: '01', SYSTEMD_EXEC_PID: '1' }],
-  ] as const)('ends by a start %s', async ([, environment], { lab }) => {
+  ] as const)('ends at a start %s', async ([, environment], { lab }) => {
     const daemon = await flushed(lab);
     await daemon.stop('SIGKILL');
     lab.prepare(RULES, { environment });
     await expect.poll(() => flags(lab), { timeout: 10_000 }).toEqual(['subflow']);
   });
 
-  test('does not end by a restart after a crash, unless a file was changed since', async ({ lab }) => {
+  test('does not end at a restart after a crash unless a file was changed', async ({ lab }) => {
     const daemon = await flushed(lab);
     await daemon.stop('SIGKILL');
     const next = await lab.daemon(RULES, { environment: AS_SERVICE });

@@ -5,11 +5,11 @@ import { test } from '../support/lab.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
-describe('the userspace path manager, switched on while a daemon runs', () => {
+describe('the userspace path manager enabled while a daemon runs', () => {
   const problems = async (daemon: Daemon): Promise<string | undefined> =>
     (await daemon.status())?.problems.join();
 
-  test('is told by status and in the log, and no more once it is off', async ({ lab }) => {
+  test('is reported by status and the log until it is disabled', async ({ lab }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     expect(await problems(daemon)).toBe('');
@@ -20,7 +20,7 @@ describe('the userspace path manager, switched on while a daemon runs', () => {
     await expect.poll(() => problems(daemon)).toBe('');
   });
 
-  test('in another namespace, too', async ({ lab }) => {
+  test('is reported in another namespace, too', async ({ lab }) => {
     lab.host.sysctl('net.mptcp.pm_type', 1);
     const daemon = lab.outside(RULES, ['--netns', lab.host.name]);
     await expect.poll(() => daemon.log).toContain('userspace path manager');

@@ -5,9 +5,7 @@ import { A, B, OUTSIDE, Providers, type Provider } from '../support/providers.ts
 
 const everything = (all: readonly Provider[]): string[] => all.map(({ address }) => `${address} out in`);
 
-test('providers: a rule into a tunnel is a conflict, and its deletion as advised leaves the address to its link', async ({
-  lab,
-}) => {
+test('providers: a policy rule into a tunnel is a conflict until deleted as advised', async ({ lab }) => {
   const scene = new Providers(lab, [A]);
   try {
     await lab.modem('tun0');
@@ -33,7 +31,7 @@ test('providers: a rule into a tunnel is a conflict, and its deletion as advised
 });
 
 test.for(['unreachable', 'prohibit', 'blackhole'])(
-  'providers: a rule that says %s is a conflict, before and behind ours',
+  'providers: a policy rule of type %s is a conflict, before and behind ours',
   async (action, { lab }) => {
     lab.cable('eth0').connect();
     const [address] = ['10.1.0.2'];
@@ -51,7 +49,7 @@ test.for(['unreachable', 'prohibit', 'blackhole'])(
   },
 );
 
-test('providers: a second gateway has a table of its own, and a restart changes nothing', async ({ lab }) => {
+test('providers: a second gateway gets its own table; a restart changes nothing', async ({ lab }) => {
   const scene = new Providers(lab, [A, B]);
   try {
     lab.host.ip('route add default via 192.0.2.1 metric 100');
@@ -84,7 +82,7 @@ test('providers: a second gateway has a table of its own, and a restart changes 
   }
 });
 
-test('providers: a default route added as advised changes the route of no address', async ({ lab }) => {
+test('providers: a default route added as advised changes no address’s route', async ({ lab }) => {
   const eth = lab.cable('eth0').connect(4, 5000);
   const wwan = lab.cable('wwan0').up().give();
   const daemon = await lab.daemon({ '*0': 'subflow' });
@@ -127,7 +125,7 @@ test('providers: IPv6 addresses of one link by the gateway of their own prefix, 
   expect(lab.host.endpoints()).toHaveLength(3);
 });
 
-test('providers: halves of a default that appear in the table of a rule are noticed', async ({ lab }) => {
+test('providers: a split default added to the table of a policy rule is noticed', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const wwan = lab.cable('wwan0').up().give();
   lab.host.ip(`rule add from ${eth.address()} lookup 9`);

@@ -35,7 +35,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     );
   });
 
-  test('two links in one subnet: each address keeps to its own link', async ({ lab }) => {
+  test('two links in one subnet: each address uses its own link', async ({ lab }) => {
     const [eth0, eth1] = [lab.cable('eth0', 5), lab.cable('eth1', 5)];
     eth0.up().give(version, 2).route(version, 'metric 100');
     eth1.up().give(version, 3).route(version, 'metric 200');
@@ -70,7 +70,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     expect(lab.host.leaves(outside(version), own!.split('/')[0]!)).toContain(eth.device);
   });
 
-  test('a single host of a subnet that two links have', async ({ lab }) => {
+  test('two links in one subnet: a host route to a single host is kept', async ({ lab }) => {
     const cables = [lab.cable('eth0', 5), lab.cable('eth1', 5)].map((cable, at) =>
       cable
         .up()
@@ -86,7 +86,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
       expect(lab.host.leaves(hosted, cable.address(version, at + 2))).toBe('vpn0');
   });
 
-  test('two links with the same peer: each address keeps to its own link', async ({ lab }) => {
+  test('two links with the same peer: each address uses its own link', async ({ lab }) => {
     const peer = version === 4 ? '10.64.64.64/32' : '2400:64::1/128';
     const nobody = peer.split('/')[0]!;
     const addresses = [0, 1].map((each) => (version === 4 ? `10.9.${each}.2` : `2400:9:${each}::2`));
@@ -104,7 +104,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
   const halves = version === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
   const CONFLICT = /^conflict: tun0 takes all traffic: routes in main that are more specific than a default/;
 
-  test('a split default through a tunnel keeps its traffic, and ends the uplink until it is gone', async ({
+  test('a split default through a tunnel keeps its traffic and ends the uplink until removed', async ({
     lab,
   }) => {
     const eth = lab.cable('eth0').connect(version);
@@ -120,7 +120,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
   });
 
-  test('no uplink comes up beneath a split default through a tunnel', async ({ lab }) => {
+  test('no uplink is active while a split default through a tunnel exists', async ({ lab }) => {
     await lab.modem('tun0');
     lab.host.ip('link set tun0 up');
     for (const half of halves) lab.host.ip(`-${version} route add ${half} dev tun0`);
@@ -131,7 +131,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     expect(lab.host.leaves(outside(version), eth.address(version))).toBe('tun0');
   });
 
-  test('the same address on two interfaces: the better metric has it, and the other once that has lost its carrier', async ({
+  test('the same address on two interfaces: the better metric wins until it loses carrier', async ({
     lab,
   }) => {
     const [eth, wwan] = [lab.cable('eth0', 5), lab.cable('wwan0', 5)];
@@ -150,7 +150,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
   });
 });
 
-test('a strict reverse path filter lets answers in', async ({ lab }) => {
+test('a strict reverse path filter accepts answers', async ({ lab }) => {
   lab.host.sysctl('net.ipv4.conf.all.rp_filter', 1);
   const eth = lab.cable('eth0').connect();
   const wwan = lab.cable('wwan0').connect();
@@ -161,7 +161,7 @@ test('a strict reverse path filter lets answers in', async ({ lab }) => {
   await expect.poll(() => connections.subflows()).toEqual([eth.address(), wwan.address()]);
 });
 
-test('routing: main makes neither table nor policy rule', async ({ lab }) => {
+test('routing: main adds neither a table nor a policy rule', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const wwan = lab.cable('wwan0').connect();
   await lab.daemon({ '*0': { flags: 'subflow', routing: 'main' } });

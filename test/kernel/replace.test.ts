@@ -14,7 +14,7 @@ function order({ log }: Daemon): string[] {
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
 describe.each([4, 6] as const)('an address that is replaced, IPv%i', (version) => {
-  test('new first, then old, where it is the only uplink', async ({ lab }) => {
+  test('on the only uplink: the new endpoint is added before the old one is removed', async ({ lab }) => {
     // systemd's default: a secondary address outlives the primary one of its subnet.
     lab.host.sysctl('net.ipv4.conf.all.promote_secondaries', 1);
     const eth = lab.cable('eth0').connect(version);
@@ -37,7 +37,7 @@ describe.each([4, 6] as const)('an address that is replaced, IPv%i', (version) =
     expect(lab.host.routes(version)).toHaveLength(2);
   });
 
-  test('the gap between both does not close a connection', async ({ lab }) => {
+  test('a gap between both addresses does not close a connection', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -52,7 +52,7 @@ describe.each([4, 6] as const)('an address that is replaced, IPv%i', (version) =
   });
 });
 
-test('a deprecated address makes way for its successor, new first', async ({ lab }) => {
+test('a deprecated address is replaced by its successor: added before removed', async ({ lab }) => {
   const eth = lab.cable('eth0').connect(6);
   const daemon = await lab.daemon(RULES, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -68,7 +68,7 @@ test('a deprecated address makes way for its successor, new first', async ({ lab
   await connection.echo('by the new one');
 });
 
-test('a deprecated address alone does not come up', async ({ lab }) => {
+test('a deprecated address alone is not used', async ({ lab }) => {
   const eth = lab.cable('eth0').up();
   lab.host.ip(`address add ${eth.prefixed(6)} dev eth0 nodad preferred_lft 0 valid_lft 600`);
   eth.route(6);
@@ -77,7 +77,7 @@ test('a deprecated address alone does not come up', async ({ lab }) => {
   expect(await stays(() => lab.host.endpoints())).toEqual([]);
 });
 
-describe.each([4, 6] as const)('what changes on an uplink that stands, IPv%i', (version) => {
+describe.each([4, 6] as const)('changes on an active uplink, IPv%i', (version) => {
   test('a gateway that changes is followed', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);
@@ -92,7 +92,7 @@ describe.each([4, 6] as const)('what changes on an uplink that stands, IPv%i', (
     expect(lab.host.endpoints()).toEqual(before);
   });
 
-  test('metrics and the on-link flag are copied, and followed', async ({ lab }) => {
+  test('route metrics and the onlink flag are copied and followed', async ({ lab }) => {
     lab.cable('eth0').up().give(version);
     const far = version === 4 ? '192.168.77.1' : '2401::1';
     const route = (metrics: string): void =>
@@ -111,7 +111,7 @@ describe.each([4, 6] as const)('what changes on an uplink that stands, IPv%i', (
     expect(lab.host.routes(version)).toHaveLength(2);
   });
 
-  test('a lease that is refreshed changes nothing', async ({ lab }) => {
+  test('a renewed lease changes nothing', async ({ lab }) => {
     const eth = lab.cable('eth0').up();
     const address = (): void =>
       void lab.host.ip(
@@ -135,7 +135,7 @@ describe.each([4, 6] as const)('what changes on an uplink that stands, IPv%i', (
     expect(lab.host.state()).toEqual(before);
   });
 
-  test('a second address of the interface waits for the first to go', async ({ lab }) => {
+  test('a second address of the interface is used when the first is removed', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon({ 'eth*': { flags: 'subflow', addresses: 'stable' } });
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -145,7 +145,7 @@ describe.each([4, 6] as const)('what changes on an uplink that stands, IPv%i', (
     expect(await stays(() => lab.host.endpoints())).toEqual(before);
   });
 
-  test('per-interface: all gives every address an endpoint', async ({ lab }) => {
+  test('per-interface: all adds an endpoint for every address', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version).give(version, 7);
     await lab.daemon({ 'eth*': { flags: 'subflow', 'per-interface': 'all' } });
     await expect
@@ -156,7 +156,7 @@ describe.each([4, 6] as const)('what changes on an uplink that stands, IPv%i', (
   });
 });
 
-test('an interface that is renamed is another one to the rules', async ({ lab }) => {
+test('a renamed interface is matched to the rules again', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const wwan = lab.cable('wwan0').connect();
   await lab.daemon(RULES);

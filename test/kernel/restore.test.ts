@@ -7,8 +7,8 @@ import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
-describe.each([4, 6] as const)('removed by a foreign hand, IPv%i', (version) => {
-  test('policy rules and routes come back, and the endpoint stays meanwhile', async ({ lab }) => {
+describe.each([4, 6] as const)('removed by another program, IPv%i', (version) => {
+  test('policy rules and routes are restored; the endpoint stays meanwhile', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -28,7 +28,7 @@ describe.each([4, 6] as const)('removed by a foreign hand, IPv%i', (version) => 
 });
 
 describe.each([4, 6] as const)('a script that deletes policy rules by their form, IPv%i', (version) => {
-  test('ends at once, and ours are restored', async ({ lab }) => {
+  test('ends at once, and the rules are restored', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     lab.cable('wwan0').connect(version);
     const daemon = await lab.daemon({ ...RULES, 'wwan*': 'subflow' });
@@ -54,7 +54,7 @@ describe.each([4, 6] as const)('a script that deletes policy rules by their form
   });
 });
 
-test('an endpoint comes back at the next look', async ({ lab }) => {
+test('an endpoint is restored at the next pass', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -66,7 +66,7 @@ test('an endpoint comes back at the next look', async ({ lab }) => {
 test.for([
   ['on a quiet host', false],
   ['while other links come and go', true],
-] as const)('at most ten times in a burst, then once in five seconds, %s', async ([, busy], { lab }) => {
+] as const)('restored at most ten times in a burst, then once in 5 s, %s', async ([, busy], { lab }) => {
   lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -101,7 +101,7 @@ test.for([
 /** True when the daemon has used up its restorations for now. */
 const waits = ({ log }: Daemon): boolean => log.includes('keep removing is put back again in');
 
-test('a route at most ten times in a burst, and then status names the conflict', async ({ lab }) => {
+test('a route is restored at most ten times in a burst; then status shows a conflict', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -123,7 +123,7 @@ test('a route at most ten times in a burst, and then status names the conflict',
   expect(lab.host.endpoints()).toHaveLength(1);
 });
 
-test('flags that somebody else changes are set again', async ({ lab }) => {
+test('endpoint flags that another program changes are set again', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -140,7 +140,7 @@ test('flags that somebody else changes are set again', async ({ lab }) => {
     );
 });
 
-test('flags that a changed rule sets are no change by another program', async ({ lab }) => {
+test('endpoint flags set by a changed rule are not logged as another program’s change', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -149,7 +149,7 @@ test('flags that a changed rule sets are no change by another program', async ({
   expect(daemon.log).not.toContain('another program');
 });
 
-describe('a default route that goes and comes again is in the log', () => {
+describe('a default route that is removed and added again is logged', () => {
   test.for(['the last path', 'beside another path'])('%s', async (where, { lab }) => {
     const eth = lab.cable('eth0').connect();
     if (where !== 'the last path') lab.cable('wwan0').connect();
@@ -166,7 +166,7 @@ describe('a default route that goes and comes again is in the log', () => {
 });
 
 test.for(['to 192.0.2.9', 'iif lo', 'fwmark 7', 'tos 0x10', 'ipproto tcp dport 80'])(
-  'a narrower policy rule under our protocol number goes (%s), and ours stays',
+  'a narrower policy rule with protocol 86 is removed (%s); multihomed’s stays',
   async (more, { lab }) => {
     const eth = lab.cable('eth0').connect();
     await lab.daemon({ 'eth*': 'subflow' });

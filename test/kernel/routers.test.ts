@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
 
-test('one that neighbour discovery finds dead is left, as the kernel leaves it', async ({ lab }) => {
+test('a router that neighbour discovery finds dead is replaced by the other router', async ({ lab }) => {
   const eth = lab.cable('eth0').up();
   lab.host.sysctl('net.ipv6.conf.eth0.accept_ra', 0);
   // Shortens the time to seconds instead of a minute.

@@ -16,24 +16,27 @@ test('SIGUSR1 opens no debugger', async ({ lab }) => {
 });
 
 describe('ending', () => {
-  test.for(['SIGTERM', 'SIGINT'] as const)('%s leaves all standing, and says so', async (signal, { lab }) => {
-    const eth = lab.cable('eth0').connect();
-    const wwan = lab.cable('wwan0').connect();
-    const daemon = await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-    const connections = await lab.connections();
-    const connection = await connections.open(eth.address());
-    await expect.poll(() => connections.subflows()).toEqual([eth.address(), wwan.address()]);
-    const before = lab.host.state();
-    const { code, stderr } = await daemon.stop(signal);
-    expect(code).toBe(0);
-    expect(stderr.trim().split('\n').at(-1)).toMatch(/\bflush\b/);
-    expect(lab.host.state()).toEqual(before);
-    expect(connections.subflows()).toEqual([eth.address(), wwan.address()]);
-    await connection.echo('nobody noticed');
-  });
+  test.for(['SIGTERM', 'SIGINT'] as const)(
+    '%s leaves all objects in place, and the log counts them',
+    async (signal, { lab }) => {
+      const eth = lab.cable('eth0').connect();
+      const wwan = lab.cable('wwan0').connect();
+      const daemon = await lab.daemon(RULES);
+      await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+      const connections = await lab.connections();
+      const connection = await connections.open(eth.address());
+      await expect.poll(() => connections.subflows()).toEqual([eth.address(), wwan.address()]);
+      const before = lab.host.state();
+      const { code, stderr } = await daemon.stop(signal);
+      expect(code).toBe(0);
+      expect(stderr.trim().split('\n').at(-1)).toMatch(/\bflush\b/);
+      expect(lab.host.state()).toEqual(before);
+      expect(connections.subflows()).toEqual([eth.address(), wwan.address()]);
+      await connection.echo('nobody noticed');
+    },
+  );
 
-  test('comes in the middle of a change too', async ({ lab }) => {
+  test('works in the middle of a change', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     for (let times = 0; times < 4; times++) {
       const daemon = await lab.daemon(RULES);
@@ -42,7 +45,7 @@ describe('ending', () => {
     }
   });
 
-  test('flush is not named where nothing stands', async ({ lab }) => {
+  test('the log does not name flush if there is no object', async ({ lab }) => {
     const daemon = await lab.daemon(RULES);
     const { code, stderr } = await daemon.stop();
     expect(code).toBe(0);
@@ -86,7 +89,7 @@ describe('reloading', () => {
     expect(routing.texts().filter((text) => text.includes('proto 86'))).toEqual([]);
   });
 
-  test('happens by itself when the file changes', async ({ lab }) => {
+  test('happens when the file changes', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     const daemon = await lab.daemon({ 'wwan*': 'subflow' });
     await stays(() => lab.host.endpoints(), 200);
@@ -94,7 +97,7 @@ describe('reloading', () => {
     await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
   });
 
-  test('with errors says all of them, and the old configuration stays in force', async ({ lab }) => {
+  test('with errors: logs all of them and keeps the old configuration', async ({ lab }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -109,7 +112,7 @@ describe('reloading', () => {
 });
 
 describe('--dry-run', () => {
-  test('says what would be done, does nothing, and goes on watching', async ({ lab }) => {
+  test('prints what would be done, changes nothing and keeps watching', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     const before = lab.host.state();
     const daemon = lab.prepare(RULES, { args: ['--dry-run'] });
@@ -124,7 +127,7 @@ describe('--dry-run', () => {
     expect((await daemon.stop()).code).toBe(0);
   });
 
-  test('goes beside a daemon that runs', async ({ lab }) => {
+  test('works beside a running daemon', async ({ lab }) => {
     lab.cable('eth0').connect();
     await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -135,7 +138,7 @@ describe('--dry-run', () => {
   });
 });
 
-test('--once brings everything to its state, leaves it so, and ends', async ({ lab }) => {
+test('--once applies everything, leaves it in place and exits', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const wwan = lab.cable('wwan0').connect();
   const { code } = await lab.prepare(RULES, { args: ['--once'] }).finished();
@@ -149,7 +152,7 @@ test('--once brings everything to its state, leaves it so, and ends', async ({ l
   expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
 });
 
-test('--netns manages another namespace from outside, and only that', async ({ lab }) => {
+test('--netns manages another namespace from outside and no other', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const here = lab.provider.state();
   lab.outside(RULES, ['--netns', lab.host.name]);
@@ -161,7 +164,7 @@ test('--netns manages another namespace from outside, and only that', async ({ l
   expect(here).toMatchObject({ endpoints: [] });
 });
 
-test('--debug logs netlink messages with the names of the kernel', async ({ lab }) => {
+test('--debug logs netlink messages with the kernel’s names', async ({ lab }) => {
   const eth = lab.cable('eth0');
   const daemon = await lab.daemon({ 'eth*': 'subflow' }, { args: ['--debug'] });
   eth.connect();

@@ -27,8 +27,8 @@ interface Written {
 
 const written = (lab: Lab): Written => JSON.parse(readFileSync(lab.host.journal(), 'utf8')) as Written;
 
-describe('the runtime folder that is removed under the daemon', () => {
-  test('is made again with all that is known, without an event of the network', async ({ lab }) => {
+describe('the runtime folder is removed while the daemon runs', () => {
+  test('is written again with the same journal, without a network event', async ({ lab }) => {
     const daemon = await begun(lab);
     const folder = folderOf(lab);
     const before = readFileSync(lab.host.journal(), 'utf8');
@@ -41,7 +41,7 @@ describe('the runtime folder that is removed under the daemon', () => {
     expect(daemon.log).toContain('removed by another program');
   });
 
-  test('keeps no uplink from coming up, nor a second daemon away', async ({ lab }) => {
+  test('a new uplink still comes up; a second daemon still exits', async ({ lab }) => {
     const daemon = await begun(lab);
     rmSync(folderOf(lab), { recursive: true });
     lab.cable('eth1').connect();
@@ -59,7 +59,7 @@ describe('the runtime folder that is removed under the daemon', () => {
     expect([third.code, third.stderr]).toEqual([75, expect.stringContaining(`pid ${daemon.pid}`)]);
   });
 
-  test('or the socket or the lock alone', async ({ lab }) => {
+  test('socket or lock alone: is made again', async ({ lab }) => {
     const daemon = await begun(lab);
     for (const name of ['control', 'lock']) {
       rmSync(join(folderOf(lab), name));
@@ -69,7 +69,7 @@ describe('the runtime folder that is removed under the daemon', () => {
   });
 });
 
-describe('a runtime folder that a daemon left', () => {
+describe('a runtime folder of an earlier daemon', () => {
   const leave = (name: string, journal: object): string => {
     const folder = join(RUNTIME, name);
     mkdirSync(folder, { recursive: true, mode: 0o755 });
@@ -79,7 +79,7 @@ describe('a runtime folder that a daemon left', () => {
   };
   const endpoints = [{ id: 3, address: '192.0.2.1', ifindex: 2, flags: 2, port: 0 }];
 
-  test('is removed where it is of another boot or empty; else it stays', async ({ lab }) => {
+  test('is removed if it is of another boot or empty', async ({ lab }) => {
     const before = leave('99999901', { boot: 'another', endpoints });
     const empty = leave('99999902', { boot: bootId(), endpoints: [] });
     const owning = leave('99999903', { boot: bootId(), endpoints });

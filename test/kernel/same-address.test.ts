@@ -66,8 +66,8 @@ async function states(daemon: Awaited<ReturnType<Lab['daemon']>>, address: strin
 describe.each([
   ['a cable of metric 100, the DHCP server on Wi-Fi', 'eth0', 100, 'wlan0', 700],
   ['Wi-Fi of metric 700, the DHCP server on the cable', 'wlan0', 700, 'eth0', 100],
-] as const)('an address that a DHCP server gives out again: %s', (_, first, metric, second, other) => {
-  scenes('while connections are open: all of them go on', { timeout: 60_000 }, async ({ scene, lab }) => {
+] as const)('an address that a second DHCP server assigns: %s', (_, first, metric, second, other) => {
+  scenes('while connections are open: all of them continue', { timeout: 60_000 }, async ({ scene, lab }) => {
     const link = lab.cable(first, 5).connect(4, metric);
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpointWords()).toEqual([`${link.address()} ${first} subflow`]);
@@ -95,7 +95,7 @@ describe.each([
     expect(await talk.ask()).toBe(HONEST);
   });
 
-  scenes('before the first: it keeps the address while it has it', async ({ scene, lab }) => {
+  scenes('before the first: it keeps the address while it is up', async ({ scene, lab }) => {
     const link = lab.cable(first, 5);
     const rogue = await scene.rogue(second, link.address());
     await rogue.lease(lab.folder, other);
@@ -111,7 +111,7 @@ describe.each([
   });
 });
 
-scenes('an address on two links at start: that of the better route metric has it', async ({ scene, lab }) => {
+scenes('an address on two links at start: the better route metric wins', async ({ scene, lab }) => {
   const eth = lab.cable('eth0', 5);
   const rogue = await scene.rogue('wlan0', eth.address());
   await rogue.lease(lab.folder, 700);
@@ -123,7 +123,7 @@ scenes('an address on two links at start: that of the better route metric has it
   expect(await talk.ask()).toBe(HONEST);
 });
 
-describe('the inner address of a VPN that a DHCP server gives out', () => {
+describe('the inner address of a VPN that a DHCP server assigns', () => {
   const [inner, behind] = ['10.8.0.2', '10.9.0.9'];
 
   /** Adds a VPN to its own subnet and one more network; a server there answers `vpn`. */
@@ -181,7 +181,7 @@ describe('the inner address of a VPN that a DHCP server gives out', () => {
 });
 
 test.for(['lo', 'br0', 'eth9'] as const)(
-  'an address that %s has: nothing is installed for another link',
+  'an address of %s: nothing is added for another link',
   async (device, { lab }) => {
     const eth = lab.cable('eth0', 5);
     if (device === 'br0') lab.host.ip('link add br0 type bridge');
@@ -203,7 +203,7 @@ test.for(['lo', 'br0', 'eth9'] as const)(
   },
 );
 
-test('two identical modems: the second takes over when the first goes, and keeps the address', async ({
+test('two identical modems: the second takes over when the first is gone, and keeps the address', async ({
   lab,
 }) => {
   const [one, two] = [lab.cable('wwan0', 5), lab.cable('wwan1', 5)];

@@ -13,7 +13,7 @@ async function starting(lab: Lab, options: DaemonOptions = {}): Promise<Daemon> 
   return daemon;
 }
 
-test('SIGHUP reloads after it', async ({ lab }) => {
+test('SIGHUP during startup reloads after it', async ({ lab }) => {
   const daemon = await starting(lab);
   daemon.signal('SIGHUP');
   await expect.poll(() => daemon.log).toContain('configuration reloaded');
@@ -21,14 +21,14 @@ test('SIGHUP reloads after it', async ({ lab }) => {
   await expect.poll(() => lab.host.endpoints()).toHaveLength(4);
 });
 
-test.for(['SIGTERM', 'SIGINT'] as const)('%s ends in order', async (signal, { lab }) => {
+test.for(['SIGTERM', 'SIGINT'] as const)('%s during startup exits in order', async (signal, { lab }) => {
   const daemon = await starting(lab);
   const { code, stderr } = await daemon.stop(signal);
   expect(stderr.trim().split('\n').at(-1)).toMatch(/ended/);
   expect(code).toBe(0);
 });
 
-test('SIGTERM ends --once with a code that says so', async ({ lab }) => {
+test('SIGTERM before the end of --once: exit code 2', async ({ lab }) => {
   const daemon = await starting(lab, { args: ['--once'] });
   const { code, stderr } = await daemon.stop('SIGTERM');
   // The daemon may have finished before the signal arrived.

@@ -8,7 +8,7 @@ const foreign = (count: number): string[] =>
   Array.from({ length: count }, (_, at) => `mptcp endpoint add 192.168.50.${at + 1} id ${100 + at} signal`);
 
 describe('slots', () => {
-  test('full with foreign endpoints: it says so, and takes the next that is free', async ({ lab }) => {
+  test('full with foreign endpoints: status reports it; the next free slot is used', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     for (const command of foreign(SLOTS)) lab.host.ip(command);
     const daemon = await lab.daemon({ 'eth*': 'subflow' });
@@ -20,9 +20,7 @@ describe('slots', () => {
     expect(lab.host.endpoints()).toHaveLength(SLOTS);
   });
 
-  test('go in the order of the rules, then of the metric, and none that stands is pushed out', async ({
-    lab,
-  }) => {
+  test('rule order wins over route metric; an endpoint in place keeps its slot', async ({ lab }) => {
     for (const command of foreign(SLOTS - 2)) lab.host.ip(command);
     const slow = lab.cable('eth0').connect(4, 300);
     const quick = lab.cable('eth1').connect(4, 200);
@@ -43,7 +41,7 @@ describe('slots', () => {
     await expect.poll(ours).toEqual([`${slow.address()} eth0 subflow`, `${late.address()} eth2 subflow`]);
   });
 
-  test('an address that is replaced gets the slot of the one before', async ({ lab }) => {
+  test('a replaced address keeps its slot', async ({ lab }) => {
     lab.host.sysctl('net.ipv4.conf.all.promote_secondaries', 1);
     for (const command of foreign(SLOTS - 1)) lab.host.ip(command);
     const eth = lab.cable('eth0').connect();
@@ -68,9 +66,7 @@ describe('limits', () => {
     expect(lab.host.endpointWords()).toEqual([]);
   });
 
-  test('add_addr_accepted is raised while a fullmesh endpoint stands, and put back with it', async ({
-    lab,
-  }) => {
+  test('add_addr_accepted is raised while a fullmesh endpoint is in place', async ({ lab }) => {
     lab.host.ip('mptcp limits set add_addr_accepted 1');
     lab.cable('eth0').connect();
     lab.cable('wl0').connect();
@@ -80,7 +76,7 @@ describe('limits', () => {
     await expect.poll(() => lab.host.limits()).toEqual(limits(8, 1));
   });
 
-  test('that an administrator set higher are never lowered, and stay', async ({ lab }) => {
+  test('set higher by an administrator are not lowered', async ({ lab }) => {
     lab.host.ip('mptcp limits set subflows 8 add_addr_accepted 3');
     lab.cable('eth0').connect();
     const daemon = await lab.daemon({ 'eth*': 'subflow' });
@@ -90,7 +86,7 @@ describe('limits', () => {
     expect(lab.host.limits()).toEqual(limits(8, 3));
   });
 
-  test('that an administrator changes meanwhile are the administrator’s', async ({ lab }) => {
+  test('changed by an administrator meanwhile are kept', async ({ lab }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon({ 'eth*': 'subflow' });
     await expect.poll(() => lab.host.limits()).toEqual(limits(8, 0));
@@ -100,7 +96,7 @@ describe('limits', () => {
     expect(lab.host.limits()).toEqual(limits(5, 1));
   });
 
-  test('numbers are set as they are, lower too, and put back', async ({ lab }) => {
+  test('numbers are set even if lower, and restored', async ({ lab }) => {
     lab.host.ip('mptcp limits set subflows 6 add_addr_accepted 6');
     lab.cable('eth0').connect();
     const text = 'rules: { "eth*": subflow }\nlimits: { subflows: 3, add-addr-accepted: 1 }\n';
@@ -110,14 +106,14 @@ describe('limits', () => {
     expect(lab.host.limits()).toEqual(limits(6, 6));
   });
 
-  test('leave leaves them', async ({ lab }) => {
+  test('leave: they are not changed', async ({ lab }) => {
     lab.cable('eth0').connect();
     await lab.daemon('rules: { "eth*": subflow }\nlimits: leave\n');
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     expect(lab.host.limits()).toEqual(limits(2, 0));
   });
 
-  test('are put back by the next daemon where the one before was killed', async ({ lab }) => {
+  test('are restored by the next daemon after a kill', async ({ lab }) => {
     lab.cable('eth0').connect();
     const first = await lab.daemon({ 'eth*': 'subflow' });
     await expect.poll(() => lab.host.limits()).toEqual(limits(8, 0));

@@ -13,7 +13,7 @@ const only = (lab: Lab, cable: Cable, from = cable.subnet(6)): string =>
 const standing = (lab: Lab, words: readonly string[]): Promise<void> =>
   expect.poll(() => lab.host.endpointWords()).toEqual(words);
 
-test('each of two uplinks has its own, and keeps it', async ({ lab }) => {
+test('each of two uplinks uses its source-specific default route', async ({ lab }) => {
   const [eth, wwan] = [lab.cable('eth0').up().give(6), lab.cable('wwan0').up().give(6)];
   only(lab, eth);
   only(lab, wwan);
@@ -27,7 +27,7 @@ test('each of two uplinks has its own, and keeps it', async ({ lab }) => {
     expect(lab.host.leaves(OUTSIDE, cable.address(6))).toBe(`${cable.device} via ${cable.gateway(6)}`);
 });
 
-test('one that goes takes its uplink along, and brings it back', async ({ lab }) => {
+test('an uplink is lost with its source-specific default route and comes back with it', async ({ lab }) => {
   const [eth, wwan] = [lab.cable('eth0').up().give(6), lab.cable('wwan0').connect(6)];
   only(lab, eth);
   const daemon = await lab.daemon(RULES);
@@ -40,7 +40,7 @@ test('one that goes takes its uplink along, and brings it back', async ({ lab })
   await standing(lab, both);
 });
 
-test('the last uplink lingers without it, and is active with it again', async ({ lab }) => {
+test('the last uplink lingers without its source-specific default route', async ({ lab }) => {
   const eth = lab.cable('eth0').up().give(6);
   only(lab, eth);
   const daemon = await lab.daemon(RULES);
@@ -51,7 +51,7 @@ test('the last uplink lingers without it, and is active with it again', async ({
   await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/^active/);
 });
 
-test('one for another network is none', async ({ lab }) => {
+test('a source-specific default route for another network does not count', async ({ lab }) => {
   const eth = lab.cable('eth0').up().give(6);
   only(lab, eth, '2400:99::/64');
   for (const half of ['::/1', '8000::/1']) lab.host.ip(`-6 route add ${half} via ${eth.gateway(6)} dev eth0`);
@@ -61,16 +61,19 @@ test('one for another network is none', async ({ lab }) => {
   expect(lab.host.endpoints()).toEqual([]);
 });
 
-test.for(['before', 'later'])('one goes before the link’s plain one (%s)', async (when, { lab }) => {
-  const eth = lab.cable('eth0').connect(6, 1024);
-  const add = (): string =>
-    lab.host.ip(`-6 route add default from ${eth.subnet(6)} via ${eth.gateway(6, 9)} dev eth0 metric 100`);
-  const leaves = (): string => lab.host.leaves(OUTSIDE, eth.address(6));
-  if (when === 'before') add();
-  await lab.daemon(RULES);
-  await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-  if (when === 'later') add();
-  await expect.poll(leaves).toBe(`eth0 via ${eth.gateway(6, 9)}`);
-  lab.host.ip(`-6 route del default from ${eth.subnet(6)} dev eth0`);
-  await expect.poll(leaves).toBe(`eth0 via ${eth.gateway(6)}`);
-});
+test.for(['before', 'later'])(
+  'a source-specific default route wins over the plain one (added %s)',
+  async (when, { lab }) => {
+    const eth = lab.cable('eth0').connect(6, 1024);
+    const add = (): string =>
+      lab.host.ip(`-6 route add default from ${eth.subnet(6)} via ${eth.gateway(6, 9)} dev eth0 metric 100`);
+    const leaves = (): string => lab.host.leaves(OUTSIDE, eth.address(6));
+    if (when === 'before') add();
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    if (when === 'later') add();
+    await expect.poll(leaves).toBe(`eth0 via ${eth.gateway(6, 9)}`);
+    lab.host.ip(`-6 route del default from ${eth.subnet(6)} dev eth0`);
+    await expect.poll(leaves).toBe(`eth0 via ${eth.gateway(6)}`);
+  },
+);

@@ -25,7 +25,7 @@ const SPLITS: Readonly<Record<string, Split>> = {
 
 for (const [name, { version, up }] of Object.entries(SPLITS))
   test.for(['first', 'last'])(
-    `tunnels: split, by ${name}: no subflow beside it; the tunnel comes %s`,
+    `tunnels: split, by ${name}: no subflow outside of it; the tunnel comes up %s`,
     async (order, { lab }) => {
       const cables = [lab.cable('eth0').connect(version), lab.cable('eth1').connect(version)];
       const addresses = cables.map((cable) => cable.address(version));

@@ -6,7 +6,7 @@ import { test } from '../support/lab.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
-describe('an interface that a rule selects is always listed', () => {
+describe('status lists every interface that a rule selects', () => {
   test('with a link-local address alone: no address', async ({ lab }) => {
     lab.cable('eth0').up();
     const daemon = await lab.daemon(RULES);
@@ -20,7 +20,7 @@ describe('an interface that a rule selects is always listed', () => {
 });
 
 describe('altnames', () => {
-  test('status, explain and endpoint add take them for the interface', async ({ lab }) => {
+  test('status, explain and endpoint add accept them', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     lab.host.ip('link property add dev eth0 altname modem0');
     const daemon = await lab.daemon({ 'modem*': 'subflow' });
@@ -47,7 +47,7 @@ describe('altnames', () => {
     expect(lab.host.endpointWords()).toContain('198.51.100.7 eth0 signal');
   });
 
-  test('status of a name that is no interface, and of one that no rule selects, differ', async ({ lab }) => {
+  test('status distinguishes an unknown name from an interface that no rule selects', async ({ lab }) => {
     lab.cable('wlan0');
     const daemon = await lab.daemon(RULES);
     expect(await daemon.command('status', 'nosuch0')).toMatchObject({
@@ -61,8 +61,8 @@ describe('altnames', () => {
   });
 });
 
-describe('what others changed without an event', () => {
-  test.for(['status', 'explain'])('is seen by %s at once, and acted on', async (name, { lab }) => {
+describe('a change without an event', () => {
+  test.for(['status', 'explain'])('is seen by %s at once and handled', async (name, { lab }) => {
     const eth = lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -73,7 +73,7 @@ describe('what others changed without an event', () => {
     expect(stdout).toContain(`id ${endpoint?.id}`);
   });
 
-  test('limits too', async ({ lab }) => {
+  test('of limits is seen, too', async ({ lab }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -81,7 +81,7 @@ describe('what others changed without an event', () => {
     expect((await daemon.status())?.limits.subflows).toBe(3);
   });
 
-  test('a flood of questions costs no more than ten passes a second', async ({ lab }) => {
+  test('a flood of requests causes at most ten passes a second', async ({ lab }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES, { args: ['--debug'] });
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -99,7 +99,7 @@ describe('what others changed without an event', () => {
 });
 
 describe('a daemon that does not answer', () => {
-  test('status, explain, plan and doctor say so, with its pid, and read the kernel', async ({ lab }) => {
+  test('status, explain, plan and doctor name its pid and read the kernel', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
@@ -119,7 +119,7 @@ describe('a daemon that does not answer', () => {
   });
 });
 
-test('status -v and its JSON count passes, wake-ups, events, actions and restorations', async ({ lab }) => {
+test('status -v and --json count passes, wake-ups, events, actions and restorations', async ({ lab }) => {
   const eth = lab.cable('eth0');
   const daemon = await lab.daemon({ 'eth*': 'subflow' });
   const counters = async () => (await daemon.status())!.daemon!.counters!;

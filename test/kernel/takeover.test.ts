@@ -6,8 +6,8 @@ import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
-describe.each([4, 6] as const)('after a kill, IPv%i', (version) => {
-  test('takes over what stands without touching it', async ({ lab }) => {
+describe.each([4, 6] as const)('takeover after a kill, IPv%i', (version) => {
+  test('keeps the objects in place unchanged', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0').connect(version);
     const first = await lab.daemon(RULES);
@@ -32,7 +32,7 @@ describe.each([4, 6] as const)('after a kill, IPv%i', (version) => {
     await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
   });
 
-  test('removes what is stale and adds what is missing', async ({ lab }) => {
+  test('removes stale objects and adds missing ones', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0').connect(version);
     const first = await lab.daemon(RULES);
@@ -51,7 +51,9 @@ describe.each([4, 6] as const)('after a kill, IPv%i', (version) => {
   });
 });
 
-test('removes routes and policy rules of ours that no journal knows', async ({ lab }) => {
+test('takeover: routes and policy rules with protocol 86 that no journal has are removed', async ({
+  lab,
+}) => {
   const eth = lab.cable('eth0').connect();
   lab.host.ip(`route add 198.18.0.0/15 via ${eth.gateway()} table 86840099 proto 86`);
   lab.host.ip('rule add from 192.168.50.1 lookup 86840099 priority 8684 proto 86');
@@ -63,7 +65,7 @@ test('removes routes and policy rules of ours that no journal knows', async ({ l
   expect(lab.host.rules(6)).toEqual([]);
 });
 
-describe('a record', () => {
+describe('a journal', () => {
   test.for(['boot', 'namespace'])('of another %s owns nothing', async (what, { lab }) => {
     const eth = lab.cable('eth0').connect();
     const first = await lab.daemon(RULES);
@@ -82,7 +84,7 @@ describe('a record', () => {
     expect(lab.host.endpoints()).toEqual(before);
   });
 
-  test('that is damaged owns nothing and stops nobody', async ({ lab }) => {
+  test('that is damaged owns nothing, and the daemon starts', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     const first = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -94,7 +96,7 @@ describe('a record', () => {
     expect(lab.host.endpoints()).toEqual(before);
   });
 
-  test('whose endpoint was replaced by somebody’s under the same id owns it no more', async ({ lab }) => {
+  test('no longer owns an endpoint that another program replaced under the same id', async ({ lab }) => {
     const eth = lab.cable('eth0').connect();
     const first = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -109,7 +111,7 @@ describe('a record', () => {
   });
 });
 
-test('with other rules: the difference alone', async ({ lab }) => {
+test('takeover with other rules applies the difference only', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const wwan = lab.cable('wwan0').connect();
   const first = await lab.daemon(RULES);
@@ -122,7 +124,7 @@ test('with other rules: the difference alone', async ({ lab }) => {
   expect(lab.host.routes().map(({ dev }) => dev)).not.toContain(wwan.device);
 });
 
-test('what carries our protocol number is ours wherever it is, and goes with a flush', async ({ lab }) => {
+test('flush removes every route with protocol 86 from any table', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon({ 'eth*': 'subflow' });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);

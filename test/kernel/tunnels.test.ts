@@ -195,7 +195,9 @@ const both = (pattern: RegExp): unknown =>
   [pattern, pattern].map((each) => expect.stringMatching(each) as unknown);
 
 for (const [name, form] of Object.entries(FORMS)) {
-  test(`tunnels: ${name}: nothing leaves beside it, whether it comes first or last`, async ({ lab }) => {
+  test(`tunnels: ${name}: nothing leaves outside of it, whether it comes up first or last`, async ({
+    lab,
+  }) => {
     const { cables, addresses, raise, lower, connections } = await prepare(lab, form);
     const limits = lab.host.limits();
     const nothing = { endpoints: [], limits, rules: [], routes: [] };
@@ -244,7 +246,9 @@ for (const [name, form] of Object.entries(FORMS)) {
     await expect.poll(() => made(lab, form), { timeout: 20_000 }).toEqual(free);
   });
 
-  test(`tunnels: ${name}: "tunnel: bypass" goes past it, whether it comes first or last`, async ({ lab }) => {
+  test(`tunnels: ${name}: "tunnel: bypass" uses the uplink, whether it comes up first or last`, async ({
+    lab,
+  }) => {
     const { cables, addresses, raise, lower, connections } = await prepare(lab, form);
     await raise();
     const daemon = await lab.daemon({ 'eth*': { ...rule(form), tunnel: 'bypass' } });
@@ -273,7 +277,7 @@ for (const [name, form] of Object.entries(FORMS)) {
 }
 
 test.for(['respect', 'bypass'])(
-  'tunnels: a cable that is pulled while one is up gives its connections to the other: %s',
+  'tunnels: connections move to the other cable when one is pulled: %s',
   async (tunnel, { lab }) => {
     const { cables, addresses, raise, connections } = await prepare(lab, FORMS['wg-quick']!);
     await lab.daemon({ 'eth*': { flags: 'subflow', tunnel } });

@@ -6,8 +6,8 @@ import { test } from '../support/lab.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
-describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
-  test('ends with table, policy rules and endpoint', async ({ lab }) => {
+describe.each([4, 6] as const)('an uplink comes up, IPv%i', (version) => {
+  test('has a table, policy rules and an endpoint', async ({ lab }) => {
     const eth = lab.cable('eth0');
     await lab.daemon(RULES);
     eth.connect(version);
@@ -30,9 +30,7 @@ describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
     expect(lab.host.leaves(destination, eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
   });
 
-  test('is in order: connected route, default route, policy rules, and the endpoint last', async ({
-    lab,
-  }) => {
+  test('adds connected route, default route, policy rules and endpoint in this order', async ({ lab }) => {
     const [eth, modem] = [lab.cable('eth0'), lab.cable('wwan0')];
     eth.connect(version);
     const daemon = await lab.daemon(RULES, { args: ['--debug'] });
@@ -59,7 +57,7 @@ describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
     await expect.poll(() => daemon.deeds()).toEqual([...one, ...one]);
   });
 
-  test('waits for carrier, then an address, then a default route, and says so', async ({ lab }) => {
+  test('waits for carrier, address and default route, and status names which', async ({ lab }) => {
     const eth = lab.cable('eth0');
     const daemon = await lab.daemon({ 'eth*': { flags: 'subflow', families: [`ipv${version}`] } });
     expect(await daemon.stateOf('eth0')).toMatch(/^no carrier: ./);
@@ -77,7 +75,7 @@ describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
     expect(lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
   });
 
-  test('goes on when the default route comes seconds after the address', async ({ lab }) => {
+  test('completes when the default route is added seconds after the address', async ({ lab }) => {
     const eth = lab.cable('eth0');
     await lab.daemon(RULES);
     eth.up().give(version);
@@ -88,7 +86,7 @@ describe.each([4, 6] as const)('the way up, IPv%i', (version) => {
   });
 });
 
-test('an address waits until duplicate address detection is over', async ({ lab }) => {
+test('an address is used after duplicate address detection', async ({ lab }) => {
   const eth = lab.cable('eth0');
   const daemon = await lab.daemon(RULES);
   // Sends many probes, one per second, and then skips the rest of them.
@@ -104,7 +102,7 @@ test('an address waits until duplicate address detection is over', async ({ lab 
   expect(lab.host.ip('-6 address show dev eth0 tentative')).not.toContain(eth.address(6));
 });
 
-test('an address that another host has is not used', async ({ lab }) => {
+test('an address that failed duplicate address detection is not used', async ({ lab }) => {
   const eth = lab.cable('eth0');
   const daemon = await lab.daemon(RULES);
   eth.up();
@@ -124,7 +122,7 @@ test('both families of one interface get an endpoint each', async ({ lab }) => {
     .toEqual([`${eth.address()} eth0 subflow`, `${eth.address(6)} eth0 subflow`]);
 });
 
-test('what stands already when the daemon starts is found', async ({ lab }) => {
+test('uplinks that exist when the daemon starts are used', async ({ lab }) => {
   const [eth, wwan] = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()];
   await lab.daemon(RULES);
   expect(lab.host.endpointWords()).toEqual([

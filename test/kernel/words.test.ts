@@ -29,8 +29,8 @@ async function fillSlots(lab: Lab): Promise<void> {
 
 const lastLine = (log: string): string => log.trim().split('\n').at(-1) ?? '';
 
-describe('the last line', () => {
-  test('counts routes and policy rules that stand without an endpoint', async ({ lab }) => {
+describe('last log line at shutdown', () => {
+  test('counts routes and policy rules without an endpoint', async ({ lab }) => {
     await fillSlots(lab);
     const eth = lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
@@ -40,7 +40,7 @@ describe('the last line', () => {
     expect(lastLine(stderr)).toMatch(/2 routes and 2 policy rules stay as they are, "multihomed flush"/);
   });
 
-  test('counts all kinds', async ({ lab }) => {
+  test('counts endpoints, routes and policy rules', async ({ lab }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -48,14 +48,14 @@ describe('the last line', () => {
     expect(lastLine(stderr)).toMatch(/1 endpoint, 2 routes and 2 policy rules stay as they are/);
   });
 
-  test('says that nothing stands where that is so', async ({ lab }) => {
+  test('says that no object is in the kernel', async ({ lab }) => {
     const daemon = await lab.daemon(RULES);
     expect(lastLine((await daemon.stop()).stderr)).toMatch(/no object of multihomed is in the kernel/);
   });
 });
 
 describe('--once', () => {
-  test('names an endpoint that was refused, with code 2', async ({ lab }) => {
+  test('names a refused endpoint and exits with 2', async ({ lab }) => {
     lab.cable('eth0').connect();
     // On 6.1 a link gets its carrier a little later.
     await expect.poll(() => lab.host.ip('link show eth0')).toContain('state UP');
@@ -65,7 +65,7 @@ describe('--once', () => {
     expect(stderr).not.toContain('one pass made');
   });
 
-  test('names a journal that could not be written, with code 2', async ({ lab }) => {
+  test('names a journal that cannot be written and exits with 2', async ({ lab }) => {
     lab.cable('eth0').connect();
     const folder = dirname(lab.host.journal());
     const { config } = lab.prepare(RULES, { args: ['--dry-run', '--once'] });
@@ -86,7 +86,9 @@ describe('--once', () => {
     expect(lab.host.endpoints()).toEqual([]);
   });
 
-  test('started by the service manager after flush, says that it is paused, with code 2', async ({ lab }) => {
+  test('started by the service manager after a flush, reports the pause and exits with 2', async ({
+    lab,
+  }) => {
     lab.cable('eth0').connect();
     await paused(lab);
     const { code, stderr } = await lab
@@ -104,7 +106,7 @@ async function paused(lab: Lab): Promise<void> {
   await daemon.stop();
 }
 
-test('a daemon that is paused since an earlier flush says so, and how that ends', async ({ lab }) => {
+test('a daemon paused since an earlier flush logs the pause and how to end it', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   await paused(lab);
   const daemon = await lab.daemon(RULES, { environment: AS_SERVICE });
@@ -114,7 +116,7 @@ test('a daemon that is paused since an earlier flush says so, and how that ends'
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active: /);
 });
 
-test('an endpoint that lingers under a rule that says ignore says so', async ({ lab }) => {
+test('lingering: the reason names a rule that says ignore', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);

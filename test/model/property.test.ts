@@ -11,7 +11,7 @@ vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driv
 
 const runs = Number(process.env['MULTIHOMED_HISTORIES'] ?? 150);
 
-test(`${runs} histories end with what should stand and nothing else`, { timeout: 0 }, async () => {
+test(`${runs} random histories end in the expected state`, { timeout: 0 }, async () => {
   await fc.assert(
     fc.asyncProperty(histories, async (history) => {
       const found = await live(history);
@@ -39,7 +39,7 @@ const TROUBLES: Readonly<Record<string, number>> = {
   overrun: 80,
 };
 
-test('what the model can do to a daemon it has done', () => {
+test('every fault of the model occurred in the histories', () => {
   console.log(summary());
   const due = Object.keys(TROUBLES).filter((each) => TROUBLES[each]! * runs > 20_000);
   expect(due.filter((each) => !tallied().has(each))).toEqual([]);

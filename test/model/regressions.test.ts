@@ -22,7 +22,7 @@ const history = (words: Partial<History>): History => ({
 });
 
 const HISTORIES: Readonly<Record<string, History>> = {
-  'a split default in main behind an earlier rule that suppresses its default': history({
+  'an earlier rule with suppress_prefixlength does not suppress a split default in main': history({
     steps: [
       { op: 'link', slot: 4, to: 'up', when: 'settled' },
       { op: 'split', slot: 4, verb: 'add', when: 'settled' },
@@ -31,7 +31,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'take route', nth: 0, when: 'settled' },
     ],
   }),
-  'a route added before its policy rule is removed with an uplink that is lost meanwhile': history({
+  'route added, uplink lost before its policy rule: the route is removed': history({
     steps: [
       { op: 'tunnel', form: 'rule', verb: 'add', when: 0 },
       { op: 'policy rule', slot: 0, kind: 5, when: 'settled' },
@@ -41,7 +41,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'limits', subflows: 0, addAddrAccepted: 0, when: 'midway' },
     ],
   }),
-  'a split default that an earlier policy rule finds decides before the table of a later one': history({
+  'a split default of an earlier policy rule wins over the table of a later one': history({
     opening: 'many',
     steps: [
       { op: 'tunnel', form: 'rule', verb: 'add', when: 0 },
@@ -51,7 +51,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'limits', subflows: 0, addAddrAccepted: 0, when: 'midway' },
     ],
   }),
-  'a limit that was raised to what it had been is an administrator’s, who changes it then': history({
+  'limits: a value changed after it was raised back is the administrator’s': history({
     configuration: 2,
     steps: [
       { op: 'limits', subflows: 8, addAddrAccepted: 0, when: 'settled' },
@@ -60,7 +60,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'limits', subflows: 0, addAddrAccepted: 0, when: 0 },
     ],
   }),
-  'a limit that was put back while endpoints stand, and the answer lost, is nobody else’s': history({
+  'limits: restored, but the answer lost: still managed by multihomed': history({
     steps: [
       { op: 'take endpoint', nth: 0, when: 'settled' },
       { op: 'lose answers', count: 1, when: 'settled' },
@@ -79,7 +79,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       },
     ],
   }),
-  'a limit that a killed daemon had put back is nobody else’s': history({
+  'limits: restored by a killed daemon: still managed by multihomed': history({
     configuration: 3,
     steps: [
       { op: 'crash', after: 6, unheard: true, when: 'midway' },
@@ -87,7 +87,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 'settled' },
     ],
   }),
-  'of several addresses of one link hooks know which one went': history({
+  'hooks: down names the removed one of several addresses of a link': history({
     configuration: 1,
     steps: [
       { op: 'address', slot: 0, which: 0, to: 'absent', when: 0 },
@@ -100,7 +100,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'lose answers', count: 0, when: 'settled' },
     ],
   }),
-  'a replacement whose id was taken meanwhile is tried with another': history({
+  'endpoint replacement: an id taken meanwhile is retried with another': history({
     configuration: 1,
     opening: 'many',
     steps: [
@@ -110,10 +110,10 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'take endpoint', nth: 1, when: 'midway' },
     ],
   }),
-  'an endpoint that is made anew with other flags stays ours': history({
+  'endpoint deleted and added with other flags: still owned': history({
     steps: [{ op: 'reload', configuration: 4, when: 0 }],
   }),
-  'a limit that a crash kept from being raised further is still ours': history({
+  'limits: raised halfway at a crash: still managed by multihomed': history({
     configuration: 3,
     steps: [
       { op: 'reload', configuration: 0, when: 0 },
@@ -122,7 +122,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', table: 77, when: 0 },
     ],
   }),
-  'hooks believe in an address whose rule goes from several addresses to one, through a crash too': history({
+  'hooks: per-interface from all to one address, with a crash': history({
     configuration: 3,
     slowness: 50,
     steps: [
@@ -131,7 +131,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'link', slot: 0, to: 'up', when: 'settled' },
     ],
   }),
-  'an id taken meanwhile is no full table, though 6.1 says the same of both': history({
+  'endpoint id taken meanwhile is not taken for no free slot (one errno in Linux 6.1)': history({
     configuration: 3,
     lies: true,
     steps: [
@@ -142,7 +142,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'address', slot: 0, which: 0, to: 'permanent', when: 0 },
     ],
   }),
-  'an uplink whose own default the kernel refuses to put back is not active': history({
+  'an uplink is not active while the kernel refuses to restore its default route': history({
     configuration: 1,
     steps: [
       { op: 'address', slot: 3, which: 2, to: 'permanent', when: 'settled' },
@@ -152,7 +152,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'take route', nth: 2, when: 8 },
     ],
   }),
-  'an endpoint whose adding was the last deed of a daemon is known to the next': history({
+  'endpoint added just before a crash: owned by the next daemon': history({
     opening: 'none',
     steps: [
       { op: 'link', slot: 0, to: 'up', when: 'settled' },
@@ -161,7 +161,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 'settled' },
     ],
   }),
-  'a default beside a split default on the same link is a path': history({
+  'a default route beside a split default on the same link makes an uplink': history({
     steps: [{ op: 'split', slot: 0, verb: 'add', when: 0 }],
   }),
 };
@@ -177,24 +177,23 @@ const leads = (slot: number, gateway: number, metric: number, family: Family = '
 
 /** Histories that random generation produces too rarely. */
 const RARITIES: Readonly<Record<string, History>> = {
-  'of one address on two links the first keeps it': history({
+  'one address on two links: the first keeps it': history({
     opening: 'many',
     configuration: 1,
     steps: [permanent(1, 3), permanent(3, 3)],
   }),
-  'of one address on two links the first keeps it, though the default of the other has a better metric':
-    history({
-      opening: 'many',
-      configuration: 1,
-      steps: [leads(2, 0, 0), permanent(1, 3), permanent(2, 3)],
-    }),
-  'a gateway outside of all subnets is reached on its link': history({ steps: [leads(0, 4, 0)] }),
-  'a ninth uplink waits, and asks for nothing': history({
+  'one address on two links: the first keeps it despite a worse route metric': history({
+    opening: 'many',
+    configuration: 1,
+    steps: [leads(2, 0, 0), permanent(1, 3), permanent(2, 3)],
+  }),
+  'a gateway outside of all subnets is reached through its link': history({ steps: [leads(0, 4, 0)] }),
+  'slots: a ninth uplink waits and sends no request': history({
     opening: 'many',
     configuration: 1,
     steps: [permanent(0, 1), permanent(1, 1)],
   }),
-  'the successor of an address comes before it goes': history({
+  'an address is replaced: the new endpoint is added before the old one is removed': history({
     steps: [
       ...[permanent(0, 5), leads(0, 0, 0, 'ipv6'), permanent(3, 5), leads(3, 0, 100, 'ipv6')],
       permanent(3, 6),
@@ -206,10 +205,10 @@ const TUNNELS = Object.fromEntries(
   (['rule', 'early rule', 'main', 'split', 'networks'] as const).flatMap((form) => {
     const change = (verb: 'add' | 'delete'): Step => ({ op: 'tunnel', form, verb, when: 'settled' });
     return [
-      [`a tunnel by ${form} that comes up`, history({ steps: [change('add')] })],
-      [`a tunnel by ${form} that comes and goes`, history({ steps: [change('add'), change('delete')] })],
+      [`tunnel by ${form}: comes up`, history({ steps: [change('add')] })],
+      [`tunnel by ${form}: comes up and is removed`, history({ steps: [change('add'), change('delete')] })],
       [
-        `a tunnel by ${form} that is up when the daemon starts`,
+        `tunnel by ${form}: is up when the daemon starts`,
         history({ steps: [change('add'), { op: 'restart', when: 'settled' }] }),
       ],
     ];
@@ -221,7 +220,7 @@ for (const [name, each] of Object.entries({ ...HISTORIES, ...RARITIES, ...TUNNEL
     expect(await live(each)).toEqual([]);
   });
 
-test('a limit that an administrator lowered after it was raised stays as low', async () => {
+test('limits: a value that an administrator lowered after it was raised is kept', async () => {
   const host = new Host(CONFIGURATIONS[0]!);
   const world = new Fixture(host);
   try {

@@ -51,7 +51,7 @@ const limitsSet = ({ log }: Daemon): number => log.split('debug: limits set').le
 
 describe.skipIf(why !== null)('beside mptcpd', () => {
   test.for([[null], ['subflow'], ['signal']] as const)(
-    'with flags %s: its endpoint is left to it, and ours is ours',
+    'with flags %s: each program keeps its endpoint',
     async ([flags], { lab, keep }) => {
       const { eth, wlan, daemon } = await beside(lab, keep, flags);
       await expect.poll(() => daemon.stateOf(wlan.address())).toMatch(/^conflict: endpoint \d+ \(/);
@@ -65,7 +65,7 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     },
   );
 
-  test('that has ended, the deletion that status names frees the address', async ({ lab, keep }) => {
+  test('after mptcpd ended: the deletion that status names ends the conflict', async ({ lab, keep }) => {
     const { wlan, daemon, other } = await beside(lab, keep, 'subflow');
     await expect.poll(() => daemon.stateOf(wlan.address())).toMatch(/^conflict/);
     await other.end();
@@ -76,7 +76,7 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     expect(lab.host.endpointWords()).toContain(`${wlan.address()} wlan0 subflow,backup`);
   });
 
-  test('while addresses come and go, nothing of the other is deleted and nothing is fought for', async ({
+  test('addresses come and go: no endpoint of mptcpd is deleted, and nothing is restored repeatedly', async ({
     lab,
     keep,
   }) => {
@@ -102,7 +102,7 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     expect(lab.host.endpointWords()).toContain(`${eth.address()} eth0 subflow,backup`);
   });
 
-  test('that deletes ours with its address: it is added again, at most once', async ({ lab, keep }) => {
+  test('mptcpd deletes an endpoint of multihomed: restored at most once', async ({ lab, keep }) => {
     const { eth, daemon } = await beside(lab, keep, 'subflow');
     eth.take();
     await expect.poll(() => lab.host.endpointWords().join()).not.toContain(eth.address());

@@ -73,7 +73,7 @@ async function replaced({ host }: Lab, { eth, daemon, manager, ours }: Both): Pr
 }
 
 describe.skipIf(why !== null)('beside NetworkManager', () => {
-  test('that replaces our endpoints: they are its own, and are left to it', async ({ lab, keep }) => {
+  test('endpoints that NetworkManager replaced are left to it', async ({ lab, keep }) => {
     const both = await beside(lab, keep, 'subflow backup', '');
     const { daemon, manager } = both;
     await replaced(lab, both);
@@ -92,7 +92,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     await expect.poll(() => lab.host.endpoints()).toEqual([]);
   });
 
-  test('the line that ends the conflict ends it', async ({ lab, keep }) => {
+  test('the printed line of configuration ends the conflict', async ({ lab, keep }) => {
     const both = await beside(lab, keep, 'subflow backup', '');
     const { eth, daemon, manager } = both;
     await replaced(lab, both);
@@ -103,7 +103,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     await stays(() => lab.host.endpoints(), 1_000);
   });
 
-  test('that was there first is left alone until its endpoints are deleted', async ({ lab, keep }) => {
+  test('endpoints of NetworkManager in place first are left alone until deleted', async ({ lab, keep }) => {
     const eth = lab.cable('eth0');
     const manager = new NetworkManager(lab);
     keep(manager);
@@ -125,7 +125,10 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow,backup'));
   });
 
-  test('that wants the same flags leaves ours until it lets the interface go', async ({ lab, keep }) => {
+  test('NetworkManager with the same flags keeps the endpoint until it disconnects the interface', async ({
+    lab,
+    keep,
+  }) => {
     const { eth, daemon, manager } = await beside(lab, keep, 'subflow', '');
     const made = (): object => [lab.host.endpoints(), routing(lab), lab.host.limits()];
     const ours = await stays(made, 1_000);
@@ -145,7 +148,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     ['in the connection', 'mptcp-flags=1', ''],
     ['for all connections', '', '[connection-multihomed]\nconnection.mptcp-flags=1\n'],
   ] as const)(
-    'that is told to leave them, %s: nothing is taken',
+    'NetworkManager with the flags disabled %s: no endpoint is replaced',
     async ([, profile, conf], { lab, keep }) => {
       const { eth, daemon, manager } = await beside(lab, keep, 'subflow backup', profile, conf);
       const ours = words(eth, 'subflow,backup');

@@ -9,9 +9,9 @@ const why = whyNot({ 'systemd-networkd': 'systemd' });
 describe.skipIf(why !== null)('beside systemd-networkd', () => {
   test.for([
     ['by default', []],
-    ['told to leave them', ['ManageForeignRoutingPolicyRules=no', 'ManageForeignRoutes=no']],
+    ['foreign objects excluded', ['ManageForeignRoutingPolicyRules=no', 'ManageForeignRoutes=no']],
   ] as const)(
-    '%s: carrier lost, and a restart of it, cost no endpoint',
+    '%s: no endpoint is lost at carrier loss or a restart of networkd',
     async ([, settings], { lab, keep }) => {
       const eth = lab.cable('eth0');
       lab.host.ip('rule add from 192.168.77.1 lookup 77 priority 77');

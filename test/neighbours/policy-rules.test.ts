@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from './keep.ts';
 import { Remover } from './remover.ts';
 
-test('each is put back ten times, then once in five seconds, and status says conflict; the endpoints stay', async ({
+test('each policy rule is restored ten times, then once in 5 s; status shows a conflict', async ({
   lab,
   keep,
 }) => {

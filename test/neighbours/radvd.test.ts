@@ -33,7 +33,7 @@ interface eth0 {
 `;
 
 test.skipIf(why !== null)(
-  'two routers with radvd: each address reaches what it reaches without the daemon',
+  'two routers with radvd: each address reaches the same hosts as without the daemon',
   async ({ lab }) => {
     const { host, provider } = lab;
     const children: ChildProcess[] = [];

@@ -15,19 +15,19 @@ function many(count: number): Host {
 }
 
 describe('slots', () => {
-  test('go by the order of rules before that of metrics', () => {
+  test('rule order wins over route metric', () => {
     const host = two().rules([rule('wwan*'), rule('eth*')]);
     host.settle();
     expect(host.endpoints.map(({ address }) => address)).toEqual(['10.0.0.5', '192.0.2.10']);
   });
 
-  test('then by route metric', () => {
+  test('route metric decides within a rule', () => {
     const host = many(3).default(12, '10.2.0.1', { metric: 1 });
     host.settle();
     expect(host.endpoints.map(({ address }) => address)).toEqual(['10.2.0.5', '10.0.0.5', '10.1.0.5']);
   });
 
-  test('a count that was too low is mended by what is seen to stand', () => {
+  test('a number of slots that is too low is corrected by the endpoints in place', () => {
     const host = many(8);
     host.state = { ...host.state, slots: 7 };
     for (let i = 1; i <= 8; i++) host.endpoint(`198.51.100.${i}`, 100 + i);
@@ -37,7 +37,7 @@ describe('slots', () => {
     expect(host.endpoints).toHaveLength(8);
   });
 
-  test('an uplink without one says so, and gets the next that is free', () => {
+  test('no free slot: the reason says so; the next free slot is used', () => {
     const host = settled(many(9));
     expect(host.states.at(-1)).toBe('eth8 10.8.0.5: no free slot');
     expect(host.reason('10.8.0.5')).toMatch(/no more than 8 endpoints/);
@@ -45,7 +45,7 @@ describe('slots', () => {
     expect(host.states).toContain('eth8 10.8.0.5: active');
   });
 
-  test('foreign endpoints count, and are named in the reason', () => {
+  test('foreign endpoints count and are named in the reason', () => {
     const host = many(7);
     for (let i = 0; i < 3; i++) host.endpoint(`198.51.100.${i + 1}`, 100 + i);
     host.settle();
@@ -55,7 +55,7 @@ describe('slots', () => {
     expect(host.states).toContain('eth5 10.5.0.5: active');
   });
 
-  test('none that stands is pushed out by a better one', () => {
+  test('an endpoint in place keeps its slot', () => {
     const host = settled(many(8))
       .link('eth9', 30)
       .address(30, '10.9.0.5/24')
@@ -65,7 +65,7 @@ describe('slots', () => {
     expect(host.endpoints).toHaveLength(8);
   });
 
-  test('a lingering one makes room for its successor', () => {
+  test('a lingering endpoint frees its slot for its successor', () => {
     const host = settled(many(1));
     for (let i = 0; i < 7; i++) host.endpoint(`198.51.100.${i + 1}`, 100 + i);
     host.turn(10, 'no carrier').link('eth9', 30).address(30, '10.9.0.5/24').default(30, '10.9.0.1');
@@ -73,7 +73,7 @@ describe('slots', () => {
     expect(host.states).toContain('eth9 10.9.0.5: active');
   });
 
-  test('ids go on behind the last one given, and around at 255', () => {
+  test('ids continue after the last one and wrap at 255', () => {
     const host = many(2);
     host.state = { ...host.state, lastId: 254 };
     host.endpoint('198.51.100.1', 1);
@@ -81,7 +81,7 @@ describe('slots', () => {
     expect(host.endpoints.map(({ id }) => id)).toEqual([1, 255, 2]);
   });
 
-  test('one address of an interface serves, or as many as the rule says', () => {
+  test('per-interface: one address by default, more if the rule says so', () => {
     const host = (perInterface: number): Host =>
       two()
         .address(2, '192.0.2.11/24', { flags: 0x81 })
@@ -92,29 +92,29 @@ describe('slots', () => {
 });
 
 describe('conflicts', () => {
-  test('a foreign endpoint on the address: it is named, and nothing is done', () => {
+  test('a foreign endpoint on the address is named and left alone', () => {
     const host = two().endpoint('192.0.2.10', 9, ['signal']).withoutDefault(3);
     expect(host.settle()).toEqual([]);
     expect(host.states).toContain('eth0 192.0.2.10: conflict');
     expect(host.reason('192.0.2.10')).toMatch(/endpoint 9 \(signal\).*multihomed endpoint delete id 9/);
   });
 
-  test('also as an IPv4-mapped address, which the kernel takes for the same', () => {
+  test('a foreign endpoint on the IPv4-mapped address conflicts too', () => {
     expect(two().endpoint('::ffff:192.0.2.10', 9).states).toContain('eth0 192.0.2.10: conflict');
   });
 
-  test('one that the kernel made by itself is replaced', () => {
+  test('an implicit endpoint is replaced', () => {
     const host = two().endpoint('192.0.2.10', 9, ['implicit']).withoutDefault(3);
     expect(host.settle().flat()).toContain('endpoint add 192.0.2.10 dev eth0 subflow id 9');
   });
 
-  test('when it goes, the uplink comes up', () => {
+  test('the uplink comes up when the foreign endpoint is deleted', () => {
     const host = settled(two().endpoint('192.0.2.10', 9)).withoutEndpoint(9);
     host.settle();
     expect(host.states).toContain('eth0 192.0.2.10: active');
   });
 
-  test('another policy rule that takes the way', () => {
+  test('a foreign policy rule that decides first', () => {
     const host = settled();
     host.policyRules.push({
       ...host.policyRules[0]!,
@@ -135,7 +135,7 @@ describe('conflicts', () => {
     ).toHaveLength(1);
   });
 
-  test('a split default keeps its traffic and is no fault', () => {
+  test('a split default keeps its traffic and is no conflict', () => {
     const host = settled();
     host.ways.set('192.0.2.10', { kind: 'specific' });
     expect(host.states).toContain('eth0 192.0.2.10: active');
@@ -174,7 +174,7 @@ describe('limits', () => {
     expect(last(two().rules([rule('eth*', { flags: [...flags] })]))).toBe(text);
   });
 
-  test('auto puts add_addr_accepted back with the last fullmesh endpoint, and raises it before the first', () => {
+  test('auto raises add_addr_accepted before the first fullmesh endpoint and restores it with the last', () => {
     const host = settled();
     expect(last(host.rules([rule('*', { flags: ['subflow', 'fullmesh'] })]))).toBe(
       'limits set add_addr_accepted 8',
@@ -190,20 +190,20 @@ describe('limits', () => {
     expect(last(host)).toBeUndefined();
   });
 
-  test('are put back with the last endpoint', () => {
+  test('are restored with the last endpoint', () => {
     const host = settled();
     host.endpoints = [];
     host.turn(2, 'down').turn(3, 'down');
     expect(last(host)).toBe('limits set subflows 2');
   });
 
-  test('stay where an administrator set them to what they were before', () => {
+  test('are kept if an administrator set the original values again', () => {
     const host = settled();
     host.limits = { subflows: 2, addAddrAccepted: 0 };
     expect(last(host)).toBeUndefined();
   });
 
-  test('are raised by a successor where nobody knows whether they were', () => {
+  test('are raised by the next daemon if the journal does not say whether they were', () => {
     const host = settled();
     const { subflows } = host.state.raised;
     expect(subflows!.granted).toBe(true);
@@ -213,7 +213,7 @@ describe('limits', () => {
     expect(last(host)).toBe('limits set subflows 8');
   });
 
-  test('stay where an administrator changed them meanwhile', () => {
+  test('are kept if an administrator changed them meanwhile', () => {
     const host = settled(two().rules([rule('*', { flags: ['subflow', 'fullmesh'] })]));
     host.limits = { subflows: 4, addAddrAccepted: 8 };
     expect(last(host)).toBeUndefined();
@@ -222,7 +222,7 @@ describe('limits', () => {
     expect(last(host)).toBe('limits set add_addr_accepted 0');
   });
 
-  test('stay while a lingering endpoint stands', () => {
+  test('stay raised while an endpoint lingers', () => {
     const host = settled(two().withoutDefault(3)).turn(2, 'no carrier');
     expect(last(host)).toBeUndefined();
   });

@@ -13,8 +13,8 @@ const contested = (host: Host, ...objects: string[]): Host => {
 const ethRouting = (host: Host) =>
   host.look().evaluations.find((entry) => entry.candidate.selected.link.name === 'eth0')!.routing!;
 
-describe('an uplink of which others keep removing', () => {
-  test('policy rules is in conflict, with the line for networkd', () => {
+describe('objects that another program keeps removing', () => {
+  test('policy rules: conflict, with the setting of networkd', () => {
     const host = settled();
     contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
     expect(host.states).toEqual(['eth0 192.0.2.10: conflict', 'wwan0 10.0.0.5: active']);
@@ -24,7 +24,7 @@ describe('an uplink of which others keep removing', () => {
     );
   });
 
-  test('routes and policy rules says so', () => {
+  test('routes and policy rules: the reason names both', () => {
     const host = settled();
     const { routes, policyRules } = ethRouting(host);
     contested(host, routeObject(routes[0]!), policyRuleObject(policyRules[0]!));
@@ -33,14 +33,14 @@ describe('an uplink of which others keep removing', () => {
     );
   });
 
-  test('the endpoint is in conflict, with the lines for NetworkManager and mptcpd', () => {
+  test('endpoint: conflict, with the settings of NetworkManager and mptcpd', () => {
     const host = contested(settled(), endpointObject({ address: '192.0.2.10', ifindex: 2 }));
     expect(host.reason('192.0.2.10')).toMatch(
       /^another program keeps removing its endpoint; .*connection\.mptcp-flags=1.*disable --now mptcp\.service/,
     );
   });
 
-  test('loses nothing by it, and what is missing is planned', () => {
+  test('nothing else is removed, and missing objects are planned', () => {
     const host = settled();
     contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
     expect(host.pass()).toEqual([]);
@@ -53,7 +53,7 @@ describe('an uplink of which others keep removing', () => {
     expect(host.endpoints.map((each) => each.id)).toEqual([1, 2]);
   });
 
-  test('is no path to count on: the last other endpoint lingers', () => {
+  test('the uplink does not count as a path: the last other endpoint lingers', () => {
     const host = settled();
     contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
     host.withoutDefault(3);
@@ -61,14 +61,14 @@ describe('an uplink of which others keep removing', () => {
     expect(host.states).toEqual(['eth0 192.0.2.10: conflict', 'wwan0 10.0.0.5: lingering']);
   });
 
-  test('and whose link is down has the link to tell of', () => {
+  test('if the link is down, the reason names the link', () => {
     const host = settled();
     contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
     host.turn(2, 'no carrier');
     expect(host.states).toContain('eth0 192.0.2.10: no carrier');
   });
 
-  test('is explained with where to look next', () => {
+  test('explain advises multihomed doctor', () => {
     const host = settled();
     contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
     const explained = explain('eth0', host.look(), host.snapshot, host.configuration, host.state)!;

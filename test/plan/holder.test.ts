@@ -14,14 +14,14 @@ const twin = (host: Host, name: string, created: number, flags = PERMANENT): Hos
 const statesOf = (host: Host): string[] => host.states.filter((each) => each.includes(A));
 
 describe('two uplinks with one address', () => {
-  test('the one that leads its packets already keeps it, whatever the metric and age of the other', () => {
+  test('the uplink in use keeps it, whatever the metric and age of the other', () => {
     const host = twin(settled(), 'eth1', -1).default(4, '192.0.2.1', { metric: 50 });
     expect(host.settle()).toEqual([]);
     expect(statesOf(host)).toEqual([`eth1 ${A}: conflict`, `eth0 ${A}: active`]);
     expect(host.reason(A)).toMatch(/^eth0 has the same address and had it before/);
   });
 
-  test('at first the one with the better metric has it, and of equal ones the older', () => {
+  test('at first the better route metric wins, then the older address', () => {
     for (const [metric, created, holder] of [
       [50, 9, 'eth1'],
       [100, -1, 'eth1'],
@@ -41,14 +41,14 @@ describe('two uplinks with one address', () => {
     expect(statesOf(host)).toEqual([`eth0 ${A}: conflict`, `eth1 ${A}: active`]);
   });
 
-  test('a lost default is no lost address: it is not taken', () => {
+  test('a lost default route does not move the address', () => {
     const host = twin(settled(), 'eth1', 9).default(4, '192.0.2.1').withoutDefault(2);
     host.settle();
     expect(host.policyRules.filter(({ source }) => source === A)).toEqual([]);
     expect(statesOf(host)).toContain(`eth1 ${A}: conflict`);
   });
 
-  test('the subnet is left to main: neither has rules for it', () => {
+  test('the subnet is routed by main: neither has policy rules for it', () => {
     const host = settled(twin(two(), 'eth1', 9).default(4, '192.0.2.1', { metric: 700 }));
     expect(host.policyRules.filter(({ source }) => source === A).map(({ priority }) => priority)).toEqual([
       8682, 8684,
@@ -56,18 +56,18 @@ describe('two uplinks with one address', () => {
   });
 });
 
-describe('an uplink whose address a link has that no rule selects', () => {
+describe('an uplink with the address of a link that no rule selects', () => {
   test.for([
     ['older', -1],
     ['as old', 0],
-  ] as const)('%s: nothing is made', ([, created]) => {
+  ] as const)('%s: nothing is added', ([, created]) => {
     const host = settled(twin(two(), 'tun0', created));
     expect(statesOf(host)).toEqual([`eth0 ${A}: conflict`]);
     expect(host.reason(A)).toMatch(/^tun0 has the same address; /);
     expect(host.policyRules.filter(({ source }) => source === A)).toEqual([]);
   });
 
-  test('that a rule ignores: nothing is made either', () => {
+  test('ignored by a rule: nothing is added', () => {
     const host = twin(two().rules([rule('eth0'), rule('*', { ignore: true })]), 'eth1', -1);
     expect(statesOf(settled(host))).toEqual([`eth0 ${A}: conflict`]);
   });
@@ -78,25 +78,25 @@ describe('an uplink whose address a link has that no rule selects', () => {
     expect([host.settle(), statesOf(host)]).toEqual([[], [`eth0 ${A}: active`]]);
   });
 
-  test('younger, and its packets leave there before anything is made: nothing is made', () => {
+  test('younger, but in use for its packets: nothing is added', () => {
     const host = twin(two(), 'tun0', 9);
     host.ways.set(A, { kind: 'leaves', ifindex: [4], gateway: null, table: 254 });
     expect(statesOf(settled(host))).toEqual([`eth0 ${A}: conflict`]);
   });
 
-  test('older, and ours were in place all the same: they are removed', () => {
+  test('older, with objects of multihomed in place: they are removed', () => {
     const host = settled();
     twin(host, 'tun0', -1).settle();
     expect(host.policyRules.filter(({ source }) => source === A)).toEqual([]);
     expect(host.endpoints.map(({ address }) => address)).toEqual(['10.0.0.5']);
   });
 
-  test('administratively down, or still in duplicate address detection: it does not have it', () => {
+  test('down or in duplicate address detection: the uplink is active', () => {
     expect(statesOf(settled(twin(two(), 'tun0', -1).turn(4, 'down')))).toEqual([`eth0 ${A}: active`]);
     expect(statesOf(settled(twin(two(), 'tun0', -1, TENTATIVE)))).toEqual([`eth0 ${A}: active`]);
   });
 
-  test('a lingering endpoint whose address another link has now keeps no policy rules', () => {
+  test('lingering: no policy rules if another link has the address now', () => {
     const host = settled(two().withoutDefault(3));
     twin(host, 'tun0', 9).turn(2, 'no carrier').settle();
     expect(statesOf(host)).toEqual([`eth0 ${A}: lingering`]);
@@ -104,7 +104,7 @@ describe('an uplink whose address a link has that no rule selects', () => {
   });
 });
 
-test('the same link-local address on two links: each link has its own', () => {
+test('the same link-local address on two links is no conflict', () => {
   const rules = [rule('eth0', { linkLocal: true, families: ['ipv6'] })];
   const host = two().rules(rules).link('tun0', 4);
   for (const [index, created] of [

@@ -23,14 +23,14 @@ const LOSSES: readonly (readonly [string, (host: Host) => Host, state: string])[
 ];
 
 describe.each(LOSSES)('%s', (_, lose, state) => {
-  test('with another active: endpoint, policy rules and routes go, in that order', () => {
+  test('with another active: endpoint, policy rules and routes are removed in this order', () => {
     const host = lose(settled());
     expect(host.settle()).toEqual([GONE]);
     expect(host.states).toContain(`eth0 192.0.2.10: ${state}`);
     expect(host.pass()).toEqual([]);
   });
 
-  test('as the last path: all stays, and is taken up again untouched', () => {
+  test('as the last path: everything stays unchanged until it is back', () => {
     const host = settled(two().withoutDefault(3));
     lose(host);
     expect(host.settle()).toEqual([]);
@@ -41,7 +41,7 @@ describe.each(LOSSES)('%s', (_, lose, state) => {
     expect(host.states).toContain('eth0 192.0.2.10: active');
   });
 
-  test('as the last path, until another is active: new first, then old', () => {
+  test('as the last path: another is added before it is removed', () => {
     const host = settled(two().withoutDefault(3));
     lose(host);
     host.default(3, '10.0.0.1', { metric: 700 });
@@ -70,7 +70,7 @@ describe('a default route that is missing', () => {
     expect(host.states).toContain('eth0 192.0.2.10: active');
   });
 
-  test('for 300 ms is lost, which the plan says when to look for', () => {
+  test('for 300 ms is lost; the plan gives the time of the next pass', () => {
     const host = settled().withoutDefault(2);
     host.now += 1_000;
     expect(host.look().expires).toBe(host.now + 300);
@@ -79,7 +79,7 @@ describe('a default route that is missing', () => {
     expect(host.look().expires).toBeNull();
   });
 
-  test('holds back changes of the endpoint', () => {
+  test('delays changes of the endpoint', () => {
     const host = settled().withoutDefault(2);
     host.rules([rule('eth*', { flags: ['signal'] }), ...RULES.slice(1)]);
     expect(host.pass()).toEqual([]);
@@ -87,7 +87,7 @@ describe('a default route that is missing', () => {
     expect(host.pass()).toContain('endpoint delete 192.0.2.10 dev eth0 subflow id 1');
   });
 
-  test('again and again has 300 ms each time', () => {
+  test('repeatedly: 300 ms each time', () => {
     const host = settled();
     for (let i = 0; i < 5; i++) {
       host.withoutDefault(2);
@@ -99,7 +99,7 @@ describe('a default route that is missing', () => {
     }
   });
 
-  test('and comes back through another gateway is followed', () => {
+  test('and comes back through another gateway: the route is replaced', () => {
     const host = settled().withoutDefault(2);
     host.pass();
     host.default(2, '192.0.2.9');
@@ -109,14 +109,14 @@ describe('a default route that is missing', () => {
     ]);
   });
 
-  test('together with our copy is lost at once: the link was down', () => {
+  test('together with its copy: lost at once, since the link was down', () => {
     const host = settled().withoutDefault(2);
     host.ownRoutes = [];
     const done = host.pass().filter((each) => each.includes('192.0.2.'));
     expect(done).toEqual(GONE.slice(0, 3));
   });
 
-  test('together with carrier or address is lost at once', () => {
+  test('together with carrier or address: lost at once', () => {
     const carrier = settled().withoutDefault(2);
     carrier.pass();
     expect(carrier.turn(2, 'no carrier').pass()).toEqual(GONE);
@@ -125,7 +125,7 @@ describe('a default route that is missing', () => {
     expect(address.withoutAddress('192.0.2.10').pass()).toEqual(GONE);
   });
 
-  test('of an uplink that has no endpoint yet is not waited for', () => {
+  test('before the endpoint was added: lost at once', () => {
     const host = two();
     host.pass();
     host.withoutDefault(2);
@@ -134,19 +134,19 @@ describe('a default route that is missing', () => {
   });
 });
 
-describe('an address that is gone', () => {
-  test('with another active: its endpoint goes', () => {
+describe('a removed address', () => {
+  test('with another active: its endpoint is removed', () => {
     expect(settled().withoutAddress('192.0.2.10').pass()).toEqual(GONE);
   });
 
-  test('and was the last: its endpoint lingers, and says why', () => {
+  test('as the last path: its endpoint lingers, and the reason says why', () => {
     const host = settled(two().withoutDefault(3)).withoutAddress('192.0.2.10');
     expect(host.settle()).toEqual([]);
     expect(host.states).toContain('eth0 192.0.2.10: lingering');
     expect(host.reason('192.0.2.10')).toMatch(/^the address is gone/);
   });
 
-  test('with its interface: the same, under its number', () => {
+  test('removed with its interface: its endpoint lingers, named by ifindex', () => {
     const host = settled(two().withoutDefault(3))
       .withoutAddress('192.0.2.10')
       .withoutDefault(2)
@@ -155,7 +155,7 @@ describe('an address that is gone', () => {
     expect(host.states).toContain('if2 192.0.2.10: lingering');
   });
 
-  test('the families are counted apart', () => {
+  test('IPv4 and IPv6 linger independently', () => {
     const host = settled(two().address(2, '2001:db8::10/64').default(2, 'fe80::1'));
     expect(host.endpoints).toHaveLength(3);
     host.withoutDefault(2, 'ipv6');
@@ -164,7 +164,7 @@ describe('an address that is gone', () => {
   });
 });
 
-describe('the last path, whose address works and is no uplink any more', () => {
+describe('the last path, no longer an uplink although its address works', () => {
   const LEFT_OUT: [string, (host: Host) => void][] = [
     ['by a rule that is gone', (host) => void host.rules([rule('wwan*')])],
     ['by a rule that says ignore', (host) => void host.rules([rule('eth*', { ignore: true })])],
@@ -176,7 +176,7 @@ describe('the last path, whose address works and is no uplink any more', () => {
     ],
   ];
 
-  test.each(LEFT_OUT)('%s, keeps its endpoint and follows the default route of its link', (_, leaveOut) => {
+  test.each(LEFT_OUT)('%s: keeps its endpoint and follows the default route of its link', (_, leaveOut) => {
     const host = settled(two().withoutDefault(3));
     host.connections = [['192.0.2.10']];
     leaveOut(host);
@@ -192,7 +192,7 @@ describe('the last path, whose address works and is no uplink any more', () => {
     expect(host.settle()).toEqual([]);
   });
 
-  test('and that another link has now, has no way of ours', () => {
+  test('its address moved to another link: routes and policy rules are removed', () => {
     const host = settled(two().withoutDefault(3)).withoutAddress('192.0.2.10').withoutDefault(2);
     host.link('br0', 9).address(9, '192.0.2.10/24').default(9, '192.0.2.1');
     expect(host.settle().flat()).toEqual(GONE.slice(1));
@@ -200,10 +200,10 @@ describe('the last path, whose address works and is no uplink any more', () => {
   });
 });
 
-describe('an address that is replaced', () => {
+describe('a replaced address', () => {
   const replaced = (host: Host): Host => host.withoutAddress('192.0.2.10').address(2, '192.0.2.11/24');
 
-  test('on the only uplink: new first, then old', () => {
+  test('on the only uplink: added before removed', () => {
     const all = replaced(settled(two().withoutDefault(3)))
       .settle()
       .flat();
@@ -212,7 +212,7 @@ describe('an address that is replaced', () => {
     expect(all.indexOf(GONE[0]!)).toBeGreaterThan(added);
   });
 
-  test('by deprecation: new first, then old, also beside another uplink', () => {
+  test('by deprecation: added before removed, also beside another uplink', () => {
     const host = settled();
     host.addresses = host.addresses.map((each) =>
       each.address === '192.0.2.10' ? { ...each, flags: each.flags | 0x20 } : each,
@@ -236,7 +236,7 @@ describe('an address that is replaced', () => {
 });
 
 describe('a reload', () => {
-  test('that ignores the interface removes what stood, if another is active', () => {
+  test('that ignores the interface removes its objects if another is active', () => {
     const host = settled().rules([
       rule('eth*', { ignore: true }),
       rule('wwan*', { flags: ['subflow', 'backup'] }),
@@ -244,7 +244,7 @@ describe('a reload', () => {
     expect(host.pass()).toEqual(GONE);
   });
 
-  test('that turns backup off changes the endpoint, and nothing else', () => {
+  test('that turns backup off only changes the endpoint', () => {
     const host = settled().rules([rule('eth*'), rule('wwan*')]);
     expect(host.settle()).toEqual([['endpoint change 10.0.0.5 dev wwan0 subflow id 2']]);
   });
@@ -259,7 +259,7 @@ describe('a reload', () => {
     ]);
   });
 
-  test('from subflow to signal deletes and adds it, since the kernel changes no other flag', () => {
+  test('from subflow to signal deletes and adds the endpoint (no other flag can be changed)', () => {
     const host = settled().rules([
       rule('eth*', { flags: ['signal'] }),
       rule('wwan*', { flags: ['subflow', 'backup'] }),
@@ -270,7 +270,7 @@ describe('a reload', () => {
     ]);
   });
 
-  test('to another port likewise', () => {
+  test('to another port deletes and adds the endpoint', () => {
     const signal = (port: number) => [rule('eth*', { flags: ['signal'], port })];
     const host = settled(two().rules(signal(4433))).rules(signal(4434));
     expect(host.settle().flat()).toEqual([
@@ -282,7 +282,7 @@ describe('a reload', () => {
   test.each([
     ['EEXIST', 17, 'too many addresses or duplicate one', /until the next try: .*EEXIST/],
     ['EADDRINUSE', 98, undefined, /until the next reload: .*EADDRINUSE/],
-  ])('that is refused with %s leaves what stood alone', (_, errno, kernelText, reason) => {
+  ])('refused with %s leaves the objects in place', (_, errno, kernelText, reason) => {
     const signal = (port: number) => [rule('eth*', { flags: ['signal'], port })];
     const host = settled(two().rules(signal(4433))).rules(signal(4434));
     const before = host.state;
@@ -301,10 +301,10 @@ describe('a reload', () => {
   });
 });
 
-describe('a rule that is removed', () => {
+describe('a removed rule', () => {
   const removed = (host = settled()): Host => host.rules([rule('wwan*', { flags: ['subflow', 'backup'] })]);
 
-  test('without an open connection: endpoint, policy rules and routes are removed, also of the last path', () => {
+  test('without an open connection: all objects are removed, also of the last path', () => {
     expect(removed().pass()).toEqual(GONE);
     expect(
       removed(settled(two().withoutDefault(3)))
@@ -313,13 +313,13 @@ describe('a rule that is removed', () => {
     ).toEqual(GONE);
   });
 
-  test('of which a connection uses another address too: the same', () => {
+  test('a connection also uses another address: all objects are removed', () => {
     const host = removed();
     host.connections = [['192.0.2.10', '10.0.0.5'], ['10.0.0.5']];
     expect(host.pass()).toEqual(GONE);
   });
 
-  test('that would cut connections: lingers, counts them and names the command, until they have ended', () => {
+  test('would cut connections: lingers until they end; the reason counts them', () => {
     const host = removed();
     host.connections = [['192.0.2.10'], ['192.0.2.10', '192.0.2.10'], ['10.0.0.5']];
     expect(host.settle()).toEqual([]);
@@ -329,7 +329,7 @@ describe('a rule that is removed', () => {
     expect(host.pass()).toEqual(GONE);
   });
 
-  test('together with another: of two endpoints of one connection the last stays', () => {
+  test('with another rule: the last of two endpoints of a connection stays', () => {
     const host = settled().rules([]);
     host.connections = [['192.0.2.10', '10.0.0.5']];
     host.pass();
@@ -339,7 +339,7 @@ describe('a rule that is removed', () => {
     expect(host.endpoints.map(({ address }) => address)).toEqual(['10.0.0.5']);
   });
 
-  test('does not give its slot up while it would cut a connection', () => {
+  test('keeps its slot while it would cut a connection', () => {
     const host = settled(two().withoutDefault(3));
     host.connections = [['192.0.2.10']];
     host.room = 1;

@@ -76,7 +76,7 @@ const STATES: readonly (readonly [name: string, host: () => Host, state: string,
   ],
 ];
 
-describe('states and their reasons', () => {
+describe('states and reasons', () => {
   test.each(STATES)('%s', (_, build, state, reason) => {
     const host = build().rules(ETH);
     const at = host.states.indexOf(state);
@@ -84,17 +84,17 @@ describe('states and their reasons', () => {
     expect(host.look().actions).toEqual([]);
   });
 
-  test('what a rule ignores is named and left alone', () => {
+  test('an interface that a rule ignores is listed and left alone', () => {
     const host = plugged().rules([rule('eth*', { ignore: true })]);
     expect(host.states).toEqual(['eth0 -: ignored']);
     expect(host.settle()).toEqual([]);
   });
 
-  test('what no rule selects is not named', () => {
+  test('an interface that no rule selects is not listed', () => {
     expect(plugged().rules([rule('wlan*')]).states).toEqual([]);
   });
 
-  test('loopback needs a rule that says link-local', () => {
+  test('loopback needs a rule with link-local', () => {
     const host = new Host().link('lo', 1, { loopback: true }).address(1, '127.0.0.1/8');
     expect(host.rules([rule('*')]).states).toEqual([]);
     expect(host.rules([rule('lo', { linkLocal: true })]).states).toEqual(['lo 127.0.0.1: no default route']);
@@ -104,8 +104,8 @@ describe('states and their reasons', () => {
 const plugged = (): Host =>
   new Host().link('eth0', 2).address(2, '192.0.2.10/24').default(2, '192.0.2.1').rules(ETH);
 
-describe('the way up', () => {
-  test('routes and policy rules, then the limits and the endpoint', () => {
+describe('an uplink comes up', () => {
+  test('routes and policy rules first, then limits and endpoint', () => {
     const host = plugged();
     expect(host.settle()).toEqual([
       [
@@ -119,7 +119,7 @@ describe('the way up', () => {
     expect(host.states).toEqual(['eth0 192.0.2.10: active']);
   });
 
-  test('one who only looks is told the whole of the next steps', () => {
+  test('a dry run plans all of the next steps', () => {
     expect(plugged().look(true).uplinks[0]).toMatchObject({ state: 'verified' });
     expect(
       plugged()
@@ -128,7 +128,7 @@ describe('the way up', () => {
     ).toContain('endpoint add');
   });
 
-  test('IPv6 alike', () => {
+  test('IPv6: the same order', () => {
     const host = new Host()
       .link('eth0', 2)
       .address(2, '2001:db8::10/64', IPV6)
@@ -166,14 +166,14 @@ describe('the way up', () => {
     expect(second!.at(-1)).toBe('endpoint add 10.0.0.1 dev wwan0 subflow id 1');
   });
 
-  test('the metrics of the original default go with it', () => {
+  test('metrics of the original default route are copied', () => {
     const metrics = Buffer.from('0800020078050000', 'hex');
     const host = plugged().default(2, '192.0.2.1', { metrics });
     host.settle();
     expect(host.ownRoutes.find((each) => each.prefixLength === 0)!.metrics).toEqual(metrics);
   });
 
-  test('routing: main makes the endpoint alone', () => {
+  test('routing: main only adds the endpoint', () => {
     const host = plugged().rules([rule('eth*', { routing: 'main' })]);
     expect(host.settle()).toEqual([
       ['limits set subflows 8', 'endpoint add 192.0.2.10 dev eth0 subflow id 1'],
@@ -189,12 +189,12 @@ describe('the way up', () => {
     expect(host.states).toEqual(['eth0 192.0.2.10: active']);
   });
 
-  test('a table of the user’s choice', () => {
+  test('table: the given table is used', () => {
     const host = plugged().rules([rule('eth*', { table: 77 })]);
     expect(host.settle()[0]![1]).toBe('route add default via 192.0.2.1 dev eth0 table 77');
   });
 
-  test('a gateway that changes is followed, and the endpoint not touched', () => {
+  test('a gateway that changes is followed; the endpoint is not touched', () => {
     const host = plugged();
     host.settle();
     host.default(2, '192.0.2.254');
@@ -212,7 +212,7 @@ describe('the way up', () => {
     expect(host.pass()).toEqual([]);
   });
 
-  test('the same subnet on two links: each address keeps to its own', () => {
+  test('the same subnet on two links: each address uses its own link', () => {
     const host = plugged()
       .link('eth1', 3)
       .address(3, '192.0.2.20/24')
@@ -227,7 +227,7 @@ describe('the way up', () => {
     );
   });
 
-  test('a subnet within another’s is more specific, and needs no more', () => {
+  test('a more specific subnet inside of another adds no policy rule', () => {
     const host = plugged().link('podman0', 3).address(3, '192.0.2.129/25');
     expect(
       host
@@ -237,7 +237,7 @@ describe('the way up', () => {
     ).toHaveLength(2);
   });
 
-  test('the end of a router-advertised default is waited for', () => {
+  test('the plan gives the expiry of a router-advertised default route', () => {
     const host = new Host().link('eth0', 2).address(2, '2001:db8::10/64', IPV6).rules(ETH);
     expect(host.default(2, 'fe80::1', { expires: 90 }).look().expires).toBe(1_090_020);
     expect(host.default(2, 'fe80::1', { expires: -3 }).look().expires).toBe(1_000_020);

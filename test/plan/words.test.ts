@@ -7,8 +7,8 @@ import { observe } from '../../src/plan/observe.ts';
 import { Host, rule } from './build.ts';
 import { settled, two } from './two.ts';
 
-describe('what is learnt', () => {
-  test('an endpoint that somebody deleted is not ours when it comes back', () => {
+describe('observe', () => {
+  test('a deleted endpoint that another program adds again is not owned', () => {
     const host = settled();
     const [eth] = host.endpoints;
     host.withoutEndpoint(1).look();
@@ -16,7 +16,7 @@ describe('what is learnt', () => {
     expect(host.states).toContain('eth0 192.0.2.10: conflict');
   });
 
-  test('one under the same id and another address or device is not ours', () => {
+  test('an endpoint with the same id and another address or device is not owned', () => {
     for (const change of [{ address: '198.51.100.7' }, { ifindex: 9 }]) {
       const host = settled();
       host.endpoints = host.endpoints.map((each) => (each.id === 1 ? { ...each, ...change } : each));
@@ -24,7 +24,7 @@ describe('what is learnt', () => {
     }
   });
 
-  test('a flag that the kernel dropped is unknown to it, and not asked for again', () => {
+  test('a flag that the kernel dropped is not requested again', () => {
     const host = settled(two().rules([rule('eth*', { flags: ['subflow', 'laminar'] })]));
     host.endpoints = host.endpoints.map((each) => ({ ...each, flags: each.flags & ~32 }));
     // Nothing is left that asks for addresses of a peer's choice.
@@ -32,7 +32,7 @@ describe('what is learnt', () => {
     expect(host.state.unknownFlags).toBe(32);
   });
 
-  test('a flag that somebody changed is set right again', () => {
+  test('a flag that another program changed is set again', () => {
     const host = settled();
     host.endpoints = host.endpoints.map((each) => ({ ...each, flags: each.flags ^ 4 }));
     expect(host.settle().flat()).toEqual([
@@ -41,7 +41,7 @@ describe('what is learnt', () => {
     ]);
   });
 
-  test('what agrees leaves the memory as it is', () => {
+  test('an unchanged snapshot returns the same state', () => {
     const host = settled();
     const { snapshot } = host;
     const state = observe(host.state, snapshot);
@@ -95,11 +95,11 @@ const STOPS: readonly (readonly [string, () => Host, number, RegExp | null])[] =
     3,
     /multihomed doctor" looks for the program/,
   ],
-  ['nothing made yet', () => two(), 4, /^a running daemon makes what is missing/],
+  ['nothing added yet', () => two(), 4, /^a running daemon makes what is missing/],
   ['active', () => settled(), 8, null],
 ];
 
-describe('what is explained', () => {
+describe('explain', () => {
   test.each(STOPS)('%s', (_, host, at, advice) => {
     const seen = told(host());
     expect(seen.passed).toEqual(ALL.slice(0, at));
@@ -109,13 +109,13 @@ describe('what is explained', () => {
     else expect(seen.advice).toBeNull();
   });
 
-  test('an interface without an address: the link, and how to give it one', () => {
+  test('an interface without an address: passed steps and advice', () => {
     const seen = told(new Host().link('eth0', 2).rules([rule('eth*')]));
     expect(seen.passed).toEqual(['link']);
     expect(seen.advice).toMatch(/ip address add ADDRESS\/PREFIX dev eth0/);
   });
 
-  test('the rules from the top: why those above do not match, and the one that does', () => {
+  test('rules in order: why the earlier ones do not match', () => {
     const { rules } = told(
       two().rules([rule('wl*'), rule('eth*', { driver: 'cdc_*' }), rule('e*'), rule('*')]),
     ).explanation;
@@ -127,11 +127,11 @@ describe('what is explained', () => {
     expect(rules[1]!.why).toMatch(/driver/);
   });
 
-  test('no rule matches: which line to add', () => {
+  test('no rule matches: advises the line to add', () => {
     expect(told(two().rules([rule('wl*')])).explanation.advice).toMatch(/"eth0": subflow/);
   });
 
-  test('by another name of the interface; nothing for one that is not there', () => {
+  test('altname finds the interface; an unknown name returns null', () => {
     const host = two().link('eth0', 2, { altnames: ['uplink'] });
     expect(told(host, 'uplink').explanation.interface).toBe('eth0');
     expect(explain('eth7', host.look(), host.snapshot, host.configuration, host.state)).toBeNull();
@@ -139,7 +139,7 @@ describe('what is explained', () => {
 });
 
 describe('flush', () => {
-  test('removes all that is owned, in order, and nothing else', () => {
+  test('removes all owned objects in order and nothing else', () => {
     const host = settled(two().withoutDefault(3)).endpoint('198.51.100.7', 99);
     host.policyRules.push({ ...host.policyRules[0]!, priority: 100, protocol: 3 });
     expect(flushActions(host.snapshot, host.state).map(actionText)).toEqual([
@@ -152,16 +152,16 @@ describe('flush', () => {
     ]);
   });
 
-  test('lingering ones too', () => {
+  test('removes lingering endpoints', () => {
     const host = settled(two().withoutDefault(3)).turn(2, 'no carrier');
     expect(flushActions(host.snapshot, host.state).map(actionText)[0]).toMatch(/^endpoint delete 192.0.2.10/);
   });
 
-  test('has nothing to do where nothing is owned', () => {
+  test('returns no action if nothing is owned', () => {
     expect(flushActions(two().endpoint('198.51.100.7', 99).snapshot, two().state)).toEqual([]);
   });
 
-  test('is not undone until the next reload', () => {
+  test('nothing is added again until reload', () => {
     const host = two();
     host.state = { ...host.state, paused: { files: null } };
     expect(host.settle()).toEqual([]);

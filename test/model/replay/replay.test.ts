@@ -15,7 +15,7 @@ const LANES = 4;
 const RUNS = Number(process.env['MULTIHOMED_REPLAYS'] ?? 12);
 const LENGTH = Number(process.env['MULTIHOMED_DEEDS'] ?? 60);
 
-describe.skipIf(!isPrivate)('the model kernel', () => {
+describe.skipIf(!isPrivate)('model kernel and real kernel', () => {
   const tally: Tally = new Map();
   const lanes: Lane[] = [];
   let replayed = 0;
@@ -35,7 +35,7 @@ describe.skipIf(!isPrivate)('the model kernel', () => {
     return `${replayed} histories, ${all} deeds replayed (seed ${seed}): ${lines.join(', ')}`;
   }
 
-  test(`${RUNS} histories of ${LENGTH} deeds agree`, { timeout: 0 }, async () => {
+  test(`agree in ${RUNS} histories of ${LENGTH} operations`, { timeout: 0 }, async () => {
     const length = Math.max(0, LENGTH - OPENING.length);
     const rest = fc.array(deeds, { minLength: length, maxLength: length, size: 'max' });
     const histories = fc
