@@ -35,6 +35,7 @@ const NO_RULES: Configuration = {
   rules: [],
   limits: 'leave',
   hooks: { timeout: 0, user: 'root', path: [] },
+  health: { detect: false, rttFactor: 3, margin: 50 },
   files: [],
   warnings: [],
 };

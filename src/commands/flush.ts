@@ -26,6 +26,7 @@ const NOTHING: Configuration = {
   rules: [],
   limits: 'leave',
   hooks: { timeout: 0, user: 'root', path: [] },
+  health: { detect: false, rttFactor: 3, margin: 50 },
   files: [],
   warnings: [],
 };

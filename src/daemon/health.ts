@@ -14,7 +14,7 @@ import { begin } from '../health/doubt.ts';
 import type { Factors } from '../health/factors.ts';
 import { firstGauge, readGauge } from '../health/gauge.ts';
 import { judge } from '../health/judge.ts';
-import { isAnswering, lookPause, mayAsk, type Path } from '../health/path.ts';
+import { isAnswering, isLossy, lookPause, mayAsk, type Path } from '../health/path.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
@@ -174,7 +174,7 @@ export class Health {
   async #ask(path: Path, factors: Factors): Promise<boolean> {
     const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag, path.address));
     const now = this.#parts.clock.now();
-    const judgement = judge(path.waits, path.select(sockets, now), now, factors);
+    const judgement = judge(path.waits, path.select(sockets, now), now, factors, isLossy(path, now));
     return isAnswering(path, judgement, now);
   }
 

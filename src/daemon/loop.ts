@@ -95,6 +95,7 @@ export class Loop {
     const paused = resume ? null : this.#state.paused;
     this.#state = { ...this.#state, paused, failures: new Map(), slots: Infinity };
     this.#parts.hooks.reload(configuration.hooks);
+    this.#parts.onReload?.(configuration);
     this.#limiter.hurry();
     return this.#collect();
   }

@@ -7,6 +7,7 @@ import type { State } from '../actions/state.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { SnapshotReader } from '../snapshot/reader.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Configuration } from '../rules/rule.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 
@@ -32,6 +33,8 @@ export interface LoopParts {
   readonly dryRun: boolean;
   readonly state: State;
   readonly notified: HookRecord;
+  /** Called when the configuration has changed. */
+  readonly onReload?: (configuration: Configuration) => void;
   /** Called after each pass. */
   readonly onPass: (view: PassResult) => void;
 }

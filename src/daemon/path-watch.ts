@@ -1,9 +1,10 @@
 /** Watches what MPTCP does on the paths of uplinks: counts their joins, and finds those that do not answer. */
-import { DEFAULT_FACTORS } from '../health/factors.ts';
+import type { Factors } from '../health/factors.ts';
 import { NetlinkConnection, type Trace } from '../netlink/connection.ts';
 import type { KernelSession } from '../netlink/session.ts';
 import type { JoinRecords } from '../plan/joins.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { HealthSettings } from '../rules/rule.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import type { Clock } from '../system/clock.ts';
@@ -14,6 +15,8 @@ import { countJoins } from './join-events.ts';
 export interface PathWatch {
   readonly records: JoinRecords;
   readonly suspects: ReadonlyMap<string, Suspect>;
+  /** The configuration has changed. */
+  reload(settings: HealthSettings): void;
   /** Called after each pass. */
   follow(plan: Plan): void;
   close(): void;
@@ -25,8 +28,9 @@ export function watchPaths(
     readonly netns: string | undefined;
     readonly clock: Clock;
     readonly log: Log;
-    readonly trace?: Trace | undefined;
+    readonly trace: Trace | undefined;
     readonly dryRun: boolean;
+    readonly settings: HealthSettings;
     readonly onChange: () => void;
   },
 ): PathWatch {
@@ -34,7 +38,10 @@ export function watchPaths(
   // Not traced: they would fill the log many times a second.
   const diag = new NetlinkConnection({ protocol: NETLINK_SOCK_DIAG, clock, netns });
   const route = new NetlinkConnection({ protocol: NETLINK_ROUTE, clock, netns });
-  const health = new Health({ ...parts, route, diag }, dryRun ? null : DEFAULT_FACTORS);
+  const health = new Health({ ...parts, route, diag }, factors(parts.settings));
+  function factors({ detect, rttFactor, margin }: HealthSettings): Factors | null {
+    return detect && !dryRun ? { rtt: rttFactor, base: margin } : null;
+  }
   const joins = countJoins({
     ...parts,
     onEvent: (event) => health.see(event),
@@ -48,6 +55,7 @@ export function watchPaths(
     get suspects() {
       return health.suspects;
     },
+    reload: (settings) => health.reload(factors(settings)),
     follow: (plan) => {
       joins.follow(plan);
       health.follow(plan);

@@ -120,6 +120,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       dryRun: options.dryRun,
       state,
       notified,
+      onReload: ({ health }) => paths.reload(health),
       onPass: (view) => {
         paths.follow(view.plan);
         notify(`STATUS=${statusWords(view)}`);
@@ -129,10 +130,9 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     },
     options.configuration,
   );
-  const paths = watchPaths({
-    ...{ ...kernel, netns, clock, log, trace, dryRun: options.dryRun },
-    onChange: () => loop.wake([]),
-  });
+  const { health: settings } = options.configuration;
+  const onChange = (): void => loop.wake([]);
+  const paths = watchPaths({ ...kernel, ...options, clock, trace, settings, onChange });
   const failed = deferred();
   const events = listen({
     netns,

@@ -2,7 +2,7 @@
 import type { SubflowSocket } from '../netlink/diag.ts';
 import type { Factors } from './factors.ts';
 import { isCarrying, judge } from './judge.ts';
-import type { Path } from './path.ts';
+import { isLossy, type Path } from './path.ts';
 
 export interface Decision {
   readonly path: Path;
@@ -30,7 +30,7 @@ export function decide(
   const silent = new Set<number>();
   for (const path of paths) {
     if (path.doubt) continue;
-    const { waits, verdict } = judge(path.waits, path.select(sockets, now), now, factors);
+    const { waits, verdict } = judge(path.waits, path.select(sockets, now), now, factors, isLossy(path, now));
     path.waits = waits;
     if (verdict.kind !== 'stalled') continue;
     stalled.set(path, verdict);

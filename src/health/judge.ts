@@ -11,6 +11,10 @@ export interface Wait {
   readonly since: number | null;
   /** Segments that had been sent again before then. */
   readonly retransmits: number;
+  /** Segments that waited at the first look at this wait. */
+  readonly unacked: number;
+  /** Segments that had been lost at the last look. */
+  readonly lost: number;
 }
 
 /** By the cookie of the socket. */
@@ -31,6 +35,8 @@ export interface Judgement {
   readonly movedAt: number | null;
   /** When anything last arrived, in the same way. */
   readonly heardAt: number | null;
+  /** Segments were lost since the last look, and the path works. */
+  readonly loses: boolean;
   /** The shortest round-trip time in milliseconds; null: not known. */
   readonly rtt: number | null;
 }
@@ -41,6 +47,9 @@ export interface Judgement {
  */
 const LEAST_SEGMENTS = 3;
 const LEAST_SEGMENTS_ALONE = 4;
+/** The same on a path that loses segments although it works, where an answer also has LOSSY times as long. */
+const LEAST_SEGMENTS_LOSSY = 6;
+const LOSSY = 2;
 /** Shortest pause between two looks at the same path, in milliseconds. */
 const LEAST_PAUSE_MS = 8;
 
@@ -49,12 +58,13 @@ const CARRYING = new Set(['ESTAB', 'CLOSE-WAIT']);
 /** Whether a subflow can carry data. */
 export const isCarrying = ({ state }: SubflowSocket): boolean => CARRYING.has(state);
 
-/** `sockets`: the subflows of one path. `now`: milliseconds by the clock. */
+/** `sockets`: the subflows of one path. `now`: milliseconds by the clock. `lossy`: the path has lost segments lately. */
 export function judge(
   before: Waits,
   sockets: readonly SubflowSocket[],
   now: number,
   factors: Factors,
+  lossy = false,
 ): Judgement {
   const carrying = sockets.flatMap((socket) =>
     isCarrying(socket) && socket.traffic ? [{ cookie: socket.cookie, traffic: socket.traffic }] : [],
@@ -68,6 +78,7 @@ export function judge(
   }[] = [];
   let next: number | null = null;
   let waiting = false;
+  let loses = false;
   let heardAt: number | null = null;
   let movedAt: number | null = null;
   let rtt: number | null = null;
@@ -76,23 +87,29 @@ export function judge(
     heardAt = Math.max(heardAt ?? -Infinity, heard);
     movedAt = Math.max(movedAt ?? -Infinity, now - Math.min(traffic.sinceSent, traffic.sinceData));
     if (traffic.rtt > 0) rtt = Math.min(rtt ?? Infinity, traffic.rtt / 1000);
-    const wait = waitOf(before.get(cookie), traffic, heard, now);
+    const known = before.get(cookie);
+    const wait = waitOf(known, traffic, heard, now);
+    loses ||= known !== undefined && wait.lost > known.lost && heard > (known.since ?? -Infinity);
     waits.set(cookie, wait);
     if (wait.since === null) continue;
     waiting = true;
-    const left = wait.since + answerLimit(traffic, factors) - now;
+    const left = wait.since + answerLimit(traffic, factors) * (lossy ? LOSSY : 1) - now;
     const segments = traffic.unacked + traffic.retransmits - wait.retransmits;
-    if (left <= 0) late.push({ cookie, since: wait.since, segments, alone: traffic.unacked === 1 });
-    else next = Math.min(next ?? Infinity, left);
+    // One transmission may be lost as a whole: another one must have been made since.
+    const repeated = traffic.unacked > wait.unacked || traffic.retransmits > wait.retransmits;
+    if (left <= 0 && repeated)
+      late.push({ cookie, since: wait.since, segments, alone: traffic.unacked === 1 });
+    else if (left > 0) next = Math.min(next ?? Infinity, left);
   }
-  return { waits, movedAt, heardAt, rtt, verdict: verdictOf() };
+  return { waits, movedAt, heardAt, rtt, loses, verdict: verdictOf() };
 
   function verdictOf(): Verdict {
     if (!waiting) return { kind: 'idle' };
     // What arrived after the data was sent shows that the path works, and only that peer does not answer.
     const unheard = late.filter(({ since }) => since >= heardAt!);
     const segments = unheard.reduce((sum, each) => sum + each.segments, 0);
-    const least = unheard.every(({ alone }) => alone) ? LEAST_SEGMENTS_ALONE : LEAST_SEGMENTS;
+    const alone = unheard.every((each) => each.alone);
+    const least = lossy ? LEAST_SEGMENTS_LOSSY : alone ? LEAST_SEGMENTS_ALONE : LEAST_SEGMENTS;
     if (segments >= least) {
       const unanswered = now - Math.min(...unheard.map(({ since }) => since));
       return { kind: 'stalled', unanswered, cookies: new Set(unheard.map(({ cookie }) => cookie)) };
@@ -109,8 +126,10 @@ const heardTime = ({ sinceAck, sinceData }: Traffic, now: number): number =>
  * than the last sending at the first look at it.
  */
 function waitOf(before: Wait | undefined, traffic: Traffic, heard: number, now: number): Wait {
-  const { unacked, retransmits, sinceSent } = traffic;
-  if (unacked === 0) return { since: null, retransmits };
-  if (before && before.since !== null && heard <= before.since) return before;
-  return { since: Math.max(heard, now - sinceSent), retransmits: before?.retransmits ?? retransmits };
+  const { unacked, retransmits, duplicates, sinceSent } = traffic;
+  const lost = retransmits - duplicates;
+  if (unacked === 0) return { since: null, retransmits, unacked, lost };
+  if (before && before.since !== null && heard <= before.since) return { ...before, lost };
+  const since = Math.max(heard, now - sinceSent);
+  return { since, retransmits: before?.retransmits ?? retransmits, unacked, lost };
 }

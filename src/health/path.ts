@@ -27,6 +27,8 @@ export class Path {
   /** When data of MPTCP last moved; null: not known yet. */
   movedAt: number | null = null;
   rtt: number | null = null;
+  /** When it was last seen to lose segments although it works, in milliseconds by the clock. */
+  lostAt = -Infinity;
   /** Data waited for an answer when its sockets were read last. */
   waiting = false;
   doubt: Doubt | null = null;
@@ -86,10 +88,16 @@ export function mayAsk(path: Path, now: number, budget: number): boolean {
   return movedAt > askedAt && now - askedAt >= BACKGROUND_MS && budget > RESERVE_MS;
 }
 
+const LOSSY_MS = 30_000;
+
+/** Whether segments were lost lately on a path that works. */
+export const isLossy = ({ lostAt }: Path, now: number): boolean => now - lostAt < LOSSY_MS;
+
 /** Notes what the sockets showed. @returns whether the path has stalled */
 export function isAnswering(path: Path, judgement: Judgement, now: number): boolean {
   const { waits, verdict, movedAt, rtt } = judgement;
   path.waits = waits;
+  if (judgement.loses) path.lostAt = now;
   path.movedAt = movedAt ?? -Infinity;
   path.rtt = rtt;
   path.askedAt = now;

@@ -72,6 +72,8 @@ export interface Traffic {
   readonly rtt: number;
   /** Segments that were sent again, since the socket was opened. */
   readonly retransmits: number;
+  /** Of these, how many the peer reported as duplicates (DSACK, RFC 2883), which were not lost; 0 before Linux 4.19. */
+  readonly duplicates: number;
   /** Consecutive timeouts without an answer. */
   readonly timeouts: number;
   /** Mean deviation of the round-trip time in microseconds. */
@@ -137,7 +139,8 @@ export function decodeSubflowSocket({ payload }: Message): SubflowSocket | null 
       local: numberIn(payload, mptcp, MPTCP_SUBFLOW_ATTR_ID_LOC, 1) ?? 0,
       remote: numberIn(payload, mptcp, MPTCP_SUBFLOW_ATTR_ID_REM, 1) ?? 0,
     },
-    traffic: info && info.to - info.from >= TCP_INFO ? readTraffic(payload, info.from) : null,
+    traffic:
+      info && info.to - info.from >= TCP_INFO ? readTraffic(payload, info.from, info.to - info.from) : null,
     sockid: { family: payload.readUInt8(0), bytes: payload.subarray(SOCKID, SOCKID + SOCKID_LENGTH) },
   };
 }
@@ -162,14 +165,15 @@ export function decodeConnectionSocket({ payload }: Message): ConnectionSocket |
 /**
  * Offsets in struct tcp_info: tcpi_retransmits 2, tcpi_unacked 24, tcpi_last_data_sent 44, tcpi_last_data_recv 52,
  * tcpi_last_ack_recv 56, tcpi_rtt 68, tcpi_rttvar 72, tcpi_total_retrans 100, tcpi_bytes_acked 120,
- * tcpi_bytes_received 128.
+ * tcpi_bytes_received 128, tcpi_dsack_dups 216.
  */
-function readTraffic(payload: Buffer, at: number): Traffic {
+function readTraffic(payload: Buffer, at: number, length: number): Traffic {
   return {
     acked: Number(readU64(payload, at + 120)),
     received: Number(readU64(payload, at + 128)),
     rtt: readU32(payload, at + 68),
     retransmits: readU32(payload, at + 100),
+    duplicates: length >= 220 ? readU32(payload, at + 216) : 0,
     timeouts: payload.readUInt8(at + 2),
     rttVariation: readU32(payload, at + 72),
     unacked: readU32(payload, at + 24),

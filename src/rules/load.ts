@@ -6,8 +6,8 @@ import { shadowedRules, shadowText } from './shadow.ts';
 import type { ConfigurationErrors, ConfigurationProblem } from './problem.ts';
 import { readOne, readSystem } from './read.ts';
 import type { Tier } from './read.ts';
-import type { Configuration, HookSettings, LimitsSetting, Rule } from './rule.ts';
-import { DEFAULT_HOOKS, validateFile } from './validate.ts';
+import type { Configuration, HealthSettings, HookSettings, LimitsSetting, Rule } from './rule.ts';
+import { DEFAULT_HEALTH, DEFAULT_HOOKS, validateFile } from './validate.ts';
 
 export interface LoadOptions {
   /** Reads this file and nothing else. */
@@ -33,12 +33,14 @@ export async function loadConfiguration(
   const rules: { rule: Rule; tier: Tier }[] = [];
   let limits: LimitsSetting = 'auto';
   let hooks: HookSettings = DEFAULT_HOOKS;
+  let health: HealthSettings = DEFAULT_HEALTH;
   for (const source of found.files) {
     const file = validateFile(source, source.tier !== 'main');
     problems.push(...file.problems);
     rules.push(...file.rules.map((rule) => ({ rule, tier: source.tier })));
     limits = file.limits ?? limits;
     hooks = file.hooks ?? hooks;
+    health = file.health ?? health;
   }
   checkTwice(rules, problems, warnings);
   if (problems.length > 0) return { errors: problems };
@@ -52,7 +54,7 @@ export async function loadConfiguration(
     const file = config ?? `${etc}/config.yaml`;
     warnings.push(nothingText(`there is no rule in ${where}`, file, 'en*|eth*|wl*'));
   }
-  return { rules: all, limits, hooks, files: found.files.map(({ file }) => file), warnings };
+  return { rules: all, limits, hooks, health, files: found.files.map(({ file }) => file), warnings };
 }
 
 /**

@@ -60,11 +60,22 @@ export interface HookSettings {
   readonly path: readonly string[];
 }
 
+/** When a path counts as dead although its link has carrier. */
+export interface HealthSettings {
+  /** false: paths are not watched. */
+  readonly detect: boolean;
+  /** Multiples of a subflow's round-trip time that an answer may take. */
+  readonly rttFactor: number;
+  /** Milliseconds in addition. */
+  readonly margin: number;
+}
+
 export interface Configuration {
   /** From top to bottom; the first that matches an interface applies to it. */
   readonly rules: readonly Rule[];
   readonly limits: LimitsSetting;
   readonly hooks: HookSettings;
+  readonly health: HealthSettings;
   /** Every file that was read, in the order of reading. */
   readonly files: readonly string[];
   /** Sentences to show to the user although the configuration is valid. */

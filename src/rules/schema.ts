@@ -187,6 +187,26 @@ export const hooksSchema = z.strictObject(
   { error: 'a map with "timeout", "user" or "path"' },
 );
 
+const FACTOR = 'a number from 2 to 100';
+const MARGIN = 'a duration from 20ms to 60s, such as 50ms';
+export const healthSchema = z.strictObject(
+  {
+    detect: flag.describe('false: paths that die while the link has carrier are not looked for').optional(),
+    'rtt-factor': z
+      .number({ error: FACTOR })
+      .min(2, { error: FACTOR })
+      .max(100, { error: FACTOR })
+      .describe('Round-trip times until an answer is overdue')
+      .optional(),
+    margin: z
+      .string({ error: MARGIN })
+      .regex(DURATION, { error: MARGIN })
+      .describe('Time in addition to the round-trip times')
+      .optional(),
+  },
+  { error: 'a map with "detect", "rtt-factor" or "margin"' },
+);
+
 /** The whole of config.yaml. A drop-in may have only `rules`. */
 export const configurationSchema = z.strictObject({
   rules: z
@@ -195,16 +215,19 @@ export const configurationSchema = z.strictObject({
     .optional(),
   limits: limitsSchema.optional(),
   hooks: hooksSchema.optional(),
+  health: healthSchema.optional(),
 });
 
 export type RuleShape = z.infer<typeof ruleSchema>;
 export type HooksShape = z.infer<typeof hooksSchema>;
+export type HealthShape = z.infer<typeof healthSchema>;
 
-/** The keys that a map may have, by the path of keys that leads to it from a rule, `limits` or `hooks`. */
+/** The keys that a map may have, by the path of keys that leads to it from a rule, `limits`, `hooks` or `health`. */
 export const KEYS = {
   top: Object.keys(configurationSchema.shape),
   rule: Object.keys(ruleSchema.shape),
   match: MATCH_KEYS,
   limits: ['subflows', 'add-addr-accepted'],
   hooks: Object.keys(hooksSchema.shape),
+  health: Object.keys(healthSchema.shape),
 } as const;

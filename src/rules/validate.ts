@@ -8,9 +8,9 @@ import { PlainReader } from './plain.ts';
 import type { YamlEntry } from './plain.ts';
 import { quote } from './problem.ts';
 import type { ConfigurationProblem } from './problem.ts';
-import type { HookSettings, LimitsSetting, Rule } from './rule.ts';
-import { DURATION, hooksSchema, KEYS, limitsSchema, ruleValueSchema } from './schema.ts';
-import type { HooksShape, RuleShape } from './schema.ts';
+import type { HealthSettings, HookSettings, LimitsSetting, Rule } from './rule.ts';
+import { DURATION, healthSchema, hooksSchema, KEYS, limitsSchema, ruleValueSchema } from './schema.ts';
+import type { HealthShape, HooksShape, RuleShape } from './schema.ts';
 import { findUser, PasswdError, readUsers, type User } from './user.ts';
 import { kindOf, parseYaml } from './yaml.ts';
 import type { YamlSource, YamlTree } from './yaml.ts';
@@ -20,6 +20,7 @@ export interface ValidFile {
   /** Null when the file does not set it. */
   readonly limits: LimitsSetting | null;
   readonly hooks: HookSettings | null;
+  readonly health: HealthSettings | null;
   readonly problems: readonly ConfigurationProblem[];
 }
 
@@ -31,15 +32,19 @@ export const DEFAULT_HOOKS: HookSettings = {
   path: ['/etc/multihomed/hooks.d', '/usr/lib/multihomed/hooks.d'],
 };
 
+export const DEFAULT_HEALTH: HealthSettings = { detect: true, rttFactor: 3, margin: 50 };
+
 /** A drop-in may have only `rules`. Never throws. */
 export function validateFile(source: YamlSource, isDropIn: boolean): ValidFile {
   const rules: Rule[] = [];
   let limits: LimitsSetting | null = null;
   let hooks: HookSettings | null = null;
+  let health: HealthSettings | null = null;
   const done = (problems: readonly ConfigurationProblem[]): ValidFile => ({
     rules,
     limits,
     hooks,
+    health,
     problems: unique(problems),
   });
 
@@ -48,7 +53,11 @@ export function validateFile(source: YamlSource, isDropIn: boolean): ValidFile {
   const reader = new PlainReader(tree);
   const root = reader.resolve(tree.root);
   if (!isNothing(root) && !isMap(root)) {
-    reader.problem(root, kindOf(root), `a map with ${isDropIn ? '"rules"' : '"rules", "limits" or "hooks"'}`);
+    reader.problem(
+      root,
+      kindOf(root),
+      `a map with ${isDropIn ? '"rules"' : '"rules", "limits", "hooks" or "health"'}`,
+    );
   }
   for (const entry of isMap(root) ? reader.entries(root, 'key') : []) {
     if (entry.key === 'rules') rules.push(...readRules(reader, tree, entry));
@@ -60,7 +69,8 @@ export function validateFile(source: YamlSource, isDropIn: boolean): ValidFile {
         `it in config.yaml, where alone it may stand`,
       );
     } else if (entry.key === 'limits') limits = readLimits(reader, entry);
-    else hooks = readHooks(reader, entry);
+    else if (entry.key === 'hooks') hooks = readHooks(reader, entry);
+    else health = readHealth(reader, entry);
   }
   return done(reader.problems);
 }
@@ -131,6 +141,26 @@ function readHooks(reader: PlainReader, entry: YamlEntry): HookSettings {
   const path = shape.path ?? DEFAULT_HOOKS.path;
   return { timeout: timeout ?? DEFAULT_HOOKS.timeout, user, path: typeof path === 'string' ? [path] : path };
 }
+
+function readHealth(reader: PlainReader, entry: YamlEntry): HealthSettings {
+  const read = readShape(reader, entry, healthSchema, KEYS.health);
+  const shape = read.valid ? read.value : (read.entries as HealthShape);
+  const { detect, rttFactor } = { detect: shape.detect, rttFactor: shape['rtt-factor'] };
+  const margin = shape.margin === undefined ? DEFAULT_HEALTH.margin : milliseconds(shape.margin);
+  const inRange = margin !== null && margin >= LEAST_MARGIN_MS && margin <= MOST_MARGIN_MS;
+  if (read.valid && !inRange) {
+    const where = reader.locate(entry.value, ['margin']);
+    reader.problem(where, quote(String(shape.margin)), 'a duration from 20ms to 60s, such as 50ms');
+  }
+  return {
+    detect: detect ?? DEFAULT_HEALTH.detect,
+    rttFactor: rttFactor ?? DEFAULT_HEALTH.rttFactor,
+    margin: inRange ? margin : DEFAULT_HEALTH.margin,
+  };
+}
+
+const LEAST_MARGIN_MS = 20;
+const MOST_MARGIN_MS = 60_000;
 
 function usersOrNone(): User[] {
   try {

@@ -17,7 +17,7 @@ const socket = (port: number, timeouts: number, state = 'SYN-SENT'): SubflowSock
   ...{ backup: { local: false, remote: false }, ids: { local: 1, remote: 0 } },
   traffic: {
     ...{ acked: 0, received: 0, rtt: 0, retransmits: timeouts, timeouts },
-    ...{ rttVariation: 0, unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
+    ...{ duplicates: 0, rttVariation: 0, unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
   },
   sockid: { family: 2, bytes: Buffer.alloc(48) },
 });

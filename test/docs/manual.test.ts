@@ -87,7 +87,8 @@ test('multihomed.yaml(5) has every key, and no other', () => {
   expect(rules.sort()).toEqual([...KEYS.rule, ...KEYS.match, ...flags].sort());
   expect(items('multihomed.yaml.5', 'LIMITS', 'Cm')).toEqual(['auto', 'leave', ...KEYS.limits]);
   expect(items('multihomed.yaml.5', 'HOOKS', 'Cm')).toEqual(Object.keys(hooksSchema.shape));
-  expect(Object.keys(configurationSchema.shape)).toEqual(['rules', 'limits', 'hooks']);
+  expect(items('multihomed.yaml.5', 'HEALTH', 'Cm')).toEqual(KEYS.health);
+  expect(Object.keys(configurationSchema.shape)).toEqual(['rules', 'limits', 'hooks', 'health']);
 });
 
 test.each(examples('multihomed.yaml.5', 'EXAMPLES'))('the example is valid: %s', (text) => {

@@ -18,6 +18,7 @@ export function configuration(text: string): Facts['configuration'] {
     rules: file.rules,
     limits: file.limits ?? 'auto',
     hooks: { timeout: 30_000, user: 'root', path: [] },
+    health: { detect: false, rttFactor: 3, margin: 50 },
     files: [FILE],
     warnings: [],
   };

@@ -26,7 +26,7 @@ describe('a path', () => {
       looks(
         [0, { ...flow, sinceAck: 5, sinceData: 900 }],
         [135, { ...flow, sinceAck: 140, sinceData: 1_035, sinceSent: 120 }],
-        [141, { ...flow, sinceAck: 146, sinceData: 1_041, sinceSent: 126 }],
+        [141, { ...flow, sinceAck: 146, sinceData: 1_041, sinceSent: 60, retransmits: 1 }],
       ),
     ).toEqual(['waiting', 'waiting', 'stalled']);
   });
@@ -81,8 +81,9 @@ describe('a path', () => {
         [0, { ...stuck, sinceAck: 0 }, { cookie: 2, token: 2, sinceAck: 0 }],
         [500, { ...stuck, sinceAck: 500, sinceSent: 400 }, { ...other, sinceAck: 5 }],
         [700, { ...stuck, sinceAck: 700, sinceSent: 600 }, { ...other, sinceAck: 205, sinceSent: 150 }],
+        [800, { ...stuck, sinceAck: 800 }, { ...other, sinceAck: 305, retransmits: 1 }],
       ),
-    ).toEqual(['waiting', 'waiting', 'stalled']);
+    ).toEqual(['waiting', 'waiting', 'waiting', 'stalled']);
   });
 
   test('with acknowledgements at a tenth of the pace works: the queue before it has grown', () => {
@@ -98,19 +99,60 @@ describe('a path', () => {
   });
 });
 
+describe('a path that loses segments', () => {
+  const flow = { unacked: 3, rtt: 10_000, sinceData: 9_000 };
+  const stalled = (lossy: boolean, retransmits: number, now: number): boolean => {
+    const waits: Waits = new Map([[1, { since: 0, retransmits: 0, unacked: 3, lost: 0 }]]);
+    const socket = subflow({ ...flow, sinceAck: now, sinceSent: 10, retransmits });
+    return judge(waits, [socket], now, DEFAULT_FACTORS, lossy).verdict.kind === 'stalled';
+  };
+
+  test('has twice as long, and more must be lost', () => {
+    expect([stalled(false, 1, 90), stalled(true, 1, 90), stalled(true, 1, 200)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(stalled(true, 3, 200)).toBe(true);
+  });
+
+  test('is known by what it lost while it worked, without duplicates', () => {
+    const lost = (more: Flow): boolean => {
+      const { waits } = judge(new Map(), [subflow(flow)], 0, DEFAULT_FACTORS);
+      return judge(waits, [subflow({ ...flow, ...more })], 250, DEFAULT_FACTORS).loses;
+    };
+    expect([lost({ retransmits: 2 }), lost({ retransmits: 2, duplicates: 2 }), lost({})]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+});
+
 describe('of two paths', () => {
   const paths = (): [Path, Path] => [
     new Path('2/192.0.2.10', 'ipv4', 2, '192.0.2.10', 24),
     new Path('3/203.0.113.10', 'ipv4', 3, '203.0.113.10', 24),
   ];
-  const dead: Flow = { unacked: 10, rtt: 10_000, sinceAck: 300, sinceData: 300, sinceSent: 290 };
+  const dead: Flow = {
+    unacked: 10,
+    rtt: 10_000,
+    retransmits: 1,
+    sinceAck: 300,
+    sinceData: 300,
+    sinceSent: 90,
+  };
+  const waits: Waits = new Map(
+    [1, 2, 7].map((cookie) => [cookie, { since: 710, retransmits: 0, unacked: 10, lost: 0 }]),
+  );
   const there: Flow = { address: '203.0.113.10', cookie: 7 };
   const named = (sockets: readonly Flow[]): unknown[] =>
-    decide(paths(), sockets.map(subflow), 1_000, DEFAULT_FACTORS).map(({ path, dependants, movable }) => [
-      path.address,
-      dependants,
-      movable.map(({ cookie }) => cookie),
-    ]);
+    decide(
+      paths().map((path) => Object.assign(path, { waits })),
+      sockets.map(subflow),
+      1_000,
+      DEFAULT_FACTORS,
+    ).map(({ path, dependants, movable }) => [path.address, dependants, movable.map(({ cookie }) => cookie)]);
 
   test('the one that does not answer is suspect', () =>
     expect(named([dead, there])).toEqual([['192.0.2.10', 0, [1]]]));

@@ -19,7 +19,7 @@ export function subflow({ token = 1, cookie = 1, address = '192.0.2.10', ...rest
     backup: { local: false, remote: false },
     ids: { local: 0, remote: 0 },
     traffic: {
-      ...{ acked: 0, received: 0, rtt: 30_000, retransmits: 0, timeouts: 0, rttVariation: 0 },
+      ...{ acked: 0, received: 0, rtt: 30_000, retransmits: 0, duplicates: 0, timeouts: 0, rttVariation: 0 },
       ...{ unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
       ...traffic,
     },

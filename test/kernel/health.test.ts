@@ -121,6 +121,21 @@ test('a peer that is dead on all paths makes no uplink suspect', async ({ lab })
   await expect.poll(() => daemon.stateOf('eth0')).toMatch(/^active/);
 });
 
+test('detect: false ends a suspicion, and begins none', async ({ lab }) => {
+  const [eth] = await twoLines(lab, 5);
+  const daemon = await lab.daemon(RULES);
+  const connections = await lab.connections();
+  const connection = await openBoth(lab, connections);
+  keepBusy(connection);
+  await connection.echo('before');
+  await eth.cut('all');
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(SUSPECT);
+  await daemon.reconfigure(JSON.stringify({ rules: RULES, health: { detect: false } }));
+  await expect.poll(() => daemon.stateOf('eth0')).toMatch(/^active/);
+  await connection.echo('by the other');
+  expect(await daemon.stateOf('eth0')).toMatch(/^active/);
+});
+
 test('an application that pauses makes no uplink suspect', async ({ lab }) => {
   await twoLines(lab, 15);
   const daemon = await lab.daemon(RULES);

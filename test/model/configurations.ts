@@ -27,7 +27,14 @@ export function configuration(
   rules: readonly Rule[],
   limits: Configuration['limits'] = 'auto',
 ): Configuration {
-  return { rules, limits, hooks: { timeout: 1000, user: 'root', path: [] }, files: [], warnings: [] };
+  return {
+    rules,
+    limits,
+    health: { detect: false, rttFactor: 3, margin: 50 },
+    hooks: { timeout: 1000, user: 'root', path: [] },
+    files: [],
+    warnings: [],
+  };
 }
 
 export const CONFIGURATIONS: readonly Configuration[] = [

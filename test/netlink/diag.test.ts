@@ -97,7 +97,7 @@ describe('a subflow', () => {
         received: 2 ** 33 + 2_000,
         rtt: 23_456,
         retransmits: 17,
-        timeouts: 2,
+        ...{ timeouts: 2, duplicates: 0 },
         ...{ rttVariation: 3_210, unacked: 9, sinceSent: 41, sinceData: 52, sinceAck: 63 },
       },
       sockid: { family: 2, bytes: expect.any(Buffer) as Buffer },

@@ -227,6 +227,15 @@ describe('the same glob twice', () => {
   });
 });
 
+test('health: a factor or margin that finds no dead path, or a living one', async () => {
+  folder.put('etc/config.yaml', 'rules: {a: subflow}\nhealth: { rtt-factor: 1, margin: 5ms, detekt: true }');
+  const errors = await folder.problems();
+  expect(errors.join('\n')).toMatch(/a number from 2 to 100/);
+  expect(errors.join('\n')).toMatch(/did you mean "detect"/);
+  folder.put('etc/config.yaml', 'rules: {a: subflow}\nhealth: { margin: 5ms }');
+  expect((await folder.problems()).join('\n')).toMatch(/a duration from 20ms to 60s/);
+});
+
 test('limits and hooks stand in config.yaml alone', async () => {
   folder.put('etc/rules.d/10.yaml', 'limits: auto\nhooks: {}\nrules: {a: subflow}');
   expect(await folder.problems()).toEqual([
@@ -270,9 +279,10 @@ test('all that a configuration may say', async () => {
     link-local: false
 limits: { subflows: 8, add-addr-accepted: 8 }
 hooks: { timeout: 30s, user: root }
+health: { detect: false, rtt-factor: 2.5, margin: 1s }
 `,
   );
-  const { rules, limits, hooks, warnings } = await folder.load();
+  const { rules, limits, hooks, health, warnings } = await folder.load();
   expect(rules.map(({ flags }) => flags.join(' '))).toEqual([
     '',
     'subflow backup',
@@ -282,6 +292,7 @@ hooks: { timeout: 30s, user: root }
   ]);
   expect(limits).toEqual({ subflows: 8, addAddrAccepted: 8 });
   expect(hooks.timeout).toBe(30_000);
+  expect(health).toEqual({ detect: false, rttFactor: 2.5, margin: 1_000 });
   expect(warnings).toEqual([]);
 });
 

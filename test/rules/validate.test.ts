@@ -264,12 +264,12 @@ describe('hooks', () => {
 
 describe('a file', () => {
   test.each([
-    ['- a', '1:1: found a list; expected a map with "rules", "limits" or "hooks"'],
+    ['- a', '1:1: found a list; expected a map with "rules", "limits", "hooks" or "health"'],
     ['text', '1:1: found a value; expected a map'],
     ['rules: [a]', '1:8: found a list; expected a map of globs'],
     [
       'rule: {}',
-      '1:1: found the unknown key "rule"; expected one of rules, limits, hooks; did you mean "rules"?',
+      '1:1: found the unknown key "rule"; expected one of rules, limits, hooks, health; did you mean "rules"?',
     ],
     ['$import: /etc/passwd', '1:1: found the unknown key "$import"'],
     ['rules: {}\n---\nrules: {}', '2:1: found a second document'],

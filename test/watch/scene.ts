@@ -78,7 +78,7 @@ export function subflow(flow: Flow): SubflowSocket {
       rtt: flow.rtt ?? 20_000,
       retransmits: flow.retransmits ?? 0,
       timeouts: flow.timeouts ?? 0,
-      ...{ rttVariation: 0, unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
+      ...{ duplicates: 0, rttVariation: 0, unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
     },
     sockid: { family: 2, bytes: Buffer.alloc(48) },
   };
