@@ -100,7 +100,7 @@ test.each(offered)('%s takes %s %s', (path, ...words) => {
 describe.each(SHELLS)('%s', (shell) => {
   const why = missing(shell);
 
-  test('completes what is typed, and quotes the names of interfaces', async ({ lab, skip, task }) => {
+  test('completes words and quotes names of interfaces', async ({ lab, skip, task }) => {
     if (why !== null) {
       if (process.env['CI'] === 'true') throw new Error(why);
       Object.assign(task.meta, { why });

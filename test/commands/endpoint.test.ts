@@ -140,7 +140,7 @@ describe('endpoint and limits', () => {
     expect((await command(lab.host, ['endpoint'])).stdout).toBe(asNow(stdout));
   });
 
-  test('refuse what "ip mptcp" refuses, in better words', async ({ lab }) => {
+  test('refuse what "ip mptcp" refuses, with a message that names the fix', async ({ lab }) => {
     lab.host.ip('mptcp endpoint add 10.0.0.1 subflow dev lo');
     lab.provider.ip('mptcp endpoint add 10.0.0.1 subflow dev lo');
     for (const [text, code, said] of BAD) {
@@ -165,14 +165,14 @@ describe('endpoint and limits', () => {
     expect(lab.host.endpoints().map(({ flags }) => flags)).toEqual([['signal'], ['signal', 'backup']]);
   });
 
-  test('say that the table is full', async ({ lab }) => {
+  test('report that there is no free slot', async ({ lab }) => {
     let room = 1;
     while (ip(lab.host, `mptcp endpoint add 10.0.1.${room}`).code === 0) room++;
     const { code, stderr } = await command(lab.host, words('endpoint add 10.0.2.1 subflow'));
     expect([code, stderr]).toEqual([2, expect.stringContaining(`the ${room - 1} endpoints that stand`)]);
   });
 
-  test('refuse to do nothing, where "ip mptcp" would without a word', async ({ lab }) => {
+  test('refuse a command without effect, which "ip mptcp" accepts', async ({ lab }) => {
     lab.host.ip('mptcp endpoint add 10.0.0.1 subflow');
     expect((await command(lab.host, words('limits set'))).code).toBe(64);
     expect((await command(lab.host, words('endpoint change id 1'))).code).toBe(64);
@@ -184,7 +184,7 @@ describe('endpoint and limits', () => {
     expect(gone.stderr).toMatch(/nothing was closed[^]*"endpoint delete id 1" deletes it/);
   });
 
-  test('warn of what belongs to the daemon, and of a flag that goes too', async ({ lab }) => {
+  test('warn about an endpoint of the daemon and about a flag that is cleared too', async ({ lab }) => {
     const cable = lab.cable('eth0').up();
     lab.host.ip(`address add ${cable.address()}/24 dev eth0`);
     lab.host.ip(`route add default via ${cable.gateway()} dev eth0`);
@@ -204,7 +204,7 @@ describe('endpoint and limits', () => {
     expect((await command(lab.host, words('endpoint flush'))).stderr).not.toMatch(/which will put/);
   });
 
-  test('tell misspelt commands from abbreviated ones', async ({ lab }) => {
+  test('distinguish misspelt commands from abbreviated ones', async ({ lab }) => {
     expect((await command(lab.host, ['limts'])).stderr).toContain('Did you mean limits?');
     expect((await command(lab.host, ['lim', 's'])).stderr).toContain('it may be set or show');
     const { stdout } = await command(lab.host, ['--help']);

@@ -21,7 +21,7 @@ describe('fold', () => {
     ],
     ['a word that is too wide is cut at the edge', 'abcdefghij', 4, 'abcd\n  ef\n  gh\n  ij'],
     ['wide characters take two cells', '有有有 有有', 8, '有有有\n  有有'],
-    ['each line for itself', 'one two\nthree four', 7, 'one two\nthree\n  four'],
+    ['each line is folded separately', 'one two\nthree four', 7, 'one two\nthree\n  four'],
   ])('%s', (_, text, width, folded) => expect(fold(text, width)).toBe(folded));
 
   test('a command to paste is never folded', () => {
@@ -29,12 +29,12 @@ describe('fold', () => {
     expect(fold(command, 10)).toBe(command);
   });
 
-  test('colours take no cell', () => {
+  test('escape sequences for colours take no cell', () => {
     expect(widthOf('\udc01bold\udc16')).toBe(4);
     expect(fold('\udc01one\udc16 two', 7)).toBe('\udc01one\udc16 two');
   });
 
-  test('no line is wider than the terminal, whatever the text', () => {
+  test('property: no line is wider than the terminal', () => {
     const text =
       '  ✓ default route  via 192.0.2.1 dev eth0, metric 100, table main: ümläut 有有有有有有有有有';
     for (let width = 8; width < 100; width++)

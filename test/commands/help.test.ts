@@ -12,13 +12,13 @@ const nodes = new Map(
     .map((node) => [node.path, node]),
 );
 
-test('every command has examples, and no other has', () => {
+test('examples exist for exactly the existing commands', () => {
   expect(Object.keys(EXAMPLES).sort()).toEqual([...nodes.keys()].sort());
 });
 
 const lines = Object.values(EXAMPLES).flatMap((examples) => examples.map(([line]) => line));
 
-test.each(lines)('multihomed %s: options that there are', (line) => {
+test.each(lines)('multihomed %s: completion lists exactly its options', (line) => {
   const words = line.split(/ >| /);
   const path = [words.slice(0, 2), words.slice(0, 1)]
     .map((each) => each.join(' '))

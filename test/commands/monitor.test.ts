@@ -66,7 +66,7 @@ const asNow = (lab: Lab, line: string): string =>
 const known = (line: string): boolean => !/UNKNOWN|LISTENER/.test(line);
 
 describe('monitor', () => {
-  test('follows the daemon, and the kernel without it', async ({ lab }) => {
+  test('follows the daemon, or the kernel if no daemon runs', async ({ lab }) => {
     const daemon = lab.prepare({ 'eth*': 'subflow' });
     await daemon.started();
     const json = await monitor(lab, '--json', '--config', daemon.config);
@@ -168,7 +168,7 @@ describe('monitor', () => {
     for (const each of [json, text]) expect(await each.end()).toBe(0);
   });
 
-  test('goes on with uplinks where it may not hear MPTCP', async ({ lab }) => {
+  test('follows uplinks without permission for MPTCP events', async ({ lab }) => {
     const drop = ['--bounding-set=-net_admin', '--inh-caps=-net_admin', process.execPath, MAIN, 'monitor'];
     const watching = new Watching(lab.host.spawn('setpriv', drop));
     await expect.poll(() => watching.errors).toMatch(/^needs root \(CAP_NET_ADMIN\)[^]*are followed/);
@@ -179,7 +179,7 @@ describe('monitor', () => {
     expect(alone.errors).toMatch(/^needs root \(CAP_NET_ADMIN\) to read MPTCP events: .*EPERM/);
   });
 
-  test('ends when nobody reads', async ({ lab }) => {
+  test('ends when its output is closed', async ({ lab }) => {
     const watching = await monitor(lab);
     watching.child.stdout?.destroy();
     const closed = once(watching.child, 'exit');
@@ -192,7 +192,7 @@ describe('monitor', () => {
     expect(code).toBe(0);
   });
 
-  test('leaves behind who does not read', async ({ lab }) => {
+  test('daemon closes a watcher that does not read', async ({ lab }) => {
     const path = `${lab.folder}/control`;
     const answer = (): object => ({ filling: 'x'.repeat(600_000), at: performance.now() });
     const verbs = { watch: { change: false, answer, watch: true } };

@@ -22,7 +22,7 @@ const COMMANDS = [
 ];
 
 test.for(COMMANDS)(
-  '%s: a full disk changes neither its exit status nor what it says',
+  '%s: a full disk changes neither exit status nor standard error',
   async (args, { lab }) => {
     const line = `exec "$0" "$MULTIHOMED" ${args}`;
     const well = await shell(lab, line);
@@ -31,7 +31,7 @@ test.for(COMMANDS)(
 );
 
 test.for(COMMANDS)(
-  '%s: a closed pipe changes neither its exit status nor what it says',
+  '%s: a closed pipe changes neither exit status nor standard error',
   async (args, { lab }) => {
     const { stdout, stderr } = await shell(
       lab,
@@ -43,7 +43,7 @@ test.for(COMMANDS)(
 );
 
 test.for(['monitor', 'monitor --json', 'watch', 'watch --json', 'watch --interval 3600'])(
-  '%s ends when its reader is gone, also while it prints nothing',
+  '%s ends when its reader is gone, even while it prints nothing',
   async (args, { lab }) => {
     const child = lab.host.spawn(process.execPath, [MAIN, ...args.split(' ')]);
     let started = false;

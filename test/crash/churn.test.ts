@@ -18,7 +18,7 @@ let random = Number(process.env['MULTIHOMED_SEED'] ?? 1);
 const below = (most: number): number => ((random = (random * 48271) % 0x7fff_ffff) >>> 8) % most;
 
 test(
-  `${KILLS} deaths at random moments of a churn`,
+  `${KILLS} SIGKILLs at random moments of changes`,
   { timeout: 120_000 + 60_000 * KILLS },
   async ({ lab }) => {
     const stage = new CrashHarness(lab);

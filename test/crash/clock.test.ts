@@ -96,8 +96,8 @@ async function timesOut({ told, daemon, eth, lab }: Scene, jump: () => void): Pr
   await expect.poll(() => told.lines()).toEqual([`eth0 change ${eth.address()}`]);
 }
 
-describe('a daemon', () => {
-  test('whose time of day jumps by hours and years, there and back', async ({ lab }) => {
+describe('clock jumps', () => {
+  test('CLOCK_REALTIME jumps by hours and years and back', async ({ lab }) => {
     const at = await scene(lab);
     // Before 1970 too, where a clock may begin that has lost its battery.
     for (const offset of [7 * HOUR, -7 * HOUR, YEAR, -60 * YEAR]) {
@@ -112,7 +112,7 @@ describe('a daemon', () => {
     at.shim.close();
   });
 
-  test('for which no time passed while it slept', async ({ lab }) => {
+  test('CLOCK_MONOTONIC does not advance during suspend', async ({ lab }) => {
     const at = await scene(lab);
     let slept = 0;
     const nap = async (): Promise<void> => {

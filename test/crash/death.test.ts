@@ -18,9 +18,9 @@ const HOURS = 3 * 3_600_000;
 const momentsOf = (kind: Class): readonly Moment[] =>
   kind === 'journal' ? MOMENTS : MOMENTS.slice(0, kind === 'change' ? 2 : 1);
 
-describe('a daemon that is killed', () => {
+describe('SIGKILL', () => {
   test.skipIf(ASKED !== undefined)(
-    'at some points of all that it does',
+    'at a sample of all requests and journal writes',
     { timeout: HOURS },
     async ({ lab }) => {
       const stage = await prepare(lab);
@@ -43,7 +43,7 @@ describe('a daemon that is killed', () => {
   );
 
   test.runIf(ASKED === undefined || ASKED === 'all')(
-    'where it is the command that flushes while no daemon runs',
+    'of the command flush while no daemon runs',
     { timeout: HOURS },
     async ({ lab }) => {
       const stage = await prepare(lab);

@@ -5,7 +5,7 @@ import { finished, MAIN } from '../support/daemon.ts';
 import { test } from '../support/lab.ts';
 import { Shim } from './shim.ts';
 
-test('what a daemon made between its look and its lock is removed too', async ({ lab }) => {
+test('flush: objects that a daemon added between its pass and its lock are removed', async ({ lab }) => {
   const wwan = lab.cable('wwan0');
   lab.cable('eth0').connect();
   const first = await lab.daemon({ '*': 'subflow' });

@@ -114,8 +114,8 @@ async function right(scene: Scene): Promise<void> {
   await expect.poll(() => standing(scene).shown).toEqual(expected);
 }
 
-describe('a daemon that slept', () => {
-  test('through a night after which all is there again, and some of it is another', async ({ lab }) => {
+describe('suspend and resume', () => {
+  test('all links are back, some of them changed', async ({ lab }) => {
     const at = await scene(lab);
     const [id, index] = [idOf(at, at.same), lab.host.index('wwan0')];
     at.told.forget();
@@ -143,7 +143,7 @@ describe('a daemon that slept', () => {
     at.shim.close();
   });
 
-  test('and goes on while nothing is there yet', async ({ lab }) => {
+  test('no link is back yet', async ({ lab }) => {
     const at = await scene(lab);
     const id = idOf(at, at.same);
     at.told.forget();
@@ -171,7 +171,7 @@ describe('a daemon that slept', () => {
     at.shim.close();
   });
 
-  test('past the end of a default route that a router had given', async ({ lab }) => {
+  test('a router-advertised default route has expired', async ({ lab }) => {
     const shim = new Shim(lab.folder);
     const [eth, usb] = [lab.cable('eth0').connect(6), lab.cable('usb0').up().give(6)];
     const daemon = await lab.daemon({ '*': 'subflow' }, { environment: shim.environment });

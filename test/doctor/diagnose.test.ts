@@ -6,7 +6,7 @@ import { EMPTY_STATE } from '../../src/actions/state.ts';
 import { diagnosis, holds } from './case.ts';
 import { defaultRoute, facts, policyRule, snapshot, type Spoilt } from './facts.ts';
 
-test('a host with which all is well has nothing worse than ok', () => {
+test('a healthy host has no finding worse than ok', () => {
   const findings = diagnosis();
   expect(worstOf(findings), JSON.stringify(findings)).toBe('ok');
   for (const { text, command } of findings) {
@@ -101,7 +101,7 @@ holds([
     'sysctl -w net.ipv4.conf.eth2.rp_filter=2',
   ],
   [
-    'limits left',
+    'limits: leave',
     {
       rules: 'rules: { "eth*": subflow }\nlimits: leave',
       snapshot: { limits: { subflows: 0, addAddrAccepted: 0 } },
@@ -176,7 +176,7 @@ holds([
     'sysctl -w net.ipv6.conf.eth1.accept_ra=2',
   ],
   [
-    'limits will be raised',
+    'limits that the daemon will raise',
     { snapshot: { limits: { subflows: 0, addAddrAccepted: 0 } }, view: { daemon: null } },
     'limits',
     'ok',
@@ -231,20 +231,20 @@ describe('uplinks', () => {
     expect(of(told(state, 'because'))?.severity).toBe(severity);
   });
 
-  test("the plan's advice is passed on where no command helps", () => {
+  test('the plan’s advice is a finding if no command helps', () => {
     expect(of(told('no free slot', 'because', 'do this'))?.text).toBe(
       'eth1 10.1.0.2: no free slot, because; do this.',
     );
   });
 
-  test('a foreign endpoint on its address is to be deleted', () => {
+  test('the command deletes a foreign endpoint on its address', () => {
     const { view } = told('conflict', 'endpoint 5');
     const endpoints = [{ ...endpoint, address: '10.1.0.2' }];
     const found = of({ snapshot: { endpoints }, view: view! });
     expect(found).toMatchObject({ severity: 'fault', command: 'multihomed endpoint delete id 5' });
   });
 
-  test('NetworkManager is configured before its endpoint is deleted', () => {
+  test('the command configures NetworkManager before it deletes its endpoint', () => {
     const { view } = told('conflict', 'endpoint 5');
     const endpoints = [{ ...endpoint, address: '10.1.0.2' }];
     const processes = [{ pid: 7, name: 'NetworkManager', here: true }];
@@ -263,7 +263,7 @@ describe('uplinks', () => {
     expect(found(packaged)?.command).toBe('multihomed endpoint delete id 5');
   });
 
-  test('the policy rule that a conflict names goes behind ours, and is told of once', () => {
+  test('the policy rule of a conflict is moved behind ours and reported once', () => {
     const { view } = told('conflict', 'policy rule 100 sends packets elsewhere');
     const policyRules = [policyRule({ source: '10.1.0.0', sourceLength: 24 })];
     const all = diagnosis({

@@ -21,13 +21,13 @@ const at = (name: string, line: number) => ({ file: join(folder, name), line, co
 const run = (remedy: Remedy | null): void => void execFileSync('sh', ['-c', remedyText(remedy)!]);
 const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
 
-test('a rule of one line goes up, with its comment', () => {
+test('a rule of one line is moved up with its comment', () => {
   const texts = write({ a: 'rules:\n  "e*": ignore\n  "w\\\\*": subflow # it\'s here\n' });
   run(moveRule(texts, at('a', 3), at('a', 2)));
   expect(read('a')).toBe('rules:\n  "w\\\\*": subflow # it\'s here\n  "e*": ignore\n');
 });
 
-test('a rule of several lines goes up, and what stands beside it stays', () => {
+test('a rule of several lines is moved up; comments beside it stay', () => {
   const texts = write({
     a: 'rules:\n  "e*": ignore\n\n  # cable\n  eth0:\n    flags:\n      - subflow\n\n    routing: policy\n  "w*": ignore\nlimits: auto\n',
   });
@@ -37,7 +37,7 @@ test('a rule of several lines goes up, and what stands beside it stays', () => {
   );
 });
 
-test('a rule goes up into another file, with that indentation', () => {
+test('a rule is moved into another file with the indentation of that file', () => {
   const texts = write({ a: 'rules:\n    "e*": ignore\n', b: 'rules:\n  eth0: subflow\n  eth1: subflow\n' });
   run(moveRule(texts, at('b', 2), at('a', 2)));
   expect(read('a')).toBe('rules:\n    eth0: subflow\n    "e*": ignore\n');
@@ -47,11 +47,11 @@ test('a rule goes up into another file, with that indentation', () => {
 test.each([
   ['flow style', 'rules: { "e*": ignore,\n  eth0: subflow }\n', 2, 1],
   ['JSON', '{"rules": {\n"e*": "ignore",\n"eth0": "subflow"\n}}\n', 3, 2],
-])('there is no command for %s', (_, text, rule, before) => {
+])('no command for %s', (_, text, rule, before) => {
   expect(moveRule(write({ a: text }), at('a', rule), at('a', before))).toBeNull();
 });
 
-test('there is none that would leave a file without a rule', () => {
+test('no command that would leave a file without a rule', () => {
   const texts = write({ a: 'rules:\n  "e*": ignore\n', b: 'rules:\n  eth0: subflow\n' });
   expect(moveRule(texts, at('b', 2), at('a', 2))).toBeNull();
 });
@@ -60,7 +60,7 @@ test.each([
   ['limits:\n  subflows: 0 # few\n', 'limits:\n  subflows: 12 # few\n'],
   ['limits: { subflows: 0, add-addr-accepted: 0 }\n', 'limits: { subflows: 12, add-addr-accepted: 0 }\n'],
   ['{"limits": {"subflows":0}}\n', '{"limits": {"subflows":12}}\n'],
-])('a number is replaced where it stands: %j', (before, after) => {
+])('a number is replaced in place: %j', (before, after) => {
   const texts = write({ a: before });
   run(replaceScalar(texts, [...texts.keys()], ['limits', 'subflows'], '12'));
   expect(read('a')).toBe(after);

@@ -6,7 +6,7 @@ import { mptcpFlags } from '../../src/doctor/facts/network-manager.ts';
 import { foreignManagement } from '../../src/doctor/facts/networkd.ts';
 import { parsePeer } from '../../src/doctor/peer.ts';
 
-test('counters are read by their names', () => {
+test('counters are read by name', () => {
   const text = 'TcpExt: A B\nTcpExt: 1 2\nMPTcpExt: MPJoinRejected RmAddr\nMPTcpExt: 3 0\n';
   expect([...parseCounters(text)!]).toEqual([
     ['MPJoinRejected', 3],
@@ -24,7 +24,7 @@ test('settings files: sections, comments, spaces', () => {
   ]);
 });
 
-test('NetworkManager: named sections come before the plain one, and the last file wins within one', () => {
+test('NetworkManager: named sections win over the plain one; the last file wins within one', () => {
   const lines = [
     ...parseIni(
       '[connection]\nconnection.mptcp-flags=0x22\n[connection-wifi]\nconnection.mptcp-flags=2',

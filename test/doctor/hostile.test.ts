@@ -166,7 +166,7 @@ function paste(
   };
 }
 
-test.each(SHELLS)('%s runs what each remedy says and nothing else', (shell) => {
+test.each(SHELLS)('%s runs each remedy and no command from a name', (shell) => {
   const remedies = NAMES.flatMap(remediesFor);
   const texts = remedies.map(remedyText).filter((text) => text !== null);
   expect(texts.length).toBeGreaterThan(NAMES.length * 8);
@@ -184,7 +184,7 @@ test.each(SHELLS)('%s runs what each remedy says and nothing else', (shell) => {
   for (const text of texts) expect(text).not.toMatch(/[\p{Cc}\p{Cf}]/u);
 });
 
-test('there is no command for a name whose bytes are lost', () => {
+test('no command is printed for a name whose bytes are lost', () => {
   expect(remedyText([{ argv: ['chmod', '+x', '/etc/\uFFFD'] }])).toBeNull();
   expect(remedyText([{ argv: ['chmod', '+x', '/etc/\0'] }])).toBeNull();
 });

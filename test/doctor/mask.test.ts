@@ -13,7 +13,7 @@ test.each([
   'lo 127.0.0.1 ::1 0.0.0.0 :: 224.0.0.1 169.254.1.1 2001:db8::1 192.0.2.1',
   '22:33:06 /etc/multihomed/config.yaml:5:2 table 86840002 c.yaml: found',
   '"kernel": "6.18.44 x86_64"',
-])('stays as it is: %s', (text) => {
+])('is not masked: %s', (text) => {
   expect(masked(text)).toBe(text);
 });
 
@@ -31,11 +31,11 @@ test.each([
   ['02005e100001', 'enx02005e100001: subflow'],
   ['maple', 'host maple and MAPLE.example'],
   ['someone', '/home/someone/rules.yaml'],
-])('%s is not in what becomes of %s', (secret, text) => {
+])('%s is not in the masked %s', (secret, text) => {
   expect(masked(text, [['maple', 'HOST']]).toLowerCase()).not.toContain(secret.toLowerCase());
 });
 
-test('equal ones stay equal, wherever they stand', () => {
+test('equal addresses stay equal everywhere', () => {
   expect(masked('8.8.4.4 uplink:eth0:8.8.4.4').split(/ uplink:eth0:/)).toEqual([
     maskAddress('8.8.4.4', key),
     maskAddress('8.8.4.4', key),
@@ -52,7 +52,7 @@ function shared(one: string, other: string): number {
   return at === -1 ? a.length : at;
 }
 
-test('two share as many first bits as before, so that subnets stay subnets', () => {
+test('masked addresses keep the length of their common prefix', () => {
   const host = fc.tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 255 }));
   fc.assert(
     fc.property(host, host, ([a, b], [c, d]) => {
@@ -67,6 +67,6 @@ test('two share as many first bits as before, so that subnets stay subnets', () 
   );
 });
 
-test('another report has other addresses', () => {
+test('another key gives other addresses', () => {
   expect(maskAddress('8.8.4.4', key)).not.toBe(maskAddress('8.8.4.4', Buffer.alloc(32, 8)));
 });

@@ -8,13 +8,13 @@ const command = (remedy: Remedy, netns: string | null): string | null =>
   findingDocument(finding('fault', 'id', 'text', remedy), netns).command;
 const LINK: Remedy = [{ argv: ['ip', 'link', 'set', 'dev', 'eth0', 'up'] }];
 
-test('doctor -n: commands that act on the kernel are run in the namespace', () => {
+test('doctor -n: commands for the kernel are printed with the namespace', () => {
   expect(command(LINK, 'blue')).toBe('ip netns exec blue ip link set dev eth0 up');
   expect(command(LINK, null)).toBe('ip link set dev eth0 up');
   expect(command(LINK, 'a b')).toBe("ip netns exec 'a b' ip link set dev eth0 up");
 });
 
-test('doctor -n: a file that is read at boot for the first namespace alone is not written', () => {
+test('doctor -n: no command writes a file that only applies to the initial namespace', () => {
   const { remedy, lasting } = setSysctl(['net', 'mptcp', 'enabled'], 1);
   const document = findingDocument(finding('fault', 'id', 'text', remedy, lasting), 'blue');
   expect([document.command, document.permanent]).toEqual([
@@ -23,6 +23,6 @@ test('doctor -n: a file that is read at boot for the first namespace alone is no
   ]);
 });
 
-test('doctor -n: what the shell would open in its own namespace is not printed', () => {
+test('doctor -n: no command has a redirection that its shell opens elsewhere', () => {
   expect(command([{ argv: ['printf', '1'], output: '/proc/sys/net/mptcp/enabled' }], 'blue')).toBeNull();
 });

@@ -75,14 +75,14 @@ holds([
     "mkdir -p /etc/systemd/networkd.conf.d && printf '%s\\n' '[Network]' ManageForeignRoutingPolicyRules=no ManageForeignRoutes=no > /etc/systemd/networkd.conf.d/90-multihomed.conf && systemctl restart systemd-networkd",
   ],
   [
-    'networkd told not to',
+    'networkd with foreign objects excluded',
     managers({ processes: runs('systemd-network'), networkd: { foreignRules: false, foreignRoutes: false } }),
     'networkd',
     'ok',
     null,
   ],
   [
-    'a policy rule before ours',
+    'a foreign policy rule before those of multihomed',
     {
       snapshot: { policyRules: [policyRule({})] },
       view: { otherDefaults: [defaultRoute(2, { table: 77 })] },
@@ -102,14 +102,14 @@ holds([
     null,
   ],
   [
-    'a policy rule among ours',
+    'a foreign policy rule among those of multihomed',
     { snapshot: { policyRules: [policyRule({ priority: 8681, iif: 'lo' })] } },
     'priority:ipv4:8681',
     'warning',
     'ip rule add from all iif lo lookup 77 priority 8690 && ip rule delete from all iif lo lookup 77 priority 8681',
   ],
   [
-    'routes in our table',
+    'foreign routes in a table of multihomed',
     { view: { foreignRoutes: [defaultRoute(1, { table: 86_840_001, protocol: 4 })] } },
     'table:86840001',
     'warning',
@@ -145,7 +145,7 @@ holds([
     null,
   ],
   [
-    'a hook that others may write',
+    'a hook that others can write',
     {
       facts: {
         hooks: [
@@ -181,7 +181,7 @@ holds([
     'chmod +x /h',
   ],
   [
-    'joins refused',
+    'refused joins',
     { facts: { counters: new Map([['MPJoinRejected', 3]]) } },
     'counter-join-rejected',
     'note',
@@ -195,18 +195,18 @@ holds([
     'warning',
     'multihomed run',
   ],
-  ['nothing selected', { rules: 'rules: { "wl*": subflow }' }, 'no-uplink', 'warning', null],
-  ['loopback is TCP', connected({ kind: 'tcp' }, true), 'loopback', 'fault', null],
+  ['no interface selected', { rules: 'rules: { "wl*": subflow }' }, 'no-uplink', 'warning', null],
+  ['loopback falls back to TCP', connected({ kind: 'tcp' }, true), 'loopback', 'fault', null],
   ['a peer without MPTCP', connected({ kind: 'tcp' }), 'peer:eth1:10.1.0.2', 'warning', null],
   [
-    'a peer that is not there',
+    'a peer that refuses the connection',
     connected({ kind: 'failed', code: 'ECONNREFUSED' }),
     'peer:eth1:10.1.0.2',
     'warning',
     null,
   ],
   [
-    'a subflow is missing',
+    'a missing subflow',
     connected({ kind: 'mptcp', heard: true, subflows: ['10.1.0.2'], missing: ['10.2.0.2'] }),
     'peer:eth1:10.1.0.2',
     'warning',
@@ -219,6 +219,18 @@ holds([
     'note',
     null,
   ],
-  ['nobody tells', connected({ kind: 'untold', why: 'no' }), 'peer:eth1:10.1.0.2', 'note', null],
-  ['what cannot be read', { facts: { unread: ['That could not be read.'] } }, 'unread:1', 'note', null],
+  [
+    'subflows that cannot be read',
+    connected({ kind: 'untold', why: 'no' }),
+    'peer:eth1:10.1.0.2',
+    'note',
+    null,
+  ],
+  [
+    'a file that cannot be read',
+    { facts: { unread: ['That could not be read.'] } },
+    'unread:1',
+    'note',
+    null,
+  ],
 ]);

@@ -47,13 +47,13 @@ const SCENES: Readonly<Record<string, Scene>> = {
     command: /^ip rule delete from 192\.0\.2\.10 lookup 77 priority 32765$/,
     gains: [`${first} out`, `${first} in`],
   },
-  'a policy rule that forbids the address everything': {
+  'an unreachable policy rule for the address': {
     commands: [...DEFAULTS, `rule add from ${first} unreachable priority 600`],
     id: `uplink:eth0:${first}`,
     command: /^ip rule delete from 192\.0\.2\.10 unreachable priority 600$/,
     gains: [`${first} out`, `${first} in`],
   },
-  'a policy rule whose table alone leads to a network': {
+  'a policy rule whose table has the only route to a network': {
     commands: [
       ...[...DEFAULTS, TABLE_77, 'route add 10.9.0.0/16 dev vpn0 table 77'],
       `rule add from ${first} lookup 77`,
@@ -75,7 +75,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     command: /^ip rule add from all lookup 100 priority 8690 && ip rule delete .* priority 500$/,
     gains: [`${first} out`, `${first} in`],
   },
-  'a policy rule for all, and another behind it that it would be passed by': {
+  'a policy rule for all before a policy rule for an address': {
     commands: [
       ...[...DEFAULTS, 'route add default via 203.0.113.1 dev eth1 table 100'],
       ...['rule add lookup 100 priority 500', `rule add from ${second} unreachable priority 600`],

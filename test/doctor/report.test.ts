@@ -11,7 +11,7 @@ let folder = '';
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'multihomed-report-'))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test('it is for its owner alone, whatever the umask', () => {
+test('report: mode 0600 whatever the umask', () => {
   const before = process.umask(0);
   try {
     writeReport(join(folder, 'report'), 'text');
@@ -21,7 +21,7 @@ test('it is for its owner alone, whatever the umask', () => {
   expect(lstatSync(join(folder, 'report')).mode & 0o777).toBe(0o600);
 });
 
-test('nothing is overwritten, and no link is followed', () => {
+test('report: no file is overwritten and no link is followed', () => {
   writeFileSync(join(folder, 'there'), 'mine');
   symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
   for (const name of ['there', 'link'])
@@ -32,7 +32,7 @@ test('nothing is overwritten, and no link is followed', () => {
   expect(() => lstatSync(join(folder, 'nowhere'))).toThrow();
 });
 
-test('it has what was found, and neither public address, hardware address, comment nor name of the host', () => {
+test('report: findings, but no public or hardware address, comment or host name', () => {
   const [first, ...rest] = snapshot().addresses;
   const addresses = [{ ...first!, address: '8.8.4.4' }, ...rest];
   const spoilt = facts({

@@ -45,7 +45,7 @@ test('no default route', async ({ lab }) => {
   expect(lab.host.endpointWords()).toEqual([`${cable.address()} eth0 subflow`]);
 });
 
-test('the gateway that an uplink had is named, and is no guess', async ({ lab }) => {
+test('no default route: the command has the last known gateway', async ({ lab }) => {
   const cable = lab.cable('eth0').connect();
   const daemon = await lab.daemon({ eth0: 'subflow' });
   await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
@@ -58,7 +58,7 @@ test('the gateway that an uplink had is named, and is no guess', async ({ lab })
   await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
 });
 
-test('a rule shadowed by one above', async ({ lab }) => {
+test('a rule shadowed by an earlier one', async ({ lab }) => {
   const cable = lab.cable('eth0').connect();
   const rules = `rules:
   "e*": ignore     # what is not named below

@@ -8,7 +8,7 @@ import { command, MAIN } from '../support/daemon.ts';
 import { test } from '../support/lab.ts';
 import { cured, diagnosed, found, obey, visit } from './visit.ts';
 
-test('all is well', async ({ lab }) => {
+test('a healthy host: exit code 0', async ({ lab }) => {
   const cable = lab.cable('eth0').connect();
   const daemon = await lab.daemon({ eth0: 'subflow' });
   await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
@@ -21,7 +21,7 @@ test('all is well', async ({ lab }) => {
   }
 });
 
-test('a policy rule before ours', async ({ lab }) => {
+test('a foreign policy rule before those of multihomed', async ({ lab }) => {
   const [first, second] = [lab.cable('eth0').connect(), lab.cable('eth1').connect()];
   lab.host.ip(`route add default via ${second.gateway()} dev eth1 table 77`);
   lab.host.ip(`rule add from ${first.address()} lookup 77 priority 100`);
@@ -34,14 +34,14 @@ test('a policy rule before ours', async ({ lab }) => {
   expect(lab.host.leaves('192.0.2.1', first.address())).toBe(`eth0 via ${first.gateway()}`);
 });
 
-test('the userspace path manager', async ({ lab }) => {
+test('the userspace path manager is enabled', async ({ lab }) => {
   lab.host.sysctl('net.mptcp.pm_type', 1);
   const daemon = await lab.daemon({ eth0: 'subflow' });
   obey(lab, await diagnosed(lab, daemon, 'path-manager'));
   await cured(lab, daemon, 'path-manager');
 });
 
-test('MPTCP switched off, without a daemon', async ({ lab }) => {
+test('MPTCP is disabled, without a daemon', async ({ lab }) => {
   lab.host.sysctl('net.mptcp.enabled', 0);
   const config = join(lab.folder, 'rules.yaml');
   writeFileSync(config, 'rules: { eth0: subflow }\n', { mode: 0o644 });
@@ -55,7 +55,7 @@ test('MPTCP switched off, without a daemon', async ({ lab }) => {
   expect((await look())?.severity).toBe('ok');
 });
 
-test('a hook that others may write', async ({ lab }) => {
+test('a hook that others can write', async ({ lab }) => {
   const folder = join(lab.folder, 'hooks');
   const hook = join(folder, '10-tell');
   mkdirSync(folder, { mode: 0o755 });
@@ -66,7 +66,7 @@ test('a hook that others may write', async ({ lab }) => {
   await cured(lab, daemon, `hook:${hook}`);
 });
 
-test('errors of the configuration, while a daemon goes by the one before', async ({ lab }) => {
+test('errors in the configuration while a daemon uses the old one', async ({ lab }) => {
   lab.cable('eth0').up().give();
   const daemon = await lab.daemon({ eth0: 'subflow' });
   daemon.configure('rules: { eth0: subflw }\n');
@@ -79,7 +79,7 @@ test('errors of the configuration, while a daemon goes by the one before', async
   expect(seen.code).toBe(3);
 });
 
-test('an ordinary user sees the same, and is told what not', async ({ lab, skip }) => {
+test('an ordinary user sees the same findings and which facts are unreadable', async ({ lab, skip }) => {
   if (readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/)[2] === '1')
     skip('only one user is mapped here: nobody else can be');
   lab.cable('eth0').connect();
@@ -100,7 +100,7 @@ test('an ordinary user sees the same, and is told what not', async ({ lab, skip 
   expect(findings.map(({ id }) => id).filter((id) => !id.startsWith('unread'))).toEqual(ids);
 });
 
-test('a report is written once, for root alone', async ({ lab }) => {
+test('--report is written once, readable only by root', async ({ lab }) => {
   lab.cable('eth0').connect();
   const daemon = await lab.daemon({ eth0: 'subflow' });
   const file = join(lab.folder, 'report.json');
@@ -116,7 +116,7 @@ test('a report is written once, for root alone', async ({ lab }) => {
   expect(again).toMatchObject({ code: 64, stderr: expect.stringContaining('nothing is ever overwritten') });
 });
 
-test('without --config it reads what the running daemon was given', async ({ lab }) => {
+test('without --config: reads the configuration of the running daemon', async ({ lab }) => {
   const daemon = await lab.daemon({ eth0: 'subflow' });
   const { stdout } = await command(lab.host, ['doctor', '--json']);
   const { findings } = JSON.parse(stdout) as { findings: Finding[] };

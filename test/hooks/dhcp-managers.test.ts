@@ -33,7 +33,7 @@ async function plugInAtSystem(unpacked = ''): Promise<void> {
 }
 
 describe.skipIf(noNetworkd !== null)('a modem under systemd-networkd', () => {
-  it('is left to it where it has a file for it', async () => {
+  it('is left alone if networkd has a file for it', async () => {
     await plugInAtSystem();
     await stage.shell(`
       mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
@@ -45,7 +45,7 @@ describe.skipIf(noNetworkd !== null)('a modem under systemd-networkd', () => {
     expect(lines.join('\n')).toContain('modem0 is left to systemd-networkd');
   });
 
-  it('is ours where it has none', async () => {
+  it('is configured by the hook if networkd has no file for it', async () => {
     await plugInAtSystem();
     await stage.shell(`
       mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
@@ -58,7 +58,7 @@ describe.skipIf(noNetworkd !== null)('a modem under systemd-networkd', () => {
 });
 
 describe.skipIf(noManager !== null)('a modem under NetworkManager', () => {
-  it('is left to it while it is managed, and ours when it is not', async () => {
+  it('is left alone while managed, and configured by the hook otherwise', async () => {
     await plugInAtSystem(find('NetworkManager')?.root);
     await stage.shell(`
       mount -t tmpfs tmpfs /var/lib

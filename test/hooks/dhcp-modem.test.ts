@@ -47,7 +47,7 @@ describe.skipIf(why !== null).each([
   if (lacks !== null) console.log(`${client} is not tested: ${lacks}.`);
 
   it.skipIf(lacks !== null)(
-    'is brought up at device-add, has an address at link-up, as a backup, and none at link-down',
+    'is up after device-add, has an address as a backup after link-up and none after link-down',
     async () => {
       await plugIn(client);
       const resolvers = readFileSync('/etc/resolv.conf', 'utf8');
@@ -74,26 +74,21 @@ describe.skipIf(why !== null).each([
     },
   );
 
-  it.skipIf(lacks !== null)(
-    'takes no routes and no small MTU from the server, whatever it forces',
-    async () => {
-      const halves = '0.0.0.0/1,198.51.100.1,128.0.0.0/1,198.51.100.1,0.0.0.0/0,198.51.100.1';
-      const forced = [121, 249].map((option) => `--dhcp-option-force=${option},${halves}`);
-      await plugIn(client, { options: [...forced, '--dhcp-option-force=26,68'] });
-      await bringUp();
-      await stage.tell('link-up', modem());
-      await stage.until(address);
-      await stage.until('ip -4 route show default | grep .');
-      expect(await shown()).not.toMatch(/0\.0\.0\.0\/1|128\.0\.0\.0\/1/);
-      expect((await stage.shell('ip -4 route show default')).stdout).toMatch(
-        /^default [^\n]* metric 700 ?\n$/,
-      );
-      expect(await shown()).toContain('mtu 1500 ');
-      expect(await shown()).not.toContain('mtu 68');
-    },
-  );
+  it.skipIf(lacks !== null)('ignores routes and a small MTU that the server forces', async () => {
+    const halves = '0.0.0.0/1,198.51.100.1,128.0.0.0/1,198.51.100.1,0.0.0.0/0,198.51.100.1';
+    const forced = [121, 249].map((option) => `--dhcp-option-force=${option},${halves}`);
+    await plugIn(client, { options: [...forced, '--dhcp-option-force=26,68'] });
+    await bringUp();
+    await stage.tell('link-up', modem());
+    await stage.until(address);
+    await stage.until('ip -4 route show default | grep .');
+    expect(await shown()).not.toMatch(/0\.0\.0\.0\/1|128\.0\.0\.0\/1/);
+    expect((await stage.shell('ip -4 route show default')).stdout).toMatch(/^default [^\n]* metric 700 ?\n$/);
+    expect(await shown()).toContain('mtu 1500 ');
+    expect(await shown()).not.toContain('mtu 68');
+  });
 
-  it.skipIf(lacks !== null)('takes an MTU that a path can have, for the route alone', async () => {
+  it.skipIf(lacks !== null)('uses a valid MTU for the route only', async () => {
     await plugIn(client, { options: ['--dhcp-option-force=26,1400'] });
     await bringUp();
     await stage.tell('link-up', modem());
@@ -103,17 +98,17 @@ describe.skipIf(why !== null).each([
 
   it.skipIf(lacks !== null).each<[string, Offer, string]>([
     [
-      'netmask that takes in half of the Internet',
+      'netmask of half of the Internet',
       { options: ['--dhcp-option-force=1,128.0.0.0'] },
       'a netmask of less than 8 bits',
     ],
     [
-      'netmask that takes in all of it',
+      'netmask of all of the Internet',
       { options: ['--dhcp-option-force=1,0.0.0.0'] },
       'a netmask of less than 8 bits',
     ],
     ['address that no host can have', { network: '0.0.1' }, 'an address that no host can have'],
-  ])('refuses a %s', async (_, offer, reason) => {
+  ])('ignores an offer with a %s', async (_, offer, reason) => {
     await plugIn(client, offer);
     await bringUp();
     await stage.tell('link-up', modem());
@@ -126,7 +121,7 @@ describe.skipIf(why !== null).each([
 });
 
 describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem', () => {
-  it('that has an address from another program is left alone', async () => {
+  it('with an address of another program is left alone', async () => {
     await plugIn('udhcpc');
     await stage.shell('ip address add 192.0.2.9/24 dev modem0');
     expect((await stage.tell('device-add', modem())).lines.join('\n')).toContain('modem0 is left to');
@@ -140,7 +135,7 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
     ['a docking station', modem({ driver: 'r8152' })],
     ['a link without a driver', modem({ driver: null })],
     ['a rule that only looks like a driver', modem({ driver: null, rule: '","driver":"cdc_ether"' })],
-  ])('is not %s', async (_, facts) => {
+  ])('ignores %s', async (_, facts) => {
     await plugIn('udhcpc');
     for (const action of ['device-add', 'link-up'] as const) {
       const { reports, lines } = await stage.tell(action, facts);
@@ -151,7 +146,7 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
     expect((await stage.shell('ls /run/multihomed')).stdout).toBe('');
   });
 
-  it('does not take somebody else’s process for its client', async () => {
+  it('ignores another process with the pid of its client', async () => {
     await plugIn('udhcpc');
     await stage.shell(
       'mkdir -p /run/multihomed/dhcp; sleep 600 >/dev/null 2>&1 & echo $! >/run/multihomed/dhcp/modem0.pid',
@@ -161,7 +156,7 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
     expect((await stage.shell(`kill -0 ${pid}`)).status).toBe(0);
   });
 
-  it('says what to install when there is no client', async () => {
+  it('without a DHCP client: names the packages to install', async () => {
     await plugIn('no-such-client');
     const { reports, lines } = await stage.tell('link-up', modem());
     expect(reports.map(({ outcome }) => outcome)).toEqual(['failed']);
@@ -171,7 +166,7 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
 
 const noStage = missing({ ip: 'iproute2' });
 
-describe.skipIf(noStage !== null)('a DHCP server that means harm', () => {
+describe.skipIf(noStage !== null)('a malicious DHCP server', () => {
   const good = { ip: '198.51.100.7', subnet: '255.255.255.0', router: '198.51.100.1', lease: '3600' };
   const code = [
     '$(touch /run/ran)',
@@ -206,7 +201,7 @@ describe.skipIf(noStage !== null)('a DHCP server that means harm', () => {
     return { status, shown: stdout };
   }
 
-  it('runs nothing, and gives no address that is none', async () => {
+  it('cannot run a command or set an invalid address', async () => {
     stage = await openStage('60-dhcp-modem');
     await stage.shell(
       'ip link add modem0 type veth peer name line0; ip link set modem0 up; ip link set line0 up',

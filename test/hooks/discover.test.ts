@@ -16,7 +16,7 @@ describe('which hooks are run', () => {
     expect(reports.map(({ outcome }) => outcome)).toEqual(['done', 'done', 'done', 'done']);
   });
 
-  it('lets the earlier folder replace, an empty file mask, and a link to /dev/null mask', async () => {
+  it('earlier folder replaces; an empty file or a link to /dev/null masks', async () => {
     const { write, run, said, lines, folders } = scripts();
     for (const name of ['10-replaced', '20-emptied', '30-nulled', '40-stays']) {
       write(name, `echo packaged ${name}`, 0o755, folders[1]);
@@ -29,7 +29,7 @@ describe('which hooks are run', () => {
     expect(lines.filter((line) => line.startsWith('warn'))).toEqual([]);
   });
 
-  it('runs no packaged hook in the place of one that is refused', async () => {
+  it('runs no packaged hook in place of a refused one', async () => {
     const { write, run, said, folders } = scripts();
     write('10-hook', 'echo packaged', 0o755, folders[1]);
     write('10-hook', 'echo mine', 0o775);
@@ -37,7 +37,7 @@ describe('which hooks are run', () => {
     expect(said()).toEqual([]);
   });
 
-  it('skips what editors and packagers leave, without a word', async () => {
+  it('skips left-over files of editors and packagers silently', async () => {
     const { write, run, lines } = scripts();
     const names = [
       '.hidden',
@@ -54,7 +54,7 @@ describe('which hooks are run', () => {
     expect(lines).toEqual([]);
   });
 
-  it('has nothing to say of folders that do not exist', async () => {
+  it('ignores folders that do not exist', async () => {
     const { run, lines, root } = scripts();
     expect(await run({ folders: [join(root, 'none')] })).toEqual([]);
     expect(lines).toEqual([]);
@@ -106,7 +106,7 @@ describe('which hooks are refused', () => {
     expect(stage.lines[0]).toContain(sentence(path));
   });
 
-  it('a link, also to a good script', async () => {
+  it('a link, even to a valid script', async () => {
     const { write, run, lines, folders } = scripts();
     const target = write('10-target', 'echo run', 0o755, folders[1]);
     symlinkSync(target, join(folders[0], '20-link'));
@@ -115,7 +115,7 @@ describe('which hooks are refused', () => {
     expect(lines.at(-1)).toContain('20-link is a link to');
   });
 
-  it('a folder that is reached by a link', async () => {
+  it('a folder behind a link', async () => {
     const { write, run, lines, root, folders } = scripts();
     write('10-hook', 'echo run');
     symlinkSync(folders[0], join(root, 'link'));
@@ -123,7 +123,7 @@ describe('which hooks are refused', () => {
     expect(lines).toEqual([expect.stringContaining('link is a link to')]);
   });
 
-  it('what is no regular file', async () => {
+  it('a file that is not regular', async () => {
     const { run, lines, folders } = scripts();
     mkdirSync(join(folders[0], '10-folder'));
     spawnSync('mkfifo', ['-m', '755', join(folders[0], '20-pipe')]);
@@ -134,18 +134,15 @@ describe('which hooks are refused', () => {
     ]);
   });
 
-  it.skipIf(!isWholeRoot())(
-    'what belongs to another user (skipped unless root can give files away)',
-    async () => {
-      const { write, run, lines } = scripts();
-      const path = write('10-hook', 'echo run');
-      chownSync(path, 1234, 0);
-      expect(await run()).toEqual([]);
-      expect(lines).toEqual([expect.stringContaining(`${path} belongs to uid 1234, not to root`)]);
-    },
-  );
+  it.skipIf(!isWholeRoot())('a file of another user (skipped unless root can give files away)', async () => {
+    const { write, run, lines } = scripts();
+    const path = write('10-hook', 'echo run');
+    chownSync(path, 1234, 0);
+    expect(await run()).toEqual([]);
+    expect(lines).toEqual([expect.stringContaining(`${path} belongs to uid 1234, not to root`)]);
+  });
 
-  it('names a refusal once, and again when it is another', async () => {
+  it('logs a refusal once, and again when its reason changes', async () => {
     const { write, run, lines } = scripts();
     const path = write('10-hook', 'echo run', 0o775);
     await run();

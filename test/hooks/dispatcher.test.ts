@@ -61,8 +61,8 @@ function stage(told: HookRecord = EMPTY_HOOK_RECORD) {
 const level = (...facts: UplinkFacts[]): Map<string, UplinkFacts> =>
   new Map(facts.map((one) => [one.rule, one]));
 
-describe('telling hooks', () => {
-  it('tells what came, what changed and what went, once', async () => {
+describe('hook dispatcher', () => {
+  it('runs up, change and down once each', async () => {
     const { runner, dispatcher, actions } = stage();
     dispatcher.wantUplinks(level(uplink()));
     dispatcher.wantUplinks(level(uplink()));
@@ -79,7 +79,7 @@ describe('telling hooks', () => {
     });
   });
 
-  it('replaces what waits by what is newer, and does not tell what is no longer so', async () => {
+  it('runs only the newest of waiting changes, and none that is outdated', async () => {
     const { runner, dispatcher, actions } = stage();
     dispatcher.wantUplinks(level(uplink()));
     for (const last of [2, 3, 4]) dispatcher.wantUplinks(level(uplink({ gateway: `192.0.2.${last}` })));
@@ -92,7 +92,7 @@ describe('telling hooks', () => {
     expect(actions()).toEqual(['wwan0 up', 'wwan0 change', 'wwan0 down']);
   });
 
-  it('runs uplinks side by side, though not without bound', async () => {
+  it('runs uplinks in parallel, 16 at most', async () => {
     const { runner, dispatcher } = stage();
     const many = Array.from({ length: 40 }, (_, at) => uplink({ rule: `r${at}`, interface: `eth${at}` }));
     dispatcher.wantUplinks(level(...many));
@@ -105,7 +105,7 @@ describe('telling hooks', () => {
     expect(runner.begun).toHaveLength(39);
   });
 
-  it('keeps links and uplinks apart', async () => {
+  it('runs actions of links and uplinks in parallel', async () => {
     const { runner, dispatcher, actions } = stage();
     dispatcher.wantLinks(new Map([['7', state({ rule: 'a' })]]));
     dispatcher.wantUplinks(level(uplink({ rule: 'b' })));
@@ -121,7 +121,7 @@ describe('telling hooks', () => {
     ]);
   });
 
-  it('says which families are active on the interface when a run begins', async () => {
+  it('MULTIHOMED_FAMILIES: families active on the interface when a run begins', async () => {
     const { runner, dispatcher } = stage();
     const six = uplink({ rule: 'six', family: 'ipv6', address: '2001:db8::7' });
     const other = uplink({ rule: 'other', interface: 'eth0', ifindex: 8 });
@@ -147,7 +147,7 @@ describe('telling hooks', () => {
     ]);
   });
 
-  it('reads the record of a version without device-add, and announces its links', async () => {
+  it('record of a version without device-add: runs device-add for its links', async () => {
     const { runner, dispatcher, records, actions } = stage({
       uplinks: {},
       links: { 7: link() },
@@ -160,7 +160,7 @@ describe('telling hooks', () => {
     expect(isHookRecord(JSON.parse(JSON.stringify(records.at(-1))))).toBe(true);
   });
 
-  it('takes back after a restart what was told before it, and says nothing of what still is', async () => {
+  it('after a restart: runs down for lost uplinks and nothing for unchanged ones', async () => {
     const first = stage();
     const stays = uplink({ rule: 'stays', interface: 'eth0' });
     first.dispatcher.wantUplinks(level(stays, uplink({ rule: 'goes', interface: 'eth1' })));
@@ -174,7 +174,7 @@ describe('telling hooks', () => {
     expect(second.records.at(-1)).toEqual({ uplinks: { stays }, links: {}, devices: {}, leaving: [] });
   });
 
-  it('leaves an end that was cut short for the next daemon to tell', async () => {
+  it('down that was interrupted runs again in the next daemon', async () => {
     const { runner, dispatcher, records, actions } = stage();
     dispatcher.wantUplinks(level(uplink()));
     await runner.endAll();
@@ -189,7 +189,7 @@ describe('telling hooks', () => {
     expect(next.actions()).toEqual(['wwan0 down', 'wwan0 up']);
   });
 
-  it('goes on when the runner itself fails', async () => {
+  it('continues when the runner fails', async () => {
     const { log, lines } = memoryLog();
     const runner: HookRunner = {
       run: () => Promise.reject(new Error('no such thing')),
@@ -211,7 +211,7 @@ describe('telling hooks', () => {
     ]);
   });
 
-  it('does not tell a name that would not arrive as it is, and says so once', () => {
+  it('runs no hook for a name with control characters, and warns once', () => {
     const { dispatcher, runner, lines } = stage();
     const strange = level(uplink({ interface: 'e\u001b[2J' }));
     dispatcher.wantUplinks(strange);
@@ -222,7 +222,7 @@ describe('telling hooks', () => {
     ]);
   });
 
-  it('uses new settings for what begins after a reload', async () => {
+  it('uses new settings after a reload', async () => {
     const { dispatcher, runner } = stage();
     dispatcher.wantUplinks(level(uplink()));
     dispatcher.reload({ timeout: 5, user: 'nobody', path: ['/elsewhere'] });
@@ -232,11 +232,11 @@ describe('telling hooks', () => {
   });
 });
 
-describe('any history', () => {
+describe('property: any history', () => {
   const wish = fc.record({ key: fc.constantFrom('a', 'b', 'c'), state: fc.integer({ min: 0, max: 3 }) });
   const step = fc.oneof(wish, fc.record({ end: fc.nat(9) }));
 
-  it('tells each uplink up, changes and down in turn, and ends at what is so', async () => {
+  it('runs up, change and down in order for each uplink, and ends at the final state', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const { runner, dispatcher, records } = stage();

@@ -4,7 +4,7 @@ import { hookEnvironment, isSafeName } from '../../src/hooks/environment.ts';
 import { link, uplink } from './facts.ts';
 
 describe('the environment of a hook', () => {
-  it('tells an IPv4 uplink in NetworkManager’s words and in ours', () => {
+  it('has NetworkManager’s variables and MULTIHOMED_ ones for an IPv4 uplink', () => {
     const facts = uplink();
     expect(hookEnvironment('up', facts, ['ipv4', 'ipv6'])).toEqual({
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -27,7 +27,7 @@ describe('the environment of a hook', () => {
     });
   });
 
-  it('names an IPv6 uplink with IP6 alone, and leaves out what is not known', () => {
+  it('has only IP6 variables for an IPv6 uplink, and none for unknown values', () => {
     const facts = uplink({
       family: 'ipv6',
       address: '2001:db8::7',
@@ -54,14 +54,14 @@ describe('the environment of a hook', () => {
     });
   });
 
-  it('writes the unspecified address where an IPv4 uplink has no gateway, as NetworkManager does', () => {
+  it('has gateway 0.0.0.0 for an IPv4 uplink without a gateway, as NetworkManager does', () => {
     const environment = hookEnvironment('up', uplink({ gateway: null }));
     expect(environment['IP4_ADDRESS_0']).toBe('192.0.2.7/24 0.0.0.0');
     expect(environment).not.toHaveProperty('IP4_GATEWAY');
     expect(environment).not.toHaveProperty('MULTIHOMED_GATEWAY');
   });
 
-  it('tells of a link what there is to tell', () => {
+  it('has the variables of a link', () => {
     const facts = link();
     expect(hookEnvironment('link-up', facts)).toEqual({
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -75,7 +75,7 @@ describe('the environment of a hook', () => {
     });
   });
 
-  it('never has a control character in a value, and loses nothing in JSON', () => {
+  it('has no control character in a value; JSON keeps them', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string(), (reason, rule) => {
         const facts = uplink({ reason, rule });
@@ -94,13 +94,16 @@ describe('the environment of a hook', () => {
   });
 });
 
-describe('names that reach a hook unchanged', () => {
-  it.each(['eth0', '-rf', '$(reboot)', 'a\'b"c', 'wläń0', '*', 'a%b', '100%'])('%s does', (name) => {
-    expect(isSafeName(name)).toBe(true);
-  });
+describe('names of interfaces passed to hooks', () => {
+  it.each(['eth0', '-rf', '$(reboot)', 'a\'b"c', 'wläń0', '*', 'a%b', '100%'])(
+    '%s is passed unchanged',
+    (name) => {
+      expect(isSafeName(name)).toBe(true);
+    },
+  );
 
   it.each(['', '.', '..', 'a/b', 'a b', 'a\nb', 'a\u001b[m', 'a\u0000', 'a\u009b', 'bad\ufffd'])(
-    '%j does not',
+    '%j is not passed',
     (name) => {
       expect(isSafeName(name)).toBe(false);
     },

@@ -37,8 +37,8 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-describe('what a hook gets', () => {
-  it('exactly the environment that is documented, and nothing of ours', async () => {
+describe('a hook gets', () => {
+  it('exactly the documented environment', async () => {
     const { write, run, said, folders } = scripts();
     process.env['MULTIHOMED_LEAK'] = 'secret';
     write('10-hook', "tr '\\0' '\\n' </proc/$$/environ");
@@ -54,7 +54,7 @@ describe('what a hook gets', () => {
     );
   });
 
-  it('an interface’s name as it is, whatever it means to a shell', async () => {
+  it('an interface’s name unchanged, even with shell syntax', async () => {
     const { write, run, said } = scripts();
     write('10-hook', 'printf "<%s>" "$@"');
     const names = ['-rf', '$(touch x)', '`id`', "'", '*', 'wläń0'];
@@ -73,7 +73,7 @@ describe('what a hook gets', () => {
     expect(group).toBe(own);
   });
 
-  it.skipIf(!isWholeRoot())('the user of the settings (skipped unless root over other users)', async () => {
+  it.skipIf(!isWholeRoot())('the configured user (skipped unless root over other users)', async () => {
     const { write, run, said, lines } = scripts();
     write('10-hook', 'id -u; id -g; id -G; touch /root/x 2>/dev/null || echo no');
     await run({ user: 'nobody' });
@@ -86,7 +86,7 @@ describe('what a hook gets', () => {
     expect(lines.some((line) => line.startsWith('error'))).toBe(false);
   });
 
-  it('no run at all as a user who does not exist', async () => {
+  it('no run as a user that does not exist', async () => {
     const { write, run, lines } = scripts();
     write('10-hook', 'echo run');
     expect(await run({ user: 'no-such-user' })).toEqual([]);
@@ -97,8 +97,8 @@ describe('what a hook gets', () => {
   });
 });
 
-describe('what is executed', () => {
-  it('is what was checked, though another file has its name by then', async () => {
+describe('the executed file', () => {
+  it('is the checked one, even if its name leads to another file by then', async () => {
     const { write, root } = scripts();
     const path = write('10-hook', 'echo checked');
     const file = openHook(path);
@@ -127,7 +127,7 @@ describe('what is executed', () => {
     expect(said()).toEqual(['wwan0 up']);
   });
 
-  it('may run many times at once, and leaves neither a listener nor a descriptor', async () => {
+  it('may run many times at once and leaves no listener or descriptor', async () => {
     const { write, run } = scripts();
     write('10-hook', 'sleep 0.2');
     const warnings: Error[] = [];
@@ -143,7 +143,7 @@ describe('what is executed', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('is named when it cannot be started or fails, and the next is run', async () => {
+  it('is named when it cannot be started or fails; the next one runs', async () => {
     const { write, run, said } = scripts();
     write('10-fails', 'exit 3');
     write('20-dies', 'kill -9 $$');
@@ -164,7 +164,7 @@ describe('what is executed', () => {
 });
 
 describe('a hook that does not end', () => {
-  it('is asked by SIGTERM after the time-out, with its whole group', async () => {
+  it('gets SIGTERM after the time-out, with its whole process group', async () => {
     const { write, run, said, read, root } = scripts();
     write('10-hook', `sleep 600 & echo $! >${root}/child; trap 'echo asked; exit 0' TERM; wait`);
     const [report] = await run({ timeout: BEGUN });
@@ -176,7 +176,7 @@ describe('a hook that does not end', () => {
     await until(() => !isAlive(Number(read('child'))));
   });
 
-  it('is killed two seconds later when it does not listen, and so are its children', async () => {
+  it('gets SIGKILL two seconds later if it ignores SIGTERM, with its children', async () => {
     const { write, run, read, root } = scripts();
     write(
       '10-hook',
@@ -189,21 +189,21 @@ describe('a hook that does not end', () => {
     await until(() => !isAlive(Number(read('child'))) && !isAlive(Number(read('leader'))));
   });
 
-  it('is killed though its leader went at SIGTERM and a child did not', async () => {
+  it('gets SIGKILL if its leader ended at SIGTERM and a child did not', async () => {
     const { write, run, read, root } = scripts();
     write('10-hook', `(trap '' TERM; sleep 600; sleep 600) & echo $! >${root}/child; wait`);
     await run({ timeout: BEGUN });
     await until(() => !isAlive(Number(read('child'))));
   });
 
-  it('is killed though it was stopped', async () => {
+  it('gets SIGKILL even if stopped', async () => {
     const { write, run } = scripts();
     write('10-hook', 'kill -STOP $$');
     const [report] = await run({ timeout: BEGUN });
     expect(report?.outcome).toBe('timed out');
   });
 
-  it('is ended soon when the runner stops, and nothing is begun after it', async () => {
+  it('is ended when the runner stops, and no further hook starts', async () => {
     const { write, run, runner, root } = scripts();
     write('10-hook', `touch ${root}/begun; trap '' TERM; sleep 600; sleep 600`);
     write('20-next', `touch ${root}/next`);
@@ -216,8 +216,8 @@ describe('a hook that does not end', () => {
   });
 });
 
-describe('what a hook says and leaves', () => {
-  it('does not wait for a child that holds its output open, and lets it live', async () => {
+describe('output and children of a hook', () => {
+  it('a child that holds the output open is not waited for and not killed', async () => {
     const { write, run, said, read, root } = scripts();
     write('10-hook', `echo one; sleep 600 & echo $! >${root}/child; echo two`);
     const [report] = await run({ timeout: PATIENCE });
@@ -228,14 +228,14 @@ describe('what a hook says and leaves', () => {
     process.kill(child, 'SIGKILL');
   });
 
-  it('logs line by line, with what would move a cursor made visible', async () => {
+  it('output is logged line by line with control characters escaped', async () => {
     const { write, run, said } = scripts();
     write('10-hook', "printf 'plain\\r\\n\\033[2Jred\\tx\\302\\233\\n\\342\\200\\256rtl\\nläst'");
     await run();
     expect(said()).toEqual(['plain', '\\u001b[2Jred\tx\\u009b', '\\u202ertl', 'läst']);
   });
 
-  it('keeps 64 KiB of a flood, says so, and holds none of the rest', async () => {
+  it('64 KiB of a flood are logged; the rest is dropped', async () => {
     const { write, run, said } = scripts();
     write('10-hook', 'head -c 100000000 /dev/zero | tr "\\0" x');
     const before = process.memoryUsage().rss;
@@ -247,7 +247,7 @@ describe('what a hook says and leaves', () => {
     expect(said().slice(0, -1).join('')).toBe('x'.repeat(65536));
   });
 
-  it('bounds a flood of lines and of errors alike', async () => {
+  it('a flood of lines or of errors is limited alike', async () => {
     const { write, run, said } = scripts();
     write('10-hook', 'yes | head -c 200000 >&2; yes n | head -c 200000');
     await run();

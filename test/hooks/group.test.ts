@@ -41,9 +41,9 @@ async function withHook(body: string): Promise<void> {
 
 it.skipIf(why !== null).each([
   ['whose leader and group are gone after SIGTERM', 'exec sleep 600'],
-  ['whose child goes after its leader', "(trap 'sleep 0.3; exit' TERM; sleep 600 & wait) & wait"],
+  ['whose child ends after its leader', "(trap 'sleep 0.3; exit' TERM; sleep 600 & wait) & wait"],
   ['whose child has left the group', 'setsid sleep 600 & exec sleep 600'],
-])('a timed-out hook %s: no other group with that number is sent a signal', async (_, body) => {
+])('a timed-out hook %s: no reused process group gets a signal', async (_, body) => {
   await withHook(body);
   const { reports } = await stage.tell('up', uplink(), 1_500);
   expect(reports.map(({ outcome }) => outcome)).toEqual(['timed out']);
@@ -54,7 +54,7 @@ it.skipIf(why !== null).each([
   expect((await stage.shell('kill -0 "$(cat /run/leader)"')).status).toBe(0);
 });
 
-it.skipIf(why !== null)('a hook that has ended keeps no zombie', async () => {
+it.skipIf(why !== null)('a hook that has ended leaves no zombie', async () => {
   await withHook('true');
   await stage.tell('up', uplink());
   await stage.until('grep taken /run/taker.log');

@@ -14,7 +14,7 @@ let stage: Stage;
 afterEach(() => stage.end());
 
 describe.skipIf(why !== null)('the journal hook', () => {
-  it('writes to journald itself, with fields to ask by', async () => {
+  it('writes to journald with fields for queries', async () => {
     stage = await openStage('10-journal');
     await stage.shell(
       'mkdir -p /run/systemd/journal; /lib/systemd/systemd-journald >/run/journald.log 2>&1 &',
@@ -47,7 +47,7 @@ describe.skipIf(why !== null)('the journal hook', () => {
     ]);
   });
 
-  it('says so where nothing keeps a log', async () => {
+  it('reports that no journald runs', async () => {
     stage = await openStage('10-journal');
     // The machine's own /dev/log, where it has one, leads into a /run that is empty here.
     const { reports, lines } = await stage.tell('up', uplink());

@@ -20,28 +20,28 @@ const party = (told: UplinkFacts | null, wanted: UplinkFacts | null): Subject<Up
   wanted,
 });
 
-describe('what an uplink’s hooks are due', () => {
+describe('next action of an uplink', () => {
   it.each<[string, UplinkFacts | null, UplinkFacts | null, string | null]>([
-    ['nothing, nothing', null, null, null],
-    ['nothing, there', null, uplink(), 'up'],
-    ['there, nothing', uplink(), null, 'down'],
-    ['there, the same', uplink(), uplink(), null],
+    ['absent, absent', null, null, null],
+    ['absent, active', null, uplink(), 'up'],
+    ['active, absent', uplink(), null, 'down'],
+    ['active, unchanged', uplink(), uplink(), null],
     ['another gateway', uplink(), uplink({ gateway: '192.0.2.254' }), 'change'],
-    ['no gateway any more', uplink(), uplink({ gateway: null }), 'change'],
+    ['gateway removed', uplink(), uplink({ gateway: null }), 'change'],
     ['another address', uplink(), uplink({ address: '192.0.2.8' }), 'change'],
     ['another prefix', uplink(), uplink({ prefixLength: 25 }), 'change'],
     ['other flags', uplink(), uplink({ flags: ['subflow'] }), 'change'],
     ['a port', uplink(), uplink({ port: 4433 }), 'change'],
     ['another endpoint', uplink(), uplink({ endpointId: 4 }), 'change'],
     ['another table', uplink(), uplink({ table: 100 }), 'change'],
-    ['other words for the same', uplink(), uplink({ reason: 'still active', rule: '*' }), null],
+    ['another reason for the same state', uplink(), uplink({ reason: 'still active', rule: '*' }), null],
     ['renamed', uplink(), uplink({ interface: 'modem0' }), 'down'],
-    ['another link of that name', uplink(), uplink({ ifindex: 8 }), 'down'],
+    ['another link with that name', uplink(), uplink({ ifindex: 8 }), 'down'],
   ])('%s', (_, told, wanted, action) => {
     expect(next(party(told, wanted), uplinkTransitions)?.action ?? null).toBe(action);
   });
 
-  it('tells the last known values and the new reason on the way down', () => {
+  it('down has the last known values and the new reason', () => {
     const leaving = { ...party(uplink(), null), farewell: 'carrier lost' };
     expect(next(leaving, uplinkTransitions)).toEqual({
       action: 'down',
@@ -51,7 +51,7 @@ describe('what an uplink’s hooks are due', () => {
     });
   });
 
-  it('is due nothing while something is told', () => {
+  it('no action while another runs', () => {
     const telling = started(party(null, uplink()), {
       action: 'up',
       facts: uplink(),
@@ -61,7 +61,7 @@ describe('what an uplink’s hooks are due', () => {
     expect(next({ ...telling, wanted: null }, uplinkTransitions)).toBeNull();
   });
 
-  it('counts a coming as told at its start and an end only when it is over', () => {
+  it('up counts as notified at its start, down at its end', () => {
     const up = started(party(null, uplink()), {
       action: 'up',
       facts: uplink(),
@@ -78,25 +78,35 @@ describe('what an uplink’s hooks are due', () => {
 
 const down = state({ carrier: false, reason: 'the link is down' });
 
-describe('what a link’s hooks are due', () => {
+describe('next actions of a link', () => {
   it.each<[string, LinkState | null, LinkState | null, string[]]>([
     ['a link without carrier appears', null, down, ['device-add']],
     ['a link with carrier appears', null, state(), ['device-add', 'link-up']],
-    ['carrier comes', down, state(), ['link-up']],
-    ['carrier goes', state(), down, ['link-down']],
-    ['the link goes', state(), null, ['link-down', 'device-delete']],
-    ['the link goes without carrier', down, null, ['device-delete']],
+    ['gets carrier', down, state(), ['link-up']],
+    ['loses carrier', state(), down, ['link-down']],
+    ['is removed', state(), null, ['link-down', 'device-delete']],
+    ['is removed without carrier', down, null, ['device-delete']],
     ['another rule', state(), state({ rule: '*', reason: 'x', driver: null }), []],
     [
-      'plugged in anew',
+      'unplugged and plugged in',
       state(),
       state({ ifindex: 9 }),
       ['link-down', 'device-delete', 'device-add', 'link-up'],
     ],
     ['renamed', down, { ...down, interface: 'modem0' }, ['device-delete', 'device-add']],
-    ['a link that an older version knows', state({ added: false }), state(), ['device-add']],
-    ['one that has lost carrier', state({ added: false }), down, ['device-add', 'link-down']],
-    ['one that has gone', state({ added: false }), null, ['link-down', 'device-delete']],
+    ['recorded by a version without device-add: unchanged', state({ added: false }), state(), ['device-add']],
+    [
+      'recorded by a version without device-add: loses carrier',
+      state({ added: false }),
+      down,
+      ['device-add', 'link-down'],
+    ],
+    [
+      'recorded by a version without device-add: is removed',
+      state({ added: false }),
+      null,
+      ['link-down', 'device-delete'],
+    ],
     ['nothing', null, null, []],
   ])('%s', (_, told, wanted, actions) => {
     let link = { ...newSubject(told), wanted };
@@ -109,7 +119,7 @@ describe('what a link’s hooks are due', () => {
     expect(isForgotten(link)).toBe(wanted === null);
   });
 
-  it('gets the reason of each step', () => {
+  it('each action has its reason', () => {
     const reasonOf = (told: LinkState | null, wanted: LinkState | null, farewell: string | null = null) =>
       next({ ...newSubject(told), wanted, downReason: farewell }, linkTransitions)?.facts.reason;
     expect(reasonOf(null, state())).toBe('rule "wwan*|usb*" selects the interface');
@@ -119,7 +129,7 @@ describe('what a link’s hooks are due', () => {
     expect(reasonOf(down, null)).toBe('the interface is gone');
   });
 
-  it('repeats an end that was cut short', () => {
+  it('an interrupted link-down runs again', () => {
     const cut = { ...newSubject(state(), true), wanted: state() };
     expect(next(cut, linkTransitions)?.action).toBe('link-down');
     const after = finished(started(cut, next(cut, linkTransitions)!));

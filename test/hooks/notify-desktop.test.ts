@@ -58,7 +58,7 @@ async function sitDown(uid: number): Promise<void> {
 const shown = async (text: string): Promise<string> => stage.until(`grep -F -e "${text}" /run/shown.log`);
 
 describe.skipIf(why !== null)('the desktop hook', () => {
-  it('shows what came and what went to who sits there', async () => {
+  it('notifies the user of the active session of up and down', async () => {
     await sitDown(0);
     const { reports, lines } = await stage.tell('up', uplink());
     expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
@@ -74,22 +74,25 @@ describe.skipIf(why !== null)('the desktop hook', () => {
     expect((await stage.shell('grep -c quiet0 /run/shown.log')).stdout.trim()).toBe('0');
   });
 
-  it('does not let a name or a reason be markup', async () => {
+  it('escapes markup in a name or a reason', async () => {
     await sitDown(0);
     await stage.tell('down', uplink({ reason: '<img src="/etc/passwd"/> & more' }));
     await shown('192.0.2.7: &lt;img src=');
   });
 
-  it.skipIf(!isWholeRoot())('speaks as that user alone (skipped unless root over other users)', async () => {
-    await sitDown(65534);
-    // A bus of the user's making hears nobody but that user.
-    const { lines } = await stage.tell('up', uplink({ flags: ['subflow'] }));
-    expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
-    await shown("summary: 'wwan0 carries data'");
-  });
+  it.skipIf(!isWholeRoot())(
+    'connects to the bus as that user (skipped unless root over other users)',
+    async () => {
+      await sitDown(65534);
+      // A bus of the user's making hears nobody but that user.
+      const { lines } = await stage.tell('up', uplink({ flags: ['subflow'] }));
+      expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
+      await shown("summary: 'wwan0 carries data'");
+    },
+  );
 
   it.skipIf(!isWholeRoot())(
-    'is not held up by a user who stops every process of theirs (skipped unless root over other users)',
+    'is not delayed by a user who stops all own processes (skipped unless root over other users)',
     async () => {
       stage = await openStage('50-notify-desktop');
       writeFileSync(join(stage.root, 'stopper.py'), STOPPER);
@@ -107,7 +110,7 @@ describe.skipIf(why !== null)('the desktop hook', () => {
     },
   );
 
-  it('goes on where no service answers', async () => {
+  it('exits successfully if no notification service answers', async () => {
     stage = await openStage('50-notify-desktop');
     await stage.shell(`
       mkdir -p /run/user/0

@@ -32,7 +32,7 @@ test('bundle: dist/ has the parts that main.js loads, their source maps, and not
   expect(files.sort()).toEqual([...loaded.flatMap((name) => [name, `${name}.map`]), ...others].sort());
 });
 
-test('bundle: the package needs only what builds and loads the addon', () => {
+test('bundle: the package only depends on what builds and loads the addon', () => {
   const { dependencies } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;
   };
@@ -67,7 +67,9 @@ test('exit 70: an error in a callback ends the daemon', async ({ lab }) => {
 /** The program's own way to the system's configuration leads through a change of folder. */
 const BROKEN = `process.chdir = () => { throw new TypeError('planted') }`;
 
-test('exit 70: an unexpected error at reading is no error of the configuration', async ({ files }) => {
+test('exit 70: an unexpected error while reading is not reported as an error of the configuration', async ({
+  files,
+}) => {
   files.write('/etc/multihomed/config.yaml', 'rules:\n  eth0: subflow\n');
   const options = `NODE_OPTIONS=${before(BROKEN)['NODE_OPTIONS']}`;
   const { code, stderr } = await finished(files.spawn('env', [options, 'multihomed', 'check']));
@@ -77,10 +79,7 @@ test('exit 70: an unexpected error at reading is no error of the configuration',
   ]);
 });
 
-test('a reload with an unexpected error says so, and the old configuration stays in force', async ({
-  lab,
-  files,
-}) => {
+test('reload: an unexpected error is logged, and the old configuration is kept', async ({ lab, files }) => {
   lab.cable('eth0').connect();
   files.write('/etc/multihomed/config.yaml', 'rules:\n  eth0: subflow\n');
   const options = `NODE_OPTIONS=${before(`process.on('SIGUSR2', () => { ${BROKEN}; process.stderr.write('broken now') })`)['NODE_OPTIONS']}`;

@@ -70,19 +70,19 @@ test('code cache: an installed command compiles nothing', ({ copy }) => {
   expect(copy.start()).toEqual(ALL_READ);
 });
 
-test('code cache: without it, every part is compiled', ({ copy }) => {
+test('code cache: missing: every part is compiled', ({ copy }) => {
   rmSync(copy.cache);
   expect(copy.start()).toEqual(NONE_READ);
 });
 
-test('code cache: a part that was changed at equal length is compiled', ({ copy }) => {
+test('code cache: a part that changed at equal length is compiled', ({ copy }) => {
   const name = readdirSync(join(copy.dist, 'parts')).find((each) => /^main-[\w-]+\.js$/.test(each))!;
   const later = statSync(copy.cache).mtimeMs / 1000 + 10;
   utimesSync(join(copy.dist, 'parts', name), later, later);
   expect(copy.start()).toMatchObject({ compiled: 1 });
 });
 
-test('code cache: that of another program than this Node is not used', ({ copy }) => {
+test('code cache: one of another Node binary is not used', ({ copy }) => {
   const bytes = readFileSync(copy.cache);
   const at = bytes.indexOf(process.version);
   expect(at).toBeGreaterThan(0);
@@ -91,21 +91,24 @@ test('code cache: that of another program than this Node is not used', ({ copy }
   expect(copy.start()).toEqual(NONE_READ);
 });
 
-test('code cache: code for other flags of V8 is not used', ({ copy }) => {
+test('code cache: one for other V8 flags is not used', ({ copy }) => {
   expect(copy.start('--no-lazy')).toEqual(NONE_READ);
 });
 
-test.for([0, 3, 4, 100, 10_000, 100_000])('code cache: cut after %i bytes', (length, { copy }) => {
-  truncateSync(copy.cache, length);
-  expect(copy.start().compiled).toBeGreaterThan(0);
-});
+test.for([0, 3, 4, 100, 10_000, 100_000])(
+  'code cache: one truncated to %i bytes is not used',
+  (length, { copy }) => {
+    truncateSync(copy.cache, length);
+    expect(copy.start().compiled).toBeGreaterThan(0);
+  },
+);
 
-test('code cache: a file of noise is not used', ({ copy }) => {
+test('code cache: a file of random bytes is not used', ({ copy }) => {
   writeFileSync(copy.cache, Buffer.alloc(1 << 20, 0xa5));
   expect(copy.start()).toEqual(NONE_READ);
 });
 
-test('code cache: not used if others may write it', ({ copy }) => {
+test('code cache: one that others can write is not used', ({ copy }) => {
   chmodSync(copy.cache, 0o666);
   expect(copy.start()).toEqual(NONE_READ);
 });

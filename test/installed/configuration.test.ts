@@ -76,10 +76,7 @@ test.for(FORMS)('/etc/multihomed/%s is read by every command', async ([name, tex
   });
 });
 
-test('an empty config.yaml and drop-ins at their real places are one configuration', async ({
-  lab,
-  files,
-}) => {
+test('an empty config.yaml and drop-ins in /etc and /usr/lib are merged', async ({ lab, files }) => {
   for (const device of ['eth0', 'eth1', 'eth2']) lab.cable(device).connect();
   files.write('/etc/multihomed/config.yaml', '');
   files.write('/usr/lib/multihomed/rules.d/10-a.yaml', 'rules: { eth0: subflow }');
@@ -99,7 +96,7 @@ test('an empty config.yaml and drop-ins at their real places are one configurati
   });
 });
 
-test('limits and hooks of config.yaml are in force', async ({ lab, files }) => {
+test('limits and hooks of config.yaml are applied', async ({ lab, files }) => {
   lab.cable('eth0').connect();
   files.write(
     '/etc/multihomed/config.yaml',
@@ -119,7 +116,7 @@ test('limits and hooks of config.yaml are in force', async ({ lab, files }) => {
   });
 });
 
-test('an error in config.yaml: check and run name its place, a reload keeps what was in force', async ({
+test('an error in config.yaml: check and run name its position; reload keeps the old configuration', async ({
   lab,
   files,
 }) => {
@@ -142,9 +139,7 @@ test('an error in config.yaml: check and run name its place, a reload keeps what
   }
 });
 
-test('a config.yaml that others may write is refused, with the command that corrects it', async ({
-  files,
-}) => {
+test('a config.yaml that others can write is refused with the command that fixes it', async ({ files }) => {
   files.write('/etc/multihomed/config.yaml', YAML, 0o666);
   const { code, stderr } = await files.multihomed('check');
   expect([code, stderr]).toEqual([78, expect.stringContaining('chmod go-w /etc/multihomed/config.yaml')]);

@@ -75,7 +75,7 @@ async function start(host: HostFiles): Promise<{ reload(): void; stop(): Promise
 }
 
 describe('README', () => {
-  test('the first block names scripts of package.json', async ({ host }) => {
+  test('the first block names existing scripts of package.json', async ({ host }) => {
     await host.shell(STAND_INS + blocks('sh')[0], PROJECT);
     const scripts = host.read(RECORD).trim().split('\n');
     expect(scripts).toEqual(['npm ci', 'npm run demo', 'npm ci', 'npm test']);
@@ -88,7 +88,7 @@ describe('README', () => {
     expect([code, stderr]).toEqual([0, '']);
   });
 
-  test('the blocks of Install install everything that they name, and remove it', async ({ lab, host }) => {
+  test('the blocks of Install install and remove every named file', async ({ lab, host }) => {
     const [, install = '', uninstall = ''] = blocks('sh');
     const { code, stderr, stdout } = await host.shell(STAND_INS + install, PROJECT);
     expect([code, stderr]).toEqual([0, '']);
@@ -133,7 +133,7 @@ test.for(titled(MANUAL))('multihomed(8): the example runs: %s', async ([, text],
 });
 
 test.for(titled(examples('multihomed-hooks.7', 'EXAMPLES')))(
-  'multihomed-hooks(7): the example is run as a hook: %s',
+  'multihomed-hooks(7): the example runs as a hook: %s',
   async ([, text], { host }) => {
     host.write('/etc/multihomed/hooks.d/10-example', text, 0o755);
     if (host.has('/usr/bin/wall')) host.remove('/usr/bin/wall');

@@ -13,7 +13,7 @@ function counter(lab: Lab, name: string): number {
   return Number(numbers![at]);
 }
 
-test('auto sends no SYN to an address that a peer announces, with plain subflow rules', async ({ lab }) => {
+test('limits: auto with subflow rules: no SYN to an address that a peer announces', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const connections = await lab.connections();
   lab.provider.ip('mptcp endpoint add 127.0.0.1 port 22 signal');

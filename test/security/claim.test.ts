@@ -27,9 +27,9 @@ try:
 except EOFError: pass
 `;
 
-describe('a user without rights', () => {
+describe('a user without capabilities', () => {
   test.for([[], ['unshare', '--user', '--map-root-user']])(
-    'keeps no daemon from starting; within: %s',
+    'cannot keep a daemon from starting; within: %s',
     async (within, { lab, attack }) => {
       lab.cable('eth0').connect();
       const attacker = attack(JOIN, { within });
@@ -43,7 +43,7 @@ describe('a user without rights', () => {
     },
   );
 
-  test('fills no buffer of the daemon and does not wake it', async ({ lab, attack }) => {
+  test('cannot fill a buffer of the daemon or wake it', async ({ lab, attack }) => {
     lab.cable('eth0').connect();
     await lab.daemon(RULES);
     const flood = `

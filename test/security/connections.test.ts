@@ -2,10 +2,7 @@
 import { expect } from 'vitest';
 import { reacts, test } from './attacker.ts';
 
-test('a thousand connections of a user hold up neither the daemon nor who asks what they would lose', async ({
-  lab,
-  attack,
-}) => {
+test('a thousand connections of a user delay neither the daemon nor flush', async ({ lab, attack }) => {
   const cable = lab.cable('eth0').connect();
   lab.cable('eth1').connect();
   const daemon = await lab.daemon({ 'eth*': 'subflow' });

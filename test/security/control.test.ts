@@ -35,7 +35,7 @@ const memoryOf = (pid: number): number =>
   Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
 describe('an ordinary user', () => {
-  test('changes nothing, by himself or as root of a user namespace of his own', async ({ lab, attack }) => {
+  test('cannot change anything, directly or as root of a user namespace', async ({ lab, attack }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -56,7 +56,7 @@ for verb in ('flush', 'reload'):
     expect(daemon.log).not.toMatch(/flushed|reloaded/);
   });
 
-  test('learns what is documented, and nothing of a file, an environment or an output', async ({
+  test('reads only what is documented, nothing of a file, an environment or hook output', async ({
     lab,
     attack,
   }) => {
@@ -105,7 +105,7 @@ for name in ('config', 'environ', 'fd', 'lock'):
 });
 
 describe('the daemon', () => {
-  test('is not ended by any request', async ({ lab, attack }) => {
+  test('survives any request', async ({ lab, attack }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     const asking = `${CLIENT}
@@ -128,7 +128,7 @@ for request in (
     expect((await daemon.status())?.daemon?.pid).toBe(daemon.pid);
   });
 
-  test('lets go who sends without end, is silent, half gone, does not read or passes descriptors', async ({
+  test('closes clients that flood, are silent, half-closed, do not read or pass descriptors', async ({
     lab,
     attack,
   }) => {
@@ -204,10 +204,7 @@ for each in threads: each.join()
     expect(descriptors).toBeLessThan(60);
   });
 
-  test('shares its places among users who take all that they get, and has one for root', async ({
-    lab,
-    attack,
-  }) => {
+  test('shares its connections among greedy users and keeps one for root', async ({ lab, attack }) => {
     lab.cable('eth0').connect();
     const daemon = await lab.daemon(RULES);
     const taking = `${CLIENT}
@@ -257,7 +254,7 @@ sys.stdin.read()
     await expect.poll(() => said.trim()).toBe('{"version":1,"answer":{"');
   });
 
-  test('answers to the network in a flood of requests, watchers and connections', async ({ lab, attack }) => {
+  test('handles network events in a flood of requests, watchers and connections', async ({ lab, attack }) => {
     const cable = lab.cable('eth0').connect();
     lab.cable('eth1').connect();
     const daemon = await lab.daemon(RULES);

@@ -32,7 +32,7 @@ echo "terminal $terminal, session $([ "$session" = $$ ] && echo own), folder $(p
 echo end
 `;
 
-test('a hook has its input, output and itself alone, and no signal ignored or blocked', async ({
+test('a hook only has its input, output and own file, and no ignored or blocked signal', async ({
   lab,
   attack,
 }) => {

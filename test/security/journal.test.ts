@@ -35,17 +35,20 @@ const RECORDS: readonly (readonly [string, object | string])[] = [
   ['an uplink whose endpoint is no number', told({ '99/ipv4': { ...uplink, endpointId: { toString: 1 } } })],
   ['an uplink without a table', told({ '99/ipv4': without('table') })],
   ['a NUL in the interface', told({}, { 99: { ...link, interface: 'a\0b' } })],
-  ['a path for an interface', told({}, { 99: { ...link, interface: '../../etc/passwd' } })],
+  ['a path as the name of an interface', told({}, { 99: { ...link, interface: '../../etc/passwd' } })],
   ['an interface of 300,000 letters', told({}, { 99: { ...link, interface: 'x'.repeat(300_000) } })],
   ['a driver that is an object', told({}, { 99: { ...link, driver: { toJSON: 1 } } })],
-  ['lists for records', told([uplink], [link], ['0'])],
+  ['lists instead of records', told([uplink], [link], ['0'])],
   [
-    'keys of every object',
+    'names of built-in object properties as keys',
     `{"told":{"uplinks":{"__proto__":${JSON.stringify(uplink)}},"links":{},"leaving":["__proto__"]}}`,
   ],
-  ['a prototype', '{"__proto__":{"paused":{}},"told":{"__proto__":{"uplinks":{}}}}'],
-  ['depth in what was told', JSON.stringify(told({ '99/ipv4': { ...uplink, more: 7 } })).replace('7', deep)],
-  ['depth elsewhere', `{"endpoints":${deep},"raised":${deep},"lastId":${deep}}`],
+  ['__proto__ as a key', '{"__proto__":{"paused":{}},"told":{"__proto__":{"uplinks":{}}}}'],
+  [
+    'deep nesting in the record of hooks',
+    JSON.stringify(told({ '99/ipv4': { ...uplink, more: 7 } })).replace('7', deep),
+  ],
+  ['deep nesting in endpoints and limits', `{"endpoints":${deep},"raised":${deep},"lastId":${deep}}`],
   ['a million flags', told({ '99/ipv4': { ...uplink, flags: Array<string>(1_000_000).fill('x') } })],
   [
     'impossible endpoints',
@@ -67,9 +70,9 @@ const RECORDS: readonly (readonly [string, object | string])[] = [
     'a foreign endpoint with another device',
     { endpoints: [{ id: 9, address: '192.168.50.1', ifindex: 1, flags: 1, port: 0 }] },
   ],
-  ['limits of nobody', { raised: { subflows: { from: -1, before: 1e9, to: 'x' }, toString: 1 } }],
+  ['invalid limits', { raised: { subflows: { from: -1, before: 1e9, to: 'x' }, toString: 1 } }],
   ['nothing', ''],
-  ['no text at all', '\u0000\ufffd'],
+  ['bytes that are not JSON', '\u0000\ufffd'],
 ];
 
 const IDENTITY = { boot: 'b00t', namespace: '42' };
@@ -79,7 +82,7 @@ const written = (head: object, record: object | string): string =>
     ? record.replace(/^\{/, `${JSON.stringify(head).slice(0, -1)},`)
     : JSON.stringify({ ...head, ...record });
 
-test.for(RECORDS)('%s: read, told on and written again', async ([, record]) => {
+test.for(RECORDS)('damaged journal: %s: read, passed to hooks and written again', async ([, record]) => {
   const folder = mkdtempSync(join(tmpdir(), 'multihomed-journal-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'journal.json');
@@ -108,7 +111,7 @@ test.for(RECORDS)('%s: read, told on and written again', async ([, record]) => {
   expect(state.paused).toBeNull();
 });
 
-test('the daemon starts, works and ends over the worst of them', async ({ lab }) => {
+test('damaged journal: the daemon starts, works and exits', async ({ lab }) => {
   const cable = lab.cable('eth0').connect();
   lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
   const hooks = join(lab.folder, 'hooks');
@@ -121,7 +124,7 @@ test('the daemon starts, works and ends over the worst of them', async ({ lab })
   const head = JSON.parse(readFileSync(lab.host.journal(), 'utf8')) as object;
   for (const worst of [
     'an uplink without a gateway',
-    'depth in what was told',
+    'deep nesting in the record of hooks',
     'a foreign endpoint under another id',
   ]) {
     const record = RECORDS.find(([what]) => what === worst)![1];

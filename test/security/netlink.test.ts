@@ -45,7 +45,7 @@ for each in sys.argv[3:]:
 for what, times in said.items(): print(what, times)
 `;
 
-test('nobody but root can send there, and what root sends is not looked at', async ({ lab, attack }) => {
+test('only root can send to the sockets, and messages of root are ignored', async ({ lab, attack }) => {
   const cable = lab.cable('eth0').connect();
   // The last path would stay.
   lab.cable('eth1').connect();
@@ -75,7 +75,7 @@ test('nobody but root can send there, and what root sends is not looked at', asy
   await reacts(lab, cable);
 });
 
-test('an event that is no longer true when it is heard is not believed', async ({ lab }) => {
+test('an outdated event is not relied on', async ({ lab }) => {
   const cable = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES, { args: ['--debug'] });
   await expect.poll(() => daemon.deeds()).toContain('endpoint add');
@@ -104,7 +104,7 @@ function tunNode(): string | null {
   return made ? own : null;
 }
 
-test('a user who toggles a link of his own does not keep it from the others', async ({
+test('a user who toggles a link without pause does not delay other uplinks', async ({
   lab,
   attack,
   skip,

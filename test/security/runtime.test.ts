@@ -28,9 +28,13 @@ function startOver(lab: Lab, plant: string): Promise<Finished> {
 
 const PLANTED = [
   ['the folder is another user’s', 'mkdir -m 755 $here; chown 65534 $here', /may be written by others/],
-  ['everybody may write the folder', 'mkdir $here; chmod 777 $here', /may be written by others/],
-  ['a group may write the folder', 'mkdir $here; chmod 775 $here', /may be written by others/],
-  ['everybody may write it, but not rename', 'mkdir $here; chmod 1777 $here', /may be written by others/],
+  ['the folder is writable by everybody', 'mkdir $here; chmod 777 $here', /may be written by others/],
+  ['the folder is writable by a group', 'mkdir $here; chmod 775 $here', /may be written by others/],
+  [
+    'the folder is writable by everybody and sticky',
+    'mkdir $here; chmod 1777 $here',
+    /may be written by others/,
+  ],
   ['the folder is a link', 'mkdir -m 755 $there; ln -s $there $here', /ELOOP|ENOTDIR/],
   ['the folder is a link to nothing', 'ln -s $there/none $here', /ENOENT|EEXIST/],
   ['the folder is a file', ': >$here', /ENOTDIR/],
@@ -40,12 +44,20 @@ const PLANTED = [
     'mkdir -m 755 $here $space; chown 65534 $space',
     /may be written by others/,
   ],
-  ['everybody may write the namespace’s', 'mkdir $here $space; chmod 777 $space', /may be written by others/],
-  ['the namespace’s is a link', 'mkdir -m 755 $here $there; ln -s $there $space', /ELOOP|ENOTDIR/],
+  [
+    'the folder of the namespace is writable by everybody',
+    'mkdir $here $space; chmod 777 $space',
+    /may be written by others/,
+  ],
+  [
+    'the folder of the namespace is a link',
+    'mkdir -m 755 $here $there; ln -s $there $space',
+    /ELOOP|ENOTDIR/,
+  ],
   ['the lock is a link', 'mkdir -m 755 $here $space $there; ln -s $there/lock $space/lock', /ELOOP/],
 ] as const;
 
-test('a daemon does not start over what others planted or may write', async ({ lab, attack }) => {
+test('a runtime folder that others planted or can write is refused', async ({ lab, attack }) => {
   // Only for root over other users, as all of these.
   expect(attack).toBeTypeOf('function');
   lab.cable('eth0').connect();
@@ -61,7 +73,7 @@ test('a daemon does not start over what others planted or may write', async ({ l
   expect(lab.host.endpoints()).toEqual([]);
 });
 
-test('the lock of a running daemon is nobody else’s', async ({ lab, attack }) => {
+test('no other user can open the lock of a running daemon', async ({ lab, attack }) => {
   lab.cable('eth0').connect();
   const lock = lab.host.journal().replace('journal.json', 'lock');
   const grab = `
@@ -83,7 +95,7 @@ for path in sys.argv[1:]:
   await lab.daemon(RULES);
 });
 
-test('a folder of another namespace is neither read nor written', async ({ lab, attack }) => {
+test('the folder of another namespace is neither read nor written', async ({ lab, attack }) => {
   expect(attack).toBeTypeOf('function');
   lab.cable('eth0').connect();
   lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
@@ -97,7 +109,7 @@ test('a folder of another namespace is neither read nor written', async ({ lab, 
   expect([code, stderr]).toEqual([0, expect.stringContaining('one pass made')]);
 });
 
-test.for([0o000, 0o077])('the modes of its files are the same with the mask %i', async (mask, { lab }) => {
+test.for([0o000, 0o077])('its files have the same modes with umask %i', async (mask, { lab }) => {
   mkdirSync(join(lab.folder, 'etc'));
   lab.cable('eth0').connect();
   const daemon = lab.prepare(RULES);
@@ -120,7 +132,7 @@ test.for([0o000, 0o077])('the modes of its files are the same with the mask %i',
 });
 
 test.for([false, true])(
-  'what changes something ends with 77 for an ordinary user (a folder is there: %s)',
+  'commands that change something exit with 77 for an ordinary user (folder exists: %s)',
   async (there, { lab, attack }) => {
     expect(attack).toBeTypeOf('function');
     const config = join(lab.folder, 'config.yaml');

@@ -23,7 +23,7 @@ function startIn(lab: Lab, shell: string, config: string): Promise<Finished> {
   );
 }
 
-test('a runtime folder of the host’s root or of a stranger is refused, one of the caller is used', async ({
+test('user namespace: a runtime folder of an unmapped user is refused, one of the caller is used', async ({
   lab,
   attack,
 }) => {
@@ -48,10 +48,7 @@ test('a runtime folder of the host’s root or of a stranger is refused, one of 
   expect([caller.code, caller.stderr]).toEqual([0, expect.stringContaining('one pass made')]);
 });
 
-test('a daemon of a user who is not mapped is not asked, by any command that asks', async ({
-  lab,
-  attack,
-}) => {
+test('user namespace: no command asks a daemon of an unmapped user', async ({ lab, attack }) => {
   expect(attack).toBeTypeOf('function');
   lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);

@@ -99,7 +99,7 @@ async function flat(what: string, daemon: Daemon, part: () => Promise<void>): Pr
   for (const { rss } of samples) expect(rss).toBeLessThan(early + GROWTH);
 }
 
-describe('descriptors and memory', { timeout: 300_000 + 150 * RUNS }, () => {
+describe('descriptors and memory do not grow', { timeout: 300_000 + 150 * RUNS }, () => {
   test(`through ${RUNS} hook runs`, async ({ lab }) => {
     const at = await scene(lab, SCRIPTS);
     const began = at.runs();

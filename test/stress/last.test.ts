@@ -63,22 +63,25 @@ async function outlives(lab: Lab, { loss, end }: Case, other: boolean): Promise<
 
 describe('the last path of a transfer', () => {
   // Each waits most of its time: all of them at once, each with a host of its own.
-  test.for([false, true])('is lost and back; by another uplink: %s', async (other, { lab: first }) => {
-    const outcomes = await Promise.all(
-      CASES.map(async (each, index) => {
-        const lab = index === 0 ? first : new Lab();
-        try {
-          await outlives(lab, each, other);
-          return `${name(each)}: lives`;
-        } catch (error) {
-          return `${name(each)}: ${(error as Error).stack}`;
-        } finally {
-          if (lab !== first) await lab.end();
-        }
-      }),
-    );
-    expect(outcomes).toEqual(CASES.map((each) => `${name(each)}: lives`));
-  });
+  test.for([false, true])(
+    'is lost for longer than close_timeout and back; by another uplink: %s',
+    async (other, { lab: first }) => {
+      const outcomes = await Promise.all(
+        CASES.map(async (each, index) => {
+          const lab = index === 0 ? first : new Lab();
+          try {
+            await outlives(lab, each, other);
+            return `${name(each)}: lives`;
+          } catch (error) {
+            return `${name(each)}: ${(error as Error).stack}`;
+          } finally {
+            if (lab !== first) await lab.end();
+          }
+        }),
+      );
+      expect(outcomes).toEqual(CASES.map((each) => `${name(each)}: lives`));
+    },
+  );
 });
 
 function name({ loss, end }: Case): string {

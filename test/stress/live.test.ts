@@ -15,7 +15,7 @@ const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };
 const LOSSES = [CARRIER, DEFAULT_ROUTE, ADDRESS, LINK] as const;
 
 describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, () => {
-  test(`outlives ${CYCLES} cycles of plug and unplug, and the daemon's restarts`, async ({ lab }) => {
+  test(`survives ${CYCLES} cycles of plug and unplug and restarts of the daemon`, async ({ lab }) => {
     const cables = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()] as const;
     const addresses = cables.map((cable) => cable.address());
     let daemon = await lab.daemon(RULES);
@@ -70,7 +70,7 @@ describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, 
     );
   });
 
-  test.for([true, false])('is counted by a flush that refuses; daemon: %s', async (runs, { lab }) => {
+  test.for([true, false])('is counted by flush, which refuses; daemon: %s', async (runs, { lab }) => {
     const [eth, wwan] = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()];
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);

@@ -19,7 +19,7 @@ const NEVER = 60_000;
 /** KiB: V8 collects when it likes. In a million events this is 34 bytes for each. */
 const GROWTH = 32 * 1024;
 
-describe('a storm', { timeout: 300_000 + EVENTS }, () => {
+describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
   test('of 20,000 changes', async ({ lab }) => {
     const { field, daemon } = await start(lab);
     const foreign = field.foreign();
@@ -33,7 +33,7 @@ describe('a storm', { timeout: 300_000 + EVENTS }, () => {
     say(`20000 changes in ${Math.round(taken)} ms, right ${late} ms later`);
   });
 
-  test('that goes on for so long that it is never at rest between', async ({ lab }) => {
+  test('without a pause', async ({ lab }) => {
     const { field, daemon } = await start(lab);
     const foreign = field.foreign();
     await field.run([...field.changes(150_000), ...field.calm(3)]);
@@ -42,7 +42,7 @@ describe('a storm', { timeout: 300_000 + EVENTS }, () => {
     say(`150000 changes without a pause: right ${late} ms later`);
   });
 
-  test('that overruns the event buffer, again and again', async ({ lab }) => {
+  test('that overruns the event buffer repeatedly', async ({ lab }) => {
     const { field, daemon } = await start(lab);
     const foreign = field.foreign();
     for (const number of [3, 4]) {
@@ -65,7 +65,7 @@ describe('a storm', { timeout: 300_000 + EVENTS }, () => {
     expect(lab.host.endpoints()).toHaveLength(8);
   });
 
-  test('that it was stopped through', async ({ lab }) => {
+  test('while the daemon is stopped', async ({ lab }) => {
     const { field, daemon } = await start(lab);
     const foreign = field.foreign();
     daemon.signal('SIGSTOP');
@@ -85,7 +85,7 @@ describe('a storm', { timeout: 300_000 + EVENTS }, () => {
     say(`stopped through 9000 changes, twice: right ${some} and ${all} ms after it went on`);
   });
 
-  test(`of ${EVENTS} changes leaks nothing, and flush takes all of it away`, async ({ lab }) => {
+  test(`of ${EVENTS} changes leaks nothing; flush removes everything`, async ({ lab }) => {
     const { field, daemon } = await start(lab);
     const foreign = field.foreign();
     const samples: Sample[] = [];

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { Follower } from '../../../src/commands/monitor/follow.ts';
 import type { Namespace } from '../../../src/commands/namespace.ts';
 
-test('a daemon that refuses every watcher is asked three times, with rests, and then it is reported', async () => {
+test('monitor: a daemon that refuses watchers is asked three times, then reported', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'multihomed-follow-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const socket = join(folder, 'control');
