@@ -28,8 +28,8 @@ class Channel : public SendQueue::Owner, public std::enable_shared_from_this<Cha
 
   Channel(napi_env env, KernelSocket socket, Callbacks callbacks);
 
-  void Send(const uint8_t* data, size_t length, napi_value settled) {
-    sends_.Push(data, length, settled, shared_from_this());
+  void Send(const uint8_t* data, size_t length, bool waits, napi_value settled) {
+    sends_.Push(data, length, waits, settled, shared_from_this());
   }
   void Hold(bool hold);
   void Close();

@@ -23,9 +23,10 @@ class CallError extends Error {
 }
 
 class Socket extends addon.Netlink {
+  #sent = 0;
   send(bytes) {
     return new Promise((resolve, reject) => {
-      this.transmit(bytes, (error) => (error ? reject(error) : resolve()));
+      this.transmit(bytes, ++this.#sent % 2 === 0, (error) => (error ? reject(error) : resolve()));
     });
   }
 }
@@ -116,11 +117,11 @@ async function sendingFromSettled() {
   const socket = open();
   let left = 500;
   const again = () => {
-    if (left-- > 0) for (let i = 0; i < 2; i++) socket.transmit(dump(1), again);
+    if (left-- > 0) for (let i = 0; i < 2; i++) socket.transmit(dump(1), true, again);
     else socket.close();
-    if (left < 0) assert.throws(() => socket.transmit(dump(1), nothing), CallError);
+    if (left < 0) assert.throws(() => socket.transmit(dump(1), false, nothing), CallError);
   };
-  socket.transmit(dump(1), again);
+  socket.transmit(dump(1), true, again);
   while (left > 0) await sleep(1);
   await sleep(20);
 }

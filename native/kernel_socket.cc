@@ -77,7 +77,7 @@ Failure KernelSocket::Filter(void* program, uint16_t instructions) {
   return {errno, "setsockopt"};
 }
 
-int KernelSocket::Send(const std::vector<uint8_t>& bytes, const std::atomic<bool>& cancelled) const {
+int KernelSocket::SendOnce(const std::vector<uint8_t>& bytes) const {
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   iovec part{const_cast<uint8_t*>(bytes.data()), bytes.size()};
@@ -86,10 +86,16 @@ int KernelSocket::Send(const std::vector<uint8_t>& bytes, const std::atomic<bool
   message.msg_namelen = sizeof kernel;
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  while (!cancelled.load()) {
+  for (;;) {
     if (sendmsg(fd_.get(), &message, MSG_NOSIGNAL) >= 0) return 0;
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) return errno;
+    if (errno != EINTR) return errno;
+  }
+}
+
+int KernelSocket::Send(const std::vector<uint8_t>& bytes, const std::atomic<bool>& cancelled) const {
+  while (!cancelled.load()) {
+    int error = SendOnce(bytes);
+    if (error != EAGAIN) return error;
     pollfd writable{fd_.get(), POLLOUT, 0};
     poll(&writable, 1, 100);
   }

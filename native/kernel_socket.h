@@ -44,7 +44,9 @@ class KernelSocket {
   Failure Membership(int option, uint32_t group);
   /** `program` is an array of struct sock_filter. */
   Failure Filter(void* program, uint16_t instructions);
-  /** Blocks while the kernel's handler runs, so it must not be called on the event loop's thread. */
+  /** Blocks while the kernel's handler runs. Returns the errno, EAGAIN when the socket's buffer is full. */
+  int SendOnce(const std::vector<uint8_t>& bytes) const;
+  /** Like SendOnce, but waits for space in the buffer. Not for the event loop's thread. */
   int Send(const std::vector<uint8_t>& bytes, const std::atomic<bool>& cancelled) const;
   /** Reads until the socket is empty, or until the limit of one turn of the event loop. */
   void Receive(Batch* batch);

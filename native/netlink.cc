@@ -112,8 +112,9 @@ void Netlink::Send(const Napi::CallbackInfo& info) {
   uint8_t* data = nullptr;
   size_t length = 0;
   if (!Bytes(info[0], "bytes", &data, &length)) return;
-  if (!info[1].IsFunction()) return ThrowTypeError(info.Env(), "settled must be a function");
-  if (Usable(info.Env())) channel_->Send(data, length, info[1]);
+  if (!info[1].IsBoolean()) return ThrowTypeError(info.Env(), "waits must be a boolean");
+  if (!info[2].IsFunction()) return ThrowTypeError(info.Env(), "settled must be a function");
+  if (Usable(info.Env())) channel_->Send(data, length, info[1].As<Napi::Boolean>(), info[2]);
 }
 
 void Netlink::Ref(const Napi::CallbackInfo&) {

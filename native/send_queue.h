@@ -1,11 +1,13 @@
-// Sends on a thread instead of the event loop, because the kernel handles a request within sendmsg(2). That can take
-// milliseconds, or longer while another process holds the kernel's locks.
+// The kernel handles a request within sendmsg(2). Most requests take less than a hand-over to another thread, and are
+// sent at once. Those that wait in the kernel are sent on a thread, and so are all others for a while after one was long:
+// another process then holds the kernel's locks, for seconds at times, and the event loop waits for it once, not each time.
 #ifndef MULTIHOMED_SEND_QUEUE_H
 #define MULTIHOMED_SEND_QUEUE_H
 
 #include <napi.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -25,8 +27,11 @@ class SendQueue {
 
   SendQueue(napi_env env, const KernelSocket& socket) : env_(env), socket_(socket) {}
 
-  /** Calls `settled` once, with undefined or the error. A promise would leak when its environment ends. */
-  void Push(const uint8_t* data, size_t length, napi_value settled, const std::shared_ptr<Owner>& owner);
+  /**
+   * Calls `settled` once, with undefined or the error; possibly before it returns. A promise would leak when its
+   * environment ends. `waits`: the kernel waits while it handles the message.
+   */
+  void Push(const uint8_t* data, size_t length, bool waits, napi_value settled, const std::shared_ptr<Owner>& owner);
   /** Rejects the waiting messages. The current send runs to its end, and then the owner's SendsDone is called. */
   void Close();
   bool busy() const { return busy_; }
@@ -44,6 +49,8 @@ class SendQueue {
     napi_async_work work = nullptr;
   };
 
+  /** Sends on this thread. Returns false if the message is for the queue. */
+  bool SendNow(Message* message);
   static void Execute(napi_env env, void* data);
   static void Complete(napi_env env, napi_status status, void* data);
   bool Start(const std::shared_ptr<Owner>& owner);
@@ -54,6 +61,8 @@ class SendQueue {
   std::vector<Message> waiting_;
   std::atomic<bool> cancelled_{false};
   bool busy_ = false;
+  /** Until then, nothing is sent on the event loop's thread. */
+  std::chrono::steady_clock::time_point threads_until_{};
 };
 
 }  // namespace multihomed

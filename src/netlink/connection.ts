@@ -44,6 +44,8 @@ export interface NetlinkRequest {
   /** NLM_F_* in addition to NLM_F_REQUEST and NLM_F_ACK. */
   readonly flags?: number;
   readonly payload: Buffer;
+  /** The kernel waits while it handles the request, for milliseconds. */
+  readonly waits?: boolean;
   /** Replies for which it returns false are discarded at once, since a dump may have a million of them. */
   readonly keep?: (reply: Message) => boolean;
 }
@@ -184,7 +186,8 @@ export class NetlinkConnection implements Requester {
         this.#traceSent(pending);
       }
       this.socket.ref();
-      this.socket.send(Buffer.concat(batch.map((pending) => pending.bytes))).catch((error: unknown) => {
+      const waits = batch.some(({ request }) => request.waits);
+      this.socket.send(Buffer.concat(batch.map((pending) => pending.bytes)), waits).catch((error: unknown) => {
         const errno = error instanceof SystemError ? error.errno : EBADMSG;
         for (const pending of batch)
           this.#finish(pending, new NetlinkError({ operation: pending.request.operation, errno }));

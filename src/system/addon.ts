@@ -51,11 +51,12 @@ export interface NetlinkSocket {
   /** SO_ATTACH_FILTER: 1 to 4096 struct sock_filter of 8 bytes, host order; linux/filter.h. @throws SystemError */
   filter(program: Uint8Array): void;
   /**
-   * Sends to the kernel from a thread, because the kernel's handler runs within sendmsg(2) and would block the event
-   * loop. The bytes are copied before this returns. Sends keep their order; a reply can arrive before the promise
-   * resolves. Rejects with SystemError, ECANCELED when the socket was closed before.
+   * Sends to the kernel, whose handler runs within sendmsg(2): at once, or from a thread if the handler `waits`
+   * (default false) or another process holds the kernel's locks. The bytes are copied before this returns. Sends keep
+   * their order; a reply can arrive before the promise resolves. Rejects with SystemError, ECANCELED when the socket was
+   * closed before.
    */
-  send(bytes: Uint8Array): Promise<void>;
+  send(bytes: Uint8Array, waits?: boolean): Promise<void>;
   /** Keeps the process alive, as an open socket does. */
   ref(): void;
   unref(): void;
@@ -83,7 +84,7 @@ export interface StreamSocketOptions {
 
 interface NativeNetlink extends Omit<NetlinkSocket, 'send'> {
   /** Calls `settled` once. */
-  transmit(bytes: Uint8Array, settled: (error: SystemError | undefined) => void): void;
+  transmit(bytes: Uint8Array, waits: boolean, settled: (error: SystemError | undefined) => void): void;
 }
 
 interface Addon {
@@ -150,9 +151,9 @@ const addon = load(join(PACKAGE_ROOT, 'native'));
 addon.setErrorClass(SystemError);
 
 class Socket extends addon.Netlink implements NetlinkSocket {
-  send(bytes: Uint8Array): Promise<void> {
+  send(bytes: Uint8Array, waits = false): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.transmit(bytes, (error) => (error ? reject(error) : resolve()));
+      this.transmit(bytes, waits, (error) => (error ? reject(error) : resolve()));
     });
   }
 }

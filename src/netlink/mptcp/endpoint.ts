@@ -148,7 +148,7 @@ export async function deleteEndpoint(
   if (endpoint.id < 1) throw new RangeError('an endpoint is deleted by its id');
   const { id, address } = endpoint;
   const payload = generic(MPTCP_PM_CMD_DEL_ADDR, MPTCP_PM_VERSION, (w) => writeEndpoint(w, { id, address }));
-  await requester.request({ operation, type: family.id, payload });
+  await requester.request({ operation, type: family.id, payload, waits: true });
 }
 
 /**
@@ -163,7 +163,7 @@ export async function closeInitialSubflows(
   operation: string,
 ): Promise<void> {
   const payload = generic(MPTCP_PM_CMD_DEL_ADDR, MPTCP_PM_VERSION, (w) => writeEndpoint(w, { address }));
-  await requester.request({ operation, type: family.id, payload });
+  await requester.request({ operation, type: family.id, payload, waits: true });
 }
 
 /**
@@ -172,7 +172,7 @@ export async function closeInitialSubflows(
  */
 export async function flushEndpoints(requester: Requester, family: GenericFamily): Promise<void> {
   const payload = generic(MPTCP_PM_CMD_FLUSH_ADDRS, MPTCP_PM_VERSION);
-  await requester.request({ operation: 'endpoint flush', type: family.id, payload });
+  await requester.request({ operation: 'endpoint flush', type: family.id, payload, waits: true });
 }
 
 /**
@@ -187,5 +187,5 @@ export async function changeEndpoint(
   operation: string,
 ): Promise<void> {
   const payload = generic(MPTCP_PM_CMD_SET_FLAGS, MPTCP_PM_VERSION, (w) => writeEndpoint(w, change));
-  await requester.request({ operation, type: family.id, payload });
+  await requester.request({ operation, type: family.id, payload, waits: true });
 }
