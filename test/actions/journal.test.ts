@@ -37,12 +37,12 @@ const journal = (identity = IDENTITY): Journal => new Journal(path, identity);
 const EMPTY = { state: EMPTY_STATE, notified: null };
 
 describe('the journal', () => {
-  test('gives back what was written', () => {
+  test('reads what it wrote', () => {
     journal().write(MEMORY, { uplinks: {} });
     expect(journal().read()).toEqual({ state: MEMORY, notified: { uplinks: {} } });
   });
 
-  test('is empty before the first', () => {
+  test('is empty before the first write', () => {
     expect(journal().read()).toEqual(EMPTY);
   });
 
@@ -54,7 +54,7 @@ describe('the journal', () => {
     expect(journal(identity).read()).toEqual(EMPTY);
   });
 
-  test('is replaced as a whole, readable by all and writable by one', () => {
+  test('is replaced atomically, with mode 0644', () => {
     const one = journal();
     one.write(MEMORY, null);
     const { ino } = statSync(path);
@@ -64,7 +64,7 @@ describe('the journal', () => {
     expect(readdirSync(folder)).toEqual(['journal.json']);
   });
 
-  test('is not written again for nothing', () => {
+  test('is not written again without a change', () => {
     const one = journal();
     one.write(MEMORY, null);
     const { ino } = statSync(path);
@@ -72,7 +72,7 @@ describe('the journal', () => {
     expect(statSync(path).ino).toBe(ino);
   });
 
-  test('writes through no link that was laid in its way, and over no left-over', () => {
+  test('does not write through a link or over a left-over file', () => {
     const other = join(folder, 'other');
     writeFileSync(other, 'untouched');
     symlinkSync(other, `${path}.new`);
@@ -81,7 +81,7 @@ describe('the journal', () => {
     expect(journal().read().state).toEqual(MEMORY);
   });
 
-  test('that was cut off at any byte owns nothing or what it said', () => {
+  test('truncated at any byte owns nothing or what it had', () => {
     journal().write(MEMORY, null);
     const whole = readFileSync(path);
     for (let length = 0; length < whole.length - 1; length++) {
@@ -99,7 +99,7 @@ describe('the journal', () => {
     { ifindex: -1 },
     { flags: null },
     { port: [] },
-  ])('takes no endpoint with %j for one', (wrong) => {
+  ])('ignores an endpoint with %j', (wrong) => {
     journal().write(MEMORY, null);
     const record = JSON.parse(readFileSync(path, 'utf8')) as { endpoints: object[] };
     record.endpoints = [{ ...record.endpoints[0], ...wrong }, null as unknown as object];
@@ -107,7 +107,7 @@ describe('the journal', () => {
     expect(journal().read().state.owned.size).toBe(0);
   });
 
-  test('of any content is read without a word of complaint', () => {
+  test('property: any content is read without an exception', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), fc.jsonValue(), (endpoints, raised, lastId) => {
         writeFileSync(path, JSON.stringify({ version: 1, ...IDENTITY, endpoints, raised, lastId }));

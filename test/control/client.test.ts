@@ -51,11 +51,11 @@ describe('a client', () => {
         ),
     ],
   ] as const) {
-    it(`that ${name} hears of nobody where no daemon has been`, async () => {
+    it(`${name}: no daemon has run: undefined`, async () => {
       expect(await begin()).toBeUndefined();
     });
 
-    it(`that ${name} hears of nobody where the daemon ended before it took the connection`, async () => {
+    it(`${name}: the daemon ended before it accepted the connection: undefined`, async () => {
       const listener = await deafListener();
       const answer = begin();
       kill(listener);
@@ -66,7 +66,7 @@ describe('a client', () => {
   }
 });
 
-describe('a client without a place', () => {
+describe('a client that is refused as busy', () => {
   const BUSY = '{"version":1,"error":"too many","code":"busy"}\n';
   let server: Server;
   let connections = 0;
@@ -84,13 +84,13 @@ describe('a client without a place', () => {
   }
   afterEach(() => server.close());
 
-  it('asks again until it is answered', async () => {
+  it('retries a request until it is answered', async () => {
     await busy(5);
     expect(await ask(path, { ask: 'status' })).toBe(7);
     expect(connections).toBe(6);
   });
 
-  it('watches again until it is answered', async () => {
+  it('retries to watch until it is answered', async () => {
     await busy(5);
     const documents: unknown[] = [];
     const ends: unknown[] = [];
@@ -105,7 +105,7 @@ describe('a client without a place', () => {
     await expect.poll(() => ends).toEqual([null]);
   });
 
-  it('gives up in the end, with the refusal', async () => {
+  it('gives up after retries, with the refusal', async () => {
     await busy(Infinity);
     await expect(ask(path, { ask: 'status' })).rejects.toMatchObject({
       code: expect.stringMatching(/busy|unanswered/),

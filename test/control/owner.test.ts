@@ -22,7 +22,7 @@ test.for([
   expect(ownerOf(uid, RANGES, uidOf)).toBe(owner);
 });
 
-test('lines that are no range are skipped', () => {
+test('invalid lines of subuid are skipped', () => {
   const text =
     '# a comment\n\nalice:1\nalice:x:1\n:1:1\nalice:1:2:3\nalice:-1:5\nalice:99999999999:1\nbob:5:1 \n';
   expect(parseSubordinateUids(text)).toEqual([{ user: 'bob', first: 5, count: 1 }]);
@@ -54,7 +54,7 @@ test('subuid is read again when it or passwd changes', () => {
   expect(owners.of(100_001)).toBe('100001');
 });
 
-test('the answer is the same however often it is asked, and for more uids than are kept', () => {
+test('cached owners are the same, also beyond the size of the cache', () => {
   const subuid = write('subuid', '7:100000:65536\n');
   utimesSync(subuid, 1, 1);
   const owners = new Owners(subuid, '/nonexistent');
@@ -62,7 +62,7 @@ test('the answer is the same however often it is asked, and for more uids than a
   expect(owners.of(100_000)).toBe('7');
 });
 
-test('subuid counts only if it belongs to root and no other user may write it', () => {
+test('subuid is only used if root owns it and nobody else can write it', () => {
   const subuid = write('subuid', '7:100000:65536\n');
   chmodSync(subuid, 0o666);
   expect(new Owners(subuid).of(100_000)).toBe('100000');
@@ -76,7 +76,7 @@ test('subuid counts only if it belongs to root and no other user may write it', 
   expect(new Owners(subuid).of(100_000)).toBe('100000');
 });
 
-test('a path that leads nowhere is no range, and nothing is thrown', () => {
+test('a missing subuid file gives no range and does not throw', () => {
   const file = write('file', '');
   expect(new Owners(`${file}/subuid`, `${file}/passwd`).of(100_000)).toBe('100000');
   expect(new Owners(folder, folder).of(100_000)).toBe('100000');

@@ -25,31 +25,31 @@ const crowd = (owners: number, each: number): Record<string, number> =>
   Object.fromEntries(Array.from({ length: owners }, (_, i) => [`crowd ${i}`, each]));
 
 describe('places: a connection', () => {
-  test('enters where there is room', () => {
+  test('enters if a place is free', () => {
     expect(admit(taken({ a: MOST_OF_OWNER - 1, b: 3 }), 'a', 0)).toEqual({ enter: true, drop: null });
     expect(admit([], 'a', 0)).toEqual({ enter: true, drop: null });
   });
 
-  test('of root always enters, and takes no place from others', () => {
+  test('of root always enters and uses no place of others', () => {
     const places = [...taken(crowd(4, 16)), { owner: null, since: 0, watches: false }];
     expect(admit(places, null, 0)).toEqual({ enter: true, drop: null });
     const roots = Array.from({ length: 100 }, () => ({ owner: null, since: 0, watches: false }));
     expect(admit(roots, 'a', 0)).toEqual({ enter: true, drop: null });
   });
 
-  test('of an owner with all places of one owner waits until its own oldest is old enough', () => {
+  test('of an owner at its maximum waits until its own oldest is old enough', () => {
     const places = taken({ a: MOST_OF_OWNER, b: 1 });
     expect(admit(places, 'a', KEPT_MS - 1)).toEqual({ enter: false });
     expect(admit(places, 'a', KEPT_MS)).toEqual({ enter: true, drop: places[0] });
   });
 
-  test('takes at once the oldest place of the owner with the most, who has two more', () => {
+  test('takes the oldest place of the owner with the most if that has two more', () => {
     const places = taken({ ...crowd(25, 2), b: 14 });
     expect(admit(places, 'crowd 3', 0)).toEqual({ enter: true, drop: places[50] });
     expect(admit(taken(crowd(32, 2)), 'new', 0)).toMatchObject({ enter: true, drop: { owner: 'crowd 0' } });
   });
 
-  test('waits where no owner has two places more, until one is old enough', () => {
+  test('waits for one that is old enough if no owner has two places more', () => {
     const places = taken(crowd(64, 1));
     expect(admit(places, 'new', KEPT_MS - 1)).toEqual({ enter: false });
     expect(admit(places, 'new', KEPT_MS)).toEqual({ enter: true, drop: places[0] });
@@ -133,7 +133,7 @@ function excessOf(places: readonly Place[]): string | null {
   return null;
 }
 
-test('places: whatever arrives, shares stay within their bounds and no owner waits longer than 500 ms', () => {
+test('property: places: shares stay within their bounds and no owner waits longer than 500 ms', () => {
   const seen = { dropped: 0, refused: 0, watches: 0 };
   fc.assert(
     fc.property(events, (course) => {

@@ -50,7 +50,7 @@ function counted(sockets: readonly SubflowSocket[] = []) {
 }
 
 describe('joins', () => {
-  test('that are established count, and end a row of failed ones', () => {
+  test('established: counted; reset the number of consecutive failures', () => {
     const { joins, record } = counted();
     joins.see(event('subflow-closed', 1, 113), 5);
     joins.see(event('subflow-closed', 2, 111), 6);
@@ -61,21 +61,21 @@ describe('joins', () => {
     expect(record()).toMatchObject({ established: 1, failed: 2, streak: 0 });
   });
 
-  test('that were established and are lost are no failed ones', () => {
+  test('established and lost: not counted as failed', () => {
     const { joins, record } = counted();
     joins.see(event('subflow-established', 3), 7);
     joins.see(event('subflow-closed', 3, 104), 8);
     expect(record()).toMatchObject({ established: 1, failed: 0, last: null });
   });
 
-  test('that were closed on purpose, or with their endpoint, are no failed ones', () => {
+  test('closed on purpose or with their endpoint: not counted as failed', () => {
     const { joins, record } = counted();
     joins.see(event('subflow-closed', 3), 8);
     joins.see(event('subflow-closed', 4, 103), 8);
     expect(record()).toMatchObject({ failed: 0 });
   });
 
-  test('are counted anew when an uplink is active again', () => {
+  test('counters are reset when an uplink is active again', () => {
     const { joins, record } = counted();
     joins.see(event('subflow-closed', 1, 113), 5);
     joins.follow(new Set());
@@ -84,7 +84,7 @@ describe('joins', () => {
     expect(record()).toMatchObject({ failed: 0 });
   });
 
-  test('whose SYN gets no answer count once, within ten seconds', async () => {
+  test('unanswered SYN: counted once, within ten seconds', async () => {
     const { record, now, fire, delay, joins } = counted([socket(1, 1)]);
     expect(delay()).toBe(4_000);
     await fire();
@@ -99,7 +99,7 @@ describe('joins', () => {
     expect(record()).toMatchObject({ failed: 1 });
   });
 
-  test('are looked at no more when none waits', async () => {
+  test('sockets are not read if no join is pending', async () => {
     const { fire, delay, joins } = counted([socket(1, 0, 'ESTAB')]);
     await fire();
     expect(delay()).toBeNull();

@@ -47,7 +47,7 @@ function amidst(run: () => void): void {
   };
 }
 
-test('what was refused is tried again at an event in the midst of a look that has other work', async () => {
+test('a refused action is retried at an event during a pass with other actions', async () => {
   const { line } = host.daemon;
   const request = line.request.bind(line);
   line.request = async (asked) => {
@@ -70,7 +70,7 @@ test('what was refused is tried again at an event in the midst of a look that ha
   expect(stands('10.2.0.1')).toBe(true);
 });
 
-test('a look that fails forgets nothing of what happened to which link', async () => {
+test('a failed pass keeps the pending events of each link', async () => {
   // What the start has touched is long ago.
   await host.pass(2_000);
   const { line, loop } = host.daemon;
@@ -93,7 +93,7 @@ test('a look that fails forgets nothing of what happened to which link', async (
   expect(host.warnings).toEqual([expect.stringMatching(/^a pass failed and is tried again/)]);
 });
 
-test('a flush says what it removed, and nothing that was added while it was asked for', async () => {
+test('flush lists what it removed, not what was added meanwhile', async () => {
   const { line, loop } = host.daemon;
   const request = line.request.bind(line);
   let flushed: Promise<{ done: string[] }> | null = null;
@@ -108,7 +108,7 @@ test('a flush says what it removed, and nothing that was added while it was aske
   expect(done.filter((each) => each.startsWith('endpoint delete'))).toHaveLength(3);
 });
 
-test('a flush that is killed at its begin is gone on with', async () => {
+test('a flush killed at its start is continued by the next daemon', async () => {
   void host.daemon.loop.flush(PAUSE);
   host.kill();
   await host.settle();
@@ -116,7 +116,7 @@ test('a flush that is killed at its begin is gone on with', async () => {
   expect(host.kernel.state.endpoints).toEqual([]);
 });
 
-test('who waits where nothing is to be done waits for one look', async () => {
+test('settled() resolves after one pass if there is nothing to do', async () => {
   const { loop } = host.daemon;
   const waits = [loop.settled()];
   loop.wake(['addresses']);
@@ -133,7 +133,7 @@ test('who waits where nothing is to be done waits for one look', async () => {
   expect(over).toBe(3);
 });
 
-test('who waits for the end of a look is not kept by what is heard meanwhile', async () => {
+test('settled() is not delayed by events during the pass', async () => {
   const { line, loop } = host.daemon;
   line.midway = () => loop.wake(['addresses'], [world.link(0)!.index]);
   let ready = false;

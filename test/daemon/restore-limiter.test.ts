@@ -42,35 +42,35 @@ function tries(limiter: RestoreLimiter, action: Action, count: number, every: nu
   return allowed;
 }
 
-describe('what is put back', () => {
-  test('is not what never stood', () => {
+describe('restored objects', () => {
+  test('an object that was never in place is not restored', () => {
     expect(allow(new RestoreLimiter(), [policyRule('add')], NONE, 0)).toMatchObject({
       restored: [],
       wait: null,
     });
   });
 
-  test('is what stood and was removed by another', () => {
+  test('an object that another program removed is restored', () => {
     const limiter = new RestoreLimiter();
     limiter.done(policyRule('add'));
     expect(allow(limiter, [policyRule('add')], NONE, 0).restored).toEqual([policyRule('add')]);
   });
 
-  test('is not what we removed ourselves', () => {
+  test('an object that the daemon removed is not restored', () => {
     const limiter = new RestoreLimiter();
     limiter.done(policyRule('add'));
     limiter.done(policyRule('delete'));
     expect(allow(limiter, [policyRule('add')], NONE, 0).restored).toEqual([]);
   });
 
-  test('is not what we delete in the same pass, to add it as another', () => {
+  test('an object that the same pass deletes and adds is not restored', () => {
     const limiter = new RestoreLimiter();
     limiter.done(policyRule('add'));
     const both = [policyRule('delete'), policyRule('add')];
     expect(allow(limiter, both, NONE, 0)).toMatchObject({ allowed: both, restored: [] });
   });
 
-  test('is not a route that we replaced and whose replacement we removed', () => {
+  test('a route that was replaced, then removed by the daemon, is not restored', () => {
     const limiter = new RestoreLimiter();
     limiter.done(route('add', '192.0.2.1'));
     limiter.done(route('append', '192.0.2.2'));
@@ -78,7 +78,7 @@ describe('what is put back', () => {
     expect(allow(limiter, [route('add', '192.0.2.1')], NONE, 0).restored).toEqual([]);
   });
 
-  test('is a replacement that another removed', () => {
+  test('a replacement that another program removed is restored', () => {
     const limiter = new RestoreLimiter();
     limiter.done(route('add', '192.0.2.1'));
     limiter.done(route('append', '192.0.2.2'));
@@ -87,7 +87,7 @@ describe('what is put back', () => {
     ]);
   });
 
-  test('is no route of a link that events told of, which the kernel itself took away; a policy rule it is', () => {
+  test('after an event of its link: a policy rule counts as removed by a program, a route does not', () => {
     const limiter = new RestoreLimiter();
     limiter.done(route('add'));
     limiter.done(policyRule('add'));
@@ -108,7 +108,7 @@ describe('what is put back', () => {
     expect(tries(limiter, policyRule('add'), 100, 1)).toBe(10);
   });
 
-  test('and then once in five seconds, which it says', () => {
+  test('then once in 5 s, with a warning', () => {
     const limiter = new RestoreLimiter();
     limiter.done(policyRule('add'));
     tries(limiter, policyRule('add'), 10, 0);
@@ -122,14 +122,14 @@ describe('what is put back', () => {
     expect(tries(limiter, policyRule('add'), 60, 1_000, 5_000)).toBe(12);
   });
 
-  test('ten times again after a minute’s peace', () => {
+  test('ten times again after a minute without removals', () => {
     const limiter = new RestoreLimiter();
     limiter.done(policyRule('add'));
     tries(limiter, policyRule('add'), 10, 0);
     expect(tries(limiter, policyRule('add'), 20, 0, 60_000)).toBe(10);
   });
 
-  test('each object by its own count', () => {
+  test('each object has its own count', () => {
     const limiter = new RestoreLimiter();
     limiter.done(policyRule('add'));
     limiter.done(policyRule('add', 8682));
@@ -139,7 +139,7 @@ describe('what is put back', () => {
   });
 });
 
-describe('what another program removed', () => {
+describe('an object that another program removed', () => {
   const removed = (action: Action): RestoreLimiter => {
     const limiter = new RestoreLimiter();
     limiter.done(action);
@@ -155,7 +155,7 @@ describe('what another program removed', () => {
     expect(limiter.allow([action], NONE, 1_250)).toMatchObject({ restored: [action], wait: null });
   });
 
-  test('has its pause each time', () => {
+  test('waits each time', () => {
     const limiter = removed(policyRule('add'));
     for (const at of [0, 1_000, 2_000]) {
       expect(limiter.allow([policyRule('add')], NONE, at).wait).toBe(250);
@@ -163,20 +163,20 @@ describe('what another program removed', () => {
     }
   });
 
-  test('and came back by itself has its pause when it is removed again', () => {
+  test('waits again if it was back in between', () => {
     const limiter = removed(policyRule('add'));
     limiter.allow([policyRule('add')], NONE, 0);
     limiter.allow([], NONE, 100);
     expect(limiter.allow([policyRule('add')], NONE, 5_000).wait).toBe(250);
   });
 
-  test('holds back nothing else', () => {
+  test('delays no other object', () => {
     const limiter = removed(policyRule('add'));
     const other = policyRule('add', 8682);
     expect(limiter.allow([policyRule('add'), other], NONE, 0).allowed).toEqual([other]);
   });
 
-  test('is restored at once when the user asks for it, once', () => {
+  test('is restored at once on a user’s request, once', () => {
     const limiter = removed(policyRule('add'));
     limiter.hurry();
     expect(limiter.allow([policyRule('add')], NONE, 0).restored).toEqual([policyRule('add')]);
@@ -184,13 +184,13 @@ describe('what another program removed', () => {
     expect(limiter.allow([policyRule('add')], NONE, 0).wait).toBe(250);
   });
 
-  test('is restored at once where it is a route of a link that events told of', () => {
+  test('is restored at once if it is a route and its link had an event', () => {
     const limiter = removed(route('add'));
     expect(limiter.allow([route('add')], new Set([2]), 0).allowed).toEqual([route('add')]);
   });
 });
 
-describe('what is contested', () => {
+describe('contested objects', () => {
   const object = objectKey(policyRule('add'))!;
   const fought = (): RestoreLimiter => {
     const limiter = new RestoreLimiter();
@@ -198,13 +198,13 @@ describe('what is contested', () => {
     return limiter;
   };
 
-  test('is nothing while a burst is enough', () => {
+  test('none while a burst is enough', () => {
     const limiter = fought();
     tries(limiter, policyRule('add'), 10, 1);
     expect(limiter.contested(10)).toEqual({ objects: new Set(), until: null });
   });
 
-  test('is what was removed once more, and for ten seconds after it was missing last', () => {
+  test('those removed after a burst, for ten seconds after the last removal', () => {
     const limiter = fought();
     tries(limiter, policyRule('add'), 11, 0);
     expect(limiter.contested(0)).toEqual({ objects: new Set([object]), until: 10_000 });
@@ -214,7 +214,7 @@ describe('what is contested', () => {
     expect(limiter.contested(16_000)).toEqual({ objects: new Set(), until: null });
   });
 
-  test('is the same set while nothing changes', () => {
+  test('the same set while nothing changes', () => {
     const limiter = fought();
     tries(limiter, policyRule('add'), 11, 0);
     expect(limiter.contested(1)).not.toBe(limiter.contested(20_000));
@@ -223,7 +223,7 @@ describe('what is contested', () => {
     expect(limiter.contested(20_002).objects).toBe(limiter.contested(20_003).objects);
   });
 
-  test('is not what we took away ourselves', () => {
+  test('none that the daemon removed', () => {
     const limiter = fought();
     tries(limiter, policyRule('add'), 11, 0);
     limiter.done(policyRule('delete'));

@@ -39,7 +39,7 @@ function diary(): {
   return { written, lines, pass };
 }
 
-test('log: a path that is lost and back before the passes settle is one line', () => {
+test('log: an uplink lost and back before the passes settle is one line', () => {
   const { written, lines, pass } = diary();
   pass(ACTIVE, 0);
   written.write();
@@ -53,7 +53,7 @@ test('log: a path that is lost and back before the passes settle is one line', (
   ]);
 });
 
-test('log: a path that is lost, and back after the passes settled, is a line each', () => {
+test('log: an uplink lost, and back after the passes settled, is two lines', () => {
   const { written, lines, pass } = diary();
   pass(ACTIVE, 0);
   written.write();
@@ -67,7 +67,7 @@ test('log: a path that is lost, and back after the passes settled, is a line eac
   ]);
 });
 
-test('since: it changes with the state alone', () => {
+test('since: only changes with the state', () => {
   const { pass } = diary();
   const began = Date.now();
   const first = pass(ACTIVE, 0);

@@ -52,7 +52,7 @@ async function sleepsThrough(change: () => void): Promise<void> {
   expect(wakes).toBe(0);
 }
 
-describe('a file that is named', () => {
+describe('a watched file', () => {
   test('is seen when it is written, replaced, removed and made', async () => {
     write('c.yaml');
     begin({ config: 'c.yaml' });
@@ -69,7 +69,7 @@ describe('a file that is named', () => {
     await wakesAt(() => write('c.yaml'));
   });
 
-  test('is seen though another is written all the time', async () => {
+  test('is seen while another is written without pause', async () => {
     folder('etc/multihomed/rules.d');
     begin();
     const busy = setInterval(() => write('etc/multihomed/rules.d/busy'), 20);
@@ -94,7 +94,7 @@ describe('a file that is named', () => {
     expect(wakes).toBe(before);
   });
 
-  test('is seen behind links to folders that are exchanged, as Kubernetes, stow and nix have them', async () => {
+  test('is seen behind links to folders that are replaced, as Kubernetes, stow and nix do', async () => {
     for (const version of ['1', '2']) {
       folder(`v${version}`);
       write(`v${version}/config.yaml`);
@@ -108,7 +108,7 @@ describe('a file that is named', () => {
     await wakesAt(() => write('v2/config.yaml'));
   });
 
-  test('is seen behind a link in a circle, once that is none', async () => {
+  test('is seen behind a circular link once it is resolved', async () => {
     link('c.yaml', 'c.yaml');
     begin({ config: 'c.yaml' });
     await wakesAt(() => (rmSync(at('c.yaml')), write('c.yaml')));
@@ -143,7 +143,7 @@ describe("the system's folders", () => {
     await wakesAt(() => write('etc/multihomed/rules.d/1.yaml'));
   });
 
-  test('are seen behind links, and so is a drop-in that is one', async () => {
+  test('are seen behind links, as are drop-ins that are links', async () => {
     folder('store/rules.d');
     folder('shared');
     write('shared/one');
@@ -159,7 +159,7 @@ describe("the system's folders", () => {
     await wakesAt(() => write('store2/config.yaml'));
   });
 
-  test('wake nobody by a folder that has no part in the rules', async () => {
+  test('unrelated folders wake nothing', async () => {
     folder('etc/multihomed/hooks.d');
     begin();
     await sleepsThrough(() => (write('etc/multihomed/hooks.d/1'), write('etc/multihomed/notes')));

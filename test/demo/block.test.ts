@@ -6,8 +6,8 @@ import { longestStall, type Arrival } from '../../src/demo/stall.ts';
 
 const stream = Buffer.concat([0, 1, 2, 3].map(makeBlock));
 
-describe('the stream', () => {
-  it('is right in whatever pieces it comes', () => {
+describe('demo: the stream', () => {
+  it('is valid in pieces of any size', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: stream.length - 1 })), (cuts) => {
         const checker = new BlockChecker();
@@ -20,7 +20,7 @@ describe('the stream', () => {
     );
   });
 
-  it('is wrong where a bit is', () => {
+  it('a wrong bit is detected', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: stream.length - 1 }),
@@ -39,18 +39,18 @@ describe('the stream', () => {
     ['lost', [0, 2]],
     ['doubled', [0, 1, 1]],
     ['moved', [1, 0]],
-  ])('is wrong where a block is %s', (_, order) => {
+  ])('a block that is %s is detected', (_, order) => {
     const wrong = Buffer.concat(order.map(makeBlock));
     expect(() => new BlockChecker().take(wrong)).toThrow(/came where block/);
   });
 
-  it('is wrong where a byte is missing', () => {
+  it('a missing byte is detected', () => {
     const short = Buffer.concat([stream.subarray(0, BLOCK + 5), stream.subarray(BLOCK + 6)]);
     expect(() => new BlockChecker().take(short)).toThrow(ContentError);
   });
 });
 
-describe('the longest stall', () => {
+describe('demo: the longest stall', () => {
   const arrivals: Arrival[] = [0, 4, 8, 50, 54, 58, 90, 94].map((at) => [at, 1]);
 
   it.each([
@@ -65,7 +65,7 @@ describe('the longest stall', () => {
     expect(longestStall(arrivals, from, to)?.milliseconds).toBe(milliseconds);
   });
 
-  it('is unknown where nothing comes any more', () => {
+  it('is unknown if nothing more arrives', () => {
     expect(longestStall(arrivals, 100, 200)).toBeNull();
     expect(longestStall([], 0, 100)).toBeNull();
   });

@@ -33,7 +33,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
   const arrivals = (): (readonly [number, number])[] =>
     only(run().facts, 'arrivals').flatMap(({ log }) => log);
 
-  it('ends by itself', () => {
+  it('exits without a key', () => {
     expect(run().errors).toBe('');
     expect(run().code).toBe(0);
     const problems = run().facts.map((fact) => line.safeParse(fact).error);
@@ -69,7 +69,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
     }
   });
 
-  it('has the pull in the window of its stall', () => {
+  it('the stall includes the time of the pull', () => {
     const [from, to] = figure('pulled', 'stall').window!;
     const pulled = only(run().facts, 'link').find(
       ({ interface: name, state, at }) => name === 'eth0' && state === 'no carrier' && at >= from,
@@ -77,7 +77,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
     expect(pulled!.at).toBeLessThan(to);
   });
 
-  it('joins when ip(8) says so too', () => {
+  it('reports joins at the same time as ip(8)', () => {
     const { routes, subflows } = run().oracle;
     const route = routes.find(({ text }) => /^default .* dev wwan0 proto dhcp/.test(text));
     const joins = subflows.filter(({ text }) => text.includes('SF_ESTABLISHED'));
@@ -86,7 +86,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
     expect(Math.abs(took - figure('modem', 'join').milliseconds)).toBeLessThan(APART);
   });
 
-  it('tells the server that the modem is a backup', () => {
+  it('signals the backup flag to the server', () => {
     const subflows = only(run().facts, 'subflow').filter(
       ({ side, event, initial }) => side === 'server' && event === 'established' && !initial,
     );
@@ -96,7 +96,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
     ]);
   });
 
-  it('counts the bytes that ip(8) counts', () => {
+  it('counts the same bytes as ip(8)', () => {
     const samples = only(run().facts, 'sample');
     const { readings } = run().oracle;
     expect(readings.length).toBeGreaterThan(10);
@@ -111,7 +111,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
       }
   });
 
-  it('adds up: what the links carried is the stream and its headers', () => {
+  it('bytes of the links equal the stream and its headers', () => {
     const [end] = only(run().facts, 'end');
     const carried = Object.values(end!.links).reduce((sum, { received }) => sum + received, 0);
     expect(carried).toBeGreaterThan(end!.received);
@@ -130,7 +130,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
     expect(carriedIn('modem', 'eth0')).toBeGreaterThan(5 * carriedIn('modem', 'wwan0'));
   });
 
-  it('goes by the shipped rules, and runs the hook', () => {
+  it('uses the shipped rules and runs the hook', () => {
     const active = only(run().facts, 'uplink').filter(({ state }) => state === 'active');
     const rules = new Set(
       active.map((fact) => `${fact.interface} ${fact.rule?.glob} ${fact.flags.join(' ')}`),

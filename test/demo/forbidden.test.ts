@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { whyForbidden } from '../../src/demo/forbidden.ts';
 import { MAIN, whyNot } from './performance.ts';
 
-describe('why namespaces are forbidden', () => {
+describe('demo: the reason why namespaces are forbidden', () => {
   const folders: string[] = [];
   afterEach(() => {
     for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
@@ -33,19 +33,19 @@ describe('why namespaces are forbidden', () => {
     expect(said).toBe(`This host lets only root make namespaces (${reason}): run it with sudo.`);
   });
 
-  it('says what the kernel says where no switch is to blame', () => {
+  it('is the kernel’s error if no sysctl explains it', () => {
     const said = whyForbidden('unshare: unshare failed: Operation not permitted\n', false, '/nonexistent');
     expect(said).toContain('(unshare: unshare failed: Operation not permitted): run it with sudo.');
   });
 
-  it('does not send root to sudo', () => {
+  it('does not advise root to use sudo', () => {
     const said = whyForbidden('unshare: unshare failed: Operation not permitted', true, '/nonexistent');
     expect(said).toMatch(/^Not even root .* CAP_SYS_ADMIN/);
   });
 });
 
-describe.skipIf(whyNot() !== null)('where user namespaces are used up', () => {
-  it('ends with 77 and one sentence', () => {
+describe.skipIf(whyNot() !== null)('demo: the limit of user namespaces is reached', () => {
+  it('exits with 77 and one message', () => {
     // The limit is this user namespace's own.
     const script = `echo 0 >/proc/sys/user/max_user_namespaces
       exec setpriv --inh-caps=-all --ambient-caps=-all -- "$@"`;

@@ -45,8 +45,8 @@ async function interrupt(before: readonly string[], points: readonly string[]): 
   return JSON.parse(stdout) as Report;
 }
 
-describe.skipIf(whyNot() !== null)('interrupted', () => {
-  it.each(users())('as %s, it leaves nothing', async (user) => {
+describe.skipIf(whyNot() !== null)('demo: interrupted', () => {
+  it.each(users())('as %s: leaves no process, namespace or mount', async (user) => {
     const before = user === 'nobody' ? AS_NOBODY : [];
     for (const points of POINTS) {
       const report = await interrupt(before, points);

@@ -68,8 +68,8 @@ const UTF8 = { TERM: 'xterm-256color', LANG: 'C.UTF-8' };
 const COLOUR = /\u001b\[[\d;]*m/g;
 const CONTROL = /\u001b/;
 
-describe('the screen', () => {
-  it('is plain text where it is no terminal', () => {
+describe('demo: the screen', () => {
+  it('is plain text if not a terminal', () => {
     const text = written(false, UTF8);
     expect(text).not.toMatch(CONTROL);
     expect(text).toContain('  5.10 s  ★        data goes on over wwan0 after a stall of 23.4 ms\n');
@@ -87,18 +87,18 @@ describe('the screen', () => {
     expect(lines.some((line) => line.endsWith('…'))).toBe(true);
   });
 
-  it('has colour on a terminal, and none with NO_COLOR', () => {
+  it('has colours on a terminal, none with NO_COLOR', () => {
     expect(written(true, UTF8)).toMatch(COLOUR);
     expect(written(true, { ...UTF8, NO_COLOR: '1' })).not.toMatch(COLOUR);
     expect(written(true, { ...UTF8, TERM: 'dumb' })).not.toMatch(CONTROL);
   });
 
-  it('gives the cursor back', () => {
+  it('shows the cursor again at the end', () => {
     const text = written(true, UTF8, FACTS.slice(0, 10));
     expect(text.lastIndexOf('\u001b[?25h')).toBeGreaterThan(text.lastIndexOf('\u001b[?25l'));
   });
 
-  it('keeps to ASCII where the locale has no more', () => {
+  it('is ASCII if the locale is not UTF-8', () => {
     expect(written(false, { LANG: 'C' })).toMatch(/^[\n -~]*$/);
   });
 

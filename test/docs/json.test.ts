@@ -28,7 +28,7 @@ const problemsOf = (name: keyof typeof DOCUMENTS, text: string): string => {
   return error ? `${name}: ${z.prettifyError(error)}\n${text}` : '';
 };
 
-test('each command prints what its schema says', { timeout: 180_000 }, async ({ lab }) => {
+test('--json: the output of each command matches its schema', { timeout: 180_000 }, async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const wwan = lab.cable('wwan0').connect();
   const config = join(lab.folder, 'other.yaml');

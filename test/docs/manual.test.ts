@@ -14,7 +14,7 @@ import { examples, items, pageFile, PAGES, section } from './manual.ts';
 
 const nodes = commandNodes(program(() => undefined)).filter(({ path }) => !/(?:^|^.* )help$|^$/.test(path));
 
-test.for(PAGES)('mandoc finds no fault in %s', (page, { skip, task }) => {
+test.for(PAGES)('mandoc: no warning in %s', (page, { skip, task }) => {
   const { error, status, stdout } = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning', pageFile(page)], {
     encoding: 'utf8',
   });
@@ -50,14 +50,14 @@ function described(): Map<string, string[]> {
 const optionsOf = ({ flags }: CommandNode): string[] =>
   flags.flatMap(({ names }) => names).filter((name) => !['-h', '--help', '--version'].includes(name));
 
-test('multihomed(8) has every command and option, and no other', () => {
+test('multihomed(8) has exactly the existing commands and options', () => {
   const real = nodes.map((node) => [node.path, optionsOf(node).sort()] as const);
   expect(Object.fromEntries([...described()].map(([path, options]) => [path, options.sort()]))).toEqual(
     Object.fromEntries(real),
   );
 });
 
-test('multihomed(8) has every state and exit status, and no other', () => {
+test('multihomed(8) has exactly the existing states and exit statuses', () => {
   expect(items('multihomed.8', 'STATES', 'Sy')).toEqual([...UPLINK_STATES]);
   const codes = section('multihomed.8', 'EXIT STATUS').flatMap(
     (line) => /^\.It (\d+)$/.exec(line)?.[1] ?? [],
@@ -66,7 +66,7 @@ test('multihomed(8) has every state and exit status, and no other', () => {
   expect(codes.map(Number)).toEqual([...real].sort((a, b) => a - b));
 });
 
-test('multihomed(8) has every variable of the environment that the program reads, and no other', () => {
+test('multihomed(8) has exactly the environment variables that the program reads', () => {
   const folder = new URL('../../src/', import.meta.url).pathname;
   const files = (readdirSync(folder, { recursive: true }) as string[]).filter((name) => name.endsWith('.ts'));
   const text = files.map((name) => readFileSync(`${folder}${name}`, 'utf8')).join('\n');
@@ -81,7 +81,7 @@ test('multihomed(8) has every variable of the environment that the program reads
   expect(new Set(items('multihomed.8', 'ENVIRONMENT', 'Ev'))).toEqual(real);
 });
 
-test('multihomed.yaml(5) has every key, and no other', () => {
+test('multihomed.yaml(5) has exactly the existing keys', () => {
   const flags = ['signal', 'subflow', 'backup', 'fullmesh', 'laminar', 'ignore'];
   const rules = items('multihomed.yaml.5', 'RULES', 'Cm');
   expect(rules.sort()).toEqual([...KEYS.rule, ...KEYS.match, ...flags].sort());
@@ -103,7 +103,7 @@ const uplink = { ...link, prefixLength: 24, endpointId: 1, flags: ['subflow'], p
 const FOUR: UplinkFacts = { ...uplink, family: 'ipv4', address: '192.0.2.1', gateway: '192.0.2.9' };
 const SIX: UplinkFacts = { ...uplink, family: 'ipv6', address: '2001:db8::1', gateway: 'fe80::1' };
 
-test('multihomed-hooks(7) has every variable, and no other', () => {
+test('multihomed-hooks(7) has exactly the existing variables', () => {
   const real = new Set(
     [LINK, FOUR, SIX].flatMap((facts) => Object.keys(forScript(hookEnvironment('up', facts), '/hook'))),
   );
@@ -130,11 +130,11 @@ test('multihomed-hooks(7) has every key of the JSON object, and every action', (
   expect(items('multihomed-hooks.7', 'ACTIONS', 'Cm')).toEqual(Object.keys(actions));
 });
 
-test.each(examples('multihomed-hooks.7', 'EXAMPLES'))('a shell reads the example: %s', (script) => {
+test.each(examples('multihomed-hooks.7', 'EXAMPLES'))('the example has valid shell syntax: %s', (script) => {
   execFileSync('sh', ['-n'], { input: script });
 });
 
-test('the table of commands in the README has every command, and no other', () => {
+test('the table of commands in the README has exactly the existing commands', () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const cells = [...readme.matchAll(/^\| (`multihomed .*?) \|(?: |$)/gm)].map(([, cell = '']) => cell);
   const named = cells.flatMap((cell) => [...cell.matchAll(/`multihomed ([\w-]+)/g)].map(([, name]) => name));

@@ -13,7 +13,7 @@ const rules = new URL('../../rules/', import.meta.url).pathname;
 /** Where the README has it installed. Absolute: these files are copied to /etc by those who change them. */
 const MODELINE = '# yaml-language-server: $schema=/usr/share/multihomed/multihomed.schema.json';
 
-test('docs/multihomed.schema.json is what the program checks', async () => {
+test('docs/multihomed.schema.json equals the schema of the program', async () => {
   const schema = {
     title: 'multihomed.yaml(5): /etc/multihomed/config.yaml and rules.d/*.yaml',
     ...z.toJSONSchema(configurationSchema, { io: 'input', target: 'draft-7' }),
@@ -26,7 +26,7 @@ const shipped = (readdirSync(rules, { recursive: true }) as string[]).filter((na
   name.endsWith('.yaml'),
 );
 
-test.each(shipped)('rules/%s tells an editor where the schema is, in its first line', (name) => {
+test.each(shipped)('rules/%s: the first line is the path of the schema for editors', (name) => {
   expect(readFileSync(`${rules}${name}`, 'utf8').split('\n')[0]).toBe(MODELINE);
 });
 
@@ -41,7 +41,7 @@ const texts = [
   ...examples('multihomed.yaml.5', 'EXAMPLES'),
 ];
 
-test.each(texts)('an editor finds no fault in %s', (text) => {
+test.each(texts)('an editor accepts %s', (text) => {
   expect(schema.safeParse(parse(text)).error).toBeUndefined();
 });
 
@@ -50,6 +50,6 @@ test.each([
   'rules: { eth0: subflwo }',
   'rules: { eth0: { flag: subflow } }',
   'hooks: { timeout: 30x }',
-])('an editor finds the fault in %s', (text) => {
+])('an editor reports the error in %s', (text) => {
   expect(schema.safeParse(parse(text)).success).toBe(false);
 });

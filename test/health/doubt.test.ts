@@ -7,14 +7,14 @@ const GONE: DoubtFacts = { ...FREE, present: false };
 import { Path } from '../../src/health/path.ts';
 import { subflow } from './sockets.ts';
 
-describe('the endpoint of a suspect uplink', () => {
-  test('is removed, and added again at once to try the path', () => {
+describe('a suspect uplink: the endpoint', () => {
+  test('is removed and added again at once to probe the path', () => {
     const doubt = begin(null, { unanswered: 140, kept: false, peers: [] }, 1_000);
     expect(advance(doubt, FREE, 1_000).phase).toBe('absent');
     expect(advance(doubt, GONE, 1_005).phase).toBe('probing');
   });
 
-  test('is renewed in intervals that grow, up to a minute', () => {
+  test('is added again in growing intervals, up to a minute', () => {
     let doubt: Doubt = advance(begin(null, { unanswered: 140, kept: false, peers: [] }, 0), GONE, 0);
     const intervals: number[] = [];
     let now = 0;
@@ -32,20 +32,20 @@ describe('the endpoint of a suspect uplink', () => {
     expect(intervals.at(-1)).toBe(60_000);
   });
 
-  test('stays while a connection depends on it, and is removed after that', () => {
+  test('stays while a connection depends on it', () => {
     const doubt = begin(null, { unanswered: 140, kept: true, peers: [] }, 0);
     expect(advance(doubt, { ...FREE, dependants: 1 }, 10_000).phase).toBe('kept');
     expect(advance(doubt, FREE, 10_000).phase).toBe('absent');
   });
 
-  test('stays, or comes back, without another uplink of the family', () => {
+  test('stays or is added again without another uplink of the family', () => {
     const doubt = begin(null, { unanswered: 140, kept: false, peers: [] }, 0);
     expect(advance(doubt, { ...FREE, replaced: false }, 1).phase).toBe('kept');
     expect(advance(doubt, { ...GONE, replaced: false }, 1).phase).toBe('probing');
   });
 });
 
-test('a path that fails often rests longer and longer, up to a minute', () => {
+test('a path that fails repeatedly is paused longer each time, up to a minute', () => {
   const pauses: number[] = [];
   let now = 0;
   let past = null;
@@ -63,7 +63,7 @@ test('a path that fails often rests longer and longer, up to a minute', () => {
   expect(begin(past, { unanswered: 140, kept: false, peers: [] }, now + 300_000).pause).toBe(0);
 });
 
-test('a suspicion that ends at once was of the peer, which says nothing of the path for a while', () => {
+test('a suspicion that ends at once excludes that peer for a while', () => {
   const path = new Path('2/192.0.2.10', 'ipv4', 2, '192.0.2.10', 24);
   const sockets = [subflow({}), subflow({ cookie: 2, remote: '198.51.100.77' })];
   const seen = (now: number): number[] => path.select(sockets, now).map(({ cookie }) => cookie);

@@ -17,10 +17,10 @@ function looks(...all: readonly (readonly [at: number, ...flows: Flow[]])[]): st
 }
 
 describe('a path', () => {
-  test('without data that waits is idle, however long ago something arrived', () =>
+  test('without unacknowledged data is idle, however long ago something arrived', () =>
     expect(looks([0, { sinceAck: 60_000, sinceData: 60_000, sinceSent: 60_000 }])).toEqual(['idle']));
 
-  test('is stalled when its data waits for 3 round-trip times and 50 ms', () => {
+  test('is stalled when data is unacknowledged for 3 round-trip times and 50 ms', () => {
     const flow = { unacked: 10, rtt: 30_000 };
     expect(
       looks(
@@ -31,7 +31,7 @@ describe('a path', () => {
     ).toEqual(['waiting', 'waiting', 'stalled']);
   });
 
-  test('has as long as its round-trip time varies', () => {
+  test('is allowed the variation of its round-trip time', () => {
     const flow = { unacked: 10, rtt: 30_000, rttVariation: 20_000, sinceData: 9_000 };
     expect(looks([0, { ...flow, sinceAck: 0 }], [210, { ...flow, sinceAck: 210, sinceSent: 190 }])).toEqual([
       'waiting',
@@ -59,7 +59,7 @@ describe('a path', () => {
     ).toEqual(['waiting', 'waiting', 'stalled']);
   });
 
-  test('works when another of its subflows hears something meanwhile', () => {
+  test('works if another of its subflows receives something meanwhile', () => {
     const stuck = { unacked: 10, rtt: 10_000, sinceData: 9_000 };
     expect(
       looks(
@@ -73,7 +73,7 @@ describe('a path', () => {
     ).toEqual(['waiting', 'waiting']);
   });
 
-  test('that dies later is stalled although one peer was dead before', () => {
+  test('that dies later is stalled even if one peer was dead before', () => {
     const stuck = { unacked: 10, rtt: 10_000, sinceData: 9_000 };
     const other = { ...stuck, cookie: 2, token: 2 };
     expect(
@@ -86,7 +86,7 @@ describe('a path', () => {
     ).toEqual(['waiting', 'waiting', 'waiting', 'stalled']);
   });
 
-  test('with acknowledgements at a tenth of the pace works: the queue before it has grown', () => {
+  test('with acknowledgements at a tenth of the rate works (a queue has grown)', () => {
     const flow = { unacked: 80, sinceData: 9_000, sinceSent: 1 };
     expect(
       looks(
@@ -157,17 +157,17 @@ describe('of two paths', () => {
   test('the one that does not answer is suspect', () =>
     expect(named([dead, there])).toEqual([['192.0.2.10', 0, [1]]]));
 
-  test('none is suspect when the peer answers on neither', () =>
+  test('neither is suspect if the peer answers on neither', () =>
     expect(named([dead, { ...dead, ...there }])).toEqual([]));
 
-  test('none is suspect when all connections have this one alone', () => expect(named([dead])).toEqual([]));
+  test('none is suspect if all connections only have this one', () => expect(named([dead])).toEqual([]));
 
-  test('connections that have one alone are counted, and not moved', () =>
+  test('connections with a single path are counted and not moved', () =>
     expect(named([dead, there, { ...dead, token: 2, cookie: 2 }])).toEqual([['192.0.2.10', 1, [1]]]));
 
-  test('a subflow that is still opened keeps no connection', () =>
+  test('a subflow that is not yet established does not count as a second path', () =>
     expect(named([dead, { ...there, state: 'SYN-SENT' }])).toEqual([]));
 
-  test('a peer in the own subnet says nothing of the way behind the gateway', () =>
+  test('a peer in the own subnet is not evidence for the path behind the gateway', () =>
     expect(named([{ ...dead, remote: '192.0.2.77' }, there])).toEqual([]));
 });

@@ -43,8 +43,8 @@ function odd(call: (value: never) => unknown, fine: readonly unknown[] = []): vo
 const nothing = () => undefined;
 const options = { protocol: 0, onBatch: nothing, onOverrun: nothing, onError: nothing };
 
-describe('arguments of another shape', () => {
-  it('are refused by what needs no socket', () => {
+describe('invalid arguments', () => {
+  it('are refused by functions without a socket', () => {
     const bytes = new Uint8Array(1);
     odd((value) => sendDatagram(value, bytes));
     odd((value) => sendDatagram('/', value));
@@ -77,7 +77,7 @@ describe('arguments of another shape', () => {
     expect(() => mptcpSocket('ipv4', { bind: both, listen: both })).toThrow(TypeError);
   });
 
-  it('are refused where a list changes while it is read, or is as long as lists can be', () => {
+  it('are refused if a list changes while it is read or is too long', () => {
     const growing: string[] = ['x'];
     Object.defineProperty(growing, 1, {
       get: () => {
@@ -103,7 +103,7 @@ describe('arguments of another shape', () => {
     }
   });
 
-  it.skipIf(!isPrivate)('are refused by its methods, which belong to it', async () => {
+  it.skipIf(!isPrivate)('are refused by its methods, and so is another receiver', async () => {
     const socket = openNetlink(options);
     odd((value) => socket.join(value));
     odd((value) => socket.leave(value));

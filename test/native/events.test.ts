@@ -15,8 +15,8 @@ import {
   upToNow,
 } from './net.ts';
 
-describe.skipIf(!isPrivate)('what the kernel announces', () => {
-  test('is heard by a member of its group, and not after leaving it', async ({ net }) => {
+describe.skipIf(!isPrivate)('events', () => {
+  test('are received by a member of the group, not after leaving it', async ({ net }) => {
     const listener = net.listen();
     const { socket } = listener;
     socket.join(RTNLGRP_LINK);
@@ -31,7 +31,7 @@ describe.skipIf(!isPrivate)('what the kernel announces', () => {
     socket.close();
   });
 
-  test('comes in batches, in order, in memory of its own', async ({ net }) => {
+  test('arrive in batches, in order, in memory of their own', async ({ net }) => {
     const kept: [Buffer, Uint32Array][] = [];
     const { socket } = net.listen({
       // The most that an ordinary user is given where nobody raised net.core.rmem_max: it holds some 550 events.
@@ -49,7 +49,7 @@ describe.skipIf(!isPrivate)('what the kernel announces', () => {
     socket.close();
   });
 
-  test('is heard again after an overrun', async ({ net }) => {
+  test('are received again after an overrun', async ({ net }) => {
     const listener = net.listen({ receiveBuffer: 4096 });
     const { socket, heard } = listener;
     socket.join(RTNLGRP_IPV4_IFADDR);
@@ -70,7 +70,7 @@ describe.skipIf(!isPrivate)('what the kernel announces', () => {
     socket.close();
   });
 
-  test('is overrun more than once', async ({ net }) => {
+  test('may be overrun more than once', async ({ net }) => {
     const listener = net.listen({ receiveBuffer: 4096 });
     listener.socket.join(RTNLGRP_IPV4_IFADDR);
     for (let round = 1; round <= 5; round++) {
@@ -81,7 +81,7 @@ describe.skipIf(!isPrivate)('what the kernel announces', () => {
     listener.socket.close();
   });
 
-  test('is never taken from another process', async ({ net }) => {
+  test('of another process are never accepted', async ({ net }) => {
     const { socket, heard } = net.listen();
     const script = `
 import socket, struct
@@ -100,7 +100,7 @@ for i in range(20):
     socket.close();
   });
 
-  test('passes a filter or not', async ({ net }) => {
+  test('are accepted or dropped by a filter', async ({ net }) => {
     const { socket, heard } = net.listen();
     socket.join(RTNLGRP_LINK);
     socket.join(RTNLGRP_IPV4_IFADDR);
@@ -127,7 +127,7 @@ for i in range(20):
     socket.close();
   });
 
-  test('calls nothing after close, and close may be called in a callback', async ({ net }) => {
+  test('no callback after close; close may be called in a callback', async ({ net }) => {
     let calls = 0;
     const listener = net.listen({
       onBatch: () => {

@@ -5,8 +5,8 @@ import { isPrivate, Net, test } from './net.ts';
 const FILE = '/proc/sys/net/mptcp/close_timeout';
 const ignore = (): void => undefined;
 
-describe.skipIf(!isPrivate)('a file that shows the network namespace of its reader', () => {
-  test('shows another one from inside, and ours as before', ({ net }) => {
+describe.skipIf(!isPrivate)('a file of the reader’s network namespace', () => {
+  test('is read in another namespace; the own namespace is unchanged', ({ net }) => {
     const other = new Net();
     try {
       other.sysctl('net.mptcp.close_timeout', 77);
@@ -20,7 +20,7 @@ describe.skipIf(!isPrivate)('a file that shows the network namespace of its read
     }
   });
 
-  test('is read to its end', ({ net }) => {
+  test('is read completely', ({ net }) => {
     const sockets = Array.from({ length: 400 }, () =>
       openNetlink({ protocol: 2, netns: net.path, onBatch: ignore, onOverrun: ignore, onError: ignore }),
     );
@@ -40,7 +40,7 @@ describe('reading in a namespace', () => {
     expect(() => readInNamespace('/proc/uptime', '/etc/passwd')).toThrow(/setns .*EINVAL/);
   });
 
-  it('takes paths alone', () => {
+  it('only accepts paths', () => {
     for (const odd of [undefined, null, 1, '', 'nul\0', {}, [], new Uint8Array(1)]) {
       expect(() => readInNamespace(odd as never)).toThrow(TypeError);
       if (odd !== undefined) expect(() => readInNamespace('/proc/uptime', odd as never)).toThrow(TypeError);

@@ -7,7 +7,7 @@ import { SystemError } from '../../src/system/addon.ts';
 import { announced, getLink, isPrivate, listen, Net, RTNLGRP_LINK, test, upToNow } from './net.ts';
 
 describe.skipIf(!isPrivate)('opening a netlink socket', () => {
-  test('says who it is and what it was given', () => {
+  test('returns port id, buffer size and namespace cookie', () => {
     const first = listen({ receiveBuffer: 100_000 }).socket;
     const second = listen().socket;
     expect(first.portId).toBeGreaterThan(0);
@@ -18,7 +18,9 @@ describe.skipIf(!isPrivate)('opening a netlink socket', () => {
     second.close();
   });
 
-  test('in another namespace hears that one alone, and switches no thread of ours', async ({ net }) => {
+  test('in another namespace only receives its events, and changes no thread’s namespace', async ({
+    net,
+  }) => {
     const other = new Net();
     const cookie = (): bigint => {
       const { socket } = listen();
@@ -44,7 +46,7 @@ describe.skipIf(!isPrivate)('opening a netlink socket', () => {
     }
   });
 
-  test('names the call that failed and its errno', () => {
+  test('throws the failed call and its errno', () => {
     const attempt = (netns: string) => () => listen({ netns });
     expect(attempt('/run/netns/none')).toThrow(SystemError);
     expect(attempt('/run/netns/none')).toThrow(
@@ -72,7 +74,7 @@ describe.skipIf(!isPrivate)('opening a netlink socket', () => {
     socket.close();
   });
 
-  test('is refused entry to a namespace without the right to it', () => {
+  test('throws EPERM for a namespace without CAP_SYS_ADMIN', () => {
     const script = `
       const addon = require('node-gyp-build')(process.argv[1]);
       addon.setErrorClass(class extends Error {
@@ -88,7 +90,7 @@ describe.skipIf(!isPrivate)('opening a netlink socket', () => {
     expect(said).toBe('1 setns\n');
   });
 
-  test('leaves nothing behind when done 10,000 times', async () => {
+  test('10,000 times leaks no descriptor, thread or memory', async () => {
     const descriptors = () => readdirSync('/proc/self/fd').length;
     const threads = () => readdirSync('/proc/self/task').length;
     const resident = () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);

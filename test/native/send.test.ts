@@ -3,7 +3,7 @@ import { SystemError } from '../../src/system/addon.ts';
 import { getLink, isPrivate, RTM_NEWADDR, RTM_NEWLINK, RTNLGRP_LINK, test, until } from './net.ts';
 
 describe.skipIf(!isPrivate)('sending to the kernel', () => {
-  test('keeps the order of one socket', async ({ net }) => {
+  test('keeps the order within a socket', async ({ net }) => {
     // The most that an ordinary user is given where nobody raised net.core.rmem_max: it holds some 130 of these answers.
     const { socket, heard } = net.listen({ receiveBuffer: 212_992 });
     const settled: number[] = [];
@@ -38,7 +38,7 @@ describe.skipIf(!isPrivate)('sending to the kernel', () => {
     socket.close();
   });
 
-  test('rejects with what the kernel said, and goes on', async ({ net }) => {
+  test('rejects with the kernel’s errno, and later sends work', async ({ net }) => {
     const { socket, heard } = net.listen();
     const tooMuch = socket.send(new Uint8Array(16 << 20));
     const next = socket.send(getLink(3, 1));
@@ -50,7 +50,7 @@ describe.skipIf(!isPrivate)('sending to the kernel', () => {
     socket.close();
   });
 
-  test('settles every send when the socket is closed', async ({ net }) => {
+  test('every pending send settles when the socket is closed', async ({ net }) => {
     for (let round = 0; round < 50; round++) {
       const { socket } = net.listen();
       const sends = Array.from({ length: 100 }, (_, i) => socket.send(getLink(i, 0), round % 4 > 1));
@@ -65,7 +65,7 @@ describe.skipIf(!isPrivate)('sending to the kernel', () => {
     }
   });
 
-  test('reads a long dump whole while events come in between', async ({ net }) => {
+  test('a long dump is complete while events arrive', async ({ net }) => {
     const addresses = Array.from({ length: 2000 }, (_, i) => `10.78.${i >> 8}.${i & 255}/32 dev lo`);
     net.batch(...addresses.map((address) => `address add ${address}`));
     const listener = net.listen({ receiveBuffer: 4 << 20 });

@@ -33,7 +33,7 @@ describe('unix sockets and files', () => {
     });
   }
 
-  it('refuse a datagram that nobody takes', () => {
+  it('refuse a datagram without a receiver', () => {
     const bytes = Buffer.from('x');
     expect(() => sendDatagram(join(folder, 'none'), bytes)).toThrow(SystemError);
     expect(() => sendDatagram(join(folder, 'none'), bytes)).toThrow(
@@ -47,7 +47,7 @@ describe('unix sockets and files', () => {
     );
   });
 
-  it('tell who is at the other end', async () => {
+  it('return the credentials of the peer', async () => {
     const path = join(folder, 'control');
     const server = node.createServer().listen(path);
     const client = node.connect(path);
@@ -63,7 +63,7 @@ describe('unix sockets and files', () => {
     expect(() => peerCredentials(99_999)).toThrow(expect.objectContaining({ code: 'EBADF' }));
   });
 
-  it('are locked by one', () => {
+  it('are locked by one process', () => {
     const path = join(folder, 'lock');
     const first = openSync(path, 'w');
     const second = openSync(path, 'r');
@@ -82,7 +82,7 @@ describe.skipIf(!isPrivate)('a Multipath TCP socket', () => {
     ['ipv4', '127.0.0.1'],
     ['ipv6', '::1'],
   ] as const) {
-    test(`listens and connects over ${family}, as the kernel sees it`, async ({ net }) => {
+    test(`listens and connects over ${family}, as ss shows`, async ({ net }) => {
       const netns = net.path;
       const server = node.createServer((socket) => socket.pipe(socket));
       server.listen({ fd: mptcpSocket(family, { netns, listen: { address, port: 0 } }) });
@@ -103,7 +103,7 @@ describe.skipIf(!isPrivate)('a Multipath TCP socket', () => {
     });
   }
 
-  test('takes an address again at once, and says when it cannot', ({ net }) => {
+  test('reuses an address at once, and reports EADDRINUSE', ({ net }) => {
     const netns = net.path;
     const listen = { address: '127.0.0.1', port: 4433 };
     const first = mptcpSocket('ipv4', { netns, listen });

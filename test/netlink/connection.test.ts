@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 
 describe('requests', () => {
-  test('of one turn leave in one sendmsg, in their order', async () => {
+  test('of one turn are sent in one sendmsg, in order', async () => {
     const all = Promise.all(['a', 'b', 'c'].map((each) => connection.request(asked(each))));
     await turn();
     expect(wire.sent.map(sequences)).toEqual([[1, 2, 3]]);
@@ -28,7 +28,7 @@ describe('requests', () => {
     expect(await all).toEqual([[], [], []]);
   });
 
-  test('of later turns leave later', async () => {
+  test('of later turns are sent later', async () => {
     const first = connection.request(asked('a'));
     await turn();
     const second = connection.request(asked('b'));
@@ -38,7 +38,7 @@ describe('requests', () => {
     expect(await Promise.all([first, second])).toEqual([[], []]);
   });
 
-  test('that are large are spread over several', async () => {
+  test('that are large are split over several sendmsg', async () => {
     const all = Promise.all([1, 2, 3, 4, 5].map(() => connection.request(asked('large', 6000))));
     await turn();
     expect(wire.sent.map(sequences)).toEqual([[1, 2], [3, 4], [5]]);
@@ -66,7 +66,7 @@ describe('requests', () => {
     await promise;
   });
 
-  test('keep the answers that come before the acknowledgement', async () => {
+  test('return the answers that precede the acknowledgement', async () => {
     const promise = connection.request(asked('get'));
     await turn();
     wire.deliver(part(1, 'one', 0), part(1, 'two', 0));
@@ -74,7 +74,7 @@ describe('requests', () => {
     expect(texts(await promise)).toEqual(['one', 'two']);
   });
 
-  test('that the kernel refuses say what it said', async () => {
+  test('that the kernel refuses reject with errno and its text', async () => {
     const promise = outcome(connection.request(asked('route add', 12)));
     await turn();
     const offset = Buffer.alloc(4);
@@ -98,7 +98,7 @@ describe('requests', () => {
   });
 
   test.each([0, 15, 21, 0xffff_fff0])(
-    'whose error points at byte %i name no attribute that is not there',
+    'whose error has the invalid offset %i name no attribute',
     async (at) => {
       const promise = outcome(connection.request(asked('x', 8)));
       await turn();
@@ -109,14 +109,14 @@ describe('requests', () => {
     },
   );
 
-  test('one refused among many fails alone', async () => {
+  test('one refused among many: only that one rejects', async () => {
     const all = Promise.all(['a', 'b', 'c'].map((each) => outcome(connection.request(asked(each)))));
     await turn();
     wire.deliver(acknowledgement(1), acknowledgement(2, 17), acknowledgement(3));
     expect(await all).toEqual([[], failure('EEXIST', { operation: 'b' }), []]);
   });
 
-  test('that cannot be sent fail with what sendmsg said', async () => {
+  test('that cannot be sent reject with the errno of sendmsg', async () => {
     wire.onSend = () => Promise.reject(new SystemError(1, 'sendmsg', 'Operation not permitted'));
     expect(await outcome(connection.request(asked('x')))).toEqual(failure('EPERM', { operation: 'x' }));
     wire.onSend = () => undefined;
@@ -126,7 +126,7 @@ describe('requests', () => {
     await next;
   });
 
-  test('that are never answered end after 30 seconds, and a late answer is nobody’s', async () => {
+  test('without an answer reject after 30 s, and a late answer is ignored', async () => {
     const promise = outcome(connection.request(asked('lost')));
     await turn();
     clock.step(29_999);
@@ -150,7 +150,7 @@ describe('requests', () => {
 });
 
 describe('dumps', () => {
-  test('are gathered over datagrams until they are done', async () => {
+  test('are collected over datagrams until NLMSG_DONE', async () => {
     const promise = connection.dump(asked('show'));
     await turn();
     wire.deliver(Buffer.concat([part(1, 'one'), part(1, 'two')]));
@@ -159,7 +159,7 @@ describe('dumps', () => {
     expect(texts(await promise)).toEqual(['one', 'two', 'thr', 'four']);
   });
 
-  test('go one after the other, each in a sendmsg of its own', async () => {
+  test('are sent one after the other, each in its own sendmsg', async () => {
     const all = Promise.all([
       connection.dump(asked('a')),
       connection.dump(asked('b')),
@@ -181,7 +181,7 @@ describe('dumps', () => {
       (bytes) => bytes.readUInt32LE(8) === sequence && (bytes.readUInt16LE(6) & 0x300) === 0x300,
     );
 
-  test('that were interrupted are asked again, five times at most', async () => {
+  test('that were interrupted (NLM_F_DUMP_INTR) are repeated, five times at most', async () => {
     const promise = connection.dump(asked('show'));
     for (let attempt = 1; attempt <= 5; attempt++) {
       await turn();
@@ -194,7 +194,7 @@ describe('dumps', () => {
     expect(wire.sent).toHaveLength(5);
   });
 
-  test('that were interrupted once are whole the second time', async () => {
+  test('that were interrupted once are complete the second time', async () => {
     const promise = connection.dump(asked('show'));
     await turn();
     wire.deliver(part(1, 'half'), done(1, 0, 2 | 0x10));
@@ -205,7 +205,7 @@ describe('dumps', () => {
     expect(texts(await promise)).toEqual(['one', 'two']);
   });
 
-  test('that fail midway fail, and the next goes on', async () => {
+  test('that fail midway reject, and the next one works', async () => {
     const first = outcome(connection.dump(asked('a')));
     const second = connection.dump(asked('b'));
     await turn();

@@ -47,7 +47,7 @@ function shown(text: string): Shown[] {
     .sort((a, b) => (a.local < b.local ? -1 : 1));
 }
 
-test('says of subflows and connections what ss says', async ({ lab }) => {
+test('sock_diag: subflows and connections equal the output of ss', async ({ lab }) => {
   const first = lab.cable('eth0').up().give();
   const second = lab.cable('wwan0').up().give();
   for (const cable of [first, second]) {
@@ -124,7 +124,7 @@ test('says of subflows and connections what ss says', async ({ lab }) => {
   }
 });
 
-test('the counters of a link are those of ip -s', async ({ lab }) => {
+test('link counters equal the output of ip -s', async ({ lab }) => {
   const cable = lab.cable('eth0').up().give();
   lab.host.sh(`ping -c 2 -i 0.1 ${cable.gateway()}`);
   const shownNow = (): unknown => {

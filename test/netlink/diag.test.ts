@@ -82,7 +82,7 @@ const subflow = (ulp: Ulp = {}, info = tcpInfo()) =>
   decodeSubflowSocket(message(withUlp(socket('10.0.0.2', '203.0.113.5'), ulp, info)));
 
 describe('a subflow', () => {
-  test('is told by its ULP, with all that TCP_INFO has', () => {
+  test('is recognized by its ULP and has the values of TCP_INFO', () => {
     expect(subflow()).toEqual({
       token: 0xfeed,
       local: { address: '10.0.0.2', port: 40_000 },
@@ -110,11 +110,11 @@ describe('a subflow', () => {
     [0x3cf, { local: false, remote: false }],
   ])('flags %i', (flags, backup) => expect(subflow({ flags })?.backup).toEqual(backup));
 
-  test('of an older kernel has no traffic', () => {
+  test('of an older kernel has no byte counters', () => {
     expect(subflow({}, tcpInfo(104))?.traffic).toBeNull();
   });
 
-  test('of a mapped address is IPv4', () => {
+  test('of an IPv4-mapped address is IPv4', () => {
     const payload = withUlp(socket('::ffff:10.0.0.2', '2001:db8::5'), {});
     expect(decodeSubflowSocket(message(payload))).toMatchObject({
       local: { address: '10.0.0.2' },
@@ -122,14 +122,16 @@ describe('a subflow', () => {
     });
   });
 
-  test.each([{ name: 'tls' }, { token: -1 }])('%j is none', (ulp) => expect(subflow(ulp)).toBeNull());
+  test.each([{ name: 'tls' }, { token: -1 }])('%j is not a subflow', (ulp) =>
+    expect(subflow(ulp)).toBeNull(),
+  );
 
-  test('plain TCP is none', () => {
+  test('plain TCP is not a subflow', () => {
     const payload = socket('10.0.0.2', '203.0.113.5').attributeBytes(2, tcpInfo()).done();
     expect(decodeSubflowSocket(message(payload))).toBeNull();
   });
 
-  test('that is cut anywhere is an error of ours or nothing, and no reading past the end', () => {
+  test('that is truncated anywhere throws NetlinkError or is null', () => {
     const whole = withUlp(socket('10.0.0.2', '203.0.113.5'), {});
     for (let length = 0; length < whole.length; length++)
       try {
@@ -158,6 +160,6 @@ describe('a connection', () => {
     });
   });
 
-  test('that fell back says so', () => expect(decode(1)?.fallback).toBe(true));
-  test('without mptcp_info is none', () => expect(decode(0, 8)).toBeNull());
+  test('that fell back to TCP has fallback', () => expect(decode(1)?.fallback).toBe(true));
+  test('without mptcp_info is null', () => expect(decode(0, 8)).toBeNull());
 });

@@ -38,7 +38,7 @@ describe.each(recordings().filter((name) => name.endsWith('-events.txt')))('%s',
     expect(read(messages)).toEqual(distinct(stale));
   });
 
-  test('nexthop objects are read', () => {
+  test('nexthop objects are decoded', () => {
     const [message] = recorded
       .get('nexthop add id 9 via 10.8.0.9 dev w0')![0]!
       .received.flatMap(decodeMessages);
@@ -46,7 +46,7 @@ describe.each(recordings().filter((name) => name.endsWith('-events.txt')))('%s',
   });
 });
 
-describe.skipIf(!isPrivate)('the kernel that runs tells as recorded', () => {
+describe.skipIf(!isPrivate)('the running kernel sends the recorded events', () => {
   const recorder = new Recorder();
   let netns: Netns;
   let socket: NetlinkSocket;

@@ -96,7 +96,7 @@ const mutated = fc
   });
 
 describe('hostile messages', () => {
-  test('of any bytes', { timeout: LONG }, () => {
+  test('of random bytes', { timeout: LONG }, () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -109,7 +109,7 @@ describe('hostile messages', () => {
     );
   });
 
-  test('that were real once', { timeout: LONG }, () => {
+  test('that are mutated recordings', { timeout: LONG }, () => {
     fc.assert(fc.property(mutated, check), settings);
   });
 
@@ -126,7 +126,7 @@ describe('hostile messages', () => {
     },
   );
 
-  test('that nest as deep as a datagram is long end', () => {
+  test('nested as deep as a datagram allows terminate', () => {
     const deep = Buffer.alloc(65_536);
     deep.writeUInt32LE(deep.length, 0);
     deep.writeUInt16LE(24, 4);
@@ -137,7 +137,7 @@ describe('hostile messages', () => {
     check(deep);
   });
 
-  test('whose attributes are all empty are read once each', () => {
+  test('with only empty attributes: each is read once', () => {
     const flat = Buffer.alloc(65_536);
     flat.writeUInt32LE(flat.length, 0);
     flat.writeUInt16LE(16, 4);

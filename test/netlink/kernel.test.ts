@@ -47,7 +47,7 @@ describe.skipIf(!isPrivate)('a connection to the kernel', () => {
     ...words,
   });
 
-  test('passes on what the kernel says, and which attribute it means', async () => {
+  test('returns the kernel’s error text and the attribute that it names', async () => {
     // RTAX_MTU with a value of two bytes: the kernel points into RTA_METRICS.
     const wrong = route({ metrics: Buffer.from('0600020078050000', 'hex') });
     await expect(addRoute(connection, wrong, 'route add')).rejects.toMatchObject({
@@ -64,7 +64,7 @@ describe.skipIf(!isPrivate)('a connection to the kernel', () => {
     await expect(addRoute(connection, far, 'route add')).rejects.toMatchObject({ code: 'EINVAL' });
   });
 
-  test('keeps the order of 300 requests that contradict each other', async () => {
+  test('keeps the order of 300 contradictory requests', async () => {
     const made = route({});
     const all: Promise<unknown>[] = [];
     for (let i = 0; i < 150; i++) {
@@ -75,7 +75,7 @@ describe.skipIf(!isPrivate)('a connection to the kernel', () => {
     expect(results.filter(({ status }) => status === 'rejected')).toEqual([]);
   });
 
-  test('dumps 3000 addresses while they come and go', async () => {
+  test('dumps 3000 addresses while they are added and deleted', async () => {
     const lines = Array.from(
       { length: 3000 },
       (_, i) => `address add 10.${100 + (i >> 8)}.${i & 255}.1/24 dev u0`,

@@ -8,7 +8,7 @@ import { CASES } from './cases.ts';
 import { Recorder } from './recording.ts';
 import { scene } from './scene.ts';
 
-describe.skipIf(!isPrivate)('the kernel that runs answers as recorded', () => {
+describe.skipIf(!isPrivate)('the running kernel gives the recorded answers', () => {
   const recorder = new Recorder();
   let netns: Netns;
   let kernel: KernelSession;

@@ -49,7 +49,7 @@ describe.each(recordings().filter((name) => name.endsWith('-requests.txt')))('%s
     expect(ahead).toEqual([]);
   });
 
-  test('holds every case and nothing else', () => {
+  test('has every case and no other', () => {
     expect([...recorded.keys()]).toEqual(CASES.map((each) => each.name));
   });
 });

@@ -47,7 +47,7 @@ const ofLayout = ({ header, attributes }: Layout): [string, number][] => [
   ...ofAttributes(attributes),
 ];
 
-test('trace: names and numbers are those of the kernel headers', () => {
+test('trace: names and numbers equal those of the kernel headers', () => {
   const claimed = [
     ...[...ROUTE_MESSAGES].flatMap(([type, [name, layout]]) => [[name, type] as const, ...ofLayout(layout)]),
     ...[CONTROLLER, MPTCP, MPTCP_EVENT].flatMap(ofLayout),
@@ -91,7 +91,7 @@ describe('trace', () => {
   const shown = (bytes: Buffer, protocol = NETLINK_ROUTE, isEvent = false): string[] =>
     decodeMessages(bytes).map((message) => messageText(message, protocol, isEvent));
 
-  test('a request and its refusal', async () => {
+  test('decodes a request and its refusal', async () => {
     const texts: string[] = [];
     await addRoute(
       {
@@ -122,7 +122,7 @@ describe('trace', () => {
     ]);
   });
 
-  test.for(recordings())('%s: all that multihomed sends has a name', (name) => {
+  test.for(recordings())('%s: every sent message and attribute has a name', (name) => {
     for (const [title, exchanges] of readRecording(name))
       for (const { sent, received } of exchanges) {
         const protocol = /endpoint|limit|family|subflow/.test(title) ? NETLINK_GENERIC : NETLINK_ROUTE;

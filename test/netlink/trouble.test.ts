@@ -19,11 +19,11 @@ beforeEach(() => {
   connection = new NetlinkConnection({ protocol: 0, clock });
 });
 
-describe('what goes wrong with the socket', () => {
+describe('socket errors', () => {
   const both = (): Promise<unknown[]> =>
     Promise.all([outcome(connection.request(asked('a'))), outcome(connection.dump(asked('b')))]);
 
-  test('an overrun fails all that wait for answers, and later ones work', async () => {
+  test('an overrun rejects all pending requests, and later ones work', async () => {
     const promise = both();
     await turn();
     wire.options.onOverrun();
@@ -37,7 +37,7 @@ describe('what goes wrong with the socket', () => {
     expect(await next).toEqual([]);
   });
 
-  test('its end fails all with what ended it', async () => {
+  test('a closed socket rejects all with the cause', async () => {
     const promise = both();
     await turn();
     wire.options.onError(new SystemError(9, 'recvmsg', 'Bad file descriptor'));
@@ -56,21 +56,21 @@ describe('what goes wrong with the socket', () => {
     expect(await Promise.all(all.slice(128))).toEqual(Array.from({ length: 72 }, () => []));
   };
 
-  test('what waits behind a full line is sent after an overrun', async () => {
+  test('queued requests are sent after an overrun', async () => {
     const all = many();
     await turn();
     wire.options.onOverrun();
     await afterwards(all, 'ENOBUFS');
   });
 
-  test('what waits behind a full line is sent after a time-out', async () => {
+  test('queued requests are sent after a time-out', async () => {
     const all = many();
     await turn();
     clock.step(30_000);
     await afterwards(all, 'ETIMEDOUT');
   });
 
-  test('its end fails what waits behind a full line, too', async () => {
+  test('a closed socket rejects queued requests, too', async () => {
     const all = many();
     await turn();
     wire.onSend = () => Promise.reject(new SystemError(9, 'sendmsg', 'Bad file descriptor'));
@@ -82,14 +82,14 @@ describe('what goes wrong with the socket', () => {
   test.each([
     ['a length beyond the datagram', 'ffff00001a000000'],
     ['a length below a header', '040000001a000000'],
-  ])('%s fails what waits, with no word lost to others', async (_, head) => {
+  ])('%s rejects pending requests; other messages are delivered', async (_, head) => {
     const promise = both();
     await turn();
     wire.deliver(Buffer.concat([Buffer.from(head, 'hex'), Buffer.alloc(24)]));
     expect(await promise).toEqual([failure('EBADMSG'), failure('EBADMSG')]);
   });
 
-  test('closing it fails what waits and what is asked later', async () => {
+  test('close rejects pending and later requests', async () => {
     const promise = both();
     const queued = Promise.all(Array.from({ length: 200 }, () => outcome(connection.request(asked('many')))));
     await turn();

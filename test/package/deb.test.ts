@@ -43,7 +43,7 @@ const state = async (root: PrivateRoot): Promise<string> =>
   (await root.run('dpkg-query', '-W', '-f', '${db:Status-Abbrev}${Version}', 'multihomed')).stdout.trim();
 
 describe('contents', () => {
-  test('what README lists is in the package, at the same places', () => {
+  test('the files that README lists are in the package at the same paths', () => {
     const files = execFileSync('dpkg-deb', ['--fsys-tarfile', deb], { maxBuffer: 1 << 26 });
     const names = execFileSync('tar', ['-t'], { input: files, encoding: 'utf8' }).split('\n');
     const shipped = (name: string, to: string): string[] =>
@@ -69,7 +69,7 @@ describe('contents', () => {
     );
   });
 
-  test('the licences of all packages in the bundle are in it', () => {
+  test('the licences of all bundled packages are included', () => {
     const text = readFileSync(join(unpacked, 'usr/share/doc/multihomed/copyright'), 'utf8');
     for (const name of ['commander', 'zod', 'yaml', 'pino'])
       expect(text).toMatch(new RegExp(`^${name} [\\d.]+, `, 'm'));
@@ -103,7 +103,7 @@ describe('contents', () => {
   });
 });
 
-test('install, upgrade, downgrade: the daemon restarts, and endpoint and connection stay', async ({
+test('install, upgrade, downgrade: the daemon restarts; endpoint and connection are kept', async ({
   lab,
   root,
 }) => {

@@ -13,7 +13,7 @@ afterEach(() => {
 
 const globs = async (): Promise<string[]> => (await folder.load()).rules.map(({ glob }) => glob);
 
-describe('which files', () => {
+describe('files that are read', () => {
   test.each(['config.yaml', 'config.yml', 'config.json'])(
     '%s is the system’s configuration',
     async (name) => {
@@ -26,7 +26,7 @@ describe('which files', () => {
     },
   );
 
-  test('config.yaml stands before the others, which are named', async () => {
+  test('config.yaml wins over other names; the unread file is named in a warning', async () => {
     folder.put('etc/config.json', '{"rules": {"b": "subflow"}}');
     folder.put('etc/config.yaml', 'rules: {a: subflow}');
     const { rules, warnings } = await folder.load();
@@ -34,7 +34,7 @@ describe('which files', () => {
     expect(warnings[0]).toContain('config.json is not read');
   });
 
-  test('drop-ins come after it, in the order of their names over both folders', async () => {
+  test('drop-ins follow it, sorted by name over both folders', async () => {
     folder.put('etc/config.yaml', 'rules: {first: subflow}');
     folder.put('usr/rules.d/10-a.yaml', 'rules: {second: subflow}');
     folder.put('etc/rules.d/20-b.yaml', 'rules: {third: subflow}');
@@ -43,13 +43,13 @@ describe('which files', () => {
     expect(await globs()).toEqual(['first', 'second', 'between', 'third', 'fourth']);
   });
 
-  test('a drop-in of /etc replaces its namesake', async () => {
+  test('a drop-in of /etc replaces the packaged one with the same name', async () => {
     folder.put('usr/rules.d/10.yaml', 'rules: {packaged: subflow, }');
     folder.put('etc/rules.d/10.yaml', 'rules: {mine: subflow}');
     expect(await globs()).toEqual(['mine']);
   });
 
-  test('a packaged file that is replaced is not read at all, wrong as it may be', async () => {
+  test('a replaced packaged file is not read, even if invalid', async () => {
     folder.put('usr/rules.d/10.yaml', '}');
     folder.put('etc/rules.d/10.yaml', 'rules: {mine: subflow}');
     expect(await globs()).toEqual(['mine']);
@@ -63,7 +63,7 @@ describe('which files', () => {
     expect(await globs()).toEqual(['other']);
   });
 
-  test('other names are not read; one that was meant to be is named', async () => {
+  test('other names are not read; a warning names likely misspellings', async () => {
     for (const name of ['a.yaml~', '.#b.yaml', '.c.yaml', 'd.yaml.dpkg-old', 'README', 'e.yml']) {
       folder.put(`etc/rules.d/${name}`, '}');
     }
@@ -74,7 +74,7 @@ describe('which files', () => {
     ]);
   });
 
-  test('no configuration at all is valid, and says so', async () => {
+  test('no configuration is valid and gives a warning', async () => {
     folder.remove();
     const { rules, limits, hooks, warnings } = await folder.load();
     expect(rules).toEqual([]);
@@ -89,14 +89,14 @@ describe('which files', () => {
   });
 
   test.each(['', '# nothing\n', '---\n', 'rules:\n', 'null', '\uFEFF'])(
-    'an empty config.yaml (%j) is none',
+    'an empty config.yaml (%j) counts as none',
     async (text) => {
       folder.put('etc/config.yaml', text);
       expect((await folder.load()).warnings).toHaveLength(1);
     },
   );
 
-  test('--config reads that one file and nothing else', async () => {
+  test('--config only reads that file', async () => {
     folder.put('etc/config.yaml', '}');
     folder.put('etc/rules.d/10.yaml', '}');
     const config = folder.put('mine', 'rules: {a: subflow}\nlimits: leave');
@@ -123,12 +123,12 @@ describe('which files', () => {
   });
 });
 
-describe('what is missing or refused', () => {
-  test('--config names a file that is not there', async () => {
+describe('missing and refused files', () => {
+  test('--config with a missing file is an error', async () => {
     expect(await folder.problems({ config: `${folder.path}/none` })).toEqual(['none: no such file']);
   });
 
-  test('all of them are named at once', async () => {
+  test('all problems are reported at once', async () => {
     chmodSync(folder.put('etc/config.yaml', 'rules: {}'), 0o666);
     chmodSync(folder.put('etc/rules.d/10.yaml', 'rules: {}'), 0o664);
     mkdirSync(join(folder.etc, 'rules.d/20.yaml'));
@@ -153,7 +153,7 @@ describe('what is missing or refused', () => {
   });
 
   test.each(['etc', 'etc/rules.d', 'usr/rules.d'])(
-    'a folder (%s) that others may write is refused',
+    'a folder (%s) that others can write is refused',
     async (name) => {
       folder.put('etc/config.yaml', 'rules: {}');
       chmodSync(join(folder.path, name), 0o777);
@@ -163,19 +163,19 @@ describe('what is missing or refused', () => {
     },
   );
 
-  test('bytes that are not UTF-8 in config.yaml', async () => {
+  test('config.yaml that is not UTF-8 is an error', async () => {
     folder.put('etc/config.yaml', new Uint8Array([0x23, 0xff]));
     expect(await folder.problems()).toEqual([
       'etc/config.yaml: found bytes that are not UTF-8; expected UTF-8',
     ]);
   });
 
-  test.each(['config.yaml', 'config.json'])('a dangling %s is no missing one', async (name) => {
+  test.each(['config.yaml', 'config.json'])('a dangling %s is an error', async (name) => {
     symlinkSync('nothing', join(folder.etc, name));
     expect((await folder.problems()).join()).toContain('no such file (there is no ');
   });
 
-  test('a missing folder is none', async () => {
+  test('a missing folder is no error', async () => {
     rmSync(folder.usr, { recursive: true });
     rmSync(join(folder.etc, 'rules.d'), { recursive: true });
     expect(await folder.problems()).toEqual([]);
@@ -190,7 +190,7 @@ describe('the same glob twice', () => {
     ]);
   });
 
-  test('is an error in two of the administrator’s drop-ins, which are both named', async () => {
+  test('is an error in two drop-ins of the administrator, and both are named', async () => {
     folder.put('etc/rules.d/10.yaml', 'rules:\n  "a|b": subflow\n');
     folder.put('etc/rules.d/20.yaml', 'rules:\n  "a | b": signal\n');
     expect(await folder.problems()).toEqual([
@@ -198,19 +198,19 @@ describe('the same glob twice', () => {
     ]);
   });
 
-  test('is none for different drivers', async () => {
+  test('is no error for different drivers', async () => {
     folder.put('etc/rules.d/10.yaml', 'rules: {"*": {flags: subflow, driver: r8152}}');
     folder.put('etc/rules.d/20.yaml', 'rules: {"*": {flags: backup subflow, driver: "cdc_*"}}');
     expect(await globs()).toEqual(['*', '*']);
   });
 
-  test('is none for different paths', async () => {
+  test('is no error for different paths', async () => {
     folder.put('etc/rules.d/10.yaml', 'rules: {"*": {flags: subflow, match: {path: "pci-*-usb-0:1:*"}}}');
     folder.put('etc/rules.d/20.yaml', 'rules: {"*": {flags: subflow, match: {path: "pci-*-usb-0:2:*"}}}');
     expect(await globs()).toEqual(['*', '*']);
   });
 
-  test('is how config.yaml overrides a drop-in', async () => {
+  test('in config.yaml overrides a drop-in', async () => {
     folder.put('etc/config.yaml', 'rules: {"wwan*": signal}');
     folder.put('usr/rules.d/50.yaml', 'rules: {"wwan*": subflow}');
     const { rules, warnings } = await folder.load();
@@ -218,7 +218,7 @@ describe('the same glob twice', () => {
     expect(warnings).toEqual([]);
   });
 
-  test('in a drop-in of /etc and a packaged one is told', async () => {
+  test('in a drop-in of /etc and a packaged one gives a warning', async () => {
     folder.put('usr/rules.d/50.yaml', 'rules: {"wwan*": subflow}');
     folder.put('etc/rules.d/60.yaml', 'rules: {"wwan*": signal}');
     expect((await folder.load()).warnings.join()).toMatch(
@@ -236,7 +236,7 @@ test('health: a factor or margin that finds no dead path, or a living one', asyn
   expect((await folder.problems()).join('\n')).toMatch(/a duration from 20ms to 60s/);
 });
 
-test('limits and hooks stand in config.yaml alone', async () => {
+test('limits and hooks are only valid in config.yaml', async () => {
   folder.put('etc/rules.d/10.yaml', 'limits: auto\nhooks: {}\nrules: {a: subflow}');
   expect(await folder.problems()).toEqual([
     'etc/rules.d/10.yaml:1:1: found "limits" in a drop-in; expected it in config.yaml, where alone it may stand',
@@ -244,7 +244,7 @@ test('limits and hooks stand in config.yaml alone', async () => {
   ]);
 });
 
-test('all the errors of all the files at once', async () => {
+test('all errors of all files are reported at once', async () => {
   folder.put('etc/config.yaml', 'rules:\n  a: sublfow\n  b: backup\nhook: 1\n');
   folder.put('etc/rules.d/10.yaml', 'rules:\n  c: {flags: signal fullmesh, prot: 1}\n');
   folder.put('usr/rules.d/20.yaml', 'rules: [');
@@ -259,7 +259,7 @@ test('all the errors of all the files at once', async () => {
   ]);
 });
 
-test('all that a configuration may say', async () => {
+test('every key of a configuration is read', async () => {
   folder.put(
     'etc/config.yaml',
     `rules:
@@ -296,7 +296,7 @@ health: { detect: false, rtt-factor: 2.5, margin: 1s }
   expect(warnings).toEqual([]);
 });
 
-test('a table can serve one interface: a glob, or two rules, are told so', async () => {
+test('table: a glob or two rules with the same table are an error', async () => {
   folder.put(
     'etc/config.yaml',
     'rules: {"a*": {flags: subflow, table: 7}, b: {flags: subflow, table: 8}, c: {flags: signal, table: 8}, d: {flags: subflow, table: 9}}',

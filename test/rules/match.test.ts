@@ -26,16 +26,16 @@ test('the first rule that matches decides', () => {
   expect(match('eth0', 'r8152').glob).toBe('eth*');
 });
 
-test('what matches nothing is left alone', () => {
+test('an interface that matches no rule is left alone', () => {
   expect(match('wlan0').glob).toBeNull();
   expect(matchRule([], { name: 'a', altnames: [], driver: null })).toEqual({ rule: null, tried: [] });
 });
 
-test('an altname matches as the name does', () => {
+test('an altname matches like the name', () => {
   expect(match('eth0', null, 'enp0s1', 'lan').glob).toBe('lan');
 });
 
-test('why the rules above did not match', () => {
+test('tried: why the earlier rules did not match', () => {
   expect(match('eth0', 'r8152').why).toEqual([
     'the name eth0 does not match "docker*|veth*"',
     'the name eth0 does not match "lan"',
@@ -65,7 +65,7 @@ describe('match', () => {
     return [rule?.flags[0], ...tried.map(({ why }) => why)];
   };
 
-  test('tells two identical modems apart by their path', () => {
+  test('path distinguishes two identical modems', () => {
     expect(PATHS.problems).toEqual([]);
     const [left, right] = ['pci-0000:00:14.0-usb-0:1:1.0', 'pci-0000:00:14.0-usb-0:2:1.0'];
     expect(matched(right, '0c:5b:8f:00:00:01', 'qmi_wwan')).toEqual(['signal']);
@@ -75,7 +75,7 @@ describe('match', () => {
     ]);
   });
 
-  test('asks for all that it names, and says what is missing', () => {
+  test('requires every named property, and names the missing one', () => {
     expect(matched(null, '02:00:00:00:00:01', 'cdc_ether')).toEqual([
       undefined,
       'it has no path, and the rule wants pci-*-usb-0:2:*',

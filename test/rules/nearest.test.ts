@@ -15,9 +15,9 @@ test.each([
   ['xyz', null],
   ['', null],
   ['s'.repeat(1000), null],
-])('%s is meant to be %s', (text, word) => expect(nearest(text, WORDS)).toBe(word));
+])('%s: did you mean %s', (text, word) => expect(nearest(text, WORDS)).toBe(word));
 
-test('property: one letter more, less, other or swapped is found', () => {
+test('property: one letter added, removed, changed or swapped is found', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...WORDS),

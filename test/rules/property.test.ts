@@ -60,7 +60,7 @@ const yamlish = fc
 
 describe('property: any text', () => {
   test.each([
-    ['of anything', fc.string({ unit: 'binary', maxLength: 300 })],
+    ['of random text', fc.string({ unit: 'binary', maxLength: 300 })],
     ['that looks like YAML', yamlish],
     ['of rules that look like YAML', yamlish.map((text) => `rules:\n  ${text}`)],
     ['of JSON', fc.json()],
@@ -82,7 +82,7 @@ describe('property: any text', () => {
 });
 
 test.each(['{"eth0": {"length": {}}}', '{"eth0": {"flags": {"length": {}}}}'])(
-  'a map with a length is no list, and no error of ours: %s',
+  'a map with a key length is reported as a map: %s',
   (rules) => {
     const { problems } = validateFile({ file: 'f', text: `{"rules": ${rules}}` }, false);
     expect(problems.length).toBeGreaterThan(0);
@@ -133,7 +133,7 @@ const configuration = fc.record(
 );
 
 describe('property: any valid configuration', () => {
-  test('is read as it was meant, as YAML and as JSON, in its order', () => {
+  test('is read the same as YAML and as JSON, in order', () => {
     fc.assert(
       fc.property(configuration, fc.boolean(), ({ rules, ...rest }, asJson) => {
         const value = { ...rest, rules: new Map(rules) };
@@ -168,7 +168,7 @@ describe('property: any valid configuration', () => {
     );
   });
 
-  test('is one to the schema that editors get', () => {
+  test('is valid by the JSON Schema for editors', () => {
     expect(() => z.toJSONSchema(configurationSchema)).not.toThrow();
     fc.assert(
       fc.property(configuration, ({ rules, ...rest }) => {
@@ -179,7 +179,7 @@ describe('property: any valid configuration', () => {
   });
 });
 
-describe('from the disk', () => {
+describe('read from files', () => {
   let folder: Folder;
   beforeAll(() => {
     folder = new Folder();
@@ -188,7 +188,7 @@ describe('from the disk', () => {
     folder.remove();
   });
 
-  test('property: no bytes are too strange', async () => {
+  test('property: any bytes give rules or problems', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
         folder.put('etc/config.yaml', bytes);

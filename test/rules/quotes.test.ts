@@ -22,12 +22,12 @@ test.each([
   ['?: ignore', []],
 ])('%s', (rule, expected) => expect(problems(`rules:\n  ${rule}\n`)).toEqual(expected));
 
-test('in flow style too', () => {
+test('unquoted globs in flow style, too', () => {
   expect(problems('rules: { eth0: subflow, *wan: subflow }\n')).toEqual([
     'f:1:25: put the glob in quotes: "*wan"',
   ]);
 });
 
-test('an alias of nothing that is no key stays what it is', () => {
+test('an unknown alias that is not a key is reported as an alias', () => {
   expect(problems('rules:\n  eth0: *foo\n')[0]).toContain('the alias "*foo" of nothing');
 });

@@ -18,11 +18,11 @@ afterEach(() => {
   folder.remove();
 });
 
-describe('no code that is found is run', () => {
+describe('no code is run', () => {
   const code = (): string => `require('fs').writeFileSync(${JSON.stringify(join(folder.path, 'ran'))}, '');`;
   const ran = (): boolean => existsSync(join(folder.path, 'ran'));
 
-  test('the trap works: cosmiconfig alone falls into it', async () => {
+  test('the test’s code is run by plain cosmiconfig', async () => {
     folder.put('here/.config/config.js', `${code()} module.exports = {};`);
     process.chdir(join(folder.path, 'here'));
     const { cosmiconfig } = await import('cosmiconfig');
@@ -31,7 +31,7 @@ describe('no code that is found is run', () => {
   });
 
   test.each(['config.js', 'config.cjs', 'config.ts', 'config.mjs', 'config.json', 'config.yaml'])(
-    'nor is a .config/%s of the current folder used',
+    'a .config/%s in the current folder is not used',
     async (name) => {
       const isCode = !/json|yaml/.test(name);
       folder.put(`here/.config/${name}`, isCode ? code() : '{"cosmiconfig": {"searchPlaces": ["x"]}}');
@@ -47,7 +47,7 @@ describe('no code that is found is run', () => {
   );
 
   test.each(['js', 'cjs', 'mjs', 'ts', 'mts'])(
-    'a config.%s in the system’s folder is not seen',
+    'a config.%s in the system’s folder is not read',
     async (ending) => {
       folder.put(`etc/config.${ending}`, code());
       folder.put(`etc/rules.d/10.${ending}`, code());
@@ -75,7 +75,7 @@ describe('no code that is found is run', () => {
     expect((await folder.problems()).join()).toContain('found the tag "!!');
   });
 
-  test('a prototype is nobody’s', async () => {
+  test('__proto__ as a key is an error and changes no prototype', async () => {
     folder.put(
       'etc/config.yaml',
       'rules: {a: {__proto__: {flags: signal}, flags: subflow}}\n__proto__: {limits: 1}',
@@ -87,7 +87,7 @@ describe('no code that is found is run', () => {
   });
 });
 
-test('the current folder may be gone', async () => {
+test('the current folder may have been deleted', async () => {
   folder.put('etc/config.yaml', 'rules: {a: subflow}');
   mkdirSync(join(folder.path, 'gone'));
   process.chdir(join(folder.path, 'gone'));
@@ -95,7 +95,7 @@ test('the current folder may be gone', async () => {
   expect((await folder.load()).rules).toHaveLength(1);
 });
 
-test('neither a pipe nor a device in place of a file blocks', async () => {
+test('a pipe or device in place of a file is refused without blocking', async () => {
   for (const name of ['etc/config.yaml', 'etc/rules.d/10.yaml'])
     execFileSync('mkfifo', [join(folder.path, name)]);
   symlinkSync('/dev/zero', join(folder.etc, 'rules.d/20.yaml'));
@@ -106,16 +106,13 @@ test('neither a pipe nor a device in place of a file blocks', async () => {
   ]);
 });
 
-test.skipIf(process.geteuid?.() !== 0)(
-  'neither does a regular file that never ends or never answers',
-  async () => {
-    for (const config of ['/proc/kmsg', '/proc/self/pagemap', '/proc/self/mem']) {
-      if (existsSync(config)) expect(await folder.problems({ config })).toHaveLength(1);
-    }
-  },
-);
+test.skipIf(process.geteuid?.() !== 0)('an endless or blocking regular file is refused', async () => {
+  for (const config of ['/proc/kmsg', '/proc/self/pagemap', '/proc/self/mem']) {
+    if (existsSync(config)) expect(await folder.problems({ config })).toHaveLength(1);
+  }
+});
 
-test('a file that is swapped again and again is the one or the other', async () => {
+test('a file that is replaced while it is read is either the old or the new one', async () => {
   const path = folder.put('etc/config.yaml', 'rules: {a: subflow}');
   for (let i = 0; i < 50; i++) {
     const loading = folder.load();
@@ -157,7 +154,7 @@ describe('bombs', () => {
     expect(problems.length).toBeLessThanOrEqual(200);
   });
 
-  test('the deepest that is read is not deep', () => {
+  test('nesting of depth 20 is accepted', () => {
     expect(parseYaml({ file: 'f', text: `${'['.repeat(20)}${']'.repeat(20)}` })).toHaveProperty('root');
   });
 });

@@ -14,7 +14,7 @@ function globOf(text: string): Glob {
 const covers = (above: readonly string[], below: string): boolean =>
   coversAll(above.map(globOf), globOf(below), { steps: 1_000_000 });
 
-describe('a glob is covered', () => {
+describe('glob coverage', () => {
   test.each([
     [['*'], 'eth0', true],
     [['e*'], 'eth*', true],
@@ -38,7 +38,7 @@ describe('a glob is covered', () => {
     expect(covers(above, below)).toBe(expected);
   });
 
-  test('as far as every short name says', () => {
+  test('property: agrees with all short names', () => {
     const sign = fc.constantFrom('a', 'b', '?', '*', '[ab]', '[!a]');
     const glob = fc.array(sign, { minLength: 1, maxLength: 3 }).map((signs) => signs.join(''));
     // `z` stands for all that no glob names.
@@ -53,7 +53,7 @@ describe('a glob is covered', () => {
     );
   });
 
-  test('not where it would take too long to know', () => {
+  test('is not claimed beyond the budget of steps', () => {
     const hard = Array.from({ length: 40 }, (_, at) => `*a${'?'.repeat(at % 20)}b*`);
     expect(coversAll(hard.map(globOf), globOf('*a*b*'), { steps: 50_000 })).toBe(false);
   });
@@ -64,7 +64,7 @@ function words(length: number): string[] {
   return ['', ...['a', 'b', 'z'].flatMap((first) => words(length - 1).map((rest) => first + rest))];
 }
 
-describe('a rule never matches', () => {
+describe('shadowed rules', () => {
   const shadows = (text: string): string[] => {
     const { rules, problems } = validateFile({ file: 'f', text }, false);
     expect(problems).toEqual([]);
@@ -93,7 +93,7 @@ describe('a rule never matches', () => {
     ['rules: { "e*": ignore, "w*": ignore, "eth*|wl*": subflow }', ['eth*|wl* by e*']],
   ])('%s', (text, expected) => expect(shadows(text)).toEqual(expected));
 
-  test('nine thousand rules are read in bounded time', () => {
+  test('nine thousand rules are checked in bounded time', () => {
     const rules = Array.from({ length: 9_000 }, (_, at) => `"if${at}*": subflow`);
     // Those at the beginning are compared, until the budget is spent.
     expect(shadows(`rules:\n  "if1?*": subflow\n  ${rules.join('\n  ')}\n`)).toContain('if10* by if1?*');

@@ -20,7 +20,7 @@ afterAll(() => {
   rmSync(usr, { recursive: true, force: true });
 });
 
-test('all files but the examples are read, without a warning', () => {
+test('all shipped files except the examples are read without a warning', () => {
   expect(configuration.files.map((file) => file.slice(`${usr}/rules.d/`.length))).toEqual(
     readdirSync(shipped)
       .filter((name) => name.endsWith('.yaml'))
@@ -60,7 +60,7 @@ test.each([
   expect(rule === null ? null : rule.ignore ? 'ignore' : rule.flags.join(' ')).toBe(flags);
 });
 
-test('the drivers of the DHCP hook are those of the rule for modems', () => {
+test('the DHCP hook has the same drivers as the rule for modems', () => {
   const rule = parse(readFileSync(`${shipped}50-modem.yaml`, 'utf8')) as {
     rules: { '*': { driver: string } };
   };

@@ -38,7 +38,7 @@ test.each([
   expect(findUser(user, parseUsers(PASSWD))).toEqual(found);
 });
 
-test('a file of users is read to its end, and not beyond 8 MiB', () => {
+test('passwd is read completely, up to 8 MiB', () => {
   const folder = mkdtempSync('/tmp/multihomed-passwd-');
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = `${folder}/passwd`;

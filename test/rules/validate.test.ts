@@ -69,7 +69,7 @@ describe('a rule', () => {
     ['{flags: subflow, tunnel: bypass}', { tunnel: 'bypass' }],
   ])('%s', (value, expected) => expect(rule(value)).toEqual({ ...DEFAULTS, ...expected }));
 
-  test('globs that YAML takes for something else stay as they were written, in their order', () => {
+  test('globs that YAML reads as another type stay as written, in order', () => {
     const text =
       'rules:\n  z: subflow\n  1: subflow\n  0x10: subflow\n  true: subflow\n  __proto__: ignore\n  null: subflow\n';
     const { rules, problems: wrong } = validateFile({ file: 'f', text }, false);
@@ -77,7 +77,7 @@ describe('a rule', () => {
     expect(rules.map(({ glob }) => glob)).toEqual(['z', '1', '0x10', 'true', '__proto__', 'null']);
   });
 
-  test('may be shared by an anchor', () => {
+  test('may be an alias of an anchor', () => {
     const { rules, problems: wrong } = validateFile(
       { file: 'f', text: 'rules: {a: &x {flags: signal}, b: *x}' },
       false,
@@ -86,13 +86,13 @@ describe('a rule', () => {
     expect(rules.map(({ flags }) => flags)).toEqual([['signal'], ['signal']]);
   });
 
-  test('says where it stands', () => {
+  test('has its file, line and column', () => {
     const { rules } = validateFile({ file: 'f', text: '\n\nrules:\n    eth0: subflow\n' }, false);
     expect(rules[0]?.origin).toEqual({ file: 'f', line: 4, column: 5 });
   });
 });
 
-describe('a rule that is wrong', () => {
+describe('an invalid rule', () => {
   const FLAGS = 'one or more of: signal, subflow, backup, fullmesh, laminar, ignore';
   const TABLE = 'auto, or a number from 1 to 4294967295 other than 253 to 255';
   test.each([
@@ -172,7 +172,7 @@ describe('a rule that is wrong', () => {
   });
 
   test.each(['wwan*', 'wwan?', 'wwan[0]', 'a|b'])(
-    'link-local: true for %s, which is not one interface',
+    'link-local: true for %s, which is not a single interface',
     (glob) => {
       const found = problems(`rules:\n  "${glob}": {flags: subflow, link-local: true}`);
       expect(found).toEqual([
@@ -185,7 +185,7 @@ describe('a rule that is wrong', () => {
     expect(problems(`rules:\n  "${glob}": subflow`)).toEqual([expect.stringMatching(/^f:2:3: found /)]);
   });
 
-  test('has all its errors told', () => {
+  test('gives all of its errors', () => {
     const found = problems(
       'rules:\n  "[a": {flags: signal fullmesh, port: 0, tabel: 1, table: 255, driver: "|"}',
     );

@@ -61,7 +61,7 @@ const as = (lab: Lab, uid: number, program: string, args: readonly string[]): Pr
   );
 
 withFiles.for(['hold', 'hammer'])(
-  `${UIDS} subordinate uids of one user that %s connections leave places to other users`,
+  `${UIDS} subordinate uids of one user that %s connections leave connections to other users`,
   async (how, { lab, files, task, skip }) => {
     if (!isWholeRoot()) {
       const why = 'only root over other users can become 300 of them';

@@ -59,14 +59,14 @@ function modem(port: string): Link {
   return link({ parent: { bus: 'usb', device: name } });
 }
 
-describe('the path of a device', () => {
-  test('tells two identical modems on one hub apart, as udev does', async () => {
+describe('path of a device', () => {
+  test('distinguishes two identical modems on one hub, as udev does', async () => {
     const [one, other] = [modem('2'), modem('3')];
     expect(await read(one)).toEqual({ driver: 'qmi_wwan', path: 'pci-0000:00:14.0-usb-0:4.2:1.0' });
     expect(await read(other)).toEqual({ driver: 'qmi_wwan', path: 'pci-0000:00:14.0-usb-0:4.3:1.0' });
   });
 
-  test('is that of the last bridge for a card behind several', async () => {
+  test('ends at the last bridge for a card behind several', async () => {
     device('platform/soc', 'platform');
     device('platform/soc/0000:00:01.0', 'pci');
     listed('pci', '0000:01:00.0', device('platform/soc/0000:00:01.0/0000:01:00.0', 'pci'));
@@ -74,7 +74,7 @@ describe('the path of a device', () => {
     expect((await read(link({ parent }))).path).toBe('platform-soc-pci-0000:01:00.0');
   });
 
-  test("is what udev's database says of the link that sysfs shows", async () => {
+  test('is read from udev’s database for the same link as in sysfs', async () => {
     const known = link();
     put('udev/n7', 'I:1234\nE:ID_NET_DRIVER=x\nE:ID_PATH=acpi-VMBUS:00\nG:systemd\n');
     expect((await read(known)).path).toBeNull();
@@ -84,7 +84,7 @@ describe('the path of a device', () => {
     expect((await read(link({ hardware: '02:00:00:00:00:01' }))).path).toBeNull();
   });
 
-  test('is none for a virtual link, and for names that lead elsewhere', async () => {
+  test('is null for a virtual link and for names with ../', async () => {
     shown(link());
     expect(await read(link())).toEqual({ driver: null, path: null });
     const parent = { bus: 'usb', device: '../../../../etc' };

@@ -28,8 +28,8 @@ async function scene(lab: Lab, seconds: number, clock: TestClock | null) {
   return { reader, kernel, key: lookupKey(ifindex, address) };
 }
 
-describe('when answers were asked for', () => {
-  test('stays as long as they are kept', async ({ lab }) => {
+describe('lookedUpAt', () => {
+  test('is unchanged while lookups are kept', async ({ lab }) => {
     const clock = new TestClock();
     const { reader, kernel, key } = await scene(lab, 600, clock);
     const first = await reader.read(new Set());
@@ -43,7 +43,7 @@ describe('when answers were asked for', () => {
   });
 });
 
-describe('the last tick, which the kernel gives as it gives "never"', () => {
+describe('the last tick before expiry, reported like "never"', () => {
   const key = lookupKey(1, '10.1.0.2');
   const standing = (expires: number | null): DefaultRoute => {
     const route = defaultRoute(1, { expires });
@@ -57,7 +57,7 @@ describe('the last tick, which the kernel gives as it gives "never"', () => {
   const seen = (was: number | null, is: number | null, now: number): number | null | undefined =>
     inLastTick(standing(is), key, before(was), now)?.route.expires;
 
-  test('is known by what was said before', () => {
+  test('is recognized from the expiry reported before', () => {
     expect(seen(2, null, 6995)).toBe(0.005);
     expect(seen(0.005, null, 5002)).toBe(0.003);
     // A moment past the end that was reckoned, and no more for long.
@@ -65,7 +65,7 @@ describe('the last tick, which the kernel gives as it gives "never"', () => {
     expect(seen(-0.1, null, 5520)).toBeNull();
   });
 
-  test('is not seen where the end is far, was never, or is told', () => {
+  test('is not assumed if expiry is far off, unset or reported', () => {
     expect(seen(90, null, 6995)).toBeNull();
     expect(seen(null, null, 6995)).toBeNull();
     expect(seen(2, 1800, 6995)).toBe(1800);
@@ -73,7 +73,7 @@ describe('the last tick, which the kernel gives as it gives "never"', () => {
     expect(inLastTick(standing(null), key, null, 6995)?.route.expires).toBeNull();
   });
 
-  test('on the real kernel a route that ends is never said to stay', async ({ lab }) => {
+  test('real kernel: an expiring route is never reported without expiry', async ({ lab }) => {
     const { reader, kernel, key: live } = await scene(lab, 2, null);
     const said: (number | null)[] = [];
     for (let found; (found = (await reader.read(new Set(['routes'] as const))).lookups.get(live)?.default);)

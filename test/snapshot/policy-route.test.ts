@@ -90,7 +90,7 @@ describe.each([
   [6, 'ipv6'],
 ] as const)('IPv%i', (version, family: Family) => {
   test(
-    `policy rules: ${SETS} random sets decide as the kernel does (MULTIHOMED_SEED=${SEED})`,
+    `policy rules: ${SETS} random sets give the kernel’s result (MULTIHOMED_SEED=${SEED})`,
     { timeout: 120_000 + SETS * 100 },
     async ({ lab: { host } }) => {
       furnish(host, version);

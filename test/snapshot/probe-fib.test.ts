@@ -48,27 +48,27 @@ describe.each([
   const common = (words: readonly string[]): number =>
     words.filter((each) => /^route get \S+$/.test(each)).length;
 
-  test('one for each question where the default is there', async ({ lab }) => {
+  test('one request for each lookup if each link has a default route', async ({ lab }) => {
     const cables = [lab.cable('eth0').connect(version), lab.cable('eth1').connect(version)];
     const words = await asked(lab, cables, version);
     expect([words.length, common(words)]).toEqual([2 * least, 0]);
   });
 
-  test('the same, and one for all, where another link has the only one', async ({ lab }) => {
+  test('one more for all links if only another link has a default route', async ({ lab }) => {
     lab.cable('wwan0').connect(version);
     const cables = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
     const words = await asked(lab, cables, version);
     expect([words.length, common(words)]).toEqual([2 * least + 1, 1]);
   });
 
-  test('the same, and each probe once, where there is none at all', async ({ lab }) => {
+  test('each probe once if there is no default route', async ({ lab }) => {
     const cables = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
     const words = await asked(lab, cables, version);
     expect([words.length, common(words)]).toEqual([2 * least + 5, 5]);
   });
 
   test.for(['unreachable default metric 4278198272', `blackhole ${bogon}`])(
-    'at most two for each question with "%s"',
+    'at most two requests for each lookup with "%s"',
     async (refusing, { lab }) => {
       const cables = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
       lab.host.ip(`-${version} route add ${refusing}`);

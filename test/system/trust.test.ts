@@ -54,8 +54,8 @@ function open(path: string, options?: TrustOptions): string {
   }
 }
 
-describe('who may write', () => {
-  test('a file of ours in a sticky folder is read', () => {
+describe('writable by others', () => {
+  test('an own file in a sticky folder is read', () => {
     expect(open(put('a'))).toBe('text');
   });
 
@@ -63,23 +63,20 @@ describe('who may write', () => {
     [0o664, 'g-w'],
     [0o646, 'o-w'],
     [0o666, 'go-w'],
-  ])('a file that more than its owner may write is refused (%#)', (mode, remedy) => {
+  ])('a file that others can write is refused (%#)', (mode, remedy) => {
     const path = put('a', mode);
     expect(open(path)).toMatch(/^refused: .* is writable by /);
     expect(open(path)).toContain(`chmod ${remedy} ${path}`);
   });
 
-  test.each([0o775, 0o757])(
-    'a folder above that more than its owner may write is refused, and named (%#)',
-    (mode) => {
-      const above = folder('open', mode);
-      folder('open/shut');
-      const path = put('open/shut/a');
-      expect(open(path)).toContain(`${above} is writable by`);
-    },
-  );
+  test.each([0o775, 0o757])('a parent folder that others can write is refused and named (%#)', (mode) => {
+    const above = folder('open', mode);
+    folder('open/shut');
+    const path = put('open/shut/a');
+    expect(open(path)).toContain(`${above} is writable by`);
+  });
 
-  test('a sticky folder above passes, and is no trusted folder itself', () => {
+  test('a sticky parent folder is accepted, but not as a trusted folder itself', () => {
     folder('sticky', 0o1777);
     const path = put('sticky/a');
     expect(open(path)).toBe('text');
@@ -91,7 +88,7 @@ describe('who may write', () => {
   });
 });
 
-describe('whose it is', () => {
+describe('owner', () => {
   asRoot('a file, a folder above or a sticky folder of somebody else is refused', () => {
     const path = put('a');
     chownSync(path, 1, 0);
@@ -165,7 +162,7 @@ describe('whose it is', () => {
     ['one user', '65534\n', '0 1000 1\n', { overflow: 65534, overflowIsMapped: false }],
     ['a container', '65534\n', '0 100000 65536\n', { overflow: 65534, overflowIsMapped: true }],
     ['two ranges', '65534\n', '0 1000 1\n65534 100000 1\n', { overflow: 65534, overflowIsMapped: true }],
-    ['nobody yet', '65534\n', '', { overflow: 65534, overflowIsMapped: false }],
+    ['no user yet', '65534\n', '', { overflow: 65534, overflowIsMapped: false }],
     ['another overflow uid', '1000\n', '0 1000 1\n', { overflow: 1000, overflowIsMapped: false }],
   ])('a user namespace that maps %s', (_, overflow, map, expected) => {
     expect(parseUidMapping(overflow, map)).toEqual(expected);
@@ -183,7 +180,7 @@ describe('links', () => {
     }
   });
 
-  test('in the folders of a hook are refused too', () => {
+  test('to the folders of a hook are refused', () => {
     folder('real');
     put('real/a');
     symlinkSync('real', `${home}/link`);
@@ -192,14 +189,14 @@ describe('links', () => {
     expect(open(`${home}/link/a`, { links: 'refuse' })).toContain(`${home}/link is a link to real`);
   });
 
-  test('into a folder that others may write are refused', () => {
+  test('into a folder that others can write are refused', () => {
     const loose = folder('loose', 0o777);
     put('loose/a');
     symlinkSync(`${loose}/a`, `${home}/link`);
     expect(open(`${home}/link`)).toContain(`${loose} is writable by`);
   });
 
-  test('from a folder that others may write are refused, though they lead to a good file', () => {
+  test('from a folder that others can write are refused, even to a trusted file', () => {
     const path = put('a');
     const loose = folder('loose', 0o777);
     symlinkSync(path, `${loose}/link`);
@@ -224,25 +221,25 @@ describe('links', () => {
     expect(open(`${home}/second`)).toMatch(/^masked: /);
   });
 
-  test('in a circle end with a sentence', () => {
+  test('that are circular are an error', () => {
     symlinkSync('two', `${home}/one`);
     symlinkSync('one', `${home}/two`);
     expect(open(`${home}/one`)).toMatch(/^refused: .*more than 40 links/);
   });
 
-  test('to nothing are missing, and the sentence says what is not there', () => {
+  test('to nothing count as missing, and the error names the target', () => {
     symlinkSync('nothing', `${home}/link`);
     expect(open(`${home}/link`)).toBe(`missing: ${home}/link: no such file (there is no ${home}/nothing)`);
   });
 });
 
-describe('what it is', () => {
+describe('file type', () => {
   test('a pipe is refused at once', () => {
     execFileSync('mkfifo', [`${home}/pipe`]);
     expect(open(`${home}/pipe`)).toBe(`refused: ${home}/pipe is a pipe, not a regular file`);
   });
 
-  test('devices, folders and files are told apart', () => {
+  test('devices, folders and files are distinguished', () => {
     expect(open('/dev/zero')).toContain('is a device, not a regular file');
     expect(open(home)).toContain('is a folder, not a regular file');
     expect(open(put('a'), { kind: 'folder' })).toContain('is a file, not a folder');
@@ -255,7 +252,7 @@ describe('what it is', () => {
     expect(open(put('a'), { maxBytes: 3 })).toContain('has 4 bytes, and 3 are the most');
   });
 
-  test('what is not there is missing', () => {
+  test('a file that does not exist is missing', () => {
     expect(open(`${home}/none`)).toBe(`missing: ${home}/none: no such file`);
     expect(open(`${home}/none/below`)).toMatch(/^missing: /);
   });
@@ -265,7 +262,7 @@ describe('what it is', () => {
     (path) => expect(open(path)).toMatch(/^(refused|missing): /),
   );
 
-  test('the opened file stays the same when the name leads elsewhere', () => {
+  test('the opened file stays the same after its name leads elsewhere', () => {
     const path = put('a');
     const answer = openTrusted(path);
     if (isRefusal(answer)) throw new Error(answer.reason);
@@ -275,7 +272,7 @@ describe('what it is', () => {
     closeSync(answer.fd);
   });
 
-  test('a second name of the same file is as good as the first', () => {
+  test('a hard link is accepted', () => {
     linkSync(put('a'), `${home}/b`);
     expect(open(`${home}/b`, { links: 'refuse' })).toBe('text');
   });

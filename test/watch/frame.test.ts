@@ -40,7 +40,7 @@ const SCENES = {
 };
 
 describe.each(Object.entries(SCENES))('%s', (_, model) => {
-  test.each(SIZES)('fills %i x %i and no more', (columns, rows) => {
+  test.each(SIZES)('fits %i x %i exactly', (columns, rows) => {
     for (const unicode of [true, false])
       for (const view of [
         FIRST_VIEW,
@@ -61,12 +61,12 @@ describe.each(Object.entries(SCENES))('%s', (_, model) => {
   });
 });
 
-test('without colours there is no escape, and without unicode nothing but ASCII of our own', () => {
+test('no escape without colours; only ASCII without unicode', () => {
   const text = frame(busy(3), FIRST_VIEW, PAPER, styleWith(false, false)).text.join('\n');
   expect(text).toMatch(/^[\n -~]*$/);
 });
 
-test('says of each path and each subflow what it is and carries, in words', () => {
+test('text shows state and rate of each path and subflow', () => {
   const text = frame(busy(1), FIRST_VIEW, PAPER, PLAIN).text;
   expect(text[0]).toContain('2 of 2 uplinks active, daemon 71');
   expect(text.find((line) => line.includes('eth0'))).toMatch(/active .*100 % 1\.00 MB\/s/);
@@ -74,7 +74,7 @@ test('says of each path and each subflow what it is and carries, in words', () =
   expect(text.find((line) => line.startsWith('└─ wwan0'))).toMatch(/backup .* 0 B/);
 });
 
-test('shows in one picture that data went from one path to the other', () => {
+test('charts show that data moved from one path to the other', () => {
   const sampler = new Sampler();
   let model = sampler.take(sample(0));
   let [first, second] = [0, 0];
@@ -112,12 +112,12 @@ test.each([
     only({ status: status([uplink({ state: 'ignored' })]) }),
     'no uplink: 1 address is ignored by rules',
   ],
-  ['what is wrong', only({ problems: ['the daemon does not answer'] }), '! the daemon does not answer'],
+  ['a problem', only({ problems: ['the daemon does not answer'] }), '! the daemon does not answer'],
   ['a connection without a path', only({ connections: [connection(5)] }), 'no path'],
   ['a connection that fell back', only({ connections: [connection(5, { fallback: true })] }), 'plain'],
   ['a silent path', only({ subflows: [subflow({ cookie: 1, timeouts: 2 })] }), 'stalled'],
   [
-    'a stranger',
+    'a subflow on a foreign address',
     only({
       subflows: [subflow({ cookie: 1, address: '192.0.2.9' })],
       names: new Map([['192.0.2.9', 'lan7']]),
@@ -128,7 +128,7 @@ test.each([
   expect(frame(model, FIRST_VIEW, { columns: 100, rows: 24 }, PLAIN).text.join('\n')).toContain(words);
 });
 
-test('a name from outside cannot move the cursor', () => {
+test('control characters in a name are escaped', () => {
   const evil = uplink({ interface: 'a\u001b[2J\n', reason: 'b\u009b1mc\u202e' });
   for (const line of frame(busy(1, { status: status([evil]) }), FIRST_VIEW, PAPER, PLAIN).text)
     expect(line).not.toMatch(/\p{Cc}|\p{Cf}/u);

@@ -28,7 +28,7 @@ test.each([
   await expect.poll(() => keys).toEqual(expected);
 });
 
-test('watch takes a sequence that comes in pieces for one key', async () => {
+test('watch reads an escape sequence in pieces as one key', async () => {
   const { input, keys } = keyboard();
   for (const byte of Buffer.from('\u001b[5~é')) {
     input.write(Buffer.from([byte]));
@@ -37,7 +37,7 @@ test('watch takes a sequence that comes in pieces for one key', async () => {
   await expect.poll(() => keys).toEqual(['<page-up>', 'é']);
 });
 
-test('watch takes an escape that nothing follows for the key', async () => {
+test('watch reads a single escape as the Escape key', async () => {
   const { input, keys } = keyboard();
   input.write('\u001b');
   await expect.poll(() => keys).toEqual(['<escape>']);

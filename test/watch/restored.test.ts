@@ -99,7 +99,7 @@ describe('the terminal is restored', () => {
   test.for([
     ['an exception', 'throw new Error("boom")'],
     ['a rejected promise', 'Promise.reject(new Error("boom"))'],
-  ] as const)('after %s, which is read on the screen where one was', async ([, fault], { lab }) => {
+  ] as const)('after %s, with its message on the main screen', async ([, fault], { lab }) => {
     const viewer = new Viewer(lab, {
       // Node would colour its stack trace.
       NO_COLOR: '1',
@@ -113,7 +113,7 @@ describe('the terminal is restored', () => {
     expect(viewer.output).toContain('code 70');
   });
 
-  test('while it is stopped, and the screen comes back when it goes on', async ({ lab }) => {
+  test('while stopped; the screen is drawn again when continued', async ({ lab }) => {
     const viewer = new Viewer(lab);
     await viewer.shows('0 connections');
     viewer.type('\u001a');
@@ -135,7 +135,7 @@ describe('the terminal is restored', () => {
   });
 });
 
-test('a terminal that can only write gets one frame after the other, without an escape', async ({ lab }) => {
+test('TERM=dumb: one frame after the other without an escape', async ({ lab }) => {
   const viewer = new Viewer(lab, { TERM: 'dumb' });
   await viewer.shows('0 connections');
   await viewer.shows('0 connections', viewer.output.indexOf('0 connections') + 1);
@@ -144,7 +144,7 @@ test('a terminal that can only write gets one frame after the other, without an 
   expect(viewer.output).not.toContain('\u001b');
 });
 
-test('NO_COLOR leaves out colours and nothing else', async ({ lab }) => {
+test('NO_COLOR: no colours, otherwise the same', async ({ lab }) => {
   const viewer = new Viewer(lab, { NO_COLOR: '1' });
   await viewer.shows('0 connections');
   viewer.type('q');
@@ -153,7 +153,7 @@ test('NO_COLOR leaves out colours and nothing else', async ({ lab }) => {
   expect(viewer.output.replaceAll(LEAVE, '')).not.toMatch(SGR);
 });
 
-test('a frame fits after the window was made smaller', async ({ lab }) => {
+test('a frame fits after the window was resized', async ({ lab }) => {
   const viewer = new Viewer(lab);
   await viewer.shows('0 connections');
   const seen = viewer.output.length;

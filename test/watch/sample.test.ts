@@ -4,7 +4,7 @@ import { Sampler } from '../../src/watch/sample.ts';
 import { connection, MODEM, sample, status, subflow, uplink } from './scene.ts';
 
 describe('a rate', () => {
-  test('is the first difference as it is, and settles towards those after it', () => {
+  test('starts at the first difference and converges to later ones', () => {
     const meter = new Meter();
     meter.take(0, 5_000_000, 0);
     expect(meter.rate).toEqual({ in: 0, out: 0 });
@@ -18,7 +18,7 @@ describe('a rate', () => {
     expect(meter.rate.in).toBeCloseTo(3e6, -4);
   });
 
-  test('does not hang on how often it is read', () => {
+  test('does not depend on how often it is read', () => {
     const [often, seldom] = [new Meter(), new Meter()];
     for (const meter of [often, seldom]) [0, 1000].forEach((at) => meter.take(at, 0, 0));
     for (let at = 1100; at <= 3000; at += 100) often.take(at, (at - 1000) * 1000, 0);
@@ -26,14 +26,14 @@ describe('a rate', () => {
     expect(often.rate.in).toBeCloseTo(seldom.rate.in, 3);
   });
 
-  test('is nothing soon after the last byte', () => {
+  test('is zero soon after the last byte', () => {
     const meter = new Meter();
     [0, 1, 2].forEach((at) => meter.take(at * 1000, at * 1e9, 0));
     [3, 4, 5].forEach((at) => meter.take(at * 1000, 2e9, 0));
     expect(meter.rate).toEqual({ in: 0, out: 0 });
   });
 
-  test('is never negative, and two readings at one time are none', () => {
+  test('is never negative, and zero for two samples at one time', () => {
     const meter = new Meter();
     meter.take(0, 1000, 1000);
     meter.take(1000, 0, 0);
@@ -41,7 +41,7 @@ describe('a rate', () => {
     expect(meter.rate).toEqual({ in: 0, out: 0 });
   });
 
-  test('remembers as many samples as a chart shows, and no more', () => {
+  test('keeps as many samples as a chart shows', () => {
     const meter = new Meter();
     for (let at = 0; at < 500; at++) meter.take(at * 1000, at * at, 0);
     expect(meter.history).toHaveLength(HISTORY);
@@ -49,7 +49,7 @@ describe('a rate', () => {
   });
 });
 
-test('a path carries what its subflows carry, and one on a foreign address is shown beside the uplinks', () => {
+test('a path has the sum of its subflows; one on a foreign address is listed separately', () => {
   const sampler = new Sampler();
   const flows = (n: number) => [
     subflow({ token: 1, cookie: 1, received: n * 1000 }),
@@ -70,7 +70,7 @@ test('a path carries what its subflows carry, and one on a foreign address is sh
   expect(rate).toEqual({ in: 3000, out: 510 });
 });
 
-test('the same address on two links is that of the link to which the socket is bound', () => {
+test('the same address on two links: the link of the bound socket', () => {
   const twin = uplink({ interface: 'eth1', ifindex: 9 });
   const bound = { ...subflow({ cookie: 1 }), ifindex: 9 };
   const { paths } = new Sampler().take(sample(0, { status: status([uplink(), twin]), subflows: [bound] }));
@@ -91,7 +91,7 @@ test.each([
   expect(connections[0]?.subflows[0]?.role).toBe(role);
 });
 
-test('a connection stays while it has no subflow, and keeps its place', () => {
+test('a connection without a subflow stays in its position', () => {
   const sampler = new Sampler();
   const connections = [connection(7), connection(8)];
   sampler.take(
@@ -107,7 +107,7 @@ test('a connection stays while it has no subflow, and keeps its place', () => {
   ]);
 });
 
-test('notes what became of the uplinks, not how it found them', () => {
+test('events list changes of uplinks, not the first state', () => {
   const sampler = new Sampler();
   expect(sampler.take(sample(0)).changes).toEqual([]);
   const lost = uplink({ state: 'lingering', reason: 'no carrier' });
@@ -119,7 +119,7 @@ test('notes what became of the uplinks, not how it found them', () => {
   ]);
 });
 
-test('paths in use come first, then those that are ready', () => {
+test('sorted: paths in use first, then ready ones', () => {
   const uplinks = [
     uplink({ interface: 'lost0', ifindex: 5, address: '10.5.0.2', state: 'no carrier' }),
     uplink({ interface: 'ready0', ifindex: 6, address: '10.6.0.2' }),
@@ -134,7 +134,7 @@ test('paths in use come first, then those that are ready', () => {
   expect(paths.map((path) => path.interface)).toEqual(['busy0', 'spare0', 'ready0', 'lost0']);
 });
 
-test('totals of a connection do not fall when a subflow ends, and end with the connection', () => {
+test('totals of a connection do not fall when a subflow ends', () => {
   const sampler = new Sampler();
   const totals = (at: number, subflows: ReturnType<typeof subflow>[]) =>
     sampler

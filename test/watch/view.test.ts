@@ -50,7 +50,7 @@ test.each([
   ['\u001b[Fs', { offset: 0, sort: 'bytes' }],
 ])('%j', async (text, facts) => expect(await after(text)).toMatchObject(facts));
 
-test('s comes round to where it began', async () => {
+test('s cycles through all sort orders', async () => {
   expect(await after('s'.repeat(SORTS.length))).toEqual(FIRST_VIEW);
 });
 
