@@ -1,4 +1,4 @@
-/** What outlives a crash, and what a record that is not ours or not whole is worth: nothing. */
+/** The journal after a crash. A journal of another boot or namespace, or a damaged one, owns nothing. */
 import {
   mkdtempSync,
   readdirSync,

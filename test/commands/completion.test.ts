@@ -14,7 +14,7 @@ import { commandNodes } from '../../src/commands/shell/tree.ts';
 import { test, type Lab } from '../support/lab.ts';
 import { SHELLS, Terminal } from './terminal.ts';
 
-/** What the kernel takes as a name, and a shell would take for something else. */
+/** Valid names of interfaces that a shell would interpret. */
 const ODD = [
   'a$(id>ran)',
   'b`id>ran`',
@@ -121,7 +121,7 @@ describe.each(SHELLS)('%s', (shell) => {
         '--netns',
         lab.provider.name,
       ]);
-      // Files are no namespaces.
+      // Regular files are not listed as namespaces.
       expect(await line('run --netns my\t')).toEqual(['run', '--netns', 'my']);
       expect(await line('check my\tfir\t')).toEqual(['check', 'my rules/first.yaml']);
       expect(await line('plan --config my\tfir\t')).toEqual(['plan', '--config', 'my rules/first.yaml']);

@@ -11,11 +11,11 @@ function ip(netns: Netns, text: string): { code: number; stdout: string } {
   return { code: status ?? -1, stdout };
 }
 
-/** iproute2 before 6.18 has no name for this bit. */
+/** iproute2 before 6.18 prints this bit without a name. */
 const asNow = (text: string): string =>
   text.replace('rawflags 20', 'laminar').replace('"rawflags":"20"', '"laminar":true');
 
-/** The same in two namespaces: `ip` does it in the one, we in the other. */
+/** Runs the same in two namespaces: `ip` in one, multihomed in the other. */
 async function both(lab: Lab, text: string): Promise<void> {
   const theirs = ip(lab.host, `mptcp ${text}`);
   const ours = await command(lab.provider, words(text));
@@ -38,7 +38,7 @@ function furnish(...namespaces: Netns[]): void {
   }
 }
 
-/** What is done, one after the other, before the endpoints are compared. */
+/** The commands to run, in order, before the endpoints are compared. */
 const GOOD = [
   ['endpoint add 10.0.0.1'],
   ['endpoint add 10.0.0.1 subflow', 'endpoint add 2001:db8::1 subflow backup dev eth0'],
@@ -75,7 +75,7 @@ const GOOD = [
   ['limits set subflow 1', 'limits set add_addr_accepted 3', 'limits set add 2 subf 0x4', 'limits'],
 ];
 
-/** Exit status, and what must be said. `ip` refuses these too, unless it does nothing. */
+/** Exit status and expected message. `ip` refuses these too, or does nothing. */
 const BAD: readonly (readonly [string, number, RegExp])[] = [
   ['endpoint add', 64, /wants an address/],
   [
@@ -176,7 +176,7 @@ describe('endpoint and limits', () => {
     lab.host.ip('mptcp endpoint add 10.0.0.1 subflow');
     expect((await command(lab.host, words('limits set'))).code).toBe(64);
     expect((await command(lab.host, words('endpoint change id 1'))).code).toBe(64);
-    // Newer ones refuse it too.
+    // Newer versions refuse it too.
     expect((await command(lab.host, words('endpoint add 10.0.0.9 id 0'))).stderr).toMatch(
       /an id is 1 to 255/,
     );

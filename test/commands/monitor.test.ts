@@ -18,7 +18,7 @@ class Watching {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
   }
 
-  /** Whole ones. */
+  /** Complete lines. */
   lines(): string[] {
     return this.text
       .split('\n')
@@ -33,7 +33,7 @@ class Watching {
   }
 }
 
-/** Until it says what it follows. */
+/** Waits for the line that names what it follows. */
 async function monitor(lab: Lab, ...args: string[]): Promise<Watching> {
   const watching = new Watching(lab.host.spawn(process.execPath, [MAIN, 'monitor', ...args]));
   if (!args.includes('--mptcp')) await expect.poll(() => watching.errors).toMatch(/are followed/);
@@ -51,7 +51,7 @@ const deviceOf = (lab: Lab, index: number): string =>
   lab.host.json<{ ifname: string; ifindex: number }[]>('link show').find(({ ifindex }) => ifindex === index)
     ?.ifname ?? `if${index}`;
 
-/** What iproute2 since 6.18 prints: names for devices and listeners, a wider column, and flags by name at the end. */
+/** The output of iproute2 since 6.18: names of devices and listeners, a wider column, and flags by name at the end. */
 const asNow = (lab: Lab, line: string): string =>
   line
     .replace(/ ifindex=(\d+)/, (_, index: string) => ` dev=${deviceOf(lab, Number(index))}`)
@@ -132,7 +132,7 @@ describe('monitor', () => {
           .map((line) => asNow(lab, line))
           .filter(known),
       );
-      // Three programs hear the same; none is the first.
+      // All three programs receive the same events, in any order.
       await expect.poll(() => json.lines().join()).toContain('subflow-closed');
       const events = json.lines().map((line) => JSON.parse(line) as Record<string, unknown>);
       expect(events.map(({ event }) => event)).toEqual(
@@ -184,7 +184,7 @@ describe('monitor', () => {
     watching.child.stdout?.destroy();
     const closed = once(watching.child, 'exit');
     lab.cable('eth0').up();
-    // Nothing is selected without a configuration; a listener is always told of.
+    // Without a configuration no interface is selected; events of listeners are always printed.
     lab.host.sh(
       `python3 -c "import socket; s=socket.socket(socket.AF_INET,socket.SOCK_STREAM,262); s.bind(('127.0.0.1',9)); s.listen()"`,
     );
@@ -206,7 +206,7 @@ describe('monitor', () => {
       server.publish(answer);
       await expect.poll(() => read).toBeGreaterThan(600_000 * (times + 1));
     }
-    // What was on its way may be read yet, and then it is over.
+    // Events that were already sent may still be printed; then it ends.
     slow.on('error', () => undefined).resume();
     await once(slow, 'close');
     expect(quick.destroyed).toBe(false);

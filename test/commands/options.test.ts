@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { command, type Finished } from '../support/daemon.ts';
 import { test, type Lab } from '../support/lab.ts';
 
-/** From outside: in the provider's namespace, which has nothing of the host's. */
+/** Runs from outside, in the provider's namespace, which has no objects of the host. */
 const outside = (lab: Lab, line: string): Promise<Finished> => command(lab.provider, line.split(' '));
 
 test('--netns: each command works in the named namespace', { timeout: 120_000 }, async ({ lab }) => {

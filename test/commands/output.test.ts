@@ -1,4 +1,4 @@
-/** Standard output that fails: a reader that is gone, a full disk, a terminal that is closed. */
+/** Standard output that fails: a reader that exited, a full disk, a closed terminal. */
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ test.for(['monitor', 'monitor --json', 'watch', 'watch --json', 'watch --interva
   },
 );
 
-// A terminal that is closed sends SIGHUP to its foreground alone; python3 has a pseudo-terminal to close.
+// A closed terminal sends SIGHUP only to its foreground process group; python3 opens a pseudo-terminal and closes it.
 test.for(['keys', 'nothing'])(
   'watch ends when its terminal is closed: it reads %s',
   async (input, { lab }) => {

@@ -1,4 +1,4 @@
-/** Somebody at a terminal, who types, presses Tab, and looks at the words that the shell would have run. */
+/** A user at a terminal who types and presses Tab; returns the words that the shell would run. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ export class Terminal {
     child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#seen += text));
   }
 
-  /** With the completion that the program prints, in a folder that holds nothing else of interest. */
+  /** Uses the completion script that the program prints, in a folder without other files. */
   static async open(shell: ShellName, netns: Netns, folder: string): Promise<Terminal> {
     mkdirSync(join(folder, 'bin'), { recursive: true });
     writeFileSync(join(folder, 'bin/multihomed'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, {
@@ -47,7 +47,7 @@ export class Terminal {
       join(folder, 'config.fish'),
       `function fish_prompt; printf '${PROMPT}'; end\nset -g fish_greeting\nset -g fish_autosuggestion_enabled 0\nmultihomed completion fish | source\n`,
     );
-    // ip(8) shows the namespace's own /sys/class/net; script(1) is a terminal.
+    // ip(8) mounts the namespace's own /sys, from which names are completed; script(1) provides the terminal.
     const child = spawn(
       'ip',
       ['netns', 'exec', netns.name, 'script', '-qefc', START[shell](folder), '/dev/null'],
@@ -69,11 +69,11 @@ export class Terminal {
   }
 
   /**
-   * Types `text` all at once: a shell answers each Tab before it reads on.
-   * @returns the words of the command line as the shell would hand them over
+   * Types `text` at once; the shell handles each Tab before it reads on.
+   * @returns the words of the command line as the shell would run them
    */
   async words(text: string): Promise<string[]> {
-    // Ctrl-A and Ctrl-E: to the beginning and to the end of the line.
+    // Ctrl-A and Ctrl-E move to the beginning and the end of the line.
     const file = join(this.#folder, `words-${++this.#lines}`);
     this.#child.stdin?.write(`${text}\u0001printf '%s\\0' \u0005 >${file}.new && mv ${file}.new ${file}\r`);
     await this.#until(() => existsSync(file));

@@ -1,4 +1,4 @@
-/** What a client sees of a daemon that comes, ends, or ends just then. */
+/** The client while a daemon starts, ends, or ends during a request. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Whoever connects is not taken: as with a daemon that has more to do first. */
+/** Connections are not accepted, as by a daemon that is busy. */
 async function deafListener(): Promise<ChildProcess> {
   const script = `
 import socket, sys, time
@@ -31,7 +31,7 @@ time.sleep(60)
   return child;
 }
 
-/** Without a turn of the event loop; its files are closed then. */
+/** Closes without a turn of the event loop, as the kernel does when a process dies. */
 function kill(child: ChildProcess): void {
   child.kill('SIGKILL');
   const state = (): string => readFileSync(`/proc/${child.pid}/stat`, 'utf8').replace(/.*\) /, '')[0]!;
@@ -60,7 +60,7 @@ describe('a client', () => {
       const answer = begin();
       kill(listener);
       expect(await answer).toBeUndefined();
-      // What it left behind refuses.
+      // The socket file that is left refuses connections.
       expect(await begin()).toBeUndefined();
     });
   }
@@ -70,7 +70,7 @@ describe('a client that is refused as busy', () => {
   const BUSY = '{"version":1,"error":"too many","code":"busy"}\n';
   let server: Server;
   let connections = 0;
-  /** Refuses this number of connections, then answers. */
+  /** Refuses the given number of connections, then answers. */
   async function busy(refusals: number): Promise<void> {
     connections = 0;
     server = createServer((client) => {

@@ -1,4 +1,4 @@
-/** Whose a uid is, by /etc/subuid. */
+/** The owner of a uid by /etc/subuid. */
 import { chmodSync, chownSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Root's, as in /etc. */
+/** A file of root, as in /etc. */
 function write(name: string, text: string): string {
   const path = join(folder, name);
   writeFileSync(path, text, { mode: 0o644 });

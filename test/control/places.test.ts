@@ -1,4 +1,4 @@
-/** Places on the control socket: examples of each rule, and what holds after any arrivals. */
+/** Places on the control socket: an example of each rule, and invariants for random arrivals. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../../src/control/places.ts';
 import { SEED } from '../support/seed.ts';
 
-/** `counts`: places by owner, each a millisecond younger than the one before. */
+/** `counts`: places by owner, each opened a millisecond after the one before. */
 function taken(counts: Readonly<Record<string, number>>, watches = false): Place[] {
   let since = 0;
   return Object.entries(counts).flatMap(([owner, count]) =>
@@ -99,7 +99,7 @@ const events = fc.array(
 const countOf = (places: readonly Place[], one: string | null): number =>
   places.filter((each) => each.owner === one).length;
 
-/** What is wrong with the answer to an arrival, or null. */
+/** Returns what is wrong with the answer to an arrival, or null. */
 function faultOf(places: readonly Place[], owner: string | null, now: number): string | null {
   const admission = admit(places, owner, now);
   if (!admit(places, owner, now + KEPT_MS).enter) return 'an owner who asks again waits longer than 500 ms';
@@ -120,7 +120,7 @@ function faultOf(places: readonly Place[], owner: string | null, now: number): s
     : null;
 }
 
-/** What is wrong with all places, or null. */
+/** Returns what is wrong with all places, or null. */
 function excessOf(places: readonly Place[]): string | null {
   const others = places.filter((each) => each.owner !== null);
   if (others.length > MOST_PLACES) return 'too many places';
@@ -167,6 +167,6 @@ test('property: places: shares stay within their bounds and no owner waits longe
     }),
     { seed: SEED, numRuns: 100 },
   );
-  // With any seed these happen hundreds of times.
+  // These occur hundreds of times with any seed.
   expect(Object.values(seen).every((each) => each > 0)).toBe(true);
 });

@@ -1,4 +1,4 @@
-/** The control socket's server by itself, where a real daemon answers too fast to be caught at it. */
+/** The control socket's server alone, because a real daemon answers too fast for these cases. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';

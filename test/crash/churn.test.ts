@@ -1,6 +1,6 @@
 /**
- * A real daemon killed by SIGKILL at random moments of a churn in both families, again and again, and started again.
- * MULTIHOMED_KILLS=200 for so many times; MULTIHOMED_SEED for another churn.
+ * Kills a real daemon by SIGKILL at random moments while the network changes in both families, and starts it again.
+ * MULTIHOMED_KILLS=200 sets the number; MULTIHOMED_SEED selects other changes.
  */
 import { execFileSync } from 'node:child_process';
 import { expect } from 'vitest';
@@ -10,7 +10,7 @@ import { CrashHarness } from './harness.ts';
 import type { Uplink, HostFixture } from './fixture.ts';
 
 const KILLS = Number(process.env['MULTIHOMED_KILLS'] ?? 4);
-/** Most changes of one burst, and milliseconds from its begin to the death. */
+/** Maximum number of changes in a burst, and milliseconds from its start to the kill. */
 const BURST = 8;
 const SPAN = 120;
 
@@ -30,7 +30,7 @@ test(
     for (let kills = 0; kills < KILLS; kills++) {
       stage.shim.forget();
       const end = SPAN * (below(1_000) / 1_000);
-      // In the midst of the changes too, which are made one after the other in this process.
+      // The kill can also happen between the changes, which this process makes one after the other.
       execFileSync('sh', [
         '-c',
         `(sleep ${(end / 1000).toFixed(3)}; kill -9 ${stage.daemon!.pid}) >/dev/null 2>&1 &`,
@@ -72,13 +72,13 @@ function change(world: HostFixture): void {
   }
 }
 
-/** With its routes, which an address takes with it where it is the last. */
+/** Removes its routes too, as the kernel does with the last address of a link. */
 function readdress(world: HostFixture, uplink: Uplink): void {
   if (uplink.versions.every((version) => uplink.routed.has(version)))
     world.replaceAddress(uplink, uplink.number < 20 ? uplink.number + 20 : uplink.number - 20);
 }
 
-/** One uplink is there in each family: which one lingers would be a matter of who was seen last. */
+/** Keeps one uplink in each family; otherwise the lingering one would depend on which was seen last. */
 function calm(world: HostFixture): void {
   const { eth0 } = world.uplinks;
   if (!eth0.carrier) world.carrier(eth0, true);

@@ -1,4 +1,4 @@
-/** A real daemon whose clocks jump: all that it times is timed by the clock that only grows. */
+/** A real daemon whose clocks jump. It measures all of its times by CLOCK_MONOTONIC. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
@@ -9,7 +9,7 @@ import { RecordingHook } from './recording-hook.ts';
 
 const HOUR = 3_600_000;
 const YEAR = 8_766 * HOUR;
-/** A hook's time-out. */
+/** The time-out of a hook, in milliseconds. */
 const TIMEOUT = 1_000;
 
 interface Scene {
@@ -32,18 +32,18 @@ async function scene(lab: Lab): Promise<Scene> {
   return { lab, shim, told, daemon, eth, wwan };
 }
 
-/** A jump alone makes it do nothing, and afterwards it does what it did before. */
+/** A jump alone causes no action, and the daemon works afterwards as before. */
 async function isItself(
   { lab, shim, told, daemon, eth, wwan }: Scene,
   jump: () => Promise<void> | void = () => undefined,
 ): Promise<void> {
-  // What went before is over: it answers after its last pass.
+  // The daemon answers after its last pass, so earlier work is done.
   await daemon.status();
   for (let points = -1; points !== shim.points; await sleep(500)) points = shim.points;
   shim.forget();
   await jump();
   await sleep(300);
-  // What it reads again every thirty seconds is a dozen questions; without rest it would be a thousand.
+  // The poll every 30 s sends about a dozen requests; a loop without pause would send a thousand.
   const idle = shim.trace();
   expect(idle.filter(({ kind }) => kind !== 'question')).toEqual([]);
   expect(idle.length).toBeLessThan(60);
@@ -59,14 +59,14 @@ async function isItself(
   eth.route(4, 'metric 100');
   await expect.poll(() => lab.host.endpointWords()).toEqual(both);
   await expect.poll(() => told.lines('eth0 up')).toEqual([`eth0 up ${eth.address()}`]);
-  // Somebody takes away what is ours: no limit is used up or filled by a jump.
+  // Objects are removed by another program: a jump neither uses up nor refills a limit.
   lab.host.ip(`rule delete priority 8684 from ${eth.address()}`);
   await expect.poll(() => lab.host.rules()).toHaveLength(4);
   expect(told.lines()).toHaveLength(2);
   expect(daemon.log).not.toMatch(/pass failed|did not settle/);
 }
 
-/** Its last line's time of day is the clock's, give or take a minute. */
+/** The time of day in its last log line is that of the clock, within a minute. */
 function logs({ daemon }: Scene, offset: number): void {
   const last = daemon.log.trim().split('\n').at(-1)!;
   const [, hours, minutes, seconds] = /^(\d\d):(\d\d):(\d\d)\.\d{3} /.exec(last) ?? [];
@@ -77,7 +77,7 @@ function logs({ daemon }: Scene, offset: number): void {
   expect(Math.min(apart, 24 * HOUR - apart), daemon.log).toBeLessThan(60_000);
 }
 
-/** While it waits for a hook the clock jumps: the hook has its time, and no more. */
+/** The clock jumps while a hook runs: its time-out does not change. */
 async function timesOut({ told, daemon, eth, lab }: Scene, jump: () => void): Promise<void> {
   const times = (): number => daemon.log.split('timed out after').length - 1;
   const before = times();
@@ -88,7 +88,7 @@ async function timesOut({ told, daemon, eth, lab }: Scene, jump: () => void): Pr
   await expect.poll(() => told.lines()).toEqual([`eth0 change ${eth.address()}`]);
   jump();
   told.slow = false;
-  // A time of day that jumps by hours would make it hours.
+  // Timing by CLOCK_REALTIME would make it hours.
   await expect.poll(times).toBe(before + 1);
   expect(performance.now() - began).toBeGreaterThan(TIMEOUT);
   told.forget();
@@ -99,7 +99,7 @@ async function timesOut({ told, daemon, eth, lab }: Scene, jump: () => void): Pr
 describe('clock jumps', () => {
   test('CLOCK_REALTIME jumps by hours and years and back', async ({ lab }) => {
     const at = await scene(lab);
-    // Before 1970 too, where a clock may begin that has lost its battery.
+    // Also before 1970, as on a machine without a battery for its clock.
     for (const offset of [7 * HOUR, -7 * HOUR, YEAR, -60 * YEAR]) {
       await isItself(at, () => {
         at.shim.wall = offset;
@@ -125,7 +125,7 @@ describe('clock jumps', () => {
       at.daemon.signal('SIGCONT');
     };
     await isItself(at, nap);
-    // Once more, and what it times afterwards is timed right.
+    // Again, and times measured afterwards are right.
     await nap();
     await timesOut(at, () => undefined);
     expect((await at.daemon.stop()).code).toBe(0);

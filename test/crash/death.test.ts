@@ -1,8 +1,8 @@
 /**
- * A real daemon that is killed by SIGKILL before and after each change that it asks of the kernel, before each question,
- * and before, after and in the midst of each step of writing its journal; and a successor, which is right, flushes all of
- * it and nothing else. MULTIHOMED_DEATHS=change, question or journal for every one of that kind, all for all of them;
- * otherwise a sample.
+ * Kills a real daemon by SIGKILL before and after each change that it requests, before each request that only reads,
+ * and before, during and after each step of writing its journal. Its successor must reach the right state and flush
+ * exactly what multihomed owns. MULTIHOMED_DEATHS=change, question or journal runs all of one kind, `all` runs
+ * everything; otherwise a sample.
  */
 import { describe, expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
@@ -11,10 +11,10 @@ import { CLASSES, MOMENTS, type Class, type Moment } from './shim.ts';
 import { CrashHarness, type Death } from './harness.ts';
 
 const ASKED = process.env['MULTIHOMED_DEATHS'];
-/** Each death takes about a second, on a loaded machine three. */
+/** Each kill takes about a second, on a loaded machine three. */
 const HOURS = 3 * 3_600_000;
 
-/** Only a write can be half done; after a question is before whatever comes next. */
+/** Only a write can be half done. After a request that only reads is the same as before the next one. */
 const momentsOf = (kind: Class): readonly Moment[] =>
   kind === 'journal' ? MOMENTS : MOMENTS.slice(0, kind === 'change' ? 2 : 1);
 
@@ -31,7 +31,7 @@ describe('SIGKILL', () => {
         for (const [at, move] of moves.entries()) {
           const kind: Class = below(3) === 0 ? 'journal' : 'change';
           const moments = momentsOf(kind);
-          // Counted from one: none is the zeroth, and it lives.
+          // Counts from one; zero means that the daemon is not killed.
           const left = at === deadly || move === LIFE.moves[0] ? 1 + below(4) : 0;
           await stage.deadly(move, { kind, left, moment: moments[below(moments.length)]! });
         }
@@ -58,7 +58,7 @@ describe('SIGKILL', () => {
           stage.shim.disarm();
           if (!died) break;
           deaths++;
-          // Whoever comes next does it to its end, or makes all of it again.
+          // The next run either completes the flush or adds everything again.
           if (left % 2 === 0) await stage.flushed();
           else stage.start();
           if (left % 2 === 0) expect(stage.world.wrong()).toEqual([]);
@@ -82,7 +82,7 @@ describe('SIGKILL', () => {
       });
 });
 
-/** With a daemon that made all and took it away again; it is known where everybody else is without us. */
+/** Runs a daemon that added and removed everything, so that the state without multihomed is known. */
 async function prepare(lab: Lab): Promise<CrashHarness> {
   const stage = new CrashHarness(lab);
   for (const { moves, outside } of CIRCLES)
@@ -94,7 +94,7 @@ async function prepare(lab: Lab): Promise<CrashHarness> {
   return stage;
 }
 
-/** Round after round, each time a point later, until no move has so many of them. */
+/** Repeats the moves with a later point each time, until no move has as many points. */
 async function exhaust(stage: CrashHarness, { moves }: Circle, death: Omit<Death, 'left'>): Promise<void> {
   for (let left = 1, died = true; died; left++) {
     died = false;

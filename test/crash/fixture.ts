@@ -1,4 +1,4 @@
-/** A host with all that a daemon meets, of which it is always known what must stand; `ip` tells what does. */
+/** A host with every situation that a daemon handles. The expected state is always known; `ip` shows the actual one. */
 import type { Lab } from '../support/lab.ts';
 import type { Netns, Version } from '../support/netns.ts';
 import { difference } from '../stress/field.ts';
@@ -13,7 +13,7 @@ export interface Uplink {
   readonly versions: readonly Version[];
   /** Last part of its address. */
   number: number;
-  /** Last part of its gateway's. */
+  /** Last part of its gateway's address. */
   gateway: number;
   plugged: boolean;
   carrier: boolean;
@@ -21,10 +21,10 @@ export interface Uplink {
 }
 
 export interface ExpectedObjects {
-  /** Flags of the rule for each interface; one that is absent has no rule. */
+  /** Flags of the rule for each interface; an absent interface has no rule. */
   readonly flags: Readonly<Record<string, readonly string[]>>;
   readonly port: number;
-  /** Where `auto` is not what limits are. */
+  /** Set when `limits` is not `auto`. */
   readonly limits?: { readonly subflows: number; readonly accepted: number };
 }
 
@@ -41,7 +41,7 @@ export class HostFixture {
   /** Two in one subnet, a backup, and one that announces a port. */
   readonly uplinks: Readonly<Record<'eth0' | 'eth1' | 'wwan0' | 'wl0', Uplink>>;
   wanted: ExpectedObjects = PLAIN;
-  /** Nothing of ours: no daemon was here, or it was told to flush. */
+  /** No objects of multihomed: no daemon has run, or flush was run. */
   paused = true;
   /** Devices and families whose path is lost and whose endpoint stays. */
   lingering: readonly { readonly device: string; readonly version: Version }[] = [];
@@ -65,7 +65,7 @@ export class HostFixture {
       wl0: uplink('wl0', 3, 2, 300, [4]),
     };
     this.#host.sysctl('net.ipv4.conf.all.promote_secondaries', 1);
-    // Link-local addresses are there at once: what others have is known at each moment.
+    // Link-local addresses exist at once, so that the state of other programs is known at any moment.
     for (const which of ['all', 'default']) this.#host.sysctl(`net.ipv6.conf.${which}.accept_dad`, 0);
     for (const each of this.#all) this.plug(each);
     furnish(this.#host);
@@ -83,7 +83,7 @@ export class HostFixture {
     return `${this.address(uplink, version, number)}/${version === 4 ? 24 : 64}`;
   }
 
-  /** Link, addresses and routes; a link that was there before has another index now. */
+  /** Adds link, addresses and routes; a link that existed before gets another index. */
   plug(uplink: Uplink): void {
     this.#lab.cable(uplink.device, uplink.network).up();
     [uplink.plugged, uplink.carrier] = [true, true];
@@ -108,7 +108,7 @@ export class HostFixture {
     this.#host.ip(`address delete ${this.#prefixed(uplink, version, uplink.number)} dev ${uplink.device}`);
   }
 
-  /** Another address in the place of the one before; the routes stay. */
+  /** Replaces the address by another one; the routes stay. */
   replaceAddress(uplink: Uplink, number: number): void {
     for (const version of uplink.versions) {
       this.give(uplink, version, number);
@@ -144,7 +144,7 @@ export class HostFixture {
     uplink.carrier = carrier;
   }
 
-  /** The configuration's text; `hooks` where they are. */
+  /** The text of the configuration; `hooks` is the folder of hooks. */
   configuration(hooks?: string): string {
     const { flags, port, limits } = this.wanted;
     const rules = Object.fromEntries(
@@ -164,7 +164,7 @@ export class HostFixture {
     return this.lingering.some((each) => each.device === device && each.version === version);
   }
 
-  /** Has a path that a rule selects, or had the last one. */
+  /** Whether it has a path that a rule selects, or had the last path. */
   #stands(uplink: Uplink, version: Version): boolean {
     if (this.paused || this.wanted.flags[uplink.device] === undefined) return false;
     const { plugged, carrier, routed } = uplink;
@@ -175,7 +175,7 @@ export class HostFixture {
     return this.#all.some((each) => each !== uplink && each.plugged && each.network === uplink.network);
   }
 
-  /** Lines as Netns writes them. */
+  /** Lines in the format of Netns. */
   #expected(): { endpoints: string[]; rules: string[]; routes: string[]; limits: object } {
     const endpoints: string[] = [];
     const rules: string[] = [];
@@ -189,7 +189,8 @@ export class HostFixture {
         const where = `dev ${device} table ${table}`;
         endpoints.push(`${address} ${device} ${this.wanted.flags[device]!.join(',')}`);
         const length = version === 4 ? 24 : 64;
-        // The administrator's IPv4 rules for a destination and a mark keep their packets; ours follow by one number.
+        // The administrator's IPv4 rules for a destination and a mark keep their packets; those of multihomed have the
+        // next priority.
         const passed = version === 4 ? [` to ${FOREIGN.network}`, ...(network === 1 ? [''] : [])] : [];
         const [first, second, third] = passed.length > 0 ? [8681, 8682, 8683] : [8680, 8681, 8682];
         rules.push(...passed.map((selector) => `8680 from ${address}${selector} goto 8682`));
@@ -210,7 +211,7 @@ export class HostFixture {
     return { endpoints, rules, routes, limits };
   }
 
-  /** What does not stand as it should; empty: all is right. */
+  /** Returns the differences from the expected state; empty if there is none. */
   wrong(): string[] {
     const host = this.#host;
     const expected = this.#expected();
@@ -246,7 +247,7 @@ export class HostFixture {
     return this.#stands(this.uplinks.wl0, 4) ? [String(this.wanted.port)] : [];
   }
 
-  /** What is so beside the daemon, in words: a name for `foreign`. */
+  /** Returns the state apart from the daemon, as a name for `foreign`. */
   get name(): string {
     return JSON.stringify(
       this.#all.map((each) => ({ ...each, routed: VERSIONS.filter((version) => each.routed.has(version)) })),

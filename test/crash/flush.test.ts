@@ -1,4 +1,4 @@
-/** The command that flushes by itself, and a daemon that comes and goes in its midst. */
+/** `flush` without a daemon, while a daemon starts and ends meanwhile. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { finished, MAIN } from '../support/daemon.ts';

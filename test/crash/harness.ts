@@ -1,4 +1,4 @@
-/** A daemon that can be killed at any point, the world around it, and what is looked at when it was. */
+/** A daemon that can be killed at any point, its host, and the checks after a kill. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { ask } from '../../src/control/client.ts';
@@ -9,23 +9,23 @@ import { foreign } from './others.ts';
 import { Shim, type Class, type Moment, type Point } from './shim.ts';
 import { HostFixture } from './fixture.ts';
 
-/** Milliseconds without a request: it rests. */
+/** Milliseconds without a request after which the daemon counts as idle. */
 const QUIET = 80;
 const NEVER = 60_000;
 
 export interface Death {
   readonly kind: Class;
-  /** The so manyth of a move. */
+  /** The number of the point within the move, from 1. */
   readonly left: number;
   readonly moment: Moment;
 }
 
 export interface Move {
   readonly what: string;
-  /** What it begins with. */
+  /** What must be done before it. */
   readonly before?: (stage: CrashHarness) => Promise<void> | void;
   readonly act: (stage: CrashHarness) => Promise<void> | void;
-  /** After a flush the state of this move is not made by reading the configuration anew; this brings it about. */
+  /** After a flush, reloading the configuration does not bring this state about; these moves do. */
   readonly again?: readonly Move[];
 }
 
@@ -36,7 +36,7 @@ export class CrashHarness {
   readonly shim: Shim;
   readonly world: HostFixture;
   daemon: Daemon | null = null;
-  /** What killed daemons were at. */
+  /** The points at which daemons were killed. */
   readonly ends: (Point & { readonly moment: Moment; readonly move: string })[] = [];
   flushes = 0;
 
@@ -48,7 +48,7 @@ export class CrashHarness {
     this.know();
   }
 
-  /** What others have now, while nobody of us is here. */
+  /** The state of other programs now, while multihomed does not run. */
   know(): void {
     this.#foreign.set(this.world.name, foreign(this.#lab.host));
   }
@@ -58,7 +58,7 @@ export class CrashHarness {
   }
 
   start(): void {
-    // As the service manager does it after a crash: a pause goes on.
+    // Starts it as the service manager does after a crash: a pause continues.
     const environment = { ...this.shim.environment, ...AS_SERVICE };
     this.daemon = this.#lab.prepare(this.world.configuration(), { environment });
     this.world.paused = false;
@@ -69,20 +69,23 @@ export class CrashHarness {
     this.daemon!.signal('SIGHUP');
   }
 
-  /** @returns undefined where it died of it, or does not answer yet */
+  /** @returns undefined if it was killed meanwhile or does not answer yet */
   async ask(what: 'flush' | 'reload' | 'status'): Promise<unknown> {
     try {
       return await ask(this.#control, { ask: what });
     } catch (error) {
       if (what === 'status') return undefined;
-      // Its socket is closed before we are told of its end.
+      // Its socket is closed before this process is notified of its end.
       for (let waits = 0; this.lives && waits < 3_000; waits++) await sleep(10);
       if (this.lives) throw error;
       return undefined;
     }
   }
 
-  /** All is right and nothing more is asked of the kernel, or it died. @returns whether it lives */
+  /**
+   * Waits until the state is right and the daemon sends no further request, or until it was killed.
+   * @returns whether it is alive
+   */
   async settles(): Promise<boolean> {
     const end = performance.now() + NEVER;
     for (;;) {
@@ -99,14 +102,17 @@ export class CrashHarness {
     }
   }
 
-  /** Nothing of anybody else's was touched. */
+  /** Checks that no object of another program was touched. */
   untouched(): void {
     const known = this.#foreign.get(this.world.name);
     expect(known, this.world.name).toBeDefined();
     expect(foreign(this.#lab.host)).toEqual(known);
   }
 
-  /** The move by a daemon that is to die at this point of it. @returns whether it came so far */
+  /**
+   * Runs the move with a daemon that is killed at this point.
+   * @returns whether the point was reached
+   */
   async deadly(move: Move, { kind, left, moment }: Death): Promise<boolean> {
     this.shim.disarm();
     await move.before?.(this);
@@ -123,19 +129,22 @@ export class CrashHarness {
     const point = points[left - 1];
     const log = this.daemon!.log;
     expect((await this.daemon!.finished()).code, log).toBe(null);
-    // Others of its threads may have come a little further.
+    // Its other threads may have run a little further.
     expect(point, log).toBeDefined();
     this.ends.push({ ...point!, moment, move: move.what });
     await this.recovers(move);
     return true;
   }
 
-  /** A successor is right; what it then flushes is all; and what it makes anew is all. */
+  /**
+   * Checks that a successor reaches the right state, that flush removes all of it, and that it is added again
+   * completely.
+   */
   async recovers(move: Move): Promise<void> {
     this.start();
     await this.answers();
     const status = (await this.ask('status')) as StatusDocument;
-    // Killed in the midst of a flush: it goes on with it, where that was written down.
+    // The kill was during a flush: the successor continues it if it is in the journal.
     this.world.paused = status.daemon!.paused;
     await this.right();
     await this.ask('flush');
@@ -153,7 +162,7 @@ export class CrashHarness {
     expect(this.world.lingering).toEqual(lingering);
   }
 
-  /** It has had its first look. */
+  /** Waits for its first pass. */
   async answers(): Promise<void> {
     await expect.poll(() => this.ask('status'), { interval: 5, timeout: NEVER }).toBeTruthy();
   }
@@ -168,7 +177,10 @@ export class CrashHarness {
     await this.daemon?.stop();
   }
 
-  /** By the command, which does it by itself where no daemon runs. @returns whether it came to its end */
+  /**
+   * Flushes by the command without a daemon.
+   * @returns whether it finished
+   */
   async flushed(): Promise<boolean> {
     const child = this.#lab.host.spawn(process.execPath, [MAIN, 'flush', '--force'], this.shim.environment);
     const { code, stderr } = await finished(child);

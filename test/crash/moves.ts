@@ -1,10 +1,10 @@
-/** All that a daemon ever does, in circles that end where they began. */
+/** Every action of a daemon, in cycles that end in the state in which they started. */
 import type { Move, CrashHarness } from './harness.ts';
 import { PLAIN, type ExpectedObjects } from './fixture.ts';
 
 export interface Circle {
   readonly what: string;
-  /** The world is changed, and not what the user wants of it. */
+  /** A change of the network, not of the configuration. */
   readonly outside: boolean;
   readonly moves: readonly Move[];
 }
@@ -18,7 +18,7 @@ const reload = (what: string, wanted: ExpectedObjects): Move => ({
 });
 
 const { flags } = PLAIN;
-/** Some that the kernel changes in place, and one for which the endpoint is made anew. */
+/** Flags that the kernel changes in place, and one for which the endpoint is deleted and added. */
 const FLAGS: ExpectedObjects = {
   ...PLAIN,
   flags: { ...flags, eth0: ['subflow', 'fullmesh'], eth1: ['signal'], wwan0: ['subflow'] },
@@ -27,7 +27,7 @@ const PORT: ExpectedObjects = { ...PLAIN, port: 4434 };
 const { eth1: _, ...others } = flags;
 const FEWER: ExpectedObjects = { ...PLAIN, flags: others, limits: { subflows: 6, accepted: 5 } };
 
-/** The way of one family: of all uplinks, `device` alone has it. */
+/** Makes `device` the only uplink of one family with a path. */
 const only = (what: string, device: 'eth0' | 'eth1' | null, version: 4 | 6, lingers?: 'eth0'): Move => ({
   what,
   act({ world }) {
@@ -126,7 +126,7 @@ export const CIRCLES: readonly Circle[] = [
   lingering(6),
 ];
 
-/** From nothing to all, and back. */
+/** From no object to all of them, and back. */
 export const LIFE: Circle = {
   what: 'life',
   outside: false,

@@ -1,12 +1,12 @@
-/** What belongs to others beside the uplinks: endpoints, limits, policy rules, routes, neighbours. */
+/** Objects of other programs beside the uplinks: endpoints, limits, policy rules, routes, neighbours. */
 import type { Netns } from '../support/netns.ts';
 
-/** Under an id that the daemon would have taken. */
+/** An endpoint with an id that the daemon would have used. */
 export const FOREIGN = { id: 3, address: '192.168.50.1', network: '198.18.0.0/15' } as const;
-/** The limits before us. */
+/** The limits before the daemon ran. */
 export const FOUND = { subflows: 3, accepted: 1 } as const;
 
-/** Made on a host that has an eth0. */
+/** Added on a host that has an eth0. */
 export function furnish(host: Netns): void {
   for (const line of [
     'link add keep0 type veth peer name keep1',
@@ -29,7 +29,9 @@ export function furnish(host: Netns): void {
     host.ip(line);
 }
 
-/** All of the network that is not ours, as `ip` writes it; without what a new link brings with it. */
+/**
+ * Returns the network without the objects of multihomed, in the format of `ip`; without what a new link brings with it.
+ */
 export function foreign(host: Netns): string {
   const looks = [
     'address show scope global',
@@ -44,7 +46,7 @@ export function foreign(host: Netns): string {
     .join('\n');
 }
 
-/** Of that, what is not the uplinks' own. */
+/** Of that, what does not belong to the uplinks themselves. */
 export function apart(host: Netns): string {
   return foreign(host)
     .split('\n')

@@ -1,4 +1,4 @@
-/** A hook that writes down what it is told, and can be made slow. */
+/** A hook that records its calls and can be made slow. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Lab } from '../support/lab.ts';
@@ -15,7 +15,7 @@ export class RecordingHook {
     mkdirSync(this.folder);
     const hook = join(this.folder, '10-tell');
     const line = '"$1 $2 $MULTIHOMED_ADDRESS"';
-    // That an interface exists is not of interest here.
+    // device-add and device-delete are not recorded.
     writeFileSync(
       hook,
       `#!/bin/sh\ncase $2 in device-*) exit ;; esac\necho ${line} >>${this.#file}\n[ ! -e ${this.#slow} ] || exec sleep 60\n`,
@@ -23,7 +23,7 @@ export class RecordingHook {
     chmodSync(hook, 0o755);
   }
 
-  /** `INTERFACE ACTION ADDRESS`, in the order of telling; those of one interface where one is named. */
+  /** Returns `INTERFACE ACTION ADDRESS` in the order of the calls; of one interface if one is named. */
   lines(device = ''): string[] {
     if (!existsSync(this.#file)) return [];
     return readFileSync(this.#file, 'utf8')
@@ -36,7 +36,7 @@ export class RecordingHook {
     rmSync(this.#file, { force: true });
   }
 
-  /** From now on a hook does not end by itself. */
+  /** Makes every later hook hang. */
   set slow(slow: boolean) {
     if (slow) writeFileSync(this.#slow, '');
     else rmSync(this.#slow, { force: true });

@@ -1,16 +1,19 @@
-/** The test's side of shim.c: a file of 64-bit words that a daemon with the shim before its libc has mapped. */
+/** The test's side of shim.c: a file of 64-bit words that is mapped by a daemon with the shim preloaded. */
 import { closeSync, openSync, readSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const SOURCE = fileURLToPath(new URL('shim.c', import.meta.url));
-/** As struct words has them. */
+/** In the order of struct words. */
 const WORD = { classes: 0, left: 1, when: 2, wall: 3, monotonic: 4, halts: 5, points: 6, trace: 7 } as const;
 const TRACED = 8192;
 const BYTES = 8 * (WORD.trace + TRACED);
 
-/** What a daemon may die at: a request that changes the kernel, one that only asks, a step of the journal's writing. */
+/**
+ * Points at which a daemon can be killed: a request that changes the kernel, one that only reads, a step of writing the
+ * journal.
+ */
 export const CLASSES = { change: 1, question: 2, journal: 4 } as const;
 export type Class = keyof typeof CLASSES;
 export const MOMENTS = ['before', 'after', 'midst'] as const;
@@ -18,13 +21,13 @@ export type Moment = (typeof MOMENTS)[number];
 
 export interface Point {
   readonly kind: Class;
-  /** `route 24`, `mptcp 1`, `journal rename`. */
+  /** For example `route 24`, `mptcp 1`, `journal rename`. */
   readonly what: string;
 }
 
 const STEPS: Readonly<Record<string, string>> = { o: 'open', w: 'write', u: 'unlink', r: 'rename' };
 
-/** By the compiler that builds the addon; its driver compiles C too. */
+/** Compiles with the compiler that builds the addon; its driver compiles C too. */
 function compile(library: string): void {
   const compilers = process.env['CXX'] ? [process.env['CXX']] : ['g++', 'c++', 'clang++'];
   const flags = ['-x', 'c', '-shared', '-fPIC', '-O2', '-Wall', '-Wextra', '-Werror', '-o', library, SOURCE];
@@ -39,7 +42,7 @@ function compile(library: string): void {
 
 export class Shim {
   readonly #fd: number;
-  /** For the daemon. */
+  /** The environment of the daemon. */
   readonly environment: NodeJS.ProcessEnv;
 
   constructor(folder: string) {
@@ -64,7 +67,7 @@ export class Shim {
     return Number(bytes.readBigUInt64LE());
   }
 
-  /** The `left`th point of this class from now is its last. */
+  /** Kills the daemon at the `left`th point of this class from now. */
   arm(kind: Class, left: number, moment: Moment): void {
     this.#set(WORD.left, 0n);
     this.#set(WORD.classes, BigInt(CLASSES[kind]));
@@ -76,22 +79,22 @@ export class Shim {
     this.#set(WORD.left, 0n);
   }
 
-  /** Whether it stops (SIGSTOP) before it asks a daemon. */
+  /** Whether a client is stopped (SIGSTOP) before it connects to a daemon. */
   set halts(halts: boolean) {
     this.#set(WORD.halts, halts ? 1n : 0n);
   }
 
-  /** Points so far, of all classes. */
+  /** The number of points so far, of all classes. */
   get points(): number {
     return this.#get(WORD.points);
   }
 
-  /** Begins to count anew. */
+  /** Resets the counters. */
   forget(): void {
     this.#set(WORD.points, 0n);
   }
 
-  /** What was counted. */
+  /** Returns the counters. */
   trace(): Point[] {
     const count = Math.min(this.points, TRACED);
     const bytes = Buffer.alloc(8 * count);
@@ -99,12 +102,12 @@ export class Shim {
     return Array.from({ length: count }, (_, at) => pointOf(bytes.subarray(8 * at, 8 * at + 8)));
   }
 
-  /** Milliseconds by which the time of day is another. */
+  /** Shifts CLOCK_REALTIME by this number of milliseconds. */
   set wall(offset: number) {
     this.#set(WORD.wall, BigInt(Math.round(offset)) * 1_000_000n);
   }
 
-  /** Milliseconds by which the clock that only grows is another: less than before is time that it stood still. */
+  /** Shifts CLOCK_MONOTONIC by this number of milliseconds; a lower number than before means that it stood still. */
   set monotonic(offset: number) {
     this.#set(WORD.monotonic, BigInt(Math.round(offset)) * 1_000_000n);
   }

@@ -1,14 +1,13 @@
 /**
- * Suspend and resume, as far as they can be imitated: a real daemon is stopped, its world is taken away and comes back
- * as another, eight hours go by for the time of day and none for the clock that only grows, and it goes on.
- *
- * Nothing needs to be listened to at resume. What the network lost and found meanwhile is in the event sockets, or
- * overran them; and what the daemon times, it times by CLOCK_MONOTONIC, which does not count the time asleep
- * (clock_gettime(2)). The kernel ends IPv6 routes and addresses by jiffies, which stand still as well: the two agree on
- * when a router's default ends, however late that is by the time of day. Seen on Debian's 6.12 in a virtual machine that
- * was suspended to memory for 40 s (`echo mem >/sys/power/state`): the clock went on by 1.5 s, /proc/uptime by 41 s, a
- * route's `expires 89sec` became 87 and an address's valid_lft 89 became 88. Here the kernel does not stand still; so a
- * route ends while the daemon alone is stopped, and its alarm is late.
+ * Suspend and resume, as far as they can be simulated: a real daemon is stopped, its network is removed and comes back
+ * changed, CLOCK_REALTIME advances by eight hours and CLOCK_MONOTONIC does not, and the daemon is continued.
+ * The daemon needs no event of resume. Changes of the network meanwhile are in the event sockets, or overran them. The
+ * daemon measures times by CLOCK_MONOTONIC, which does not count suspended time (clock_gettime(2)). The kernel ends
+ * IPv6 routes and addresses by jiffies, which do not count it either, so both agree on when a router's default route
+ * ends, however late that is by the time of day. Observed on Debian's 6.12 in a virtual machine that was suspended to
+ * memory for 40 s (`echo mem >/sys/power/state`): CLOCK_MONOTONIC advanced by 1.5 s, /proc/uptime by 41 s, a route's
+ * `expires 89sec` became 87 and an address's valid_lft 89 became 88. In this test the kernel continues, so a route
+ * expires while only the daemon is stopped, and its timer fires late.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
@@ -20,7 +19,7 @@ import { Shim } from './shim.ts';
 import { RecordingHook } from './recording-hook.ts';
 
 const NIGHT = 8 * 3_600_000;
-/** So long it is stopped. */
+/** Milliseconds for which it is stopped. */
 const ASLEEP = 1_500;
 
 interface Scene {
@@ -28,7 +27,7 @@ interface Scene {
   readonly shim: Shim;
   readonly told: RecordingHook;
   readonly daemon: Daemon;
-  /** Comes back with its address, with another, and as another interface. */
+  /** Comes back with its address, with another address, and as another interface. */
   readonly same: Cable;
   readonly other: Cable;
   modem: Cable;
@@ -64,7 +63,7 @@ function wakes(scene: Scene): void {
   scene.modem = lab.cable(modem.device, modem.network).connect();
 }
 
-/** Stops it for a night; what is done meanwhile, it finds when it goes on. */
+/** Stops it for a night; `meanwhile` changes the network meanwhile. */
 async function sleeps({ daemon, shim }: Scene, meanwhile: () => void): Promise<void> {
   daemon.signal('SIGSTOP');
   const began = performance.now();
@@ -75,7 +74,7 @@ async function sleeps({ daemon, shim }: Scene, meanwhile: () => void): Promise<v
   daemon.signal('SIGCONT');
 }
 
-/** All three, as they are now, and nothing beside them. */
+/** All three, in their present state, and nothing else. */
 function standing({ lab, same, other, modem }: Scene): { expected: object; shown: object } {
   const uplinks = [
     { address: same.address(), device: same.device, flags: 'subflow' },
@@ -125,10 +124,10 @@ describe('suspend and resume', () => {
     });
     expect(lab.host.index('wwan0')).not.toBe(index);
     await right(at);
-    // What came back as it was has been left alone, and the connection goes on by it.
+    // An unchanged link was left alone, and the connection continues on it.
     expect(idOf(at, at.same)).toBe(id);
     await at.transfer.moves();
-    // Of the interface that came back as it was nobody is told; of an address that is replaced, once.
+    // No hook runs for an unchanged interface; one runs for a replaced address.
     await expect.poll(() => at.told.lines('wwan0')).toHaveLength(4);
     expect(at.told.lines('eth0')).toEqual([]);
     expect(at.told.lines('wlan0')).toEqual(['wlan0 change 10.2.0.7']);
@@ -153,7 +152,7 @@ describe('suspend and resume', () => {
       `${device} link-down`,
     ]);
     await expect.poll(() => at.told.lines().sort()).toEqual(gone);
-    // The last paths stay, for the connection's sake.
+    // The last endpoints stay for the connection.
     expect(lab.host.endpoints()).toHaveLength(3);
     at.told.forget();
     wakes(at);
@@ -179,7 +178,7 @@ describe('suspend and resume', () => {
     const both = [`${eth.address(6)} eth0 subflow`, `${usb.address(6)} usb0 subflow`];
     await expect.poll(() => lab.host.endpointWords()).toEqual(both);
     daemon.signal('SIGSTOP');
-    // The kernel says so when it next looks, and that can be half a minute later.
+    // The kernel reports it at its next garbage collection, up to 30 s later.
     await expect
       .poll(() => lab.host.sh('ip -6 route get fibmatch 2001:db8::1 oif usb0 2>&1 || true'))
       .toMatch(/unreachable/);

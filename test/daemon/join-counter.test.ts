@@ -1,4 +1,4 @@
-/** What the kernel's events and sockets say of the joins on each uplink. */
+/** Counters of joins on each uplink, from the kernel's events and sockets. */
 import { describe, expect, test } from 'vitest';
 import { JoinCounter } from '../../src/daemon/join-counter.ts';
 import type { SubflowSocket } from '../../src/netlink/diag.ts';
@@ -22,7 +22,7 @@ const socket = (port: number, timeouts: number, state = 'SYN-SENT'): SubflowSock
   sockid: { family: 2, bytes: Buffer.alloc(48) },
 });
 
-/** With an uplink, and a clock that does not advance until its timer is fired. */
+/** A counter with an uplink, and a clock that only advances when its timer is fired. */
 function counted(sockets: readonly SubflowSocket[] = []) {
   let timer: { readonly delay: number; readonly wake: () => void } | null = null;
   const now = { sockets };
@@ -94,7 +94,7 @@ describe('joins', () => {
     await fire();
     expect(record()).toMatchObject({ failed: 1, last: { errno: 'ETIMEDOUT' } });
     await fire();
-    // What the kernel says in the end.
+    // The kernel's final report.
     joins.see(event('subflow-closed', 1, 110), 127_000);
     expect(record()).toMatchObject({ failed: 1 });
   });

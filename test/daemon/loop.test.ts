@@ -1,4 +1,4 @@
-/** What the loop makes of what it hears while it looks; on the model kernel, where that comes on order. */
+/** Events that arrive during a pass of the loop; on the model kernel, where their time can be chosen. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import { configuration, rule } from '../model/configurations.ts';
@@ -16,7 +16,7 @@ let world: Fixture;
 beforeEach(async () => {
   host = new Host(configuration([rule('eth*'), rule('wwan*')]));
   world = new Fixture(host);
-  // Each event comes at once.
+  // Each event is delivered at once.
   host.chance.below = () => 0;
   host.start();
   for (const step of OPENINGS.two) await applyStep(host, world, step);
@@ -39,7 +39,7 @@ const PAUSE = { files: null };
 const stands = (address: string): boolean =>
   host.kernel.state.endpoints.some((each) => each.address === address);
 
-/** Runs in the midst of the next look. */
+/** Runs in the middle of the next pass. */
 function amidst(run: () => void): void {
   host.daemon.line.midway = () => {
     host.daemon.line.midway = () => undefined;
@@ -65,13 +65,13 @@ test('a refused action is retried at an event during a pass with other actions',
   line.request = request;
   change({ op: 'take policy rule', nth: 0, when: 0 });
   amidst(() => change({ op: 'address', slot: 1, which: 1, to: 'permanent', when: 0 }));
-  // Short rests, and none of the five seconds after which it is tried anyway.
+  // Less than the five seconds after which it would be retried without an event.
   await host.settle();
   expect(stands('10.2.0.1')).toBe(true);
 });
 
 test('a failed pass keeps the pending events of each link', async () => {
-  // What the start has touched is long ago.
+  // Waits until the events of the start are no longer recent.
   await host.pass(2_000);
   const { line, loop } = host.daemon;
   const dump = line.dump.bind(line);
@@ -80,7 +80,7 @@ test('a failed pass keeps the pending events of each link', async () => {
     throw new NetlinkError({ operation, errno: 105, kernelText: 'answers were lost' });
   };
   host.deaf = true;
-  // The kernel takes our routes without a word; that the link was down is all that is heard.
+  // The kernel removes the routes silently; the only event is that the link was down.
   change(
     { op: 'link', slot: 0, to: 'down', when: 0 },
     { op: 'link', slot: 0, to: 'up', when: 0 },

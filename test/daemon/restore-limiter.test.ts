@@ -1,4 +1,7 @@
-/** What others remove is put back ten times in a burst and then once in five seconds, and nobody is blamed for less. */
+/**
+ * Objects that other programs remove are restored ten times in a burst and then once in five seconds; only then is a
+ * program blamed.
+ */
 import { describe, expect, test } from 'vitest';
 import { RestoreLimiter } from '../../src/daemon/restore-limiter.ts';
 import { objectKey, type Action } from '../../src/actions/action.ts';
@@ -22,7 +25,7 @@ const route = (kind: 'add' | 'append' | 'delete', gateway = '192.0.2.1'): Action
   },
 });
 
-/** As after the pause. */
+/** After the delay before a restoration. */
 function allow(
   limiter: RestoreLimiter,
   ...given: Parameters<RestoreLimiter['allow']>
@@ -31,7 +34,7 @@ function allow(
   return limiter.allow(...given);
 }
 
-/** How many of so many tries, one each `every` milliseconds, are allowed. */
+/** Returns how many of `count` attempts, one each `every` milliseconds, are allowed. */
 function tries(limiter: RestoreLimiter, action: Action, count: number, every: number, from = 0): number {
   let allowed = 0;
   for (let i = 0; i < count; i++) {
@@ -94,7 +97,7 @@ describe('restored objects', () => {
     expect(allow(limiter, [route('add'), policyRule('add')], new Set([2]), 0).restored).toEqual([
       policyRule('add'),
     ]);
-    // However much later its link has a way again: nobody else took it.
+    // Even long after: no program removed it.
     expect(allow(limiter, [route('add')], NONE, 0).restored).toEqual([]);
     limiter.done(route('add'));
     expect(allow(limiter, [route('add')], null, 0).restored).toEqual([]);
@@ -208,7 +211,7 @@ describe('contested objects', () => {
     const limiter = fought();
     tries(limiter, policyRule('add'), 11, 0);
     expect(limiter.contested(0)).toEqual({ objects: new Set([object]), until: 10_000 });
-    // Put back and removed again.
+    // Restored and removed again.
     tries(limiter, policyRule('add'), 1, 0, 6_000);
     expect(limiter.contested(15_000)).toEqual({ objects: new Set([object]), until: 1_000 });
     expect(limiter.contested(16_000)).toEqual({ objects: new Set(), until: null });

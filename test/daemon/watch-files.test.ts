@@ -1,4 +1,4 @@
-/** Which changes of files wake, in real folders: links, folders that come later, and others who write beside. */
+/** Which changes of real files wake the daemon: links, folders that are created later, other files that change. */
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ function begin(options: { config?: string } = {}): void {
   unwatch = watchPlaces(configurationPlaces(load), systemClock, () => wakes++);
 }
 
-/** One change wakes at least once; a change after it does, too. */
+/** A change wakes at least once, and so does a change after it. */
 async function wakesAt(change: () => void): Promise<void> {
   const before = wakes;
   change();

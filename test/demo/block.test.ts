@@ -1,4 +1,4 @@
-/** The receiver's checks: nothing lost, doubled, moved or changed goes unseen. */
+/** The receiver's checks detect every lost, duplicated, moved or changed byte. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BLOCK, BlockChecker, ContentError, makeBlock } from '../../src/demo/block.ts';
@@ -56,7 +56,7 @@ describe('demo: the longest stall', () => {
   it.each([
     [0, 100, 42],
     [54, 100, 32],
-    // Under way when the window opens, or when it closes: it counts whole.
+    // A stall that crosses the start or the end of the window counts completely.
     [20, 56, 42],
     [56, 60, 32],
     [0, 8, 42],

@@ -1,4 +1,4 @@
-/** Every figure that the demo shows, against the receiver's raw log and against iproute2. */
+/** Every number that the demo shows, compared with the receiver's raw log and with iproute2. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import type { FigureFact } from '../../src/demo/fact.ts';
@@ -8,7 +8,7 @@ import { only, perform, users, whyNot, type Performance, type User } from './per
 
 const forbidden = whyNot() !== null;
 
-/** Two programs that listen to the same kernel may be woken this many milliseconds apart on a loaded machine. */
+/** Milliseconds by which two programs that receive the same event may differ on a loaded machine. */
 const APART = 2_000;
 
 interface Run extends Performance {
@@ -21,7 +21,7 @@ const everybody = forbidden ? [] : users();
 
 describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
   beforeAll(async () => {
-    // All at once: each has a network of its own.
+    // In parallel, because each has a network of its own.
     if (runs.size === 0) for (const run of await Promise.all(everybody.map(watch))) runs.set(run.user, run);
   });
   const run = (): Run => runs.get(user)!;
@@ -103,7 +103,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
     for (const { after, before, received } of readings)
       for (const name of ['eth0', 'wwan0']) {
         const earlier = samples[after]?.links[name]?.received ?? 0;
-        // The next sample may have been on its way already.
+        // The next sample may already have been sent.
         const later = samples[before + 1]?.links[name]?.received;
         if (received[name] === undefined || later === undefined) continue;
         expect(received[name]).toBeGreaterThanOrEqual(earlier);

@@ -1,4 +1,4 @@
-/** Where namespaces are forbidden, one sentence says why and what to do. */
+/** If namespaces are forbidden, one message says why and what to do. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +46,7 @@ describe('demo: the reason why namespaces are forbidden', () => {
 
 describe.skipIf(whyNot() !== null)('demo: the limit of user namespaces is reached', () => {
   it('exits with 77 and one message', () => {
-    // The limit is this user namespace's own.
+    // The limit of this user namespace.
     const script = `echo 0 >/proc/sys/user/max_user_namespaces
       exec setpriv --inh-caps=-all --ambient-caps=-all -- "$@"`;
     const world = [

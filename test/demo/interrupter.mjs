@@ -1,7 +1,7 @@
 /**
- * Starts demos and ends them before their time, in a process namespace in which there is nothing else, and says what is
- * left afterwards. Arguments: main.js, then the command that stands before node (such as setpriv), then `--`, then what to
- * do: SIGNAL@MILLISECONDS, all at the same time. Prints one JSON document.
+ * Starts demos and interrupts them, in a process namespace without other processes, and reports what is left.
+ * Arguments: main.js, then the command that runs node (such as setpriv), then `--`, then what to do:
+ * SIGNAL@MILLISECONDS, all in parallel. Prints one JSON document.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ const read = (act) => {
   }
 };
 
-/** Processes that are neither the first one nor this one; those that wait to be buried have ended. */
+/** Processes other than the first one and this one; zombies do not count. */
 function others() {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && name !== '1' && Number(name) !== process.pid)
@@ -41,7 +41,7 @@ const namespaces = () =>
       .filter((link) => link !== null),
   );
 
-// Names of other tests' namespaces, covered in this /run, go when the files that they were mounted on are deleted.
+// Mount points of other tests' namespaces, hidden in this /run, disappear when their files are deleted.
 const mounts = () =>
   readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
@@ -76,7 +76,7 @@ const namespacesBefore = namespaces();
 const hostBefore = host();
 const interrupted = await Promise.all(points.map(interrupt));
 const left = () => [...namespaces()].filter((link) => !namespacesBefore.has(link));
-// A killed one cannot wait for the others' end; and who has ended keeps its user namespace until it is buried.
+// A killed demo cannot wait for the other processes; and a zombie keeps its user namespace until it is reaped.
 for (let i = 0; i < 1_500 && others().length + left().length > 0; i++) await sleep(20);
 const hostAfter = host();
 const changed = Object.keys(hostBefore).filter((key) => hostBefore[key] !== hostAfter[key]);

@@ -1,4 +1,4 @@
-/** The same network, seen by iproute2 from outside of the demo's program. */
+/** The demo's network as iproute2 shows it, from outside of the demo's process. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -7,17 +7,17 @@ import { enter } from './performance.ts';
 
 const run = promisify(execFile);
 
-/** Counters that were read between two samples of the demo's own. */
+/** Counters that were read between two samples of the demo. */
 export interface Reading {
-  /** Index of the sample that came last before it was read. */
+  /** Index of the last sample before it was read. */
   readonly after: number;
-  /** Index of the one that came first after it. */
+  /** Index of the first sample after it was read. */
   readonly before: number;
   readonly received: Readonly<Record<string, number>>;
 }
 
 export interface Event {
-  /** Milliseconds of the time of day. */
+  /** Milliseconds since the epoch. */
   readonly time: number;
   readonly text: string;
 }
@@ -42,7 +42,7 @@ export class Oracle {
     }
     if (fact.kind !== 'sample') return;
     this.#samples++;
-    // The demo may end before the last is read.
+    // The demo may end before the last one is read.
     if (this.#samples % 4 === 0) this.#pending.push(this.#read(inside).catch(() => undefined));
   }
 

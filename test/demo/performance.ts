@@ -1,4 +1,4 @@
-/** Runs the demo as somebody, and hears what it tells. */
+/** Runs the demo as a given user and collects its facts. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { MAIN } from '../support/installed.ts';
 
 export { MAIN } from '../support/installed.ts';
 
-/** What stands before a command line to run it as this user. */
+/** The command that runs a command line as this user. */
 export const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 
 export type User = 'root' | 'nobody' | 'own';
@@ -16,7 +16,7 @@ export type User = 'root' | 'nobody' | 'own';
 const works = (command: readonly string[]): boolean =>
   spawnSync(command[0]!, command.slice(1), { stdio: 'ignore', cwd: '/' }).status === 0;
 
-/** As whom the demo can be run here; nobody must be able to read the tree. */
+/** The users as which the demo can run here; user `nobody` must be able to read the tree. */
 export function users(): User[] {
   if (process.geteuid?.() !== 0) return ['own'];
   if (works([...AS_NOBODY, process.execPath, MAIN, '--version'])) return ['root', 'nobody'];
@@ -24,7 +24,7 @@ export function users(): User[] {
   return ['root'];
 }
 
-/** Null: namespaces can be made here. */
+/** Null if namespaces can be created here. */
 export function whyNot(): string | null {
   const user = process.geteuid?.() === 0 ? [] : ['--user', '--map-root-user'];
   const flags = [...user, '--net', '--mount', '--pid', '--fork', '--mount-proc', 'true'];
@@ -41,7 +41,7 @@ export interface Performance {
   readonly errors: string;
 }
 
-/** `onFact` is called when a fact comes, with the pid of the first process inside. */
+/** `onFact` is called for each fact, with the pid of the first process inside. */
 export async function perform(
   user: User,
   onFact: (fact: Fact, inside: number) => void = () => undefined,
@@ -66,7 +66,7 @@ export async function perform(
   return { facts, code, errors };
 }
 
-/** The laptop: child of unshare(1), which is ours. */
+/** The laptop: the child of the test's unshare(1). */
 function inside(child: ChildProcess): number {
   const [unshare] = childrenOf(child.pid ?? 0);
   const [laptop] = childrenOf(unshare ?? 0);
@@ -80,7 +80,7 @@ function childrenOf(parent: number): number[] {
     .filter((pid) => parentOf(pid) === parent);
 }
 
-/** proc_pid_stat(5): the fourth field, after a name that may hold anything. */
+/** proc_pid_stat(5): the fourth field, after a name that may contain any character. */
 function parentOf(pid: number): number | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -90,7 +90,7 @@ function parentOf(pid: number): number | null {
   }
 }
 
-/** What stands before a program to run it in that process's network. */
+/** The command that runs a program in that process's network. */
 export function enter(pid: number): string[] {
   const user = process.geteuid?.() === 0 ? [] : ['--user', '--preserve-credentials'];
   return ['nsenter', `--target=${pid}`, ...user, '--net', '--'];

@@ -1,4 +1,4 @@
-/** What a person sees: fits the terminal, has colour only there, and says what the facts say. */
+/** The screen fits the terminal, has colours only on one, and shows the facts. */
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { Fact } from '../../src/demo/fact.ts';
@@ -54,7 +54,7 @@ const FACTS: readonly Fact[] = [
   },
 ];
 
-/** All that is written to a stream of such a kind. */
+/** Returns everything that is written to a stream of this kind. */
 function written(terminal: boolean, environment: NodeJS.ProcessEnv, facts = FACTS): string {
   const stream = Object.assign(new PassThrough(), { isTTY: terminal, columns: 80 });
   const screen = new Screen(stream as unknown as NodeJS.WriteStream, environment);
@@ -64,7 +64,7 @@ function written(terminal: boolean, environment: NodeJS.ProcessEnv, facts = FACT
 }
 
 const UTF8 = { TERM: 'xterm-256color', LANG: 'C.UTF-8' };
-/* oxlint-disable no-control-regex -- control characters are what is looked for */
+/* oxlint-disable no-control-regex -- the test looks for control characters */
 const COLOUR = /\u001b\[[\d;]*m/g;
 const CONTROL = /\u001b/;
 

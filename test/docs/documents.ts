@@ -1,4 +1,4 @@
-/** What each command prints with --json, from which docs/json/ is written. */
+/** The output of each command with --json, from which docs/json/ is written. */
 import * as z from 'zod';
 
 const count = z.int().min(0);
@@ -265,7 +265,7 @@ export const watch = z
   })
   .describe('One document a line');
 
-/** The keys of `ip -j mptcp endpoint`, ip-mptcp(8), which has no version. */
+/** The keys of `ip -j mptcp endpoint`, ip-mptcp(8), which have no version. */
 export const endpoint = z.array(
   z.strictObject({
     address,
@@ -347,7 +347,7 @@ export const demo = z
   ])
   .describe('One document a line');
 
-/** By the name of the command. */
+/** Schemas by the name of the command. */
 export const DOCUMENTS = {
   ...{ status, explain, plan, flush, reload, check, doctor, monitor, watch, endpoint, limits, demo },
   version: versionDocument,

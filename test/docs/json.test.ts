@@ -1,4 +1,4 @@
-/** What commands print with --json is what docs/json/ says. `npm test -- test/docs/json -u` writes it. */
+/** The output of commands with --json matches docs/json/. `npm test -- test/docs/json -u` writes it. */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';

@@ -76,7 +76,7 @@ test('multihomed(8) has exactly the environment variables that the program reads
       [...names.matchAll(/[A-Z_]{2,}/g)].map(([name]) => name),
     ),
   ];
-  // What we write for hooks ourselves; and where every program is looked up.
+  // Variables that multihomed adds for hooks, and PATH, which every program has.
   const real = new Set(read.filter((name) => name !== 'MULTIHOMED_JSON' && name !== 'PATH'));
   expect(new Set(items('multihomed.8', 'ENVIRONMENT', 'Ev'))).toEqual(real);
 });

@@ -1,4 +1,4 @@
-/** The JSON Schema that editors read is what the program's own schema says. `npm test -- test/docs/schema -u` writes it. */
+/** The JSON Schema for editors equals the schema of the program. `npm test -- test/docs/schema -u` writes it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { examples } from './manual.ts';
 const file = new URL('../../docs/multihomed.schema.json', import.meta.url).pathname;
 const rules = new URL('../../rules/', import.meta.url).pathname;
 
-/** Where the README has it installed. Absolute: these files are copied to /etc by those who change them. */
+/** The path where the README installs it. Absolute, because administrators copy these files to /etc. */
 const MODELINE = '# yaml-language-server: $schema=/usr/share/multihomed/multihomed.schema.json';
 
 test('docs/multihomed.schema.json equals the schema of the program', async () => {

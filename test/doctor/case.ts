@@ -1,4 +1,4 @@
-/** One thing that is wrong with a host, and what is found. */
+/** A case: one fault of a host, and the expected finding. */
 import { expect, test } from 'vitest';
 import { diagnose } from '../../src/doctor/diagnose.ts';
 import { findingDocument, type FindingDocument } from '../../src/doctor/finding.ts';
@@ -12,7 +12,7 @@ export type Case = readonly [
   command: string | null,
 ];
 
-/** What is printed of these facts. */
+/** Returns the findings for these facts. */
 export const diagnosis = (spoilt: Spoilt = {}): FindingDocument[] =>
   diagnose(facts(spoilt)).map((each) => findingDocument(each));
 

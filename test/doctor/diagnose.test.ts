@@ -1,4 +1,4 @@
-/** Facts in, findings out: each fact that is wrong has its sentence, its severity and its command. */
+/** Findings from facts: each fault has its text, severity and command. */
 import { describe, expect, test } from 'vitest';
 import type { Setting } from '../../src/doctor/facts.ts';
 import { worstOf } from '../../src/doctor/finding.ts';

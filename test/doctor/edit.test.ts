@@ -1,4 +1,4 @@
-/** Changes to the user's files: what the printed sed does is what was tried on the text. */
+/** Edits of the user's files: the printed sed command makes the change that was computed. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

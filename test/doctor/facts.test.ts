@@ -1,4 +1,4 @@
-/** What other programs' files and the kernel's own say. */
+/** Parsers of other programs' files and of the kernel's files. */
 import { expect, test } from 'vitest';
 import { parseCounters } from '../../src/doctor/facts/counters.ts';
 import { parseIni } from '../../src/doctor/facts/ini.ts';

@@ -1,4 +1,4 @@
-/** Facts of a host with which all is well, to be spoilt one by one. */
+/** Facts of a healthy host, for tests that change one of them. */
 import type { Facts, HostView } from '../../src/doctor/facts.ts';
 import type { Link } from '../../src/netlink/route/link.ts';
 import type { PolicyRule } from '../../src/netlink/route/policy-rule.ts';

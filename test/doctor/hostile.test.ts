@@ -1,4 +1,4 @@
-/** Every printed remedy is pasted into real shells, with names that try to run something else. */
+/** Pastes every printed remedy into real shells, with names that contain shell syntax. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -24,7 +24,7 @@ import { facts, link, policyRule, snapshot } from './facts.ts';
 const SHELLS = ['bash', 'zsh', 'dash', 'busybox'].filter(
   (name) => spawnSync(name, ['true']).error === undefined,
 );
-/** Those that know `$'…'`; dash takes it for harmless text. */
+/** Shells that know `$'…'`; dash reads it as harmless text. */
 const MODERN = ['bash', 'zsh', 'busybox'];
 
 /** Names that the kernel takes for an interface: any bytes but a slash and white space, 15 at most. */
@@ -60,7 +60,7 @@ beforeAll(() => {
   const programs = join(folder, 'programs');
   mkdirSync(programs);
   for (const name of PROGRAMS) {
-    // Shells have no way to write a NUL but printf(1)'s own; each call appends as a whole.
+    // Shells can only write a NUL with printf(1); each call appends one name.
     const script = `#!/bin/sh\nprintf '%s\\0' '${name}' "$@" '' >>"$LOG"\n`;
     writeFileSync(join(programs, name), script);
     chmodSync(join(programs, name), 0o755);
@@ -70,7 +70,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Every finding that names an interface, on a host whose interface has this name. */
+/** Returns every finding that names an interface, on a host with an interface of this name. */
 function remediesFor(name: string): Remedy[] {
   const one = snapshot();
   const [eth1, eth2] = [link(1, name, { flags: 0x1002, usable: false }), link(2, name)];
@@ -137,7 +137,7 @@ function filesFor(name: string): Remedy[] {
   return moved === null ? refused : [...refused, moved];
 }
 
-/** Pastes all of them, in a folder of their own and with an /etc of their own. */
+/** Pastes all of them, in a folder and with an /etc of the test. */
 function paste(
   shell: string,
   texts: readonly string[],
@@ -147,7 +147,7 @@ function paste(
   rmSync(log, { force: true });
   const script = join(folder, `script-${shell}`);
   writeFileSync(script, texts.map((text) => `${text}\n`).join(''));
-  // What a remedy writes is read before the mount goes.
+  // The files that a remedy writes are read before the mount is gone.
   const outer = `mount -t tmpfs tmpfs /etc && cd "$1" && PATH="$2" LOG="$3" "$5" ${shell === 'busybox' ? 'sh' : ''} "$4"
     find /etc -type f -exec cat {} +`;
   const program = execFileSync('which', [shell], { encoding: 'utf8' }).trim();
@@ -180,7 +180,7 @@ test.each(SHELLS)('%s runs each remedy and no command from a name', (shell) => {
     .filter(({ output }) => output?.startsWith('/etc/'))
     .flatMap(({ argv }) => argv.slice(2));
   expect([...new Set(etc)].sort()).toEqual([...new Set(lines)].sort());
-  // Nothing in them moves a cursor or turns the line around.
+  // They have no control character and no bidirectional one.
   for (const text of texts) expect(text).not.toMatch(/[\p{Cc}\p{Cf}]/u);
 });
 

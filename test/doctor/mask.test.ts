@@ -1,4 +1,4 @@
-/** What a report must not tell, and what it must go on telling. */
+/** What a report must mask, and what it must keep. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { mask, maskAddress } from '../../src/doctor/mask.ts';
@@ -43,7 +43,7 @@ test('equal addresses stay equal everywhere', () => {
   expect(masked('02:00:5e:10:00:01 enx02005e100001 02:00:5e:10:00:02')).toBe('mac1 enx-mac1 mac2');
 });
 
-/** How many first bits two addresses share. */
+/** Returns the length of the common prefix of two addresses, in bits. */
 function shared(one: string, other: string): number {
   const bits = (address: string): string =>
     [...addressBytes(address)].map((byte) => byte.toString(2).padStart(8, '0')).join('');

@@ -1,4 +1,4 @@
-/** Commands for a network namespace that was looked at from outside of it. */
+/** Commands for a network namespace that doctor examined from outside. */
 import { expect, test } from 'vitest';
 import { finding, findingDocument } from '../../src/doctor/finding.ts';
 import { setSysctl } from '../../src/doctor/remedies.ts';

@@ -1,4 +1,4 @@
-/** Other programs, other people's objects, and connections: what is found of each. */
+/** Findings about other programs, objects of other programs, and connections. */
 import type { ConnectionFacts, ManagerFacts } from '../../src/doctor/facts.ts';
 import { holds } from './case.ts';
 import { defaultRoute, facts, link, policyRule, snapshot, type Spoilt } from './facts.ts';

@@ -1,4 +1,4 @@
-/** Commands that are printed for routing: each is executed as it stands, and no address is less reachable after it. */
+/** Printed commands for routing: each is executed as printed, and no address is less reachable after it. */
 import { expect } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
 import { test, type Lab } from '../support/lab.ts';
@@ -6,18 +6,18 @@ import { A, B, Providers, type Provider } from '../support/providers.ts';
 import { found, visit } from './visit.ts';
 
 const TWO: readonly Provider[] = [A, { ...B, device: 'eth1' }];
-/** Behind a tunnel that no rule selects; only table 77 leads there. */
+/** Behind a tunnel that no rule selects; only table 77 has a route to it. */
 const INNER = '10.9.0.9';
 
 interface Scene {
   readonly commands: readonly string[];
-  /** Once the daemon has made what it makes. */
+  /** Commands that run after the daemon has added its objects. */
   readonly later?: readonly string[];
-  /** What `doctor` names it. */
+  /** The id of the finding. */
   readonly id: string;
-  /** null: no command is printed, since each could take a route from an address. */
+  /** null: no command is printed, because each could remove a route from an address. */
   readonly command: RegExp | null;
-  /** Also reached by then. */
+  /** Destinations that are also reached afterwards. */
   readonly gains?: readonly string[];
 }
 
@@ -112,10 +112,10 @@ const SCENES: Readonly<Record<string, Scene>> = {
   },
 };
 
-/** With the table of eth0 in place of TABLE. */
+/** Replaces TABLE by the table of eth0. */
 const inWords = ({ host }: Lab, text: string): string => text.replaceAll('TABLE', `${host.table('eth0')}`);
 
-/** A tunnel of a VPN, and another link; neither is selected by a rule. */
+/** Adds a VPN's tunnel and another link; no rule selects them. */
 async function tunnels(lab: Lab): Promise<void> {
   await lab.modem('tun0');
   lab.host.ip('link set tun0 up');
@@ -124,7 +124,7 @@ async function tunnels(lab: Lab): Promise<void> {
   lab.provider.ip('link set far0 up');
 }
 
-/** `ADDRESS DIRECTION` of each that is reached; and whether a route leads to the inner network. */
+/** Returns `ADDRESS DIRECTION` of each that is reached; and whether a route to the inner network exists. */
 async function reached(providers: Providers, { host }: Lab): Promise<string[]> {
   const outside = (await providers.reached()).flatMap((words) => {
     const [address, ...directions] = words.split(' ');

@@ -1,4 +1,4 @@
-/** The file for a bug report: who may read it, what it never takes the place of, and what is not in it. */
+/** The file for a bug report: its mode, the files that it never overwrites, and its content. */
 import { lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';

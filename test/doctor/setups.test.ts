@@ -1,4 +1,4 @@
-/** Five broken set-ups: found, mended by the printed command as it stands, and then the path is there. */
+/** Five broken set-ups: doctor finds the fault, the printed command fixes it, and the path works. */
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -12,7 +12,7 @@ import { cured, diagnosed, found, obey, visit, withEtc } from './visit.ts';
 
 const GREETER = { host: '10.98.0.1', port: 7022 };
 
-/** A server that speaks first, as SSH's does: further subflows wait for the first bytes. */
+/** A server that sends first, as SSH's does; further subflows are established after the first bytes. */
 async function greeter({ provider }: Lab): Promise<{ close(): void }> {
   provider.ip(`address add ${GREETER.host}/32 dev lo`);
   provider.ip('mptcp limits set subflows 8 add_addr_accepted 8');
@@ -129,7 +129,7 @@ test('NetworkManager overwriting flags', async ({ lab }) => {
       .sort(),
   ).toEqual(ids);
   for (const { command: text } of bad()) withEtc(lab, etc, text!);
-  // Nothing tells that an endpoint went: the daemon looks every thirty seconds.
+  // The kernel sends no event for a deleted endpoint; the daemon polls every 30 s.
   await expect
     .poll(() => daemon.stateOf(cable.address()), { timeout: 120_000, interval: 500 })
     .toMatch(/^active/);

@@ -1,4 +1,4 @@
-/** The doctor on the real kernel beyond the five set-ups: what is in the way, and what may not be seen. */
+/** The doctor on the real kernel beyond the five set-ups: other faults, and facts that cannot be read. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -85,7 +85,7 @@ test('an ordinary user sees the same findings and which facts are unreadable', a
   lab.cable('eth0').connect();
   const daemon = await lab.daemon({ eth0: 'subflow' });
   await expect.poll(() => daemon.stateOf('eth0')).toMatch(/^active/);
-  // He cannot tell that the managers that other tests run are in other networks: here he sees none of them.
+  // An ordinary user cannot see that network managers of other tests run in other networks, so they are hidden.
   const script = `unshare --pid --fork --mount-proc setpriv --reuid=65534 --regid=65534 --clear-groups ${process.execPath} ${MAIN} doctor --json --config ${daemon.config} || true`;
   let text = '';
   try {

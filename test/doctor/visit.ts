@@ -1,4 +1,4 @@
-/** A visit to the doctor: what it finds, and what it prescribes, done as it stands. */
+/** Runs doctor, and runs the commands that it prints. */
 import { execFileSync } from 'node:child_process';
 import { expect } from 'vitest';
 import type { FindingDocument as Finding } from '../../src/doctor/finding.ts';
@@ -12,10 +12,10 @@ export interface Visit {
   readonly findings: readonly Finding[];
 }
 
-/** Before a program: processes of its own. Other tests' network managers run beside it, and are not to be found. */
+/** A process namespace for a program, because network managers of other tests must not be found. */
 const ALONE = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--'] as const;
 
-/** The command, where no other process is seen. */
+/** Runs the command without other visible processes. */
 export function doctor(lab: Lab, ...args: string[]): Promise<Finished> {
   const [program, ...rest] = ALONE;
   return finished(lab.host.spawn(program, [...rest, process.execPath, MAIN, 'doctor', ...args]));
@@ -30,7 +30,7 @@ export async function visit(lab: Lab, daemon: Daemon, ...more: string[]): Promis
 export const found = ({ findings }: Visit, id: string): Finding | undefined =>
   findings.find((each) => each.id === id);
 
-/** Found, with a command, and with an exit code that says so. */
+/** Expects a finding with a command, and the exit code of its severity. */
 export async function diagnosed(lab: Lab, daemon: Daemon, id: string): Promise<Finding> {
   const seen = await visit(lab, daemon);
   const finding = found(seen, id);
@@ -40,19 +40,19 @@ export async function diagnosed(lab: Lab, daemon: Daemon, id: string): Promise<F
   return finding!;
 }
 
-/** The command as it is printed, in the host's namespace. */
+/** Runs the command as it is printed, in the host's namespace. */
 export function obey(lab: Lab, { command: text }: Finding): void {
   lab.host.sh(text!);
 }
 
-/** Neither a warning nor a fault of this name any more. */
+/** Expects that there is no warning or fault with this id any more. */
 export async function cured(lab: Lab, daemon: Daemon, id: string): Promise<void> {
   await expect
     .poll(async () => found(await visit(lab, daemon), id)?.severity ?? 'gone', { interval: 200 })
     .toMatch(/^(?:ok|note|gone)$/);
 }
 
-/** Runs a shell command in the host's namespace where `folder` is /etc. */
+/** Runs a shell command in the host's namespace, with `folder` as /etc. */
 export function withEtc(lab: Lab, folder: string, text: string): string {
   const script = 'mount --bind "$1" /etc && exec sh -c "$2"';
   const args = [`--net=${lab.host.path}`, ...ALONE, 'sh', '-c', script, 'sh', folder, text];

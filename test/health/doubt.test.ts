@@ -1,4 +1,4 @@
-/** What becomes of a suspect uplink, by time and by what the kernel has. */
+/** The phases of a suspect uplink, by time and by the state of the kernel. */
 import { describe, expect, test } from 'vitest';
 import { advance, begin, end, type Doubt, type DoubtFacts } from '../../src/health/doubt.ts';
 

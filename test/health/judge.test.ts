@@ -1,4 +1,4 @@
-/** When a path counts as dead, by what its subflows wait for. */
+/** When a path counts as dead, by the unacknowledged data of its subflows. */
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/health/decide.ts';
 import { DEFAULT_FACTORS } from '../../src/health/factors.ts';
@@ -6,7 +6,7 @@ import { judge, type Waits } from '../../src/health/judge.ts';
 import { Path } from '../../src/health/path.ts';
 import { subflow, type Flow } from './sockets.ts';
 
-/** Judges looks at the same path one after the other; each has its time. */
+/** Judges samples of one path at increasing times. */
 function looks(...all: readonly (readonly [at: number, ...flows: Flow[]])[]): string[] {
   let waits: Waits = new Map();
   return all.map(([at, ...flows]) => {

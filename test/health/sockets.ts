@@ -9,7 +9,7 @@ export interface Flow extends Partial<Traffic> {
   readonly state?: string;
 }
 
-/** A subflow that has just heard from its peer; times in milliseconds, `rtt` in microseconds. */
+/** A subflow that has just received from its peer; times in milliseconds, `rtt` in microseconds. */
 export function subflow({ token = 1, cookie = 1, address = '192.0.2.10', ...rest }: Flow): SubflowSocket {
   const { remote = '198.51.100.9', state = 'ESTAB', ...traffic } = rest;
   return {

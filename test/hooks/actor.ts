@@ -1,6 +1,6 @@
 /**
- * Runs inside a stage, as a program of its own: takes requests as JSON lines, gives them to the real runner or to a
- * shell, and answers with a JSON line each.
+ * Runs inside a stage as a program of its own: reads requests as JSON lines, passes them to the real runner or to a
+ * shell, and answers each with a JSON line.
  */
 import { spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';

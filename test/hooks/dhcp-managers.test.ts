@@ -8,7 +8,7 @@ import { missing, type Stage } from './harness.ts';
 const lonely = isWholeRoot() ? null : 'it needs root over other users, for it becomes one';
 const parts = { dnsmasq: 'dnsmasq-base', udhcpc: 'udhcpc', 'dbus-daemon': 'dbus' };
 const noNetworkd = lonely ?? missing({ ...parts, networkctl: 'systemd' });
-// Installing it may hand it the machine's own links: unpacked is enough.
+// It need not be installed: installing may let it manage the machine's own links.
 const noManager =
   lonely ?? missing(parts) ?? whyNot({ NetworkManager: 'network-manager', nmcli: 'network-manager' });
 if (noNetworkd !== null) console.log(`A modem under systemd-networkd is not tested: ${noNetworkd}.`);
@@ -17,11 +17,11 @@ if (noManager !== null) console.log(`A modem under NetworkManager is not tested:
 let stage: Stage;
 afterEach(() => stage.end());
 
-/** A system bus, and a read-only /sys, which tells both managers that there is no udev to wait for. */
+/** Starts a system bus, and a read-only /sys, by which both managers know that no udev runs. */
 async function plugInAtSystem(unpacked = ''): Promise<void> {
   stage = await plugInModem('udhcpc');
   await stage.shell('ip link set modem0 up');
-  // What is only unpacked is shown where its package would have put it, with its rules for the bus.
+  // Files that are only unpacked are shown at their installed paths, with their rules for the bus.
   if (unpacked !== '')
     await stage.shell(`
       mount -t overlay -o lowerdir=${unpacked}/usr:/usr overlay /usr
@@ -70,7 +70,7 @@ describe.skipIf(noManager !== null)('a modem under NetworkManager', () => {
     expect(managed.lines.join('\n')).toContain('modem0 is left to NetworkManager');
     await stage.shell('nmcli device set modem0 managed no');
     await stage.until("nmcli -g GENERAL.STATE device show modem0 | grep -q '^10 '");
-    // It takes the link down when it lets it go.
+    // It sets the link down when it stops managing it.
     await stage.shell('ip link set modem0 up');
     const free = await stage.tell('link-up', modem());
     expect(free.lines.join('\n')).toContain('starting udhcpc on modem0');

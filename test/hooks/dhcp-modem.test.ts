@@ -15,7 +15,7 @@ async function plugIn(client: string, offer?: Offer): Promise<void> {
   stage = await plugInModem(client, offer);
 }
 
-/** From administratively down to carrier. */
+/** Brings the modem from administratively down to carrier. */
 async function bringUp(): Promise<void> {
   expect((await stage.shell('ip link show modem0')).stdout).toContain('state DOWN');
   const { reports } = await stage.tell('device-add', modem());
@@ -23,7 +23,7 @@ async function bringUp(): Promise<void> {
   await stage.until('ip link show modem0 | grep LOWER_UP');
 }
 
-/** Routes and addresses of the modem, without what changes from run to run. */
+/** Routes and addresses of the modem, without values that differ between runs. */
 const shown = async (): Promise<string> =>
   (await stage.shell('ip -4 route show table all; ip -4 -o address show dev modem0; ip link show modem0'))
     .stdout;
@@ -41,7 +41,7 @@ describe.skipIf(why !== null).each([
   ['dhclient', 'isc-dhcp-client'],
   ['dhcpcd', 'dhcpcd-base'],
 ])('a modem with %s', (client, debianPackage) => {
-  // dhcpcd becomes its own user, whom a user namespace does not have.
+  // dhcpcd switches to its own user, which a user namespace does not map.
   const lonely = client === 'dhcpcd' && !isWholeRoot() ? 'it needs root over other users' : null;
   const lacks = why ?? lonely ?? missing({ [client]: debianPackage });
   if (lacks !== null) console.log(`${client} is not tested: ${lacks}.`);
@@ -112,7 +112,7 @@ describe.skipIf(why !== null).each([
     await plugIn(client, offer);
     await bringUp();
     await stage.tell('link-up', modem());
-    // What the client does with an answer that its own checks refuse is its own affair.
+    // How the client handles an answer that its own checks refuse is up to the client.
     await stage.until(
       `grep -q "sent ${reason}" /run/multihomed/dhcp/modem0.refused || [ "$(grep -c DHCPOFFER /run/provider.log)" -ge 3 ]`,
     );
@@ -179,7 +179,7 @@ describe.skipIf(noStage !== null)('a malicious DHCP server', () => {
   ];
   const text = code.map((each) => `198.51.100.7${each}`);
 
-  /** As udhcpc and dhclient call it. */
+  /** Calls the script as udhcpc and dhclient do. */
   async function offer(lease: typeof good): Promise<{ status: number | null; shown: string }> {
     const { ip, subnet, router, lease: time } = lease;
     const dhclient = {
@@ -214,7 +214,7 @@ describe.skipIf(noStage !== null)('a malicious DHCP server', () => {
     const none = ['0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255', '1.2.3.4.5', '...', '999.1.1.1'];
     for (const ip of [...none, ...text.filter((each) => each !== good.ip)])
       expect([ip, await offer({ ...good, ip })]).toEqual([ip, { status: expect.any(Number), shown: '' }]);
-    // 0.0.0.0 and 128.0.0.0: the host's traffic would leave by the modem.
+    // 0.0.0.0 and 128.0.0.0 would lead the host's traffic through the modem.
     for (const subnet of ['0.0.0.0', '128.0.0.0', '192.0.0.0', '', ...code.slice(0, 2)])
       expect([subnet, await offer({ ...good, subnet })]).toEqual([
         subnet,
@@ -226,7 +226,7 @@ describe.skipIf(noStage !== null)('a malicious DHCP server', () => {
     }
     for (const lease of [...code.slice(0, 3), '99999999999999999999'])
       expect((await offer({ ...good, lease })).shown).not.toContain('ran');
-    // The gateway may stand outside of the net, and several may be named.
+    // The gateway may be outside of the subnet, and there may be several.
     const outside = await offer({ ...good, router: `203.0.113.1 ${code[0]}` });
     expect(outside.shown).toMatch(/default via 203\.0\.113\.1 dev modem0 proto dhcp metric 700 onlink/);
     expect(outside.shown).not.toContain('ran');

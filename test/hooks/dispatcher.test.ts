@@ -9,7 +9,7 @@ import { memoryLog } from './memory-log.ts';
 
 const settings = { timeout: 30_000, user: 'root', path: ['/etc/multihomed/hooks.d'] };
 
-/** Holds each run until the test lets it end. The runner itself is tested with real scripts elsewhere. */
+/** Holds each run until the test ends it. Other tests run real scripts with the real runner. */
 class HeldRunner implements HookRunner {
   readonly begun: HookRequest[] = [];
   readonly #open: { key: string; end: () => void }[] = [];
@@ -27,7 +27,7 @@ class HeldRunner implements HookRunner {
     return [];
   }
 
-  /** Lets the nth of those that run end. */
+  /** Ends the nth of the running ones. */
   async end(nth = 0): Promise<void> {
     this.#open.splice(nth % Math.max(1, this.#open.length), 1)[0]?.end();
     for (let turn = 0; turn < 10; turn++) await Promise.resolve();
@@ -97,7 +97,7 @@ describe('hook dispatcher', () => {
     const many = Array.from({ length: 40 }, (_, at) => uplink({ rule: `r${at}`, interface: `eth${at}` }));
     dispatcher.wantUplinks(level(...many));
     expect(runner.together).toBe(16);
-    // The last has not begun: by the time it could, it is gone, and is never heard of.
+    // The last one has not begun; it is removed before it could, so it never runs.
     dispatcher.wantUplinks(level(...many.slice(0, 39)));
     await runner.endAll();
     await dispatcher.idle();
@@ -247,7 +247,7 @@ describe('property: any history', () => {
             continue;
           }
           if (one.state === 0) wanted.delete(one.key);
-          // The last state is another link of the same name: it must go and come.
+          // Another link with the same name is up at the end: it must run down and up.
           else {
             const port = one.state === 3 ? 1 : one.state;
             wanted.set(one.key, uplink({ rule: one.key, port, ifindex: one.state === 3 ? 9 : 7 }));

@@ -19,9 +19,9 @@ import { uplink } from './facts.ts';
 import { isWholeRoot, scripts } from './scripts.ts';
 
 // Real programs on a busy machine.
-/** Long enough for every run here, so that only what hangs is ended by it. */
+/** Long enough for every run here, so that only a hanging hook reaches it. */
 const PATIENCE = 60_000;
-/** Milliseconds within which a hook has begun, on a busy machine too. */
+/** Milliseconds within which a hook has begun, even on a busy machine. */
 const BEGUN = 3_000;
 
 async function until(what: () => boolean): Promise<void> {
@@ -30,7 +30,7 @@ async function until(what: () => boolean): Promise<void> {
 
 const isAlive = (pid: number): boolean => {
   try {
-    // A zombie that nobody waits for is not alive.
+    // A zombie that was not reaped is not alive.
     return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;

@@ -1,4 +1,4 @@
-/** The number of a hook's process group, and who has it. */
+/** The number of a hook's process group, and which process has it. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
@@ -47,9 +47,9 @@ it.skipIf(why !== null).each([
   await withHook(body);
   const { reports } = await stage.tell('up', uplink(), 1_500);
   expect(reports.map(({ outcome }) => outcome)).toEqual(['timed out']);
-  // It is free by now, and the taker has it or gets it.
+  // The number is free by now, and the other process has it or gets it.
   await stage.until('grep taken /run/taker.log');
-  // Signals that were sent before the number was taken would have been seen by now.
+  // A signal sent before the number was taken would have arrived by now.
   expect((await stage.shell('cat /run/taker.log')).stdout).toBe('waiting\ntaken\n');
   expect((await stage.shell('kill -0 "$(cat /run/leader)"')).status).toBe(0);
 });

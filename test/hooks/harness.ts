@@ -20,7 +20,7 @@ import type { Answered, Request, Told } from './actor.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Namespaces of its own: network, mounts with an empty /run, and processes, which all end with it. */
+/** Namespaces of its own: network, mounts with an empty /run, and processes, all of which end with it. */
 const unshare = [
   ...(process.geteuid?.() === 0 ? [] : ['--user', '--map-root-user']),
   '--net',
@@ -33,8 +33,8 @@ const unshare = [
 ];
 
 /**
- * The first program that is not there, in words; null: all are, and namespaces can be made. Where all parts are
- * promised to be there, a missing one is a failure.
+ * Names the first missing program; null if none is missing and namespaces can be created. If the environment promises
+ * all of them, a missing one is a failure.
  */
 export function missing(programs: Readonly<Record<string, string>>): string | null {
   const reason = absent(programs);
@@ -42,7 +42,7 @@ export function missing(programs: Readonly<Record<string, string>>): string | nu
   return reason;
 }
 
-/** As `missing`, for programs that nobody should have to install for a test. */
+/** Like `missing`, for programs that need not be installed for tests. */
 export function absent(programs: Readonly<Record<string, string>>): string | null {
   const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
   for (const [program, debianPackage] of Object.entries(programs)) {
@@ -54,20 +54,23 @@ export function absent(programs: Readonly<Record<string, string>>): string | nul
 }
 
 export interface Stage {
-  /** Outside of the namespaces too; removed at the end. */
+  /** A folder outside of the namespaces too; removed at the end. */
   readonly root: string;
-  /** Where the shipped hook is. */
+  /** The path of the shipped hook. */
   readonly hook: string;
   /** Runs the hook as the daemon would. */
   tell(action: HookAction, facts: UplinkFacts | LinkFacts, timeout?: number): Promise<Told>;
-  /** Runs a shell command inside; what it leaves in the background must not hold its output. */
+  /** Runs a shell command inside; background processes must not hold its output open. */
   shell(text: string): Promise<Answered>;
-  /** Runs a shell command until it succeeds; its output. */
+  /**
+   * Runs a shell command until it succeeds.
+   * @returns its output
+   */
   until(text: string): Promise<string>;
   end(): Promise<void>;
 }
 
-/** A stage with one shipped hook, installed as a package would install it; `edit` as an administrator would. */
+/** A stage with one shipped hook, installed as by a package; `edit` changes it as an administrator would. */
 export async function openStage(hook: string, edit = (text: string): string => text): Promise<Stage> {
   const root = mkdtempSync(join(tmpdir(), 'multihomed-stage-'));
   chmodSync(root, 0o755);
@@ -78,7 +81,7 @@ export async function openStage(hook: string, edit = (text: string): string => t
   writeFileSync(installed, edit(readFileSync(installed, 'utf8')));
   chmodSync(installed, 0o755);
   const bundle = join(root, 'actor.mjs');
-  // From there the actor finds the native addon as the shipped bundle does.
+  // There the actor finds the native addon, as the shipped bundle does.
   for (const part of ['package.json', 'native', 'node_modules'])
     symlinkSync(join(project, part), join(root, part));
   await build({
@@ -92,7 +95,7 @@ export async function openStage(hook: string, edit = (text: string): string => t
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
   });
-  // The shell stays as the first process, for it is the one that has to bury the daemons of the others.
+  // The shell stays as the first process, because it has to reap the daemons of the others.
   const script = 'mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && "$1" "$2"; exit $?';
   const child = spawn('unshare', [...unshare, 'sh', '-c', script, 'sh', process.execPath, bundle], {
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -49,7 +49,7 @@ describe.skipIf(why !== null)('the journal hook', () => {
 
   it('reports that no journald runs', async () => {
     stage = await openStage('10-journal');
-    // The machine's own /dev/log, where it has one, leads into a /run that is empty here.
+    // The machine's own /dev/log, if there is one, is a link into a /run that is empty here.
     const { reports, lines } = await stage.tell('up', uplink());
     expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
     if ((await stage.shell('[ -S /dev/log ]')).status !== 0) {

@@ -1,6 +1,6 @@
 import type { Log } from '../../src/system/log.ts';
 
-/** A log that the test reads: `level text`, a line each. */
+/** A log in memory: `level text`, one line each. */
 export function memoryLog(): { log: Log; lines: string[] } {
   const lines: string[] = [];
   const at = (level: string) => (text: string) => void lines.push(`${level} ${text}`);

@@ -15,7 +15,7 @@ const why = missing({
 });
 if (why !== null) console.log(`The desktop hook is not tested: ${why}.`);
 
-/** A session bus that never answers, beside a loop that stops all other processes of its user. */
+/** A session bus that never answers, and a loop that stops all other processes of its user. */
 const STOPPER = `
 import os, signal, socket
 bus = socket.socket(socket.AF_UNIX)
@@ -46,7 +46,7 @@ async function sitDown(uid: number): Promise<void> {
     chmod 700 /run/user/${uid}
     ${become} dbus-daemon --session --address=unix:path=/run/user/${uid}/bus --fork --nopidfile
     Xvfb :91 -nolock -ac -nolisten unix -nolisten local -listen tcp >/run/xvfb.log 2>&1 &`);
-  // The service ends at once where the X server is not ready.
+  // The service exits at once if the X server is not ready.
   await stage.until(`
     if ! env ${bus} ${become} busctl --user --no-pager status org.freedesktop.Notifications >/dev/null 2>&1; then
       ${become} env HOME=/run/home DISPLAY=127.0.0.1:91 ${bus} dunst -print >>/run/shown.log 2>&1 &
@@ -68,7 +68,7 @@ describe.skipIf(why !== null)('the desktop hook', () => {
     await stage.tell('down', uplink({ reason: 'carrier lost' }));
     await shown("summary: 'wwan0 no longer carries data'");
     await shown("body: '192.0.2.7: carrier lost'");
-    // What is told of links and changes is not worth a popup.
+    // Actions of links and changes show no notification.
     await stage.tell('link-up', link({ interface: 'quiet0' }));
     await stage.tell('change', uplink({ interface: 'quiet0' }));
     expect((await stage.shell('grep -c quiet0 /run/shown.log')).stdout.trim()).toBe('0');
@@ -84,7 +84,7 @@ describe.skipIf(why !== null)('the desktop hook', () => {
     'connects to the bus as that user (skipped unless root over other users)',
     async () => {
       await sitDown(65534);
-      // A bus of the user's making hears nobody but that user.
+      // A bus that a user started only accepts that user.
       const { lines } = await stage.tell('up', uplink({ flags: ['subflow'] }));
       expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
       await shown("summary: 'wwan0 carries data'");

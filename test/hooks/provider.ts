@@ -7,13 +7,13 @@ export const modem = (changes: Partial<LinkFacts> = {}): LinkFacts =>
   link({ interface: 'modem0', driver: 'cdc_ether', ...changes });
 
 export interface Offer {
-  /** The first three bytes of the provider's network and of the addresses in it. */
+  /** The first three bytes of the provider's network and of its addresses. */
   readonly network?: string;
   /** Further arguments of dnsmasq. */
   readonly options?: readonly string[];
 }
 
-/** A modem on one end of a cable, administratively down, and a provider's DHCP server on the other. */
+/** A modem at one end of a cable, administratively down, and a provider's DHCP server at the other end. */
 export async function plugInModem(client: string, offer: Offer = {}): Promise<Stage> {
   const stage = await openStage('60-dhcp-modem', (text) =>
     text.replace(/^clients=.*$/m, `clients=${client}`),
@@ -30,7 +30,7 @@ export async function plugInModem(client: string, offer: Offer = {}): Promise<St
   return stage;
 }
 
-/** Starts the provider's server, Debian's dnsmasq, in place of the one that runs. */
+/** Starts the provider's server, Debian's dnsmasq, in place of a running one. */
 export async function serve(stage: Stage, { network = '198.51.100', options = [] }: Offer): Promise<void> {
   const { status, stderr } = await stage.shell(`
     set -e

@@ -8,17 +8,20 @@ import type { HookReport, HookRequest, HookRunner } from '../../src/hooks/runner
 import { uplink } from './facts.ts';
 import { memoryLog } from './memory-log.ts';
 
-/** Folders of real scripts, and the real runner that is given them; all is gone when the test is over. */
+/** Folders of real scripts, and the real runner for them; all are removed after the test. */
 export interface Scripts {
   readonly root: string;
-  /** In order of precedence; made with mode 755. */
+  /** In order of precedence; created with mode 755. */
   readonly folders: readonly [string, string];
-  /** A POSIX shell script; returns its path. */
+  /**
+   * Writes a POSIX shell script.
+   * @returns its path
+   */
   readonly write: (name: string, body: string, mode?: number, folder?: string) => string;
   readonly runner: HookRunner;
   readonly run: (changes?: Partial<HookRequest>) => Promise<readonly HookReport[]>;
   readonly lines: string[];
-  /** What the hooks wrote, without the log's words around it. */
+  /** Returns what the hooks wrote, without the prefix of the log. */
   readonly said: () => string[];
   readonly read: (name: string) => string;
 }
@@ -58,7 +61,7 @@ export function scripts(): Scripts {
   };
 }
 
-/** Whether this process is root over more than its own number, so that files and processes can be others'. */
+/** Whether this process is root over more than its own uid, so that files and processes can belong to others. */
 export function isWholeRoot(): boolean {
   const [inside, , count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
   return process.geteuid?.() === 0 && inside === 0 && (count ?? 0) > 65534;

@@ -1,4 +1,4 @@
-/** The bundle in the installed copy: nothing but its parts, and a stack of its own faults in lines of the source. */
+/** The bundle in the installed copy: only its parts, and stack traces with lines of the source. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -64,7 +64,7 @@ test('exit 70: an error in a callback ends the daemon', async ({ lab }) => {
   ]);
 });
 
-/** The program's own way to the system's configuration leads through a change of folder. */
+/** Makes the program fail inside its own code: it changes into a folder when it reads the system's configuration. */
 const BROKEN = `process.chdir = () => { throw new TypeError('planted') }`;
 
 test('exit 70: an unexpected error while reading is not reported as an error of the configuration', async ({
@@ -91,7 +91,7 @@ test('reload: an unexpected error is logged, and the old configuration is kept',
   const faults = (): number => log.match(/our own fault.*planted/g)?.length ?? 0;
   child.kill('SIGUSR2');
   await expect.poll(() => log, { timeout: 20_000 }).toContain('broken now');
-  // A reading that had begun before is over when this one is.
+  // A reading that began earlier is over when this one is.
   child.kill('SIGHUP');
   await expect.poll(faults, { timeout: 20_000 }).toBe(1);
   files.write('/etc/multihomed/config.yaml', 'rules: {}\n');

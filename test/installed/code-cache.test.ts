@@ -1,4 +1,4 @@
-/** The code that V8 compiled at installation: used where it fits, left aside otherwise, and never a failure. */
+/** The code that V8 compiled at installation: used if it fits, ignored otherwise, and never a failure. */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -34,7 +34,10 @@ process.on('exit', () => process.stderr.write(JSON.stringify(counts)));
 interface Copy {
   readonly dist: string;
   readonly cache: string;
-  /** Prints the version. @returns how many parts were read from the compiled code, and how many compiled */
+  /**
+   * Prints the version.
+   * @returns how many parts were read from the compiled code, and how many were compiled
+   */
   readonly start: (...flags: string[]) => { read: number; compiled: number };
 }
 

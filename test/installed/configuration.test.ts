@@ -1,4 +1,4 @@
-/** The system's configuration at its real places, read by every command of an installed copy. */
+/** The system's configuration at its real paths, read by every command of an installed copy. */
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { StatusDocument } from '../../src/control/document.ts';
@@ -7,7 +7,7 @@ import { test, type HostFiles } from '../support/host-files.ts';
 
 const YAML = 'rules:\n  eth0: subflow\n';
 
-/** `STATE FLAGS` of each uplink that is not ignored, as the daemon with this pid says it. */
+/** `STATE FLAGS` of each uplink that is not ignored, as the daemon with this pid reports it. */
 async function states(files: HostFiles, pid: number | undefined): Promise<string[]> {
   const { code, stdout } = await files.multihomed('status', '--json');
   if (code !== 0) return [];
@@ -19,7 +19,10 @@ async function states(files: HostFiles, pid: number | undefined): Promise<string
     .sort();
 }
 
-/** `multihomed run` while `body` runs, and its log. */
+/**
+ * Runs `multihomed run` while `body` runs.
+ * @returns its log
+ */
 async function whileRunning(
   files: HostFiles,
   body: (pid: number, log: () => string) => Promise<void>,

@@ -1,4 +1,4 @@
-/** Every block of commands in the README, in manual pages and in --help, run as it stands on an installed copy. */
+/** Runs every block of commands in the README, in manual pages and in --help on an installed copy. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect } from 'vitest';
@@ -32,7 +32,10 @@ const titled = (texts: readonly string[]): (readonly [string, string])[] =>
 const WORK = '/usr/share/multihomed-work';
 const RECORD = `${WORK}/record`;
 
-/** What cannot be run here is recorded: npm would fetch again what is installed, and systemd is not the first process. */
+/**
+ * Commands that cannot run here are recorded: npm would download what is installed, and systemd is not the first
+ * process.
+ */
 const STAND_INS = `npm() { echo "npm $*" >>${RECORD}; }\nsystemctl() { echo "systemctl $*" >>${RECORD}; }\n`;
 
 /** The host of the documents: Ethernet, a modem, and the files that the examples name. */
@@ -47,18 +50,18 @@ const test = onHost.extend<{ host: HostFiles }>({
   },
 });
 
-/** Runs a line. What stays in the foreground is ended by SIGTERM after its first words, as Ctrl-C would end it. */
+/** Runs a line. A program that stays in the foreground is ended by SIGTERM after its first output, as by Ctrl-C. */
 async function line(host: HostFiles, text: string): Promise<void> {
   const stays = /^multihomed run(?!.*--once)/.test(text);
   const child = host.spawn('bash', ['--norc', '-euc', stays ? `exec ${text}` : text], WORK);
   if (stays) child.stderr?.once('data', () => child.kill('SIGTERM'));
   const { code, stdout, stderr } = await finished(child);
-  // Doctor ends with 1 for a warning: no daemon runs.
+  // doctor exits with 1 for a warning: no daemon runs.
   const expected = text.startsWith('multihomed doctor') ? 1 : 0;
   expect([text, code, stdout, stderr]).toEqual([text, expected, expect.anything(), expect.anything()]);
 }
 
-/** The daemon, when it has made its first pass. */
+/** Waits for the daemon's first pass. */
 async function start(host: HostFiles): Promise<{ reload(): void; stop(): Promise<void> }> {
   const child = host.spawn('multihomed', ['run'], WORK);
   let log = '';
@@ -147,7 +150,7 @@ test.for(titled(examples('multihomed-hooks.7', 'EXAMPLES')))(
   },
 );
 
-/** Examples of --help with a test of their own, which gives them what they need. */
+/** Examples of --help with a test of their own, which provides what they need. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   demo: 'test/demo',
   monitor: 'test/commands/monitor.test.ts',
@@ -166,7 +169,7 @@ const HELP = Object.entries(EXAMPLES).map(
 test.for(HELP.filter(([, lines]) => lines.length > 0))(
   '--help: the examples of "%s" run',
   async ([path, lines], { lab, host }) => {
-    // What they change or delete.
+    // What these commands change or delete.
     if (/^endpoint($| change| show| delete)/.test(path))
       lab.host.ip('mptcp endpoint add 10.1.0.2 id 2 dev wwan0 subflow');
     const daemon = path === 'reload' ? await start(host) : null;

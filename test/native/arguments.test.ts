@@ -33,7 +33,7 @@ const oddities: unknown[] = [
   new DataView(new ArrayBuffer(8)),
 ];
 
-/** Calls with what no type checker would let through. */
+/** Calls that a type checker would refuse. */
 function odd(call: (value: never) => unknown, fine: readonly unknown[] = []): void {
   for (const value of oddities.filter((oddity) => !fine.includes(oddity))) {
     expect(() => call(value as never), String(value)).toThrow(TypeError);

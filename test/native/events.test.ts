@@ -34,7 +34,7 @@ describe.skipIf(!isPrivate)('events', () => {
   test('arrive in batches, in order, in memory of their own', async ({ net }) => {
     const kept: [Buffer, Uint32Array][] = [];
     const { socket } = net.listen({
-      // The most that an ordinary user is given where nobody raised net.core.rmem_max: it holds some 550 events.
+      // The maximum for an ordinary user if net.core.rmem_max was not raised: it holds about 550 events.
       receiveBuffer: 212_992,
       onBatch: (buffer, spans) => kept.push([buffer, spans]),
     });
@@ -53,7 +53,7 @@ describe.skipIf(!isPrivate)('events', () => {
     const listener = net.listen({ receiveBuffer: 4096 });
     const { socket, heard } = listener;
     socket.join(RTNLGRP_IPV4_IFADDR);
-    net.comeAndGo(400); // the event loop stands still meanwhile
+    net.comeAndGo(400); // the event loop is blocked meanwhile
     await until(() => listener.overruns > 0);
     expect(listener.overruns).toBe(1);
     await upToNow(listener);
@@ -140,7 +140,7 @@ for i in range(20):
     net.comeAndGo(700);
     await until(() => calls > 0);
     await sleep(50);
-    // There is nothing to wait for: a late call would be a fault.
+    // A late callback would be an error, and there is no event to wait for.
     expect(calls).toBe(1);
     expect(() => listener.socket.join(RTNLGRP_LINK)).toThrow(expect.objectContaining({ code: 'EBADF' }));
   });

@@ -1,6 +1,6 @@
 /**
- * What the tests of the addon share: requests as bytes, a way to wait, and a namespace for each test, since files run
- * side by side and would hear each other's events.
+ * Helpers for the tests of the addon: requests as bytes, a way to wait, and a namespace for each test, because test
+ * files run in parallel and would receive each other's events.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -15,12 +15,12 @@ export const RTM_NEWADDR = 20;
 export const RTNLGRP_LINK = 1;
 export const RTNLGRP_IPV4_IFADDR = 5;
 
-/** True where the tests have a network namespace of their own; says so once where they have not. */
+/** True if the tests have a network namespace of their own; otherwise prints it once. */
 export const isPrivate = process.env['MULTIHOMED_TEST_NETNS'] === '1';
 if (!isPrivate)
   console.log("skipped: MULTIHOMED_TEST_NETNS=1 is not set, so this may be the host's own network");
 
-/** struct nlmsghdr and struct ifinfomsg: a link by its index, or all of them. */
+/** struct nlmsghdr and struct ifinfomsg: requests a link by its index, or all links. */
 export function getLink(sequence: number, index: number): Buffer {
   const bytes = Buffer.alloc(32);
   bytes.writeUInt32LE(bytes.length, 0);
@@ -54,12 +54,12 @@ export interface Listener {
   overruns: number;
 }
 
-/** Until it is so, or twenty seconds have passed. */
+/** Waits until the condition holds, at most twenty seconds. */
 export async function until(condition: () => boolean): Promise<void> {
   for (const end = Date.now() + 20_000; !condition() && Date.now() < end;) await sleep(10);
 }
 
-/** What the kernel announced before has been received: the answer to a question comes behind it. */
+/** Waits until all earlier events have been received: the answer to a request follows them. */
 export async function upToNow({ socket, heard }: Listener): Promise<void> {
   const sequence = 0xffff;
   const answers = (): number => heard.filter((each) => each.sequence === sequence).length;
@@ -68,10 +68,10 @@ export async function upToNow({ socket, heard }: Listener): Promise<void> {
   await until(() => answers() >= before + 2);
 }
 
-/** Without the answers to questions. */
+/** Without the answers to requests. */
 export const announced = ({ heard }: Listener): Message[] => heard.filter(({ sequence }) => sequence === 0);
 
-/** A socket that writes down what it hears; in the namespace that all files share, if none is named. */
+/** Opens a socket that records what it receives; in the namespace that all files share if none is named. */
 export function listen(options: Partial<NetlinkSocketOptions> = {}): Listener {
   const listener: Omit<Listener, 'socket'> = { heard: [], overruns: 0 };
   const socket = openNetlink({
@@ -98,7 +98,7 @@ export class Net extends Netns {
     return listen({ netns: this.path, ...options });
   }
 
-  /** One `ip` for all of them. */
+  /** Runs one `ip -batch` for all of them. */
   batch(...commands: string[]): void {
     execFileSync('ip', ['-n', this.name, '-batch', '-'], {
       input: `${commands.join('\n')}\n`,
@@ -106,7 +106,7 @@ export class Net extends Netns {
     });
   }
 
-  /** `count` addresses on the loopback device, and gone again: two events each. */
+  /** Adds and deletes `count` addresses on the loopback device: two events each. */
   comeAndGo(count: number): void {
     const addresses = Array.from({ length: count }, (_, i) => `10.77.${i >> 8}.${i & 255}/32 dev lo`);
     this.batch(...addresses.flatMap((address) => [`address add ${address}`, `address delete ${address}`]));
@@ -114,7 +114,7 @@ export class Net extends Netns {
 }
 
 export const test = base.extend<{ net: Net }>({
-  // oxlint-disable-next-line no-empty-pattern -- vitest reads there what a fixture needs
+  // oxlint-disable-next-line no-empty-pattern -- vitest reads the parameter's shape
   net: async ({}, use) => {
     const net = new Net();
     try {

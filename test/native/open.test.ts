@@ -107,10 +107,10 @@ describe.skipIf(!isPrivate)('opening a netlink socket', () => {
     await round(2000);
     const before = { descriptors: descriptors(), threads: threads(), resident: resident() };
     await round(10_000);
-    // Those of the test's own process come and go.
+    // Descriptors and threads of the test's own process vary.
     await expect.poll(descriptors).toBeLessThanOrEqual(before.descriptors);
     await expect.poll(threads).toBeLessThanOrEqual(before.threads);
-    // In KiB; the collector takes its time, 10,000 buffers of half a megabyte it could not hide.
+    // In KiB. The garbage collector is slow, but it could not hide 10,000 buffers of half a megabyte.
     expect(resident() - before.resident).toBeLessThan(64 * 1024);
   });
 });

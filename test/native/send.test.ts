@@ -4,7 +4,7 @@ import { getLink, isPrivate, RTM_NEWADDR, RTM_NEWLINK, RTNLGRP_LINK, test, until
 
 describe.skipIf(!isPrivate)('sending to the kernel', () => {
   test('keeps the order within a socket', async ({ net }) => {
-    // The most that an ordinary user is given where nobody raised net.core.rmem_max: it holds some 130 of these answers.
+    // The maximum for an ordinary user if net.core.rmem_max was not raised: it holds about 130 of these answers.
     const { socket, heard } = net.listen({ receiveBuffer: 212_992 });
     const settled: number[] = [];
     const expected: number[] = [];
@@ -13,7 +13,7 @@ describe.skipIf(!isPrivate)('sending to the kernel', () => {
       expected.push(...sequences);
       await Promise.all(
         sequences.map((sequence) =>
-          // The others are sent at once, unless one before them waits.
+          // The others are sent at once, unless an earlier one waits.
           socket.send(getLink(sequence, 1), sequence % 7 === 0).then(() => settled.push(sequence)),
         ),
       );

@@ -1,4 +1,4 @@
-/** Programs that run in the host's namespace beside the daemon, and what they say. */
+/** Programs that run in the host's namespace beside the daemon, and their output. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Netns } from '../support/netns.ts';
@@ -23,12 +23,12 @@ export class Background {
     this.#children.push(child);
   }
 
-  /** With mounts of its own, which `text` makes before it becomes the program; `$0` and so on are `words`. */
+  /** Runs the program with mounts of its own, which the script `text` makes first; `$0` and so on are `words`. */
   startMounted(text: string, words: readonly string[], environment: NodeJS.ProcessEnv = {}): void {
     this.start('unshare', ['--mount', 'sh', '-euc', text, ...words], environment);
   }
 
-  /** The last started is ended first. */
+  /** Ends them in reverse order of their start. */
   async end(): Promise<void> {
     for (const child of this.#children.splice(0).reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;

@@ -1,4 +1,4 @@
-/** A lab whose neighbours have ended before it is taken down. */
+/** A lab whose other programs are ended before it is removed. */
 import { test as base } from '../support/lab.ts';
 
 interface Ending {
@@ -9,7 +9,7 @@ export type Keep = <T extends Ending>(neighbour: T) => T;
 
 export const test = base.extend<{ keep: Keep }>({
   keep: async ({ lab }, use) => {
-    // Only to be set up after it, and so taken down before it.
+    // Depends on the lab so that it is set up after the lab and removed before it.
     void lab;
     const kept: Ending[] = [];
     await use((neighbour) => {

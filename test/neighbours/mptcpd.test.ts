@@ -1,4 +1,4 @@
-/** mptcpd adds an endpoint for every address, writes limits, and deletes endpoints by ids that it has once read. */
+/** mptcpd adds an endpoint for every address, sets limits, and deletes endpoints by ids that it read earlier. */
 import { describe, expect } from 'vitest';
 import type { Lab } from '../support/lab.ts';
 import { test, type Keep } from './keep.ts';
@@ -18,9 +18,9 @@ interface Both {
   readonly other: Background;
 }
 
-/** The daemon first, with one path; then mptcpd, and an address that it sees before the way to it. */
+/** The daemon first, with one path; then mptcpd, and an address that mptcpd sees before its default route exists. */
 async function beside(lab: Lab, keep: Keep, flags: string | null): Promise<Both> {
-  // It takes link-local addresses too, whenever they come.
+  // mptcpd also uses link-local addresses, which appear at any time.
   lab.host.sysctl('net.ipv6.conf.default.disable_ipv6', 1);
   const eth = lab.cable('eth0').connect();
   const wlan = lab.cable('wlan0');
@@ -35,7 +35,7 @@ async function beside(lab: Lab, keep: Keep, flags: string | null): Promise<Both>
   return { eth, wlan, daemon, other };
 }
 
-/** Every endpoint that was deleted is one that was added before: by its id and address, as the log has them. */
+/** Checks that every deleted endpoint was added before, by its id and address in the log. */
 function wrongDeletions({ log }: Daemon): string[] {
   const added = new Set<string>();
   const wrong: string[] = [];
@@ -91,12 +91,12 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     await stays(() => lab.host.endpoints(), 1_000);
     const before = daemon.log.length;
     await stays(() => [lab.host.endpoints(), lab.host.limits()], 2_000);
-    // Nobody does anything any more.
+    // Neither program does anything any more.
     expect(daemon.log.slice(before)).not.toMatch(
       /debug: (?:endpoint|policy-rule|route|limits) (?:add|delete|set)/,
     );
     expect(wrongDeletions(daemon)).toEqual([]);
-    // It writes limits whenever it adds or deletes one, and they are its own from then on.
+    // mptcpd sets limits whenever it adds or deletes an endpoint; they are its own from then on.
     expect(limitsSet(daemon)).toBeLessThanOrEqual(3);
     expect(await daemon.stateOf(eth.address())).toMatch(/^active/);
     expect(lab.host.endpointWords()).toContain(`${eth.address()} eth0 subflow,backup`);

@@ -4,7 +4,7 @@ import type { Netns } from '../support/netns.ts';
 import { Background } from './background.ts';
 import { find, libraries } from './part.ts';
 
-/** With flags for the endpoints that it adds; null: as Debian installs it, without any. */
+/** Flags for the endpoints that it adds; null: as Debian installs it, without flags. */
 export function startMptcpd(netns: Netns, flags: string | null): Background {
   const program = find('mptcpd');
   if (program === null) throw new Error('mptcpd is not there');

@@ -1,4 +1,4 @@
-/** NetworkManager 1.40 and later adds endpoints of its own, unless it is told not to. */
+/** NetworkManager 1.40 and later adds endpoints of its own unless it is configured not to. */
 import { describe, expect } from 'vitest';
 import type { Lab } from '../support/lab.ts';
 import { test, type Keep } from './keep.ts';
@@ -14,11 +14,11 @@ interface Both {
   readonly eth: Cable;
   readonly daemon: Daemon;
   readonly manager: NetworkManager;
-  /** Our endpoints before it came, each as JSON. */
+  /** The endpoints of multihomed before NetworkManager started, each as JSON. */
   readonly ours: readonly string[];
 }
 
-/** The daemon first, with a path of each family; then NetworkManager takes the same interface over. */
+/** The daemon first, with a path of each family; then NetworkManager manages the same interface. */
 async function beside(
   lab: Lab,
   keep: Keep,
@@ -49,12 +49,13 @@ const endpointDeeds = (daemon: Daemon): number =>
   daemon.deeds().filter((deed) => deed.startsWith('endpoint')).length;
 
 /**
- * Until both endpoints are NetworkManager's. It deletes those with other flags and then adds its own: where the daemon
- * looks in between, ours is put back and NetworkManager's is refused, until it is told to try again. Since we put back
- * ten times at most, and then once in five seconds, it has them in the end.
+ * Waits until both endpoints are NetworkManager's. It deletes endpoints with other flags and then adds its own. If a
+ * pass of the daemon is between the two, the daemon restores its endpoint, and NetworkManager's is refused until
+ * NetworkManager is told to retry. The daemon restores ten times at most and then once in five seconds, so
+ * NetworkManager has them in the end.
  */
 async function replaced({ host }: Lab, { eth, daemon, manager, ours }: Both): Promise<void> {
-  // Ids are used again.
+  // Ids are reused.
   const others = (): object[] => host.endpoints().filter((each) => !ours.includes(JSON.stringify(each)));
   await expect.poll(others).toHaveLength(2);
   const all = words(eth, 'subflow').sort();
@@ -64,9 +65,9 @@ async function replaced({ host }: Lab, { eth, daemon, manager, ours }: Both): Pr
     expect(times).toBeLessThan(10);
     for (let again = 0; again < 5; again++) manager.nmcli('device', 'reapply', 'eth0');
   }
-  // What it takes away is put back ten times at most, each an addition and what had to go for it.
+  // What it removes is restored ten times at most; each time is an addition and a deletion of what was in its place.
   expect(endpointDeeds(daemon)).toBeLessThanOrEqual(2 + 2 * 10);
-  // The kernel says nothing of endpoints: at the latest after half a minute the daemon looks by itself.
+  // The kernel sends no event for endpoints; without another event the daemon polls every 30 s.
   await daemon.reload();
   for (const address of [eth.address(), eth.address(6)])
     await expect.poll(() => daemon.stateOf(address)).toMatch(/^conflict: endpoint \d+ \(subflow\)/);
@@ -82,7 +83,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     for (let times = 0; times < 5; times++) manager.nmcli('device', 'reapply', 'eth0');
     await daemon.reload();
     expect(await stays(() => lab.host.endpoints(), 1_000)).toEqual(its);
-    // What we made for the paths is gone, and was not made again; no endpoint was ever deleted.
+    // The routes and policy rules of the paths are gone and were not added again; no endpoint was deleted.
     expect(endpointDeeds(daemon)).toBe(deeds);
     expect(daemon.deeds()).not.toContain('endpoint delete');
     expect(routing(lab)).toEqual([[], [], [], []]);
@@ -120,7 +121,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     expect(stdout).toMatch(
       /NetworkManager has made the endpoints of these uplinks[^]*\n {4}multihomed doctor\n/,
     );
-    // The daemon looks at once, not at its next look without an event.
+    // The daemon reads the kernel at once, not only at its next poll.
     for (const { id } of its) await daemon.command('endpoint', 'delete', 'id', `${id}`);
     await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow,backup'));
   });

@@ -1,4 +1,7 @@
-/** The real NetworkManager beside the daemon, with files and a bus of its own; of the machine it sees the namespace. */
+/**
+ * The real NetworkManager beside the daemon, with its own files and its own bus; of the machine it only sees the
+ * namespace.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +11,7 @@ import type { Lab } from '../support/lab.ts';
 import { Background } from './background.ts';
 import { find } from './part.ts';
 
-/** Everybody on this bus may say everything: only the test's own programs know of it. */
+/** Everybody may send everything on this bus; only the test's own programs know it. */
 const bus = (
   socket: string,
 ): string => `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -39,7 +42,7 @@ export class NetworkManager {
     };
   }
 
-  /** A profile with the cable's address and default route; `more` goes into its first section. */
+  /** A profile with the cable's address and default route; `more` is added to its first section. */
   profile(cable: Cable, more = ''): void {
     const file = join(this.#folder, 'connections', `${cable.device}.nmconnection`);
     const text = `[connection]
@@ -57,7 +60,7 @@ address1=${cable.prefixed(6)},${cable.gateway(6)}
     writeFileSync(file, text, { mode: 0o600 });
   }
 
-  /** With a file in conf.d; until all profiles are active. */
+  /** With a file in conf.d; waits until all profiles are active. */
   async start(configuration = ''): Promise<void> {
     const [folder, background] = [this.#folder, this.#background];
     writeFileSync(join(folder, 'bus.conf'), bus(join(folder, 'bus')));
@@ -70,7 +73,7 @@ address1=${cable.prefixed(6)},${cable.gateway(6)}
     await expect.poll(() => existsSync(join(folder, 'bus'))).toBe(true);
     const program = find('NetworkManager');
     if (program === null) throw new Error('NetworkManager is not there');
-    // A read-only /sys tells it that there is no udev to wait for; its folder under /run is one of ours.
+    // By a read-only /sys it knows that no udev runs; its folder under /run is one of the test.
     background.startMounted(
       `mount -t sysfs -o ro sysfs /sys
       mkdir -p /run/NetworkManager && mount --bind "$0/run" /run/NetworkManager
@@ -85,7 +88,10 @@ address1=${cable.prefixed(6)},${cable.gateway(6)}
     await expect.poll(() => background.log).toContain('startup complete');
   }
 
-  /** `nmcli` in one word after the other. @throws with what it said */
+  /**
+   * Runs `nmcli` with these words.
+   * @throws with its error output
+   */
   nmcli(...words: string[]): string {
     return execFileSync('nsenter', [`--net=${this.#lab.host.path}`, find('nmcli')!.path, ...words], {
       encoding: 'utf8',

@@ -1,4 +1,7 @@
-/** systemd-networkd may delete policy rules and routes that it did not make, and is told not to by two lines. */
+/**
+ * systemd-networkd may delete policy rules and routes of other programs, unless two lines of its configuration exclude
+ * them.
+ */
 import { describe, expect } from 'vitest';
 import { test } from './keep.ts';
 import { startNetworkd } from './networkd.ts';
@@ -24,7 +27,7 @@ describe.skipIf(why !== null)('beside systemd-networkd', () => {
       const foreign = (): object[] => lab.host.rules(4, 'all').filter(({ protocol }) => protocol !== '86');
       const its = foreign();
       eth.pull();
-      // It waits for some seconds, and then takes the address.
+      // It waits for some seconds, and then removes the address.
       await expect.poll(() => lab.host.ip('-4 address show dev eth0')).toBe('');
       eth.putBack();
       await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);

@@ -1,4 +1,4 @@
-/** The real systemd-networkd beside the daemon: it sees the namespace, and files of its own. */
+/** The real systemd-networkd beside the daemon; it sees the namespace and its own files. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -20,7 +20,7 @@ export async function startNetworkd(
     mkdirSync(join(folder, name), { mode: 0o755, recursive: true });
   for (const name of ['links', 'leases', 'lldp'])
     mkdirSync(join(folder, 'netif', name), { mode: 0o755, recursive: true });
-  // With a policy rule of its own, for which it looks at all of them.
+  // With a policy rule of its own, because of which it checks all of them.
   const file = [
     ...['[Match]', `Name=${cable.device}`],
     ...['[Network]', `Address=${cable.prefixed()}`, `Gateway=${cable.gateway()}`, 'IPv6AcceptRA=no'],

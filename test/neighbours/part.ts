@@ -1,6 +1,6 @@
 /**
- * Other managers' programs. Nobody has to install one for a test: it may also be unpacked into the folder that
- * MULTIHOMED_TEST_NEIGHBOURS names (docs/neighbours.md), and where it is in neither place its tests are skipped.
+ * Programs of other managers. They need not be installed for tests: one may also be unpacked into the folder that
+ * MULTIHOMED_TEST_NEIGHBOURS names (docs/neighbours.md). If it is in neither place, its tests are skipped.
  */
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { absent } from '../hooks/harness.ts';
 const ROOTS = [process.env['MULTIHOMED_TEST_NEIGHBOURS'] ?? '', ''];
 const FOLDERS = ['usr/sbin', 'usr/bin', 'usr/libexec', 'usr/lib/systemd'];
 
-/** A program's path, or null. Debian has libraries in a folder that is named after the machine. */
+/** A program's path, or null. Debian's folders of libraries have the name of the architecture. */
 export function find(program: string): { path: string; root: string; environment: NodeJS.ProcessEnv } | null {
   for (const root of ROOTS)
     for (const folder of FOLDERS) {
@@ -30,7 +30,7 @@ export function libraries(): string {
   return `usr/lib/${machine}-linux-gnu`;
 }
 
-/** Why tests beside these programs cannot be run, said once; null: they can. */
+/** Returns why tests beside these programs cannot run, and prints it once; null if they can. */
 export function whyNot(programs: Readonly<Record<string, string>>): string | null {
   const lonely = isWholeRoot() ? absent({}) : 'it needs root over other users';
   const missing = Object.entries(programs).find(([program]) => find(program) === null);

@@ -1,4 +1,4 @@
-/** Policy rules that somebody deletes as often as they come: no fight for them, and the connections stay. */
+/** Policy rules that another program always deletes: multihomed restores them slowly, and connections stay. */
 import { expect } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from './keep.ts';
@@ -22,7 +22,7 @@ test('each policy rule is restored ten times, then once in 5 s; status shows a c
     .toEqual(Array(4).fill(true));
   const conflict = /^conflict: .* keeps removing its policy rules; .*ManageForeignRoutingPolicyRules=no/;
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(conflict);
-  // It does not come and go with each time that they are put back.
+  // The conflict does not disappear each time that they are restored.
   const told = (): number => daemon.log.split(`eth0 ${eth.address()}: `).length;
   const once = told();
   for (const until = Date.now() + 7_000; Date.now() < until; await sleep(100))

@@ -14,7 +14,7 @@ import { find, whyNot } from './part.ts';
 const OUTSIDE = '2600::9';
 const PREFIXES = ['2400:a::', '2400:b::'] as const;
 
-/** Ends a child that may have ended already. */
+/** Ends a child that may already have exited. */
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGKILL');

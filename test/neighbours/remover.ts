@@ -1,4 +1,4 @@
-/** A stand-in for a manager that takes every policy rule which it did not make for a left-over, as networkd may. */
+/** A stand-in for a manager that deletes every policy rule of other programs, as networkd may. */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -10,14 +10,14 @@ const VERSIONS: readonly Version[] = [4, 6];
 export class Remover {
   readonly #netns: Netns;
   readonly #children: ChildProcess[] = [];
-  /** How often a policy rule of ours came, by version and priority. */
+  /** How often a policy rule of multihomed was added, by version and priority. */
   readonly came = new Map<string, number>();
 
   constructor(netns: Netns) {
     this.#netns = netns;
   }
 
-  /** It listens first, and then takes what stands already. */
+  /** It listens first, and then deletes the existing ones. */
   async start(): Promise<void> {
     for (const version of VERSIONS) this.#listen(version);
     const listens = (pid: number): boolean =>

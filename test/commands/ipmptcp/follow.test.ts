@@ -1,4 +1,4 @@
-/** A daemon that has no place for another watcher. */
+/** A daemon that refuses further watchers. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -21,7 +21,7 @@ test('monitor: a daemon that refuses watchers is asked three times, then reporte
   onTestFinished(() => void server.close());
   const errors: Error[] = [];
   const follower = new Follower({
-    // Nothing else of it is asked for while a daemon is there.
+    // While a daemon runs, `monitor` reads nothing else.
     namespace: { folder: { socket } } as Namespace,
     configuration: () => Promise.reject(new Error('not wanted')),
     onChange: () => undefined,
@@ -32,7 +32,7 @@ test('monitor: a daemon that refuses watchers is asked three times, then reporte
   await follower.start();
   await expect.poll(() => errors).toHaveLength(1);
   expect(errors[0]?.message).toContain('no place for another');
-  // Where the daemon closes before it is asked, the client asks again for a second: each of three times, with rests.
+  // If the daemon closes the connection, the client retries for a second. This happens three times, with pauses.
   const rests = times.slice(1).filter((time, at) => time - times[at]! > 1_000);
   expect(rests).toHaveLength(2);
 });
