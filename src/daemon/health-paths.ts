@@ -1,5 +1,11 @@
 /** The watched paths: those of active and suspect uplinks, where a family has more than one. */
 import type { SubflowSocket } from '../netlink/diag.ts';
+import {
+  MPTCP_PM_ADDR_FLAG_FULLMESH,
+  MPTCP_PM_ADDR_FLAG_SIGNAL,
+  MPTCP_PM_ADDR_FLAG_SUBFLOW,
+  type Endpoint,
+} from '../netlink/mptcp/endpoint.ts';
 import { countDependants, tokensElsewhere } from '../health/decide.ts';
 import { advance } from '../health/doubt.ts';
 import { isCarrying } from '../health/judge.ts';
@@ -9,6 +15,10 @@ import { lookupKey, type Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 
 const MOST_FORMER = 64;
+
+const isSubflowOnly = ({ flags }: Endpoint): boolean =>
+  (flags & MPTCP_PM_ADDR_FLAG_SUBFLOW) !== 0 &&
+  (flags & (MPTCP_PM_ADDR_FLAG_SIGNAL | MPTCP_PM_ADDR_FLAG_FULLMESH)) === 0;
 
 export class HealthPaths {
   readonly #clock: Clock;
@@ -56,6 +66,7 @@ export class HealthPaths {
       const known = this.#paths.get(key) ?? this.#former.get(key);
       const path = known ?? new Path(key, family, ifindex, address, prefixLength);
       path.present = endpoint !== null;
+      path.renewable = endpoint && isSubflowOnly(endpoint) ? endpoint.id : undefined;
       paths.set(key, path);
     }
     this.#leave([...this.#paths.values()].filter(({ key }) => !paths.has(key)));

@@ -13,7 +13,8 @@ import { decide, type Decision } from '../health/decide.ts';
 import { begin } from '../health/doubt.ts';
 import type { Factors } from '../health/factors.ts';
 import { firstGauge, readGauge } from '../health/gauge.ts';
-import { judge } from '../health/judge.ts';
+import { isCarrying, judge } from '../health/judge.ts';
+import { LostSubflows } from '../health/lost.ts';
 import { isAnswering, isLossy, lookPause, mayAsk, type Path } from '../health/path.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
@@ -42,6 +43,8 @@ export class Health {
   readonly #paths: HealthPaths;
   /** Tokens of open connections. */
   readonly #tokens = new Set<number>();
+  readonly #lost = new LostSubflows();
+  readonly #renewals = new Map<string, number>();
   #factors: Factors | null;
   #looking = false;
   #stopped = false;
@@ -58,6 +61,11 @@ export class Health {
     return this.#paths.suspects;
   }
 
+  /** Ids of endpoints to add anew, by `lookupKey`. */
+  get renewals(): ReadonlyMap<string, number> {
+    return this.#renewals;
+  }
+
   /** `factors`: null switches detection off. */
   reload(factors: Factors | null): void {
     this.#factors = factors;
@@ -71,7 +79,8 @@ export class Health {
     if (token !== null && kind === 'closed') this.#tokens.delete(token);
     if ((kind === 'subflow-established' || kind === 'established') && local) this.#answered(local.address);
     if (kind === 'closed' && this.#tokens.size === 0) this.#forget();
-    if (kind === 'created' || kind === 'established') this.#schedule();
+    this.#lost.see(event, this.#parts.clock.now());
+    if (kind === 'created' || kind === 'established' || kind === 'subflow-closed') this.#schedule();
   }
 
   /** Reads which connections are open: at the start, and when events were lost. */
@@ -87,6 +96,8 @@ export class Health {
   /** Called after each pass. */
   follow(plan: Plan): void {
     if (this.#factors && this.#paths.follow(plan.uplinks)) this.#parts.onChange();
+    // One try: a pass has either renewed the endpoint or found a reason against it.
+    this.#renewals.clear();
     this.#schedule();
   }
 
@@ -109,10 +120,14 @@ export class Health {
     if (!this.#factors || this.#stopped || this.#tokens.size === 0 || !this.#paths.any) {
       this.#timers.cancel('look');
       this.#timers.cancel('kept');
+      this.#timers.cancel('lost');
       return;
     }
     if (!this.#looking && (pause > 0 || !this.#timers.has('look')))
       this.#timers.set('look', pause, () => void this.#look());
+    const due = this.#lost.next;
+    if (due === null) this.#timers.cancel('lost');
+    else this.#timers.set('lost', Math.max(0, due - this.#parts.clock.now()), () => void this.#revive());
     const next = this.#paths.next;
     if (next === null) this.#timers.cancel('doubt');
     else this.#timers.set('doubt', Math.max(0, next - this.#parts.clock.now()), () => this.#advance());
@@ -129,6 +144,31 @@ export class Health {
   async #review(): Promise<void> {
     const sockets = await this.#sockets();
     if (sockets && !this.#stopped && this.#paths.review(sockets)) this.#parts.onChange();
+    this.#schedule();
+  }
+
+  /**
+   * Asks for a new endpoint where a connection has lost its subflow. Not while another connection has a subflow there,
+   * which the deletion would close.
+   */
+  async #revive(): Promise<void> {
+    const now = this.#parts.clock.now();
+    const due = this.#lost.due(now);
+    for (const lost of due) this.#lost.tried(lost, now);
+    const sockets = due.length > 0 ? await this.#sockets() : null;
+    if (!sockets || this.#stopped) return this.#schedule();
+    for (const { token, address } of due) {
+      const own = sockets.filter((socket) => socket.token === token);
+      const there = sockets.filter(({ local }) => local.address === address);
+      if (!own.some(isCarrying) || there.some((socket) => socket.token === token)) {
+        this.#lost.end(token, address);
+        continue;
+      }
+      const path = [...this.#paths.all].find((each) => each.address === address);
+      if (path?.renewable !== undefined && !path.doubt && there.length === 0)
+        this.#renewals.set(path.key, path.renewable);
+    }
+    if (this.#renewals.size > 0) this.#parts.onChange();
     this.#schedule();
   }
 

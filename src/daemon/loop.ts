@@ -223,8 +223,7 @@ export class Loop {
     }
     if (batch.woken && RETRY_PARTS.some((part) => batch.stale.has(part))) this.#state = retryAll(this.#state);
     this.#learn(read);
-    const suspects = this.#parts.suspects?.();
-    const judged = suspects ? { ...read, suspects } : read;
+    const judged = { ...read, ...this.#parts.health?.() };
     const snapshot = await withConnections(judged, this.#configuration, this.#state, this.#parts);
     const planned = plan(snapshot, this.#configuration, this.#state, this.#parts.dryRun);
     const since = this.#uplinkLog.observe(planned, clock.now());

@@ -28,8 +28,8 @@ export interface LoopParts {
   readonly hooks: HookDispatcher;
   /** As in the snapshot; called only while an endpoint depends on the connections. */
   readonly connections: () => Promise<NonNullable<Snapshot['connections']>>;
-  /** As in the snapshot; absent if nothing watches the paths. */
-  readonly suspects?: () => NonNullable<Snapshot['suspects']>;
+  /** What is known of the paths beside what the kernel reports; absent if nothing watches them. */
+  readonly health?: () => Pick<Snapshot, 'suspects' | 'renewals'>;
   readonly dryRun: boolean;
   readonly state: State;
   readonly notified: HookRecord;

@@ -5,7 +5,7 @@ import type { KernelSession } from '../netlink/session.ts';
 import type { JoinRecords } from '../plan/joins.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { HealthSettings } from '../rules/rule.ts';
-import type { Suspect } from '../snapshot/snapshot.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
@@ -14,7 +14,7 @@ import { countJoins } from './join-events.ts';
 
 export interface PathWatch {
   readonly records: JoinRecords;
-  readonly suspects: ReadonlyMap<string, Suspect>;
+  readonly health: Pick<Snapshot, 'suspects' | 'renewals'>;
   /** The configuration has changed. */
   reload(settings: HealthSettings): void;
   /** Called after each pass. */
@@ -52,8 +52,8 @@ export function watchPaths(
     get records() {
       return joins.records;
     },
-    get suspects() {
-      return health.suspects;
+    get health() {
+      return { suspects: health.suspects, renewals: health.renewals };
     },
     reload: (settings) => health.reload(factors(settings)),
     follow: (plan) => {

@@ -116,7 +116,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       journal,
       hooks,
       connections: () => openConnections(netns),
-      suspects: () => paths.suspects,
+      health: () => paths.health,
       dryRun: options.dryRun,
       state,
       notified,

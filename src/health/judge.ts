@@ -47,8 +47,9 @@ export interface Judgement {
  */
 const LEAST_SEGMENTS = 3;
 const LEAST_SEGMENTS_ALONE = 4;
-/** The same on a path that loses segments although it works, where an answer also has LOSSY times as long. */
-const LEAST_SEGMENTS_LOSSY = 6;
+/** So many are not lost by chance; fewer may be lost as one, and another transmission must have been lost after them. */
+const FLIGHT_SEGMENTS = 8;
+/** On a path that loses segments although it works an answer has LOSSY times as long, and TCP's timer must have run out. */
 const LOSSY = 2;
 /** Shortest pause between two looks at the same path, in milliseconds. */
 const LEAST_PAUSE_MS = 8;
@@ -93,12 +94,14 @@ export function judge(
     waits.set(cookie, wait);
     if (wait.since === null) continue;
     waiting = true;
-    const left = wait.since + answerLimit(traffic, factors) * (lossy ? LOSSY : 1) - now;
+    const limit = answerLimit(traffic, factors) * (lossy ? LOSSY : 1);
+    const left = wait.since + limit - now;
     const segments = traffic.unacked + traffic.retransmits - wait.retransmits;
-    // One transmission may be lost as a whole: another one must have been made since.
     const repeated = traffic.unacked > wait.unacked || traffic.retransmits > wait.retransmits;
-    if (left <= 0 && repeated)
-      late.push({ cookie, since: wait.since, segments, alone: traffic.unacked === 1 });
+    const enough = lossy
+      ? traffic.timeouts > 0 && traffic.sinceSent >= limit / 2
+      : repeated || segments >= FLIGHT_SEGMENTS;
+    if (left <= 0 && enough) late.push({ cookie, since: wait.since, segments, alone: traffic.unacked === 1 });
     else if (left > 0) next = Math.min(next ?? Infinity, left);
   }
   return { waits, movedAt, heardAt, rtt, loses, verdict: verdictOf() };
@@ -109,7 +112,7 @@ export function judge(
     const unheard = late.filter(({ since }) => since >= heardAt!);
     const segments = unheard.reduce((sum, each) => sum + each.segments, 0);
     const alone = unheard.every((each) => each.alone);
-    const least = lossy ? LEAST_SEGMENTS_LOSSY : alone ? LEAST_SEGMENTS_ALONE : LEAST_SEGMENTS;
+    const least = alone ? LEAST_SEGMENTS_ALONE : LEAST_SEGMENTS;
     if (segments >= least) {
       const unanswered = now - Math.min(...unheard.map(({ since }) => since));
       return { kind: 'stalled', unanswered, cookies: new Set(unheard.map(({ cookie }) => cookie)) };

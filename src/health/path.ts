@@ -36,6 +36,8 @@ export class Path {
   /** Its endpoint is in place. */
   present = true;
   dependants = 0;
+  /** Id of its endpoint, if the kernel makes a subflow for it by itself when it is added. */
+  renewable: number | undefined = undefined;
   /** Peers that stopped answering while the path worked, and until when they say nothing about it. */
   readonly #distrusted = new Map<string, number>();
 

@@ -10,6 +10,7 @@ import { additions } from './difference.ts';
 import { policyRulesFrom, routingOf, samePolicyRule, type Routing } from './routing.ts';
 import { candidates } from './select.ts';
 import { assignTables } from './tables.ts';
+import { mayRenew } from './renew.ts';
 import { suspectOf, suspectReason } from './suspect.ts';
 import type { Tunnels } from './tunnel.ts';
 import type { Candidate, Selected, Viable } from './uplink.ts';
@@ -182,6 +183,7 @@ export function verifyEvaluation(
   const wanted = { ...endpoint, flags, port };
   if (port === endpoint.port && (different & ~CHANGEABLE) === 0) {
     if (different) evaluation.add.push({ kind: 'endpoint change', endpoint: wanted, device });
+    else if (mayRenew(endpoint, snapshot)) renew(evaluation, endpoint, snapshot, state);
     return;
   }
   // With a port it may have existed beside an implicit endpoint, which it replaces now that it has none.
@@ -201,4 +203,18 @@ export function verifyEvaluation(
       reason: `its endpoint is as it was until the next ${failed.final ? 'reload' : 'try'}: ${failed.reason}`,
     });
   evaluation.add.push({ kind: 'endpoint delete', endpoint, device }, add);
+}
+
+function renew(evaluation: Evaluation, endpoint: Endpoint, snapshot: Snapshot, state: State): void {
+  const { candidate, viable } = evaluation;
+  const taken = new Set([...snapshot.endpoints.map(({ id }) => id), ...state.owned.keys()]);
+  const { endpoint: fresh, implicit } = newEndpoint(candidate, snapshot, state, taken);
+  // Without a free id it stays as it is.
+  if (implicit || fresh.id === 0) return;
+  const device = candidate.selected.link.name;
+  const gateway = viable?.default?.hop.gateway ?? null;
+  evaluation.add.push(
+    { kind: 'endpoint delete', endpoint, device },
+    { kind: 'endpoint add', endpoint: fresh, device, gateway },
+  );
 }

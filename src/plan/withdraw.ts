@@ -4,6 +4,7 @@ import type { Rule } from '../rules/rule.ts';
 import { lookupKey, type KernelObjects, type Snapshot, type Suspect } from '../snapshot/snapshot.ts';
 import { endpointFamily } from './endpoint.ts';
 import type { State } from '../actions/state.ts';
+import { isRenewed } from './renew.ts';
 import { select, selectLink } from './select.ts';
 import { tunnelsOf } from './tunnel.ts';
 import { ownedEndpoints } from '../actions/ownership.ts';
@@ -32,6 +33,7 @@ export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], sta
   const suspects = snapshot.suspects ?? new Map<string, Suspect>();
   if (owned.some(({ ifindex, address }) => suspects.get(lookupKey(ifindex, address))?.present === false))
     return true;
+  if (owned.some((endpoint) => isRenewed(endpoint, snapshot))) return true;
   const tunnels = tunnelsOf(snapshot, select(snapshot, rules));
   return (
     owned.some((endpoint) => tunnels[endpointFamily(endpoint)]) ||

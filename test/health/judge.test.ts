@@ -81,9 +81,8 @@ describe('a path', () => {
         [0, { ...stuck, sinceAck: 0 }, { cookie: 2, token: 2, sinceAck: 0 }],
         [500, { ...stuck, sinceAck: 500, sinceSent: 400 }, { ...other, sinceAck: 5 }],
         [700, { ...stuck, sinceAck: 700, sinceSent: 600 }, { ...other, sinceAck: 205, sinceSent: 150 }],
-        [800, { ...stuck, sinceAck: 800 }, { ...other, sinceAck: 305, retransmits: 1 }],
       ),
-    ).toEqual(['waiting', 'waiting', 'waiting', 'stalled']);
+    ).toEqual(['waiting', 'waiting', 'stalled']);
   });
 
   test('with acknowledgements at a tenth of the rate works (a queue has grown)', () => {
@@ -101,19 +100,24 @@ describe('a path', () => {
 
 describe('a path that loses segments', () => {
   const flow = { unacked: 3, rtt: 10_000, sinceData: 9_000 };
-  const stalled = (lossy: boolean, retransmits: number, now: number): boolean => {
+  const stalled = (lossy: boolean, now: number, more: Flow): boolean => {
     const waits: Waits = new Map([[1, { since: 0, retransmits: 0, unacked: 3, lost: 0 }]]);
-    const socket = subflow({ ...flow, sinceAck: now, sinceSent: 10, retransmits });
+    const socket = subflow({ ...flow, sinceAck: now, sinceSent: 10, ...more });
     return judge(waits, [socket], now, DEFAULT_FACTORS, lossy).verdict.kind === 'stalled';
   };
 
-  test('has twice as long, and more must be lost', () => {
-    expect([stalled(false, 1, 90), stalled(true, 1, 90), stalled(true, 1, 200)]).toEqual([
+  test('has twice as long, and the timer of TCP must have run out', () => {
+    const [probe, timeout] = [{ retransmits: 1 }, { retransmits: 2, timeouts: 1, sinceSent: 100 }];
+    expect([stalled(false, 90, {}), stalled(false, 90, probe), stalled(true, 90, probe)]).toEqual([
+      false,
       true,
       false,
+    ]);
+    expect([stalled(true, 300, probe), stalled(true, 300, timeout), stalled(true, 90, timeout)]).toEqual([
+      false,
+      true,
       false,
     ]);
-    expect(stalled(true, 3, 200)).toBe(true);
   });
 
   test('is known by what it lost while it worked, without duplicates', () => {

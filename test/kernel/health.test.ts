@@ -121,6 +121,27 @@ test('a peer that is dead on all paths makes no uplink suspect', async ({ lab })
   await expect.poll(() => daemon.stateOf('eth0')).toMatch(/^active/);
 });
 
+/** Resets a subflow from the server's side, as a NAT that has forgotten it would. */
+const reset = (lab: Lab, address: string): string => lab.provider.sh(`ss -K dst ${address}`);
+
+test('a subflow that is reset comes back, and no other subflow is closed for it', async ({ lab }) => {
+  for (const device of ['eth0', 'wwan0']) lab.cable(device).connect();
+  await lab.daemon(RULES);
+  const connections = await lab.connections();
+  const first = await openBoth(lab, connections);
+  const second = await openBoth(lab, connections);
+  const mptcp = await lab.monitor('mptcp');
+  reset(lab, '10.2.0.2');
+  await expect
+    .poll(() => connections.subflows(), { timeout: 20_000 })
+    .toEqual([...['10.1.0.2', '10.1.0.2', '10.2.0.2', '10.2.0.2']]);
+  await first.echo('first');
+  await second.echo('second');
+  const closed = mptcp.texts().filter((text) => /SF_CLOSED/.test(text));
+  expect(closed.filter((text) => text.includes('saddr4=10.1.0.2'))).toEqual([]);
+  expect(closed).toHaveLength(2);
+});
+
 test('detect: false ends a suspicion, and begins none', async ({ lab }) => {
   const [eth] = await twoLines(lab, 5);
   const daemon = await lab.daemon(RULES);

@@ -1,0 +1,17 @@
+/**
+ * Endpoints that are deleted and added again. The kernel tries each endpoint once for a connection, and never makes a
+ * lost subflow again; an endpoint that was added anew is tried on all connections.
+ */
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import { lookupKey, type Snapshot } from '../snapshot/snapshot.ts';
+
+export const isRenewed = (
+  { ifindex, address, id }: Endpoint,
+  { renewals }: Pick<Snapshot, 'renewals'>,
+): boolean => renewals?.get(lookupKey(ifindex, address)) === id;
+
+/** The same, if no open connection has a subflow that the deletion would close. */
+export const mayRenew = (endpoint: Endpoint, snapshot: Snapshot): boolean =>
+  isRenewed(endpoint, snapshot) &&
+  snapshot.connections !== undefined &&
+  !snapshot.connections.some((locals) => locals.includes(endpoint.address));

@@ -1,0 +1,72 @@
+/** When a lost subflow is tried again. */
+import { constants } from 'node:os';
+import { expect, test } from 'vitest';
+import { LostSubflows } from '../../src/health/lost.ts';
+import type { MptcpEvent, MptcpEventKind } from '../../src/netlink/mptcp/event.ts';
+
+const { ECONNRESET, ECONNREFUSED, ECONNABORTED } = constants.errno;
+
+const event = (
+  kind: MptcpEventKind,
+  error: number | null = null,
+  more: Partial<MptcpEvent> = {},
+): MptcpEvent => ({
+  ...{ kind, token: 7, localId: 1, remoteId: 0, backup: false, error, ifindex: 2, serverSide: false },
+  local: { address: '192.0.2.10', port: 40_000 },
+  remote: { address: '198.51.100.9', port: 443 },
+  ...more,
+});
+
+test('after a reset: 1, 2, 4 seconds and so on, up to five minutes', () => {
+  const lost = new LostSubflows();
+  lost.see(event('subflow-closed', ECONNRESET), 0);
+  const pauses: number[] = [];
+  for (let now = 0, tries = 0; tries < 12; tries++) {
+    pauses.push(lost.next! - now);
+    now = lost.next!;
+    expect(lost.due(now - 1)).toEqual([]);
+    lost.tried(lost.due(now)[0]!, now);
+  }
+  expect(pauses.slice(0, 4)).toEqual([1_000, 2_000, 4_000, 8_000]);
+  expect(pauses.at(-1)).toBe(300_000);
+});
+
+test('a subflow that comes back and lives for a minute begins anew; one that does not goes on', () => {
+  for (const [lives, pause] of [
+    [60_000, 1_000],
+    [10_000, 2_000],
+  ] as const) {
+    const lost = new LostSubflows();
+    lost.see(event('subflow-closed', ECONNRESET), 0);
+    lost.tried(lost.due(1_000)[0]!, 1_000);
+    lost.see(event('subflow-established'), 1_100);
+    expect(lost.next).toBeNull();
+    lost.see(event('subflow-closed', ECONNRESET), 1_100 + lives);
+    expect(lost.next! - 1_100 - lives).toBe(pause);
+  }
+});
+
+test('a server that refuses twice is left alone', () => {
+  const lost = new LostSubflows();
+  lost.see(event('subflow-closed', ECONNREFUSED), 0);
+  expect(lost.next).toBe(1_000);
+  lost.see(event('subflow-closed', ECONNREFUSED), 1_010);
+  expect(lost.next).toBeNull();
+});
+
+test.each([
+  ['one that was closed on purpose', event('subflow-closed')],
+  ['one whose endpoint was deleted', event('subflow-closed', ECONNABORTED)],
+  ['one that the peer has to make', event('subflow-closed', ECONNRESET, { serverSide: true })],
+])('%s is not tried', (_, closed) => {
+  const lost = new LostSubflows();
+  lost.see(closed, 0);
+  expect(lost.next).toBeNull();
+});
+
+test('nothing is tried for a connection that has ended', () => {
+  const lost = new LostSubflows();
+  lost.see(event('subflow-closed', ECONNRESET), 0);
+  lost.see(event('closed', null, { local: null, remote: null }), 10);
+  expect(lost.next).toBeNull();
+});
