@@ -8,14 +8,14 @@ const project = fileURLToPath(new URL('..', import.meta.url));
 const source = join(project, 'src');
 const read = (path: string): string => readFileSync(join(project, path), 'utf8');
 
-/** As the table in docs/layout.md has them, from the bottom to the top. */
+/** In the order of the table in docs/layout.md, from the bottom to the top. */
 const order = [...read('docs/layout.md').matchAll(/^\| `src\/(\w+)\/`/gm)].map(([, folder]) => folder!);
 
 interface Import {
   readonly file: string;
   readonly folder: string;
   readonly from: string;
-  /** Nothing of it is there when the program runs. */
+  /** Imports of types, which do not exist at run time. */
   readonly typeOnly: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The tests under each supported version of Node, which npm downloads: `npm run test:nodes`. Arguments are vitest's, such as
- * a folder. Needs a built tree.
+ * Runs the tests under each supported version of Node, which npm downloads: `npm run test:nodes`. Arguments are
+ * vitest's, such as a folder. Needs a built tree.
  */
 import { spawnSync } from 'node:child_process';
 

@@ -1,11 +1,11 @@
 /**
- * The tests, in network, mount and process namespaces of their own: nothing of the host's is seen or changed. Run by
- * root, those that depend on who runs them are run once more by an ordinary user in a user namespace. Commands and
+ * Runs the tests in network, mount and process namespaces of their own, so that nothing of the host is seen or changed.
+ * If run by root, tests that depend on the user run once more as an ordinary user in a user namespace. Commands and
  * daemons are those of a copy that npm installs first. Arguments are vitest's.
  *
- * MULTIHOMED_TEST_AS=root|nobody: one of the two alone. MULTIHOMED_TEST_SUMMARY=FILE is given the closing line too.
- * MULTIHOMED_SEED=N: what random tests draw from; otherwise another one at each run, which is printed at its end.
- * CI=true: what is skipped is a failure.
+ * MULTIHOMED_TEST_AS=root|nobody runs only one of the two. MULTIHOMED_TEST_SUMMARY=FILE also writes the last line
+ * there. MULTIHOMED_SEED=N sets the seed of random tests; by default each run has another one and prints it at its end.
+ * CI=true: a skipped test is a failure.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -28,13 +28,13 @@ if (as !== undefined && !(root && ['root', 'nobody'].includes(as))) {
   process.exit(2);
 }
 const results = mkdtempSync(join(tmpdir(), 'multihomed-results-'));
-// Debian's own programs before those of somebody's home, which another user could not run.
+// Debian's own programs before those in a home directory, which another user could not run.
 const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', process.env.PATH].join(':');
 
 const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 const asRoot = ['unshare', ...namespaces, '--'];
 const asUser = ['unshare', '--user', '--map-root-user', ...namespaces, '--'];
-// Another user may not be let into the folder above the tree: it is shown where everybody may go.
+// Another user may have no permission for the folder above the tree, so it is mounted where everybody has access.
 const STAND = '/mnt';
 const become = `setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups`;
 const asNobody = [
@@ -54,10 +54,10 @@ const asNobody = [
   exec ${become} unshare --user --map-root-user ${namespaces.join(' ')} -- "$@"`,
   ...['sh', project, process.execPath],
 ];
-// The shell stays as the first process of its namespace, and buries the others' children.
+// The shell stays as the first process of its namespace and reaps orphaned processes.
 const prepare = `mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/netns && ip link set lo up && "$@"; exit $?`;
 
-/** @returns why these namespaces cannot be made, or null */
+/** @returns why these namespaces cannot be created, or null */
 function forbidden(world) {
   const { status, stderr, error } = spawnSync(
     world[0],
@@ -71,7 +71,10 @@ function forbidden(world) {
   return status === 0 ? null : (error?.message ?? (stderr.trim() || `exit status ${status}`));
 }
 
-/** Runs vitest; `world`: what stands before its command line. @returns the file with its results */
+/**
+ * Runs vitest; `world`: the command that runs its command line.
+ * @returns the file with its results
+ */
 function run(name, world, { where = project, node = process.execPath, args }) {
   const folder = join(results, name);
   mkdirSync(folder);
@@ -99,14 +102,14 @@ function run(name, world, { where = project, node = process.execPath, args }) {
 }
 
 let installed = '';
-/** The installed copy's folder where the tree is shown as `where`. */
+/** The folder of the installed copy if the tree is mounted at `where`. */
 function seenIn(where) {
   return installed.startsWith(project) ? join(where, relative(project, installed)) : installed;
 }
 
 /**
- * Where a user namespace can make a difference: privileges, owners of files, namespaces, processes. How the kernel routes
- * is the same in both.
+ * Tests for which a user namespace can make a difference: privileges, owners of files, namespaces, processes. The
+ * kernel routes the same way in both.
  */
 const AS_USER = [
   ...['native', 'installed'].map((folder) => `test/${folder}/`),
@@ -117,7 +120,7 @@ const AS_USER = [
 const failed = [];
 const missing = [];
 const runs = [];
-/** Options of vitest that change which files are run take the place of ours. */
+/** Options of vitest that select test files replace the default ones. */
 const chosen = given.some((each) => !each.startsWith('-'));
 
 chmodSync(results, 0o755);
@@ -157,7 +160,7 @@ try {
   rmSync(results, { recursive: true, force: true });
 }
 
-/** @returns what nobody may not read, or null */
+/** @returns a file that user `nobody` cannot read, or null */
 function unreadable() {
   const { status, stderr } = spawnSync(
     asNobody[0],

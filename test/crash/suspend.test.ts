@@ -1,6 +1,7 @@
 /**
  * Suspend and resume, as far as they can be simulated: a real daemon is stopped, its network is removed and comes back
  * changed, CLOCK_REALTIME advances by eight hours and CLOCK_MONOTONIC does not, and the daemon is continued.
+ *
  * The daemon needs no event of resume. Changes of the network meanwhile are in the event sockets, or overran them. The
  * daemon measures times by CLOCK_MONOTONIC, which does not count suspended time (clock_gettime(2)). The kernel ends
  * IPv6 routes and addresses by jiffies, which do not count it either, so both agree on when a router's default route

@@ -1,4 +1,4 @@
-/** One thing to ask, and what comes of it. */
+/** A request to the kernel and its expected result. */
 import { expect } from 'vitest';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import type { Requester } from '../../src/netlink/connection.ts';
@@ -13,13 +13,13 @@ export interface Asked {
 export interface Case {
   readonly name: string;
   readonly ask: (kernel: Asked) => Promise<unknown>;
-  /** undefined: nothing but the acknowledgement. */
+  /** undefined: only the acknowledgement. */
   readonly expected?: unknown;
 }
 
 /**
- * What the kernel refused, in its own words. `code`: of several, that of another kernel. `attribute`: what the kernel
- * points at, if it does; 6.12 does not everywhere where 6.18 does.
+ * What the kernel refused, with its text. `code`: the second of two is that of another kernel. `attribute`: the one
+ * that the kernel names, if it does; 6.12 does not always where 6.18 does.
  */
 export const refusal = (code: string | string[], kernelText?: string | RegExp, attribute?: number) =>
   expect.objectContaining({

@@ -1,4 +1,4 @@
-/** What is asked in the scene, by the functions that the program asks with, and what comes of it. */
+/** Requests in the scene by the functions that the program uses, and their results. */
 import { expect } from 'vitest';
 import { dumpAddresses } from '../../src/netlink/route/address.ts';
 import { askFib } from '../../src/netlink/route/fib.ts';

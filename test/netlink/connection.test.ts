@@ -1,4 +1,4 @@
-/** Requests and answers over a wire that does what a kernel cannot be made to do on order. */
+/** Requests and answers on a simulated socket, which does what a kernel cannot be made to do. */
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import { SystemError, type NetlinkSocketOptions } from '../../src/system/addon.ts';
@@ -90,7 +90,7 @@ describe('requests', () => {
         errno: 101,
         operation: 'route add',
         kernelText: 'Nexthop has invalid gateway',
-        // Type 0xabab of the attribute at byte 16, without its marks.
+        // Type 0xabab of the attribute at byte 16, without its flag bits.
         attribute: 0x2bab,
         message: 'route add: ENETUNREACH: Nexthop has invalid gateway (attribute 11179)',
       }),

@@ -1,4 +1,4 @@
-/** Everything that reads what a kernel, or somebody who poses as one, has sent. */
+/** Every function that decodes what a kernel, or an attacker in its place, has sent. */
 import { staleAfter } from '../../src/events/wake.ts';
 import { Attributes, eachAttribute } from '../../src/netlink/attribute.ts';
 import { decodeConnectionSocket, decodeSubflowSocket } from '../../src/netlink/diag.ts';

@@ -52,7 +52,7 @@ test('sock_diag: subflows and connections equal the output of ss', async ({ lab 
   const second = lab.cable('wwan0').up().give();
   for (const cable of [first, second]) {
     lab.host.ip(`route add default via ${cable.gateway()} dev ${cable.device} metric ${cable.network}`);
-    // Each address leaves by its own cable.
+    // Each address uses its own cable.
     lab.host.ip(`route add default via ${cable.gateway()} table ${100 + cable.network}`);
     lab.host.ip(`rule add from ${cable.address()} lookup ${100 + cable.network}`);
   }
@@ -71,7 +71,7 @@ test('sock_diag: subflows and connections equal the output of ss', async ({ lab 
     const look = (): Shown[] => shown(lab.host.sh('ss -tinH'));
     let ss = look();
     let ours = await dumpSubflowSockets(diag);
-    // An acknowledgement may come between the two.
+    // An acknowledgement may arrive between the two readings.
     for (let again = look(); JSON.stringify(again) !== JSON.stringify(ss); again = look()) {
       ss = again;
       ours = await dumpSubflowSockets(diag);
@@ -134,7 +134,7 @@ test('link counters equal the output of ip -s', async ({ lab }) => {
   };
   const route = new NetlinkConnection({ protocol: NETLINK_ROUTE, clock: systemClock, netns: lab.host.path });
   try {
-    // Neighbour discovery may send between the two.
+    // Neighbour discovery may send between the two readings.
     await expect
       .poll(async () => [await getLinkStats(route, lab.host.index('eth0')), shownNow()])
       .toSatisfy(([ours, oracle]: unknown[]) => JSON.stringify(ours) === JSON.stringify(oracle));

@@ -1,4 +1,4 @@
-/** What the kernel tells by itself: recorded, and on this kernel. MULTIHOMED_RECORD=NAME keeps `NAME-events.txt`. */
+/** Events of the kernel: recorded, and of the running kernel. MULTIHOMED_RECORD=NAME writes `NAME-events.txt`. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { staleAfter } from '../../src/events/wake.ts';
 import { decodeMessages, type Message } from '../../src/netlink/message.ts';
@@ -11,7 +11,7 @@ import { scene } from './scene.ts';
 
 const EVERYTHING = ['links', 'addresses', 'routes'];
 
-/** What is done, and what each of the messages that come of it makes stale. */
+/** A command, and what each of the resulting events makes stale. */
 const EVENTS: readonly (readonly [command: string, stale: readonly (readonly string[])[]])[] = [
   ['address add 10.8.0.1/24 dev w0', [['routes'], ['addresses', 'routes'], ['routes'], ['routes']]],
   ['route add default via 10.8.0.9 dev w0 metric 900', [['routes']]],
@@ -20,11 +20,11 @@ const EVENTS: readonly (readonly [command: string, stale: readonly (readonly str
   ['rule add from 10.8.0.1 lookup 77 priority 400', [['policyRules']]],
   ['rule delete priority 400', [['policyRules']]],
   ['link set u0 alias other', [EVERYTHING]],
-  // The bridge's own words about its port, and then those about the link.
+  // The bridge's events about its port, and then those about the link.
   ['link set v0 nomaster', [[], [], EVERYTHING]],
 ];
 
-/** Of several alike one is enough: how often the kernel says it differs. */
+/** Equal events count once: how often the kernel sends one varies. */
 const distinct = (lists: readonly (readonly string[])[]): string[] =>
   [...new Set(lists.map((each) => each.join(' ')))].sort((a, b) => a.localeCompare(b));
 

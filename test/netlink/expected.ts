@@ -1,4 +1,4 @@
-/** What the dumps of the scene say, read from the commands that made it. */
+/** The expected dumps of the scene, written from the commands that created it. */
 import { expect } from 'vitest';
 import type { Address } from '../../src/netlink/route/address.ts';
 import type { Link } from '../../src/netlink/route/link.ts';
@@ -51,7 +51,7 @@ const address = (words: Partial<Address>): Address => ({
 export const ADDRESSES = expect.arrayContaining([
   address({ ifindex: 1, address: '127.0.0.1', prefixLength: 8, scope: 254 }),
   address({ address: '192.0.2.10' }),
-  // Secondary, and not for ever.
+  // Secondary, and not permanent.
   address({ address: '192.0.2.11', flags: 0x01, preferred: expect.any(Number) as number }),
   address({ ifindex: 13, address: '198.51.100.1', peer: '198.51.100.2', prefixLength: 32 }),
   address({

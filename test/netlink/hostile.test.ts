@@ -1,9 +1,9 @@
 /**
- * Bytes that no kernel sends: decoders answer or throw DecodeError, whatever comes, and look at nothing outside the
- * message. MULTIHOMED_INPUTS=1000000 for a long run, MULTIHOMED_SEED=N for another.
+ * Messages that no kernel sends: decoders return a value or throw DecodeError, and never read outside of the message.
+ * MULTIHOMED_INPUTS=1000000 for a long run, MULTIHOMED_SEED=N to repeat one.
  *
- * They are not led by coverage: 100,000 inputs, kept where V8's block coverage had something new, came to 352 blocks of
- * decoders, and as many blind ones, in two thirds of the time, to 355.
+ * The inputs are not guided by coverage: 100,000 inputs that were kept when V8's block coverage had a new block reached
+ * 352 blocks of decoders; as many random ones reached 355 in two thirds of the time.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -17,7 +17,7 @@ const INPUTS = Number(process.env['MULTIHOMED_INPUTS'] ?? 20_000);
 const settings = { numRuns: Math.ceil(INPUTS / 2), seed: SEED };
 const LONG = Math.max(180_000, INPUTS);
 
-/** What a decoder does with it: its answer, or that it threw the one error that it may throw. */
+/** Returns the decoder's value, or that it threw the one permitted error. */
 function read(decode: (message: Message) => unknown, message: Message): string {
   try {
     return (
@@ -31,7 +31,7 @@ function read(decode: (message: Message) => unknown, message: Message): string {
   }
 }
 
-/** The same bytes within others: an answer that changes with those around it has looked at them. */
+/** Embeds the bytes in others: a value that depends on the surrounding bytes was read from them. */
 function within(bytes: Buffer, surrounding: number): Buffer {
   const around = Buffer.alloc(bytes.length + 512, surrounding);
   bytes.copy(around, 256);
@@ -52,7 +52,7 @@ function check(datagram: Buffer): void {
   expect(answers[1]).toEqual(answers[0]);
 }
 
-/** A message around any payload, of a type that decoders know. */
+/** A message with any payload, of a type that decoders know. */
 const enveloped = fc
   .tuple(
     fc.constantFrom(2, 3, 16, 17, 20, 24, 32, 37, 104, 20),
@@ -70,7 +70,7 @@ const enveloped = fc
 
 const recorded = everyMessage();
 
-/** A real one with bytes changed, a piece cut off, a piece twice, or its lengths wrong. */
+/** Mutates a recorded message: changed bytes, a removed or repeated piece, or wrong lengths. */
 const mutated = fc
   .record({
     message: fc.nat(recorded.length - 1),
@@ -90,7 +90,7 @@ const mutated = fc
       copy = Buffer.concat([copy.subarray(0, at), copy.subarray(at, at + twice[1]), copy.subarray(at)]);
     }
     if (cut !== null) copy = copy.subarray(0, cut % (copy.length + 1));
-    // Its length tells the truth: what is inside is looked at.
+    // Its length is correct, so that its content is read.
     if (honest && copy.length >= 16) copy.writeUInt32LE(copy.length, 0);
     return copy;
   });
@@ -142,7 +142,7 @@ describe('hostile messages', () => {
     flat.writeUInt32LE(flat.length, 0);
     flat.writeUInt16LE(16, 4);
     for (let at = 32; at + 4 <= flat.length; at += 4) flat.writeUInt16LE(4, at);
-    // Quadratic, it would outlast the test's time-out.
+    // Quadratic time would exceed the test's time-out.
     check(flat);
   });
 });

@@ -1,4 +1,4 @@
-/** A connection to the real kernel: its own words when it refuses, and a dump that is interrupted again and again. */
+/** A connection to the real kernel: the text of its refusals, and a dump that is interrupted repeatedly. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import { NLM_F_DUMP_INTR } from '../../src/netlink/message.ts';
@@ -48,7 +48,7 @@ describe.skipIf(!isPrivate)('a connection to the kernel', () => {
   });
 
   test('returns the kernel’s error text and the attribute that it names', async () => {
-    // RTAX_MTU with a value of two bytes: the kernel points into RTA_METRICS.
+    // RTAX_MTU with a value of two bytes: the kernel's error offset is in RTA_METRICS.
     const wrong = route({ metrics: Buffer.from('0600020078050000', 'hex') });
     await expect(addRoute(connection, wrong, 'route add')).rejects.toMatchObject({
       code: 'EINVAL',
@@ -88,13 +88,13 @@ describe.skipIf(!isPrivate)('a connection to the kernel', () => {
     ]);
     try {
       let reads = 0;
-      // On a busy machine the two may not meet at once.
+      // On a busy machine the two may not overlap at once.
       for (; reads < 10 || (interrupted === 0 && reads < 1_000); reads++) {
         const addresses = await dumpAddresses(connection);
         const steady = addresses.filter(({ ifindex, family }) => ifindex === u0 && family === 'ipv4');
         expect(new Set(steady.map((each) => each.address)).size).toBe(3000);
       }
-      // Each is asked again four times at most.
+      // Each is repeated four times at most.
       expect(dumps).toBeLessThanOrEqual(5 * reads);
       expect(interrupted).toBeGreaterThan(0);
     } finally {

@@ -1,4 +1,4 @@
-/** The cases on this kernel. MULTIHOMED_RECORD=NAME keeps its messages as `recordings/NAME-requests.txt`. */
+/** The cases on the running kernel. MULTIHOMED_RECORD=NAME writes its messages to `recordings/NAME-requests.txt`. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSession, type KernelSession } from '../../src/netlink/session.ts';
 import { systemClock } from '../../src/system/clock.ts';

@@ -1,4 +1,4 @@
-/** The same for generic netlink: the family, its limits and endpoints. */
+/** Cases for generic netlink: the family, its limits and endpoints. */
 import { findFamily } from '../../src/netlink/generic/family.ts';
 import * as endpoints from '../../src/netlink/mptcp/endpoint.ts';
 import { getLimits, setLimits } from '../../src/netlink/mptcp/limits.ts';

@@ -1,6 +1,6 @@
 /**
  * Messages of a real kernel as text: `= NAME` begins a case, `> HEX` was sent and `< HEX` received, each with its
- * header. The kernel's version stands in the file's name.
+ * header. The file name has the kernel's version.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ export function readRecording(name: string): Map<string, Exchange[]> {
   return cases;
 }
 
-/** Every received message of every recording, for tests that want real bytes. */
+/** Every received message of every recording, for tests that need real messages. */
 export function everyMessage(): Buffer[] {
   return recordings().flatMap((name) =>
     [...readRecording(name).values()]

@@ -1,4 +1,4 @@
-/** What was recorded, byte by byte in both directions: the same requests leave, and the same answers are read. */
+/** Recorded messages in both directions: the same requests are sent, and the same answers are decoded. */
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import type { NetlinkSocketOptions } from '../../src/system/addon.ts';
@@ -16,7 +16,7 @@ vi.mock(import('../../src/system/addon.ts'), async (original) => ({
   },
 }));
 
-/** Without length, sequence and port, which the connection gives by itself: type, flags and payload. */
+/** Type, flags and payload; without length, sequence and port, which the connection assigns. */
 const comparable = (bytes: Buffer): string => bytes.toString('hex', 4, 8) + bytes.toString('hex', 16);
 
 function renumbered(recorded: Buffer, sequence: number): Buffer {
@@ -43,7 +43,7 @@ describe.each(recordings().filter((name) => name.endsWith('-requests.txt')))('%s
 
   test.each(CASES)('$name', async ({ name: each, ask, expected }) => {
     ahead = [...(recorded.get(each) ?? [])];
-    // A generic family's number is another on every host.
+    // The number of a generic family differs between hosts.
     const mptcp = { id: ahead[0]!.sent.readUInt16LE(4), groups: new Map<string, number>() };
     expect(await ask({ route: connection, generic: connection, mptcp })).toEqual(expected);
     expect(ahead).toEqual([]);

@@ -1,4 +1,6 @@
-/** The namespace in which messages are recorded: every index and hardware address is given, so that they stay. */
+/**
+ * The namespace in which messages are recorded; every index and hardware address is set, so that they do not change.
+ */
 import { Netns } from '../support/netns.ts';
 
 export const INDEX = { u0: 10, p0: 11, br0: 12, w0: 13, v0: 14 };
@@ -42,7 +44,7 @@ const COMMANDS = [
 
 export function scene(): Netns {
   const netns = new Netns(`wire-${process.pid}`);
-  // Their link-local addresses would come at times of their own.
+  // Their link-local addresses would appear at unpredictable times.
   netns.sysctl('net.ipv6.conf.default.addr_gen_mode', 1);
   for (const command of COMMANDS) netns.ip(command);
   return netns;

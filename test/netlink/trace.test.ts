@@ -20,7 +20,7 @@ import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../src/system/addon.ts';
 import { readRecording, recordings } from './recording.ts';
 import { acknowledgement } from './wire.ts';
 
-/** Newer than the headers of the distributions. */
+/** Newer than the kernel headers of the distributions. */
 const NEWER = new Set([
   'MPTCP_PM_ADDR_FLAG_LAMINAR',
   'MPTCP_EVENT_LISTENER_CREATED',

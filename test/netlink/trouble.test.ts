@@ -1,4 +1,4 @@
-/** What becomes of requests when the socket loses answers, breaks, or is closed. */
+/** Requests when the socket loses answers, fails, or is closed. */
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import { SystemError, type NetlinkSocketOptions } from '../../src/system/addon.ts';

@@ -1,4 +1,4 @@
-/** A netlink socket whose other end is the test: what is sent is kept, and what is delivered arrives as one readiness. */
+/** A simulated netlink socket: it keeps what is sent, and delivers what the test passes as one readiness. */
 import { vi } from 'vitest';
 import type { Message } from '../../src/netlink/message.ts';
 import type { NetlinkSocket, NetlinkSocketOptions } from '../../src/system/addon.ts';
@@ -8,10 +8,10 @@ export class Wire implements NetlinkSocket {
   readonly receiveBuffer = 8 << 20;
   readonly netnsCookie = 1n;
   readonly foreign = 0;
-  /** Each sendmsg. */
+  /** The messages of each sendmsg. */
   readonly sent: Buffer[] = [];
   readonly options: NetlinkSocketOptions;
-  /** What each sendmsg comes to. */
+  /** Decides the result of each sendmsg. */
   onSend: (bytes: Buffer) => Promise<void> | void = () => undefined;
   closed = false;
   alive = true;
@@ -25,7 +25,7 @@ export class Wire implements NetlinkSocket {
     await this.onSend(Buffer.from(bytes));
   }
 
-  /** Datagrams of one readiness, as the addon gives them. */
+  /** Delivers datagrams of one readiness, as the addon does. */
   deliver(...datagrams: readonly Buffer[]): void {
     const spans = new Uint32Array(datagrams.length * 2);
     let at = 0;
@@ -50,7 +50,7 @@ export class Wire implements NetlinkSocket {
   }
 }
 
-/** A whole message, its port too; written apart from the encoder under test. */
+/** A complete message with its port; encoded independently of the encoder under test. */
 export function bytesOf({ type, flags, sequence, portId, payload }: Message): Buffer {
   const header = Buffer.alloc(16);
   header.writeUInt32LE(16 + payload.length, 0);
@@ -61,7 +61,7 @@ export function bytesOf({ type, flags, sequence, portId, payload }: Message): Bu
   return Buffer.concat([header, payload, Buffer.alloc((4 - (payload.length % 4)) % 4)]);
 }
 
-/** NLMSG_ERROR, extended where there are attributes: [type, value] each. */
+/** NLMSG_ERROR, extended if there are attributes: [type, value] each. */
 export function acknowledgement(
   sequence: number,
   errno = 0,

@@ -1,4 +1,4 @@
-/** The Debian package: what is in it, and what installing, upgrading, removing and purging it does. */
+/** The Debian package: its content, and installing, upgrading, removing and purging it. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { test, type PrivateRoot } from './root.ts';
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'multihomed-deb-'));
 let deb = '';
-/** The package's files, unpacked. */
+/** Returns the folder with the package's unpacked files. */
 const unpacked = join(folder, 'unpacked');
 
 beforeAll(() => {
@@ -25,7 +25,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const isHere = (program: string): boolean =>
   spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
 
-/** The same package with another version. */
+/** Builds the same package with another version. */
 function versioned(version: string): string {
   const path = join(unpacked, 'DEBIAN/control');
   const text = readFileSync(path, 'utf8');
@@ -94,7 +94,7 @@ describe('contents', () => {
       expect([args, (await finished(child)).code]).toEqual([args, 0]);
     }
     expect(lab.host.endpointWords()).toEqual(['10.1.0.2 eth0 subflow']);
-    // What it lacks; these would fail only when they are called.
+    // Functions that this version lacks; they would only fail when called.
     const newer =
       /\b(toSorted|toReversed|toSpliced|withResolvers|fromAsync|groupBy|crc32|styleText|AbortSignal\.any)\(/;
     const parts = join(program, 'dist/parts');

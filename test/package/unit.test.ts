@@ -1,4 +1,4 @@
-/** The units as systemd reads them. */
+/** The units as systemd parses them. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';

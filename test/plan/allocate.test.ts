@@ -1,9 +1,9 @@
-/** Who has a slot, who has an address, and whose limits stand. */
+/** Slots, addresses in conflict, and limits. */
 import { describe, expect, test } from 'vitest';
 import { Host, rule } from './build.ts';
 import { settled, two } from './two.ts';
 
-/** So many uplinks, eth0 with the best metric. */
+/** A host with `count` uplinks, eth0 with the best metric. */
 function many(count: number): Host {
   const host = new Host().rules([rule('eth*')]);
   for (let i = 0; i < count; i++)

@@ -1,4 +1,4 @@
-/** A host in a few words: what the kernel has, told as a snapshot, and what becomes of it when a plan is carried out. */
+/** A short way to describe a host: the kernel's state as a snapshot, and the state after a plan was carried out. */
 import { intend, applyOutcome } from '../../src/actions/transitions.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import { addressFamily, type Family } from '../../src/netlink/ip.ts';
@@ -37,17 +37,17 @@ export class Host {
   ownRoutes: Route[] = [];
   endpoints: Endpoint[] = [];
   limits = { subflows: 2, addAddrAccepted: 0 };
-  /** Of each open connection the local addresses of its subflows. */
+  /** The local addresses of the subflows of each open connection. */
   connections: string[][] = [];
   state: State = { ...EMPTY_STATE, limitMax: 8 };
-  /** What the kernel answers instead: by address. */
+  /** The kernel's route lookup in place of the default result, by address. */
   readonly ways = new Map<string, Egress>();
-  /** Where the host's own policy rules send packets from an address. */
+  /** The route that the host's own policy rules give packets from an address. */
   readonly hosts = new Map<string, PolicyRoute>();
   readonly sources = new Map<number, string>();
-  /** How many endpoints the kernel holds. */
+  /** The number of endpoints that the kernel holds. */
   room = 8;
-  /** Of the snapshot's clock, in milliseconds. */
+  /** The snapshot's clock, in milliseconds. */
   now = 1_000_000;
   #defaults: Default[] = [];
   #rules: readonly Rule[] = [];
@@ -114,7 +114,7 @@ export class Host {
     return this;
   }
 
-  /** Somebody else's. */
+  /** An endpoint of another program. */
   endpoint(address: string, id: number, flags: readonly string[] = ['subflow'], ifindex = 0): this {
     this.endpoints.push({ id, address, ifindex, flags: flagBits(flags), port: 0 });
     return this;
@@ -130,7 +130,7 @@ export class Host {
     const answers = new Map(
       addresses.map((each) => [lookupKey(each.ifindex, each.address), this.#answer(each)]),
     );
-    // A snapshot is a value: what this host does next is not seen in it.
+    // A snapshot is a value: later changes of this host do not change it.
     const copies = { addresses: [...addresses], policyRules: [...policyRules], ownRoutes: [...ownRoutes] };
     const tables = { ipv4: new Map(), ipv6: new Map() };
     return {
@@ -185,14 +185,20 @@ export class Host {
     return plan(this.snapshot, this.configuration, this.state, assumeRouted);
   }
 
-  /** One pass. @returns what was done, in words */
+  /**
+   * Runs one pass.
+   * @returns the actions as text
+   */
   pass(): string[] {
     const { actions } = this.look();
     for (const action of actions) this.#do(action);
     return actions.map(actionText);
   }
 
-  /** Passes until nothing is left to be done, then or when time passes. @returns what each did */
+  /**
+   * Runs passes until there is nothing to do, also after time has passed.
+   * @returns the actions of each pass
+   */
   settle(): string[][] {
     const passes: string[][] = [];
     for (let done = this.pass(); done.length > 0 || this.#wait(); done = this.pass()) {
@@ -202,7 +208,10 @@ export class Host {
     return passes;
   }
 
-  /** Until the first gap of a default route is over. @returns whether there is one */
+  /**
+   * Advances to the end of the first gap of a default route.
+   * @returns whether there is one
+   */
   #wait(): boolean {
     const end = gapEnd(this.state);
     this.now = end ?? this.now;

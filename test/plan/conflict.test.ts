@@ -1,4 +1,7 @@
-/** What others keep removing: wanted and put back as ever, and told as a conflict with the line that ends it. */
+/**
+ * Objects that other programs keep removing: they are still restored, and reported as a conflict with the setting that
+ * ends it.
+ */
 import { describe, expect, test } from 'vitest';
 import { endpointObject, policyRuleObject, routeObject } from '../../src/actions/action.ts';
 import { explain } from '../../src/plan/explain.ts';

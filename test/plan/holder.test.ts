@@ -1,4 +1,4 @@
-/** An address that several links have: which of them keeps it. */
+/** An address that several links have: which link keeps it. */
 import { describe, expect, test } from 'vitest';
 import { rule, type Host } from './build.ts';
 import { settled, two } from './two.ts';
@@ -7,7 +7,7 @@ const A = '192.0.2.10';
 const PERMANENT = 0x80;
 const TENTATIVE = 0x40;
 
-/** A second link with the address of eth0: `eth1`, selected by eth0's rule, or another, by none. */
+/** Adds a second link with the address of eth0: `eth1`, selected by eth0's rule, or another, selected by none. */
 const twin = (host: Host, name: string, created: number, flags = PERMANENT): Host =>
   host.link(name, 4).address(4, `${A}/24`, { created, flags });
 

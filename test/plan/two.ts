@@ -13,7 +13,7 @@ export const two = (): Host =>
     .default(3, '10.0.0.1', { metric: 700 })
     .rules(RULES);
 
-/** As it stands when all is made. */
+/** The host after all actions. */
 export function settled(host = two()): Host {
   host.settle();
   return host;

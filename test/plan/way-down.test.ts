@@ -1,4 +1,4 @@
-/** The way down, what stays when it was the last, and what takes its place. */
+/** An uplink that is lost: what is removed, what stays if it was the last, and its replacement. */
 import { describe, expect, test } from 'vitest';
 import { applyOutcome, retryAll } from '../../src/actions/transitions.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
@@ -15,7 +15,7 @@ const GONE = [
   'route delete default via 192.0.2.1 dev eth0 table 86840002',
 ];
 
-/** How a path is lost. */
+/** The ways in which a path is lost. */
 const LOSSES: readonly (readonly [string, (host: Host) => Host, state: string])[] = [
   ['carrier lost', (host) => host.turn(2, 'no carrier'), 'no carrier'],
   ['link down', (host) => host.turn(2, 'down'), 'no carrier'],
@@ -187,7 +187,7 @@ describe('the last path, no longer an uplink although its address works', () => 
       'route append default via 192.0.2.9 dev eth0 table 86840002',
       'route delete default via 192.0.2.1 dev eth0 table 86840002',
     ]);
-    // Without one its way is lost, and stays for when it comes back.
+    // Without a default route it is lost, and its routes stay until it is back.
     host.withoutDefault(2);
     expect(host.settle()).toEqual([]);
   });

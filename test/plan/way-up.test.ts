@@ -1,11 +1,11 @@
-/** The way of an uplink: each state with its reason, and what each pass does on the way up. */
+/** An uplink that comes up: each state with its reason, and the actions of each pass. */
 import { describe, expect, test } from 'vitest';
 import { Host, rule } from './build.ts';
 
 const ETH = [rule('eth*')];
 const IPV6 = { flags: 0x80 };
 
-/** What is there, and what is said of it. */
+/** A host, and the expected state and reason. */
 const STATES: readonly (readonly [name: string, host: () => Host, state: string, reason: RegExp])[] = [
   [
     'a link that is down',

@@ -1,4 +1,4 @@
-/** What stands is learnt from, explained, and removed as a whole. */
+/** Observing the kernel's state, explaining it, and flushing it. */
 import { describe, expect, test } from 'vitest';
 import { explain } from '../../src/plan/explain.ts';
 import { flushActions } from '../../src/plan/flush.ts';
@@ -27,7 +27,7 @@ describe('observe', () => {
   test('a flag that the kernel dropped is not requested again', () => {
     const host = settled(two().rules([rule('eth*', { flags: ['subflow', 'laminar'] })]));
     host.endpoints = host.endpoints.map((each) => ({ ...each, flags: each.flags & ~32 }));
-    // Nothing is left that asks for addresses of a peer's choice.
+    // No flag is left that makes the kernel connect to addresses of a peer's choice.
     expect(host.settle()).toEqual([['limits set add_addr_accepted 0']]);
     expect(host.state.unknownFlags).toBe(32);
   });
@@ -49,7 +49,7 @@ describe('observe', () => {
   });
 });
 
-/** The steps that were passed, the one that it stopped at, and the advice. */
+/** Returns the names of the passed steps, of the one at which it stopped, and the advice. */
 function told(host: Host, name = 'eth0') {
   const explanation = explain(name, host.look(), host.snapshot, host.configuration, host.state)!;
   const [uplink] = explanation.uplinks;

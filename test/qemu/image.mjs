@@ -1,4 +1,7 @@
-/** What the virtual machine boots: an initramfs that finds the disk, and the disk with the tree and its programs. */
+/**
+ * Builds what the virtual machine boots: an initramfs that mounts the disk, and the disk with the tree and its
+ * programs.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -16,21 +19,21 @@ import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const project = join(here, '../..');
-/** Debian's own paths first: what somebody has at home may be a script that finds another. */
+/** Debian's own paths first, because a program in a home directory may be a script that runs another. */
 const PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', ...(process.env.PATH ?? '').split(delimiter)];
 const PROGRAMS = ['ip', 'ss', 'tc', 'unshare', 'nsenter', 'setpriv', 'mount', 'umount', 'sh', 'python3'];
-/** The modules of the disk, each after what it needs; what a kernel has built in is not there as one. */
+/** Modules for the disk, each after the ones that it needs; built-in ones have no file. */
 const VIRTIO = 'virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk'.split(
   ' ',
 );
 
-/** Links into /usr, as Debian has them. */
+/** Links into /usr, as in Debian. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
 
 /**
- * @param {string} root being filled
- * @param {string[]} paths of programs or libraries, put where they are here, with the libraries they need
- * @param {string} [libraries] a folder to look in as well
+ * @param {string} root the folder to fill
+ * @param {string[]} paths of programs or libraries, copied to the same paths with the libraries that they need
+ * @param {string} [libraries] another folder of libraries
  */
 function put(root, paths, libraries) {
   const env = libraries === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: libraries };
@@ -41,20 +44,20 @@ function put(root, paths, libraries) {
   }
 }
 
-/** @returns {string[]} the libraries that these are linked with */
+/** @returns {string[]} the libraries with which these are linked */
 function linked(paths, env = process.env) {
   const { stdout } = spawnSync('ldd', paths, { encoding: 'utf8', env });
   return [...stdout.matchAll(/(?:^|\s)(\/[^\s:()]+)(?= \(0x)/gm)].map(([, path]) => path ?? '');
 }
 
-/** @returns {string} where a program is on this machine */
+/** @returns {string} the path of a program on this machine */
 function find(program) {
   const found = PATH.map((folder) => join(folder, program)).find((path) => existsSync(path));
   if (found === undefined) throw new Error(`${program} is not on this machine, but the tests run it`);
   return found;
 }
 
-/** What the tree's own addons are linked with; they look into `ldd` to tell the C library. */
+/** Libraries of the tree's own addons; they run `ldd` to detect the C library. */
 function putLibraries(root) {
   const addons = readdirSync(join(project, 'node_modules'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.node'))
@@ -63,7 +66,7 @@ function putLibraries(root) {
   put(root, linked(addons));
 }
 
-/** Links for the small programs that are not there otherwise. */
+/** Links for small programs that would be missing otherwise. */
 function putBusybox(root, busybox) {
   cpSync(busybox, join(root, 'bin/busybox'));
   const all = execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n');
@@ -74,7 +77,8 @@ function putBusybox(root, busybox) {
 }
 
 /**
- * @param {{ kernel: string, busybox: string, kmod: string, libkmod: string }} packages where each is unpacked
+ * @param {{ kernel: string, busybox: string, kmod: string, libkmod: string }} packages the folders in which they are
+ * unpacked
  * @param {string} work a folder for this run
  * @param {string[]} args of test/run.mjs
  * @returns {{ linux: string, initrd: string, disk: string }}
@@ -131,7 +135,7 @@ function filesystem({ kernel, busybox, kmod, libkmod, release }, work, args) {
   if (!existsSync(node)) symlinkSync(realpathSync(process.execPath), node);
   putBusybox(root, busybox);
   putPython(root);
-  // What `ip` looks names up in.
+  // The files in which `ip` looks up names.
   for (const path of ['/etc/iproute2', '/usr/share/iproute2', '/usr/lib/iproute2', '/etc/protocols'])
     if (existsSync(path)) cpSync(path, join(root, path), { recursive: true, dereference: true });
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n');
@@ -156,7 +160,7 @@ function filesystem({ kernel, busybox, kmod, libkmod, release }, work, args) {
 
   const image = join(work, 'disk.ext4');
   const make = ['mke2fs', '-q', '-t', 'ext4', '-O', '^has_journal', '-d', root, image, '2G'];
-  // On the disk everything is root's.
+  // All files on the disk belong to root.
   const asRoot = process.geteuid?.() === 0 ? [] : ['unshare', '--map-root-user', '--'];
   const [program = '', ...rest] = [...asRoot, ...make];
   execFileSync(program, rest, { env: { ...process.env, PATH: PATH.join(delimiter) } });
@@ -164,7 +168,7 @@ function filesystem({ kernel, busybox, kmod, libkmod, release }, work, args) {
   return image;
 }
 
-/** @returns {string} path of the one library in that package */
+/** @returns {string} the path of the only library in that package */
 function library(folder) {
   const found = readdirSync(join(folder), { recursive: true, encoding: 'utf8' }).find((path) =>
     path.endsWith('/libkmod.so.2'),
@@ -173,7 +177,9 @@ function library(folder) {
   return found;
 }
 
-/** The standard library without what is only for developers; with what is compiled, which is told by its times. */
+/**
+ * Copies the standard library without parts for developers; with compiled files, whose validity depends on their times.
+ */
 function putPython(root) {
   const real = basename(realpathSync(find('python3')));
   cpSync(join('/usr/lib', real), join(root, 'usr/lib', real), {

@@ -1,12 +1,12 @@
-/** Debian's packages, fetched and unpacked into the cache without being installed. */
+/** Downloads Debian's packages and unpacks them into the cache without installing them. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
  * @param {string} version such as 6.1
- * @returns {string} the newest kernel package of it that apt knows
- * @throws where there is none
+ * @returns {string} the newest kernel package of this version that apt knows
+ * @throws Error if there is none
  */
 export function kernelPackage(version) {
   const pattern = `^linux-image-${version.replaceAll('.', '\\.')}[.][0-9.]+([-+][0-9a-z]+)?-cloud-amd64$`;
@@ -24,7 +24,7 @@ export function kernelPackage(version) {
 /**
  * @param {string} name of a package
  * @param {string} cache an absolute path
- * @returns {string} the folder that it is unpacked in
+ * @returns {string} the folder into which it is unpacked
  */
 export function unpacked(name, cache) {
   const folder = join(cache, name);
@@ -33,7 +33,7 @@ export function unpacked(name, cache) {
   const draft = `${folder}.${process.pid}`;
   mkdirSync(draft, { recursive: true });
   try {
-    // apt's own user need not be let into the cache.
+    // apt's own user may have no permission for the cache.
     execFileSync('apt-get', ['-q', '-o', 'APT::Sandbox::User=root', 'download', name], {
       cwd: draft,
       stdio: ['ignore', 'ignore', 'inherit'],

@@ -1,7 +1,7 @@
 /**
- * The tests on another kernel: `node test/qemu/run.mjs 6.1 [vitest arguments]`, in a virtual machine, on the tree as it
- * is built here. See docs/kernels.md. Needs Debian's qemu-system-x86, and fetches Debian's kernel; not part of
- * `npm test`, as it takes minutes.
+ * Runs the tests on another kernel: `node test/qemu/run.mjs 6.1 [vitest arguments]`, in a virtual machine, with the
+ * tree as built here. See docs/kernels.md. Needs Debian's qemu-system-x86, and downloads Debian's kernel; not part of
+ * `npm test`, because it takes minutes.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,15 +23,12 @@ if (as !== undefined && !['root', 'nobody'].includes(as)) {
   process.exit(2);
 }
 /**
- * The guest's clock counts its instructions, a nanosecond each, and jumps over idle times: however slow this machine
- * is, to the guest it is a decent one, and no time-out has to be longer. With a second processor 6.1 often hangs while it
- * boots by such a clock.
+ * The guest's clock counts its instructions, a nanosecond each, and skips idle times. So the guest does not depend on
+ * the speed of this machine, and no time-out must be longer. With a second processor and this clock, 6.1 often hangs at
+ * boot.
  */
 const CLOCK = ['-accel', 'tcg', '-icount', 'shift=0,sleep=off'];
-/**
- * Several files at once would only share that one machine; each look at what is waited for starts a program; and each
- * test is told when it ends.
- */
+/** Files in parallel would share one processor, each poll starts a program, and progress is printed for each test. */
 const PACE = [
   '--reporter=verbose',
   '--maxWorkers=1',
@@ -72,7 +69,7 @@ async function boot({ linux, initrd, disk }) {
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const ended = once(machine, 'exit');
-  // Stopped from outside, it still ends the machine and deletes the image.
+  // When it is interrupted, it still ends the machine and deletes the image.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => machine.kill());
   let status = null;
   for await (const line of createInterface({ input: machine.stdout })) {

@@ -12,7 +12,7 @@ export class Folder {
   readonly usr = join(this.path, 'usr');
 
   constructor() {
-    // Where a user's files may be written by their group, all of these would be refused.
+    // If the group of a user's files may write them, all of these would be refused.
     process.umask(0o022);
     mkdirSync(join(this.etc, 'rules.d'), { recursive: true });
     mkdirSync(join(this.usr, 'rules.d'), { recursive: true });
@@ -25,14 +25,17 @@ export class Folder {
     return path;
   }
 
-  /** The configuration of the folders, or of one file; an error where it is not valid. */
+  /**
+   * Loads the configuration of the folders, or of one file.
+   * @throws Error if it is not valid
+   */
   async load(options: LoadOptions = { etc: this.etc, usr: this.usr }): Promise<Configuration> {
     const answer = await loadConfiguration(options);
     if (isValid(answer)) return answer;
     throw new Error(answer.errors.map((each) => formatProblem(each)).join('\n'));
   }
 
-  /** What is wrong, one sentence each, without the path of this folder. */
+  /** Returns the problems, one sentence each, without the path of this folder. */
   async problems(options: LoadOptions = { etc: this.etc, usr: this.usr }): Promise<string[]> {
     const answer = await loadConfiguration(options);
     return isValid(answer)

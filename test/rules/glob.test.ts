@@ -95,7 +95,7 @@ describe('invalid globs', () => {
   });
 });
 
-/** By definition, slowly: the parts of a glob that has neither brackets, escapes nor alternatives. */
+/** Matches by definition, slowly: globs without brackets, escapes and alternatives. */
 function reference(glob: string, name: string): boolean {
   if (glob === '') return name === '';
   if (glob[0] === '*')
@@ -104,7 +104,7 @@ function reference(glob: string, name: string): boolean {
 }
 
 const character = fc.constantFrom(...'ab.-_:@{}()!+,$^"#~&%;=<>'.split(''));
-/** `.` and `..` are no names to the kernel (dev_valid_name). */
+/** `.` and `..` are not valid names for the kernel (dev_valid_name). */
 const name = fc
   .array(character, { minLength: 1, maxLength: 8 })
   .map((all) => all.join(''))

@@ -115,7 +115,7 @@ describe('files that are read', () => {
       try {
         return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder.path);
       } catch {
-        // That of the listing itself, which is closed by now.
+        // The descriptor of the listing itself, which is closed by now.
         return false;
       }
     });

@@ -1,4 +1,4 @@
-/** A glob without quotes that YAML takes for something of its own. */
+/** Globs without quotes to which YAML gives another meaning. */
 import { expect, test } from 'vitest';
 import { formatProblem } from '../../src/rules/problem.ts';
 import { validateFile } from '../../src/rules/validate.ts';
@@ -17,7 +17,7 @@ test.each([
     ['f:3:3: put the glob in quotes: "*b"', 'f:4:3: put the glob in quotes: "*c"'],
   ],
   ['"*wan": subflow', []],
-  // YAML takes these as they are.
+  // YAML reads these as text.
   ['wl*|x: subflow', []],
   ['?: ignore', []],
 ])('%s', (rule, expected) => expect(problems(`rules:\n  ${rule}\n`)).toEqual(expected));

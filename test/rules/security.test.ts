@@ -1,4 +1,4 @@
-/** What somebody may lay in the way of a configuration: code, bombs, files swapped under the reader. */
+/** Attacks through a configuration: code, bombs, files that are replaced while they are read. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ describe('no code is run', () => {
       process.chdir(join(folder.path, 'here'));
       const { rules } = await folder.load();
       expect(rules).toHaveLength(1);
-      // Code is imported later than it is found.
+      // Code is imported some time after it is found.
       await setTimeout(100);
       expect(ran()).toBe(false);
       expect(process.cwd()).toBe(join(folder.path, 'here'));

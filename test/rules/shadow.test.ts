@@ -1,4 +1,4 @@
-/** Rules that can never match, by the inclusion of globs. */
+/** Rules that can never match, found by inclusion of globs. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { coversAll } from '../../src/rules/cover.ts';
@@ -41,7 +41,7 @@ describe('glob coverage', () => {
   test('property: agrees with all short names', () => {
     const sign = fc.constantFrom('a', 'b', '?', '*', '[ab]', '[!a]');
     const glob = fc.array(sign, { minLength: 1, maxLength: 3 }).map((signs) => signs.join(''));
-    // `z` stands for all that no glob names.
+    // `z` represents all characters that no glob names.
     const names = ['a', 'b', 'z'].flatMap((first) => words(3).map((rest) => first + rest));
     fc.assert(
       fc.property(fc.array(glob, { minLength: 1, maxLength: 3 }), glob, (above, below) => {
@@ -95,7 +95,7 @@ describe('shadowed rules', () => {
 
   test('nine thousand rules are checked in bounded time', () => {
     const rules = Array.from({ length: 9_000 }, (_, at) => `"if${at}*": subflow`);
-    // Those at the beginning are compared, until the budget is spent.
+    // Rules at the beginning are compared until the budget is used up.
     expect(shadows(`rules:\n  "if1?*": subflow\n  ${rules.join('\n  ')}\n`)).toContain('if10* by if1?*');
   });
 });

@@ -24,7 +24,7 @@ const PASSWD = [
 
 test.each([
   ['net', { name: 'net', uid: 120, gid: 130 }],
-  // A name that looks like a number is a name first.
+  // A name that looks like a number is looked up as a name first.
   ['120', { name: '120', uid: 5, gid: 6 }],
   ['121', { name: 'net', uid: 121, gid: 131 }],
   ['12', { name: 'last', uid: 12, gid: 13 }],

@@ -7,7 +7,7 @@ function problems(text: string): string[] {
   return validateFile({ file: 'f', text }, false).problems.map((each) => formatProblem(each));
 }
 
-/** The one rule of a text without problems. */
+/** Returns the only rule of a text without problems. */
 function rule(value: string, glob = 'eth0'): Omit<Rule, 'origin' | 'glob'> {
   const file = validateFile({ file: 'f', text: `rules:\n  ${JSON.stringify(glob)}: ${value}\n` }, false);
   expect(file.problems.map((each) => formatProblem(each))).toEqual([]);
@@ -158,7 +158,7 @@ describe('an invalid rule', () => {
     ],
     ['{flags: subflow, match: {driver: a}, driver: b}', 51, 'driver both in the rule and in its match'],
     ['{flags: subflow, driver: ~}', 31, 'nothing; expected a glob'],
-    // YAML that is no configuration
+    // YAML that is not a configuration
     ['!!js/function subflow', 20, 'the tag "!!js/function"'],
     ['!!str subflow', 12, 'the tag "!!str"'],
     ['*none', 6, 'the alias "*none" of nothing'],

@@ -24,7 +24,7 @@ test('limits: auto with subflow rules: no SYN to an address that a peer announce
   await expect.poll(() => counter(lab, 'AddAddr')).toBeGreaterThan(0);
   for (let times = 0; times < 10; times++) await first.echo(`word ${times}`);
   expect(counter(lab, 'MPJoinSynTx')).toBe(0);
-  // What the limit lets through: the same announcement is a SYN to this host's own port 22.
+  // The same announcement without the limit causes a SYN to this host's own port 22.
   lab.host.ip('mptcp limits set add_addr_accepted 8');
   await connections.open();
   await expect.poll(() => counter(lab, 'MPJoinSynTx')).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-/** Somebody without any right on the host: a process of user 65534 without capabilities, in the host's network. */
+/** A user without any privilege on the host: a process of user 65534 without capabilities, in the host's network. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { ChildProcess } from 'node:child_process';
@@ -10,7 +10,7 @@ export const NOBODY = 65534;
 
 export interface AttackerOptions {
   readonly uid?: number;
-  /** Stands before the program: `unshare ...`. */
+  /** The command that runs the program: `unshare ...`. */
   readonly within?: readonly string[];
   readonly args?: readonly string[];
 }
@@ -22,7 +22,7 @@ export class Attacker {
   #ended = false;
   readonly #over: Promise<unknown>;
 
-  /** `script`: Python, which sees what a C program would; it prints a line for each thing that it learnt. */
+  /** `script`: Python, which can call what a C program can; it prints a line for each result. */
   constructor(lab: Lab, script: string, { uid = NOBODY, within = [], args = [] }: AttackerOptions = {}) {
     const become = [
       `--reuid=${uid}`,
@@ -41,7 +41,10 @@ export class Attacker {
     return this.#lines;
   }
 
-  /** Waits for a line that begins so, and gives the rest of it. */
+  /**
+   * Waits for a line that begins with this text.
+   * @returns the rest of it
+   */
   async says(begin: string): Promise<string> {
     const find = (): string | undefined => this.#lines.find((line) => line.startsWith(begin));
     await expect
@@ -56,7 +59,10 @@ export class Attacker {
     return find()!.slice(begin.length).trim();
   }
 
-  /** To its end by itself; what it printed. */
+  /**
+   * Waits until it exits by itself.
+   * @returns its output
+   */
   async done(): Promise<readonly string[]> {
     this.#child.stdin?.end();
     await this.#over;
@@ -74,7 +80,7 @@ interface Attack {
   (script: string, options?: AttackerOptions): Attacker;
 }
 
-/** A lab with attackers, who are gone with it. */
+/** A lab with attackers, which end with the test. */
 export const test = inLab.extend<{ attack: Attack }>({
   attack: async ({ lab, task, skip }, use) => {
     if (!isWholeRoot()) {
@@ -92,10 +98,10 @@ export const test = inLab.extend<{ attack: Attack }>({
   },
 });
 
-/** Where the daemon of the lab answers. */
+/** The path of the control socket of the lab's daemon. */
 export const socketOf = (lab: Lab): string => lab.host.journal().replace(/journal\.json$/, 'control');
 
-/** The endpoint of an address that goes is removed, and one for it that comes is added; another uplink must be active. */
+/** An address that is removed and added removes and adds its endpoint; another uplink must be active. */
 export async function reacts(lab: Lab, cable: ReturnType<Lab['cable']>): Promise<void> {
   const endpoint = (): boolean => lab.host.endpoints().some(({ address }) => address === cable.address());
   for (let times = 0; times < 3; times++) {

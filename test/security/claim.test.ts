@@ -1,10 +1,10 @@
-/** Who would have a daemon believe that another runs already, or find no sleep. */
+/** Attempts to make a daemon believe that another one runs, or to wake it without pause. */
 import { describe, expect } from 'vitest';
 import { test } from './attacker.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
-/** Joins the group by which daemons of a namespace know each other, in both ways that there are. */
+/** Joins the group by which daemons of a namespace detect each other, in both possible ways. */
 const JOIN = `
 import socket
 for port in (0, 4242):
@@ -37,7 +37,7 @@ describe('a user without capabilities', () => {
       expect(attacker.lines.slice(0, 4)).toEqual(['join 1', 'bind 1', 'join 1', 'bind 1']);
       const daemon = await lab.daemon(RULES);
       await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-      // Nor does he let a second one start.
+      // The attacker cannot make a second daemon start either.
       const { code, stderr } = await lab.prepare(RULES).finished();
       expect([code, stderr]).toEqual([75, expect.stringContaining(`pid ${daemon.pid}`)]);
     },

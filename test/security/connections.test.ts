@@ -1,4 +1,4 @@
-/** What a user's connections cost everybody else. */
+/** The cost of one user's connections for other users. */
 import { expect } from 'vitest';
 import { reacts, test } from './attacker.ts';
 

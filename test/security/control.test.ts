@@ -1,4 +1,4 @@
-/** The control socket under somebody who may only read: what he learns, what he may not do, and what he can spoil. */
+/** The control socket and a user who may only read: what the user can read, cannot change, and can disturb. */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect } from 'vitest';
@@ -99,7 +99,7 @@ for name in ('config', 'environ', 'fd', 'lock'):
       'fd PermissionError',
       'lock PermissionError',
     ]);
-    // What the journal remembers is what everybody may know, too.
+    // Everybody may also read what the journal has.
     expect(readFileSync(lab.host.journal(), 'utf8')).not.toContain('secret');
   });
 });
@@ -199,7 +199,7 @@ for each in threads: each.join()
       'silent  after its time',
       ...Array(4).fill('unread True'),
     ]);
-    // Asked to watch again and again, it once kept every answer: hundreds of megabytes in a second.
+    // An earlier version kept every answer to a repeated watch request: hundreds of megabytes in a second.
     expect(most - before).toBeLessThan(80);
     expect(descriptors).toBeLessThan(60);
   });
@@ -237,12 +237,12 @@ sys.stdin.read()
       expect(Number(await attack(taking, { uid, args: [socketOf(lab), '{'] }).says('kept'))).toBeGreaterThan(
         8,
       );
-    // 56 places for six users; a share that is smaller by one stays so for half a second alone.
+    // 56 places for six users; a share that is one place smaller stays so for only half a second.
     const last = attack(taking, { uid: 65528, args: [socketOf(lab), '{'] });
     const share = Number(await last.says('kept'));
     expect(share).toBeGreaterThanOrEqual(8);
     expect(share).toBeLessThan(16);
-    // Root is still answered, and still may watch.
+    // Root still gets answers, and can still watch.
     expect((await daemon.status())?.daemon?.pid).toBe(daemon.pid);
     const watching = lab.host.spawn('python3', [
       '-c',

@@ -1,4 +1,4 @@
-/** Files that an ordinary user hands to root: what is read of them, what is printed, and what it costs. */
+/** Files that an ordinary user passes to root: what is read, what is printed, and the cost. */
 import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ test('a configuration of another user is refused, and nothing of it is printed',
   expect(lab.host.rules()).toEqual([]);
 });
 
-/** Exit status, and the most that it had in memory in MiB. */
+/** Exit status, and maximum resident memory in MiB. */
 const MEASURE = `
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=100).returncode
@@ -73,7 +73,7 @@ test('a YAML bomb is refused in bounded time and memory', async ({ lab }) => {
     }),
   );
   for (const { path, stderr, code, state } of measured) {
-    // What takes longer than 25 seconds is ended, and says so.
+    // A command that takes longer than 25 seconds is ended and reported.
     expect([path, stderr, code]).toEqual([path, '', 78]);
     expect(state, path).toBeLessThan(400);
   }

@@ -1,4 +1,4 @@
-/** A neighbour on an uplink's network who floods it with router advertisements, each with another lifetime. */
+/** A host in an uplink's network that floods it with router advertisements, each with another lifetime. */
 import { expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
 
@@ -22,7 +22,7 @@ while True:
 async function flood(lab: Lab): Promise<{ end: () => void }> {
   for (let each = 0; each < UPLINKS; each++) lab.cable(`eth${each}`).connect();
   const child = lab.provider.spawn('python3', ['-c', FLOOD]);
-  // A link with many uplinks beside it, in a network whose addresses are told anew thousands of times a second.
+  // Another link with many uplinks, in a network whose addresses are advertised thousands of times a second.
   await expect.poll(() => lab.host.ip('-6 address show dev eth1')).toContain('2001:db8:beef');
   return { end: () => child.kill('SIGKILL') };
 }

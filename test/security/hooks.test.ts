@@ -1,4 +1,4 @@
-/** What a hook inherits of a daemon that was started in the worst of ways. */
+/** What a hook inherits from a daemon that was started in a hostile environment. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -23,7 +23,7 @@ os.chdir(os.path.dirname(secret))
 os.execv(program[0], program)
 `;
 
-/** `ls` stands alone: for a pipeline the shell has a descriptor more while `ls` looks. */
+/** `ls` runs alone, because the shell has one more descriptor open for a pipeline. */
 const HOOK = `#!/bin/sh
 ls -l /proc/$$/fd
 while read -r key value; do case $key in Sig[BI]* | ShdPnd: | Cap[IPEA]* | Uid: | Groups:) echo "$key $value" ;; esac; done </proc/$$/status
@@ -59,7 +59,7 @@ test('a hook only has its input, output and own file, and no ignored or blocked 
     expect(descriptors).toEqual(
       [
         '0 -> /dev/null',
-        // The shell holds its script once more.
+        // The shell has its script open a second time.
         `10 -> ${hooks}/10-hook`,
         '1 -> socket:',
         '2 -> socket:',

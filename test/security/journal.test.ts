@@ -1,4 +1,4 @@
-/** A record of this very boot and namespace that says what nobody wrote: nothing of it may stop the daemon. */
+/** A damaged journal of this boot and namespace: no content of it may stop the daemon. */
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

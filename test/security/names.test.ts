@@ -1,4 +1,6 @@
-/** Interfaces with every byte in their names that the kernel takes, and with names that mean something to others. */
+/**
+ * Interfaces with every byte that the kernel accepts in a name, and with names that have a meaning to other programs.
+ */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +9,7 @@ import { command, MAIN } from '../support/daemon.ts';
 import type { Lab } from '../support/lab.ts';
 import { test } from '../support/lab.ts';
 
-/** dev_valid_name(): neither `/` nor `:` nor what isspace() takes, of which the kernel's counts 0xa0; `%` is a pattern. */
+/** dev_valid_name(): neither `/` nor `:` nor isspace(), which includes 0xa0 in the kernel; `%` is a pattern. */
 const FORBIDDEN = new Set([0x25, 0x2f, 0x3a, 0x20, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0xa0]);
 const BYTES = Array.from({ length: 255 }, (_, i) => i + 1)
   .filter((byte) => !FORBIDDEN.has(byte))
@@ -29,8 +31,10 @@ const WORDS = [
   'x"',
 ];
 
-/** `ip` takes its words from the standard input, where they may be of any bytes; `#` begins a remark there,
- * and a quote at the beginning quotes. */
+/**
+ * `ip` reads its words from standard input, where they may have any bytes; there, `#` begins a comment, and a quote at
+ * the beginning of a word quotes it.
+ */
 function ip(lab: Lab, lines: readonly (readonly (string | Buffer)[])[]): void {
   const input = Buffer.concat(
     lines.flatMap((words) => [
@@ -41,7 +45,7 @@ function ip(lab: Lab, lines: readonly (readonly (string | Buffer)[])[]): void {
   execFileSync('ip', ['-n', lab.host.name, '-batch', '-'], { input, stdio: ['pipe', 'ignore', 'inherit'] });
 }
 
-/** What would move a cursor, colour a terminal, turn a line around or end it. */
+/** Characters that move a cursor, colour a terminal, reverse the direction of a line or end it. */
 const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const unfit = (text: string): string[] => text.split('\n').filter((line) => UNFIT.test(line));
 
@@ -81,7 +85,7 @@ test(
     chmodSync(join(hooks, '10-hook'), 0o755);
     const rules = JSON.stringify({ rules: { '*': 'subflow' }, hooks: { path: hooks } });
     const daemon = await lab.daemon(rules, { args: ['--debug'] });
-    // iproute2 writes these names into its JSON as they are, which then is none.
+    // iproute2 writes these names unescaped into its JSON, which is then invalid.
     const endpoints = (): number => lab.host.ip('mptcp endpoint show').split(' id ').length - 1;
     await expect.poll(endpoints).toBe(CONNECTED.length);
 
@@ -111,7 +115,7 @@ test(
     const told = [...daemon.log.matchAll(/told (\S+) of <(.*)>/g)].map(
       ([, action, name]) => `${action} ${name}`,
     );
-    // Neither the escape sequence nor the turned line is told; what remains visible is.
+    // Neither the escape sequence nor the reversed line is printed; the visible characters are.
     expect(told).toContain('up $(reboot)');
     expect(told).toContain("up x';halt;'");
     expect(told.join()).not.toContain('2J');
@@ -121,7 +125,7 @@ test(
   },
 );
 
-// Advice is a command to be typed.
+// Advice is a command for a user to type.
 test('explain: no name is unescaped in advice', async ({ lab }) => {
   const names = ['e\u00010', 'x;reboot'];
   ip(
@@ -138,10 +142,13 @@ test('explain: no name is unescaped in advice', async ({ lab }) => {
   }
 });
 
-/** Each name is another process, and each of these takes its time where many tests run. */
+/** Milliseconds for each name, which is another process and slow when many tests run. */
 const MANY_COMMANDS_MS = 180_000;
 
-/** Unfit for a terminal: C0, C1, a line separator, a soft hyphen, bidirectional controls; and names of every object. */
+/**
+ * Unfit for a terminal: C0, C1, a line separator, a soft hyphen, bidirectional controls; and names of built-in object
+ * properties.
+ */
 const HARMFUL = ['a\u001b[2Jb', 'c\u009b31md', 'e\u2028f', 'g\u00adh', 'i\u202ej', 'k\u2066l', 'm\u007fn'];
 const OF_OBJECTS = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
 
@@ -164,7 +171,7 @@ test('every command escapes names, as text and as JSON', { timeout: MANY_COMMAND
   );
   const config = join(lab.folder, 'config.yaml');
   writeFileSync(config, 'rules: {"*": subflow}', { mode: 0o644 });
-  /** What was printed, without line feeds at the ends of JSON documents. */
+  /** Returns the output without line feeds at the ends of JSON documents. */
   const run = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await command(lab.host, args);
     expect([args, unfit(stdout + stderr)]).toEqual([args, []]);
@@ -172,13 +179,13 @@ test('every command escapes names, as text and as JSON', { timeout: MANY_COMMAND
     if (args[0] !== 'doctor') expect([args, code, stderr]).toEqual([args, 0, expect.anything()]);
     return stdout;
   };
-  /** Interfaces that appear in a JSON text, as a program reads it. */
+  /** Returns the interfaces that a JSON text has, as a program reads it. */
   const named = (text: string): string[] => {
     const read = JSON.stringify(JSON.parse(text));
     return names.filter((name) => read.includes(JSON.stringify(name).slice(1, -1)));
   };
   const rules = ['--config', config];
-  // Eight endpoints are all that older kernels hold.
+  // Older kernels hold only eight endpoints.
   for (const args of [['plan'], ['status'], ['doctor']]) {
     await run(...args, ...rules);
     const json = await run(...args, '--json', ...rules);

@@ -1,4 +1,4 @@
-/** What reaches the daemon's netlink sockets from others than the kernel, and what a user can make the kernel say. */
+/** Messages to the daemon's netlink sockets that are not from the kernel, and events that a user can cause. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { expect } from 'vitest';
@@ -8,7 +8,7 @@ import { reacts, test } from './attacker.ts';
 
 const RULES = { 'eth*': 'subflow', 'tun*': 'subflow' };
 
-/** The daemon's sockets as /proc/net/netlink has them: protocol, port and how many messages were dropped. */
+/** The daemon's sockets in /proc/net/netlink: protocol, port and number of dropped messages. */
 function socketsOf(lab: Lab, pid: number): { protocol: number; port: number; drops: number }[] {
   const inodes = lab.host.sh(`ls -l /proc/${pid}/fd`);
   return lab.host
@@ -25,7 +25,7 @@ function socketsOf(lab: Lab, pid: number): { protocol: number; port: number; dro
     }));
 }
 
-/** RTM_DELADDR and RTM_DELLINK of eth0, as the kernel would tell them; to each port, and to each group. */
+/** RTM_DELADDR and RTM_DELLINK of eth0, as the kernel would send them; to each port, and to each group. */
 const FORGE = `
 import collections, socket, struct, sys
 index, count = int(sys.argv[1]), int(sys.argv[2])
@@ -53,9 +53,9 @@ test('only root can send to the sockets, and messages of root are ignored', asyn
   await expect.poll(() => daemon.deeds().filter((deed) => deed === 'endpoint add')).toHaveLength(2);
   const before = lab.host.state();
   const done = daemon.deeds();
-  // NETLINK_USERSOCK is for users to send to; a filter drops all of it (claim.test.ts).
+  // Users can send to NETLINK_USERSOCK; a filter drops all of it (claim.test.ts).
   const USERSOCK = 2;
-  // Open for a moment, while the sockets of connections are read.
+  // Only open while the sockets of connections are read.
   const SOCK_DIAG = 4;
   const all = socketsOf(lab, daemon.pid).filter(({ protocol }) => protocol !== SOCK_DIAG);
   const sockets = all.filter(({ protocol }) => protocol !== USERSOCK);
@@ -94,7 +94,7 @@ test('an outdated event is not relied on', async ({ lab }) => {
   expect(daemon.deeds()).toEqual(done);
 });
 
-/** udev lets every user open it; where nothing set its mode, root makes another node of the same device. */
+/** udev lets every user open it; if no program set its mode, root creates another node of the same device. */
 function tunNode(): string | null {
   const usual = '/dev/net/tun';
   if (!existsSync(usual)) return null;
@@ -136,7 +136,7 @@ while True:
   await reacts(lab, cable);
   await attacker.end();
   expect((await daemon.status())?.daemon).toMatchObject({ pid: daemon.pid, overruns: 0 });
-  // After it the daemon rests: less than a tenth of a processor.
+  // Afterwards the daemon is idle: less than a tenth of a processor.
   await expect.poll(() => daemon.stateOf('tun0')).toMatch(/no carrier/);
   const ticks = (): number => {
     const [, user, system] = /\) (?:\S+ ){11}(\d+) (\d+)/.exec(

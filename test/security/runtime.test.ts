@@ -1,4 +1,4 @@
-/** What lies in the way of a daemon that starts: a runtime folder that others made, or may write. */
+/** A daemon that starts with a runtime folder that others created or can write. */
 import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
@@ -8,7 +8,7 @@ import { test } from './attacker.ts';
 
 const RULES = { 'eth*': 'subflow' };
 
-/** A daemon that would make one pass, with a /run of its own in which something lies already. */
+/** A daemon that would make one pass, with a /run of its own that already has files. */
 function startOver(lab: Lab, plant: string): Promise<Finished> {
   const config = join(lab.folder, 'config.yaml');
   writeFileSync(config, 'rules: {"eth*": subflow}', { mode: 0o644 });
@@ -67,7 +67,7 @@ test('a runtime folder that others planted or can write is refused', async ({ la
       return [what, code, reason.exec(stderr)?.length, stdout];
     }),
   );
-  // What is anybody's is a question of permission, what is in the way was refused.
+  // Files that belong to others fail by permission; planted files are refused.
   const code = (reason: RegExp): number => (String(reason).includes('others') ? 77 : 2);
   expect(seen).toEqual(PLANTED.map(([what, , reason]) => [what, code(reason), 1, '']));
   expect(lab.host.endpoints()).toEqual([]);
@@ -87,7 +87,7 @@ for path in sys.argv[1:]:
 `;
   const first = await lab.daemon(RULES);
   await first.stop('SIGKILL');
-  // O_PATH opens anything, and locks nothing.
+  // O_PATH can open any file, and cannot lock it.
   expect(await attack(grab, { args: [lock] }).done()).toEqual([
     ...Array<string>(3).fill('PermissionError 13'),
     'OSError 9',

@@ -41,7 +41,7 @@ while True:
     if select.select([0], [], [], 0.1 if how == 'hammer' else 0.5)[0]: break
 `;
 
-/** Asks once a time on a connection of its own, without trying again; prints milliseconds or what went wrong. */
+/** Sends a request once a time on a new connection, without retrying; prints milliseconds or the error. */
 const ASKING = `
 import socket, sys, time
 for i in range(20):
@@ -84,13 +84,14 @@ withFiles.for(['hold', 'hammer'])(
       console.log(`${UIDS} uids ${how}: another user's status took ${answers.join(', ')} ms`);
       expect(stderr).toBe('');
       expect(answers.filter((each) => !/^\d+$/.test(each))).toEqual([]);
-      // The command reads the kernel where an answer takes 2 s, which a busy machine can need.
+      // The command reads the kernel if an answer takes 2 s, which can happen on a busy machine.
       const asked = async (): Promise<unknown> => {
         const { stdout: text } = await as(lab, 65_533, process.execPath, [MAIN, 'status', '--json']);
         return (JSON.parse(text) as StatusDocument).daemon?.pid;
       };
       await expect.poll(asked, { timeout: 60_000 }).toBe(daemon.pid);
-      // Another uid of the same user is told why it gets no place, or takes one of its own: nobody hangs.
+      // Another uid of the same user is either refused with a reason, or replaces one of its own connections; none
+      // hangs.
       const own = await as(lab, FIRST + UIDS, process.execPath, [MAIN, 'status', '--json']);
       if (own.code !== 0)
         expect([own.code, own.stderr]).toEqual([75, expect.stringMatching(/too many|without an answer/)]);

@@ -1,4 +1,4 @@
-/** Inside a user namespace the host's root and any stranger show as one uid (65534): neither is taken for root. */
+/** Inside a user namespace the host's root and any unmapped user appear as one uid (65534); neither counts as root. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -31,7 +31,7 @@ test('user namespace: a runtime folder of an unmapped user is refused, one of th
   expect(attack).toBeTypeOf('function');
   const config = join(lab.folder, 'config.json');
   writeFileSync(config, JSON.stringify({ rules: RULES }), { mode: 0o644 });
-  // The configuration must be the caller's there.
+  // The configuration must belong to the caller there.
   const own = `mkdir -m 755 /run/etc; cp ${config} /run/etc/; chown -R ${USER} /run/etc`;
   const start = (owner: number): Promise<Finished> =>
     startIn(
@@ -69,9 +69,9 @@ test('user namespace: no command asks a daemon of an unmapped user', async ({ la
   };
   for (const words of commands)
     expect(await ask(words, ['unshare', '--user', '--map-root-user'])).toEqual([words.join(' '), 77, true]);
-  // Unmapped itself, it shows as the same uid as the daemon.
+  // Unmapped itself, it appears as the same uid as the daemon.
   expect(await ask(['status'], ['unshare', '--user'])).toEqual(['status', 77, true]);
-  // The same user outside of a user namespace is answered.
+  // The same user outside of a user namespace gets an answer.
   expect(await ask(['status'], [])).toEqual(['status', 0, false]);
   expect(daemon.log).not.toMatch(/flushed|reloaded/);
   expect(daemon.runs).toBe(true);

@@ -1,4 +1,4 @@
-/** The device behind a link, by files as sysfs and udev have them. */
+/** The device of a link, read from files as sysfs and udev have them. */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,7 +16,7 @@ const link = (words: Partial<Link> = {}): Link => ({
   ...words,
 });
 
-/** A folder below sys/devices on this bus. */
+/** Creates a folder below sys/devices on this bus. */
 function device(path: string, bus: string): string {
   const folder = join(root, 'sys/devices', path);
   mkdirSync(folder, { recursive: true });
@@ -35,7 +35,7 @@ function put(path: string, text: string): void {
   writeFileSync(join(root, path), text);
 }
 
-/** As sysfs shows a link in its own namespace. */
+/** Shows a link in sysfs, as in its own namespace. */
 function shown({ name, index, hardware }: Link): void {
   put(`sys/class/net/${name}/ifindex`, `${index}\n`);
   put(`sys/class/net/${name}/address`, `${hardware}\n`);
@@ -80,7 +80,7 @@ describe('path of a device', () => {
     expect((await read(known)).path).toBeNull();
     shown(known);
     expect((await read(known)).path).toBe('acpi-VMBUS:00');
-    // Another namespace's link of the same index.
+    // A link of another namespace with the same index.
     expect((await read(link({ hardware: '02:00:00:00:00:01' }))).path).toBeNull();
   });
 

@@ -1,4 +1,4 @@
-/** The end of a router-advertised default, as the reader tells it. */
+/** The expiry of a router-advertised default route in snapshots. */
 import { describe, expect } from 'vitest';
 import { openSession } from '../../src/netlink/session.ts';
 import { inLastTick } from '../../src/snapshot/expiry.ts';
@@ -11,7 +11,7 @@ import { test, type Lab } from '../support/lab.ts';
 
 const FAMILY = 'ipv6' as const;
 
-/** One link with an address and a default that ends in `seconds`, and who reads it. */
+/** One link with an address and a default route that expires in `seconds`, and its reader. */
 async function scene(lab: Lab, seconds: number, clock: TestClock | null) {
   const eth = lab.cable('eth0').up().give(6);
   lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra expires ${seconds}`);
@@ -60,7 +60,7 @@ describe('the last tick before expiry, reported like "never"', () => {
   test('is recognized from the expiry reported before', () => {
     expect(seen(2, null, 6995)).toBe(0.005);
     expect(seen(0.005, null, 5002)).toBe(0.003);
-    // A moment past the end that was reckoned, and no more for long.
+    // A moment past the calculated expiry, and for half a second at most.
     expect(seen(-0.1, null, 5020)).toBe(-0.12);
     expect(seen(-0.1, null, 5520)).toBeNull();
   });

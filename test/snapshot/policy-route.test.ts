@@ -1,6 +1,6 @@
 /**
- * The evaluation of policy rules against the kernel itself: random rules and routes, and `ip route get` from each address.
- * MULTIHOMED_RULE_SETS: how many of a family; MULTIHOMED_SEED: where the random numbers begin.
+ * Compares the evaluation of policy rules with the kernel: random rules and routes, and `ip route get` from each
+ * address. MULTIHOMED_RULE_SETS sets their number for each family; MULTIHOMED_SEED repeats a run.
  */
 import { spawnSync } from 'node:child_process';
 import { describe, expect } from 'vitest';
@@ -18,11 +18,11 @@ import { SEED } from '../support/seed.ts';
 import { addressOf, destinations, GROUP, LINKS, RuleSets } from './rule-sets.ts';
 
 const SETS = Number(process.env['MULTIHOMED_RULE_SETS'] ?? 100);
-/** Rule sets between two sets of routes. */
+/** Number of rule sets for each set of routes. */
 const EACH_ROUTES = 5;
 const READ = [100, 101, 102, 199, 254, 253];
 
-/** What `ip` says to each line that asks: its JSON, or the kernel's refusal. Every line is tried. */
+/** Returns the answer of `ip` to each line: its JSON, or the kernel's refusal. Every line is run. */
 function batch(netns: Netns, version: Version, lines: readonly string[]): string[] {
   const { stdout, stderr } = spawnSync(
     'ip',
@@ -143,7 +143,7 @@ describe.each([
       } finally {
         kernel.close();
       }
-      // Each way to end was tried.
+      // Every kind of result occurred.
       expect([...kinds.keys()].sort()).toEqual(['none', 'refused', 'route']);
     },
   );

@@ -1,4 +1,4 @@
-/** How many questions a default route costs, and one that is not there: a host may have 1500 links. */
+/** The number of requests for a default route, and for a missing one: a host may have 1500 links. */
 import { describe, expect } from 'vitest';
 import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import type { Requester } from '../../src/netlink/connection.ts';
@@ -11,7 +11,7 @@ import type { Cable } from '../support/cable.ts';
 import { test, type Lab } from '../support/lab.ts';
 import type { Version } from '../support/netns.ts';
 
-/** What is asked of the kernel for two links with an address each, in words, sorted. */
+/** Returns the requests to the kernel for two links with an address each, as sorted texts. */
 async function asked(lab: Lab, cables: readonly Cable[], version: Version): Promise<string[]> {
   const connection = new NetlinkConnection({
     clock: systemClock,
@@ -44,7 +44,7 @@ describe.each([
   [6, 4],
 ] as const)('IPv%i', (version, least) => {
   const bogon = version === 4 ? '192.0.2.0/24' : '2001:db8::/32';
-  /** Without device and source, once for all links. */
+  /** Requests without device and source, made once for all links. */
   const common = (words: readonly string[]): number =>
     words.filter((each) => /^route get \S+$/.test(each)).length;
 

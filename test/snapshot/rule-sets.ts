@@ -39,12 +39,15 @@ export class RuleSets {
     return from[this.#chance.below(from.length)]!;
   }
 
-  /** Once in so many times. */
+  /** Returns true once in `of` calls on average. */
   #one(of: number): boolean {
     return this.#chance.below(of) === 0;
   }
 
-  /** In place of all that these tables had. No two of a place have one metric: which of them is used is not decided. */
+  /**
+   * Replaces all routes of these tables. No two of one table and destination have the same metric, because it is not
+   * defined which of them is used.
+   */
   routes(): string[] {
     const lines = TABLES.map((table) => `route flush table ${table} proto static`);
     for (const table of TABLES) {
@@ -66,7 +69,7 @@ export class RuleSets {
     return `route add ${place} ${from}${via}dev u${link} ${tail}`;
   }
 
-  /** In place of all but that of priority 0. */
+  /** Replaces all rules except those of priority 0. */
   rules(): string[] {
     const lines = ['rule flush'];
     const count = 1 + this.#chance.below(6);

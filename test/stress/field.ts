@@ -1,9 +1,9 @@
-/** Many uplinks of one host, a script that changes them, and what must stand when it is over. */
+/** Many uplinks of one host, a script that changes them, and the expected state afterwards. */
 import { once } from 'node:events';
 import type { Lab } from '../support/lab.ts';
 import type { Netns } from '../support/netns.ts';
 
-/** Every endpoint that the kernel has room for, one of them somebody else's. */
+/** Every endpoint that the kernel can hold, one of them of another program. */
 const SLOTS = 8;
 const FOREIGN_ID = 99;
 const FOREIGN_NETWORK = '198.18.0.0/15';
@@ -16,7 +16,7 @@ interface Uplink {
   readonly device: string;
   readonly subnet: string;
   readonly metric: number;
-  /** 0: nothing; CONNECTED: an address; ROUTED: a default route too. */
+  /** 0: nothing; CONNECTED: an address; ROUTED: a default route, too. */
   stage: number;
   /** Last byte of its address. */
   number: number;
@@ -40,7 +40,7 @@ export class Field {
     }));
   }
 
-  /** Interfaces, and beside them what belongs to others: endpoints, policy rules, routes, limits. */
+  /** Interfaces, and objects of other programs: endpoints, policy rules, routes, limits. */
   async build(): Promise<void> {
     const { host, provider } = this.#lab;
     await this.run(
@@ -58,7 +58,7 @@ export class Field {
     this.#tables = new Map(links.map(({ ifname, ifindex }) => [ifname, 86_840_000 + ifindex]));
     for (const line of [
       'link add keep0 type veth peer name keep1',
-      // No address of the kernel's own choice, which is known only when nobody else has it.
+      // Without addresses of the kernel's own choice, which are only unique after duplicate address detection.
       'link set keep0 addrgenmode none up',
       'link set keep1 addrgenmode none up',
       'address add 192.168.50.1/24 dev keep0',
@@ -70,7 +70,7 @@ export class Field {
       `rule add from ${MARKED}.0/16 fwmark 0x51 lookup 777 priority 8684`,
       '-6 rule add from 2400:50::/64 lookup 777 priority 8684',
       'route add 198.18.0.0/15 via 192.168.50.2 table 777',
-      // In the table that is the daemon's to fill, and main's.
+      // In the daemon's table, and in main.
       `route add 198.18.0.0/15 via 192.168.50.2 table ${this.#tables.get('u0')}`,
       'route add 198.51.100.0/24 via 192.168.50.2 metric 7 proto 186',
       '-6 route add 2600:51::/32 via 2400:50::2 table 777',
@@ -78,7 +78,7 @@ export class Field {
       host.ip(line);
   }
 
-  /** Lines for `ip -batch`, each of which changes something: the kernel tells of every one. */
+  /** Lines for `ip -batch`; each of them changes something, and the kernel sends an event for it. */
   changes(count: number): string[] {
     return Array.from({ length: count }, () => this.#change());
   }
@@ -91,7 +91,10 @@ export class Field {
     return onward ? this.#unroute(uplink) : this.#take(uplink);
   }
 
-  /** To where every uplink has the address that ends with `number`, and all but these a default route. */
+  /**
+   * Leads to the state in which every uplink has the address that ends with `number`, and all but these have a default
+   * route.
+   */
   calm(number: number, without: (index: number) => boolean = () => false): string[] {
     return this.#uplinks.flatMap((uplink, index) => [
       ...(uplink.stage === ROUTED ? [this.#unroute(uplink)] : []),
@@ -121,13 +124,13 @@ export class Field {
     return `route del default via ${uplink.subnet}.1 dev ${uplink.device} metric ${uplink.metric}`;
   }
 
-  /** The same sequence at every run: a multiplicative generator modulo a prime. */
+  /** The same sequence in every run: a multiplicative generator modulo a prime. */
   #next(below: number): number {
     this.#random = (this.#random * 48271) % 0x7fff_ffff;
     return (this.#random >>> 8) % below;
   }
 
-  /** Ends when the kernel has taken the last line; one that it refuses is an error. */
+  /** Resolves when the kernel has accepted the last line; a refused line is an error. */
   async run(lines: readonly string[], netns: Netns = this.#lab.host): Promise<void> {
     const child = netns.spawn('ip', ['-batch', '-']);
     let trouble = '';
@@ -138,13 +141,13 @@ export class Field {
     if (code !== 0) throw new Error(`ip -batch ended with ${code}: ${trouble}`);
   }
 
-  /** What does not stand as it should; empty: all is right. */
+  /** Returns the differences from the expected state; empty if there is none. */
   wrong(): string[] {
     const { host } = this.#lab;
     const routed = this.#uplinks.filter(({ stage }) => stage === ROUTED);
     // The administrator's rule for a destination keeps its packets.
     const rules = routed.flatMap((uplink) => [
-      // The rule for a mark, whose selector the words leave out.
+      // The rule for a mark; the words do not show its selector.
       ...(uplink.subnet === MARKED ? [`8680 from ${address(uplink)} goto 8684`] : []),
       `8680 from ${address(uplink)} to ${FOREIGN_NETWORK} goto ${FOREIGN_PRIORITY}`,
       `8683 from ${address(uplink)} lookup 254 suppress 0`,
@@ -167,7 +170,7 @@ export class Field {
     ];
   }
 
-  /** What is not multihomed's, as `ip` writes it. */
+  /** Returns the objects of other programs, in the format of `ip`. */
   foreign(): string {
     const { host } = this.#lab;
     const lines = (text: string, ours: RegExp): string[] =>
@@ -175,7 +178,7 @@ export class Field {
         .ip(text)
         .split('\n')
         .filter((line) => !ours.test(line));
-    // What others have on these uplinks is what the script changes.
+    // The script changes the objects of others on these uplinks.
     const uplinks = /\bdev u\d+\b/;
     return [
       ...lines('mptcp endpoint show', uplinks),
@@ -195,7 +198,7 @@ function address({ subnet, number }: Uplink): string {
   return `${subnet}.${number}`;
 }
 
-/** Lists, not sets: what stands twice is wrong too. */
+/** Compares lists, not sets, because duplicates are wrong too. */
 export function difference(what: string, expected: readonly string[], shown: readonly string[]): string[] {
   const left = [...expected];
   const excess: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Descriptors and memory stay where they are through hooks, questions and reloads. MULTIHOMED_RUNS=10000 for so many
- * hook runs and requests to the control socket, and a tenth of it reloads.
+ * Descriptors and memory do not grow through hooks, requests and reloads. MULTIHOMED_RUNS=10000 sets the number of hook
+ * runs and requests to the control socket, and a tenth of it is the number of reloads.
  */
 import {
   chmodSync,
@@ -21,12 +21,12 @@ import { test, type Lab } from '../support/lab.ts';
 
 const RUNS = Number(process.env['MULTIHOMED_RUNS'] ?? 100);
 const UPLINKS = 4;
-/** device-add, link-up and up. */
+/** The number of runs: device-add, link-up and up. */
 const FIRST_ACTIONS = 3;
-/** For each change of an uplink. */
+/** The number of runs for each change of an uplink. */
 const SCRIPTS = RUNS < 1_000 ? 1 : 10;
 const LOOKS = RUNS < 1_000 ? 4 : 10;
-/** KiB: V8 collects when it likes; of a sample the first look is not over before the heap has its size. */
+/** KiB: V8 collects at any time; in a short run the heap may still grow after the first reading. */
 const GROWTH = RUNS < 1_000 ? 96 * 1024 : 32 * 1024;
 
 /** Milliseconds for many processes one after the other. */
@@ -36,9 +36,9 @@ interface Scene {
   readonly lab: Lab;
   readonly daemon: Daemon;
   readonly control: string;
-  /** What the configuration is; `flags` of all uplinks. */
+  /** Returns the text of the configuration; `flags` of all uplinks. */
   readonly text: (flags: string) => string;
-  /** Hooks that have run. */
+  /** The number of hooks that have run. */
   readonly runs: () => number;
 }
 
@@ -69,7 +69,7 @@ interface Sample {
 
 const descriptors = (pid: number): string[] => readdirSync(`/proc/${pid}/fd`);
 
-/** When nothing runs and nobody asks: hooks and clients end later than what is waited for. */
+/** Waits until nothing runs: hooks and clients end a little later than what the test waits for. */
 async function sample({ pid }: Daemon): Promise<Sample> {
   let fds = descriptors(pid);
   for (let looks = 0, same = 0; same < 4 && looks < 200; looks++) {
@@ -82,9 +82,9 @@ async function sample({ pid }: Daemon): Promise<Sample> {
   return { fds, rss: Number(rss) };
 }
 
-/** `part` does as much of it as is done between two looks; the first half of the looks is at a heap that still grows to its size. */
+/** `part` runs between two readings; the first half of the readings is ignored, because the heap still grows. */
 async function flat(what: string, daemon: Daemon, part: () => Promise<void>): Promise<void> {
-  // Once, so that what is loaded when it is first needed is there.
+  // Runs once, so that everything that is loaded lazily is loaded.
   await part();
   const samples: Sample[] = [await sample(daemon)];
   for (let look = 1; look < LOOKS; look++) {
@@ -144,7 +144,7 @@ describe('descriptors and memory do not grow', { timeout: 300_000 + 150 * RUNS }
     let turn = 0;
     await flat(`${RUNS / 10} reloads`, at.daemon, async () => {
       for (let done = 0; done < RUNS / 10 / LOOKS; done++) {
-        // Every tenth has an error, and changes nothing.
+        // Every tenth has an error and changes nothing.
         if (++turn % 10 === 0) {
           at.daemon.configure('{"rules": {"u*": "sublow"}}');
           at.daemon.signal('SIGHUP');
@@ -163,7 +163,7 @@ describe('descriptors and memory do not grow', { timeout: 300_000 + 150 * RUNS }
   });
 });
 
-/** Asks to be told of changes, and goes away without a word in the midst of an answer. */
+/** Starts to watch, and closes the connection in the middle of an answer. */
 async function leaves(control: string): Promise<void> {
   const client = createConnection(control);
   await new Promise((resolve) =>

@@ -13,7 +13,7 @@ const LOST = 1_600 * CLOSE_TIMEOUT;
 
 interface Case {
   readonly loss: Loss;
-  /** How the daemon ends before, if it does. */
+  /** The signal that ends the daemon before, if any. */
   readonly end?: NodeJS.Signals;
 }
 
@@ -42,10 +42,10 @@ async function outlives(lab: Lab, { loss, end }: Case, other: boolean): Promise<
     await sleep(LOST);
     const moved = transfer.moved;
     await sleep(200);
-    // Without a default route in main, what lingers still has the one in its own table.
+    // Without a default route in main, a lingering endpoint still has the one in its own table.
     if (loss !== DEFAULT_ROUTE) expect(transfer.moved).toBe(moved);
     expect(lab.host.endpointWords()).toEqual([`${last.address()} ${last.device} subflow`]);
-    // Its successor finds nothing but what lingers, and leaves it.
+    // Its successor only finds the lingering endpoint and keeps it.
     if (end) await lab.daemon(RULES);
     const returned = other ? first : last;
     loss.back(returned);
@@ -62,7 +62,7 @@ async function outlives(lab: Lab, { loss, end }: Case, other: boolean): Promise<
 }
 
 describe('the last path of a transfer', () => {
-  // Each waits most of its time: all of them at once, each with a host of its own.
+  // In parallel, each with its own host, because each mostly waits.
   test.for([false, true])(
     'is lost for longer than close_timeout and back; by another uplink: %s',
     async (other, { lab: first }) => {

@@ -31,7 +31,7 @@ describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, 
       const [cable, other] = at === 0 ? cables : [cables[1], cables[0]];
       loss.lose(cable);
       if (cycle % 3 === 2) {
-        // Dead before, while or after it acts: its successor ends what it began.
+        // Killed before, during or after an action; its successor completes it.
         await sleep((cycle * 7) % 31);
         await daemon.stop('SIGKILL');
         restarts.amid++;

@@ -19,7 +19,7 @@ export const DEFAULT_ROUTE: Loss = {
   back: route,
 };
 
-/** The last IPv4 address of a link takes all its routes with it. */
+/** The last IPv4 address of a link is removed with all of its routes. */
 export const ADDRESS: Loss = {
   what: 'address',
   lose: (cable) => void cable.take(),
@@ -32,7 +32,7 @@ export const LINK: Loss = {
   back: (cable) => route(cable.up()),
 };
 
-/** The metric that it was connected with. */
+/** The metric with which it was connected. */
 function route(cable: Cable): void {
   cable.route(4, `metric ${100 * cable.network}`);
 }

@@ -1,6 +1,6 @@
 /**
- * Storms of address and route changes over fifty uplinks: the right state after the last event, whichever events were
- * lost. MULTIHOMED_EVENTS=1000000 for the long run.
+ * Floods of address and route changes on fifty uplinks: the final state is right, whichever events were lost.
+ * MULTIHOMED_EVENTS=1000000 for the long run.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,11 +12,11 @@ import { Field } from './field.ts';
 
 const UPLINKS = 50;
 const EVENTS = Number(process.env['MULTIHOMED_EVENTS'] ?? 40_000);
-/** So many of them between two looks at the daemon. */
+/** The number of changes between two readings of the daemon. */
 const CHUNK = 20_000;
-/** Milliseconds after the last event; how long it takes is printed. */
+/** Milliseconds after the last event; the measured time is printed. */
 const NEVER = 60_000;
-/** KiB: V8 collects when it likes. In a million events this is 34 bytes for each. */
+/** KiB: V8 collects at any time. For a million events this is 34 bytes for each. */
 const GROWTH = 32 * 1024;
 
 describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
@@ -57,7 +57,7 @@ describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
       expect(after).toBeGreaterThan(before);
       say(`stopped through 60000 changes: overrun ${after}, right ${late} ms after it went on`);
     }
-    // It still hears: libuv stops a watcher whose socket had an error.
+    // It still receives events: libuv stops a watcher whose socket had an error.
     await field.run(field.calm(5));
     await settles(field, daemon);
     await right(field, daemon, foreign);
@@ -69,7 +69,7 @@ describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
     const { field, daemon } = await start(lab);
     const foreign = field.foreign();
     daemon.signal('SIGSTOP');
-    // A fifth of the uplinks has no way out at the end.
+    // A fifth of the uplinks has no default route at the end.
     await field.run([...field.changes(9_000), ...field.calm(3, (index) => index % 5 === 0)]);
     daemon.signal('SIGCONT');
     const some = await settles(field, daemon);
@@ -104,11 +104,11 @@ describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
     );
     await right(field, daemon, foreign);
     for (const { fds } of samples) expect(fds).toEqual(samples[0]?.fds);
-    // The first looks are at a heap that still grows to its size.
+    // The heap still grows during the first readings.
     const quarter = Math.max(2, Math.floor(state.length / 4));
     const early = Math.max(...state.slice(0, quarter));
     for (const each of state.slice(quarter)) expect(each).toBeLessThan(early + GROWTH);
-    // What leaks never comes back to where it was long before.
+    // Leaked memory never returns to an earlier size.
     if (state.length >= 20)
       expect(Math.min(...state.slice(-quarter))).toBeLessThan(Math.max(...state.slice(quarter, 2 * quarter)));
     expect((await daemon.command('flush')).code).toBe(0);
@@ -141,7 +141,7 @@ async function settles(field: Field, daemon: Daemon): Promise<number> {
   }
 }
 
-/** And stays; by the same daemon, in peace, with what others have as it was. */
+/** Checks that it stays right, with the same daemon, and that objects of others are unchanged. */
 async function right(field: Field, daemon: Daemon, foreign: string): Promise<void> {
   await stays(() => field.wrong(), 300);
   expect(field.foreign()).toBe(foreign);
@@ -151,7 +151,7 @@ async function right(field: Field, daemon: Daemon, foreign: string): Promise<voi
   expect(troubles(daemon)).toEqual([]);
 }
 
-/** What it had to give up for a while, in its own words. */
+/** Returns the log lines about passes that failed or did not settle. */
 function troubles({ log }: Daemon): string[] {
   return log.split('\n').filter((line) => /pass failed|did not settle/.test(line));
 }
@@ -167,7 +167,7 @@ interface Sample {
   readonly rss: number;
 }
 
-/** When nobody asks it anything. */
+/** Read while no client is connected. */
 async function sample(daemon: Daemon): Promise<Sample> {
   await sleep(100);
   const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))?.[1];

@@ -1,4 +1,4 @@
-/** An MPTCP transfer both ways, whose every byte is known beforehand: one end at the host, one at the provider. */
+/** An MPTCP transfer in both directions with known content: one end at the host, one at the provider. */
 import { once } from 'node:events';
 import { expect } from 'vitest';
 import type { ChildProcess } from 'node:child_process';
@@ -9,15 +9,16 @@ import { systemClock } from '../../src/system/clock.ts';
 import type { Lab } from '../support/lab.ts';
 import type { Netns } from '../support/netns.ts';
 
-/** Behind every uplink. */
+/** An address behind every uplink. */
 const SERVER = '10.99.0.1';
 const PORT = 7690;
-/** Bytes that show that data goes on: more than what waits in buffers between the ends. */
+/** Bytes that prove progress: more than the buffers between both ends hold. */
 const MOVED = 256 * 1024;
 
 /**
- * IPPROTO_MPTCP is 262. Blocks of 1024 bytes: a number, and what only this number has in this direction. It writes a
- * line of JSON ten times a second, and the last one with both checksums; a line on standard input ends the sending.
+ * IPPROTO_MPTCP is 262. Sends blocks of 1024 bytes: a number, and content that depends on it and on the direction.
+ * Writes a line of JSON ten times a second, and a last one with both checksums; a line on standard input ends the
+ * sending.
  */
 const END = `
 import hashlib, json, select, socket, struct, sys, time
@@ -91,7 +92,7 @@ interface Told {
   readonly ready?: boolean;
   readonly sent: number;
   readonly received: number;
-  /** Blocks that are not as they should be. */
+  /** The number of wrong blocks. */
   readonly wrong: number;
   readonly broken?: string;
   readonly sums?: { readonly sent: string; readonly received: string };
@@ -116,7 +117,7 @@ class End {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.trouble += text));
   }
 
-  /** Sends no more. */
+  /** Ends the sending. */
   finish(): void {
     this.#child.stdin?.write('\n');
   }
@@ -140,7 +141,7 @@ export class Transfer {
     [this.#lab, this.#client, this.#server] = [lab, client, server];
   }
 
-  /** From this address of the host, to the `number`th port. */
+  /** Connects from this address of the host to the `number`th port. */
   static async open(lab: Lab, from: string, number = 0): Promise<Transfer> {
     if (number === 0) {
       lab.provider.ip(`address add ${SERVER}/32 dev lo`);
@@ -157,7 +158,7 @@ export class Transfer {
     return this.#client.told.received + this.#server.told.received;
   }
 
-  /** Not broken, and no byte wrong. */
+  /** Checks that it is not broken and that no byte is wrong. */
   whole(): void {
     for (const { told, trouble } of [this.#client, this.#server]) {
       expect(told).toMatchObject({ wrong: 0 });
@@ -166,7 +167,7 @@ export class Transfer {
     }
   }
 
-  /** Data goes on in both directions. */
+  /** Waits for progress in both directions. */
   async moves(): Promise<void> {
     const ends = [this.#client, this.#server];
     const before = ends.map(({ told }) => told.received);
@@ -175,7 +176,10 @@ export class Transfer {
     this.whole();
   }
 
-  /** To the last byte: what was sent is what was received. @returns bytes of both directions */
+  /**
+   * Completes the transfer and checks that everything that was sent was received.
+   * @returns bytes of both directions
+   */
   async finish(): Promise<number> {
     this.#client.finish();
     await Promise.all([this.#client.closed(), this.#server.closed()]);
@@ -187,7 +191,7 @@ export class Transfer {
     return client.received + server.received;
   }
 
-  /** The host's established subflows of all connections, by address. */
+  /** Returns the host's established subflows of all connections, by address. */
   async subflows(): Promise<SubflowSocket[]> {
     const diag = new NetlinkConnection({
       protocol: NETLINK_SOCK_DIAG,
@@ -204,12 +208,12 @@ export class Transfer {
     }
   }
 
-  /** Local addresses of the subflows; none of them twice. */
+  /** Returns the local addresses of the subflows; none may be there twice. */
   async addresses(): Promise<string[]> {
     return (await this.subflows()).map(({ local }) => local.address);
   }
 
-  /** What names each subflow: another socket has another cookie, another connection another token. */
+  /** Identifies each subflow: another socket has another cookie, another connection another token. */
   async identities(): Promise<string[]> {
     const sockets = await this.subflows();
     return sockets.map(({ token, cookie, ids, local }) => `${token} ${cookie} ${ids.local} ${local.address}`);

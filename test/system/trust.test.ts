@@ -43,7 +43,7 @@ function folder(name: string, mode = 0o755): string {
   return path;
 }
 
-/** The text of the file that was opened, or why not. */
+/** Returns the text of the opened file, or the reason why not. */
 function open(path: string, options?: TrustOptions): string {
   const answer = openTrusted(path, options);
   if (isRefusal(answer)) return `${answer.code}: ${answer.reason}`;
@@ -122,7 +122,7 @@ describe('owner', () => {
     const path = put('a');
     chownSync(home, 1, 1);
     chmodSync(home, 0o755);
-    // A stranger's and the host root's look the same there.
+    // An unmapped user and the host's root look the same there.
     for (const owner of [0, 2]) {
       chownSync(path, owner, owner);
       for (const wrap of [
@@ -133,7 +133,7 @@ describe('owner', () => {
     }
     chownSync(path, 1, 1);
     expect(as(1, path, { owner: 'root' }, ['unshare', '-Urn'])).toBe('opened');
-    // Without any mapping, this process is as unknown as everybody else.
+    // Without any mapping, this process is as unknown as every other user.
     expect(as(1, path, {}, ['unshare', '-Un'])).toContain('does not map');
   });
 
@@ -286,7 +286,10 @@ describe('file type', () => {
   });
 });
 
-/** Asks in a process of another user; the answer's reason, or `opened`. */
+/**
+ * Opens the file in a process of another user.
+ * @returns the reason, or `opened`
+ */
 function as(uid: number, path: string, options: TrustOptions, wrap: string[] = []): string {
   const source = new URL('../../src/system/trust.ts', import.meta.url).pathname;
   const script = `${home}/ask.mjs`;
@@ -325,7 +328,7 @@ function openFiles(): string[] {
     try {
       return [readlinkSync(`/proc/self/fd/${fd}`)];
     } catch {
-      // That of the listing itself, which is closed by now.
+      // The descriptor of the listing itself, which is closed by now.
       return [];
     }
   });

@@ -20,7 +20,7 @@ test.each([
   ],
   ['\r\n\u007f\b\u0015', ['<enter>', '<enter>', '<backspace>', '<backspace>', '<clear>']],
   ['\u0003\u001a\u000c', ['<interrupt>', '<suspend>', '<redraw>']],
-  // Function keys, Alt with a letter, other controls have no meaning here, and none of their characters is typed.
+  // Function keys, Alt with a letter and other controls have no meaning here, and their characters are not inserted.
   ['\u001b[15~\u001bx\u001b[1;5C\u0001q', ['q']],
 ])('watch reads the keys of %j', async (text, expected) => {
   const { input, keys } = keyboard();

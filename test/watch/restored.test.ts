@@ -1,4 +1,4 @@
-/** The real command on a terminal of its own (script(1)): whatever ends it, the terminal is as it was. */
+/** The real command on a terminal of its own (script(1)): however it ends, the terminal is restored. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { ENTER, LEAVE } from '../../src/watch/screen.ts';
 import { test, type Lab } from '../support/lab.ts';
 import { MAIN } from '../support/installed.ts';
 
-/** The shell tells the terminal's modes before and after, and how the command ended. */
+/** The shell prints the terminal's modes before and after, and the exit status of the command. */
 const SHELL = `
 stty rows 24 cols 80; echo "before $(stty -g)"
 sh -c 'echo "pid $$"; exec "$0" "$@"' "$NODE" "$MAIN" watch --config "$CONFIG" --interval 0.2 $MORE

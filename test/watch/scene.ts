@@ -1,4 +1,4 @@
-/** Models and samples to draw and to measure, with as little said as a test needs. */
+/** Models and samples for tests, with only the values that a test needs. */
 import type { StatusDocument, UplinkDocument } from '../../src/control/document.ts';
 import type { ConnectionSocket, SubflowSocket } from '../../src/netlink/diag.ts';
 import { Sampler, type Sample } from '../../src/watch/sample.ts';
@@ -106,7 +106,7 @@ export function sample(at: number, facts: Partial<Sample> = {}): Sample {
   };
 }
 
-/** So many connections, each with a subflow on either uplink, after two samples. */
+/** Open connections, each with a subflow on both uplinks, after two samples. */
 export function busy(connections: number, facts: Partial<Sample> = {}): Model {
   const sampler = new Sampler();
   const flows = (megabytes: number): SubflowSocket[] =>

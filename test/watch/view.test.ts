@@ -6,7 +6,7 @@ import { FIRST_VIEW, press, type Pressed } from '../../src/watch/view.ts';
 import { Sampler } from '../../src/watch/sample.ts';
 import { sample, subflow } from './scene.ts';
 
-/** A list of 100 lines of which 10 are seen. */
+/** A list of 100 lines of which 10 are visible. */
 async function after(text: string): Promise<Pressed> {
   const input = new EventEmitter() as NodeJS.ReadableStream;
   let now: Pressed = FIRST_VIEW;
@@ -17,7 +17,7 @@ async function after(text: string): Promise<Pressed> {
   });
   input.emit('data', Buffer.from(text));
   const before = keys;
-  // An escape is the key when nothing has followed for a while.
+  // An escape counts as the Escape key if nothing follows for a while.
   if (text.endsWith('\u001b')) await expect.poll(() => keys).toBeGreaterThan(before);
   return now;
 }
