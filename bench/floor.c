@@ -1,5 +1,5 @@
-// The least that a program can do: on a default route, address or carrier of a link it sends the messages that
-// multihomed sends, with nothing read and nothing checked. Arguments: pairs of a link's index and the id of its endpoint.
+// The minimum for any program: on an event of a default route, an address or carrier it sends the messages that
+// multihomed sends, without reading or checking anything. Arguments: pairs of a link's index and the id of its endpoint.
 #include <linux/if.h>
 #include "netlink.h"
 

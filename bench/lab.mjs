@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** `lines` of ip(8) in one process. */
+/** Runs `lines` of ip(8) in one process. */
 export function ip(lines, netns) {
   const args = netns === undefined ? [] : ['-n', netns];
   execFileSync('ip', [...args, '-batch', '-'], { input: `${lines.join('\n')}\n` });
@@ -94,7 +94,7 @@ function indexes(links, letter) {
   return new Map(found.filter(([n]) => n !== undefined).map(([n, index]) => [Number(n), index]));
 }
 
-/** What a process has used until now: milliseconds of processor time, and how often one of its threads was woken. */
+/** Returns the processor time of a process until now in milliseconds, and how often its threads were woken. */
 export function usageOf(pid) {
   let nanoseconds = 0;
   let wakeups = 0;
@@ -108,7 +108,7 @@ export function usageOf(pid) {
   return { cpu: nanoseconds / 1e6 + (Number(fields[13]) + Number(fields[14])) * 10, wakeups };
 }
 
-/** Megabytes and threads of a process. */
+/** Returns the resident megabytes and the number of threads of a process. */
 export function sizeOf(pid) {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const kilobytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)[1]) / 1000;

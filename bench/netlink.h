@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/** linux/mptcp.h and linux/mptcp_pm.h, which older headers lack and which do not go with netinet/in.h. */
+/** From linux/mptcp.h and linux/mptcp_pm.h, which older headers lack and which conflict with netinet/in.h. */
 #define MPTCP_PM "mptcp_pm"
 enum { ADD_ADDR = 1, DEL_ADDR = 2, GET_ADDR = 3, ATTR_ADDR = 1, FLAG_SUBFLOW = 2 };
 enum { ADDR_FAMILY = 1, ADDR_ID = 2, ADDR_ADDR4 = 3, ADDR_FLAGS = 6, ADDR_IF_IDX = 7 };
@@ -71,7 +71,7 @@ static int ask(int fd, struct message *m) {
   }
 }
 
-/** Calls `each` for every message of a dump until it returns nonzero, and reads the rest all the same. */
+/** Calls `each` for every message of a dump until it returns nonzero, and reads the rest of the dump. */
 static int dump(int fd, struct message *m, int (*each)(struct nlmsghdr *, void *), void *data) {
   char answer[LONGEST];
   int found = 0;

@@ -1,4 +1,4 @@
-// Changes the network and measures how long something takes to follow. One command a line; `SECONDS` since `mark`, or -1
+// Changes the network and measures how long the effect takes. One command a line; `SECONDS` since `mark`, or -1
 // after 60 s, is the answer to each that waits:
 //   mark | addr add|delete INDEX IP | default add|delete INDEX GATEWAY | carrier up|down INDEX (of the peer)
 //   churn INDEX COUNT PERSECOND GATEWAY|0

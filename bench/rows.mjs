@@ -1,4 +1,4 @@
-/** What is measured. Each row's function gives `add(row, unit, value)` one value for each time that it happened. */
+/** The measurements. Each row's function calls `add(row, unit, value)` once for each sample. */
 import { execFileSync } from 'node:child_process';
 import { addressOf, closeLab, ip, openLab, sizeOf, sleep, usageOf } from './lab.mjs';
 import { daemonCommand } from './subjects.mjs';
@@ -40,10 +40,10 @@ async function one(subject, programs, add, { samples }) {
       add('address → endpoint', 'ms', times.at(-1) * 1000);
       if (times.length > 1) add('address → route', 'ms', times[0] * 1000);
       add('address and route deleted → endpoint gone', 'ms', left * 1000);
-      // What a subject does after the endpoint is gone belongs to its cost, not to the next sample.
+      // Work of a subject after the endpoint is gone is part of its cost, not of the next sample.
       await sleep(400);
     }
-    // The processes that a script starts are not its children for long.
+    // Not for the script: it is not the parent of all processes that it causes, so their time cannot be measured.
     if (subject.name !== 'shell script') {
       const before = usageOf(pid);
       for (let n = 0; n < samples; n++) {
@@ -73,7 +73,7 @@ async function fifty(subject, programs, add) {
   if (subject.main === undefined && subject.name !== 'floor') return;
   await beside(subject, programs, [51, 1], async (lab, pid) => {
     const plugs = Array.from({ length: 50 }, (_, n) => lab.plug(n + 2)).flat();
-    // The floor does not manage what it finds at its start.
+    // The floor does not manage uplinks that exist when it starts.
     const rules = subject.main === undefined ? 50 : 51;
     const before = usageOf(pid);
     const [seconds] = await lab.run('mark', ...plugs, `wait rules ${rules}`);
@@ -101,7 +101,7 @@ async function many(subject, programs, add, { uplinks }) {
     });
 }
 
-/** What is none of the subject's business, and what it is when nothing happens. */
+/** Events that do not concern the subject, and no events at all. */
 async function others(subject, programs, add, { idle }) {
   if (subject.name === 'shell script') return;
   await beside(subject, programs, [2, 0], async (lab, pid) => {

@@ -1,5 +1,5 @@
 /**
- * Compares multihomed with the least that a program can do and with other programs: `node bench/run.mjs`, as root, after
+ * Compares multihomed with the minimum for any program and with other programs: `node bench/run.mjs`, as root, after
  * `npm run build`. It needs a C compiler, and works in namespaces of its own. The floor of starts is Node without a
  * program. Everything is measured in turn, round by round; the machine should have nothing else to do.
  *

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The shell script that people use in place of a daemon: one line of `ip monitor` after the other, one `ip` for each step.
+# A shell script in place of a daemon: reads the lines of `ip monitor`, and runs one `ip` for each step.
 ip -o monitor link route | while read -r first second rest; do
   case "$first $second $rest" in
     *" table "*) ;; # its own

@@ -1,5 +1,5 @@
 /**
- * How the daemon takes a storm: `node bench/storm.mjs [CHANGES] [INTERFACES]` (20000 and 50), as root, after
+ * Measures the daemon in a flood of events: `node bench/storm.mjs [CHANGES] [INTERFACES]` (20000 and 50), as root, after
  * `npm run build`. In a network namespace of its own it changes addresses and default routes as fast as ip(8) can, and
  * prints how long that took, how much later everything was in place, and what the daemon used meanwhile.
  */

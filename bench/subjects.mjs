@@ -81,7 +81,7 @@ export function subjects(programs, mains) {
   if (mptcpd !== undefined)
     all.push({
       name: 'mptcpd',
-      /** It makes endpoints only. */
+      /** It only adds endpoints. */
       endpointsOnly: true,
       async start() {
         const launched = launch([mptcpd, '--path-manager=addr_adv', '--addr-flags=subflow', '--log=null']);
