@@ -6,15 +6,15 @@ const lines = (text: string): string[] => text.split('\n');
 describe('fold', () => {
   test.each([
     ['a line that fits stays as it is', 'one  two ', 20, 'one  two '],
-    ['continuations begin behind a sign', '✗ one two three four', 12, '✗ one two\n  three four'],
+    ['continuation lines are indented behind a sign', '✗ one two three four', 12, '✗ one two\n  three four'],
     [
-      'continuations begin behind a gap',
+      'continuation lines are indented behind a gap',
       'eth0  one two three four five six seven',
       30,
       'eth0  one two three four five\n      six seven',
     ],
     [
-      'continuations are indented by two',
+      'continuation lines are indented by two otherwise',
       '  one two three four five',
       14,
       '  one two\n    three four\n    five',

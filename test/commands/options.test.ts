@@ -41,7 +41,7 @@ test('--netns: a name that ip-netns(8) would not list is refused', async ({ lab 
   }
 });
 
-test('--config is refused where a running daemon makes it have no effect', async ({ lab }) => {
+test('--config beside a running daemon is refused if it would have no effect', async ({ lab }) => {
   const daemon = await lab.daemon({ 'eth*': 'subflow' });
   for (const args of [['status'], ['explain', 'lo']]) {
     const { code, stdout, stderr } = await daemon.command(...args, '--config', daemon.config);

@@ -51,11 +51,11 @@ describe('a client', () => {
         ),
     ],
   ] as const) {
-    it(`${name}: no daemon has run: undefined`, async () => {
+    it(`${name}: undefined if no daemon has run`, async () => {
       expect(await begin()).toBeUndefined();
     });
 
-    it(`${name}: the daemon ended before it accepted the connection: undefined`, async () => {
+    it(`${name}: undefined if the daemon ended before it accepted the connection`, async () => {
       const listener = await deafListener();
       const answer = begin();
       kill(listener);

@@ -32,7 +32,7 @@ test('a client that waits for a slow answer is not closed as silent', async () =
   expect(await ask(path, { ask: 'flush' })).toEqual(['done']);
 });
 
-test('answers on one connection come in the order of the requests', async () => {
+test('answers on one connection have the order of the requests', async () => {
   const path = await open({
     slow: { change: false, answer: () => sleep(100, 'slow') },
     fast: { change: false, answer: () => 'fast' },
@@ -45,7 +45,7 @@ test('answers on one connection come in the order of the requests', async () => 
   client.destroy();
 });
 
-test('the event loop turns between any two answers, however many were asked for at once', async () => {
+test('the event loop runs between any two answers, even to many requests at once', async () => {
   let turns = 0;
   const counted: number[] = [];
   const path = await open({

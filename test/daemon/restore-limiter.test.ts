@@ -105,13 +105,13 @@ describe('restored objects', () => {
     expect(allow(limiter, [route('add')], new Set([3]), 0).restored).toEqual([route('add')]);
   });
 
-  test('at most ten times in a burst', () => {
+  test('are restored at most ten times in a burst', () => {
     const limiter = new RestoreLimiter();
     limiter.done(policyRule('add'));
     expect(tries(limiter, policyRule('add'), 100, 1)).toBe(10);
   });
 
-  test('then once in 5 s, with a warning', () => {
+  test('are then restored once in 5 s, with a warning', () => {
     const limiter = new RestoreLimiter();
     limiter.done(policyRule('add'));
     tries(limiter, policyRule('add'), 10, 0);
@@ -125,7 +125,7 @@ describe('restored objects', () => {
     expect(tries(limiter, policyRule('add'), 60, 1_000, 5_000)).toBe(12);
   });
 
-  test('ten times again after a minute without removals', () => {
+  test('are restored ten times again after a minute without removals', () => {
     const limiter = new RestoreLimiter();
     limiter.done(policyRule('add'));
     tries(limiter, policyRule('add'), 10, 0);

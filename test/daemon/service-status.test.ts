@@ -10,7 +10,7 @@ const view = (paused: boolean, ...uplinks: readonly (readonly [string, string])[
     state: { paused: paused ? { files: '' } : null },
   }) as unknown as View;
 
-test('STATUS: how many uplinks are active, and which', () => {
+test('sd_notify STATUS: number and names of active uplinks', () => {
   const some = view(false, ['active', 'eth0'], ['no carrier', 'wwan0'], ['ignored', 'docker0']);
   expect(statusWords(some)).toBe('1 of 2 uplinks active: eth0 10.0.0.2');
   expect(statusWords(view(false, ['active', 'eth0'], ['active', 'wl\n']))).toMatch(
@@ -19,6 +19,6 @@ test('STATUS: how many uplinks are active, and which', () => {
   expect(statusWords(view(false, ['no carrier', 'eth0']))).toBe('0 of 1 uplink active');
 });
 
-test('STATUS: a pause, and the command that ends it', () => {
+test('sd_notify STATUS: a pause and the command that ends it', () => {
   expect(statusWords(view(true, ['active', 'eth0']))).toMatch(/^paused .*"multihomed reload"$/);
 });

@@ -102,7 +102,7 @@ describe('demo: the screen', () => {
     expect(written(false, { LANG: 'C' })).toMatch(/^[\n -~]*$/);
   });
 
-  it('says when bytes are missing', () => {
+  it('reports missing bytes', () => {
     const end = FACTS.at(-1) as Extract<Fact, { kind: 'end' }>;
     expect(written(false, UTF8, [{ ...end, received: 8_000_000 }])).toContain(
       '8000000 of 8192000 bytes came.',

@@ -39,7 +39,7 @@ holds([
     "mkdir -p /etc/NetworkManager/conf.d && printf '%s\\n' '[connection]' connection.mptcp-flags=1 > /etc/NetworkManager/conf.d/zz-multihomed.conf",
   ],
   [
-    'NetworkManager told not to',
+    'NetworkManager configured not to',
     managers({
       processes: runs('NetworkManager', null),
       networkManager: { configured: true, mptcpFlags: [{ section: 'connection', value: '0x1', file: 'x' }] },

@@ -79,7 +79,7 @@ test('errors in the configuration while a daemon uses the old one', async ({ lab
   expect(seen.code).toBe(3);
 });
 
-test('an ordinary user sees the same findings and which facts are unreadable', async ({ lab, skip }) => {
+test('an ordinary user gets the same findings and a list of unreadable facts', async ({ lab, skip }) => {
   if (readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/)[2] === '1')
     skip('only one user is mapped here: nobody else can be');
   lab.cable('eth0').connect();

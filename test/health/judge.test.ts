@@ -106,7 +106,7 @@ describe('a path that loses segments', () => {
     return judge(waits, [socket], now, DEFAULT_FACTORS, lossy).verdict.kind === 'stalled';
   };
 
-  test('has twice as long, and the timer of TCP must have run out', () => {
+  test('is stalled after twice the time, and only after a retransmission timeout', () => {
     const [probe, timeout] = [{ retransmits: 1 }, { retransmits: 2, timeouts: 1, sinceSent: 100 }];
     expect([stalled(false, 90, {}), stalled(false, 90, probe), stalled(true, 90, probe)]).toEqual([
       false,
@@ -120,7 +120,7 @@ describe('a path that loses segments', () => {
     ]);
   });
 
-  test('is known by what it lost while it worked, without duplicates', () => {
+  test('is recognized by segments lost while it works, without duplicates', () => {
     const lost = (more: Flow): boolean => {
       const { waits } = judge(new Map(), [subflow(flow)], 0, DEFAULT_FACTORS);
       return judge(waits, [subflow({ ...flow, ...more })], 250, DEFAULT_FACTORS).loses;

@@ -17,7 +17,7 @@ const event = (
   ...more,
 });
 
-test('after a reset: 1, 2, 4 seconds and so on, up to five minutes', () => {
+test('a reset subflow is retried after 1, 2, 4 seconds and so on, up to five minutes', () => {
   const lost = new LostSubflows();
   lost.see(event('subflow-closed', ECONNRESET), 0);
   const pauses: number[] = [];
@@ -31,7 +31,7 @@ test('after a reset: 1, 2, 4 seconds and so on, up to five minutes', () => {
   expect(pauses.at(-1)).toBe(300_000);
 });
 
-test('a subflow that comes back and lives for a minute begins anew; one that does not goes on', () => {
+test('a subflow that lasts a minute resets the interval; a shorter one does not', () => {
   for (const [lives, pause] of [
     [60_000, 1_000],
     [10_000, 2_000],
@@ -46,7 +46,7 @@ test('a subflow that comes back and lives for a minute begins anew; one that doe
   }
 });
 
-test('a server that refuses twice is left alone', () => {
+test('a server that refuses twice is not retried', () => {
   const lost = new LostSubflows();
   lost.see(event('subflow-closed', ECONNREFUSED), 0);
   expect(lost.next).toBe(1_000);
@@ -55,16 +55,16 @@ test('a server that refuses twice is left alone', () => {
 });
 
 test.each([
-  ['one that was closed on purpose', event('subflow-closed')],
-  ['one whose endpoint was deleted', event('subflow-closed', ECONNABORTED)],
-  ['one that the peer has to make', event('subflow-closed', ECONNRESET, { serverSide: true })],
-])('%s is not tried', (_, closed) => {
+  ['a subflow that was closed on purpose', event('subflow-closed')],
+  ['a subflow whose endpoint was deleted', event('subflow-closed', ECONNABORTED)],
+  ['a subflow that the peer must open', event('subflow-closed', ECONNRESET, { serverSide: true })],
+])('%s is not retried', (_, closed) => {
   const lost = new LostSubflows();
   lost.see(closed, 0);
   expect(lost.next).toBeNull();
 });
 
-test('nothing is tried for a connection that has ended', () => {
+test('no subflow of a closed connection is retried', () => {
   const lost = new LostSubflows();
   lost.see(event('subflow-closed', ECONNRESET), 0);
   lost.see(event('closed', null, { local: null, remote: null }), 10);

@@ -4,7 +4,7 @@ import { hookEnvironment, isSafeName } from '../../src/hooks/environment.ts';
 import { link, uplink } from './facts.ts';
 
 describe('the environment of a hook', () => {
-  it('has NetworkManager’s variables and MULTIHOMED_ ones for an IPv4 uplink', () => {
+  it('has NetworkManager’s variables and those of multihomed for an IPv4 uplink', () => {
     const facts = uplink();
     expect(hookEnvironment('up', facts, ['ipv4', 'ipv6'])).toEqual({
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',

@@ -45,7 +45,7 @@ describe('a second daemon with another /run', () => {
     expect(first.runs).toBe(true);
   });
 
-  test('exits also if started from outside with --netns', async ({ lab }) => {
+  test('exits too if started from outside with --netns', async ({ lab }) => {
     const first = await stands(lab);
     const { code, stderr } = await contained(lab, first, lab.provider, '--netns', lab.host.name);
     expect(stderr).toContain(`another multihomed (pid ${first.pid}`);

@@ -140,12 +140,12 @@ describe('flush', () => {
   test.for([
     ['the variable itself', ['"$@"'], 'found by SSH_CONNECTION'],
     [
-      'a caller that has it, as with sudo',
+      'a caller with the variable, as with sudo',
       ['env -u SSH_CONNECTION "$@"; exit $?'],
       'found by the environment of process',
     ],
     [
-      'a caller of that, as with su',
+      'a caller of that caller, as with su',
       ['env -u SSH_CONNECTION sh -c \'"$@"; exit $?\' sh "$@"; exit $?'],
       'found by the environment of process',
     ],

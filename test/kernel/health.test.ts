@@ -66,7 +66,7 @@ test('a dead path with carrier is suspect, and is used again when it works', asy
   expect(connection.error).toBeNull();
 });
 
-test('a connection with a single path keeps it', async ({ lab }) => {
+test('a connection with a single path keeps its subflow', async ({ lab }) => {
   const [eth] = await twoLines(lab, 5);
   const daemon = await lab.daemon(RULES);
   const connections = await lab.connections();
@@ -124,7 +124,7 @@ test('a peer that is dead on all paths makes no uplink suspect', async ({ lab })
 /** Resets a subflow from the server's side, as a NAT that has forgotten it would. */
 const reset = (lab: Lab, address: string): string => lab.provider.sh(`ss -K dst ${address}`);
 
-test('a subflow that is reset comes back, and no other subflow is closed for it', async ({ lab }) => {
+test('a reset subflow is opened again, and no other subflow is closed', async ({ lab }) => {
   for (const device of ['eth0', 'wwan0']) lab.cable(device).connect();
   await lab.daemon(RULES);
   const connections = await lab.connections();
@@ -142,7 +142,7 @@ test('a subflow that is reset comes back, and no other subflow is closed for it'
   expect(closed).toHaveLength(2);
 });
 
-test('detect: false ends a suspicion, and begins none', async ({ lab }) => {
+test('detect: false ends a suspicion and starts none', async ({ lab }) => {
   const [eth] = await twoLines(lab, 5);
   const daemon = await lab.daemon(RULES);
   const connections = await lab.connections();

@@ -38,7 +38,7 @@ test('link-up, up, change, down and link-down run when they happen', async ({ la
     'wwan0 link-up',
     'wwan0 up 10.2.0.2 subflow backup 10.2.0.1',
   ]);
-  // The first cable's link is down, and `device-add` runs all the same.
+  // The first cable's link is down, but `device-add` runs.
   const ofEth = (): string[] =>
     told().filter((line) => line.startsWith('eth0') && !line.includes('device-add'));
   expect(told()).toContain('eth0 device-add');

@@ -113,7 +113,7 @@ describe('a pause', () => {
       expect(await ask(socket, { ask: 'flush' })).toContainEqual(expect.stringContaining('endpoint delete'));
       await stays(() => lab.host.endpoints());
       expect(flags(lab)).toEqual([]);
-      // The changes are known all the same.
+      // The changes were read nevertheless.
       const status = (await ask(socket, { ask: 'status' })) as StatusDocument;
       expect(status.daemon?.paused).toBe(true);
       expect(status.uplinks[0]).toMatchObject({ flags: ['subflow', 'backup'], reason: PAUSED });

@@ -139,28 +139,25 @@ describe('the inner address of a VPN that a DHCP server assigns', () => {
     scene.keep(await serve(provider, 'vpn', '10.8.0.1'));
   }
 
-  scenes(
-    'after the VPN: nothing is installed, and it takes over when the VPN goes',
-    async ({ scene, lab }) => {
-      const eth = lab.cable('eth0').connect();
-      await vpn(scene, lab);
-      const daemon = await lab.daemon({ ...RULES, 'vpn*': 'ignore' });
-      const talks = [await scene.talk(inner, behind), await scene.talk(inner, '10.8.0.1')];
-      const rogue = await scene.rogue('wlan0', inner);
-      scene.keep(await serve(rogue.netns, 'rogue', '10.8.0.1'));
-      await rogue.lease(lab.folder, 700);
-      await expect
-        .poll(() => daemon.stateOf(inner))
-        .toBe('conflict: vpn0 has the same address; a policy rule for it could take packets from vpn0');
-      expect(await stays(() => lab.host.ruleWords().filter((words) => words.includes(inner)))).toEqual([]);
-      expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
-      for (const talk of talks) expect(await talk.ask()).toBe('vpn vpn vpn');
-      lab.host.ip('link delete vpn0');
-      await expect
-        .poll(() => lab.host.endpointWords())
-        .toEqual([`${eth.address()} eth0 subflow`, `${inner} wlan0 subflow`]);
-    },
-  );
+  scenes('after the VPN: nothing is added; it takes over when the VPN is gone', async ({ scene, lab }) => {
+    const eth = lab.cable('eth0').connect();
+    await vpn(scene, lab);
+    const daemon = await lab.daemon({ ...RULES, 'vpn*': 'ignore' });
+    const talks = [await scene.talk(inner, behind), await scene.talk(inner, '10.8.0.1')];
+    const rogue = await scene.rogue('wlan0', inner);
+    scene.keep(await serve(rogue.netns, 'rogue', '10.8.0.1'));
+    await rogue.lease(lab.folder, 700);
+    await expect
+      .poll(() => daemon.stateOf(inner))
+      .toBe('conflict: vpn0 has the same address; a policy rule for it could take packets from vpn0');
+    expect(await stays(() => lab.host.ruleWords().filter((words) => words.includes(inner)))).toEqual([]);
+    expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+    for (const talk of talks) expect(await talk.ask()).toBe('vpn vpn vpn');
+    lab.host.ip('link delete vpn0');
+    await expect
+      .poll(() => lab.host.endpointWords())
+      .toEqual([`${eth.address()} eth0 subflow`, `${inner} wlan0 subflow`]);
+  });
 
   scenes('before the VPN: packets into the VPN go there as without the daemon', async ({ scene, lab }) => {
     lab.cable('eth0').connect();

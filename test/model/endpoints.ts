@@ -26,7 +26,7 @@ export function addEndpoint(
     throw new Refusal('EINVAL', 'flags must have signal and not subflow when using port');
   if (given.port && !state.isLocal(unmapIPv4(given.address)))
     throw new Refusal('EADDRNOTAVAIL', 'create listen socket error: -99');
-  if (lies && given.flags & LAMINAR) state.saw('flag dropped without a word');
+  if (lies && given.flags & LAMINAR) state.saw('flag dropped silently');
   return append(state, { ...given, flags: given.flags & (lies ? KNOWN & ~LAMINAR : KNOWN), maker }, lies);
 }
 
@@ -48,7 +48,7 @@ export function addImplicit(state: State, address: string): ModelEndpoint | null
 /** mptcp_pm_nl_append_new_local_addr. @returns the implicit endpoint whose id the new one takes over */
 function append(state: State, given: ModelEndpoint, lies: boolean): ModelEndpoint | null {
   const refuse = (code: 'EEXIST' | 'EBUSY' | 'ERANGE' | 'EINVAL'): Refusal => {
-    state.saw(`endpoint refused: ${code}${lies ? ', said as EINVAL' : ''}`);
+    state.saw(`endpoint refused: ${code}${lies ? ', reported as EINVAL' : ''}`);
     return new Refusal(lies ? 'EINVAL' : code, 'too many addresses or duplicate one');
   };
   if (state.nextEndpointId === LAST_ID) state.nextEndpointId = 1;

@@ -97,8 +97,8 @@ function loseLegs(state: State, family: string, ifindex: number): ModelRoute[] {
     state,
     (route) => through(route) && (route.hops.length === 1 || route.hops.every((hop) => hop.dead)),
   );
-  if (family === 'ipv4') state.saw('IPv4 routes gone without a word', gone.length);
-  state.saw('legs of several dead without a word', state.routes.filter(through).length);
+  if (family === 'ipv4') state.saw('IPv4 routes removed silently', gone.length);
+  state.saw('nexthops of multipath routes marked dead silently', state.routes.filter(through).length);
   return gone;
 }
 
@@ -226,6 +226,6 @@ function forgetSource(state: State, address: string): void {
   for (const route of state.routes) {
     if (route.preferredSource !== address) continue;
     route.preferredSource = null;
-    state.saw('IPv6 source cleared without a word');
+    state.saw('IPv6 source cleared silently');
   }
 }

@@ -24,13 +24,13 @@ test(`${runs} random histories end in the expected state`, { timeout: 0 }, async
 
 /** Expected counts in a thousand histories, checked when a count of zero would be practically impossible. */
 const TROUBLES: Readonly<Record<string, number>> = {
-  'IPv4 routes gone without a word': 1900,
+  'IPv4 routes removed silently': 1900,
   'answer lost': 180,
   'crash after a change': 70,
   'crash before a change': 40,
   'dump interrupted': 130,
   'endpoint refused: ERANGE': 50,
-  'endpoint refused: ERANGE, said as EINVAL': 40,
+  'endpoint refused: ERANGE, reported as EINVAL': 40,
   'event late': 6000,
   'event lost': 350,
   'events in another order': 800,

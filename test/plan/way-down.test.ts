@@ -166,10 +166,10 @@ describe('a removed address', () => {
 
 describe('the last path, no longer an uplink although its address works', () => {
   const LEFT_OUT: [string, (host: Host) => void][] = [
-    ['by a rule that is gone', (host) => void host.rules([rule('wwan*')])],
-    ['by a rule that says ignore', (host) => void host.rules([rule('eth*', { ignore: true })])],
+    ['its rule was removed', (host) => void host.rules([rule('wwan*')])],
+    ['its rule says ignore', (host) => void host.rules([rule('eth*', { ignore: true })])],
     [
-      'by deprecation',
+      'its address is deprecated',
       (host) => {
         host.addresses = host.addresses.map((each) => ({ ...each, flags: each.flags | 0x20 }));
       },

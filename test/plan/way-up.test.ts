@@ -33,7 +33,7 @@ const STATES: readonly (readonly [name: string, host: () => Host, state: string,
     /duplicate address detection/,
   ],
   [
-    'an address that another host has',
+    'an address that failed duplicate address detection',
     () => new Host().link('eth0', 2).address(2, '2001:db8::1/64', { flags: 0x48 }),
     'eth0 2001:db8::1: failed',
     /another host has this address/,

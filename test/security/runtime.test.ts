@@ -27,7 +27,7 @@ function startOver(lab: Lab, plant: string): Promise<Finished> {
 }
 
 const PLANTED = [
-  ['the folder is another user’s', 'mkdir -m 755 $here; chown 65534 $here', /may be written by others/],
+  ['the folder belongs to another user', 'mkdir -m 755 $here; chown 65534 $here', /may be written by others/],
   ['the folder is writable by everybody', 'mkdir $here; chmod 777 $here', /may be written by others/],
   ['the folder is writable by a group', 'mkdir $here; chmod 775 $here', /may be written by others/],
   [
@@ -40,7 +40,7 @@ const PLANTED = [
   ['the folder is a file', ': >$here', /ENOTDIR/],
   ['the folder is a pipe', 'mkfifo $here', /ENOTDIR/],
   [
-    'the namespace’s is another user’s',
+    'the folder of the namespace belongs to another user',
     'mkdir -m 755 $here $space; chown 65534 $space',
     /may be written by others/,
   ],

@@ -17,7 +17,7 @@ const RTM_GETNEXTHOP = 106;
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 const ours = (ifindex: number): boolean => ifindex >= indexOf(0) && ifindex < indexOf(SLOTS);
 const IFF = 0x1 | 0x10000;
-/** Flags of addresses, without IFA_F_NODAD and those that say who manages the address. */
+/** Flags of addresses, without IFA_F_NODAD and those for the manager of the address. */
 const IFA = 0x01 | 0x08 | 0x20 | 0x40 | 0x80;
 
 /** Sorted, because IPv6 puts the hop that this flow would take first. */
