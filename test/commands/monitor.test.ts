@@ -192,7 +192,7 @@ describe('monitor', () => {
     expect(code).toBe(0);
   });
 
-  test('daemon closes a watcher that does not read', async ({ lab }) => {
+  test('a watcher that does not read is closed by the daemon', async ({ lab }) => {
     const path = `${lab.folder}/control`;
     const answer = (): object => ({ filling: 'x'.repeat(600_000), at: performance.now() });
     const verbs = { watch: { change: false, answer, watch: true } };

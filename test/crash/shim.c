@@ -1,8 +1,8 @@
 /*
- * Stands between a real daemon and its libc (LD_PRELOAD): kills it before, after or in the midst of the Nth thing that
- * it asks of the kernel or writes into its journal, and shifts its clocks. MULTIHOMED_SHIM names a file of 64-bit words
- * that both sides map; shim.ts has the same words. A daemon that sends in another way than by sendmsg() is not seen,
- * which the tests notice: they count.
+ * Preloaded into a real daemon (LD_PRELOAD): kills it before, during or after its Nth request to the kernel or step of
+ * writing its journal, and shifts its clocks. MULTIHOMED_SHIM names a file of 64-bit words that both sides map; shim.ts
+ * has the same words. Only sendmsg() is intercepted; tests check the counters, so they fail if the daemon sends in
+ * another way.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,14 +25,14 @@ enum { BEFORE, AFTER, MIDST };
 enum { TRACED = 8192 };
 
 struct words {
-  /** Classes that count towards its death. */
+  /** Classes of points that are counted down. */
   uint64_t classes;
-  /** Points that are left to it, the last one included; 0: it does not die. */
+  /** Points until the kill, including the last one; 0: it is not killed. */
   uint64_t left;
   uint64_t when;
   int64_t wall_offset;
   int64_t monotonic_offset;
-  /** It stops (SIGSTOP) before it asks a daemon. */
+  /** Nonzero: a client stops (SIGSTOP) before it connects to a daemon. */
   uint64_t halts;
   uint64_t points;
   /** Class, protocol or step, type, command, family: one byte each but the type. */
@@ -63,7 +63,7 @@ static int last(uint64_t class, uint64_t what) {
   if (shared == NULL) return 0;
   uint64_t at = __atomic_fetch_add(&shared->points, 1, __ATOMIC_SEQ_CST);
   if (at < TRACED) shared->trace[at] = class | what << 8;
-  /* Of a journal's steps only a write can be half done. */
+  /* Of the journal's steps only a write can be half done. */
   if ((shared->classes & class) == 0 || (shared->when == MIDST && what != 'w')) return 0;
   uint64_t left = __atomic_load_n(&shared->left, __ATOMIC_SEQ_CST);
   while (left > 0 &&
@@ -72,7 +72,7 @@ static int last(uint64_t class, uint64_t what) {
   return left == 1;
 }
 
-/** RTM_GET* ask, as do all but five commands of mptcp_pm: ADD_ADDR, DEL_ADDR, FLUSH_ADDRS, SET_LIMITS, SET_FLAGS. */
+/** RTM_GET* only read, as do all but five commands of mptcp_pm: ADD_ADDR, DEL_ADDR, FLUSH_ADDRS, SET_LIMITS, SET_FLAGS. */
 static uint64_t class_of(int protocol, const struct nlmsghdr *head, uint8_t first) {
   if (protocol == NETLINK_ROUTE) return (head->nlmsg_type & 3) == 2 ? QUESTION : CHANGE;
   if (protocol != NETLINK_GENERIC || head->nlmsg_type == NLMSG_MIN_TYPE) return QUESTION;
@@ -86,9 +86,8 @@ static int option(int fd, int name) {
 }
 
 /**
- * How much of a datagram leaves before the death that falls on one of its requests; -1: all of it, and no death. Where
- * several share a datagram the kernel does them in one go, whatever becomes of the sender: a part of them is more than a
- * real death can bring about.
+ * Returns the bytes of a datagram to send before the kill at one of its requests; -1: all of it, and no kill. The kernel
+ * handles all requests of a datagram even if the sender is killed, so sending a part of them is harsher than a real kill.
  */
 static ssize_t cut(int protocol, const uint8_t *bytes, size_t length) {
   for (size_t at = 0; at + sizeof(struct nlmsghdr) < length;) {

@@ -31,7 +31,7 @@ describe('a path', () => {
     ).toEqual(['waiting', 'waiting', 'stalled']);
   });
 
-  test('is allowed the variation of its round-trip time', () => {
+  test('is not stalled within the variation of its round-trip time', () => {
     const flow = { unacked: 10, rtt: 30_000, rttVariation: 20_000, sinceData: 9_000 };
     expect(looks([0, { ...flow, sinceAck: 0 }], [210, { ...flow, sinceAck: 210, sinceSent: 190 }])).toEqual([
       'waiting',

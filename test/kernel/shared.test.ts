@@ -8,7 +8,7 @@ const RULES = { 'eth*': { flags: 'subflow', table: TABLE } };
 
 describe.each([4, 6] as const)('a table shared with another program, IPv%i', (version) => {
   test.for(['prepend', 'append'] as const)(
-    'a default route added by %s is left unchanged',
+    'a default route added by "ip route %s" is left unchanged',
     async (verb, { lab }) => {
       const eth = lab.cable('eth0').connect(version);
       const daemon = await lab.daemon(RULES);

@@ -81,7 +81,7 @@ describe.skipIf(!isPrivate)('events', () => {
     listener.socket.close();
   });
 
-  test('of another process are never accepted', async ({ net }) => {
+  test('messages of another process are never accepted', async ({ net }) => {
     const { socket, heard } = net.listen();
     const script = `
 import socket, struct

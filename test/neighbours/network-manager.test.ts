@@ -51,7 +51,7 @@ const endpointDeeds = (daemon: Daemon): number =>
 /**
  * Waits until both endpoints are NetworkManager's. It deletes endpoints with other flags and then adds its own. If a
  * pass of the daemon is between the two, the daemon restores its endpoint, and NetworkManager's is refused until
- * NetworkManager is told to retry. The daemon restores ten times at most and then once in five seconds, so
+ * its connection is applied again. The daemon restores ten times at most and then once in five seconds, so
  * NetworkManager has them in the end.
  */
 async function replaced({ host }: Lab, { eth, daemon, manager, ours }: Both): Promise<void> {

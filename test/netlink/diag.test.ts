@@ -131,7 +131,7 @@ describe('a subflow', () => {
     expect(decodeSubflowSocket(message(payload))).toBeNull();
   });
 
-  test('that is truncated anywhere throws NetlinkError or is null', () => {
+  test('that is truncated anywhere throws DecodeError or is null', () => {
     const whole = withUlp(socket('10.0.0.2', '203.0.113.5'), {});
     for (let length = 0; length < whole.length; length++)
       try {

@@ -170,7 +170,7 @@ describe('limits', () => {
     [['subflow', 'backup'], 'limits set subflows 8'],
     [['subflow', 'fullmesh'], 'limits set add_addr_accepted 8 subflows 8'],
     [['laminar'], 'limits set add_addr_accepted 8 subflows 8'],
-  ] as const)('auto lets a peer choose addresses for fullmesh and laminar alone: %s', (flags, text) => {
+  ] as const)('auto raises add_addr_accepted only for fullmesh and laminar: %s', (flags, text) => {
     expect(last(two().rules([rule('eth*', { flags: [...flags] })]))).toBe(text);
   });
 

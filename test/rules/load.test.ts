@@ -227,7 +227,7 @@ describe('the same glob twice', () => {
   });
 });
 
-test('health: a factor or margin that finds no dead path, or a living one', async () => {
+test('health: a factor or margin out of range is an error', async () => {
   folder.put('etc/config.yaml', 'rules: {a: subflow}\nhealth: { rtt-factor: 1, margin: 5ms, detekt: true }');
   const errors = await folder.problems();
   expect(errors.join('\n')).toMatch(/a number from 2 to 100/);

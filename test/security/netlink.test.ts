@@ -75,7 +75,7 @@ test('only root can send to the sockets, and messages of root are ignored', asyn
   await reacts(lab, cable);
 });
 
-test('an outdated event is not relied on', async ({ lab }) => {
+test('an outdated event has no effect', async ({ lab }) => {
   const cable = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES, { args: ['--debug'] });
   await expect.poll(() => daemon.deeds()).toContain('endpoint add');

@@ -54,14 +54,14 @@ describe.each([
     expect([words.length, common(words)]).toEqual([2 * least, 0]);
   });
 
-  test('one more for all links if only another link has a default route', async ({ lab }) => {
+  test('one more request for all links if only another link has a default route', async ({ lab }) => {
     lab.cable('wwan0').connect(version);
     const cables = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
     const words = await asked(lab, cables, version);
     expect([words.length, common(words)]).toEqual([2 * least + 1, 1]);
   });
 
-  test('each probe once if there is no default route', async ({ lab }) => {
+  test('each probe is requested once if there is no default route', async ({ lab }) => {
     const cables = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
     const words = await asked(lab, cables, version);
     expect([words.length, common(words)]).toEqual([2 * least + 5, 5]);

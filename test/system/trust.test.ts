@@ -252,7 +252,7 @@ describe('file type', () => {
     expect(open(put('a'), { maxBytes: 3 })).toContain('has 4 bytes, and 3 are the most');
   });
 
-  test('a file that does not exist is missing', () => {
+  test('a file that does not exist is reported as missing', () => {
     expect(open(`${home}/none`)).toBe(`missing: ${home}/none: no such file`);
     expect(open(`${home}/none/below`)).toMatch(/^missing: /);
   });

@@ -61,7 +61,7 @@ describe.each(Object.entries(SCENES))('%s', (_, model) => {
   });
 });
 
-test('no escape without colours; only ASCII without unicode', () => {
+test('without colours: no escape; without unicode: only ASCII', () => {
   const text = frame(busy(3), FIRST_VIEW, PAPER, styleWith(false, false)).text.join('\n');
   expect(text).toMatch(/^[\n -~]*$/);
 });
