@@ -3,6 +3,7 @@ import { carrierReason } from '../plan/assess.ts';
 import { flagNames } from '../netlink/mptcp/flags.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Uplink } from '../plan/uplink.ts';
+import type { HookDispatcher } from '../hooks/dispatcher.ts';
 import { GONE, type LinkState, type UplinkFacts } from '../hooks/facts.ts';
 import type { HookRecord } from '../hooks/record.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -12,6 +13,15 @@ export interface DesiredState {
   readonly links: ReadonlyMap<string, LinkState>;
   /** Why the uplinks and links that are missing from both maps are not active, by key. */
   readonly downReasons: ReadonlyMap<string, string>;
+}
+
+/** Starts the hooks that this state makes due, without waiting for them. */
+export function informHooks(
+  hooks: Pick<HookDispatcher, 'wantUplinks' | 'wantLinks'>,
+  { uplinks, links, downReasons }: DesiredState,
+): void {
+  hooks.wantUplinks(uplinks, downReasons);
+  hooks.wantLinks(links, downReasons);
 }
 
 /** `notified`: what hooks were last notified of; an uplink keeps the key that hooks know. */

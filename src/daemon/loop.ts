@@ -28,7 +28,7 @@ import { Refresher, REFRESH_PASSES } from './refresher.ts';
 import { RestoreLimiter } from './restore-limiter.ts';
 import { Scribe } from './scribe.ts';
 import { Counters, type WakeCause } from './counters.ts';
-import { desiredState } from './hook-state.ts';
+import { desiredState, informHooks } from './hook-state.ts';
 import { scheduleWakes } from './schedule.ts';
 import { isDone, type Outcome } from '../actions/outcome.ts';
 
@@ -230,15 +230,14 @@ export class Loop {
     this.#view = { plan: planned, snapshot, state: this.#state, since };
     const { paused } = this.#state;
     const done = this.#done;
-    const level = desiredState(planned, snapshot, this.#notified, paused !== null);
-    hooks.wantUplinks(level.uplinks, level.downReasons);
-    hooks.wantLinks(level.links, level.downReasons);
     const actions = paused
       ? flushActions(snapshot, this.#state).filter((action) => isDue(action, this.#state))
       : planned.actions;
     const { allowed, restored, wait, fought: often } = this.#limiter.allow(actions, batch.links, clock.now());
     this.#removalLog.logRestored(restored, often, snapshot.policyRules, clock.now());
     const outcomes = this.#dryRunLog?.log(allowed) ?? (await this.#do(allowed, snapshot));
+    // After the actions: traffic would wait while hooks are started.
+    informHooks(hooks, desiredState(planned, snapshot, this.#notified, paused !== null));
     this.counters.restored += restored.length;
     this.counters.act(outcomes);
     this.#state = dropRetries(this.#state);

@@ -25,6 +25,7 @@ import type { Log } from '../system/log.ts';
 import { isServiceStart, notify, watchdogInterval } from '../system/notify.ts';
 import { lockRuntime, makeRuntimeFolder, type RuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
+import { deferred } from './deferred.ts';
 import { HeldError, UnfinishedError } from './error.ts';
 import { ALL_PARTS } from '../snapshot/snapshot.ts';
 import { checkEnabled, openSession, probeLimits } from '../netlink/session.ts';
@@ -32,6 +33,7 @@ import { watchPaths } from './path-watch.ts';
 import { statusWords } from './service-status.ts';
 import { shutdownText, unfinished } from './shutdown-report.ts';
 import { removeLeftovers } from './leftovers.ts';
+import { followedLinks } from './followed-links.ts';
 import { Loop } from './loop.ts';
 import { HostProblems } from './host-problems.ts';
 import { Reloader, rulesText } from './reloader.ts';
@@ -123,6 +125,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       onReload: ({ health }) => paths.reload(health),
       onPass: (view) => {
         paths.follow(view.plan);
+        events.follow(followedLinks(view));
         notify(`STATUS=${statusWords(view)}`);
         problems.look(reloader.configuration.limits);
         control?.publish(status);
@@ -290,11 +293,4 @@ async function end(parts: {
   await parts.control?.close();
   await parts.loop.stop();
   parts.kernel.close();
-}
-
-function deferred(): { promise: Promise<never>; reject: (error: Error) => void } {
-  let reject!: (error: Error) => void;
-  const promise = new Promise<never>((_, no) => (reject = no));
-  promise.catch(() => undefined);
-  return { promise, reject };
 }

@@ -3,7 +3,7 @@ import { DecodeError } from '../netlink/attribute.ts';
 import type { Trace } from '../netlink/connection.ts';
 import { decodeMessages, type Message } from '../netlink/message.ts';
 import { ALL_PARTS, type SnapshotPart } from '../snapshot/snapshot.ts';
-import { NETLINK_ROUTE, openNetlink, type NetlinkSocket } from '../system/addon.ts';
+import { NETLINK_ROUTE, openNetlink } from '../system/addon.ts';
 import type { SystemError } from '../system/system-error.ts';
 import { eventFilter } from './filter.ts';
 import { eventKind, staleAfter, touchedBy, type EventKind } from './wake.ts';
@@ -48,11 +48,20 @@ export interface ListenerOptions {
   readonly trace?: Trace | undefined;
 }
 
+export interface EventSocket {
+  /**
+   * From now on, routes straight to a link and routes of an administrator wake the daemon only if they lead through one
+   * of these links. If there are new ones, routes are stale: a change of theirs may have been dropped until now.
+   */
+  follow(links: ReadonlySet<number>): void;
+  close(): void;
+}
+
 /**
- * Opens the event socket. The caller closes it.
+ * Opens the event socket, which reports routes through every link at first. The caller closes it.
  * @throws SystemError
  */
-export function listen(options: ListenerOptions): NetlinkSocket {
+export function listen(options: ListenerOptions): EventSocket {
   const socket = openNetlink({
     protocol: NETLINK_ROUTE,
     ...(options.netns === undefined ? {} : { netns: options.netns }),
@@ -65,9 +74,25 @@ export function listen(options: ListenerOptions): NetlinkSocket {
     onError: options.onError,
   });
   // Set the filter before joining, so that no unfiltered message ever waits in the buffer.
-  socket.filter(eventFilter());
+  socket.filter(eventFilter(null));
   for (const group of GROUPS) socket.join(group);
-  return socket;
+  let followed: ReadonlySet<number> | null = null;
+  let closed = false;
+  return {
+    follow(links) {
+      if (closed) return;
+      const before = followed;
+      const isNew = before !== null && [...links].some((index) => !before.has(index));
+      if (before !== null && !isNew && links.size === before.size) return;
+      socket.filter(eventFilter(links));
+      followed = links;
+      if (isNew) options.onStale(['routes'], []);
+    },
+    close() {
+      closed = true;
+      socket.close();
+    },
+  };
 }
 
 interface Stale {

@@ -2,11 +2,10 @@
 import { watch, type Watch } from '../../control/client.ts';
 import { ControlError } from '../../control/error.ts';
 import type { StatusDocument } from '../../control/document.ts';
-import { listen } from '../../events/listener.ts';
+import { listen, type EventSocket } from '../../events/listener.ts';
 import { DecodeError } from '../../netlink/attribute.ts';
 import { NetlinkError } from '../../netlink/error.ts';
 import type { Configuration } from '../../rules/rule.ts';
-import type { NetlinkSocket } from '../../system/addon.ts';
 import { statusWithoutDaemon } from '../read-kernel.ts';
 import type { Namespace } from '../namespace.ts';
 import { changes, type UplinkChange } from './change.ts';
@@ -32,7 +31,7 @@ export class Follower {
   readonly #options: FollowOptions;
   #before: StatusDocument['uplinks'] | null = null;
   #source: number | null | undefined;
-  #events: NetlinkSocket | null = null;
+  #events: EventSocket | null = null;
   #timer: NodeJS.Timeout | null = null;
   #daemon: Watch | null = null;
   #refusals = 0;
