@@ -15,7 +15,11 @@ export interface RunFlags {
   readonly netns?: string;
 }
 
+/** Threads of libuv, which reads it at their first use: for files, and for requests in which the kernel waits. */
+const POOL_THREADS = '2';
+
 export async function runCommand(flags: RunFlags): Promise<void> {
+  process.env['UV_THREADPOOL_SIZE'] ??= POOL_THREADS;
   requireNetAdmin();
   const load = flags.config === undefined ? {} : { config: flags.config };
   const configuration = await configurationOrExit(load);
