@@ -113,7 +113,7 @@ async function others(subject, programs, add, { idle }) {
       await sleep(50);
     }
     let after = usageOf(pid);
-    add('CPU for a foreign veth that comes and goes', 'ms', (after.cpu - before.cpu) / 20);
+    add('CPU for a foreign veth added and deleted', 'ms', (after.cpu - before.cpu) / 20);
     before = usageOf(pid);
     const [seconds] = await lab.run(`churn ${lab.foreign} 5000 5000 0.0.0.0`);
     add('routes without gateway, 5,000 a second', '% CPU', (usageOf(pid).cpu - before.cpu) / seconds / 10);

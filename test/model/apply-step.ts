@@ -18,7 +18,7 @@ export async function applyStep(host: Host, world: Fixture, step: Step): Promise
     }
     case 'flush':
       host.paused = true;
-      // What flush could not remove, or a reload brought back meanwhile, shows at the end of the history.
+      // Objects that flush could not remove, or that a reload added again, are reported at the end of the history.
       void host.daemon.loop.flush({ files: null }).then(({ left }) => {
         if (left.length > 0) host.kernel.state.saw('flush said what it could not do');
       });

@@ -43,7 +43,7 @@ export function decide(
   return null;
 }
 
-/** Where every probe has a route more specific than a default, as with a split default: the rule with the widest of these. */
+/** If every probe has a route more specific than a default, as with a split default: the rule with the widest of these. */
 function splitRule(
   state: State,
   { family, address: source }: ModelAddress,

@@ -6,7 +6,7 @@ import type { TestClock } from './clock.ts';
 type Facts = (UplinkFacts | LinkFacts) & { action: string };
 
 export class RecordingHooks {
-  /** What is up as far as hooks know: `ifindex/family/address`, or `ifindex` of a link. */
+  /** The uplinks and links that were reported as up: `ifindex/family/address`, or `ifindex` of a link. */
   readonly up = new Map<string, Facts>();
   /** Sentences about calls that contradict earlier ones. */
   readonly contradictions: string[] = [];

@@ -91,7 +91,7 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     await stays(() => lab.host.endpoints(), 1_000);
     const before = daemon.log.length;
     await stays(() => [lab.host.endpoints(), lab.host.limits()], 2_000);
-    // Neither program does anything any more.
+    // Both programs are idle now.
     expect(daemon.log.slice(before)).not.toMatch(
       /debug: (?:endpoint|policy-rule|route|limits) (?:add|delete|set)/,
     );

@@ -20,7 +20,7 @@ export async function startNetworkd(
     mkdirSync(join(folder, name), { mode: 0o755, recursive: true });
   for (const name of ['links', 'leases', 'lldp'])
     mkdirSync(join(folder, 'netif', name), { mode: 0o755, recursive: true });
-  // With a policy rule of its own, because of which it checks all of them.
+  // It has a policy rule of its own; otherwise it would not check the others.
   const file = [
     ...['[Match]', `Name=${cable.device}`],
     ...['[Network]', `Address=${cable.prefixed()}`, `Gateway=${cable.gateway()}`, 'IPv6AcceptRA=no'],

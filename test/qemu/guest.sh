@@ -1,5 +1,5 @@
 #!/bin/sh
-# The first process of the disk: what a system's start makes, the tests on the second serial port, and the end.
+# The first process from the disk: prepares the system, runs the tests on the second serial port, and powers off.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root NO_COLOR=1
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -14,15 +14,15 @@ ln -s /proc/self/fd/0 /dev/stdin
 ln -s /proc/self/fd/1 /dev/stdout
 ln -s /proc/self/fd/2 /dev/stderr
 ip link set lo up
-# The rest is loaded by the kernel when `ip` or `ss` asks for it.
+# The kernel loads other modules when `ip` or `ss` needs them.
 modprobe -a tun mptcp_diag
 cd /tree
-# A pipe is no terminal: nothing is drawn twice on it.
+# A pipe is not a terminal, so vitest does not redraw lines.
 {
   echo "Linux $(uname -r), Node $(node --version), $(ip -V)"
   setsid sh /tests
   echo "exit status $?"
 } 2>&1 </dev/null | cat >/dev/ttyS1
-# The line has to be out before the machine is.
+# The output must be transmitted before the machine powers off.
 sleep 1
 poweroff -f

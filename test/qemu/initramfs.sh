@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# The first process: the disk's modules, and over to what is on the disk.
+# The first process: loads the modules of the disk and switches to it.
 for module in /modules/*; do busybox insmod "$module"; done
 busybox mount -t devtmpfs devtmpfs /dev
 tries=0
