@@ -19,18 +19,20 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-const imports: Import[] = readdirSync(source, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
-  .flatMap((file) => {
-    const text = readFileSync(join(source, file), 'utf8');
-    const pattern = /(?:^(?:import|export)\s+(type\s)?[^'";]*?from\s*|^import\s*|\bimport\()'([^']+)'/gm;
-    return [...text.matchAll(pattern)].map(([, typeOnly, from]) => ({
-      file,
-      folder: file.includes('/') ? file.slice(0, file.indexOf('/')) : '',
-      from: from!,
-      typeOnly: typeOnly !== undefined,
-    }));
-  });
+const sources = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.ts'),
+);
+
+const imports: Import[] = sources.flatMap((file) => {
+  const text = readFileSync(join(source, file), 'utf8');
+  const pattern = /(?:^(?:import|export)\s+(type\s)?[^'";]*?from\s*|^import\s*|\bimport\()'([^']+)'/gm;
+  return [...text.matchAll(pattern)].map(([, typeOnly, from]) => ({
+    file,
+    folder: file.includes('/') ? file.slice(0, file.indexOf('/')) : '',
+    from: from!,
+    typeOnly: typeOnly !== undefined,
+  }));
+});
 
 /** Folder of src/ that an import leads to; null: another package. */
 function target({ file, from }: Import): string | null {
@@ -56,6 +58,57 @@ test('no folder imports from one below it in the list', () => {
   expect(wrong.map(({ file, from }) => `${file} imports ${from}`)).toEqual([]);
 });
 
+test('no circle of imports, inside a folder either', () => {
+  const graph = new Map<string, string[]>();
+  for (const { file, from } of imports) {
+    if (!from.startsWith('.')) continue;
+    const to = relative(source, resolve(source, dirname(file), from));
+    graph.set(file, [...(graph.get(file) ?? []), to]);
+  }
+  expect(circlesIn(graph)).toEqual([]);
+});
+
+/** Each circle once, as the files on it. */
+function circlesIn(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at !== -1) circles.push([...path.slice(at), file].join(' → '));
+    if (at !== -1 || done.has(file)) return;
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  return circles;
+}
+
+test('no two exported types have one name, and none has the name of a type of TypeScript or Node', () => {
+  const known = new Set([
+    ...[
+      'Error',
+      'Event',
+      'Exclude',
+      'Extract',
+      'Map',
+      'Omit',
+      'Partial',
+      'Pick',
+      'Promise',
+      'Readonly',
+      'Record',
+    ],
+    ...['Request', 'Required', 'Response', 'Set', 'Symbol'],
+  ]);
+  const names = sources.flatMap((file) =>
+    [...read(`src/${file}`).matchAll(/^export (?:abstract )?(?:interface|type|class|enum) (\w+)/gm)].map(
+      ([, name]) => name!,
+    ),
+  );
+  const seen = new Set<string>();
+  expect(names.filter((name) => known.has(name) || seen.size === seen.add(name).size)).toEqual([]);
+});
+
 test('the plan is pure: no Node, no system, no socket, no clock', () => {
   const wrong = imports.filter(
     (each) =>
@@ -74,9 +127,8 @@ test('the plan is pure: no Node, no system, no socket, no clock', () => {
 });
 
 test('no source file has more than 300 lines', () => {
-  const long = readdirSync(source, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
-    .filter((file) => read(`src/${file}`).trimEnd().split('\n').length > 300);
+  const long = sources.filter((file) => read(`src/${file}`).trimEnd().split('
+').length > 300);
   expect(long).toEqual([]);
 });
 

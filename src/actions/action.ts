@@ -27,29 +27,29 @@ export type Action =
 
 /** The action as one line of text, such as `route add default via 192.0.2.1 dev eth0 table 86840002`. */
 export function actionText(action: Action): string {
-  switch (action.kind) {
-    case 'route add':
-    case 'route append':
-    case 'route delete':
-      return `${action.kind} ${routeText(action.route, action.device)}`;
-    case 'policy-rule add':
-    case 'policy-rule delete':
-      return `${action.kind} ${policyRuleText(action.policyRule)}`;
-    case 'endpoint add':
-    case 'endpoint change':
-    case 'endpoint delete':
-      return `${action.kind} ${endpointText(action.endpoint, action.device)}`;
-    case 'limits set':
-      return `limits set${limitsText(action.limits)}`;
-  }
+  return `${action.kind} ${parametersText(action)}`;
+}
+
+/** The object of the action as one line of text, such as `route default via 192.0.2.1 dev eth0 table 86840002`. */
+export function objectText(action: Action): string {
+  return `${action.kind.split(' ')[0]} ${parametersText(action)}`;
+}
+
+function parametersText(action: Action): string {
+  if ('route' in action) return routeText(action.route, action.device);
+  if ('policyRule' in action) return policyRuleText(action.policyRule);
+  if ('endpoint' in action) return endpointText(action.endpoint, action.device);
+  return limitsText(action.limits).trimStart();
 }
 
 export const addsRoute = (action: Action): action is Extract<Action, { readonly route: NewRoute }> =>
   action.kind === 'route add' || action.kind === 'route append';
 
-/** Identifies an action across tries: its text without the endpoint's id, because a second try may use another id. */
+/** Identifies an action across tries: without the endpoint's id, because a second try may use another id. */
 export function actionKey(action: Action): string {
-  return action.kind.startsWith('endpoint') ? actionText(action).replace(/ id \d+$/, '') : actionText(action);
+  return 'endpoint' in action
+    ? `${action.kind} ${endpointParameters(action.endpoint, action.device)}`
+    : actionText(action);
 }
 
 /** Identifies the object that an action adds, changes or deletes; null: limits, which always exist. */
@@ -89,9 +89,11 @@ function policyRuleText(rule: NewPolicyRule): string {
   return `from ${rule.source ?? 'all'} lookup ${table}${suppress} priority ${rule.priority}`;
 }
 
-function endpointText(endpoint: Endpoint, device: string): string {
-  const port = endpoint.port ? ` port ${endpoint.port}` : '';
-  return `${endpoint.address}${port} dev ${device} ${flagNames(endpoint.flags).join(',')} id ${endpoint.id}`;
+const endpointText = (endpoint: Endpoint, device: string): string =>
+  `${endpointParameters(endpoint, device)} id ${endpoint.id}`;
+
+function endpointParameters({ address, port, flags }: Endpoint, device: string): string {
+  return `${address}${port ? ` port ${port}` : ''} dev ${device} ${flagNames(flags).join(',')}`;
 }
 
 /** The given limits in the words of ip-mptcp(8), with a leading space. */
@@ -103,7 +105,7 @@ export function limitsText(limits: Partial<Limits>): string {
 
 /** All parts of the snapshot that the action changes: the listener ignores the kernel's events about own changes. */
 export function staleParts(action: Action): readonly SnapshotPart[] {
-  if (action.kind.startsWith('route')) return ['routes'];
-  if (action.kind.startsWith('policy-rule')) return ['policyRules'];
+  if ('route' in action) return ['routes'];
+  if ('policyRule' in action) return ['policyRules'];
   return ['endpoints'];
 }

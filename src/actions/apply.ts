@@ -82,7 +82,7 @@ function replacedBy(action: Action, outcomes: readonly Outcome[]): Action | unde
   return undefined;
 }
 
-const isRouting = (action: Action): boolean => /^(route|policy-rule) /.test(action.kind);
+const isRouting = (action: Action): boolean => 'route' in action || 'policyRule' in action;
 
 function batches(actions: readonly Action[]): Action[][] {
   const all: Action[][] = [];

@@ -21,8 +21,10 @@ export interface RaisedLimit {
 }
 
 export interface ActionFailure {
-  /** The kernel's answer. */
-  readonly reason: string;
+  /** The name of the errno; null: there was nothing to delete. */
+  readonly errno: string | null;
+  /** The kernel's answer, with the action. */
+  readonly message: string;
   /** Something has changed since, or time has passed: the action is to be tried again. */
   readonly retry: boolean;
   /** The try had to delete an existing object, which was put back: there is no other try before a reload. */
@@ -64,10 +66,6 @@ export interface Pause {
   /** Fingerprint of the configuration files at the time of the flush; null: not known. */
   readonly files: string | null;
 }
-
-/** The wording for a pause in every text. */
-export const PAUSED =
-  'paused since "multihomed flush"; resume with "multihomed reload" while the daemon runs';
 
 export const EMPTY_STATE: State = {
   owned: new Map(),

@@ -1,13 +1,13 @@
-/** How actions and their outcomes change the memory: pure functions. */
+/** How actions and their outcomes change the state: pure functions. */
 import { isUnanswered, type NetlinkError } from '../netlink/error.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import { actionKey, type Action } from './action.ts';
-import type { State } from './state.ts';
+import type { ActionFailure, State } from './state.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Outcome } from './outcome.ts';
 
-/** The memory to record before the action is executed. */
+/** The state to record before the action is executed. */
 export function intend(state: State, action: Action, snapshot: Snapshot): State {
   if (action.kind === 'endpoint add') {
     const owned = new Map(state.owned).set(action.endpoint.id, action.endpoint);
@@ -25,7 +25,9 @@ export function intend(state: State, action: Action, snapshot: Snapshot): State 
   return { ...state, raised };
 }
 
-/** The memory after an action, by its outcome. */
+const NOTHING_TO_DELETE = { errno: null, message: 'the kernel answers that there is none' };
+
+/** The state after an action, by its outcome. */
 export function applyOutcome(
   state: State,
   { action, error, foreign, full, gone, id, putBack }: Outcome,
@@ -33,7 +35,7 @@ export function applyOutcome(
   if (foreign) return forget(state, action);
   if (full !== undefined) return { ...forget(state, action), slots: full };
   if (error) return refused(state, action, error, putBack === true);
-  if (gone) return withFailure(state, action, 'the kernel answers that there is none');
+  if (gone) return withFailure(state, action, NOTHING_TO_DELETE);
   const done = succeeded(withoutFailure(state, action), action);
   return id !== undefined && action.kind === 'endpoint add' ? underId(done, action, id) : done;
 }
@@ -93,7 +95,8 @@ function forget(state: State, action: Action): State {
 function refused(state: State, action: Action, error: NetlinkError, final: boolean): State {
   if (isUnanswered(error)) return state;
   const unowned = action.kind === 'endpoint add' ? forget(state, action) : state;
-  return withFailure(unowned, action, error.message, final && !isTaken(error));
+  const { code: errno, message } = error;
+  return withFailure(unowned, action, { errno, message, final: final && !isTaken(error) });
 }
 
 /**
@@ -103,7 +106,11 @@ function refused(state: State, action: Action, error: NetlinkError, final: boole
 const isTaken = ({ code, kernelText }: NetlinkError): boolean =>
   code === 'EEXIST' || kernelText?.startsWith('too many addresses') === true;
 
-function withFailure(state: State, action: Action, reason: string, final = false): State {
-  const failures = new Map(state.failures).set(actionKey(action), { reason, retry: false, final });
+function withFailure(
+  state: State,
+  action: Action,
+  failure: Pick<ActionFailure, 'errno' | 'message' | 'final'>,
+): State {
+  const failures = new Map(state.failures).set(actionKey(action), { ...failure, retry: false });
   return { ...state, failures };
 }

@@ -1,6 +1,7 @@
 /** `multihomed explain IFACE`: the reasons for the state of an interface's uplinks, and what to do about it. */
 import { askOrNot } from '../control/client.ts';
-import type { Explanation, ExplainedStep } from '../plan/explain.ts';
+import type { Explanation } from '../messages/explain.ts';
+import type { ExplainedStep } from '../messages/steps.ts';
 import { printable } from '../system/printable.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { openNamespace, refuseConfig, type Namespace } from './namespace.ts';

@@ -12,7 +12,7 @@ import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import type { Configuration } from '../rules/rule.ts';
-import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
+import { type Snapshot } from '../snapshot/snapshot.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { readKernel, type KernelRead } from './read-kernel.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
@@ -21,6 +21,7 @@ import { requireRoot } from './privilege.ts';
 import { sshSession, type SshSession } from './ssh-session.ts';
 import { isDone } from '../actions/outcome.ts';
 import { ownedEndpoints } from '../actions/ownership.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 const NOTHING: Configuration = {
   rules: [],

@@ -1,9 +1,7 @@
 /** The state of this network namespace: asked from its daemon, or read from the kernel when none runs. */
 import { Journal } from '../actions/journal.ts';
 import { askOrNot } from '../control/client.ts';
-import type { StatusDocument } from '../control/document.ts';
 import { openSession, type KernelSession } from '../netlink/session.ts';
-import type { Configuration } from '../rules/rule.ts';
 import { bootId } from '../system/boot.ts';
 import { systemClock } from '../system/clock.ts';
 import { runtimeFolder, type RuntimeFolder } from '../system/runtime.ts';
@@ -23,18 +21,6 @@ export async function openNamespace(): Promise<Namespace> {
     folder,
     journal: new Journal(folder.journal, { boot: bootId(), namespace: kernel.namespace }),
   };
-}
-
-/** Asks the daemon; reads the kernel when no daemon runs or it does not answer. @throws ControlError */
-export async function readStatus(
-  namespace: Namespace,
-  configuration: () => Promise<Configuration>,
-): Promise<StatusDocument> {
-  const { answer, silent } = await askOrNot<StatusDocument>(namespace.folder.socket, { ask: 'status' });
-  if (answer) return answer;
-  // Imported here because the daemon usually answers, and the command then needs no planner.
-  const { statusWithoutDaemon } = await import('./read-kernel.ts');
-  return statusWithoutDaemon(namespace, await configuration(), silent);
 }
 
 /** True also when the daemon does not answer. */

@@ -3,8 +3,7 @@ import { askOrNot } from '../control/client.ts';
 import { probeLimits } from '../netlink/session.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { actionText } from '../actions/action.ts';
-import { PAUSED } from '../actions/state.ts';
-import { nothingManaged } from '../plan/nothing.ts';
+import { nothingManaged } from '../messages/nothing.ts';
 import { plan } from '../plan/plan.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
@@ -12,8 +11,10 @@ import { readKernel } from './read-kernel.ts';
 import { openNamespace } from './namespace.ts';
 import { complain, print, printExact } from './print.ts';
 import { withoutDaemon } from './status.ts';
-import { obstacleProblems } from '../plan/obstacle.ts';
 import { findObstacle } from '../snapshot/obstacle.ts';
+import { problemText } from '../messages/problem.ts';
+import { PAUSED } from '../messages/reason.ts';
+import { obstacleProblems } from '../plan/problem.ts';
 
 export async function planCommand(flags: {
   readonly json?: boolean;
@@ -28,13 +29,13 @@ export async function planCommand(flags: {
       if (error instanceof NetlinkError && error.code === 'EPERM') return snapshot.limits.subflows;
       throw error;
     });
-    const planned = plan(snapshot, configuration, { ...state, limitMax }, true);
+    const planned = plan(snapshot, configuration, { ...state, limitMax }, { assumeRouted: true });
     const actions = planned.actions.map(actionText);
     const paused = state.paused !== null;
     // A daemon that refuses does answer, and the plan needs no more from it.
     const asked = await askOrNot(namespace.folder.socket, { ask: 'status' }).catch(() => null);
     if (asked?.silent) complain(withoutDaemon(asked.silent));
-    for (const problem of obstacleProblems(findObstacle())) complain(problem);
+    for (const problem of obstacleProblems(findObstacle())) complain(problemText(problem));
     if (flags.json) printExact(JSON.stringify({ version: 1, paused, actions }));
     else if (paused) print(`Nothing: ${PAUSED}.`);
     else if (actions.length > 0) print(actions.join('\n'));

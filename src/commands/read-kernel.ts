@@ -1,10 +1,9 @@
 /** Reads the kernel's state without a daemon, together with an earlier daemon's journal. */
 import { statusDocument, type StatusDocument } from '../control/document.ts';
-import { explain, type Explanation } from '../plan/explain.ts';
+import { explain, type Explanation } from '../messages/explain.ts';
 import type { State } from '../actions/state.ts';
-import { obstacleProblems, planUnder } from '../plan/obstacle.ts';
+import { planUnder } from '../plan/obstacle.ts';
 import { plan } from '../plan/plan.ts';
-import { lookupRequests } from '../plan/select.ts';
 import { needsConnections } from '../plan/withdraw.ts';
 import type { LoadOptions } from '../rules/load.ts';
 import type { Configuration } from '../rules/rule.ts';
@@ -14,6 +13,8 @@ import { ALL_PARTS, type Snapshot } from '../snapshot/snapshot.ts';
 import { configurationOrExit } from './configuration.ts';
 import type { Namespace } from './namespace.ts';
 import { findObstacle } from '../snapshot/obstacle.ts';
+import { lookupRequests } from '../plan/lookup-requests.ts';
+import { obstacleProblems } from '../plan/problem.ts';
 
 export interface KernelRead {
   readonly snapshot: Snapshot;
@@ -59,5 +60,5 @@ export async function explainWithoutDaemon(
   const configuration = await configurationOrExit(options);
   const { snapshot, state } = await readKernel(namespace, configuration);
   const planned = planUnder(plan(snapshot, configuration, state), findObstacle());
-  return explain(name, planned, snapshot, configuration, state);
+  return explain(name, { plan: planned, snapshot, configuration, state });
 }

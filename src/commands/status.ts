@@ -1,15 +1,16 @@
 /** `multihomed status [IFACE]`: the state of all uplinks, or of those of one interface. */
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { findManagers } from '../doctor/facts/processes.ts';
+import { PAUSED } from '../messages/reason.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
-import { PAUSED } from '../actions/state.ts';
 import { printable } from '../system/printable.ts';
 import { restartCommand, startCommand } from '../system/unit.ts';
 import { ago } from '../watch/units.ts';
 import { configurationOrExit } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
-import { openNamespace, readStatus, refuseConfig, type Namespace } from './namespace.ts';
+import { openNamespace, refuseConfig, type Namespace } from './namespace.ts';
 import { colours, print, printExact, table } from './print.ts';
+import { readStatus } from './read-status.ts';
 
 export async function statusCommand(
   name: string | undefined,

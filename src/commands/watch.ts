@@ -19,9 +19,10 @@ import { Terminal } from '../watch/terminal.ts';
 import { FIRST_VIEW, press, type ScreenView } from '../watch/view.ts';
 import { configurationOrExit } from './configuration.ts';
 import { EXIT } from './exit.ts';
-import { openNamespace, readStatus, type Namespace } from './namespace.ts';
+import { openNamespace, type Namespace } from './namespace.ts';
 import { print, printExact } from './print.ts';
 import { onReaderGone } from './reader.ts';
+import { readStatus } from './read-status.ts';
 
 export interface WatchFlags {
   readonly json?: boolean;

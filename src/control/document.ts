@@ -8,6 +8,11 @@ import type { Plan } from '../plan/plan.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { isOwned } from '../actions/ownership.ts';
+import { problemText, problemRemedy } from '../messages/problem.ts';
+import { uplinkReason } from '../messages/reason.ts';
+import type { Problem } from '../plan/problem.ts';
+import { type Reason, type Details, type Stay, coded } from '../plan/reason.ts';
+import type { Remedy } from '../system/shell-quote.ts';
 
 export const DOCUMENT_VERSION = 1;
 
@@ -17,6 +22,11 @@ export interface UplinkDocument {
   readonly address: string | null;
   readonly state: string;
   readonly reason: string;
+  /** As in src/plan/reason.ts, with its fields in `details`. */
+  readonly code: Reason['code'];
+  readonly details: Details;
+  /** Until when the endpoint of a lingering uplink stays. */
+  readonly stays: Stay | null;
   /** When it entered its state, as seen by the daemon, in milliseconds since the epoch; null: no daemon runs. */
   readonly since: number | null;
   /** Glob of the rule, and its place in the configuration. */
@@ -82,9 +92,11 @@ export interface StatusDocument {
   readonly endpoints: { readonly owned: number; readonly foreign: number; readonly slots: number | null };
   /** Sentences, one per problem. */
   readonly problems: readonly string[];
+  /** The same problems, as codes with their fields and the commands that solve each. */
+  readonly problemDetails: readonly (Problem & { readonly remedy: Remedy | null })[];
 }
 
-/** `daemon`: null if the caller is no daemon. `problems`: sentences, one per problem. */
+/** `daemon`: null if the caller is no daemon. */
 export function statusDocument(
   view: {
     readonly plan: Plan;
@@ -93,7 +105,7 @@ export function statusDocument(
     readonly since?: ReadonlyMap<string, number>;
   },
   daemon: StatusDocument['daemon'],
-  problems: readonly string[],
+  problems: readonly Problem[],
 ): StatusDocument {
   const { plan, snapshot, state, since } = view;
   const owned = snapshot.endpoints.filter((endpoint) => isOwned(state, endpoint)).length;
@@ -106,7 +118,9 @@ export function statusDocument(
       ifindex: uplink.ifindex,
       address: uplink.address,
       state: uplink.state,
-      reason: uplink.reason,
+      reason: uplinkReason(uplink),
+      ...coded(uplink.reason),
+      stays: uplink.stays ?? null,
       since: since?.get(uplink.key) ?? null,
       rule: uplink.rule && {
         glob: uplink.rule.glob,
@@ -127,7 +141,8 @@ export function statusDocument(
       foreign: snapshot.endpoints.length - owned,
       slots: Number.isFinite(state.slots) ? state.slots : null,
     },
-    problems,
+    problems: problems.map(problemText),
+    problemDetails: problems.map((problem) => ({ ...problem, remedy: problemRemedy(problem) })),
   };
 }
 

@@ -24,13 +24,9 @@ export function logOutcome(
 }
 
 function logRefused(log: Log, action: Action, error: NetlinkError, before: Failures): void {
-  const last = before.get(actionKey(action))?.reason;
-  const again = last !== undefined && withoutId(last) === withoutId(error.message);
+  const again = before.get(actionKey(action))?.errno === error.code;
   log[again ? 'debug' : 'warn'](error.message, { action: actionText(action), errno: error.code });
 }
-
-/** An endpoint has a different id at each try. */
-const withoutId = (text: string): string => text.replace(/ id \d+/, '');
 
 /** Logs once each flag that the kernel does not know, and each limit that another program set. */
 export function logObservations(log: Log, before: State, now: State, limits: Limits): void {

@@ -1,5 +1,4 @@
 /** Derives from the uplinks the complete state that hooks are to know, at each pass. */
-import { carrierReason } from '../plan/assess.ts';
 import { flagNames } from '../netlink/mptcp/flags.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Uplink } from '../plan/uplink.ts';
@@ -7,6 +6,8 @@ import type { HookDispatcher } from '../hooks/dispatcher.ts';
 import { GONE, type LinkState, type UplinkFacts } from '../hooks/facts.ts';
 import type { HookRecord } from '../hooks/record.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { carrierReason } from '../plan/reason.ts';
+import { uplinkReason, reasonText } from '../messages/reason.ts';
 
 export interface DesiredState {
   readonly uplinks: ReadonlyMap<string, UplinkFacts>;
@@ -41,7 +42,7 @@ export function desiredState(
     const key = firsts.get(place) === address ? place : `${place}/${address}`;
     if (uplink.state !== 'active' || prefixLength === null || !rule) {
       const known = notified.uplinks[place]?.address === address ? place : key;
-      downReasons.set(known, `${uplink.state}: ${uplink.reason}`);
+      downReasons.set(known, `${uplink.state}: ${uplinkReason(uplink)}`);
       continue;
     }
     uplinks.set(key, {
@@ -52,7 +53,7 @@ export function desiredState(
       prefixLength,
       gateway: uplink.gateway,
       rule: rule.glob,
-      reason: uplink.reason,
+      reason: uplinkReason(uplink),
       endpointId: uplink.endpoint?.id ?? null,
       flags: flagNames(uplink.flags),
       port: rule.port,
@@ -67,7 +68,7 @@ export function desiredState(
       interface: link.name,
       ifindex: link.index,
       rule: rule.glob,
-      reason: link.usable ? 'the link has carrier' : carrierReason(link.flags),
+      reason: link.usable ? 'the link has carrier' : reasonText(carrierReason(link.flags)),
       driver: snapshot.drivers.get(link.index) ?? null,
       added: true,
       carrier: link.usable,

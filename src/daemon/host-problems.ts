@@ -1,5 +1,6 @@
 /** Current problems of the host and settings that cannot be met: shown by `status`, and logged when they begin. */
-import { obstacleProblems } from '../plan/obstacle.ts';
+import { problemText } from '../messages/problem.ts';
+import { limitProblems, obstacleProblems, type Problem } from '../plan/problem.ts';
 import type { LimitsSetting } from '../rules/rule.ts';
 import { type Obstacle, findObstacle } from '../snapshot/obstacle.ts';
 import type { Clock } from '../system/clock.ts';
@@ -17,7 +18,9 @@ interface Parts {
 
 export class HostProblems {
   readonly #parts: Parts;
-  #known: readonly string[] = [];
+  #known: readonly Problem[] = [];
+  /** The texts of `#known`. */
+  #logged: readonly string[] = [];
   #limits: LimitsSetting | null = null;
   #looked = -Infinity;
   #obstacle: Obstacle | null = null;
@@ -33,30 +36,20 @@ export class HostProblems {
 
   /**
    * Checks the host, at most once a second while the limits stay the same, and logs new problems.
-   * @returns one sentence per problem
    */
-  look(limits: LimitsSetting): readonly string[] {
+  look(limits: LimitsSetting): readonly Problem[] {
     const { log, clock, netns, limitMax } = this.#parts;
     const now = clock.now();
     if (limits === this.#limits && now < this.#looked + FRESH_MS) return this.#known;
     const obstacle = findObstacle(netns);
-    const found = [...obstacleProblems(obstacle), ...tooMuch(limits, limitMax)];
-    for (const problem of found) if (!this.#known.includes(problem)) log.warn(problem);
+    const found = [...obstacleProblems(obstacle), ...limitProblems(limits, limitMax)];
+    const texts = found.map(problemText);
+    for (const text of texts) if (!this.#logged.includes(text)) log.warn(text);
+    this.#logged = texts;
     this.#obstacle = obstacle;
     this.#known = found;
     this.#limits = limits;
     this.#looked = now;
     return found;
   }
-}
-
-function tooMuch(limits: LimitsSetting, most: number): string[] {
-  if (typeof limits === 'string') return [];
-  const { subflows, addAddrAccepted } = limits;
-  return Object.entries({ subflows, 'add-addr-accepted': addAddrAccepted })
-    .filter(([, wanted]) => wanted !== null && wanted > most)
-    .map(
-      ([name, wanted]) =>
-        `limits: ${name}: ${wanted} is cut to ${most}, since this kernel takes no more than ${most}`,
-    );
 }

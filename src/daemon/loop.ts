@@ -211,7 +211,7 @@ export class Loop {
 
   /** @returns whether anything was due; then another pass is necessary */
   async #pass(): Promise<boolean> {
-    const { clock, hooks } = this.#parts;
+    const { clock, hooks, dryRun: assumeRouted } = this.#parts;
     this.counters.passes++;
     let batch = this.#pending.take();
     let read = await this.#read(batch);
@@ -225,7 +225,7 @@ export class Loop {
     this.#learn(read);
     const judged = { ...read, ...this.#parts.health?.() };
     const snapshot = await withConnections(judged, this.#configuration, this.#state, this.#parts);
-    const planned = plan(snapshot, this.#configuration, this.#state, this.#parts.dryRun);
+    const planned = plan(snapshot, this.#configuration, this.#state, { assumeRouted });
     const since = this.#uplinkLog.observe(planned, clock.now());
     this.#view = { plan: planned, snapshot, state: this.#state, since };
     const { paused } = this.#state;

@@ -3,6 +3,7 @@ import { RefusedRequest } from '../control/refusal.ts';
 import { configurationFingerprint } from '../rules/files.ts';
 import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
 import { formatProblem } from '../rules/problem.ts';
+import type { Problem } from '../plan/problem.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Log } from '../system/log.ts';
 import { sourceStack } from '../system/stack.ts';
@@ -46,11 +47,9 @@ export class Reloader {
     return this.#configuration;
   }
 
-  /** For `status`: at most one text, with the errors of the files. */
-  get problems(): readonly string[] {
-    return this.#errors === ''
-      ? []
-      : [`the configuration has errors, the one before it stays in force: ${this.#errors}`];
+  /** For `status`: at most one, with the errors of the files. */
+  get problems(): readonly Problem[] {
+    return this.#errors === '' ? [] : [{ code: 'configuration', errors: this.#errors }];
   }
 
   /**

@@ -4,14 +4,14 @@
  */
 import { actionText, type Action } from '../actions/action.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
-import { LEAVE_ENDPOINTS, LEAVE_ROUTING } from '../plan/conflict.ts';
 import { CHANGEABLE, flagNames } from '../netlink/mptcp/flags.ts';
 import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
-import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { PRIORITY } from '../plan/routing.ts';
 import type { Log } from '../system/log.ts';
 import type { Outcome } from '../actions/outcome.ts';
+import { LEAVE_ENDPOINTS, LEAVE_ROUTING } from '../messages/reason.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 const QUIET_MS = 60_000;
 

@@ -9,12 +9,11 @@ import { HookDispatcher } from '../hooks/dispatcher.ts';
 import { localRunner } from '../hooks/local-runner.ts';
 import { dryRunRunner } from '../hooks/dry-run-runner.ts';
 import { isHookRecord, EMPTY_HOOK_RECORD } from '../hooks/record.ts';
-import { explain } from '../plan/explain.ts';
-import { PAUSED, type State } from '../actions/state.ts';
-import { nothingManaged } from '../plan/nothing.ts';
+import { explain } from '../messages/explain.ts';
+import { type State } from '../actions/state.ts';
+import { nothingManaged } from '../messages/nothing.ts';
 import { planWithJoins } from '../plan/joins.ts';
 import { planUnder } from '../plan/obstacle.ts';
-import { lookupRequests } from '../plan/select.ts';
 import { configurationFingerprint, configurationPlaces } from '../rules/files.ts';
 import type { LoadOptions } from '../rules/load.ts';
 import type { Configuration } from '../rules/rule.ts';
@@ -41,6 +40,8 @@ import { RuntimeKeeper } from './runtime-keeper.ts';
 import { Signals } from './signals.ts';
 import type { PassResult } from './parts.ts';
 import { watchPlaces } from './watch-files.ts';
+import { lookupRequests } from '../plan/lookup-requests.ts';
+import { PAUSED } from '../messages/reason.ts';
 
 export interface RunOptions {
   readonly configuration: Configuration;
@@ -186,8 +187,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       change: false,
       answer: async ({ interface: name }) => {
         await loop.refresh();
-        const { plan, snapshot, state } = seen();
-        return explain(String(name), plan, snapshot, reloader.configuration, state);
+        return explain(String(name), { ...seen(), configuration: reloader.configuration });
       },
     },
     flush: { change: true, answer: () => reloader.flush() },

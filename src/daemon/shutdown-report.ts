@@ -3,11 +3,11 @@ import { retryAll } from '../actions/transitions.ts';
 import { actionKey, actionText } from '../actions/action.ts';
 import { flushActions } from '../plan/flush.ts';
 import { plan } from '../plan/plan.ts';
-import { PAUSED } from '../actions/state.ts';
 import type { Configuration } from '../rules/rule.ts';
-import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
 import type { PassResult } from './parts.ts';
 import { ownedEndpoints } from '../actions/ownership.ts';
+import { PAUSED } from '../messages/reason.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 const FLUSH = '"multihomed flush" removes all that is ours';
 
@@ -40,6 +40,6 @@ export function unfinished(view: PassResult | null, configuration: Configuration
   const { snapshot, state } = view;
   if (state.paused) return [PAUSED];
   return plan(snapshot, configuration, retryAll(state)).actions.map(
-    (action) => state.failures.get(actionKey(action))?.reason ?? actionText(action),
+    (action) => state.failures.get(actionKey(action))?.message ?? actionText(action),
   );
 }

@@ -1,4 +1,5 @@
 /** Logs one line for each change of an uplink. */
+import { uplinkReason } from '../messages/reason.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import type { Log } from '../system/log.ts';
@@ -59,7 +60,7 @@ export class UplinkLog {
     if (before?.state !== uplink.state) return this.#line(uplink, nameOf(uplink), now - since);
     if (passing && uplink.state === 'active')
       this.#log.info(
-        `${nameOf(uplink)}: active again, after ${words(now - since)} ${passing.state}: ${passing.reason}`,
+        `${nameOf(uplink)}: active again, after ${words(now - since)} ${passing.state}: ${uplinkReason(passing)}`,
         fields(uplink),
       );
     if (before.gateway === uplink.gateway || uplink.state !== 'active') return;
@@ -68,9 +69,9 @@ export class UplinkLog {
   }
 
   #line(uplink: Uplink, name: string, took: number): void {
-    const { state, reason } = uplink;
+    const { state } = uplink;
     const duration = state === 'active' && took >= 1 ? `, after ${words(took)}` : '';
-    const text = `${name}: ${state}: ${reason}${duration}`;
+    const text = `${name}: ${state}: ${uplinkReason(uplink)}${duration}`;
     // Intermediate steps, and what the user excluded.
     if (state === 'verified' || state === 'ignored') this.#log.debug(text, fields(uplink));
     else if (state === 'conflict' || state === 'failed' || state === 'no free slot')
@@ -84,10 +85,11 @@ const nameOf = ({ interface: name, address }: Uplink): string => (address ? `${n
 const words = (milliseconds: number): string =>
   milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 
-const fields = ({ key, interface: name, address, state, reason }: Uplink): object => ({
-  uplink: key,
-  interface: name,
-  address,
-  state,
-  reason,
+const fields = (uplink: Uplink): object => ({
+  uplink: uplink.key,
+  interface: uplink.interface,
+  address: uplink.address,
+  state: uplink.state,
+  reason: uplinkReason(uplink),
+  code: uplink.reason.code,
 });

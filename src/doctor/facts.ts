@@ -2,7 +2,7 @@
 import type { StatusDocument } from '../control/document.ts';
 import type { Family } from '../netlink/ip.ts';
 import type { Route } from '../netlink/route/route.ts';
-import type { Explanation } from '../plan/explain.ts';
+import type { Explanation } from '../messages/explain.ts';
 import type { State } from '../actions/state.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ConfigurationProblem } from '../rules/problem.ts';

@@ -27,6 +27,14 @@ export interface FindingDocument {
   readonly permanent: string | null;
 }
 
+/** How to fix an uplink. */
+export interface Fix {
+  readonly remedy: Remedy | null;
+  readonly lasting?: Remedy | null;
+  /** What the user should know before running the command. */
+  readonly remark: string;
+}
+
 export const finding = (
   severity: Severity,
   id: string,

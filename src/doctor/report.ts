@@ -4,10 +4,10 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { hostname, machine, release, version } from 'node:os';
 import { statusDocument, type StatusDocument } from '../control/document.ts';
 import { flagNames } from '../netlink/mptcp/flags.ts';
-import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
 import type { Facts, HostView } from './facts.ts';
 import { findingDocument, type Finding } from './finding.ts';
 import { mask } from './mask.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 const LEFT_OUT = [
   'public addresses: replaced by others, marked with "~"; equal ones stay equal, subnets stay subnets',

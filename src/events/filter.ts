@@ -19,7 +19,7 @@ import {
   RTN_UNICAST,
   RT_TABLE_LOCAL,
 } from '../netlink/route/route.ts';
-import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 /**
  * rtm_protocol of `ip route add` (BOOT) and of routes that an administrator or a network manager

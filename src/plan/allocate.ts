@@ -1,67 +1,65 @@
-/** Decides which uplinks get the few endpoints that the kernel holds. */
+/** Fourth step: which uplink has an address and a table, in the order of rank. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { actionKey, type Action } from '../actions/action.ts';
-import { endpointFamily, newEndpoint } from './endpoint.ts';
-import { setVerdict, type Evaluation } from './evaluate.ts';
-import type { Retirement } from './retire.ts';
-import type { State } from '../actions/state.ts';
+import { withVerdict, type Assessed } from './evaluation.ts';
+import { AddressHolders, claimAddresses } from './holder.ts';
+import { assignTables } from './tables.ts';
+
+export interface Allocation {
+  /** In the order of rank. */
+  readonly allocated: readonly Assessed[];
+  readonly holders: AddressHolders;
+}
 
 /**
- * Gives slots in the order of rank. Endpoints of other programs count; an active uplink keeps its slot.
- * @returns the additions, which are also added to their entries
+ * Gives each usable address its table. An address that another link has, or that needs another default route in a
+ * table that is taken, is in conflict.
  */
-export function grantSlots(
-  evaluations: readonly Evaluation[],
-  snapshot: Snapshot,
-  state: State,
+export function allocate(
+  assessed: readonly Assessed[],
   owned: readonly Endpoint[],
-  retirement: Retirement,
-): (Action & { endpoint: Endpoint })[] {
-  const taken = new Set(snapshot.endpoints.map((endpoint) => endpoint.id));
-  for (const id of state.owned.keys()) taken.add(id);
-  let lastId = state.lastId;
-  let free = state.slots - snapshot.endpoints.length + retirement.deletions.length;
-  const adds: (Action & { endpoint: Endpoint })[] = [];
-  for (const evaluation of evaluations) {
-    if (evaluation.verdict?.state !== 'verified') continue;
-    const { endpoint, implicit } = newEndpoint(evaluation.candidate, snapshot, { ...state, lastId }, taken);
-    const device = evaluation.candidate.selected.link.name;
-    const gateway = evaluation.viable?.default?.hop.gateway ?? null;
-    const action = { kind: 'endpoint add' as const, endpoint, device, gateway, implicit };
-    const failed = state.failures.get(actionKey(action));
-    // An addition that was refused for another reason is no cause to delete a lingering
-    // endpoint, whose path may come back.
-    if (free < 1 && !implicit && !failed) free += makeRoom(evaluation, retirement);
-    if (!implicit && (free < 1 || endpoint.id === 0)) {
-      setVerdict(evaluation, { state: 'no free slot', reason: slotReason(snapshot, owned) });
-      continue;
-    }
-    if (failed) setVerdict(evaluation, { state: 'failed', reason: failed.reason, routed: true });
-    if (failed && !failed.retry) continue;
-    if (!implicit) free--;
-    taken.add(endpoint.id);
-    lastId = implicit ? lastId : endpoint.id;
-    evaluation.add.push(action);
-    adds.push(action);
-  }
-  return adds;
+  snapshot: Snapshot,
+): Allocation {
+  const ranked = rank(assessed);
+  const tables = assignTables(ranked, snapshot);
+  const withTables = ranked.map((each) => {
+    const table = each.path ? (tables.get(each) ?? null) : each.candidate.table;
+    return table === each.candidate.table ? each : { ...each, candidate: { ...each.candidate, table } };
+  });
+  const holders = new AddressHolders(withTables, owned, snapshot);
+  return { allocated: claimTables(claimAddresses(withTables, holders, snapshot)), holders };
+}
+
+/** By rule, then route metric, then interface index. Equal ones keep their order. */
+function rank(assessed: readonly Assessed[]): Assessed[] {
+  const metric = ({ path }: Assessed): number => path?.default?.route.metric ?? Infinity;
+  return [...assessed].sort((a, b) => {
+    const [one, other] = [a.candidate.selected, b.candidate.selected];
+    if (one.rank !== other.rank) return one.rank - other.rank;
+    return metric(a) === metric(b) ? one.link.index - other.link.index : metric(a) - metric(b);
+  });
 }
 
 /**
- * The successor of a lingering endpoint is ready and there is no room for both: the lingering one is deleted first.
- * @returns how many slots that frees
+ * A table has one default route per family: that of the better-ranked uplink, on any interface. An uplink that needs a
+ * different default route in the same table is in conflict.
  */
-function makeRoom(evaluation: Evaluation, retirement: Retirement): number {
-  const at = retirement.lingering.findIndex(
-    (each) => endpointFamily(each) === evaluation.candidate.family && !retirement.cut.has(each),
-  );
-  if (at === -1) return 0;
-  retirement.deletions.push(...retirement.lingering.splice(at, 1));
-  return 1;
+function claimTables(assessed: readonly Assessed[]): Assessed[] {
+  const holders = new Map<string, Assessed>();
+  return assessed.map((each) => {
+    const { table, family, hostRule } = each.candidate;
+    if (each.verdict || !each.path?.default || table === null || hostRule) return each;
+    const holder = holders.get(`${family} ${table}`);
+    if (!holder) holders.set(`${family} ${table}`, each);
+    if (!holder || hasSameDefault(holder, each)) return each;
+    const { address } = holder.candidate.address;
+    return withVerdict(each, { state: 'conflict', reason: { code: 'table-taken', table, address } });
+  });
 }
 
-function slotReason(snapshot: Snapshot, owned: readonly Endpoint[]): string {
-  const all = snapshot.endpoints.length;
-  return `the kernel holds no more than ${all} endpoints (${all - owned.length} of other programs); the next that is free is taken`;
+function hasSameDefault({ path: one }: Assessed, { path: other }: Assessed): boolean {
+  return (
+    one?.default?.hop.ifindex === other?.default?.hop.ifindex &&
+    one?.default?.hop.gateway === other?.default?.hop.gateway
+  );
 }

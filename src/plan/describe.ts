@@ -1,29 +1,44 @@
 /** The report on each uplink: its state, the reason, and what is known of its path. */
-import type { Family } from '../netlink/ip.ts';
+import type { State } from '../actions/state.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { carrierReason, type Verdict } from './assess.ts';
 import { removalConflict } from './conflict.ts';
 import { endpointFamily, wantedFlags } from './endpoint.ts';
-import type { Evaluation } from './evaluate.ts';
+import type { Evaluation, Verdict } from './evaluation.ts';
+import { carrierReason, type Reason, type Stay } from './reason.ts';
 import type { Retirement } from './retire.ts';
-import { PAUSED, type State } from '../actions/state.ts';
 import { suspectOf, suspectReason } from './suspect.ts';
 import type { Selected, Uplink } from './uplink.ts';
 
-/**
- * One report for each entry, in the same order. An interface may have one address with two
- * prefix lengths: the first is the uplink.
- */
-export function describeAll(
+/** All uplinks: those with an address in the order of rank, then interfaces without one, then lingering endpoints. */
+export function describe(
   evaluations: readonly Evaluation[],
   retirement: Retirement,
-  state: State,
+  selected: readonly Selected[],
   snapshot: Snapshot,
+  state: State,
+): Uplink[] {
+  const uplinks = describeAll(evaluations, retirement, snapshot, state);
+  return [
+    ...uplinks,
+    ...withoutAddress(evaluations, uplinks, selected),
+    ...orphans(evaluations, retirement, snapshot, selected),
+  ];
+}
+
+/**
+ * One report for each evaluation, in the same order. An interface may have one address with two
+ * prefix lengths: the first is the uplink.
+ */
+function describeAll(
+  evaluations: readonly Evaluation[],
+  retirement: Retirement,
+  snapshot: Snapshot,
+  state: State,
 ): Uplink[] {
   const firsts = new Map<string, Uplink>();
   return evaluations.map((evaluation) => {
-    const uplink = withSuspect(describe(evaluation, retirement, state), evaluation, snapshot);
+    const uplink = withSuspect(describeOne(evaluation, retirement, state), evaluation, snapshot);
     const first = firsts.get(uplink.key);
     if (!first) firsts.set(uplink.key, uplink);
     return first ? asSecond(uplink, first) : uplink;
@@ -36,22 +51,22 @@ export function describeAll(
  */
 function asSecond(uplink: Uplink, first: Uplink): Uplink {
   const again = { ...uplink, key: `${uplink.key}/${uplink.prefixLength}` };
-  if (uplink.state !== 'conflict' || uplink.reason === first.reason) return again;
-  const reason = `the same address with the prefix length ${first.prefixLength} comes first`;
+  const isSame = JSON.stringify(uplink.reason) === JSON.stringify(first.reason);
+  if (uplink.state !== 'conflict' || isSame || first.prefixLength === null) return again;
+  const reason: Reason = { code: 'same-address-prefix', prefixLength: first.prefixLength };
   return { ...again, state: 'ignored', reason };
 }
 
-function describe(evaluation: Evaluation, retirement: Retirement, state: State): Uplink {
+function describeOne(evaluation: Evaluation, retirement: Retirement, state: State): Uplink {
   const { candidate, endpoint } = evaluation;
   const { link, rule } = candidate.selected;
-  const lingers = endpoint !== null && retirement.lingering.includes(endpoint);
-  const verdict = told(evaluation, state);
+  const stays = endpoint && stayOf(endpoint, retirement);
+  const verdict = reported(evaluation, state);
   return {
     key: `${link.index}/${candidate.address.address}`,
-    state: lingers && verdict.state !== 'conflict' ? 'lingering' : verdict.state,
-    reason: lingers
-      ? `${verdict.reason}; ${besideText(endpoint, retirement) ?? stays(candidate.family)}`
-      : verdict.reason,
+    state: stays && verdict.state !== 'conflict' ? 'lingering' : verdict.state,
+    reason: verdict.reason,
+    ...(stays ? { stays } : {}),
     interface: link.name,
     ifindex: link.index,
     family: candidate.family,
@@ -69,90 +84,93 @@ function describe(evaluation: Evaluation, retirement: Retirement, state: State):
 /** A suspect uplink is so whether or not its endpoint is in place, unless something else is wrong with it. */
 function withSuspect(uplink: Uplink, { candidate, verdict }: Evaluation, snapshot: Snapshot): Uplink {
   const suspect = suspectOf(candidate, snapshot);
-  const usable = uplink.state === 'active' || uplink.state === 'verified' || verdict?.state === 'suspect';
+  const { endpoint, state, stays: _, ...rest } = uplink;
+  const usable = state === 'active' || state === 'verified' || verdict?.state === 'suspect';
   if (!suspect || !usable) return uplink;
-  const { endpoint, state } = uplink;
-  const stay = state === 'lingering' || (endpoint && suspect.present && suspect.kept);
+  const isKept = state === 'lingering' || (endpoint && suspect.present && suspect.kept);
   return {
-    ...uplink,
-    ...{ state: 'suspect', suspect },
-    reason: `${suspectReason(suspect)}${stay ? '; its endpoint stays, because open connections have no other subflow' : ''}`,
+    ...{ ...rest, endpoint, state: 'suspect', suspect, reason: suspectReason(suspect) },
+    ...(isKept ? { stays: { code: 'until-other-subflow' } } : {}),
   };
 }
 
-function told(evaluation: Evaluation, state: State): Verdict {
-  const reason = removalConflict(evaluation, state);
-  if (reason !== null) return { state: 'conflict', reason };
-  const verdict = evaluation.verdict ?? { state: 'verified', reason: 'routes and policy rules come next' };
-  return state.paused && verdict.state === 'verified' ? { state: 'verified', reason: PAUSED } : verdict;
+/** The verdict, unless other programs or a pause prevent the uplink. */
+function reported(evaluation: Evaluation, state: State): Verdict {
+  const conflict = removalConflict(evaluation, state);
+  if (conflict) return { state: 'conflict', reason: conflict };
+  const verdict: Verdict = evaluation.verdict ?? { state: 'verified', reason: { code: 'routing-next' } };
+  return state.paused && verdict.state === 'verified'
+    ? { state: 'verified', reason: { code: 'paused' } }
+    : verdict;
 }
 
-const stays = (family: Family): string =>
-  `its endpoint stays until another ${familyName(family)} uplink is active`;
+/** @returns null: the endpoint does not linger */
+function stayOf(endpoint: Endpoint, { lingering, beside, cut }: Retirement): Stay | null {
+  if (!lingering.includes(endpoint)) return null;
+  const users = beside.get(endpoint);
+  if (users !== undefined) return { code: 'until-unused', connections: users };
+  const connections = cut.get(endpoint);
+  return connections === undefined
+    ? { code: 'until-active', family: endpointFamily(endpoint) }
+    : { code: 'until-closed', connections, id: endpoint.id };
+}
 
 /** Interfaces that are ignored or have no usable address: each is listed once, without an address. */
-export function withoutAddress(
+function withoutAddress(
   evaluations: readonly Evaluation[],
-  retirement: Retirement,
-  state: State,
+  uplinks: readonly Uplink[],
   selected: readonly Selected[],
 ): Uplink[] {
-  const byLink = new Map<number, Evaluation[]>();
-  for (const evaluation of evaluations) {
+  const unused = new Map<number, Evaluation[]>();
+  const used = new Set<number>();
+  evaluations.forEach((evaluation, at) => {
     const { index } = evaluation.candidate.selected.link;
-    const same = byLink.get(index);
+    if (uplinks[at]!.state !== 'ignored') used.add(index);
+    const same = unused.get(index);
     if (same) same.push(evaluation);
-    else byLink.set(index, [evaluation]);
-  }
-  return selected.flatMap(({ rule, link }) => {
-    const own = byLink.get(link.index) ?? [];
-    if (!own.every((evaluation) => isUnused(evaluation, retirement, state))) return [];
-    const verdict: Verdict = rule.ignore
-      ? { state: 'ignored', reason: 'the rule says ignore' }
-      : link.usable
-        ? { state: 'no address', reason: noAddressReason(own, rule.families) }
-        : { state: 'no carrier', reason: carrierReason(link.flags) };
-    return [{ ...bare(link.name, link.index), ...verdict, rule }];
+    else unused.set(index, [evaluation]);
   });
+  return selected
+    .filter(({ link }) => !used.has(link.index))
+    .map(({ rule, link }) => {
+      const verdict: Verdict = rule.ignore
+        ? { state: 'ignored', reason: { code: 'ignored-by-rule' } }
+        : link.usable
+          ? { state: 'no address', reason: noAddressReason(unused.get(link.index) ?? [], rule) }
+          : { state: 'no carrier', reason: carrierReason(link.flags) };
+      return { ...bareUplink(link.name, link.index), ...verdict, rule };
+    });
 }
 
-const isUnused = (evaluation: Evaluation, retirement: Retirement, state: State): boolean =>
-  describe(evaluation, retirement, state).state === 'ignored';
-
-function noAddressReason([first, ...more]: readonly Evaluation[], families: readonly Family[]): string {
-  if (!first) return `no ${families.map(familyName).join(' or ')} address yet`;
-  const others = more.length === 0 ? '' : `, and ${more.length} more`;
-  return `no usable address yet: ${first.candidate.address.address} (${first.verdict?.reason})${others}`;
+function noAddressReason([first, ...more]: readonly Evaluation[], { families }: Selected['rule']): Reason {
+  if (!first?.verdict) return { code: 'no-address', families };
+  return {
+    code: 'no-usable-address',
+    address: first.candidate.address.address,
+    because: first.verdict.reason,
+    more: more.length,
+  };
 }
-
-const familyName = (family: Family): string => (family === 'ipv4' ? 'IPv4' : 'IPv6');
 
 /** Lingering endpoints whose link or address is gone, or whose address no rule selects any more. */
-export function orphans(
+function orphans(
   evaluations: readonly Evaluation[],
   retirement: Retirement,
   snapshot: Snapshot,
   selected: readonly Selected[],
 ): Uplink[] {
+  const known = new Set(evaluations.map(({ endpoint }) => endpoint));
   return retirement.lingering
-    .filter((endpoint) => !evaluations.some((evaluation) => evaluation.endpoint === endpoint))
+    .filter((endpoint) => !known.has(endpoint))
     .map((endpoint) => {
       const link = snapshot.links.get(endpoint.ifindex);
-      const has = snapshot.addresses.some(
-        (each) => each.ifindex === endpoint.ifindex && each.address === endpoint.address,
-      );
-      const why = !link
-        ? 'the interface is gone'
-        : has
-          ? selected.some((each) => each.link === link && each.rule.ignore)
-            ? 'the rule says ignore'
-            : 'no rule selects the address any more'
-          : 'the address is gone';
+      const stays = stayOf(endpoint, retirement);
       return {
-        ...bare(link?.name ?? `if${endpoint.ifindex}`, endpoint.ifindex),
+        ...bareUplink(link?.name ?? `if${endpoint.ifindex}`, endpoint.ifindex),
         key: `${endpoint.ifindex}/${endpoint.address}`,
         state: 'lingering' as const,
-        reason: `${why}; ${cutText(endpoint, retirement) ?? stays(endpointFamily(endpoint))}`,
+        reason: { code: orphanCode(endpoint, snapshot, selected) },
+        ...(stays ? { stays } : {}),
         family: endpointFamily(endpoint),
         address: endpoint.address,
         endpoint,
@@ -161,31 +179,22 @@ export function orphans(
     });
 }
 
-/** @returns null: the endpoint does not linger beside a full tunnel */
-function besideText(endpoint: Endpoint, { beside }: Retirement): string | null {
-  const count = beside.get(endpoint);
-  if (count === undefined) return null;
-  const users =
-    count === null
-      ? 'open connections that use it have'
-      : count === 1
-        ? 'the open connection that uses it has'
-        : `the ${count} open connections that use it have`;
-  return `its endpoint stays until ${users} ended, and no connection gets a new subflow meanwhile`;
+function orphanCode(
+  { ifindex, address }: Endpoint,
+  { links, addresses }: Snapshot,
+  selected: readonly Selected[],
+): 'interface-gone' | 'address-gone' | 'ignored-by-rule' | 'not-selected' {
+  if (!links.has(ifindex)) return 'interface-gone';
+  if (!addresses.some((each) => each.ifindex === ifindex && each.address === address)) return 'address-gone';
+  return selected.some(({ link, rule }) => link.index === ifindex && rule.ignore)
+    ? 'ignored-by-rule'
+    : 'not-selected';
 }
 
-/** @returns null: the endpoint does not linger for open connections */
-function cutText(endpoint: Endpoint, { cut }: Retirement): string | null {
-  const count = cut.get(endpoint);
-  if (count === undefined) return null;
-  const connections = `${count} open connection${count === 1 ? '' : 's'}`;
-  return `its endpoint is removed when ${connections} that would be cut ${count === 1 ? 'has' : 'have'} ended; to remove it now: multihomed endpoint delete id ${endpoint.id}`;
-}
-
-const bare = (name: string, ifindex: number): Uplink => ({
+const bareUplink = (name: string, ifindex: number): Uplink => ({
   key: `${ifindex}/`,
   state: 'no address',
-  reason: '',
+  reason: { code: 'address-gone' },
   interface: name,
   ifindex,
   family: null,

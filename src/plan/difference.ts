@@ -1,13 +1,8 @@
 /** Actions that turn what the kernel has into what it should have: routes, policy rules, limits. */
-import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
-import { MPTCP_PM_ADDR_FLAG_FULLMESH, MPTCP_PM_ADDR_FLAG_LAMINAR } from '../netlink/mptcp/endpoint.ts';
-import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { NewPolicyRule, PolicyRule } from '../netlink/route/policy-rule.ts';
 import type { Hop, NewRoute, Route } from '../netlink/route/route.ts';
-import type { LimitsSetting } from '../rules/rule.ts';
-import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
+import { type Snapshot } from '../snapshot/snapshot.ts';
 import type { Action } from '../actions/action.ts';
-import type { State } from '../actions/state.ts';
 import {
   ownRoutesIn,
   policyRulesFrom,
@@ -16,6 +11,7 @@ import {
   sameRoute,
   type Routing,
 } from './routing.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 /**
  * Sources and tables of lingering endpoints: their policy rules and routes stay as they
@@ -161,61 +157,3 @@ const asNewRoute = (route: Route, hop: Hop | undefined): NewRoute => ({
   hop: { ifindex: hop?.ifindex ?? 0, gateway: hop?.gateway ?? null, onlink: false },
   metrics: null,
 });
-
-const LIMITS = ['subflows', 'addAddrAccepted'] as const;
-
-/**
- * Flags that make the kernel connect to addresses that a peer announces. Without such a flag `auto` does not
- * raise add_addr_accepted, because that limit lets a peer choose where this host sends SYNs, including
- * 127.0.0.1:22 and internal networks.
- */
-const CONNECTS_TO_ANNOUNCED = MPTCP_PM_ADDR_FLAG_FULLMESH | MPTCP_PM_ADDR_FLAG_LAMINAR;
-
-/**
- * Changes of the MPTCP limits. They are raised while an owned endpoint exists or is about to be added,
- * and put back afterwards; a limit that an administrator changed since stays. The kernel refuses both
- * numbers if one is above its maximum.
- * `endpoints`: the owned endpoints that exist or are about to be added.
- */
-export function limitsDifference(
-  setting: LimitsSetting,
-  endpoints: readonly Endpoint[],
-  snapshot: Snapshot,
-  state: State,
-  /** No connection may get a new subflow: a full tunnel is up, and an endpoint beside it is still in use. */
-  closed = false,
-): { close: Action | null; raise: Action | null; putBack: Action | null } {
-  const raise: { -readonly [K in keyof Limits]?: number } = {};
-  const putBack: typeof raise = {};
-  for (const limit of LIMITS) {
-    const now = snapshot.limits[limit];
-    const goal = closed ? 0 : goalOf(limit, setting, endpoints, state);
-    const raised = state.raised[limit];
-    if (raised?.theirs) continue;
-    if (goal === null && raised && now === raised.to) putBack[limit] = raised.from;
-    if (goal !== null && now !== goal && (closed || setting !== 'auto' || now < goal)) raise[limit] = goal;
-  }
-  const set: Action | null = Object.keys(raise).length
-    ? { kind: 'limits set', limits: raise, raised: true }
-    : null;
-  return {
-    close: closed ? set : null,
-    raise: closed ? null : set,
-    putBack: Object.keys(putBack).length ? { kind: 'limits set', limits: putBack, raised: false } : null,
-  };
-}
-
-function goalOf(
-  limit: keyof Limits,
-  setting: LimitsSetting,
-  endpoints: readonly Endpoint[],
-  state: State,
-): number | null {
-  if (setting === 'leave' || endpoints.length === 0) return null;
-  if (setting !== 'auto') {
-    const wanted = setting[limit];
-    return wanted === null ? null : Math.min(wanted, state.limitMax ?? Infinity);
-  }
-  const needed = limit === 'subflows' || endpoints.some((each) => each.flags & CONNECTS_TO_ANNOUNCED);
-  return needed ? state.limitMax : null;
-}

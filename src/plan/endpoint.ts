@@ -4,7 +4,7 @@ import { MPTCP_PM_ADDR_FLAG_IMPLICIT, type Endpoint } from '../netlink/mptcp/end
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { flagBits } from '../netlink/mptcp/flags.ts';
 import type { State } from '../actions/state.ts';
-import type { Candidate } from './uplink.ts';
+import type { Candidate } from './candidate.ts';
 
 const IDS = 255;
 

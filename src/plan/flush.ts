@@ -1,9 +1,10 @@
 /** Removes everything that multihomed owns, and nothing else. */
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Action } from '../actions/action.ts';
-import { limitsDifference, routingDifference } from './difference.ts';
+import { routingDifference } from './difference.ts';
 import type { State } from '../actions/state.ts';
 import { ownedEndpoints } from '../actions/ownership.ts';
+import { limitsDifference } from './limits.ts';
 
 /** @returns the actions in the order of execution: endpoints, policy rules, routes, limits */
 export function flushActions(snapshot: Snapshot, state: State): Action[] {

@@ -90,7 +90,7 @@ function bridge(now: RouteLookup, { lookup, copied }: LastLookup): RouteLookup {
     ...(copied ? now : lookup),
     host: lookup.host,
     default: { ...found, route },
-    why: null,
+    missing: null,
     bridged: true,
   };
 }

@@ -10,9 +10,10 @@ import {
   tcpSelectors,
   type NewPolicyRule,
 } from '../netlink/route/policy-rule.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 import { RTN_BROADCAST, RT_TABLE_MAIN, type NewRoute, type Route } from '../netlink/route/route.ts';
 import { foreignRules } from '../snapshot/host-route.ts';
-import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
+import { type Snapshot } from '../snapshot/snapshot.ts';
 import { guardTable } from './own-table.ts';
 
 interface Guarded {

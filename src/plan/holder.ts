@@ -3,28 +3,29 @@ import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { addressRange } from '../netlink/ip.ts';
 import { IFA_F_DADFAILED, IFA_F_TENTATIVE, type Address } from '../netlink/route/address.ts';
 import { IFF_UP } from '../netlink/route/link.ts';
-import { RTPROT_MULTIHOMED, type Snapshot } from '../snapshot/snapshot.ts';
-import { setVerdict, type Evaluation } from './evaluate.ts';
+import { type Snapshot } from '../snapshot/snapshot.ts';
+import { withVerdict, type Assessed } from './evaluation.ts';
 import { ownRoutesIn, policyRulesFrom, PRIORITY } from './routing.ts';
 import { sameAddress } from './shared-subnet.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 /** One link that has the address. */
 interface Claim {
   readonly address: Address;
   /** The uplink of the address on this link; null: no rule selects the link, or not this family. */
-  readonly evaluation: Evaluation | null;
+  readonly evaluation: Assessed | null;
   /** An owned endpoint or a policy rule of multihomed sends the address's packets out by this link. */
   readonly leads: boolean;
 }
 
 /** Finds the link to which an address belongs; the results are valid for one pass. */
 export class AddressHolders {
-  readonly #evaluations = new Map<string, Evaluation>();
+  readonly #evaluations = new Map<string, Assessed>();
   readonly #owned: readonly Endpoint[];
   readonly #snapshot: Snapshot;
   readonly #known = new Map<string, Claim | null>();
 
-  constructor(evaluations: readonly Evaluation[], owned: readonly Endpoint[], snapshot: Snapshot) {
+  constructor(evaluations: readonly Assessed[], owned: readonly Endpoint[], snapshot: Snapshot) {
     for (const evaluation of evaluations) {
       const key = keyOf(evaluation.candidate.address);
       if (!this.#evaluations.has(key)) this.#evaluations.set(key, evaluation);
@@ -78,44 +79,42 @@ export class AddressHolders {
   }
 }
 
-/** Marks an uplink as in conflict if another link holds its address, or its own link with another prefix length. */
+/** An uplink is in conflict if another link holds its address, or its own link with another prefix length. */
 export function claimAddresses(
-  evaluations: readonly Evaluation[],
+  assessed: readonly Assessed[],
   holders: AddressHolders,
   snapshot: Snapshot,
-): void {
+): Assessed[] {
   const seen = new Set<string>();
-  for (const evaluation of evaluations) {
-    if (!evaluation.viable) continue;
-    const { address, ifindex } = evaluation.candidate.address;
+  return assessed.map((each) => {
+    if (!each.path) return each;
+    const { address, ifindex } = each.candidate.address;
     // A link-local address belongs to each link separately and needs no policy rule; but
     // the kernel keeps one endpoint for it.
     const isLocal = addressRange(address) === 'linkLocal';
     const holder = isLocal ? ifindex : (holders.of(address) ?? ifindex);
-    const key = isLocal ? address : keyOf(evaluation.candidate.address);
-    const name = snapshot.links.get(holder)?.name ?? `interface ${holder}`;
-    if (holder !== ifindex) {
-      const reason = holders.isUplink(address)
-        ? `${name} has the same address and had it before; this link takes over when ${name} loses it`
-        : `${name} has the same address; a policy rule for it could take packets from ${name}`;
-      setVerdict(evaluation, { state: 'conflict', reason, holder });
-    } else if (seen.has(key)) {
-      setVerdict(evaluation, { state: 'conflict', reason: 'another uplink has the same address', holder });
-    }
+    const key = isLocal ? address : keyOf(each.candidate.address);
+    const isSecond = seen.has(key);
     seen.add(key);
-  }
+    if (holder !== ifindex) {
+      const code = holders.isUplink(address) ? 'same-address-first' : 'same-address-elsewhere';
+      const name = snapshot.links.get(holder)?.name ?? `interface ${holder}`;
+      return withVerdict(each, { state: 'conflict', reason: { code, interface: name } });
+    }
+    return isSecond ? withVerdict(each, { state: 'conflict', reason: { code: 'same-address-twice' } }) : each;
+  });
 }
 
 const keyOf = ({ ifindex, address }: Address): string => `${ifindex}/${address}`;
 
-const isViable = (claim: Claim | null): boolean => (claim?.evaluation?.viable ?? null) !== null;
+const isViable = (claim: Claim | null): boolean => (claim?.evaluation?.path ?? null) !== null;
 
 /**
  * First the link that already carries the address's packets, then the lower metric of the
  * default route, then the older address.
  */
 function compareUplinks(a: Claim, b: Claim): number {
-  const metric = ({ evaluation }: Claim): number => evaluation?.viable?.default?.route.metric ?? Infinity;
+  const metric = ({ evaluation }: Claim): number => evaluation?.path?.default?.route.metric ?? Infinity;
   if (a.leads !== b.leads) return a.leads ? -1 : 1;
   if (metric(a) !== metric(b)) return metric(a) - metric(b);
   return compareAge(a, b);

@@ -5,11 +5,12 @@
  */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { isReservedTable } from '../netlink/route/route.ts';
-import { lookupKey, RTPROT_MULTIHOMED, type KernelObjects, type Snapshot } from '../snapshot/snapshot.ts';
+import { type Snapshot } from '../snapshot/snapshot.ts';
 import type { Kept } from './difference.ts';
-import type { Evaluation } from './evaluate.ts';
+import type { Evaluation } from './evaluation.ts';
 import type { AddressHolders } from './holder.ts';
-import { PRIORITY, routingOf, type Routing, type RoutedAddress } from './routing.ts';
+import { lingeringSource } from './lookup-requests.ts';
+import { routingOf, type Routing } from './routing.ts';
 
 export interface LingeringRoutes {
   /** Routings that follow the host's own default route. */
@@ -42,22 +43,4 @@ export function lingeringRoutes(
     .filter((rule) => rule.source !== null && sources.has(rule.source) && !isReservedTable(rule.table))
     .map((rule) => rule.table);
   return { followed, kept: { sources, tables: new Set(tables) } };
-}
-
-/**
- * The address of an endpoint while a policy rule of multihomed leads from it, regardless of the user's current rules.
- * @returns null: its link or the address is lost, or it never had a table of its own
- */
-export function lingeringSource(
-  endpoint: Endpoint,
-  base: KernelObjects & Partial<Snapshot>,
-): RoutedAddress | null {
-  const { address, ifindex } = endpoint;
-  const stands = base.addresses.find((each) => each.address === address && each.ifindex === ifindex);
-  const leading = base.policyRules.find(
-    (rule) => rule.protocol === RTPROT_MULTIHOMED && rule.source === address && rule.priority === PRIORITY,
-  );
-  if (!stands || !leading || !base.links.get(ifindex)?.usable) return null;
-  const lookup = base.lookups?.get(lookupKey(ifindex, address)) ?? null;
-  return { family: stands.family, address: stands, table: leading.table, lookup };
 }

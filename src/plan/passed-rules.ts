@@ -6,7 +6,7 @@ import { inNetwork } from '../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../netlink/route/policy-rule.ts';
 import { isReservedTable, RT_TABLE_LOCAL } from '../netlink/route/route.ts';
 import { foreignRules } from '../snapshot/host-route.ts';
-import type { Candidate } from './uplink.ts';
+import type { Candidate } from './candidate.ts';
 
 export interface PassedRules {
   /** The host looks up its local addresses after multihomed's rules. */

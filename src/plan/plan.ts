@@ -1,29 +1,34 @@
 /**
- * Computes what must be done, from the kernel's state and the user's rules. It is pure, so that tests,
- * `--dry-run`, `plan` and `explain` see what the daemon sees. One pass takes an uplink one step further,
- * and its changes cause the next pass.
+ * Computes what must be done, from the kernel's state and the user's rules: select, look up, assess, allocate, route,
+ * verify, difference. Each step takes values and returns new ones. It is pure, so that tests, `--dry-run`, `plan` and
+ * `explain` see what the daemon sees. One pass takes an uplink one step further, and its changes cause the next pass.
  */
-import type { Family } from '../netlink/ip.ts';
+import { actionKey, type Action } from '../actions/action.ts';
+import { ownedEndpoints } from '../actions/ownership.ts';
+import type { State } from '../actions/state.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { actionKey, type Action } from '../actions/action.ts';
+import { allocate } from './allocate.ts';
+import { assess } from './assess.ts';
 import { removalConflict } from './conflict.ts';
-import { describeAll, orphans, withoutAddress } from './describe.ts';
-import { limitsDifference, routingDifference } from './difference.ts';
-import { assessAll, claimTables, rank, route, verifyEvaluation, type Evaluation } from './evaluate.ts';
-import { retire, isInside } from './retire.ts';
+import { describe } from './describe.ts';
+import { routingDifference } from './difference.ts';
+import type { Evaluation } from './evaluation.ts';
 import { bridgeGaps, gapEnd } from './gap.ts';
-import { AddressHolders, claimAddresses } from './holder.ts';
+import type { AddressHolders } from './holder.ts';
+import { limitsDifference } from './limits.ts';
 import { lingeringRoutes } from './linger.ts';
-import type { State } from '../actions/state.ts';
+import { lookUp } from './look-up.ts';
+import { isInside, retire } from './retire.ts';
+import { route } from './route.ts';
 import { select } from './select.ts';
+import { grantSlots, type SlotsGranted } from './slots.ts';
 import { suspectOf } from './suspect.ts';
-import { tunnelsOf } from './tunnel.ts';
-import { grantSlots } from './allocate.ts';
+import { tunnelsOf, type Tunnels } from './tunnel.ts';
 import type { Selected, Uplink } from './uplink.ts';
+import { verify, type VerifyOptions } from './verify.ts';
 import { withdrawn } from './withdraw.ts';
-import { ownedEndpoints } from '../actions/ownership.ts';
 
 export interface Plan {
   readonly uplinks: readonly Uplink[];
@@ -38,59 +43,80 @@ export interface Plan {
   readonly expires: number | null;
 }
 
-/**
- * One pass. `foresee`: assume that routes and policy rules, once made, are
- * verified; for commands that change nothing.
- */
+/** One pass. */
 export function plan(
   given: Snapshot,
   configuration: Configuration,
   state: State,
-  assumeRouted = false,
+  options: VerifyOptions = { assumeRouted: false },
 ): Plan {
   const snapshot = bridgeGaps(given, state);
-  const selected = select(snapshot, configuration.rules);
   const owned = ownedEndpoints(snapshot, state);
+  const selected = select(snapshot, configuration.rules);
   const tunnels = tunnelsOf(snapshot, selected);
-  const evaluations = route(rank(assessAll(snapshot, state, selected, owned, tunnels)), snapshot);
-  const holders = new AddressHolders(evaluations, owned, snapshot);
-  claimAddresses(evaluations, holders, snapshot);
-  claimTables(evaluations);
-  for (const evaluation of evaluations) verifyEvaluation(evaluation, snapshot, state, assumeRouted);
-  const active = new Set<Family>(
-    evaluations
-      .filter(
-        (evaluation) =>
-          evaluation.verdict?.state === 'active' &&
-          removalConflict(evaluation, state) === null &&
-          !suspectOf(evaluation.candidate, snapshot),
-      )
-      .map((evaluation) => evaluation.candidate.family),
-  );
+  const candidates = selected
+    .filter(({ rule }) => !rule.ignore)
+    .flatMap((each) =>
+      each.rule.families.flatMap((family) => lookUp(snapshot, each, family, owned, tunnels[family])),
+    );
+  const assessed = candidates.map((each) => assess(each, owned, snapshot, state));
+  const { allocated, holders } = allocate(assessed, owned, snapshot);
+  const verified = allocated
+    .map((each) => route(each, snapshot))
+    .map((each) => verify(each, snapshot, state, options));
+  const families = verified
+    .filter((each) => each.verdict?.state === 'active' && removalConflict(each, state) === null)
+    .filter((each) => !suspectOf(each.candidate, snapshot))
+    .map(({ candidate }) => candidate.family);
   const leaving = withdrawn(owned, snapshot, configuration.rules);
-  const retirement = retire({ evaluations, owned, active, leaving, tunnels, snapshot });
-  const endpointAdds = grantSlots(evaluations, snapshot, state, owned, retirement);
-  const wanted = evaluations.flatMap((evaluation) =>
-    evaluation.routing && isWanted(evaluation) ? [evaluation.routing] : [],
-  );
+  const active = new Set(families);
+  const retirement = retire({ evaluations: verified, owned, active, leaving, tunnels, snapshot });
+  const granted = grantSlots(verified, snapshot, state, owned, retirement);
+  const actions = state.paused
+    ? []
+    : difference({ granted, owned, holders, tunnels, snapshot, configuration, state });
+  return {
+    uplinks: describe(granted.evaluations, granted.retirement, selected, snapshot, state),
+    selected,
+    evaluations: granted.evaluations,
+    actions: actions.filter((action) => isDue(action, state)),
+    expires: soonest(granted.evaluations, snapshot.lookedUpAt, gapEnd(state)),
+  };
+}
+
+interface Decided {
+  readonly granted: SlotsGranted;
+  readonly owned: readonly Endpoint[];
+  readonly holders: AddressHolders;
+  readonly tunnels: Tunnels;
+  readonly snapshot: Snapshot;
+  readonly configuration: Configuration;
+  readonly state: State;
+}
+
+/** Last step: the actions that turn what the kernel has into what it should have, in the order of execution. */
+function difference(decided: Decided): Action[] {
+  const { granted, owned, holders, tunnels, snapshot, configuration, state } = decided;
+  const { evaluations, retirement, additions } = granted;
+  const wanted = evaluations.flatMap((each) => (each.routing && isWanted(each) ? [each.routing] : []));
   const inside = (endpoint: Endpoint): boolean => isInside(endpoint, evaluations, tunnels);
   const outside = retirement.lingering.filter((each) => !inside(each));
-  const ways = lingeringRoutes(outside, evaluations, holders, snapshot);
-  const routing = routingDifference([...wanted, ...ways.followed], ways.kept, snapshot);
+  const lingering = lingeringRoutes(outside, evaluations, holders, snapshot);
+  const routing = routingDifference([...wanted, ...lingering.followed], lingering.kept, snapshot);
   const remaining = owned.filter((each) => !retirement.deletions.includes(each));
   const limits = limitsDifference(
     configuration.limits,
     // A refused endpoint does not count: with each further try the limits would go up and down.
     [
       ...remaining,
-      ...endpointAdds.filter((add) => !wasRefused(add, state)).map(({ endpoint }) => endpoint),
-      ...evaluations.flatMap(({ add }) => add.flatMap(changedEndpoint)),
+      ...additions.filter((add) => !wasRefused(add, state)).map(({ endpoint }) => endpoint),
+      ...evaluations.flatMap((each) => each.actions.flatMap(changedEndpoint)),
     ],
     snapshot,
     state,
-    remaining.some(inside),
+    { closed: remaining.some(inside) },
   );
-  const actions: Action[] = [
+  return [
     ...(limits.close ? [limits.close] : []),
     ...retirement.deletions.map((endpoint) => deletion(endpoint, snapshot)),
     ...routing.removals,
@@ -98,27 +124,16 @@ export function plan(
     ...routing.additions,
     ...routing.superseded,
     ...(limits.raise ? [limits.raise] : []),
-    ...evaluations.flatMap((evaluation) => evaluation.add),
+    ...evaluations.flatMap((each) => each.actions),
   ];
-  return {
-    uplinks: [
-      ...describeAll(evaluations, retirement, state, snapshot),
-      ...withoutAddress(evaluations, retirement, state, selected),
-      ...orphans(evaluations, retirement, snapshot, selected),
-    ],
-    selected,
-    evaluations,
-    actions: state.paused ? [] : actions.filter((action) => isDue(action, state)),
-    expires: soonest(evaluations, snapshot.lookedUpAt, gapEnd(state)),
-  };
 }
 
 /** An uplink that was refused for good keeps no routes; one that waits for a slot or another try does. */
-function isWanted(evaluation: Evaluation): boolean {
-  const state = evaluation.verdict?.state;
+function isWanted({ verdict, path }: Evaluation): boolean {
+  const state = verdict?.state;
   if (state === undefined || state === 'active' || state === 'verified' || state === 'no free slot')
     return true;
-  return evaluation.viable !== null && evaluation.verdict?.routed === true;
+  return path !== null && verdict?.routed === true;
 }
 
 /** The endpoint with its new flags: fullmesh makes subflows at once, and needs the limit to be raised before. */
@@ -146,7 +161,7 @@ const EXPIRY_MARGIN_MS = 20;
 
 function soonest(evaluations: readonly Evaluation[], lookedUpAt: number, gap: number | null): number | null {
   const ends = evaluations
-    .map((evaluation) => evaluation.candidate.lookup?.default?.route.expires ?? null)
+    .map((each) => each.candidate.lookup?.default?.route.expires ?? null)
     .filter((seconds) => seconds !== null);
   const expiry = ends.length ? lookedUpAt + 1000 * Math.max(0, Math.min(...ends)) + EXPIRY_MARGIN_MS : null;
   return expiry === null || gap === null ? (expiry ?? gap) : Math.min(expiry, gap);

@@ -3,14 +3,15 @@ import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { endpointFamily } from './endpoint.ts';
-import type { Evaluation } from './evaluate.ts';
+import type { Evaluation } from './evaluation.ts';
+import { isTunnelReason } from './reason.ts';
 import { isLastOfConnection } from './suspect.ts';
 import type { Tunnels } from './tunnel.ts';
 import { countCut } from './withdraw.ts';
 
 export interface Retirement {
-  readonly deletions: Endpoint[];
-  readonly lingering: Endpoint[];
+  readonly deletions: readonly Endpoint[];
+  readonly lingering: readonly Endpoint[];
   /** For each lingering endpoint that the user withdrew: how many connections its removal would cut. */
   readonly cut: ReadonlyMap<Endpoint, number>;
   /**
@@ -44,7 +45,7 @@ export function retire(question: RetirementInput): Retirement {
   const deletions: Endpoint[] = [];
   const lingering: Endpoint[] = [];
   const beside = new Map<Endpoint, number | null>();
-  const working = owned.filter((each) => holderOf(each, evaluations)?.verdict?.tunnel);
+  const working = owned.filter((each) => isTunnelReason(holderOf(each, evaluations)?.verdict?.reason));
   for (const endpoint of owned) {
     if (connections && leaving.includes(endpoint)) continue;
     const holder = holderOf(endpoint, evaluations);
@@ -55,14 +56,14 @@ export function retire(question: RetirementInput): Retirement {
     const moved = evaluations.some(
       (evaluation) =>
         evaluation !== holder &&
-        evaluation.viable &&
+        evaluation.path &&
         evaluation.verdict?.state === 'verified' &&
         evaluation.candidate.address.address === endpoint.address,
     );
     if (moved || users === 0) deletions.push(endpoint);
     else if (holder?.verdict?.state === 'suspect' && isLastOfConnection(endpoint.address, snapshot))
       lingering.push(endpoint);
-    else if (holder?.verdict?.tunnel) {
+    else if (isTunnelReason(holder?.verdict?.reason)) {
       lingering.push(endpoint);
       beside.set(endpoint, users);
     } else if (!(active.has(family) || others) || hasSuccessor(endpoint, holder, evaluations))
@@ -121,7 +122,7 @@ function hasSuccessor(
     (evaluation) =>
       evaluation.candidate.selected.link.index === endpoint.ifindex &&
       evaluation.candidate.family === endpointFamily(endpoint) &&
-      evaluation.viable !== null &&
+      evaluation.path !== null &&
       (evaluation.verdict === null || evaluation.verdict.state === 'verified'),
   );
 }

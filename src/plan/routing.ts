@@ -11,16 +11,18 @@ import {
   RTN_UNICAST,
   RT_TABLE_LOCAL,
   RT_TABLE_MAIN,
+  type DefaultRoute,
   type NewRoute,
   type Route,
 } from '../netlink/route/route.ts';
 import type { Tables } from '../snapshot/policy-route.ts';
-import { RTPROT_MULTIHOMED, type DefaultRoute, type Snapshot } from '../snapshot/snapshot.ts';
+import { type Snapshot } from '../snapshot/snapshot.ts';
 import { guardOf } from './guard.ts';
 import { passedRules } from './passed-rules.ts';
 import type { Tunnel } from './tunnel.ts';
 import { sharesSubnet } from './shared-subnet.ts';
-import type { Candidate } from './uplink.ts';
+import type { Candidate } from './candidate.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 /** The first priority of multihomed's rules. */
 export const PRIORITY_FIRST = 8680;

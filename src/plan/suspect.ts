@@ -1,7 +1,8 @@
 /** Uplinks whose path does not answer although the link has carrier. */
 import type { Snapshot, Suspect } from '../snapshot/snapshot.ts';
 import { lookupKey } from '../snapshot/snapshot.ts';
-import type { Candidate } from './uplink.ts';
+import type { Candidate } from './candidate.ts';
+import type { Reason } from './reason.ts';
 import { countCut } from './withdraw.ts';
 
 export const isSuspect = (snapshot: Pick<Snapshot, 'suspects'>, ifindex: number, address: string): boolean =>
@@ -13,10 +14,12 @@ export const suspectOf = (
   { suspects }: Pick<Snapshot, 'suspects'>,
 ): Suspect | null => suspects?.get(lookupKey(selected.link.index, address.address)) ?? null;
 
-export function suspectReason({ unanswered, pause, present }: Suspect): string {
-  const wait = pause > 0 && !present ? `; it failed often, so it is tried again after ${pause / 1000} s` : '';
-  return `no answer for ${unanswered} ms while data was waiting${wait}`;
-}
+/** The pause is zero if the path is in use or is tried already. */
+export const suspectReason = ({ unanswered, pause, present }: Suspect): Reason => ({
+  code: 'unanswered',
+  unanswered,
+  pause: present ? 0 : pause,
+});
 
 /**
  * Whether an open connection has subflows on suspect uplinks alone; also if the connections are not known. The kernel

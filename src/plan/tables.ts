@@ -4,40 +4,41 @@
  */
 import type { Family } from '../netlink/ip.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { RTPROT_MULTIHOMED } from '../snapshot/snapshot.ts';
 import { MOST_TABLES, ownTable, TABLE_BASE, TABLE_STEP } from './own-table.ts';
-import type { Viable } from './uplink.ts';
+import type { Assessed } from './evaluation.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 /**
- * The table of each uplink. `viables`: in the order of rank. A link's first gateway gets the link's first table,
+ * The table of each usable address. `ranked`: in the order of rank. A link's first gateway gets the link's first table,
  * unless a table already has its default route.
  */
 export function assignTables(
-  viables: readonly Viable[],
+  ranked: readonly Assessed[],
   snapshot: Snapshot,
-): ReadonlyMap<Viable, number | null> {
-  const assigned = new Map<Viable, number | null>();
-  const links = new Map<string, Viable[]>();
-  for (const viable of viables) {
-    const { family, selected, table, hostRule } = viable.candidate;
-    assigned.set(viable, table);
+): ReadonlyMap<Assessed, number | null> {
+  const assigned = new Map<Assessed, number | null>();
+  const links = new Map<string, Assessed[]>();
+  for (const each of ranked.filter(({ path }) => path)) {
+    const { family, selected, table, hostRule } = each.candidate;
+    assigned.set(each, table);
     // A number that a rule gives is used as it is, and so is the administrator's own table.
     if (table === null || selected.rule.table !== null || hostRule) continue;
     const key = `${family} ${selected.link.index}`;
     const same = links.get(key);
-    if (same) same.push(viable);
-    else links.set(key, [viable]);
+    if (same) same.push(each);
+    else links.set(key, [each]);
   }
   for (const group of links.values()) {
     const { family, selected } = group[0]!.candidate;
     const gateways = [...new Set(group.map(gatewayOf))];
     const tables = tablesOf(gateways, family, selected.link.index, snapshot);
-    for (const viable of group) assigned.set(viable, tables.get(gatewayOf(viable)) ?? null);
+    for (const each of group) assigned.set(each, tables.get(gatewayOf(each)) ?? null);
   }
   return assigned;
 }
 
-const gatewayOf = ({ default: found }: Viable): string => (found ? (found.hop.gateway ?? 'link') : 'none');
+const gatewayOf = ({ path }: Assessed): string =>
+  path?.default ? (path.default.hop.gateway ?? 'link') : 'none';
 
 /** A table that already has the default route is kept, so that nothing changes for the addresses that use it. */
 function tablesOf(

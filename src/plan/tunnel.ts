@@ -6,6 +6,7 @@ import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import { isTunnel } from '../snapshot/host-egress.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { policyRuleWords } from '../netlink/route/policy-rule-words.ts';
+import type { Reason } from './reason.ts';
 import type { Selected } from './uplink.ts';
 
 export interface Tunnel {
@@ -47,13 +48,9 @@ function tunnelOf(family: Family, { egress, links }: Snapshot, selected: readonl
 export const isSelected = ({ index }: Link, selected: readonly Selected[]): boolean =>
   selected.some(({ link, rule }) => link.index === index && !rule.ignore);
 
-/** The text of the reason: the link that takes all traffic, and the rule or route by which it does. */
-export function tunnelReason({ link, rule, table, prefixLength }: Tunnel): string {
-  const name = rule && `policy rule ${rule.priority}`;
-  if (!link) return `${name} (${policyRuleWords(rule!)}) lets no packet out`;
-  const by = name ?? (table === RT_TABLE_MAIN ? mainWords(prefixLength) : `table ${table}`);
-  return `${link.name} takes all traffic: ${by}`;
+/** Why an address is not used beside the tunnel: the link that takes all traffic, and the rule or route by which it does. */
+export function tunnelReason({ link, rule, table, prefixLength }: Tunnel): Reason {
+  if (!link) return { code: 'tunnel-refuses', priority: rule!.priority, rule: policyRuleWords(rule!) };
+  const split = prefixLength > 0;
+  return { code: 'tunnel', interface: link.name, priority: rule?.priority ?? null, table, split };
 }
-
-const mainWords = (prefixLength: number): string =>
-  prefixLength === 0 ? 'default route in main' : `routes in main that are more specific than a default`;

@@ -1,12 +1,10 @@
 /** An uplink: one local address on one interface that a rule selects, with all that is known of its path. */
 import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
-import type { Address } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { Rule } from '../rules/rule.ts';
-import type { HostRule } from './host-rule.ts';
-import type { Tunnel } from './tunnel.ts';
-import type { RouteLookup, DefaultRoute, Suspect } from '../snapshot/snapshot.ts';
+import type { Suspect } from '../snapshot/snapshot.ts';
+import type { Reason, Stay } from './reason.ts';
 
 export const UPLINK_STATES = [
   /** The rule says so, or another address of the interface is used instead. */
@@ -47,8 +45,9 @@ export interface Uplink {
   /** `ifindex/address`, or `ifindex/` where the interface has none. */
   readonly key: string;
   readonly state: UplinkState;
-  /** In words; never empty. */
-  readonly reason: string;
+  readonly reason: Reason;
+  /** Only for a lingering uplink: until when its endpoint stays. */
+  readonly stays?: Stay;
   readonly interface: string;
   readonly ifindex: number;
   readonly family: Family | null;
@@ -75,26 +74,4 @@ export interface Selected {
   readonly rule: Rule;
   /** Position of the rule, from 0. */
   readonly rank: number;
-}
-
-/** An address of a selected interface, and whether it can be used. */
-export interface Candidate {
-  readonly selected: Selected;
-  readonly family: Family;
-  readonly address: Address;
-  /** Its own table, or that of the administrator's policy rule; null: none. */
-  readonly table: number | null;
-  /** The administrator's policy rule for it, if there is one. */
-  readonly hostRule: HostRule | null;
-  readonly lookup: RouteLookup | null;
-  /** The full tunnel that takes all traffic of its family; null: none. */
-  readonly tunnel: Tunnel | null;
-  /** Why it cannot be used; null: it can. */
-  readonly out: { readonly state: 'ignored' | 'tentative' | 'failed'; readonly reason: string } | null;
-}
-
-export interface Viable {
-  readonly candidate: Candidate;
-  /** null only under `check-route: false`. */
-  readonly default: DefaultRoute | null;
 }

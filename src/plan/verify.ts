@@ -1,71 +1,150 @@
-/** Verifies that an address's packets leave by its uplink, by a look-up after routes and policy rules are in place. */
-import { inNetwork } from '../netlink/ip.ts';
-import { FR_ACT_TO_TBL, type PolicyRule } from '../netlink/route/policy-rule.ts';
-import { RTPROT_MULTIHOMED, type Snapshot, type Egress } from '../snapshot/snapshot.ts';
-import type { Verdict } from './assess.ts';
-import { PRIORITY } from './routing.ts';
-import type { Viable } from './uplink.ts';
+/** Sixth step: whether an address's packets leave by its uplink, and whether its endpoint is as the rule says. */
+import { actionKey, type Action } from '../actions/action.ts';
+import type { State } from '../actions/state.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import { CHANGEABLE } from '../netlink/mptcp/flags.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
+import { type Snapshot } from '../snapshot/snapshot.ts';
+import { additions } from './difference.ts';
+import { wrongEgress } from './egress.ts';
+import { newEndpoint, wantedFlags } from './endpoint.ts';
+import { withVerdict, type Evaluation, type Routed, type Verdict } from './evaluation.ts';
+import { suspectOf, suspectReason } from './suspect.ts';
+import { mayRenew } from './renew.ts';
+import { policyRulesFrom, samePolicyRule } from './routing.ts';
 
-/** @returns null: verified */
-export function verify(viable: Viable, snapshot: Snapshot): Verdict | null {
-  const { candidate } = viable;
-  // Without a table of its own only the device decides, and the default route was looked up by the device.
-  if (candidate.table === null || !viable.default || !candidate.lookup) return null;
-  const { bound, unbound } = candidate.lookup;
-  for (const egress of [bound, unbound]) {
-    if (right(egress, viable)) continue;
-    const suspect = blockingRule(egress, viable, snapshot);
-    return suspect
-      ? {
-          state: 'conflict',
-          routed: true,
-          reason: `policy rule ${suspect.priority} ${leads(egress, snapshot)}`,
-        }
-      : {
-          state: 'failed',
-          routed: true,
-          reason: `the kernel ${leads(egress, snapshot)} although routes and policy rule stand`,
-        };
+export interface VerifyOptions {
+  /** Assume that routes and policy rules, once made, are verified; for commands that change nothing. */
+  readonly assumeRouted: boolean;
+}
+
+/**
+ * The verdict of an address that has none yet: `active`, `verified`, or why not. It stays null while routes and
+ * policy rules are still to be made, unless `assumeRouted` is set.
+ */
+export function verify(
+  routed: Routed,
+  snapshot: Snapshot,
+  state: State,
+  { assumeRouted }: VerifyOptions,
+): Evaluation {
+  const evaluation = { ...routed, actions: [] };
+  const { path, routing, endpoint, verdict } = routed;
+  if (verdict || !path || !routing) return evaluation;
+  const gateway = path.default?.hop.gateway ?? null;
+  const missing = additions(routing, snapshot).map(actionKey);
+  if (missing.length > 0) {
+    const found = whileMissing(missing, endpoint, state);
+    if (found) return withVerdict(evaluation, found);
+    if (!assumeRouted) return evaluation;
+    return withVerdict(evaluation, {
+      state: 'verified',
+      reason: { code: 'routing-and-endpoint-next', gateway },
+    });
   }
-  return null;
+  // The kernel still uses policy rules that are about to be removed.
+  if (hasOldRules(routed, snapshot))
+    return withVerdict(evaluation, {
+      state: endpoint ? 'active' : 'verified',
+      reason: { code: 'old-rules-first', gateway },
+    });
+  const wrong = wrongEgress(routed, snapshot);
+  if (wrong) return withVerdict(evaluation, wrong);
+  const suspect = suspectOf(routed.candidate, snapshot);
+  if (suspect && !suspect.present)
+    return withVerdict(evaluation, {
+      state: 'suspect',
+      reason: suspectReason(suspect),
+      routed: true,
+    });
+  if (!endpoint)
+    return withVerdict(evaluation, { state: 'verified', reason: { code: 'endpoint-next', gateway } });
+  return compareEndpoint(withVerdict(evaluation, activeVerdict(routed)), endpoint, snapshot, state);
 }
 
-/**
- * Whether the packets leave by the address's own table, or by another table with the same link and gateway. A split
- * default keeps its traffic and is no fault.
- */
-function right(egress: Egress, { candidate, default: found }: Viable): boolean {
-  if (egress.kind === 'specific') return true;
-  if (egress.kind === 'none') return false;
-  if (!egress.ifindex.includes(candidate.selected.link.index)) return false;
-  return egress.table === candidate.table || egress.gateway === (found?.hop.gateway ?? null);
+/** `missing`: keys of the actions that add the missing objects. @returns null: they are to be added first */
+function whileMissing(missing: readonly string[], endpoint: Endpoint | null, state: State): Verdict | null {
+  const refused = missing.map((key) => state.failures.get(key)).find((failure) => failure !== undefined);
+  if (refused) {
+    const { errno, message } = refused;
+    return { state: 'failed', reason: { code: 'refused', errno, message }, routed: true };
+  }
+  // Something removed routes or policy rules; the endpoint stays while they are put back.
+  return endpoint && { state: 'active', reason: { code: 'routing-restored' } };
 }
 
-/**
- * The first rule of another program that comes before multihomed's, is for this
- * source, and could have given this answer.
- */
-function blockingRule(egress: Egress, { candidate }: Viable, snapshot: Snapshot): PolicyRule | undefined {
-  return snapshot.policyRules.find(
-    (rule) =>
-      rule.family === candidate.family &&
-      rule.protocol !== RTPROT_MULTIHOMED &&
-      rule.priority <= PRIORITY &&
-      rule.priority > 0 &&
-      (rule.source === null || inNetwork(candidate.address.address, rule.source, rule.sourceLength)) &&
-      (egress.kind === 'leaves' && rule.action === FR_ACT_TO_TBL
-        ? rule.table === egress.table
-        : egress.kind === 'none'),
+function hasOldRules({ candidate, routing }: Routed, snapshot: Snapshot): boolean {
+  return policyRulesFrom(snapshot, candidate.address.address).some(
+    (own) =>
+      own.protocol === RTPROT_MULTIHOMED &&
+      !routing?.policyRules.some((wanted) => samePolicyRule(own, wanted)),
   );
 }
 
-function leads(egress: Egress, snapshot: Snapshot): string {
-  if (egress.kind === 'leaves')
-    return `sends packets from this address out by ${names(egress.ifindex, snapshot)} (table ${egress.table})`;
-  return egress.kind === 'none'
-    ? `lets no packet from this address out (${egress.error.code})`
-    : 'has a more specific route';
+function activeVerdict({ candidate, path }: Routed): Verdict {
+  const gateway = path?.default?.hop.gateway ?? null;
+  return {
+    state: 'active',
+    reason: path?.default
+      ? { code: 'default-route', gateway }
+      : { code: 'route-not-checked', interface: candidate.selected.link.name },
+  };
 }
 
-const names = (indices: readonly number[], snapshot: Snapshot): string =>
-  indices.map((index) => snapshot.links.get(index)?.name ?? `interface ${index}`).join(', ');
+/** Adds the actions that change or replace an endpoint whose flags or port are not those of the rule. */
+function compareEndpoint(
+  evaluation: Evaluation,
+  endpoint: Endpoint,
+  snapshot: Snapshot,
+  state: State,
+): Evaluation {
+  const { candidate, path } = evaluation;
+  // The default route is missing for a moment: change nothing before it is back.
+  if (candidate.lookup?.bridged) return evaluation;
+  const flags = wantedFlags(candidate, state);
+  const port = candidate.selected.rule.port ?? 0;
+  const device = candidate.selected.link.name;
+  const different = (endpoint.flags ^ flags) & ~state.unknownFlags;
+  const wanted = { ...endpoint, flags, port };
+  if (port === endpoint.port && (different & ~CHANGEABLE) === 0) {
+    if (different) return { ...evaluation, actions: [{ kind: 'endpoint change', endpoint: wanted, device }] };
+    return mayRenew(endpoint, snapshot) ? renew(evaluation, endpoint, snapshot, state) : evaluation;
+  }
+  // With a port it may have existed beside an implicit endpoint, which it replaces now that it has none.
+  const fresh = newEndpoint(candidate, snapshot, state, new Set());
+  const add: Action = {
+    kind: 'endpoint add',
+    endpoint: fresh.implicit ? fresh.endpoint : wanted,
+    device,
+    gateway: path?.default?.hop.gateway ?? null,
+    implicit: fresh.implicit,
+  };
+  // The first try had to delete the old endpoint; another try would cut its connections again.
+  const failed = state.failures.get(actionKey(add));
+  if (failed && !failed.retry) {
+    const { errno, message, final = false } = failed;
+    return withVerdict(evaluation, {
+      state: 'active',
+      reason: { code: 'change-refused', errno, message, final },
+    });
+  }
+  return { ...evaluation, actions: [{ kind: 'endpoint delete', endpoint, device }, add] };
+}
+
+/** Deletes the endpoint and adds it under another id. */
+function renew(evaluation: Evaluation, endpoint: Endpoint, snapshot: Snapshot, state: State): Evaluation {
+  const { candidate, path } = evaluation;
+  const taken = new Set([...snapshot.endpoints.map(({ id }) => id), ...state.owned.keys()]);
+  const { endpoint: fresh, implicit } = newEndpoint(candidate, snapshot, state, taken);
+  // Without a free id it stays as it is.
+  if (implicit || fresh.id === 0) return evaluation;
+  const device = candidate.selected.link.name;
+  const gateway = path?.default?.hop.gateway ?? null;
+  return {
+    ...evaluation,
+    actions: [
+      { kind: 'endpoint delete', endpoint, device },
+      { kind: 'endpoint add', endpoint: fresh, device, gateway },
+    ],
+  };
+}

@@ -2,19 +2,26 @@
 import type { Requester } from '../netlink/connection.ts';
 import { addressRange, hostBits, inNetwork, type Family } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
-import { dumpRoutes, RTN_UNICAST, RT_TABLE_MAIN, type Route } from '../netlink/route/route.ts';
+import {
+  dumpRoutes,
+  RTN_UNICAST,
+  RT_TABLE_MAIN,
+  type Route,
+  type DefaultRoute,
+} from '../netlink/route/route.ts';
 import { neighboursOf } from './neighbour.ts';
 import { PROBES } from './probe.ts';
-import { RTPROT_MULTIHOMED, type DefaultRoute, type LookupRequest } from './snapshot.ts';
+import { type LookupRequest, type MissingDefault } from './snapshot.ts';
 import { probeFib, type FibProbe } from './probe-fib.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 /** Prefix length that the subnet of an IPv6 link usually has (RFC 4291 section 2.5.1). */
 const SUBNET = 64;
 
 export interface Found {
   readonly default: DefaultRoute | null;
-  /** In words, if there is no default route. */
-  readonly why: string | null;
+  /** Why there is no default route; null: there is one. */
+  readonly missing: MissingDefault | null;
 }
 
 /**
@@ -46,14 +53,14 @@ export async function findDefault(
   if (asked.specific || asked.route?.protocol === RTPROT_MULTIHOMED)
     return defaultBelow(requester, family, ifindex);
   if (!asked.route) {
-    const why = `the kernel answers ${asked.error?.code ?? 'nothing'}`;
+    const missing: MissingDefault = { code: 'unreachable', errno: asked.error?.code ?? null };
     return family === 'ipv4' && (await objects())
-      ? { ...(await defaultBelow(requester, family, ifindex)), why }
-      : { default: null, why };
+      ? { ...(await defaultBelow(requester, family, ifindex)), missing }
+      : { default: null, missing };
   }
   const found = hopThrough(asked.route, ifindex);
-  if (found) return { default: found, why: null };
-  return { default: null, why: 'the default route leads through another interface' };
+  if (found) return { default: found, missing: null };
+  return { default: null, missing: { code: 'other-interface' } };
 }
 
 /**
@@ -65,7 +72,7 @@ async function defaultBelow(requester: Requester, family: Family, ifindex: numbe
     await dumpRoutes(requester, { family, table: RT_TABLE_MAIN, ifindex, defaultsOnly: true }),
     ifindex,
   );
-  return { default: found, why: found ? null : 'only routes more specific than a default (a split default)' };
+  return { default: found, missing: found ? null : { code: 'specific-only' } };
 }
 
 /**

@@ -1,5 +1,6 @@
 /** When a default route from a router advertisement expires. */
-import type { DefaultRoute, Snapshot } from './snapshot.ts';
+import type { DefaultRoute } from '../netlink/route/route.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** Tolerance for a time that was read while many other requests were under way, in milliseconds. */
 const SLACK = 500;

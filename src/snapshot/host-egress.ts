@@ -4,10 +4,10 @@ import type { Family } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 import { dumpRoutes, RTN_UNICAST, RT_TABLE_MAIN, type Route } from '../netlink/route/route.ts';
 import type { HostRoutes } from './host-route.ts';
 import type { UnreachableCode } from './policy-route.ts';
-import { RTPROT_MULTIHOMED } from './snapshot.ts';
 
 export type HostEgress =
   | {

@@ -5,16 +5,17 @@
 import type { Requester } from '../netlink/connection.ts';
 import { hostBits, type Family } from '../netlink/ip.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 import {
   dumpRoutes,
   RTN_UNICAST,
   RT_TABLE_DEFAULT,
   RT_TABLE_MAIN,
   type Route,
+  type DefaultRoute,
 } from '../netlink/route/route.ts';
 import { policyRoute, type PolicyRoute, type Tables } from './policy-route.ts';
 import { PROBES } from './probe.ts';
-import { RTPROT_MULTIHOMED, type DefaultRoute } from './snapshot.ts';
 
 const byFamily = new WeakMap<readonly PolicyRule[], Readonly<Record<Family, readonly PolicyRule[]>>>();
 

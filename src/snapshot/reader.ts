@@ -9,7 +9,7 @@ import { dumpAddresses } from '../netlink/route/address.ts';
 import { dumpLinks, type Link } from '../netlink/route/link.ts';
 import { hasNexthops } from '../netlink/route/nexthop.ts';
 import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
-import { dumpRoutes, isReservedTable, type Route } from '../netlink/route/route.ts';
+import { dumpRoutes, isReservedTable, type DefaultRoute, type Route } from '../netlink/route/route.ts';
 import { systemClock, type Clock } from '../system/clock.ts';
 import { bestDefault, findDefault, findSourceDefault, mayHaveBetter, preferredSource } from './default.ts';
 import { readDevice, type Device } from './driver.ts';
@@ -21,16 +21,15 @@ import type { PolicyRoute } from './policy-route.ts';
 import {
   ALL_PARTS,
   lookupKey,
-  RTPROT_MULTIHOMED,
   type RouteLookup,
   type KernelObjects,
-  type DefaultRoute,
   type SnapshotPart,
   type LookupRequest,
   type Snapshot,
 } from './snapshot.ts';
 import { probeFib, type FibProbe } from './probe-fib.ts';
 import { findEgresses } from './egress.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 export interface ReaderOptions {
   readonly route: Requester;
@@ -222,8 +221,8 @@ export class SnapshotReader {
       ]);
       const key = lookupKey(ifindex, address);
       const found = await this.#default(hosts, host, own.default, question, plain);
-      const why = found ? null : own.why;
-      return [key, { host, default: inLastTick(found, key, last, now), why, source, onLink, ...ways }];
+      const missing = found ? null : own.missing;
+      return [key, { host, default: inLastTick(found, key, last, now), missing, source, onLink, ...ways }];
     });
     return new Map(await Promise.all(answered));
   }

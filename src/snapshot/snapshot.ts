@@ -6,7 +6,7 @@ import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { Address } from '../netlink/route/address.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
-import type { Hop, Route } from '../netlink/route/route.ts';
+import type { DefaultRoute, Route } from '../netlink/route/route.ts';
 import type { HostEgress } from './host-egress.ts';
 import type { PolicyRoute, Tables } from './policy-route.ts';
 
@@ -50,11 +50,6 @@ export interface LookupRequest {
   readonly alone: boolean;
 }
 
-export interface DefaultRoute {
-  readonly route: Route;
-  readonly hop: Hop;
-}
-
 /** Where a packet leaves, or why it does not. */
 export type Egress =
   | {
@@ -67,13 +62,21 @@ export type Egress =
   | { readonly kind: 'specific' }
   | { readonly kind: 'none'; readonly error: NetlinkError };
 
+/** Why a link has no default route. */
+export type MissingDefault =
+  /** The kernel refuses to send; `errno`: the name of its errno, null if it gave none. */
+  | { readonly code: 'unreachable'; readonly errno: string | null }
+  | { readonly code: 'other-interface' }
+  /** Only routes more specific than a default (a split default). */
+  | { readonly code: 'specific-only' };
+
 export interface RouteLookup {
   /** Where the host's own policy rules send its packets; `unread`: main decides. */
   readonly host: PolicyRoute;
   /** The default route through the interface as it is without multihomed; null: none. */
   readonly default: DefaultRoute | null;
-  /** In words, if there is no default route. */
-  readonly why: string | null;
+  /** Why there is no default route; null: there is one. */
+  readonly missing: MissingDefault | null;
   /** The source address that the kernel selects through this interface (IPv6); null: not known. */
   readonly source: string | null;
   /** The address's subnet is reached without a gateway. */
@@ -122,6 +125,3 @@ export interface Suspect {
 
 /** The key of an address in `answers`. */
 export const lookupKey = (ifindex: number, address: string): string => `${ifindex}/${address}`;
-
-/** Marks routes (rtm_protocol) and policy rules (FRA_PROTOCOL) of multihomed. */
-export const RTPROT_MULTIHOMED = 86;

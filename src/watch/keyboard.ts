@@ -26,8 +26,8 @@ const CONTROLS = new Map([
 ] as const);
 
 type ValueOf<Names> = Names extends Map<string, infer Value> ? Value : never;
-export type Named = ValueOf<typeof NAMES> | ValueOf<typeof CONTROLS>;
-export type Key = { readonly name: Named } | { readonly character: string };
+export type NamedKey = ValueOf<typeof NAMES> | ValueOf<typeof CONTROLS>;
+export type Key = { readonly name: NamedKey } | { readonly character: string };
 
 /** The argument of readline's `keypress` event. */
 interface Pressed {
@@ -49,7 +49,7 @@ export function listenKeys(input: NodeJS.ReadableStream, onKey: (key: Key) => vo
 }
 
 function keyOf(text: string | undefined, { name = '', ctrl, meta }: Pressed): Key | null {
-  const names: ReadonlyMap<string, Named> = ctrl ? CONTROLS : NAMES;
+  const names: ReadonlyMap<string, NamedKey> = ctrl ? CONTROLS : NAMES;
   const named = names.get(name);
   if (named) return { name: named };
   if (ctrl || meta || text === undefined || /\p{Cc}/u.test(text)) return null;

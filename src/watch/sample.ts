@@ -1,9 +1,9 @@
 /** Builds the model of a frame from the current sample of kernel and daemon and from earlier samples. */
-import { PAUSED } from '../actions/state.ts';
 import type { ConnectionSocket, SubflowSocket } from '../netlink/diag.ts';
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { Meter, appendSample, sum, total } from './meter.ts';
 import type { Change, Connection, Model, Path, Rate, Subflow, SubflowRole } from './model.ts';
+import { PAUSED } from '../messages/reason.ts';
 
 export interface Sample {
   /** Milliseconds of a monotonic clock. */

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { UplinkLog } from '../../src/daemon/uplink-log.ts';
 import type { Plan } from '../../src/plan/plan.ts';
+import type { Reason } from '../../src/plan/reason.ts';
 import type { Uplink } from '../../src/plan/uplink.ts';
 import type { Log } from '../../src/system/log.ts';
 
-const uplink = (state: Uplink['state'], reason: string): Uplink => ({
+const uplink = (state: Uplink['state'], reason: Reason): Uplink => ({
   key: '2/10.0.0.2',
   state,
   reason,
@@ -20,8 +21,12 @@ const uplink = (state: Uplink['state'], reason: string): Uplink => ({
   endpoint: null,
   flags: 2,
 });
-const ACTIVE = uplink('active', 'default route through 10.0.0.1');
-const LOST = uplink('no default route', 'none through eth0');
+const ACTIVE = uplink('active', { code: 'default-route', gateway: '10.0.0.1' });
+const LOST = uplink('no default route', {
+  code: 'no-default-route',
+  interface: 'eth0',
+  missing: { code: 'unreachable', errno: 'EHOSTUNREACH' },
+});
 
 function diary(): {
   written: UplinkLog;

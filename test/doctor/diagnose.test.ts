@@ -5,6 +5,7 @@ import { worstOf } from '../../src/doctor/finding.ts';
 import { EMPTY_STATE } from '../../src/actions/state.ts';
 import { diagnosis, holds } from './case.ts';
 import { defaultRoute, facts, policyRule, snapshot, type Spoilt } from './facts.ts';
+import { coded, type Reason } from '../../src/plan/reason.ts';
 
 test('a healthy host has no finding worse than ok', () => {
   const findings = diagnosis();
@@ -206,18 +207,24 @@ describe('rules that never match', () => {
 });
 
 describe('uplinks', () => {
-  const told = (state: string, reason: string, advice: string | null = null): Spoilt => ({
+  const explained = (state: string, reason: Reason, advice: string | null = null): Spoilt => ({
     view: {
       explanations: [
         {
           interface: 'eth1',
           rules: [],
           advice: null,
-          uplinks: [{ address: '10.1.0.2', state, reason, steps: [], advice }],
+          uplinks: [
+            {
+              ...{ address: '10.1.0.2', state, reason: 'because', ...coded(reason), stays: null },
+              ...{ steps: [], advice, remedy: null },
+            },
+          ],
         },
       ],
     },
   });
+  const SLOT: Reason = { code: 'no-free-slot', endpoints: 8, foreign: 0 };
   const of = (spoilt: Spoilt) => diagnosis(spoilt).find(({ id }) => id.startsWith('uplink:eth1'));
 
   test.each([
@@ -228,24 +235,24 @@ describe('uplinks', () => {
     ['no free slot', 'warning'],
     ['failed', 'fault'],
   ])('%s is %s', (state, severity) => {
-    expect(of(told(state, 'because'))?.severity).toBe(severity);
+    expect(of(explained(state, SLOT))?.severity).toBe(severity);
   });
 
   test('the plan’s advice is a finding if no command helps', () => {
-    expect(of(told('no free slot', 'because', 'do this'))?.text).toBe(
+    expect(of(explained('no free slot', SLOT, 'do this'))?.text).toBe(
       'eth1 10.1.0.2: no free slot, because; do this.',
     );
   });
 
   test('the command deletes a foreign endpoint on its address', () => {
-    const { view } = told('conflict', 'endpoint 5');
+    const { view } = explained('conflict', { code: 'foreign-endpoint', id: 5, flags: [] });
     const endpoints = [{ ...endpoint, address: '10.1.0.2' }];
     const found = of({ snapshot: { endpoints }, view: view! });
     expect(found).toMatchObject({ severity: 'fault', command: 'multihomed endpoint delete id 5' });
   });
 
   test('the command configures NetworkManager before it deletes its endpoint', () => {
-    const { view } = told('conflict', 'endpoint 5');
+    const { view } = explained('conflict', { code: 'foreign-endpoint', id: 5, flags: [] });
     const endpoints = [{ ...endpoint, address: '10.1.0.2' }];
     const processes = [{ pid: 7, name: 'NetworkManager', here: true }];
     const found = (mptcpFlags: readonly Setting[]) =>
@@ -264,7 +271,11 @@ describe('uplinks', () => {
   });
 
   test('the policy rule of a conflict is moved behind ours and reported once', () => {
-    const { view } = told('conflict', 'policy rule 100 sends packets elsewhere');
+    const { view } = explained('conflict', {
+      code: 'policy-rule',
+      priority: 100,
+      egress: { kind: 'specific' },
+    });
     const policyRules = [policyRule({ source: '10.1.0.0', sourceLength: 24 })];
     const all = diagnosis({
       snapshot: { policyRules },

@@ -118,7 +118,7 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
           {
             host: { kind: 'none' as const },
             default: { route, hop: route.hops[0]! },
-            why: null,
+            missing: null,
             source: null,
             onLink: true,
             bound: way,
@@ -147,6 +147,7 @@ const DAEMON: HostView['daemon'] = {
   limits: { subflows: 2, addAddrAccepted: 2 },
   endpoints: { owned: 2, foreign: 0, slots: null },
   problems: [],
+  problemDetails: [],
 };
 
 export function facts(spoilt: Spoilt = {}): Facts {
@@ -157,7 +158,7 @@ export function facts(spoilt: Spoilt = {}): Facts {
     silent: null,
     systemd: true,
     snapshot: seen,
-    plan: plan(seen, own.loaded!, EMPTY_STATE, true),
+    plan: plan(seen, own.loaded!, EMPTY_STATE, { assumeRouted: true }),
     state: EMPTY_STATE,
     explanations: [],
     foreignRoutes: [],

@@ -20,6 +20,8 @@ import { openHook } from '../../src/hooks/discover.ts';
 import { isRefusal, openTrusted } from '../../src/system/trust.ts';
 import { remedyText, type Remedy } from '../../src/system/shell-quote.ts';
 import { facts, link, policyRule, snapshot } from './facts.ts';
+import type { Explanation } from '../../src/messages/explain.ts';
+import { coded, type Reason } from '../../src/plan/reason.ts';
 
 const SHELLS = ['bash', 'zsh', 'dash', 'busybox'].filter(
   (name) => spawnSync(name, ['true']).error === undefined,
@@ -78,19 +80,26 @@ function remediesFor(name: string): Remedy[] {
   const ipv6 = { [`ipv6.conf.${name}.disable_ipv6`]: '1' };
   const rules = 'rules: { "*": { flags: subflow, routing: main } }';
   const answers = new Map(
-    [...one.lookups].map(([key, each]) => [key, { ...each, default: null, why: 'none' }]),
+    [...one.lookups].map(([key, each]) => [
+      key,
+      { ...each, default: null, missing: { code: 'other-interface' as const } },
+    ]),
   );
   const all = [
     facts({ rules, snapshot: { links: new Map([[2, eth2]]) }, sysctls: { [conf]: '1', ...ipv6 } }),
     facts({
       rules,
       snapshot: { links: new Map([[1, eth1]]) },
-      view: { explanations: told(name, 'no carrier') },
+      view: { explanations: explained(name, 'no carrier', { code: 'link-down' }) },
     }),
     facts({
       rules,
       snapshot: { links: new Map([[2, eth2]]), lookups: answers },
-      view: { explanations: told(name, 'no default route') },
+      view: {
+        explanations: explained(name, 'no default route', {
+          ...{ code: 'no-default-route', interface: name, missing: null },
+        }),
+      },
     }),
     facts({
       snapshot: { policyRules: [policyRule({ priority: 8681, iif: name, oif: name })] },
@@ -100,7 +109,7 @@ function remediesFor(name: string): Remedy[] {
   return [...found, ...filesFor(name)].filter((each) => each !== null);
 }
 
-const told = (name: string, state: string) => [
+const explained = (name: string, state: string, reason: Reason): Explanation[] => [
   {
     interface: name,
     rules: [],
@@ -110,8 +119,11 @@ const told = (name: string, state: string) => [
         address: '10.2.0.2',
         state,
         reason: 'no default route',
+        ...coded(reason),
+        stays: null,
         steps: [],
-        advice: `ip link set`,
+        advice: null,
+        remedy: null,
       },
     ],
   },

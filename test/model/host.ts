@@ -8,7 +8,6 @@ import { HookDispatcher } from '../../src/hooks/dispatcher.ts';
 import { EMPTY_HOOK_RECORD, type HookRecord } from '../../src/hooks/record.ts';
 import type { Message } from '../../src/netlink/message.ts';
 import type { Limits } from '../../src/netlink/mptcp/limits.ts';
-import { lookupRequests } from '../../src/plan/select.ts';
 import type { Configuration } from '../../src/rules/rule.ts';
 import { SnapshotReader } from '../../src/snapshot/reader.ts';
 import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
@@ -20,6 +19,7 @@ import { ModelKernel, MPTCP_FAMILY } from './kernel.ts';
 import { Line } from './requester.ts';
 import { SLOTS } from './endpoints.ts';
 import type { ModelEndpoint } from './state.ts';
+import { lookupRequests } from '../../src/plan/lookup-requests.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const quiet = (): void => undefined;

@@ -11,7 +11,7 @@ import {
   ACKNOWLEDGEMENT_FLAGS,
   ADDING_FLAGS,
   MESSAGE_FLAGS,
-  type Attributes,
+  type AttributeFormats,
   type Layout,
 } from '../../src/netlink/trace/names.ts';
 import { ROUTE_MESSAGES } from '../../src/netlink/trace/route.ts';
@@ -28,9 +28,9 @@ const NEWER = new Set([
 ]);
 const isConstant = (name: string): boolean => /^[A-Z]+_[A-Z0-9_]+$/.test(name) && !NEWER.has(name);
 
-function ofAttributes(attributes: Attributes): [string, number][] {
+function ofAttributes(attributes: AttributeFormats): [string, number][] {
   return [...attributes].flatMap(([number, { name, value }]): [string, number][] => {
-    const within = value instanceof Map ? ofAttributes(value as Attributes) : [];
+    const within = value instanceof Map ? ofAttributes(value as AttributeFormats) : [];
     return [
       [name, number],
       ...within,

@@ -17,6 +17,8 @@ import type { Configuration, Rule } from '../../src/rules/rule.ts';
 import { lookupKey, type RouteLookup, type Snapshot, type Egress } from '../../src/snapshot/snapshot.ts';
 import type { PolicyRoute } from '../../src/snapshot/policy-route.ts';
 import { configuration } from '../model/configurations.ts';
+import type { ExplainSource } from '../../src/messages/explain.ts';
+import { uplinkReason } from '../../src/messages/reason.ts';
 
 export { rule } from '../model/configurations.ts';
 
@@ -156,7 +158,7 @@ export class Host {
     return {
       host: this.hosts.get(address) ?? { kind: 'none' },
       default: found && hop ? { route: found.route, hop } : null,
-      why: found ? null : 'the kernel answers EHOSTUNREACH',
+      missing: found ? null : { code: 'unreachable', errno: 'EHOSTUNREACH' },
       source: this.sources.get(ifindex) ?? null,
       onLink: true,
       ...{ bound: way, unbound: way },
@@ -182,7 +184,7 @@ export class Host {
 
   look(assumeRouted = false): Plan {
     this.state = observe(this.state, this.snapshot);
-    return plan(this.snapshot, this.configuration, this.state, assumeRouted);
+    return plan(this.snapshot, this.configuration, this.state, { assumeRouted });
   }
 
   /**
@@ -226,7 +228,8 @@ export class Host {
   }
 
   reason(address: string): string | undefined {
-    return this.look().uplinks.find((each) => each.address === address)?.reason;
+    const uplink = this.look().uplinks.find((each) => each.address === address);
+    return uplink && uplinkReason(uplink);
   }
 
   #do(action: Action): void {
@@ -294,4 +297,12 @@ const asRoute = ({ hop, ...route }: NewRoute): Route => ({
     expires: null,
     nexthop: null,
   },
+});
+
+/** What `explain` takes. */
+export const sourceOf = (host: Host): ExplainSource => ({
+  plan: host.look(),
+  snapshot: host.snapshot,
+  configuration: host.configuration,
+  state: host.state,
 });

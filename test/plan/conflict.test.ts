@@ -4,8 +4,8 @@
  */
 import { describe, expect, test } from 'vitest';
 import { endpointObject, policyRuleObject, routeObject } from '../../src/actions/action.ts';
-import { explain } from '../../src/plan/explain.ts';
-import type { Host } from './build.ts';
+import { explain } from '../../src/messages/explain.ts';
+import { sourceOf, Host } from './build.ts';
 import { settled } from './two.ts';
 
 const contested = (host: Host, ...objects: string[]): Host => {
@@ -74,7 +74,7 @@ describe('objects that another program keeps removing', () => {
   test('explain advises multihomed doctor', () => {
     const host = settled();
     contested(host, ...ethRouting(host).policyRules.map(policyRuleObject));
-    const explained = explain('eth0', host.look(), host.snapshot, host.configuration, host.state)!;
+    const explained = explain('eth0', sourceOf(host))!;
     expect(explained.uplinks[0]).toMatchObject({
       state: 'conflict',
       advice: 'multihomed doctor  looks for the programs that may do it',

@@ -1,5 +1,6 @@
 /** An uplink that comes up: each state with its reason, and the actions of each pass. */
 import { describe, expect, test } from 'vitest';
+import { uplinkReason } from '../../src/messages/reason.ts';
 import { Host, rule } from './build.ts';
 
 const ETH = [rule('eth*')];
@@ -48,7 +49,7 @@ const STATES: readonly (readonly [name: string, host: () => Host, state: string,
     'no default route',
     () => new Host().link('eth0', 2).address(2, '192.0.2.10/24'),
     'eth0 192.0.2.10: no default route',
-    /none through eth0: the kernel answers EHOSTUNREACH/,
+    /^none through eth0$/,
   ],
   [
     'a link-local address',
@@ -80,7 +81,7 @@ describe('states and reasons', () => {
   test.each(STATES)('%s', (_, build, state, reason) => {
     const host = build().rules(ETH);
     const at = host.states.indexOf(state);
-    expect(host.look().uplinks[at]?.reason).toMatch(reason);
+    expect(uplinkReason(host.look().uplinks[at]!)).toMatch(reason);
     expect(host.look().actions).toEqual([]);
   });
 

@@ -1,10 +1,10 @@
 /** Observing the kernel's state, explaining it, and flushing it. */
 import { describe, expect, test } from 'vitest';
-import { explain } from '../../src/plan/explain.ts';
+import { explain } from '../../src/messages/explain.ts';
 import { flushActions } from '../../src/plan/flush.ts';
 import { actionText } from '../../src/actions/action.ts';
 import { observe } from '../../src/plan/observe.ts';
-import { Host, rule } from './build.ts';
+import { Host, rule, sourceOf } from './build.ts';
 import { settled, two } from './two.ts';
 
 describe('observe', () => {
@@ -51,7 +51,7 @@ describe('observe', () => {
 
 /** Returns the names of the passed steps, of the one at which it stopped, and the advice. */
 function told(host: Host, name = 'eth0') {
-  const explanation = explain(name, host.look(), host.snapshot, host.configuration, host.state)!;
+  const explanation = explain(name, sourceOf(host))!;
   const [uplink] = explanation.uplinks;
   const by = (state: string): string[] =>
     (uplink?.steps ?? []).filter((step) => step.state === state).map((step) => step.name);
@@ -77,7 +77,7 @@ const ALL = [
 
 const STOPS: readonly (readonly [string, () => Host, number, RegExp | null])[] = [
   ['no carrier', () => two().turn(2, 'no carrier'), 0, /plug the cable in/],
-  ['down', () => two().turn(2, 'down'), 0, /ip link set eth0 up/],
+  ['down', () => two().turn(2, 'down'), 0, /ip link set dev eth0 up/],
   [
     'tentative',
     () =>
@@ -134,7 +134,7 @@ describe('explain', () => {
   test('altname finds the interface; an unknown name returns null', () => {
     const host = two().link('eth0', 2, { altnames: ['uplink'] });
     expect(told(host, 'uplink').explanation.interface).toBe('eth0');
-    expect(explain('eth7', host.look(), host.snapshot, host.configuration, host.state)).toBeNull();
+    expect(explain('eth7', sourceOf(host))).toBeNull();
   });
 });
 

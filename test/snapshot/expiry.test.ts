@@ -3,11 +3,12 @@ import { describe, expect } from 'vitest';
 import { openSession } from '../../src/netlink/session.ts';
 import { inLastTick } from '../../src/snapshot/expiry.ts';
 import { SnapshotReader } from '../../src/snapshot/reader.ts';
-import { lookupKey, type DefaultRoute } from '../../src/snapshot/snapshot.ts';
+import { lookupKey } from '../../src/snapshot/snapshot.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { defaultRoute, snapshot } from '../doctor/facts.ts';
 import { TestClock } from '../model/clock.ts';
 import { test, type Lab } from '../support/lab.ts';
+import type { DefaultRoute } from '../../src/netlink/route/route.ts';
 
 const FAMILY = 'ipv6' as const;
 

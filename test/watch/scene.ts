@@ -11,6 +11,9 @@ export function uplink(facts: Partial<UplinkDocument> = {}): UplinkDocument {
     address: '10.0.0.2',
     state: 'active',
     reason: 'default route through 10.0.0.1',
+    code: 'default-route',
+    details: { gateway: '10.0.0.1' },
+    stays: null,
     since: null,
     rule: { glob: 'eth*', file: '/etc/multihomed/config.yaml', line: 2 },
     gateway: '10.0.0.1',
@@ -43,6 +46,7 @@ export function status(
     limits: { subflows: 8, addAddrAccepted: 0 },
     endpoints: { owned: uplinks.length, foreign: 0, slots: 8 },
     problems: [],
+    problemDetails: [],
     ...facts,
   };
 }

@@ -5,13 +5,13 @@ import ipaddr from 'ipaddr.js';
 import { addressBytes, hostBits, networkOf } from '../../netlink/ip.ts';
 import type { Uplink } from '../../plan/uplink.ts';
 import { spareMetric } from '../../plan/spare-metric.ts';
-import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
 import type { Facts, HostView } from '../facts.ts';
-import type { Mending } from './uplinks.ts';
+import type { Fix } from '../finding.ts';
 import { setSysctl } from '../remedies.ts';
+import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 
-export function guessGateway(uplink: Uplink, view: HostView, sysctls: Facts['sysctls']): Mending {
+export function guessGateway(uplink: Uplink, view: HostView, sysctls: Facts['sysctls']): Fix {
   const { family, address, prefixLength, ifindex, interface: name } = uplink;
   const link = view.snapshot.links.get(ifindex);
   if (!family || !address || prefixLength === null || !link) return { remedy: null, remark: '' };
@@ -53,7 +53,7 @@ function usual(address: string, prefixLength: number): string | null {
 }
 
 /** A host that forwards ignores routers' default routes unless accept_ra is 2 (ip-sysctl). */
-function routerAdvertisement(name: string, sysctls: Facts['sysctls']): Mending {
+function routerAdvertisement(name: string, sysctls: Facts['sysctls']): Fix {
   const of = (key: string): string | undefined => sysctls.get(`ipv6.conf.${name}.${key}`);
   if (of('forwarding') === '1' && of('accept_ra') === '1')
     return {

@@ -2,12 +2,13 @@
 import { hostBits, inNetwork } from '../../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../../netlink/route/policy-rule.ts';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.ts';
+import type { Details } from '../../plan/reason.ts';
 import { PRIORITY_FIRST } from '../../plan/routing.ts';
 import { policyRuleArguments } from '../../netlink/route/policy-rule-words.ts';
-import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import type { Facts, HostView } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
+import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 
 /** multihomed uses the priorities 8680 to 8689. */
 const LAST = PRIORITY_FIRST + 9;
@@ -17,26 +18,26 @@ export function checkPolicyRules({ view }: Facts): Finding[] {
   if (!view) return [];
   const foreign = view.snapshot.policyRules.filter((rule) => rule.protocol !== RTPROT_MULTIHOMED);
   // The finding for the uplink reports these rules already.
-  const told = view.explanations
+  const reported = view.explanations
     .flatMap(({ uplinks }) => uplinks.filter(({ state }) => state === 'conflict'))
-    .flatMap(({ reason }) => suspects(reason, view));
+    .flatMap(({ details }) => rulesWith(details, view));
   const findings = [
     ...foreign
-      .filter((rule) => rule.priority > 0 && rule.priority < PRIORITY_FIRST && !told.includes(rule))
+      .filter((rule) => rule.priority > 0 && rule.priority < PRIORITY_FIRST && !reported.includes(rule))
       .flatMap((rule) => inTheWay(rule, view)),
     ...foreign
-      .filter((rule) => rule.priority >= PRIORITY_FIRST && rule.priority <= LAST && !told.includes(rule))
+      .filter((rule) => rule.priority >= PRIORITY_FIRST && rule.priority <= LAST && !reported.includes(rule))
       .map((rule) =>
         finding(
           'warning',
           `priority:${rule.family}:${rule.priority}`,
-          `Policy rule ${rule.priority} (${sourceText(rule)}) is not ours and stands among ours, which have ${PRIORITY_FIRST} to ${LAST}.`,
+          `Policy rule ${rule.priority} (${sourceText(rule)}) was added by another program and is among the rules of multihomed, which have ${PRIORITY_FIRST} to ${LAST}.`,
           renumber(rule, view),
         ),
       ),
     ...tables(view),
   ];
-  if (findings.length + told.length > 0) return findings;
+  if (findings.length + reported.length > 0) return findings;
   return [finding('ok', 'policy-rules', 'No other policy rule or route is in the way of ours.')];
 }
 
@@ -137,9 +138,9 @@ function tables(view: HostView): Finding[] {
   });
 }
 
-/** Returns the policy rules that the reason of a conflict names. */
-export function suspects(reason: string, view: HostView): PolicyRule[] {
-  const priority = Number(/policy rule (\d+)/.exec(reason)?.[1] ?? -1);
+/** The policy rules of other programs with the priority that the details of a reason name. */
+export function rulesWith(details: Details, view: HostView): PolicyRule[] {
+  const priority = 'priority' in details ? details.priority : null;
   return view.snapshot.policyRules.filter(
     (rule) => rule.priority === priority && rule.protocol !== RTPROT_MULTIHOMED,
   );

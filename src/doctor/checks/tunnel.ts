@@ -1,5 +1,6 @@
 /** Reports a VPN that takes all traffic, its effect on uplinks, and which uplinks bypass it. */
 import type { Family } from '../../netlink/ip.ts';
+import { reasonText } from '../../messages/reason.ts';
 import { tunnelReason, tunnelsOf } from '../../plan/tunnel.ts';
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
@@ -19,8 +20,8 @@ export function checkTunnel({ view }: Facts): Finding[] {
     );
     const names = [...new Set(past.map((uplink) => uplink.interface))].join(' and ');
     const text = names
-      ? `${tunnelReason(tunnel)}. Privacy: subflows from ${names} go out beside it, as "tunnel: bypass" says.`
-      : `${tunnelReason(tunnel)}. No connection gets a subflow beside it while it is up.`;
+      ? `${reasonText(tunnelReason(tunnel))}. Privacy: subflows from ${names} go out beside it, as "tunnel: bypass" says.`
+      : `${reasonText(tunnelReason(tunnel))}. No connection gets a subflow beside it while it is up.`;
     const key = `tunnel:${tunnel.link?.name ?? tunnel.rule?.priority}`;
     if (names || !found.has(key)) found.set(key, finding(names ? 'warning' : 'note', key, text));
   }

@@ -1,17 +1,16 @@
 /** Reports uplinks that are not active, with the plan's reason and advice and a command that helps. */
-import type { Endpoint } from '../../netlink/mptcp/endpoint.ts';
-import type { ExplainedUplink } from '../../plan/explain.ts';
+import type { ExplainedUplink } from '../../messages/explain.ts';
 import { foreignClaim } from '../../plan/assess.ts';
-import { hostRuleRemedy } from '../../plan/host-rule.ts';
 import type { Uplink, UplinkState } from '../../plan/uplink.ts';
 import type { Facts, HostView } from '../facts.ts';
-import { finding, type Finding, type Severity } from '../finding.ts';
+import { finding, type Finding, type Fix, type Severity } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
 import { count, setSysctl, withSysctl } from '../remedies.ts';
-import { RTPROT_MULTIHOMED } from '../../snapshot/snapshot.ts';
 import { guessGateway } from './gateway.ts';
 import { leaveEndpoints, running } from './managers.ts';
-import { renumber, suspects } from './policy-rules.ts';
+import { renumber, rulesWith } from './policy-rules.ts';
+import { hostRuleRemedy } from '../../plan/host-rule-remedy.ts';
+import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 
 const SEVERITY: Readonly<Record<UplinkState, Severity>> = {
   ignored: 'ok',
@@ -31,11 +30,11 @@ const SEVERITY: Readonly<Record<UplinkState, Severity>> = {
 export function checkUplinks(facts: Facts): Finding[] {
   const { view, configuration, sysctls } = facts;
   if (!view) return [];
-  const told = view.explanations.flatMap((explanation) =>
+  const explained = view.explanations.flatMap((explanation) =>
     explanation.uplinks.map((uplink) => ({ ...uplink, interface: explanation.interface })),
   );
   const findings: Finding[] = [];
-  for (const each of told) {
+  for (const each of explained) {
     const planned = view.plan.uplinks.find(
       (uplink) => uplink.interface === each.interface && uplink.address === each.address,
     );
@@ -47,15 +46,15 @@ export function checkUplinks(facts: Facts): Finding[] {
       findings.push(activeFinding(id, name, each.address, view));
       continue;
     }
-    const mending = mend(each, planned, view, facts);
-    const advice = mending.remedy ? '' : each.advice ? `; ${each.advice}` : '';
+    const fix = fixOf(each, planned, view, facts);
+    const advice = fix.remedy ? '' : each.advice ? `; ${each.advice}` : '';
     findings.push(
       finding(
         SEVERITY[state] ?? 'warning',
         id,
-        `${name}: ${state}, ${each.reason}${mending.remark}${advice}.`,
-        mending.remedy,
-        mending.lasting ?? null,
+        `${name}: ${state}, ${each.reason}${fix.remark}${advice}.`,
+        fix.remedy,
+        fix.lasting ?? null,
       ),
     );
   }
@@ -68,47 +67,31 @@ export function checkUplinks(facts: Facts): Finding[] {
   ];
 }
 
-export interface Mending {
-  readonly remedy: Remedy | null;
-  readonly lasting?: Remedy | null;
-  /** What the user should know before running the command. */
-  readonly remark: string;
-}
+const plain = (remedy: Remedy | null): Fix => ({ remedy, remark: '' });
 
-const plain = (remedy: Remedy | null): Mending => ({ remedy, remark: '' });
-
-function mend(
-  { state, reason, advice, interface: name }: ExplainedUplink & { readonly interface: string },
+function fixOf(
+  { state, code, details, interface: name }: ExplainedUplink & { readonly interface: string },
   uplink: Uplink | undefined,
   view: HostView,
   facts: Facts,
-): Mending {
-  switch (state) {
-    case 'no carrier':
-      return plain(
-        advice?.startsWith('ip link set') ? [{ argv: ['ip', 'link', 'set', 'dev', name, 'up'] }] : null,
-      );
-    case 'no default route':
-    case 'lingering':
-      return uplink && /no default route|none through/.test(`${uplink.state} ${reason}`)
-        ? guessGateway(uplink, view, facts.sysctls)
-        : plain(null);
-    case 'conflict': {
-      const claim = uplink?.address && foreignClaim(view.snapshot, view.state, uplink.address);
-      if (claim) return plain(takeEndpoint(claim, facts));
-      const candidate = view.plan.evaluations.find(
-        ({ candidate: each }) =>
-          each.address.address === uplink?.address && each.selected.link.index === uplink.ifindex,
-      )?.candidate;
-      // Moving such a rule behind multihomed's would not help, because it would still decide.
-      if (candidate?.hostRule) {
-        const argv = hostRuleRemedy(candidate, view.snapshot);
-        return plain(argv && [{ argv }]);
-      }
-      const remedies = suspects(reason, view)
+): Fix {
+  switch (code) {
+    case 'link-down':
+      return plain([{ argv: ['ip', 'link', 'set', 'dev', name, 'up'] }]);
+    case 'no-default-route':
+      return uplink ? guessGateway(uplink, view, facts.sysctls) : plain(null);
+    case 'foreign-endpoint':
+      return plain(foreignEndpointRemedy(uplink, view, facts));
+    // Moving such a rule behind multihomed's would not help, because it would still decide.
+    case 'host-rule-elsewhere':
+    case 'host-rule-refuses':
+      return plain(hostRuleFix(uplink, view));
+    case 'policy-rule': {
+      const remedies = rulesWith(details, view)
         .filter((rule) => rule.family === uplink?.family)
         .map((rule) => renumber(rule, view));
-      return plain(remedies.includes(null) ? null : remedies.flatMap((each) => each ?? []));
+      const all = remedies.flatMap((each) => each ?? []);
+      return plain(state !== 'conflict' || remedies.includes(null) || all.length === 0 ? null : all);
     }
     default:
       return plain(null);
@@ -116,12 +99,23 @@ function mend(
 }
 
 /** NetworkManager first, because it could add the endpoint again. The last command has the daemon look at once. */
-function takeEndpoint({ id }: Endpoint, facts: Facts): Remedy {
+function foreignEndpointRemedy(uplink: Uplink | undefined, view: HostView, facts: Facts): Remedy | null {
+  const claim = uplink?.address ? foreignClaim(view.snapshot, view.state, uplink.address) : null;
+  if (!claim) return null;
   const runs = running(facts, 'NetworkManager');
   return [
     ...(runs ? leaveEndpoints(facts.managers.networkManager, runs) : []),
-    { argv: ['multihomed', 'endpoint', 'delete', 'id', `${id}`] },
+    { argv: ['multihomed', 'endpoint', 'delete', 'id', `${claim.id}`] },
   ];
+}
+
+function hostRuleFix(uplink: Uplink | undefined, view: HostView): Remedy | null {
+  const candidate = view.plan.evaluations.find(
+    ({ candidate: each }) =>
+      each.address.address === uplink?.address && each.selected.link.index === uplink.ifindex,
+  )?.candidate;
+  const argv = candidate?.hostRule ? hostRuleRemedy(candidate, view.snapshot) : null;
+  return argv && [{ argv }];
 }
 
 function daemon({ daemon: status, silent, systemd, plan }: HostView): Finding[] {

@@ -6,17 +6,18 @@ import type { StatusDocument } from '../../control/document.ts';
 import type { Requester } from '../../netlink/connection.ts';
 import type { Family } from '../../netlink/ip.ts';
 import { dumpRoutes, RT_TABLE_LOCAL, RT_TABLE_MAIN, type Route } from '../../netlink/route/route.ts';
-import { explain, type Explanation } from '../../plan/explain.ts';
+import { explain, type Explanation } from '../../messages/explain.ts';
 import type { State } from '../../actions/state.ts';
 import { planUnder } from '../../plan/obstacle.ts';
 import { plan } from '../../plan/plan.ts';
 import { TABLE_BASE } from '../../plan/own-table.ts';
 import { tableOf } from '../../plan/select.ts';
 import type { Configuration } from '../../rules/rule.ts';
-import { RTPROT_MULTIHOMED, type Snapshot } from '../../snapshot/snapshot.ts';
+import { type Snapshot } from '../../snapshot/snapshot.ts';
 import { hasUnit } from '../../system/unit.ts';
 import type { HostView } from '../facts.ts';
 import { findObstacle } from '../../snapshot/obstacle.ts';
+import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 /** Maximum of tables to read from the values of FRA_TABLE, since a host may have thousands of policy rules. */
@@ -32,7 +33,7 @@ export interface Looked {
 
 export async function readView(looked: Looked): Promise<HostView> {
   const { route, socket, snapshot, state, configuration } = looked;
-  const planned = planUnder(plan(snapshot, configuration, state, true), findObstacle());
+  const planned = planUnder(plan(snapshot, configuration, state, { assumeRouted: true }), findObstacle());
   const { answer: daemon, silent = null } = await askOrNot<StatusDocument>(socket, { ask: 'status' });
   // When the configuration has errors by now, the daemon still uses the previous one.
   const names = new Set([
@@ -43,7 +44,7 @@ export async function readView(looked: Looked): Promise<HostView> {
     [...names].map(async (name) => {
       const request = { ask: 'explain', interface: name };
       const answered = daemon && (await askOrNot<Explanation | null>(socket, request)).answer;
-      return answered ?? explain(name, planned, snapshot, configuration, state);
+      return answered ?? explain(name, { plan: planned, snapshot, configuration, state });
     }),
   );
   return {

@@ -81,6 +81,12 @@ export interface Route {
 /** USER_HZ, the unit of rta_expires: 100 on every architecture that Linux supports except Alpha. */
 const USER_HZ = 100;
 
+/** A default route and the hop of it that is used. */
+export interface DefaultRoute {
+  readonly route: Route;
+  readonly hop: Hop;
+}
+
 /**
  * `cached`: also decode cache entries (RTM_F_CLONED).
  * @returns null: another family, or a cache entry

@@ -8,43 +8,43 @@ export type Format =
   'u8' | 'u16' | 's32' | 'u32' | 'be16' | 'address' | 'via' | 'hardware' | 'string' | 'hops' | 'hex';
 
 /** Values or flags by name; a flag's value is one bit. */
-export interface Named {
+export interface FieldFormat {
   readonly format: Format;
   readonly values?: Readonly<Record<number, string>>;
   readonly flags?: Readonly<Record<number, string>>;
 }
 
 /** `null`: a field that means nothing here, such as padding. */
-export type Field = readonly [name: string | null, value: Named];
+export type Field = readonly [name: string | null, value: FieldFormat];
 
 export interface Attribute {
   readonly name: string;
-  readonly value: Named | Attributes;
+  readonly value: FieldFormat | AttributeFormats;
 }
 
 /** By number. */
-export type Attributes = ReadonlyMap<number, Attribute>;
+export type AttributeFormats = ReadonlyMap<number, Attribute>;
 
 export interface Layout {
   /** The fixed part: nothing but its fields in their order. */
   readonly header: readonly Field[];
-  readonly attributes: Attributes;
+  readonly attributes: AttributeFormats;
 }
 
-export const U8: Named = { format: 'u8' };
-export const U16: Named = { format: 'u16' };
-export const S32: Named = { format: 's32' };
-export const U32: Named = { format: 'u32' };
-export const BE16: Named = { format: 'be16' };
-export const ADDRESS: Named = { format: 'address' };
-export const STRING: Named = { format: 'string' };
-export const HEX: Named = { format: 'hex' };
+export const U8: FieldFormat = { format: 'u8' };
+export const U16: FieldFormat = { format: 'u16' };
+export const S32: FieldFormat = { format: 's32' };
+export const U32: FieldFormat = { format: 'u32' };
+export const BE16: FieldFormat = { format: 'be16' };
+export const ADDRESS: FieldFormat = { format: 'address' };
+export const STRING: FieldFormat = { format: 'string' };
+export const HEX: FieldFormat = { format: 'hex' };
 export const FAMILIES = { 0: 'AF_UNSPEC', 2: 'AF_INET', 10: 'AF_INET6' };
-export const FAMILY: Named = { format: 'u8', values: FAMILIES };
+export const FAMILY: FieldFormat = { format: 'u8', values: FAMILIES };
 
 export const attributes = (
-  entries: Record<number, readonly [name: string, value: Named | Attributes]>,
-): Attributes =>
+  entries: Record<number, readonly [name: string, value: FieldFormat | AttributeFormats]>,
+): AttributeFormats =>
   new Map(Object.entries(entries).map(([number, [name, value]]) => [Number(number), { name, value }]));
 
 /** Values of `names` from `first` on; a gap is an empty string. */

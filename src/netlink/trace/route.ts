@@ -16,10 +16,10 @@ import {
   bits,
   numbered,
   type Layout,
-  type Named,
+  type FieldFormat,
 } from './names.ts';
 
-const TABLE: Named = { format: 'u32', values: { 253: 'default', 254: 'main', 255: 'local' } };
+const TABLE: FieldFormat = { format: 'u32', values: { 253: 'default', 254: 'main', 255: 'local' } };
 const HOP_FLAGS = bits(
   1,
   'RTNH_F_DEAD RTNH_F_PERVASIVE RTNH_F_ONLINK RTNH_F_OFFLOAD RTNH_F_LINKDOWN RTNH_F_UNRESOLVED RTNH_F_TRAP',

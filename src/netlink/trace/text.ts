@@ -11,11 +11,11 @@ import {
   ACKNOWLEDGEMENT_FLAGS,
   ADDING_FLAGS,
   MESSAGE_FLAGS,
-  type Attributes,
+  type AttributeFormats,
   type Field,
   type Format,
   type Layout,
-  type Named,
+  type FieldFormat,
 } from './names.ts';
 import { HOP, ROUTE_MESSAGES } from './route.ts';
 
@@ -100,16 +100,17 @@ function headerWords(payload: Buffer, header: readonly Field[]): { words: string
   return { words, length: at };
 }
 
-const attributeWords = (bytes: Buffer, known: Attributes): string[] =>
+const attributeWords = (bytes: Buffer, known: AttributeFormats): string[] =>
   eachAttribute(bytes).map(([type, value]) => {
     const attribute = known.get(type);
     if (!attribute) return `attribute ${type} ${hex(value)}`;
     const { name, value: shape } = attribute;
-    if (shape instanceof Map) return `${name} { ${attributeWords(value, shape as Attributes).join(' ')} }`;
-    return `${name} ${valueText(value, shape as Named)}`;
+    if (shape instanceof Map)
+      return `${name} { ${attributeWords(value, shape as AttributeFormats).join(' ')} }`;
+    return `${name} ${valueText(value, shape as FieldFormat)}`;
   });
 
-function valueText(bytes: Buffer, { format, values, flags }: Named): string {
+function valueText(bytes: Buffer, { format, values, flags }: FieldFormat): string {
   switch (format) {
     case 'address':
       if (bytes.length !== 4 && bytes.length !== 16) return hex(bytes);

@@ -2,7 +2,7 @@
 import { nothingText } from '../rules/nothing.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { KernelObjects } from '../snapshot/snapshot.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from '../plan/plan.ts';
 
 const RT_SCOPE_UNIVERSE = 0;
 

@@ -1,0 +1,35 @@
+/** Problems of the host in words, and the command against each. */
+import type { Problem } from '../plan/problem.ts';
+import { remedyText, type Remedy } from '../system/shell-quote.ts';
+import { reasonText } from './reason.ts';
+
+/** @returns null: no command solves it */
+export function problemRemedy(problem: Problem): Remedy | null {
+  switch (problem.code) {
+    case 'mptcp-disabled':
+      return [{ argv: ['sysctl', '-w', 'net.mptcp.enabled=1'] }];
+    case 'userspace-path-manager':
+      return [{ argv: ['sysctl', '-w', `net.mptcp.${problem.sysctl}=${problem.kernel}`] }];
+    default:
+      return null;
+  }
+}
+
+/** One sentence, with the command that solves it. */
+export function problemText(problem: Problem): string {
+  const command = remedyText(problemRemedy(problem));
+  return `${whatIsWrong(problem)}${command === null ? '' : `; ${command}`}`;
+}
+
+function whatIsWrong(problem: Problem): string {
+  switch (problem.code) {
+    case 'limit-too-high': {
+      const { limit, wanted, maximum } = problem;
+      return `limits: ${limit}: ${wanted} is cut to ${maximum}, since this kernel takes no more than ${maximum}`;
+    }
+    case 'configuration':
+      return `the configuration has errors, the one before it stays in force: ${problem.errors}`;
+    default:
+      return reasonText(problem);
+  }
+}

@@ -1,0 +1,176 @@
+/** Why an uplink has its state, in words: one text for each code of src/plan/reason.ts. */
+import type { Family } from '../netlink/ip.ts';
+import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
+import type { EgressDetails, ExcludedRange, Reason, Stay } from '../plan/reason.ts';
+import type { JoinRecord, Uplink } from '../plan/uplink.ts';
+import type { MissingDefault } from '../snapshot/snapshot.ts';
+import { counted } from './count.ts';
+
+/** The wording for a pause in every text. */
+export const PAUSED =
+  'paused since "multihomed flush"; resume with "multihomed reload" while the daemon runs';
+
+/** The program known to remove routes and policy rules of other programs, and the setting that stops it. */
+export const LEAVE_ROUTING =
+  'if that is systemd-networkd, set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf';
+
+/**
+ * Programs known to make MPTCP endpoints and to treat those of other programs as
+ * their own, and the setting against each.
+ */
+export const LEAVE_ENDPOINTS =
+  'if that is NetworkManager, set connection.mptcp-flags=1; if mptcpd, "systemctl disable --now mptcp.service"';
+
+/** The reason of an uplink, with what keeps a lingering endpoint and with joins that fail. */
+export function uplinkReason({ reason, stays, joins }: Pick<Uplink, 'reason' | 'stays' | 'joins'>): string {
+  const text = reasonText(reason);
+  const failing = joins && joinsText(joins);
+  return `${text}${stays ? `; ${stayText(stays)}` : ''}${failing ? `, but ${failing}` : ''}`;
+}
+
+/** @returns null: the last join was established, or there was none */
+export function joinsText({ streak, last }: JoinRecord): string | null {
+  if (streak === 0 || !last) return null;
+  const what = streak === 1 ? 'the last join failed' : `the last ${streak} joins failed`;
+  return `${what}: ${last.errno}`;
+}
+
+type Words = { readonly [Code in Reason['code']]: (reason: Extract<Reason, { code: Code }>) => string };
+
+const WORDS: Words = {
+  'address-range': ({ range }) => rangeText(range),
+  'address-deprecated': () => 'the address is deprecated',
+  'address-temporary': () => 'a temporary address, and the rule says "addresses: stable"',
+  'address-not-temporary': () => 'no temporary address, and the rule says "addresses: temporary"',
+  'other-source': ({ source }) => `the kernel takes ${source} as source on this interface`,
+  'per-interface': ({ limit }) => `per-interface is ${limit}, and another address comes first`,
+  tentative: () => 'duplicate address detection has not ended',
+  'duplicate-address': () => 'another host has this address (duplicate address detection failed)',
+  'same-address-prefix': ({ prefixLength }) =>
+    `the same address with the prefix length ${prefixLength} comes first`,
+  'link-down': () => 'the link is down',
+  'no-carrier': () => 'the link is up and has no carrier',
+  'ignored-by-rule': () => 'the rule says ignore',
+  'no-address': ({ families }) => `no ${families.map(familyName).join(' or ')} address yet`,
+  'no-usable-address': ({ address, because, more }) =>
+    `no usable address yet: ${address} (${reasonText(because)})${more === 0 ? '' : `, and ${more} more`}`,
+  'interface-gone': () => 'the interface is gone',
+  'address-gone': () => 'the address is gone',
+  'not-selected': () => 'no rule selects the address any more',
+  'no-default-route': ({ interface: name, missing }) => `none through ${name}${missingText(missing)}`,
+  'host-rule-refuses': ({ priority, rule, errno }) =>
+    `policy rule ${priority} (${rule}) lets no packet from this address out (${errno})`,
+  'host-rule-elsewhere': ({ priority, rule, family, interfaces }) =>
+    `policy rule ${priority} (${rule}) sends packets from this address out by ` +
+    (interfaces.join(', ') || `an ${family} route without a link`),
+  tunnel: ({ interface: name, priority, table, split }) =>
+    `${name} takes all traffic: ${tunnelPath(priority, table, split)}`,
+  'tunnel-refuses': ({ priority, rule }) => `policy rule ${priority} (${rule}) lets no packet out`,
+  unanswered: ({ unanswered, pause }) =>
+    `no answer for ${unanswered} ms while data was waiting` +
+    (pause > 0 ? `; it failed often, so it is tried again after ${pause / 1000} s` : ''),
+  'policy-rule': ({ priority, egress }) => `policy rule ${priority} ${egressText(egress)}`,
+  'wrong-egress': ({ egress }) =>
+    `the kernel ${egressText(egress)} although routes and policy rules are in place`,
+  'table-taken': ({ table, address }) =>
+    `table ${table} has the default route of ${address}; give the rule another table`,
+  'foreign-endpoint': ({ id, flags }) =>
+    `endpoint ${id} (${flags.join(',') || 'no flags'}) was made by another program; ${LEAVE_ENDPOINTS}; ` +
+    `"multihomed endpoint delete id ${id}" frees the address`,
+  'same-address-first': ({ interface: name }) =>
+    `${name} has the same address and had it before; this link takes over when ${name} loses it`,
+  'same-address-elsewhere': ({ interface: name }) =>
+    `${name} has the same address; a policy rule for it could take packets from ${name}`,
+  'same-address-twice': () => 'another uplink has the same address',
+  'objects-removed': ({ objects }) =>
+    `another program keeps removing its ${objects.join(' and ')}; ` +
+    (objects.includes('endpoint') ? LEAVE_ENDPOINTS : LEAVE_ROUTING),
+  'default-route': ({ gateway }) => defaultRoute(gateway),
+  'route-not-checked': ({ interface: name }) =>
+    `check-route is off, and no default route leads through ${name}`,
+  'routing-next': () => 'routes and policy rules come next',
+  'routing-and-endpoint-next': ({ gateway }) =>
+    `${defaultRoute(gateway)}; routes, policy rules and endpoint come next`,
+  'endpoint-next': ({ gateway }) => `${defaultRoute(gateway)}; the endpoint comes next`,
+  'old-rules-first': ({ gateway }) =>
+    `${defaultRoute(gateway)}; policy rules that are not needed any more are removed first`,
+  'routing-restored': () => 'routes and policy rules are being put back',
+  paused: () => PAUSED,
+  refused: ({ message }) => message,
+  'change-refused': ({ message, final }) =>
+    `its endpoint is as it was until the next ${final ? 'reload' : 'try'}: ${message}`,
+  'no-free-slot': ({ endpoints, foreign }) =>
+    `the kernel holds no more than ${endpoints} endpoints (${foreign} of other programs); the next that is free is taken`,
+  'mptcp-disabled': () => 'Multipath TCP is switched off (net.mptcp.enabled=0)',
+  'userspace-path-manager': ({ sysctl, value }) =>
+    `the userspace path manager is in use (net.mptcp.${sysctl}=${value}): endpoints have no effect`,
+};
+
+/** The reason as one clause; never empty. */
+export const reasonText = (reason: Reason): string =>
+  (WORDS[reason.code] as (each: Reason) => string)(reason);
+
+/** Until when the endpoint of a lingering uplink stays. */
+function stayText(stays: Stay): string {
+  switch (stays.code) {
+    case 'until-active':
+      return `its endpoint stays until another ${familyName(stays.family)} uplink is active`;
+    case 'until-other-subflow':
+      return 'its endpoint stays, because open connections have no other subflow';
+    case 'until-unused':
+      return `its endpoint stays until ${users(stays.connections)} ended, and no connection gets a new subflow meanwhile`;
+    case 'until-closed': {
+      const { connections, id } = stays;
+      const have = connections === 1 ? 'has' : 'have';
+      return `its endpoint is removed when ${counted(connections, 'open connection')} that would be cut ${have} ended; to remove it now: multihomed endpoint delete id ${id}`;
+    }
+  }
+}
+
+function users(connections: number | null): string {
+  if (connections === null) return 'open connections that use it have';
+  return connections === 1
+    ? 'the open connection that uses it has'
+    : `the ${connections} open connections that use it have`;
+}
+
+const familyName = (family: Family): string => (family === 'ipv4' ? 'IPv4' : 'IPv6');
+
+const defaultRoute = (gateway: string | null): string =>
+  `default route${gateway === null ? '' : ` through ${gateway}`}`;
+
+/** The kernel's usual answer to a link without a default route needs no words. */
+function missingText(missing: MissingDefault | null): string {
+  if (!missing) return ': no look-up was made';
+  if (missing.code === 'other-interface') return ': the default route leads through another interface';
+  if (missing.code === 'specific-only') return ': only routes more specific than a default (a split default)';
+  const { errno } = missing;
+  return errno === 'EHOSTUNREACH' || errno === 'ENETUNREACH'
+    ? ''
+    : `: the kernel answers ${errno ?? 'nothing'}`;
+}
+
+function rangeText(range: ExcludedRange): string {
+  switch (range) {
+    case 'ipv4-mapped':
+      return 'IPv4-mapped addresses are not used: to the path manager they are their IPv4 address';
+    case 'unique-local':
+      return 'unique-local addresses are used only with "addresses: all"';
+    default:
+      return `${range} addresses are not used`;
+  }
+}
+
+function tunnelPath(priority: number | null, table: number, split: boolean): string {
+  if (priority !== null) return `policy rule ${priority}`;
+  if (table !== RT_TABLE_MAIN) return `table ${table}`;
+  return split ? 'routes in main that are more specific than a default' : 'default route in main';
+}
+
+function egressText(egress: EgressDetails): string {
+  if (egress.kind === 'leaves')
+    return `sends packets from this address out by ${egress.interfaces.join(', ')} (table ${egress.table})`;
+  return egress.kind === 'none'
+    ? `lets no packet from this address out (${egress.errno})`
+    : 'has a more specific route';
+}

@@ -1,0 +1,84 @@
+import { hostBits } from '../netlink/ip.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
+import { IFA_F_NOPREFIXROUTE, type Address } from '../netlink/route/address.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
+import type { Rule } from '../rules/rule.ts';
+import { type KernelObjects, type LookupRequest, lookupKey, type Snapshot } from '../snapshot/snapshot.ts';
+import { addressesOf, excludedRange, isUnfinished, isLinkLocal } from './addresses.ts';
+import { type RoutedAddress, PRIORITY } from './routing.ts';
+import { select, tableOf } from './select.ts';
+
+/** The addresses whose routes the snapshot looks up: those of uplinks, and those of endpoints that may linger. */
+export function lookupRequests(base: KernelObjects, rules: readonly Rule[]): LookupRequest[] {
+  const selected = ofUplinks(base, rules);
+  const asked = new Set(selected.map(({ ifindex, address }) => lookupKey(ifindex, address)));
+  const others = base.endpoints
+    .filter(({ ifindex, address }) => !asked.has(lookupKey(ifindex, address)))
+    .flatMap((endpoint) => lingeringSource(endpoint, base) ?? [])
+    .map(({ address, table }) => requestOf(address, table, base));
+  return [...selected, ...others];
+}
+
+function ofUplinks(base: KernelObjects, rules: readonly Rule[]): LookupRequest[] {
+  return select(base, rules)
+    .filter(({ rule, link }) => !rule.ignore && link.usable)
+    .flatMap((selected) =>
+      selected.rule.families.flatMap((family) =>
+        addressesOf(base, selected, family)
+          .filter((address) => !excludedRange(address, selected.rule) && !isUnfinished(address))
+          .map((address) => requestOf(address, tableOf(selected.rule, address.ifindex), base)),
+      ),
+    );
+}
+
+/**
+ * The address of an endpoint while a policy rule of multihomed leads from it, regardless of the user's current rules.
+ * @returns null: its link or the address is lost, or it never had a table of its own
+ */
+export function lingeringSource(
+  endpoint: Endpoint,
+  base: KernelObjects & Partial<Snapshot>,
+): RoutedAddress | null {
+  const { address, ifindex } = endpoint;
+  const stands = base.addresses.find((each) => each.address === address && each.ifindex === ifindex);
+  const leading = base.policyRules.find(
+    (rule) => rule.protocol === RTPROT_MULTIHOMED && rule.source === address && rule.priority === PRIORITY,
+  );
+  if (!stands || !leading || !base.links.get(ifindex)?.usable) return null;
+  const lookup = base.lookups?.get(lookupKey(ifindex, address)) ?? null;
+  return { family: stands.family, address: stands, table: leading.table, lookup };
+}
+
+const requestOf = (
+  { family, address, ifindex, flags, prefixLength, peer }: Address,
+  table: number | null,
+  base: KernelObjects,
+): LookupRequest => ({
+  family,
+  address,
+  ifindex,
+  // For IPv4 the kernel adds the connected route unless noprefixroute is set; for IPv6 a router may decide on it.
+  prefixLength:
+    peer === null && prefixLength < hostBits(family) && (family === 'ipv6' || flags & IFA_F_NOPREFIXROUTE)
+      ? prefixLength
+      : null,
+  table,
+  length: prefixLength,
+  alone: countByLink(base.addresses).get(`${ifindex} ${family}`) === 1 || isLinkLocal(address),
+});
+
+const counts = new WeakMap<readonly Address[], Map<string, number>>();
+
+/** How many addresses a link has in each family, without link-local ones. */
+function countByLink(addresses: readonly Address[]): ReadonlyMap<string, number> {
+  const known = counts.get(addresses);
+  if (known) return known;
+  const count = new Map<string, number>();
+  for (const { ifindex, family, address } of addresses)
+    if (!isLinkLocal(address)) {
+      const key = `${ifindex} ${family}`;
+      count.set(key, (count.get(key) ?? 0) + 1);
+    }
+  counts.set(addresses, count);
+  return count;
+}
