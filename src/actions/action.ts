@@ -25,6 +25,12 @@ export type Action =
     }
   | { readonly kind: 'limits set'; readonly limits: Partial<Limits>; readonly raised: boolean };
 
+/** All kinds of actions. */
+export const ACTION_CODES = [
+  ...(['route add', 'route append', 'route delete', 'policy-rule add', 'policy-rule delete'] as const),
+  ...(['endpoint add', 'endpoint change', 'endpoint delete', 'limits set'] as const),
+] satisfies readonly Action['kind'][];
+
 /** The action as one line of text, such as `route add default via 192.0.2.1 dev eth0 table 86840002`. */
 export function actionText(action: Action): string {
   return `${action.kind} ${parametersText(action)}`;

@@ -3,6 +3,7 @@ import { askOrNot } from '../control/client.ts';
 import { probeLimits } from '../netlink/session.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { actionText } from '../actions/action.ts';
+import { actionDocument } from '../messages/action.ts';
 import { nothingManaged } from '../messages/nothing.ts';
 import { plan } from '../plan/plan.ts';
 import { configurationOrExit } from './configuration.ts';
@@ -31,12 +32,13 @@ export async function planCommand(flags: {
     });
     const planned = plan(snapshot, configuration, { ...state, limitMax }, { assumeRouted: true });
     const actions = planned.actions.map(actionText);
+    const changes = planned.actions.map(actionDocument);
     const paused = state.paused !== null;
     // A daemon that refuses does answer, and the plan needs no more from it.
     const asked = await askOrNot(namespace.folder.socket, { ask: 'status' }).catch(() => null);
     if (asked?.silent) complain(withoutDaemon(asked.silent));
     for (const problem of obstacleProblems(findObstacle())) complain(problemText(problem));
-    if (flags.json) printExact(JSON.stringify({ version: 1, paused, actions }));
+    if (flags.json) printExact(JSON.stringify({ version: 1, paused, actions, changes }));
     else if (paused) print(`Nothing: ${PAUSED}.`);
     else if (actions.length > 0) print(actions.join('\n'));
     else print(nothingManaged(planned, snapshot, configuration) ?? 'Nothing to change.');

@@ -4,7 +4,7 @@
 
 export type SceneName = 'ethernet' | 'stream' | 'modem' | 'pulled' | 'back' | 'unplugged';
 
-export interface Counters {
+export interface LinkCounters {
   /** Bytes since the link was created: rtnl_link_stats64. */
   readonly received: number;
   readonly sent: number;
@@ -81,7 +81,7 @@ export interface LogFact extends At {
 export interface SampleFact extends At {
   readonly kind: 'sample';
   /** By interface; interfaces that do not exist are absent. */
-  readonly links: Readonly<Record<string, Counters>>;
+  readonly links: Readonly<Record<string, LinkCounters>>;
   /** Bytes that the receiver has checked. */
   readonly checked: number;
 }
@@ -117,7 +117,7 @@ export interface EndFact extends At {
   /** Milliseconds from the first arrival to the last. */
   readonly duration: number;
   /** What each link received, including links that have been removed. */
-  readonly links: Readonly<Record<string, Counters>>;
+  readonly links: Readonly<Record<string, LinkCounters>>;
 }
 
 /** Why the demo could not continue. */

@@ -9,7 +9,7 @@ import { decodeRoute, RTM_NEWROUTE, RT_TABLE_MAIN } from '../netlink/route/route
 import { NETLINK_GENERIC, NETLINK_ROUTE, openNetlink, type NetlinkSocket } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
 import type { EventLog } from './event-log.ts';
-import type { Counters, LinkFact, SubflowFact } from './fact.ts';
+import type { LinkCounters, LinkFact, SubflowFact } from './fact.ts';
 import { PATHS } from './topology.ts';
 
 const RTNLGRP_LINK = 1;
@@ -45,8 +45,8 @@ export class KernelMonitor {
     return monitor;
   }
 
-  async counters(): Promise<Record<string, Counters>> {
-    const counters: Record<string, Counters> = {};
+  async counters(): Promise<Record<string, LinkCounters>> {
+    const counters: Record<string, LinkCounters> = {};
     for (const { index, name } of await dumpLinks(this.#route)) {
       if (!PATHS.some((path) => path.interface === name)) continue;
       // The link may be removed between the two requests.

@@ -4,7 +4,7 @@ import { ScenarioError, type EventLog } from './event-log.ts';
 import type { Subprocess } from './subprocess.ts';
 import { Daemon } from './daemon.ts';
 import { Receiver } from './receiver.ts';
-import { tenth, type Counters, type SceneName } from './fact.ts';
+import { tenth, type LinkCounters, type SceneName } from './fact.ts';
 import type { Network } from './network.ts';
 import { ETHERNET, MODEM, type Access } from './topology.ts';
 import { longestStall } from './stall.ts';
@@ -41,7 +41,7 @@ class Scenario {
   readonly #parts: ScenarioParts;
   readonly #fail: (error: Error) => void;
   #receiver: Receiver | null = null;
-  #links: Record<string, Counters> = {};
+  #links: Record<string, LinkCounters> = {};
 
   constructor(parts: ScenarioParts, fail: (error: Error) => void) {
     this.#parts = parts;

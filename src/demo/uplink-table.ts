@@ -1,5 +1,5 @@
 /** A table of the uplinks: state, recent traffic, rate and total, all from the kernel's link counters. */
-import type { Counters, Fact, SampleFact } from './fact.ts';
+import type { LinkCounters, Fact, SampleFact } from './fact.ts';
 import { PACE, PATHS } from './topology.ts';
 import { megabytes, type OutputStyle } from './style.ts';
 
@@ -12,7 +12,7 @@ interface Row {
   state: string;
   /** Bytes per second in each column. */
   readonly columns: number[];
-  counters: Counters;
+  counters: LinkCounters;
   /** Bytes per second since the last sample. */
   rate: number;
 }

@@ -21,10 +21,16 @@ export interface Finding {
 export interface FindingDocument {
   readonly severity: Severity;
   readonly id: string;
+  /** The check. */
+  readonly code: string;
+  /** What it is about; null: the host. */
+  readonly subject: string | null;
   readonly text: string;
   /** The remedy, quoted for a shell. */
   readonly command: string | null;
+  readonly remedy: Remedy | null;
   readonly permanent: string | null;
+  readonly lasting: Remedy | null;
 }
 
 /** How to fix an uplink. */
@@ -44,16 +50,24 @@ export const finding = (
 ): Finding => ({ severity, id, text, remedy, lasting });
 
 /** `netns` is the name of the examined network namespace if it is not the caller's own; otherwise null. */
-export const findingDocument = (
+export function findingDocument(
   { severity, id, text, remedy, lasting }: Finding,
   netns: string | null = null,
-): FindingDocument => ({
-  severity,
-  id,
-  text,
-  command: remedyText(inNamespace(remedy, netns)),
-  permanent: remedyText(inNamespace(lasting, netns)),
-});
+): FindingDocument {
+  const [code = id, ...rest] = id.split(':');
+  const [now, later] = [inNamespace(remedy, netns), inNamespace(lasting, netns)];
+  return {
+    severity,
+    id,
+    code,
+    subject: rest.length === 0 ? null : rest.join(':'),
+    text,
+    command: remedyText(now),
+    remedy: now,
+    permanent: remedyText(later),
+    lasting: later,
+  };
+}
 
 /** Programs that act on the network namespace in which they run. */
 const NETWORK_PROGRAMS = ['ip', 'multihomed', 'sysctl'];

@@ -3,6 +3,14 @@ import type { Problem } from '../plan/problem.ts';
 import { remedyText, type Remedy } from '../system/shell-quote.ts';
 import { reasonText } from './reason.ts';
 
+/** All codes of problems. */
+export const PROBLEM_CODES = [
+  'mptcp-disabled',
+  'userspace-path-manager',
+  'limit-too-high',
+  'configuration',
+] as const satisfies readonly Problem['code'][];
+
 /** @returns null: no command solves it */
 export function problemRemedy(problem: Problem): Remedy | null {
   switch (problem.code) {

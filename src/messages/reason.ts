@@ -106,9 +106,20 @@ const WORDS: Words = {
     `the userspace path manager is in use (net.mptcp.${sysctl}=${value}): endpoints have no effect`,
 };
 
+/** All codes of reasons, for the documentation of the JSON output. */
+export const REASON_CODES = Object.keys(WORDS) as Reason['code'][];
+
 /** The reason as one clause; never empty. */
 export const reasonText = (reason: Reason): string =>
   (WORDS[reason.code] as (each: Reason) => string)(reason);
+
+/** All codes of `Stay`. */
+export const STAY_CODES = [
+  'until-active',
+  'until-other-subflow',
+  'until-unused',
+  'until-closed',
+] as const satisfies readonly Stay['code'][];
 
 /** Until when the endpoint of a lingering uplink stays. */
 function stayText(stays: Stay): string {

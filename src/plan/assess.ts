@@ -7,7 +7,7 @@ import { flagNames } from '../netlink/mptcp/flags.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Candidate } from './candidate.ts';
 import { endpointOf } from './endpoint.ts';
-import type { Assessed, Verdict } from './evaluation.ts';
+import type { Assessed, UplinkVerdict } from './evaluation.ts';
 import { hostRuleReason } from './host-rule.ts';
 import { carrierReason, type Reason } from './reason.ts';
 import { tunnelReason, type Tunnel } from './tunnel.ts';
@@ -29,7 +29,7 @@ export function assess(
 }
 
 /** @returns null: nothing stops the address so far */
-function verdictOn(candidate: Candidate, snapshot: Snapshot, state: State): Verdict | null {
+function verdictOn(candidate: Candidate, snapshot: Snapshot, state: State): UplinkVerdict | null {
   const { selected, hostRule, lookup, out } = candidate;
   // An ignored address is never used, so the state of its link does not matter.
   if (out?.state === 'ignored') return out;
@@ -49,7 +49,7 @@ function verdictOn(candidate: Candidate, snapshot: Snapshot, state: State): Verd
   return claim && conflict({ code: 'foreign-endpoint', id: claim.id, flags: flagNames(claim.flags) });
 }
 
-const conflict = (reason: Reason): Verdict => ({ state: 'conflict', reason });
+const conflict = (reason: Reason): UplinkVerdict => ({ state: 'conflict', reason });
 
 /**
  * null: no tunnel, or the rule bypasses it. A policy rule that refuses all packets does not block an address for

@@ -4,7 +4,7 @@ import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { removalConflict } from './conflict.ts';
 import { endpointFamily, wantedFlags } from './endpoint.ts';
-import type { Evaluation, Verdict } from './evaluation.ts';
+import type { Evaluation, UplinkVerdict } from './evaluation.ts';
 import { carrierReason, type Reason, type Stay } from './reason.ts';
 import type { Retirement } from './retire.ts';
 import { suspectOf, suspectReason } from './suspect.ts';
@@ -95,10 +95,13 @@ function withSuspect(uplink: Uplink, { candidate, verdict }: Evaluation, snapsho
 }
 
 /** The verdict, unless other programs or a pause prevent the uplink. */
-function reported(evaluation: Evaluation, state: State): Verdict {
+function reported(evaluation: Evaluation, state: State): UplinkVerdict {
   const conflict = removalConflict(evaluation, state);
   if (conflict) return { state: 'conflict', reason: conflict };
-  const verdict: Verdict = evaluation.verdict ?? { state: 'verified', reason: { code: 'routing-next' } };
+  const verdict: UplinkVerdict = evaluation.verdict ?? {
+    state: 'verified',
+    reason: { code: 'routing-next' },
+  };
   return state.paused && verdict.state === 'verified'
     ? { state: 'verified', reason: { code: 'paused' } }
     : verdict;
@@ -133,7 +136,7 @@ function withoutAddress(
   return selected
     .filter(({ link }) => !used.has(link.index))
     .map(({ rule, link }) => {
-      const verdict: Verdict = rule.ignore
+      const verdict: UplinkVerdict = rule.ignore
         ? { state: 'ignored', reason: { code: 'ignored-by-rule' } }
         : link.usable
           ? { state: 'no address', reason: noAddressReason(unused.get(link.index) ?? [], rule) }

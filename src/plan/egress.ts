@@ -3,12 +3,12 @@ import { inNetwork } from '../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../netlink/route/policy-rule.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 import { type Egress, type Snapshot } from '../snapshot/snapshot.ts';
-import type { Assessed, Verdict } from './evaluation.ts';
+import type { Assessed, UplinkVerdict } from './evaluation.ts';
 import type { EgressDetails } from './reason.ts';
 import { PRIORITY } from './routing.ts';
 
 /** @returns null: they do */
-export function wrongEgress(assessed: Assessed, snapshot: Snapshot): Verdict | null {
+export function wrongEgress(assessed: Assessed, snapshot: Snapshot): UplinkVerdict | null {
   const { candidate, path } = assessed;
   // Without a table of its own only the device decides, and the default route was looked up by the device.
   if (candidate.table === null || !path?.default || !candidate.lookup) return null;

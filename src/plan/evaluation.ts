@@ -7,7 +7,7 @@ import type { Reason } from './reason.ts';
 import type { Routing } from './routing.ts';
 import type { UplinkState } from './uplink.ts';
 
-export interface Verdict {
+export interface UplinkVerdict {
   readonly state: UplinkState;
   readonly reason: Reason;
   /** Routes and policy rules are made and kept in this state: without them a look-up cannot verify the path again. */
@@ -22,7 +22,7 @@ export interface Assessed {
   /** The address can be used; null: it cannot. `default` is null only under `check-route: false`. */
   readonly path: { readonly default: DefaultRoute | null } | null;
   /** null: none yet. */
-  readonly verdict: Verdict | null;
+  readonly verdict: UplinkVerdict | null;
 }
 
 /** After `route`. */
@@ -38,7 +38,7 @@ export interface Evaluation extends Routed {
 }
 
 /** A copy with another verdict. */
-export const withVerdict = <Each extends Assessed>(each: Each, verdict: Verdict): Each => ({
+export const withVerdict = <Each extends Assessed>(each: Each, verdict: UplinkVerdict): Each => ({
   ...each,
   verdict,
 });

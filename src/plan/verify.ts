@@ -8,7 +8,7 @@ import { type Snapshot } from '../snapshot/snapshot.ts';
 import { additions } from './difference.ts';
 import { wrongEgress } from './egress.ts';
 import { newEndpoint, wantedFlags } from './endpoint.ts';
-import { withVerdict, type Evaluation, type Routed, type Verdict } from './evaluation.ts';
+import { withVerdict, type Evaluation, type Routed, type UplinkVerdict } from './evaluation.ts';
 import { suspectOf, suspectReason } from './suspect.ts';
 import { mayRenew } from './renew.ts';
 import { policyRulesFrom, samePolicyRule } from './routing.ts';
@@ -63,7 +63,11 @@ export function verify(
 }
 
 /** `missing`: keys of the actions that add the missing objects. @returns null: they are to be added first */
-function whileMissing(missing: readonly string[], endpoint: Endpoint | null, state: State): Verdict | null {
+function whileMissing(
+  missing: readonly string[],
+  endpoint: Endpoint | null,
+  state: State,
+): UplinkVerdict | null {
   const refused = missing.map((key) => state.failures.get(key)).find((failure) => failure !== undefined);
   if (refused) {
     const { errno, message } = refused;
@@ -81,7 +85,7 @@ function hasOldRules({ candidate, routing }: Routed, snapshot: Snapshot): boolea
   );
 }
 
-function activeVerdict({ candidate, path }: Routed): Verdict {
+function activeVerdict({ candidate, path }: Routed): UplinkVerdict {
   const gateway = path?.default?.hop.gateway ?? null;
   return {
     state: 'active',

@@ -2,7 +2,7 @@
 import type { Atom, Glob } from './glob.ts';
 
 /** The remaining steps. They are limited because a configuration of ten thousand rules must not delay a reload. */
-export interface Budget {
+export interface SearchBudget {
   steps: number;
 }
 
@@ -63,7 +63,7 @@ class Automaton {
  * Returns true when every name that `below` matches is also matched by one of `above`. Returns false when one is not,
  * or when the budget ran out first.
  */
-export function coversAll(above: readonly Glob[], below: Glob, budget: Budget): boolean {
+export function coversAll(above: readonly Glob[], below: Glob, budget: SearchBudget): boolean {
   const [upper, lower] = [new Automaton(above), new Automaton([below])];
   const symbols = [...new Set([1, ...upper.boundaries, ...lower.boundaries])].flatMap((from) => {
     // The first name character of each interval represents all of it.

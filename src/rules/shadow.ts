@@ -1,5 +1,5 @@
 /** Finds rules that can never match, because earlier rules match everything that they do. */
-import { coversAll, type Budget } from './cover.ts';
+import { coversAll, type SearchBudget } from './cover.ts';
 import { isGlob, parseGlob, type Glob } from './glob.ts';
 import { quote } from './problem.ts';
 import type { Rule } from './rule.ts';
@@ -15,7 +15,7 @@ const STEPS = 300_000;
 
 /** Returns the shadowed rules in the order of `rules`. */
 export function shadowedRules(rules: readonly Rule[]): Shadowed[] {
-  const budget: Budget = { steps: STEPS };
+  const budget: SearchBudget = { steps: STEPS };
   const parsed = rules.map(({ glob, driver, macAddress, path }) => ({
     name: globOf(glob),
     parts: [driver, macAddress, path].map((text) => text && globOf(text)),

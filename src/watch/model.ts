@@ -8,7 +8,7 @@ export interface Rate {
 }
 
 /** An uplink, or an address that carries subflows without being an uplink. */
-export interface Path {
+export interface PathRow {
   readonly interface: string;
   readonly address: string | null;
   /** As in `status`; `no uplink` when no rule selects the address. */
@@ -70,7 +70,7 @@ export interface Model {
   /** The source of the state: the daemon, or the kernel when no daemon answers. */
   readonly source: string;
   readonly daemon: boolean;
-  readonly paths: readonly Path[];
+  readonly paths: readonly PathRow[];
   /** Number of addresses that no rule selects. */
   readonly ignored: number;
   readonly connections: readonly Connection[];

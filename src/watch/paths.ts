@@ -3,7 +3,7 @@ import { sparkline } from './chart.ts';
 import { cellsOf, choose, head, type Column } from './columns.ts';
 import { HISTORY } from './meter.ts';
 import { share } from './sample.ts';
-import type { Model, Path } from './model.ts';
+import type { Model, PathRow } from './model.ts';
 import type { ScreenStyle } from './style.ts';
 import { hueInk, outside, span, type Ink, type Span } from './text.ts';
 import { ago, perSecond } from './units.ts';
@@ -34,9 +34,9 @@ export function pathLines(model: Model, columns: number, room: number, style: Sc
   return lines;
 }
 
-function pathColumns(model: Model, { glyphs }: ScreenStyle): Column<Path>[] {
+function pathColumns(model: Model, { glyphs }: ScreenStyle): Column<PathRow>[] {
   const peak = Math.max(0, ...model.paths.flatMap(({ history }) => history));
-  const rate = (title: string, of: (path: Path) => number, ink: Ink): Column<Path> => ({
+  const rate = (title: string, of: (path: PathRow) => number, ink: Ink): Column<PathRow> => ({
     title,
     ...{ least: 9, most: 9, rank: 1, side: 'right' },
     cell: (path) => [span(perSecond(of(path)), of(path) === 0 ? 'dim' : ink)],
@@ -71,7 +71,7 @@ function pathColumns(model: Model, { glyphs }: ScreenStyle): Column<Path>[] {
 }
 
 /** The reason comes before the kernel objects, because it matters more when the line is cut. */
-function detailLine(path: Path, { glyphs }: ScreenStyle): Span[] {
+function detailLine(path: PathRow, { glyphs }: ScreenStyle): Span[] {
   const spans = [span('  ')];
   if (path.address !== null) spans.push(outside(path.address), span('  '));
   spans.push(outside(path.reason, path.state === 'active' ? 'dim' : stateInk(path.state)));

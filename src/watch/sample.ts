@@ -2,7 +2,7 @@
 import type { ConnectionSocket, SubflowSocket } from '../netlink/diag.ts';
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { Meter, appendSample, sum, total } from './meter.ts';
-import type { Change, Connection, Model, Path, Rate, Subflow, SubflowRole } from './model.ts';
+import type { Change, Connection, Model, PathRow, Rate, Subflow, SubflowRole } from './model.ts';
 import { PAUSED } from '../messages/reason.ts';
 
 export interface Sample {
@@ -106,7 +106,7 @@ export class Sampler {
     return shown;
   }
 
-  #paths(uplinks: readonly UplinkDocument[], subflows: readonly Subflow[]): Path[] {
+  #paths(uplinks: readonly UplinkDocument[], subflows: readonly Subflow[]): PathRow[] {
     const carried = new Map<number, Subflow[]>();
     for (const subflow of subflows) {
       const others = carried.get(subflow.hue);
@@ -116,8 +116,8 @@ export class Sampler {
     const roles = new Map([...carried].map(([hue, mine]) => [hue, new Set(mine.map(({ role }) => role))]));
     const path = (
       key: string,
-      facts: Pick<Path, 'interface' | 'address' | 'state' | 'reason' | 'detail'>,
-    ): Path => {
+      facts: Pick<PathRow, 'interface' | 'address' | 'state' | 'reason' | 'detail'>,
+    ): PathRow => {
       const hue = this.#hue(key);
       const mine = carried.get(hue) ?? [];
       carried.delete(hue);
@@ -205,7 +205,7 @@ export class Sampler {
 }
 
 /** Paths that carry data come first, then those that are ready to; the sort is stable, in the order of `status`. */
-function rankOf({ hue, state }: Path, roles: ReadonlyMap<number, ReadonlySet<SubflowRole>>): number {
+function rankOf({ hue, state }: PathRow, roles: ReadonlyMap<number, ReadonlySet<SubflowRole>>): number {
   const mine = roles.get(hue);
   if (mine?.has('open')) return 0;
   if (mine) return 1;

@@ -1,5 +1,8 @@
 /** The output of each command with --json, from which docs/json/ is written. */
 import * as z from 'zod';
+import { REASON_CODES, STAY_CODES } from '../../src/messages/reason.ts';
+import { PROBLEM_CODES } from '../../src/messages/problem.ts';
+import { ACTION_CODES } from '../../src/actions/action.ts';
 
 const count = z.int().min(0);
 const counts = (...names: readonly string[]): Record<string, typeof count> =>
@@ -18,6 +21,24 @@ const token = z
 const side = z.strictObject({ address, port: z.int().min(0).max(65535) });
 const rate = z.strictObject({ in: count.describe('bit/s'), out: count.describe('bit/s') });
 
+const remedy = z
+  .array(
+    z.strictObject({
+      argv: z.array(z.string()),
+      output: z.string().optional().describe('File to which its standard output goes'),
+    }),
+  )
+  .nullable()
+  .describe('Commands, one after the other while each succeeds; null: none can be run as it is');
+const code = z.enum(REASON_CODES).describe('Stable; the list is in docs/json.md');
+const details = z
+  .record(z.string(), z.unknown())
+  .describe('What the reason names: interfaces, addresses, numbers; the keys depend on the code');
+const stays = z
+  .looseObject({ code: z.enum(STAY_CODES) })
+  .nullable()
+  .describe('Until when the endpoint of a lingering or suspect uplink stays; null: it does not linger');
+
 const rule = z
   .strictObject({ glob: z.string(), file: z.string(), line: z.int() })
   .describe('The rule that selects the interface, and where it is written');
@@ -28,6 +49,9 @@ const uplinkKeys = {
   address: address.nullable().describe('null where the interface has none'),
   state: z.string().describe('As multihomed(8) lists them'),
   reason: sentence,
+  code,
+  details,
+  stays,
   since: z
     .int()
     .nullable()
@@ -96,6 +120,9 @@ export const status = z.strictObject({
     slots: count.nullable().describe('How many the kernel holds; null: not known'),
   }),
   problems: z.array(sentence),
+  problemDetails: z
+    .array(z.looseObject({ code: z.enum(PROBLEM_CODES), remedy }))
+    .describe('The same problems, in the same order'),
 });
 
 export const explain = z.strictObject({
@@ -115,6 +142,9 @@ export const explain = z.strictObject({
       address: address.nullable(),
       state: z.string(),
       reason: sentence,
+      code,
+      details,
+      stays,
       steps: z.array(
         z.strictObject({
           name: z.string(),
@@ -123,6 +153,7 @@ export const explain = z.strictObject({
         }),
       ),
       advice: sentence.nullable(),
+      remedy,
     }),
   ),
   advice: sentence.nullable(),
@@ -132,6 +163,9 @@ export const plan = z.strictObject({
   version: version(1),
   paused: z.boolean().describe('Since "multihomed flush": nothing is made until "multihomed reload"'),
   actions: z.array(z.string()).describe('One change each, in order'),
+  changes: z
+    .array(z.looseObject({ code: z.enum(ACTION_CODES) }))
+    .describe('The same changes, with the object of each as multihomed has it'),
 });
 
 export const flush = z.strictObject({
@@ -171,9 +205,13 @@ export const doctor = z.strictObject({
     z.strictObject({
       severity,
       id: z.string().describe('Names the check, and its subject: reverse-path:eth0'),
+      code: z.string().describe('The check: reverse-path'),
+      subject: z.string().nullable().describe('What it is about: eth0; null: the host'),
       text: sentence,
       command: z.string().nullable().describe('Fixes it now, quoted for a shell'),
+      remedy: remedy.describe('The command as arguments'),
       permanent: z.string().nullable().describe('Keeps it fixed after a reboot'),
+      lasting: remedy.describe('The permanent command as arguments'),
     }),
   ),
   report: z.string().nullable().describe('The file of --report'),

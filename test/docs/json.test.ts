@@ -1,9 +1,12 @@
 /** The output of commands with --json matches docs/json/. `npm test -- test/docs/json -u` writes it. */
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { expect, test as plain } from 'vitest';
 import * as z from 'zod';
+import { ACTION_CODES } from '../../src/actions/action.ts';
+import { PROBLEM_CODES } from '../../src/messages/problem.ts';
+import { REASON_CODES, STAY_CODES } from '../../src/messages/reason.ts';
 import { MAIN } from '../support/daemon.ts';
 import { test } from '../support/lab.ts';
 import { DOCUMENTS } from './documents.ts';
@@ -16,6 +19,13 @@ plain.for(names)('docs/json/%s.schema.json is what the tests check', async (name
   const schema = { title: `multihomed ${name} --json`, ...z.toJSONSchema(DOCUMENTS[name]) };
   const text = await format(JSON.stringify(schema), { ...(await resolveConfig(file)), parser: 'json' });
   await expect(text).toMatchFileSnapshot(file);
+});
+
+plain('docs/json.md lists the codes of reasons, stays, problems and actions', () => {
+  const text = readFileSync(new URL('../../docs/json.md', import.meta.url), 'utf8');
+  const codes = [...REASON_CODES, ...STAY_CODES, ...PROBLEM_CODES, ...ACTION_CODES];
+  const listed = [...text.matchAll(/`([a-z-]+(?: [a-z]+)?)`/g)].map(([, code]) => code!);
+  expect(codes.filter((code) => !listed.includes(code))).toEqual([]);
 });
 
 plain('docs/json/ has no other schema', () => {

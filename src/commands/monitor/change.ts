@@ -23,7 +23,7 @@ export function changes(before: StatusDocument['uplinks'], after: StatusDocument
         endpoint: null,
         was: uplink.state,
         state: 'gone',
-        reason: gone(uplink, after),
+        ...gone(uplink, after),
       });
   for (const uplink of after) {
     const known = old.get(keyOf(uplink));
@@ -32,7 +32,11 @@ export function changes(before: StatusDocument['uplinks'], after: StatusDocument
   return found;
 }
 
-const gone = ({ ifindex }: UplinkDocument, after: StatusDocument['uplinks']): string =>
-  after.some((each) => each.ifindex === ifindex)
-    ? 'the address is gone'
-    : 'the interface is gone, or no rule selects it any more';
+type Why = Pick<UplinkDocument, 'reason' | 'code' | 'details' | 'stays'>;
+
+function gone({ ifindex }: UplinkDocument, after: StatusDocument['uplinks']): Why {
+  const coded = { details: {}, stays: null };
+  return after.some((each) => each.ifindex === ifindex)
+    ? { reason: 'the address is gone', code: 'address-gone', ...coded }
+    : { reason: 'the interface is gone, or no rule selects it any more', code: 'interface-gone', ...coded };
+}
