@@ -3,7 +3,7 @@
  * link sends without receiving. Decides nothing itself: src/health/ does.
  */
 import { destroySubflow } from '../netlink/destroy.ts';
-import { dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
+import { dumpConnectionSockets, dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
@@ -80,16 +80,16 @@ export class Health {
     if ((kind === 'subflow-established' || kind === 'established') && local) this.#answered(local.address);
     if (kind === 'closed' && this.#tokens.size === 0) this.#forget();
     this.#lost.see(event, this.#parts.clock.now());
-    if (kind === 'created' || kind === 'established' || kind === 'subflow-closed') this.#schedule();
+    if (kind !== 'announced' && kind !== 'removed') this.#schedule();
   }
 
-  /** Reads which connections are open: at the start, and when events were lost. */
+  /** Reads which connections are open: at the start, and when events were lost. One that fell back to TCP has no events. */
   async count(): Promise<void> {
-    const sockets = await this.#sockets();
-    if (!sockets) return;
-    for (const { token } of sockets) this.#tokens.add(token);
-    for (const token of this.#tokens)
-      if (!sockets.some((socket) => socket.token === token)) this.#tokens.delete(token);
+    const sockets = await this.#connections();
+    if (!sockets || this.#stopped) return;
+    this.#tokens.clear();
+    for (const { token, fallback } of sockets) if (!fallback) this.#tokens.add(token);
+    if (this.#tokens.size === 0) this.#forget();
     this.#schedule();
   }
 
@@ -249,6 +249,16 @@ export class Health {
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
       this.#parts.log.debug(`a subflow was not closed: ${error.message}`);
+    }
+  }
+
+  async #connections(): Promise<readonly { readonly token: number; readonly fallback?: boolean }[] | null> {
+    try {
+      return await dumpConnectionSockets(this.#parts.diag);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      // The kernel has no mptcp_diag.
+      return this.#sockets();
     }
   }
 

@@ -73,6 +73,7 @@ export class Path {
 
 /** Milliseconds. */
 const FAST_MS = 20;
+const SILENT_MS = 24;
 const SLOW_MS = 1_000;
 const BACKGROUND_MS = 250;
 const LONGEST_IDLE_MS = 500;
@@ -84,7 +85,8 @@ export function mayAsk(path: Path, now: number, budget: number): boolean {
   const { gauge, askAt, askedAt, rtt, waiting } = path;
   if (!gauge || budget <= 0) return false;
   const { receivedAt, movedAt } = gauge;
-  const silent = now - receivedAt >= Math.max(FAST_MS / 2, rtt ?? 0);
+  // Longer than one pause between two looks: busy links are silent for less all the time.
+  const silent = now - receivedAt >= Math.max(SILENT_MS, rtt ?? 0);
   if (silent && (waiting || movedAt > askedAt) && now >= askAt) return true;
   // Other traffic may arrive on the link although the path is dead.
   return movedAt > askedAt && now - askedAt >= BACKGROUND_MS && budget > RESERVE_MS;
