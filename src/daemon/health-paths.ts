@@ -59,13 +59,14 @@ export class HealthPaths {
       ({ state, endpoint }) => state === 'suspect' || (state === 'active' && endpoint !== null),
     );
     const paths = new Map<string, Path>();
-    for (const { family, address, ifindex, prefixLength, endpoint } of usable) {
+    for (const { family, address, ifindex, prefixLength, endpoint, interface: name } of usable) {
       if (!family || !address || prefixLength === null) continue;
       if (usable.filter((other) => other.family === family).length < 2) continue;
       const key = lookupKey(ifindex, address);
       const known = this.#paths.get(key) ?? this.#former.get(key);
       const path = known ?? new Path(key, family, ifindex, address, prefixLength);
       path.present = endpoint !== null;
+      path.name = name;
       path.renewable = endpoint && isSubflowOnly(endpoint) ? endpoint.id : undefined;
       paths.set(key, path);
     }

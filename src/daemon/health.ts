@@ -5,9 +5,9 @@
 import { destroySubflow } from '../netlink/destroy.ts';
 import { dumpConnectionSockets, dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
 import type { Requester } from '../netlink/connection.ts';
+import { DecodeError } from '../netlink/attribute.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
-import { getLinkStats } from '../netlink/route/stats.ts';
 import { Budget } from '../health/budget.ts';
 import { decide, type Decision } from '../health/decide.ts';
 import { begin } from '../health/doubt.ts';
@@ -20,6 +20,7 @@ import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Plan } from '../plan/plan.ts';
+import { LinkCounters } from './link-counters.ts';
 import { Timers } from './timers.ts';
 import { HealthPaths } from './health-paths.ts';
 
@@ -43,6 +44,7 @@ export class Health {
   readonly #paths: HealthPaths;
   /** Tokens of open connections. */
   readonly #tokens = new Set<number>();
+  readonly #counters: LinkCounters;
   readonly #lost = new LostSubflows();
   readonly #renewals = new Map<string, number>();
   #factors: Factors | null;
@@ -53,6 +55,7 @@ export class Health {
     this.#parts = parts;
     this.#factors = factors;
     this.#timers = new Timers(parts.clock);
+    this.#counters = new LinkCounters(parts.route);
     this.#paths = new HealthPaths(parts.clock);
   }
 
@@ -104,6 +107,7 @@ export class Health {
   stop(): void {
     this.#stopped = true;
     this.#timers.stop();
+    this.#counters.close();
   }
 
   /** Without a connection nothing is known of any path. */
@@ -177,7 +181,7 @@ export class Health {
     try {
       await this.#observe(this.#factors!);
     } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
+      if (!isExpected(error)) throw error;
       this.#parts.log.debug(`paths were not watched: ${error.message}`);
     } finally {
       this.#looking = false;
@@ -187,7 +191,8 @@ export class Health {
 
   async #observe(factors: Factors): Promise<void> {
     const paths = [...this.#paths.all];
-    const stats = await Promise.all(paths.map(({ ifindex }) => this.#stats(ifindex)));
+    this.#counters.keep(new Set(paths.map(({ ifindex }) => ifindex)));
+    const stats = await Promise.all(paths.map(({ ifindex, name }) => this.#counters.read(ifindex, name)));
     const now = this.#parts.clock.now();
     let stalled = false;
     for (const [at, path] of paths.entries()) {
@@ -198,16 +203,6 @@ export class Health {
       stalled = (await this.#ask(path, factors)) || stalled;
     }
     if (stalled) await this.#confirm(factors);
-  }
-
-  async #stats(ifindex: number): Promise<Awaited<ReturnType<typeof getLinkStats>> | null> {
-    try {
-      return await getLinkStats(this.#parts.route, ifindex);
-    } catch (error) {
-      // The link is gone; the next pass removes its path.
-      if (error instanceof NetlinkError && error.code === 'ENODEV') return null;
-      throw error;
-    }
   }
 
   /** @returns whether nothing on the path is answered */
@@ -247,7 +242,7 @@ export class Health {
     try {
       await destroySubflow(this.#parts.diag, socket);
     } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
+      if (!isExpected(error)) throw error;
       this.#parts.log.debug(`a subflow was not closed: ${error.message}`);
     }
   }
@@ -256,7 +251,7 @@ export class Health {
     try {
       return await dumpConnectionSockets(this.#parts.diag);
     } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
+      if (!isExpected(error)) throw error;
       // The kernel has no mptcp_diag.
       return this.#sockets();
     }
@@ -266,8 +261,12 @@ export class Health {
     try {
       return await this.#spend(() => dumpSubflowSockets(this.#parts.diag));
     } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
+      if (!isExpected(error)) throw error;
       return null;
     }
   }
 }
+
+/** Refusals, lost answers, and messages that are shorter than they claim: the next look reads again. */
+const isExpected = (error: unknown): error is Error =>
+  error instanceof NetlinkError || error instanceof DecodeError;

@@ -90,7 +90,9 @@ export function judge(
     if (traffic.rtt > 0) rtt = Math.min(rtt ?? Infinity, traffic.rtt / 1000);
     const known = before.get(cookie);
     const wait = waitOf(known, traffic, heard, now);
-    loses ||= known !== undefined && wait.lost > known.lost && heard > (known.since ?? -Infinity);
+    // A single one may be TCP's probe, which the peer reports as a duplicate later.
+    const lost = known === undefined ? 0 : wait.lost - known.lost;
+    loses ||= lost > 1 && heard > (known?.since ?? -Infinity);
     waits.set(cookie, wait);
     if (wait.since === null) continue;
     waiting = true;

@@ -14,6 +14,8 @@ export class Path {
   readonly key: string;
   readonly family: Family;
   readonly ifindex: number;
+  /** Of the interface; it may be renamed. */
+  name = '';
   readonly address: string;
   readonly #prefixLength: number;
   gauge: Gauge | null = null;
