@@ -1,6 +1,7 @@
 // The kernel handles a request within sendmsg(2). Most requests take less than a hand-over to another thread, and are
-// sent at once. Those that wait in the kernel are sent on a thread, and so are all others for a while after one was long:
-// another process then holds the kernel's locks, for seconds at times, and the event loop waits for it once, not each time.
+// sent at once. Those that wait in the kernel are sent on a thread, and so are all others for a while after one was
+// long: another process then holds the kernel's locks, for seconds at times, and the event loop waits for it once, not
+// each time.
 #ifndef MULTIHOMED_SEND_QUEUE_H
 #define MULTIHOMED_SEND_QUEUE_H
 

@@ -15,7 +15,7 @@ export function licences(project) {
     readFileSync(join(project, 'LICENSE'), 'utf8'),
     'The command contains these packages:',
   ];
-  for (const name of [...new Set([...bundled(project), ...OTHERS])].sort()) {
+  for (const name of [...new Set([...bundled(project), ...OTHERS])].sort((a, b) => (a < b ? -1 : 1))) {
     const folder = join(project, 'node_modules', name);
     const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));

@@ -59,7 +59,7 @@ function watched() {
     timers: () => timers.size,
     requests: () => requests,
     /** Lets time pass, and returns how often a timer fired. */
-    async pass(time: number): Promise<number> {
+    pass: async (time: number): Promise<number> => {
       const end = now + time;
       for (let fired = 0; ; fired++) {
         const next = [...timers].sort((a, b) => a.at - b.at)[0];
