@@ -1,7 +1,7 @@
 /** The daemon: assembles its parts, and ends without removing anything. */
 import { resolve } from 'node:path';
 import { Journal, type JournalIdentity } from '../actions/journal.ts';
-import { statusDocument } from '../control/document.ts';
+import { statusDocument, type CountersDocument } from '../control/document.ts';
 import { RefusedRequest } from '../control/refusal.ts';
 import { serve, type ControlServer, type Verb } from '../control/server.ts';
 import { listen } from '../events/listener.ts';
@@ -129,7 +129,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
         events.follow(followedLinks(view));
         notify(`STATUS=${statusWords(view)}`);
         problems.look(reloader.configuration.limits);
-        control?.publish(status);
+        control?.publish(() => status());
       },
     },
     options.configuration,
@@ -158,11 +158,19 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
       plan: planUnder(planWithJoins(loop.view.plan, paths.records), problems.obstacle),
     };
   };
-  const status = (): object => {
+  /** `counters` change with each pass, so watchers, to whom a change is sent, do not get them. */
+  const status = (counters?: CountersDocument): object => {
     const paused = seen().state.paused !== null;
     const config = options.load.config === undefined ? null : resolve(options.load.config);
-    const { overruns, document: counters } = loop.counters;
-    const daemon = { pid: process.pid, paused, dryRun: options.dryRun, overruns, counters, config };
+    const { overruns } = loop.counters;
+    const daemon = {
+      pid: process.pid,
+      paused,
+      dryRun: options.dryRun,
+      overruns,
+      config,
+      ...(counters && { counters }),
+    };
     const wrong = [...reloader.problems, ...problems.look(reloader.configuration.limits)];
     return statusDocument(seen(), daemon, wrong);
   };
@@ -171,10 +179,10 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     log,
     loop,
     configuration: options.configuration,
-    onRead: () => control?.publish(status),
+    onRead: () => control?.publish(() => status()),
   });
   const verbs: Record<string, Verb> = {
-    status: { change: false, answer: () => loop.refresh().then(status) },
+    status: { change: false, answer: () => loop.refresh().then(() => status(loop.counters.document)) },
     watch: {
       change: false,
       answer: () => {
