@@ -20,7 +20,7 @@ import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Plan } from '../plan/plan.ts';
-import { LinkCounters } from './link-counters.ts';
+import { PacketCounters } from './packet-counters.ts';
 import { Timers } from './timers.ts';
 import { HealthPaths } from './health-paths.ts';
 
@@ -44,7 +44,7 @@ export class Health {
   readonly #paths: HealthPaths;
   /** Tokens of open connections. */
   readonly #tokens = new Set<number>();
-  readonly #counters: LinkCounters;
+  readonly #counters: PacketCounters;
   readonly #lost = new LostSubflows();
   readonly #renewals = new Map<string, number>();
   #factors: Factors | null;
@@ -55,7 +55,7 @@ export class Health {
     this.#parts = parts;
     this.#factors = factors;
     this.#timers = new Timers(parts.clock);
-    this.#counters = new LinkCounters(parts.route);
+    this.#counters = new PacketCounters(parts.route);
     this.#paths = new HealthPaths(parts.clock);
   }
 

@@ -1,31 +1,26 @@
 /** The daemon: assembles its parts, and ends without removing anything. */
-import { resolve } from 'node:path';
 import { Journal, type JournalIdentity } from '../actions/journal.ts';
-import { statusDocument, type CountersDocument } from '../control/document.ts';
-import { RefusedRequest } from '../control/refusal.ts';
-import { serve, type ControlServer, type Verb } from '../control/server.ts';
+import { serve, type ControlServer } from '../control/server.ts';
 import { listen } from '../events/listener.ts';
 import { HookDispatcher } from '../hooks/dispatcher.ts';
 import { localRunner } from '../hooks/local-runner.ts';
 import { dryRunRunner } from '../hooks/dry-run-runner.ts';
 import { isHookRecord, EMPTY_HOOK_RECORD } from '../hooks/record.ts';
-import { explain } from '../messages/explain.ts';
 import { type State } from '../actions/state.ts';
 import { nothingManaged } from '../messages/nothing.ts';
-import { planWithJoins } from '../plan/joins.ts';
-import { planUnder } from '../plan/obstacle.ts';
-import { configurationFingerprint, configurationPlaces } from '../rules/files.ts';
+import { configurationPlaces } from '../rules/files.ts';
 import type { LoadOptions } from '../rules/load.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { openConnections } from '../snapshot/connections.ts';
 import { SnapshotReader } from '../snapshot/reader.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
-import { isServiceStart, notify, watchdogInterval } from '../system/notify.ts';
-import { lockRuntime, makeRuntimeFolder, type RuntimeFolder } from '../system/runtime.ts';
+import { notify, watchdogInterval } from '../system/notify.ts';
+import { makeRuntimeFolder } from '../system/runtime.ts';
 import { bootId } from '../system/boot.ts';
+import { ControlAnswers } from './control-answers.ts';
 import { deferred } from './deferred.ts';
-import { HeldError, UnfinishedError } from './error.ts';
+import { UnfinishedError } from './error.ts';
 import { ALL_PARTS } from '../snapshot/snapshot.ts';
 import { checkEnabled, openSession, probeLimits } from '../netlink/session.ts';
 import { watchPaths } from './path-watch.ts';
@@ -35,10 +30,10 @@ import { removeLeftovers } from './leftovers.ts';
 import { followedLinks } from './followed-links.ts';
 import { Loop } from './loop.ts';
 import { HostProblems } from './host-problems.ts';
-import { Reloader, rulesText } from './reloader.ts';
+import { Reloader } from './reloader.ts';
 import { RuntimeKeeper } from './runtime-keeper.ts';
 import { Signals } from './signals.ts';
-import type { PassResult } from './parts.ts';
+import { lockOrEnd, pauseAtStart, startText } from './start.ts';
 import { watchPlaces } from './watch-files.ts';
 import { lookupRequests } from '../plan/lookup-requests.ts';
 import { PAUSED } from '../messages/reason.ts';
@@ -129,7 +124,7 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
         events.follow(followedLinks(view));
         notify(`STATUS=${statusWords(view)}`);
         problems.look(reloader.configuration.limits);
-        control?.publish(() => status());
+        control?.publish(answers.status);
       },
     },
     options.configuration,
@@ -150,60 +145,17 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
     },
     onError: (error) => failed.reject(error),
   });
-  const seen = (): PassResult => {
-    if (!loop.view) throw new RefusedRequest('starting', 'the daemon has not read the kernel yet');
-    problems.look(reloader.configuration.limits);
-    return {
-      ...loop.view,
-      plan: planUnder(planWithJoins(loop.view.plan, paths.records), problems.obstacle),
-    };
-  };
-  /** `counters` change with each pass, so watchers, to whom a change is sent, do not get them. */
-  const status = (counters?: CountersDocument): object => {
-    const paused = seen().state.paused !== null;
-    const config = options.load.config === undefined ? null : resolve(options.load.config);
-    const { overruns } = loop.counters;
-    const daemon = {
-      pid: process.pid,
-      paused,
-      dryRun: options.dryRun,
-      overruns,
-      config,
-      ...(counters && { counters }),
-    };
-    const wrong = [...reloader.problems, ...problems.look(reloader.configuration.limits)];
-    return statusDocument(seen(), daemon, wrong);
-  };
   const reloader = new Reloader({
     load: options.load,
     log,
     loop,
     configuration: options.configuration,
-    onRead: () => control?.publish(() => status()),
+    onRead: () => control?.publish(answers.status),
   });
-  const verbs: Record<string, Verb> = {
-    status: { change: false, answer: () => loop.refresh().then(() => status(loop.counters.document)) },
-    watch: {
-      change: false,
-      answer: () => {
-        void loop.refresh();
-        return status();
-      },
-      watch: true,
-    },
-    explain: {
-      change: false,
-      answer: async ({ interface: name }) => {
-        await loop.refresh();
-        return explain(String(name), { ...seen(), configuration: reloader.configuration });
-      },
-    },
-    flush: { change: true, answer: () => reloader.flush() },
-    reload: { change: true, answer: () => reloader.reload() },
-  };
+  const answers = new ControlAnswers({ ...options, loop, reloader, paths, problems });
   try {
     if (keeper) {
-      control = await serve(folder.socket, verbs, log);
+      control = await serve(folder.socket, answers.verbs, log);
       keeper.watch(control);
     }
     if (!options.dryRun) removeLeftovers(kernel.namespace, identity.boot, log);
@@ -232,34 +184,6 @@ async function manage(options: RunOptions, signals: Signals): Promise<void> {
   const left = signals.hasEnded ? ['ended by a signal'] : unfinished(loop.view, reloader.configuration);
   if (left.length > 0) throw new UnfinishedError(`not everything was done: ${left.join('; ')}`);
   log.info('one pass made');
-}
-
-/**
- * @returns the descriptor of the lock
- * @throws HeldError
- */
-function lockOrEnd(folder: RuntimeFolder, kernel: { close(): void }, netns: string | undefined): number {
-  const lock = lockRuntime(folder, netns);
-  if (lock.held) return lock.fd;
-  kernel.close();
-  const who = `another multihomed (pid ${lock.holder ?? 'unknown'}${lock.elsewhere ? ' where it runs' : ''})`;
-  throw new HeldError(
-    `${who} manages this network namespace${lock.elsewhere ? ', with another /run than ours' : ''}`,
-  );
-}
-
-/** A start by hand ends a pause, and so does a file changed since the flush; a restart after a crash does not. */
-async function pauseAtStart(paused: State['paused'], { load, log }: RunOptions): Promise<State['paused']> {
-  if (!paused) return null;
-  const files = await configurationFingerprint(load);
-  if (isServiceStart() && (paused.files ?? files) === files) return { files };
-  log.info('the pause since "multihomed flush" ends with this start');
-  return null;
-}
-
-function startText({ once, dryRun }: RunOptions, { rules, files }: Configuration): string {
-  const how = dryRun ? 'watching without changing anything' : once ? 'making one pass' : 'started';
-  return `${how}, ${rulesText({ rules })} from ${files.join(', ') || 'no file'}`;
 }
 
 async function untilEnd(

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LinkCounters } from '../../src/daemon/link-counters.ts';
+import { PacketCounters } from '../../src/daemon/packet-counters.ts';
 import { Writer } from '../../src/netlink/bytes.ts';
 import type { Requester } from '../../src/netlink/connection.ts';
 
@@ -37,7 +37,7 @@ const openFiles = (): number => readdirSync('/proc/self/fd').length;
 test('files that agree with netlink are read without it, until the link is gone', async () => {
   put('eth0', 5, 7);
   const { requester, asked } = netlink(5, 7);
-  const counters = new LinkCounters(requester, sysfs);
+  const counters = new PacketCounters(requester, sysfs);
   const before = openFiles();
   expect(await counters.read(3, 'eth0')).toEqual({ received: 5, sent: 7 });
   put('eth0', 6, 9);
@@ -52,7 +52,7 @@ test.each([
   ['that are missing', () => undefined],
 ])('files %s are not used', async (_, prepare) => {
   prepare();
-  const counters = new LinkCounters(netlink(5, 7).requester, sysfs);
+  const counters = new PacketCounters(netlink(5, 7).requester, sysfs);
   expect(await counters.read(3, 'eth0')).toEqual({ received: 5, sent: 7 });
   expect(await counters.read(3, 'eth0')).toEqual({ received: 5, sent: 7 });
   counters.close();
@@ -61,7 +61,7 @@ test.each([
 test('a renamed link is looked for again', async () => {
   put('eth0', 5, 7);
   const { requester, asked } = netlink(5, 7);
-  const counters = new LinkCounters(requester, sysfs);
+  const counters = new PacketCounters(requester, sysfs);
   await counters.read(3, 'eth0');
   put('lan', 5, 7);
   expect(await counters.read(3, 'lan')).toEqual({ received: 5, sent: 7 });

@@ -15,7 +15,7 @@ interface OpenLink {
 
 const LENGTH = 32;
 
-export class LinkCounters {
+export class PacketCounters {
   readonly #route: Requester;
   readonly #sysfs: string;
   /** By interface index; null: sysfs shows another link, or none. */

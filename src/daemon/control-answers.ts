@@ -1,0 +1,83 @@
+/** What the daemon answers on its control socket. */
+import { resolve } from 'node:path';
+import { statusDocument, type CountersDocument } from '../control/document.ts';
+import { RefusedRequest } from '../control/refusal.ts';
+import type { Verb } from '../control/server.ts';
+import { explain } from '../messages/explain.ts';
+import { planWithJoins } from '../plan/joins.ts';
+import { planUnder } from '../plan/obstacle.ts';
+import type { LoadOptions } from '../rules/load.ts';
+import type { HostProblems } from './host-problems.ts';
+import type { Loop } from './loop.ts';
+import type { PassResult } from './parts.ts';
+import type { PathWatch } from './path-watch.ts';
+import type { Reloader } from './reloader.ts';
+
+interface Answering {
+  readonly loop: Loop;
+  readonly reloader: Reloader;
+  readonly paths: PathWatch;
+  readonly problems: HostProblems;
+  readonly load: LoadOptions;
+  readonly dryRun: boolean;
+}
+
+export class ControlAnswers {
+  readonly #parts: Answering;
+
+  constructor(parts: Answering) {
+    this.#parts = parts;
+  }
+
+  get verbs(): Readonly<Record<string, Verb>> {
+    const { loop, reloader } = this.#parts;
+    return {
+      status: {
+        change: false,
+        answer: () => loop.refresh().then(() => this.#document(loop.counters.document)),
+      },
+      watch: {
+        change: false,
+        answer: () => {
+          void loop.refresh();
+          return this.status();
+        },
+        watch: true,
+      },
+      explain: {
+        change: false,
+        answer: async ({ interface: name }) => {
+          await loop.refresh();
+          return explain(String(name), { ...this.#view(), configuration: reloader.configuration });
+        },
+      },
+      flush: { change: true, answer: () => reloader.flush() },
+      reload: { change: true, answer: () => reloader.reload() },
+    };
+  }
+
+  /** The document for watchers. They get no counters, which differ after each pass: a change is sent to them. */
+  readonly status = (): object => this.#document();
+
+  /** The last pass, with what was seen of the host and of the paths since. @throws RefusedRequest before the first */
+  #view(): PassResult {
+    const { loop, reloader, paths, problems } = this.#parts;
+    if (!loop.view) throw new RefusedRequest('starting', 'the daemon has not read the kernel yet');
+    problems.look(reloader.configuration.limits);
+    return {
+      ...loop.view,
+      plan: planUnder(planWithJoins(loop.view.plan, paths.records), problems.obstacle),
+    };
+  }
+
+  #document(counters?: CountersDocument): object {
+    const { loop, reloader, problems, load, dryRun } = this.#parts;
+    const view = this.#view();
+    const daemon = {
+      ...{ pid: process.pid, paused: view.state.paused !== null, dryRun, overruns: loop.counters.overruns },
+      ...{ config: load.config === undefined ? null : resolve(load.config), ...(counters && { counters }) },
+    };
+    const wrong = [...reloader.problems, ...problems.look(reloader.configuration.limits)];
+    return statusDocument(view, daemon, wrong);
+  }
+}
