@@ -36,7 +36,7 @@ export function logObservations(log: Log, before: State, now: State, limits: Lim
   for (const name of Object.keys(now.raised) as (keyof Limits)[])
     if (now.raised[name]?.theirs && !before.raised[name]?.theirs)
       log.info(
-        `limits:${limitsText({ [name]: limits[name] })} was set by somebody else, and stays so while endpoints of ours stand`,
+        `limits:${limitsText({ [name]: limits[name] })} was set by another program, and stays while multihomed has endpoints`,
       );
 }
 

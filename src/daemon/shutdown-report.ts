@@ -9,7 +9,7 @@ import { ownedEndpoints } from '../actions/ownership.ts';
 import { PAUSED } from '../messages/reason.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
-const FLUSH = '"multihomed flush" removes all that is ours';
+const FLUSH = '"multihomed flush" removes everything that multihomed added';
 
 /** One line for the log. `view`: of the last pass; null: there was none. */
 export function shutdownText(view: PassResult | null): string {

@@ -22,9 +22,7 @@ export function lockOrEnd(
   if (lock.held) return lock.fd;
   kernel.close();
   const who = `another multihomed (pid ${lock.holder ?? 'unknown'}${lock.elsewhere ? ' where it runs' : ''})`;
-  throw new HeldError(
-    `${who} manages this network namespace${lock.elsewhere ? ', with another /run than ours' : ''}`,
-  );
+  throw new HeldError(`${who} manages this network namespace${lock.elsewhere ? ', with another /run' : ''}`);
 }
 
 /** A start by hand ends a pause, and so does a file changed since the flush; a restart after a crash does not. */

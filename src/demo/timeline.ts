@@ -26,7 +26,7 @@ export function timelineLines(fact: Fact, style: OutputStyle): string[] {
     case 'subflow':
       return isShown(fact) ? line('subflow', subflowText(fact, style)) : [];
     case 'hook':
-      return line('hook', `${fact.hook} ${colours.dim('was told')} ${fact.text}`);
+      return line('hook', `${fact.hook} ${colours.dim('ran:')} ${fact.text}`);
     case 'log':
       return /^(warning|error): /.test(fact.text) ? line('daemon', colours.yellow(fact.text)) : [];
     case 'figure':
@@ -56,7 +56,7 @@ function subflowText(fact: SubflowFact, { colours }: OutputStyle): string {
   const what = `${name}: from ${laptop}`;
   if (event === 'closed') return `${what} ${colours.red('closed')}`;
   const kind = initial ? ', the first' : backup && side === 'server' ? ', as backup' : '';
-  return `${what} ${colours.green('stands')}${kind}`;
+  return `${what} ${colours.green('established')}${kind}`;
 }
 
 export function figureText({ name, scene, milliseconds, interface: uplink }: FigureFact): string {

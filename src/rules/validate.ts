@@ -66,7 +66,7 @@ export function validateFile(source: YamlSource, isDropIn: boolean): ValidFile {
       reader.problem(
         entry.keyNode,
         `${quote(entry.key)} in a drop-in`,
-        `it in config.yaml, where alone it may stand`,
+        `it in config.yaml, the only file in which it is permitted`,
       );
     } else if (entry.key === 'limits') limits = readLimits(reader, entry);
     else if (entry.key === 'hooks') hooks = readHooks(reader, entry);

@@ -63,7 +63,7 @@ describe.skipIf(why !== null)('the desktop hook', () => {
     const { reports, lines } = await stage.tell('up', uplink());
     expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
     expect(lines.filter((line) => !line.startsWith('debug'))).toEqual([]);
-    expect(await shown("summary: 'wwan0 stands by as a backup'")).toContain('wwan0');
+    expect(await shown("summary: 'wwan0 is ready as a backup'")).toContain('wwan0');
     await shown("body: '192.0.2.7 via 192.0.2.1'");
     await stage.tell('down', uplink({ reason: 'carrier lost' }));
     await shown("summary: 'wwan0 no longer carries data'");

@@ -53,7 +53,7 @@ test('limits: the original value, set again by an administrator, is kept', async
   eth.give(4, 9).take(4, 9);
   await expect
     .poll(() => daemon.log)
-    .toContain(`limits: subflows ${before.subflows} was set by somebody else`);
+    .toContain(`limits: subflows ${before.subflows} was set by another program`);
   for (let times = 0; times < 5; times++) {
     eth.give(4, 9).take(4, 9);
     await sleep(100);

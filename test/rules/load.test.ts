@@ -239,8 +239,8 @@ test('health: a factor or margin out of range is an error', async () => {
 test('limits and hooks are only valid in config.yaml', async () => {
   folder.put('etc/rules.d/10.yaml', 'limits: auto\nhooks: {}\nrules: {a: subflow}');
   expect(await folder.problems()).toEqual([
-    'etc/rules.d/10.yaml:1:1: found "limits" in a drop-in; expected it in config.yaml, where alone it may stand',
-    'etc/rules.d/10.yaml:2:1: found "hooks" in a drop-in; expected it in config.yaml, where alone it may stand',
+    'etc/rules.d/10.yaml:1:1: found "limits" in a drop-in; expected it in config.yaml, the only file in which it is permitted',
+    'etc/rules.d/10.yaml:2:1: found "hooks" in a drop-in; expected it in config.yaml, the only file in which it is permitted',
   ]);
 });
 
