@@ -71,7 +71,7 @@ export class HookDispatcher {
 
   /**
    * Sets all uplinks that are active now. An uplink that is absent gets a `down` run with its last known values, and
-   * with its reason from `farewells` if there is one.
+   * with its reason from `downReasons` if there is one.
    */
   wantUplinks(level: ReadonlyMap<string, UplinkFacts>, downReasons = NO_REASONS): void {
     this.#families = activeFamilies(level);

@@ -47,7 +47,7 @@ export class HookNotifier<Facts extends { readonly reason: string }> {
       .map(([key]) => key);
   }
 
-  /** `level` is the complete current state. A key that is absent is gone; `farewells` may give the reason. */
+  /** `level` is the complete current state. A key that is absent is gone; `downReasons` may give the reason. */
   want(level: ReadonlyMap<string, Facts>, downReasons: ReadonlyMap<string, string>): void {
     for (const key of new Set([...this.#subjects.keys(), ...level.keys()])) {
       const subject = this.#subjects.get(key) ?? newSubject<Facts>(null);

@@ -29,7 +29,7 @@ export function claimNamespace(netns?: string): Lock {
 }
 
 /** Blocks for `time` milliseconds, because a daemon must do nothing before it has claimed its namespace. */
-function sleep(time: number): void {
+export function sleep(time: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time);
 }
 

@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { flock } from './addon.ts';
-import { claimNamespace, type Lock } from './claim.ts';
+import { claimNamespace, sleep, type Lock } from './claim.ts';
 import { NEEDS_ROOT } from './privilege.ts';
 import { isOwnUser, isRootUser, isUnmapped, unmappedUser } from './user-namespace.ts';
 
@@ -96,15 +96,32 @@ export function lockRuntime(folder: RuntimeFolder, netns?: string): RuntimeLock 
 /** `fd` is the descriptor of the locked file. */
 export type RuntimeLock = { readonly held: true; readonly fd: number } | Extract<Lock, { held: false }>;
 
+/** A hook's process has the lock of its daemon from fork(2) to execve(2), also if the daemon ends in between. */
+const LOCK_TRIES = 50;
+const LOCK_PAUSE_MS = 20;
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
 /** Locks the folder without claiming the namespace. @throws RuntimeFolderError */
 export function lockFile(folder: RuntimeFolder): { fd: number } | { holder: number | null } {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-  for (;;) {
+  for (let tries = LOCK_TRIES; ; tries--) {
     // 0600, because a user who can open the file for reading could lock it too.
     const fd = tried(folder.lock, () => openSync(folder.lock, flags, 0o600));
     if (!flock(fd)) {
       const holder = Number.parseInt(readFileSync(fd, 'utf8'), 10);
       closeSync(fd);
+      if (tries > 0 && isGone(holder)) {
+        sleep(LOCK_PAUSE_MS);
+        continue;
+      }
       return { holder: Number.isInteger(holder) ? holder : null };
     }
     if (!isFile(fd, folder.lock)) {

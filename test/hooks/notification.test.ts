@@ -42,7 +42,7 @@ describe('next action of an uplink', () => {
   });
 
   it('down has the last known values and the new reason', () => {
-    const leaving = { ...party(uplink(), null), farewell: 'carrier lost' };
+    const leaving = { ...party(uplink(), null), downReason: 'carrier lost' };
     expect(next(leaving, uplinkTransitions)).toEqual({
       action: 'down',
       facts: uplink({ reason: 'carrier lost' }),

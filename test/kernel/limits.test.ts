@@ -31,7 +31,7 @@ test('limits: not raised for an endpoint that the kernel refuses; one warning', 
   await new Promise((resolve) => child.stdout?.once('data', resolve));
   const daemon = await lab.daemon({ eth0: { flags: 'signal', port: 4433 } }, { args: ['--debug'] });
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^failed: .*EADDRINUSE/);
-  const tries = (): number => (daemon.log.match(/netlink sent: endpoint add/g) ?? []).length;
+  const tries = (): number => (daemon.log.match(/netlink sent \(endpoint add/g) ?? []).length;
   await expect.poll(tries).toBeGreaterThanOrEqual(3);
   await expect.poll(() => lab.host.limits()).toEqual(before);
   // Once before the first refusal and once after it.

@@ -53,7 +53,7 @@ describe('the last tick before expiry, reported like "never"', () => {
   const before = (expires: number | null) => {
     const plain = snapshot({ lookedUpAt: 5000 });
     const answer = plain.lookups.get(key)!;
-    return { ...plain, answers: new Map([[key, { ...answer, default: standing(expires) }]]) };
+    return { ...plain, lookups: new Map([[key, { ...answer, default: standing(expires) }]]) };
   };
   const seen = (was: number | null, is: number | null, now: number): number | null | undefined =>
     inLastTick(standing(is), key, before(was), now)?.route.expires;
