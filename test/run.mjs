@@ -112,9 +112,9 @@ function seenIn(where) {
  * kernel routes the same way in both.
  */
 const AS_USER = [
-  ...['native', 'installed'].map((folder) => `test/${folder}/`),
+  'test/native/',
+  ...['bundle', 'code-cache', 'configuration'].map((name) => `test/installed/${name}.test.ts`),
   ...['apply', 'claim', 'commands', 'hooks', 'pause', 'run', 'runtime-folder', 'signals', 'status'],
-  ...['up', 'words'],
 ].map((name) => (name.includes('/') ? name : `test/kernel/${name}.test.ts`));
 
 const failed = [];

@@ -11,7 +11,7 @@ import { stays } from '../support/stays.ts';
 import { Field } from './field.ts';
 
 const UPLINKS = 50;
-const EVENTS = Number(process.env['MULTIHOMED_EVENTS'] ?? 40_000);
+const EVENTS = Number(process.env['MULTIHOMED_EVENTS'] ?? 20_000);
 /** The number of changes between two readings of the daemon. */
 const CHUNK = 20_000;
 /** Milliseconds after the last event; the measured time is printed. */

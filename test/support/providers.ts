@@ -1,6 +1,7 @@
 /** Several providers on one or more links of a host. Each router drops packets with the other providers' addresses. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from './lab.ts';
 import { Netns } from './netns.ts';
 
@@ -62,6 +63,7 @@ export class Providers {
 
   /** Starts a server in each namespace, for TCP and MPTCP. It answers each word with a large amount of data. */
   async serve(): Promise<void> {
+    await this.#linksUp();
     const script = `
 import socket, threading
 s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, ${IPPROTO_MPTCP})
@@ -80,6 +82,17 @@ while True:
       this.#children.push(server);
       await once(server.stdout!, 'data');
     }
+  }
+
+  /** A new link drops packets until the kernel's work queue has seen its carrier, which takes a second and more. */
+  async #linksUp(): Promise<void> {
+    const links = [...new Set(this.#all.map(({ device }) => device))].map((device) => ({
+      netns: this.host,
+      device,
+    }));
+    const far = [...new Set(this.routers)].map((netns) => ({ netns, device: 'eth0' }));
+    for (const { netns, device } of [...links, ...far])
+      while (!netns.ip(`link show dev ${device}`).includes(' state UP ')) await sleep(20);
   }
 
   /** Opens an MPTCP connection from each address. @returns a function that lists those that can transfer data now */
