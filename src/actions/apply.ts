@@ -168,8 +168,8 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
     case 'endpoint change':
     case 'endpoint delete': {
       // The kernel deletes and changes endpoints by id alone, so the owner of the id is checked just before.
-      const stands = await getEndpoint(generic, mptcp, action.endpoint.id);
-      if (!stands || !sameEndpoint(action.endpoint, stands)) return { foreign: true };
+      const existing = await getEndpoint(generic, mptcp, action.endpoint.id);
+      if (!existing || !sameEndpoint(action.endpoint, existing)) return { foreign: true };
       if (action.kind === 'endpoint delete') await deleteEndpoint(generic, mptcp, action.endpoint, text);
       else await changeEndpoint(generic, mptcp, action.endpoint, text);
       return {};

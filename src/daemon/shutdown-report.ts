@@ -18,15 +18,17 @@ export function shutdownText(view: PassResult | null): string {
   const undone = state.paused ? flushActions(snapshot, state) : planned.actions;
   if (undone.length > 0) return `ended in the middle of a change; ${FLUSH}`;
   const policyRules = snapshot.policyRules.filter((rule) => rule.protocol === RTPROT_MULTIHOMED);
+  const endpoints = ownedEndpoints(snapshot, state);
+  const total = endpoints.length + snapshot.ownRoutes.length + policyRules.length;
   const counts = [
-    counted(ownedEndpoints(snapshot, state).length, 'endpoint'),
+    counted(endpoints.length, 'endpoint'),
     counted(snapshot.ownRoutes.length, 'route'),
     counted(policyRules.length, 'policy rule'),
   ].filter((text) => text !== '');
   if (counts.length === 0) return 'ended; no object of multihomed is in the kernel';
   const last = counts.pop()!;
   const list = counts.length > 0 ? `${counts.join(', ')} and ${last}` : last;
-  return `ended; ${list} ${list.startsWith('1 ') && counts.length === 0 ? 'stays as it is' : 'stay as they are'}, ${FLUSH}`;
+  return `ended; ${list} ${total === 1 ? 'stays as it is' : 'stay as they are'}, ${FLUSH}`;
 }
 
 function counted(count: number, name: string): string {

@@ -3,6 +3,7 @@
  * one sendmsg, and the kernel acknowledges them in their order. Dumps run one after the other, because the
  * kernel allows one at a time per socket.
  */
+import { constants } from 'node:os';
 import { openNetlink, SystemError, type NetlinkSocket } from '../system/addon.ts';
 import type { Clock } from '../system/clock.ts';
 import { DecodeError } from './attribute.ts';
@@ -20,10 +21,7 @@ import {
   type Message,
 } from './message.ts';
 
-const ETIMEDOUT = 110;
-const ENOBUFS = 105;
-const EBADMSG = 74;
-const ECANCELED = 125;
+const { ETIMEDOUT, ENOBUFS, EBADMSG, ECANCELED } = constants.errno;
 
 /** Bytes per sendmsg. netlink_rcv_skb accepts any number of messages; this keeps one skb small. */
 const BATCH_BYTES = 16 * 1024;
@@ -74,7 +72,7 @@ interface Pending {
 
 /**
  * Called with each message, for the debug log.
- * @param operation what was requested; `event` for a message that nobody requested
+ * @param operation what was requested; `event` for a message of a multicast group
  * @param protocol NETLINK_ROUTE, NETLINK_GENERIC
  */
 export type Trace = (

@@ -98,7 +98,7 @@ const deviceName = (ifindex: number, snapshot: Snapshot): string =>
 
 /** Actions that add the missing routes and policy rules of a routing; empty: all are in place. */
 export function additions(routing: Routing, snapshot: Snapshot): Action[] {
-  const missing = routing.routes.filter((route) => !stands(route, snapshot));
+  const missing = routing.routes.filter((route) => !isInPlace(route, snapshot));
   return [
     ...missing.map((route) => ({
       kind: ownRoutesIn(snapshot, route.table).some(
@@ -115,7 +115,7 @@ export function additions(routing: Routing, snapshot: Snapshot): Action[] {
   ];
 }
 
-const stands = (route: NewRoute, snapshot: Snapshot): boolean =>
+const isInPlace = (route: NewRoute, snapshot: Snapshot): boolean =>
   ownRoutesIn(snapshot, route.table).some((own) =>
     hopsOf(own).some((hop) => hop && sameRoute({ ...own, hops: [hop] }, route)),
   );

@@ -40,13 +40,13 @@ export function lingeringSource(
   base: KernelObjects & Partial<Snapshot>,
 ): RoutedAddress | null {
   const { address, ifindex } = endpoint;
-  const stands = base.addresses.find((each) => each.address === address && each.ifindex === ifindex);
+  const existing = base.addresses.find((each) => each.address === address && each.ifindex === ifindex);
   const leading = base.policyRules.find(
     (rule) => rule.protocol === RTPROT_MULTIHOMED && rule.source === address && rule.priority === PRIORITY,
   );
-  if (!stands || !leading || !base.links.get(ifindex)?.usable) return null;
+  if (!existing || !leading || !base.links.get(ifindex)?.usable) return null;
   const lookup = base.lookups?.get(lookupKey(ifindex, address)) ?? null;
-  return { family: stands.family, address: stands, table: leading.table, lookup };
+  return { family: existing.family, address: existing, table: leading.table, lookup };
 }
 
 const requestOf = (

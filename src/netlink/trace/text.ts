@@ -116,7 +116,7 @@ function valueText(bytes: Buffer, { format, values, flags }: FieldFormat): strin
       if (bytes.length !== 4 && bytes.length !== 16) return hex(bytes);
       return readAddress(bytes.length === 4 ? 'ipv4' : 'ipv6', bytes);
     case 'via':
-      // The address's family stands first.
+      // The address follows its family.
       return valueText(bytes.subarray(2), { format: 'address' });
     case 'hardware':
       return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
