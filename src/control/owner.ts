@@ -1,6 +1,6 @@
 /** The owner of a connection: a user to whom /etc/subuid gives thousands of uids counts as one owner. */
 import { closeSync, readFileSync, statSync } from 'node:fs';
-import { readUsers } from '../rules/user.ts';
+import { readUsers } from '../system/passwd.ts';
 import { isRefusal, openTrusted } from '../system/trust.ts';
 
 /** A range of subordinate uids, as in subuid(5). */

@@ -1,5 +1,6 @@
 /** Reads the configuration again, one reading at a time, and decides what ends a pause. */
 import { RefusedRequest } from '../control/refusal.ts';
+import { counted } from '../messages/count.ts';
 import { configurationFingerprint } from '../rules/files.ts';
 import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
 import { formatProblem } from '../rules/problem.ts';
@@ -77,7 +78,7 @@ export class Reloader {
       if (left.length > 0)
         throw new RefusedRequest('unfinished', `not everything could be removed: ${left.join('; ')}`);
       this.#parts.log.info(
-        `flushed, ${done.length} objects removed; paused: resume with "multihomed reload"`,
+        `flushed, ${counted(done.length, 'object')} removed; paused: resume with "multihomed reload"`,
       );
       return done;
     });
@@ -140,7 +141,7 @@ export class Reloader {
 }
 
 export const rulesText = ({ rules }: { readonly rules: readonly unknown[] }): string =>
-  `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'}`;
+  counted(rules.length, 'rule');
 
 function sameConfiguration(one: Configuration, other: Configuration): boolean {
   // JSON would turn both Infinity and null into null.

@@ -1,4 +1,5 @@
 /** The daemon's state in words for the service manager: STATUS= of sd_notify(3), which `systemctl status` shows. */
+import { counted } from '../messages/count.ts';
 import { printable } from '../system/printable.ts';
 import type { PassResult } from './parts.ts';
 
@@ -8,6 +9,6 @@ export function statusWords({ plan, state }: Pick<PassResult, 'plan' | 'state'>)
   const uplinks = plan.uplinks.filter((uplink) => uplink.state !== 'ignored');
   const active = uplinks.filter((uplink) => uplink.state === 'active');
   const names = active.map((uplink) => `${printable(uplink.interface)} ${uplink.address}`).join(', ');
-  const count = `${active.length} of ${uplinks.length} ${uplinks.length === 1 ? 'uplink' : 'uplinks'} active`;
+  const count = `${active.length} of ${counted(uplinks.length, 'uplink')} active`;
   return names === '' ? count : `${count}: ${names}`;
 }

@@ -6,6 +6,7 @@ import { plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { PassResult } from './parts.ts';
 import { ownedEndpoints } from '../actions/ownership.ts';
+import { counted } from '../messages/count.ts';
 import { PAUSED } from '../messages/reason.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
@@ -21,19 +22,14 @@ export function shutdownText(view: PassResult | null): string {
   const endpoints = ownedEndpoints(snapshot, state);
   const total = endpoints.length + snapshot.ownRoutes.length + policyRules.length;
   const counts = [
-    counted(endpoints.length, 'endpoint'),
-    counted(snapshot.ownRoutes.length, 'route'),
-    counted(policyRules.length, 'policy rule'),
-  ].filter((text) => text !== '');
+    { count: endpoints.length, noun: 'endpoint' },
+    { count: snapshot.ownRoutes.length, noun: 'route' },
+    { count: policyRules.length, noun: 'policy rule' },
+  ].flatMap(({ count, noun }) => (count > 0 ? [counted(count, noun)] : []));
   if (counts.length === 0) return 'ended; no object of multihomed is in the kernel';
   const last = counts.pop()!;
   const list = counts.length > 0 ? `${counts.join(', ')} and ${last}` : last;
   return `ended; ${list} ${total === 1 ? 'stays as it is' : 'stay as they are'}, ${FLUSH}`;
-}
-
-function counted(count: number, name: string): string {
-  if (count === 0) return '';
-  return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
 
 /** One text for each action that was refused or not reached. */

@@ -1,7 +1,6 @@
 /** Listens to rtnetlink and reports which parts of the snapshot became stale; an overrun makes all of them stale. */
-import { DecodeError } from '../netlink/attribute.ts';
 import type { Trace } from '../netlink/connection.ts';
-import { decodeMessages, type Message } from '../netlink/message.ts';
+import { readBatch, type Message } from '../netlink/message.ts';
 import { ALL_PARTS, type SnapshotPart } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, openNetlink } from '../system/addon.ts';
 import type { SystemError } from '../system/system-error.ts';
@@ -102,18 +101,15 @@ interface Stale {
 
 function staleAfterAll(buffer: Buffer, spans: Uint32Array, { own, trace, onEvent }: ListenerOptions): Stale {
   const stale: Stale = { parts: new Set(), touched: new Set() };
-  for (let i = 0; i + 1 < spans.length; i += 2) {
-    const start = spans[i]!;
-    try {
-      for (const message of decodeMessages(buffer.subarray(start, start + spans[i + 1]!))) {
-        trace?.('received', message, 'event', NETLINK_ROUTE);
-        if (!own.has(message.portId)) addStale(stale, message, onEvent);
-      }
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      for (const part of ALL_PARTS) stale.parts.add(part);
-    }
-  }
+  readBatch(
+    buffer,
+    spans,
+    (message) => {
+      trace?.('received', message, 'event', NETLINK_ROUTE);
+      if (!own.has(message.portId)) addStale(stale, message, onEvent);
+    },
+    () => ALL_PARTS.forEach((part) => stale.parts.add(part)),
+  );
   return stale;
 }
 

@@ -1,8 +1,7 @@
 /** Listens to the kernel's MPTCP events: generic netlink group mptcp_pm_events (linux/mptcp.h). */
-import { DecodeError } from '../netlink/attribute.ts';
 import type { Trace } from '../netlink/connection.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
-import { decodeMessages, type Message } from '../netlink/message.ts';
+import { readBatch, type Message } from '../netlink/message.ts';
 import { MPTCP_PM_EVENTS } from '../netlink/mptcp/event.ts';
 import { NETLINK_GENERIC, openNetlink, type NetlinkSocket } from '../system/addon.ts';
 import type { SystemError } from '../system/system-error.ts';
@@ -34,14 +33,7 @@ export function listenMptcp(options: MptcpListenerOptions): NetlinkSocket | null
     receiveBuffer: 4 << 20,
     onBatch: (buffer, spans) => {
       const messages: Message[] = [];
-      for (let i = 0; i + 1 < spans.length; i += 2) {
-        try {
-          messages.push(...decodeMessages(buffer.subarray(spans[i]!, spans[i]! + spans[i + 1]!)));
-        } catch (error) {
-          if (!(error instanceof DecodeError)) throw error;
-          onOverrun();
-        }
-      }
+      readBatch(buffer, spans, (message) => messages.push(message), onOverrun);
       for (const message of messages) trace?.('received', message, 'event', NETLINK_GENERIC);
       onEvents(messages.filter(({ type }) => type === family.id));
     },

@@ -1,5 +1,5 @@
 /** Resolves `hooks.user` to the user and group that hooks run as. */
-import { findUser, PasswdError, readUsers, type User } from '../rules/user.ts';
+import { findUser, PasswdError, readUsers, type User } from '../system/passwd.ts';
 
 /** The user and group that a hook runs as; it gets no supplementary groups. */
 export interface HookIdentity {

@@ -7,7 +7,7 @@ export class DecodeError extends Error {
 }
 
 /** The bits NLA_F_NESTED and NLA_F_NET_BYTEORDER are flags, not part of the type. */
-const NLA_TYPE_MASK = 0x3fff;
+export const NLA_TYPE_MASK = 0x3fff;
 const HEADER = 4;
 
 /**

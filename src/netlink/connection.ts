@@ -6,11 +6,11 @@
 import { constants } from 'node:os';
 import { openNetlink, SystemError, type NetlinkSocket } from '../system/addon.ts';
 import type { Clock } from '../system/clock.ts';
-import { DecodeError } from './attribute.ts';
 import { decodeError, NetlinkError } from './error.ts';
 import {
   decodeMessages,
   encodeMessage,
+  readBatch,
   NLMSG_DONE,
   NLMSG_ERROR,
   NLM_F_ACK,
@@ -31,7 +31,7 @@ const IN_FLIGHT = 128;
  * Milliseconds until a request fails. The kernel may hold rtnl for seconds while it removes namespaces; a longer
  * delay means that the answer was lost.
  */
-const TIMEOUT = 30_000;
+const TIMEOUT_MS = 30_000;
 const DUMP_TRIES = 5;
 
 export interface NetlinkRequest {
@@ -109,7 +109,13 @@ export class NetlinkConnection implements Requester {
       protocol: options.protocol,
       ...(options.netns === undefined ? {} : { netns: options.netns }),
       receiveBuffer: 4 << 20,
-      onBatch: (buffer, spans) => this.#receive(buffer, spans),
+      onBatch: (buffer, spans) =>
+        readBatch(
+          buffer,
+          spans,
+          (message) => this.#answer(message),
+          (error) => this.#failAll(EBADMSG, error.message),
+        ),
       onOverrun: () => this.#failAll(ENOBUFS, 'answers were lost'),
       onError: (error) => {
         this.#closed = true;
@@ -121,7 +127,7 @@ export class NetlinkConnection implements Requester {
   }
 
   request(request: NetlinkRequest): Promise<Message[]> {
-    return this.#ask(request, false).then((pending) => pending.replies);
+    return this.#ask(request, 'get').then((pending) => pending.replies);
   }
 
   dump(request: NetlinkRequest): Promise<Message[]> {
@@ -139,23 +145,23 @@ export class NetlinkConnection implements Requester {
 
   async #dumpUntilWhole(request: NetlinkRequest): Promise<Message[]> {
     for (let attempt = 1; ; attempt++) {
-      const pending = await this.#ask(request, true);
+      const pending = await this.#ask(request, 'dump');
       // The change that interrupted the dump also sent an event, so another read will correct the last result.
       if (!pending.interrupted || attempt === DUMP_TRIES) return pending.replies;
       await new Promise<void>((resume) => this.#clock.after(attempt * 2, resume));
     }
   }
 
-  #ask(request: NetlinkRequest, dump: boolean): Promise<Pending> {
+  #ask(request: NetlinkRequest, kind: 'get' | 'dump'): Promise<Pending> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new NetlinkError({ operation: request.operation, errno: ECANCELED }));
       this.#sequence = (this.#sequence + 1) >>> 0 || 1;
-      const flags = (request.flags ?? 0) | NLM_F_REQUEST | (dump ? NLM_F_DUMP : NLM_F_ACK);
+      const flags = (request.flags ?? 0) | NLM_F_REQUEST | (kind === 'dump' ? NLM_F_DUMP : NLM_F_ACK);
       this.#waiting.push({
         request,
         sequence: this.#sequence,
         bytes: encodeMessage(request.type, flags, this.#sequence, request.payload),
-        dump,
+        dump: kind === 'dump',
         replies: [],
         interrupted: false,
         stopTimer: () => undefined,
@@ -178,7 +184,7 @@ export class NetlinkConnection implements Requester {
       const batch = this.#takeBatch();
       for (const pending of batch) {
         this.#inFlight.set(pending.sequence, pending);
-        pending.stopTimer = this.#clock.after(TIMEOUT, () =>
+        pending.stopTimer = this.#clock.after(TIMEOUT_MS, () =>
           this.#finish(pending, new NetlinkError({ operation: pending.request.operation, errno: ETIMEDOUT })),
         );
         this.#traceSent(pending);
@@ -207,19 +213,6 @@ export class NetlinkConnection implements Requester {
       if (next.dump) break;
     }
     return batch;
-  }
-
-  #receive(buffer: Buffer, spans: Uint32Array): void {
-    for (let i = 0; i + 1 < spans.length; i += 2) {
-      const start = spans[i]!;
-      try {
-        for (const message of decodeMessages(buffer.subarray(start, start + spans[i + 1]!)))
-          this.#answer(message);
-      } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
-        this.#failAll(EBADMSG, error.message);
-      }
-    }
   }
 
   #answer(message: Message): void {

@@ -1,5 +1,5 @@
 /** Sockets of MPTCP connections and of their subflows: sock_diag(7), linux/inet_diag.h, linux/tcp.h, linux/mptcp.h. */
-import { DecodeError } from './attribute.ts';
+import { DecodeError, NLA_TYPE_MASK } from './attribute.ts';
 import { align4, readU16, readU32, readU64, Writer } from './bytes.ts';
 import type { Requester } from './connection.ts';
 import { addressBytes, familyNumber, unmapIPv4, readAddress, type Family } from './ip.ts';
@@ -266,8 +266,6 @@ interface Span {
   readonly from: number;
   readonly to: number;
 }
-
-const NLA_TYPE_MASK = 0x3fff;
 
 /** Where the value of an attribute is, without copying it: there may be 20,000 sockets per second. */
 function find(bytes: Buffer, from: number, to: number, type: number): Span | undefined {

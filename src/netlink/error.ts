@@ -1,12 +1,11 @@
 /** The error of every netlink request that fails. */
 import { errnoName } from '../system/system-error.ts';
-import { Attributes, DecodeError } from './attribute.ts';
+import { Attributes, DecodeError, NLA_TYPE_MASK } from './attribute.ts';
 import { readS32, readU16 } from './bytes.ts';
 import { ackAttributesOffset, HEADER_LENGTH, type Message } from './message.ts';
 
 const NLMSGERR_ATTR_MSG = 1;
 const NLMSGERR_ATTR_OFFS = 2;
-const NLA_TYPE_MASK = 0x3fff;
 
 export interface NetlinkFailure {
   /** What was requested, in words: `route add default via 192.0.2.1 dev wwan0 table 86840003`. */

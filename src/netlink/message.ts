@@ -65,6 +65,30 @@ export function decodeMessages(datagram: Buffer): Message[] {
   return messages;
 }
 
+/**
+ * Reads what NetlinkSocketOptions.onBatch was called with: each message of each datagram, in their order. This is the only
+ * reader of batches.
+ * @param spans offset and length of each datagram
+ * @param onMalformed called for a datagram of which a length is wrong or `onMessage` throws a DecodeError. Of a datagram
+ * with a wrong length no message is read. The next datagrams are read as usual.
+ */
+export function readBatch(
+  buffer: Buffer,
+  spans: Uint32Array,
+  onMessage: (message: Message) => void,
+  onMalformed: (error: DecodeError) => void,
+): void {
+  for (let at = 0; at + 1 < spans.length; at += 2) {
+    const start = spans[at]!;
+    try {
+      decodeMessages(buffer.subarray(start, start + spans[at + 1]!)).forEach(onMessage);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      onMalformed(error);
+    }
+  }
+}
+
 /** Offset of the extended acknowledgement's attributes in the payload of an NLMSG_ERROR; null: it has none. */
 export function ackAttributesOffset(message: Message): number | null {
   if (!(message.flags & NLM_F_ACK_TLVS)) return null;

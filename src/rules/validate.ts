@@ -1,6 +1,7 @@
 /** Validates one file: turns its text into rules and settings, or into all problems with it. */
 import { isMap, isScalar } from 'yaml';
 import type { Node } from 'yaml';
+import { findUser, PasswdError, readUsers, type User } from '../system/passwd.ts';
 import { checkRule, toRule } from './check.ts';
 import { readShape } from './issues.ts';
 import { nearest } from './nearest.ts';
@@ -11,7 +12,6 @@ import type { ConfigurationProblem } from './problem.ts';
 import type { HealthSettings, HookSettings, LimitsSetting, Rule } from './rule.ts';
 import { DURATION, healthSchema, hooksSchema, KEYS, limitsSchema, ruleValueSchema } from './schema.ts';
 import type { HealthShape, HooksShape, RuleShape } from './schema.ts';
-import { findUser, PasswdError, readUsers, type User } from './user.ts';
 import { kindOf, parseYaml } from './yaml.ts';
 import type { YamlSource, YamlTree } from './yaml.ts';
 

@@ -13,7 +13,7 @@ import { describe, expect, it } from 'vitest';
 import { openHook } from '../../src/hooks/discover.ts';
 import { forScript, hookEnvironment } from '../../src/hooks/environment.ts';
 import { execute } from '../../src/hooks/execute.ts';
-import { findUser, readUsers } from '../../src/rules/user.ts';
+import { findUser, readUsers } from '../../src/system/passwd.ts';
 import { isRefusal } from '../../src/system/trust.ts';
 import { uplink } from './facts.ts';
 import { isWholeRoot, scripts } from './scripts.ts';

@@ -1,4 +1,5 @@
 /** Route look-ups in the kernel: RTM_GETROUTE for one destination. */
+import { constants } from 'node:os';
 import { Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
 import { NetlinkError } from '../error.ts';
@@ -63,7 +64,9 @@ export async function askFib(requester: Requester, query: FibQuery): Promise<Fib
     const messages = await requester.request({ operation, type: RTM_GETROUTE, payload: writer.done() });
     const message = messages.find((reply) => reply.type === RTM_NEWROUTE);
     const route = message && decodeRoute(message, query.resolved);
-    return route ? { route } : { error: new NetlinkError({ operation, errno: 113 }) };
+    return route
+      ? { route }
+      : { error: new NetlinkError({ operation, errno: constants.errno.EHOSTUNREACH }) };
   } catch (error) {
     if (error instanceof NetlinkError && NO.has(error.code)) return { error };
     throw error;

@@ -1,4 +1,4 @@
-/** Looks up the user that hooks run as. */
+/** Looks up users in /etc/passwd, passwd(5): the only reader of that file. */
 import { closeSync, openSync, readSync } from 'node:fs';
 
 export interface User {

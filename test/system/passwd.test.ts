@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { findUser, parseUsers, PasswdError, readUsers } from '../../src/rules/user.ts';
+import { findUser, parseUsers, PasswdError, readUsers } from '../../src/system/passwd.ts';
 
 const PASSWD = [
   'root:x:0:0:root:/root:/bin/sh',
