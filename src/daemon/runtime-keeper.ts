@@ -13,8 +13,6 @@ interface Parts {
   readonly namespace: string;
   readonly log: Log;
   readonly clock: Clock;
-  /** Writes the journal. */
-  readonly persist: () => void;
 }
 
 export class RuntimeKeeper {
@@ -22,6 +20,7 @@ export class RuntimeKeeper {
   readonly #folder: RuntimeFolder;
   #lock: number;
   #control: ControlServer | null = null;
+  #persist = (): void => undefined;
   #unwatch = (): void => undefined;
   #cancel = (): void => undefined;
   #trouble = '';
@@ -34,8 +33,10 @@ export class RuntimeKeeper {
     this.#lock = lock;
   }
 
-  watch(control: ControlServer): void {
+  /** Checks at once and whenever one of the files changes. `persist`: writes the journal. */
+  watch(control: ControlServer, persist: () => void): void {
     this.#control = control;
+    this.#persist = persist;
     const { lock, socket } = this.#folder;
     this.#unwatch = watchPlaces({ files: [lock, socket], folders: [] }, this.#parts.clock, this.check);
     this.check();
@@ -49,7 +50,7 @@ export class RuntimeKeeper {
 
   /** Does nothing if everything is in place. Never throws. */
   readonly check = (): void => {
-    const { log, clock, namespace, persist } = this.#parts;
+    const { log, clock, namespace } = this.#parts;
     const locked = isFile(this.#lock, this.#folder.lock);
     const listens = !this.#control || existsSync(this.#folder.socket);
     if (this.#making || (locked && listens)) return;
@@ -59,7 +60,7 @@ export class RuntimeKeeper {
       makeRuntimeFolder(namespace);
       if (!locked) this.#lockAgain();
       if (!listens) this.#control?.listenAgain().catch(this.#fail);
-      persist();
+      this.#persist();
       this.#trouble = '';
       log.warn(`${this.#folder.lock} or its socket was removed by another program: both are made again`);
     } catch (error) {
