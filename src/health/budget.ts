@@ -1,4 +1,4 @@
-/** Bounds the time that reading sockets takes: a share of the processor, with a reserve for the moment of need. Pure. */
+/** Bounds the processor time that reading sockets takes: a share that can be saved up. */
 
 /** Share of one processor. */
 const SHARE = 0.004;
@@ -7,6 +7,7 @@ const MOST_MS = 200;
 
 export class Budget {
   #left = MOST_MS;
+  /** When `#left` was computed. */
   #at: number | null = null;
 
   /** Milliseconds that may be spent now. `now`: milliseconds by the clock. */
@@ -16,6 +17,7 @@ export class Budget {
     return this.#left;
   }
 
+  /** Both in milliseconds. */
   spend(spent: number, now: number): void {
     this.#left = this.left(now) - spent;
   }
