@@ -34,8 +34,11 @@ export const DEFAULT_HOOKS: HookSettings = {
 
 export const DEFAULT_HEALTH: HealthSettings = { detect: true, rttFactor: 3, margin: 50 };
 
-/** A drop-in may have only `rules`. Never throws. */
-export function validateFile(source: YamlSource, isDropIn: boolean): ValidFile {
+/** `main`: config.yaml, or the file of `--config`. A drop-in may have only `rules`. */
+export type FileKind = 'main' | 'drop-in';
+
+/** Never throws. */
+export function validateFile(source: YamlSource, kind: FileKind): ValidFile {
   const rules: Rule[] = [];
   let limits: LimitsSetting | null = null;
   let hooks: HookSettings | null = null;
@@ -56,13 +59,13 @@ export function validateFile(source: YamlSource, isDropIn: boolean): ValidFile {
     reader.problem(
       root,
       kindOf(root),
-      `a map with ${isDropIn ? '"rules"' : '"rules", "limits", "hooks" or "health"'}`,
+      `a map with ${kind === 'drop-in' ? '"rules"' : '"rules", "limits", "hooks" or "health"'}`,
     );
   }
   for (const entry of isMap(root) ? reader.entries(root, 'key') : []) {
     if (entry.key === 'rules') rules.push(...readRules(reader, tree, entry));
-    else if (!(KEYS.top as readonly string[]).includes(entry.key)) unknownKey(reader, entry, isDropIn);
-    else if (isDropIn) {
+    else if (!(KEYS.top as readonly string[]).includes(entry.key)) unknownKey(reader, entry, kind);
+    else if (kind === 'drop-in') {
       reader.problem(
         entry.keyNode,
         `${quote(entry.key)} in a drop-in`,
@@ -184,12 +187,12 @@ function milliseconds(timeout: NonNullable<HooksShape['timeout']>): number | nul
   return value >= 1 && value <= 24 * 3_600_000 ? value : null;
 }
 
-function unknownKey(reader: PlainReader, { key, keyNode }: YamlEntry, isDropIn: boolean): void {
-  const keys = isDropIn ? ['rules'] : KEYS.top;
+function unknownKey(reader: PlainReader, { key, keyNode }: YamlEntry, kind: FileKind): void {
+  const keys = kind === 'drop-in' ? ['rules'] : KEYS.top;
   reader.problem(
     keyNode,
     `the unknown key ${quote(key)}`,
-    isDropIn ? 'rules' : `one of ${keys.join(', ')}`,
+    kind === 'drop-in' ? 'rules' : `one of ${keys.join(', ')}`,
     nearest(key, keys),
   );
 }

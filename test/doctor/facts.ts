@@ -13,7 +13,7 @@ import { lookupKey, type Snapshot } from '../../src/snapshot/snapshot.ts';
 const FILE = '/etc/multihomed/config.yaml';
 
 export function configuration(text: string): Facts['configuration'] {
-  const file = validateFile({ file: FILE, text }, false);
+  const file = validateFile({ file: FILE, text }, 'main');
   const loaded: Configuration = {
     rules: file.rules,
     limits: file.limits ?? 'auto',

@@ -63,7 +63,7 @@ export async function askFib(requester: Requester, query: FibQuery): Promise<Fib
   try {
     const messages = await requester.request({ operation, type: RTM_GETROUTE, payload: writer.done() });
     const message = messages.find((reply) => reply.type === RTM_NEWROUTE);
-    const route = message && decodeRoute(message, query.resolved);
+    const route = message && decodeRoute(message, { cached: query.resolved === true });
     return route
       ? { route }
       : { error: new NetlinkError({ operation, errno: constants.errno.EHOSTUNREACH }) };
