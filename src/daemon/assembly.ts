@@ -137,7 +137,7 @@ export class Assembly {
     this.#paths.follow(view.plan);
     this.#events.follow(followedLinks(view));
     notify(`STATUS=${statusWords(view)}`);
-    this.#problems.look(this.reloader.configuration.limits);
+    this.#problems.check(this.reloader.configuration.limits);
     this.#publish();
   }
 

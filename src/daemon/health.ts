@@ -134,7 +134,7 @@ export class Health {
       this.#timers.set('poll', pause, () => void this.#poll());
     const due = this.#lost.next;
     if (due === null) this.#timers.cancel('lost');
-    else this.#timers.set('lost', Math.max(0, due - this.#parts.clock.now()), () => void this.#revive());
+    else this.#timers.set('lost', Math.max(0, due - this.#parts.clock.now()), () => void this.#renewLost());
     const next = this.#paths.next;
     if (next === null) this.#timers.cancel('suspicion');
     else this.#timers.set('suspicion', Math.max(0, next - this.#parts.clock.now()), () => this.#advance());
@@ -158,7 +158,7 @@ export class Health {
    * Asks for a new endpoint where a connection has lost its subflow. Not while another connection has a subflow there,
    * which the deletion would close.
    */
-  async #revive(): Promise<void> {
+  async #renewLost(): Promise<void> {
     const now = this.#parts.clock.now();
     const due = this.#lost.due(now);
     for (const lost of due) this.#lost.postpone(lost, now);

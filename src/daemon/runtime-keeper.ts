@@ -9,25 +9,25 @@ import { watchPlaces } from './watch-files.ts';
 /** Milliseconds until the next try after a failure. */
 const AGAIN_MS = 1_000;
 
-interface Parts {
+interface KeeperParts {
   readonly namespace: string;
   readonly log: Log;
   readonly clock: Clock;
 }
 
 export class RuntimeKeeper {
-  readonly #parts: Parts;
+  readonly #parts: KeeperParts;
   readonly #folder: RuntimeFolder;
   #lock: number;
   #control: ControlServer | null = null;
   #persist = (): void => undefined;
   #unwatch = (): void => undefined;
   #cancel = (): void => undefined;
-  #trouble = '';
+  #lastError = '';
   #making = false;
 
   /** `lock`: descriptor of the held lock. */
-  constructor(parts: Parts, lock: number) {
+  constructor(parts: KeeperParts, lock: number) {
     this.#parts = parts;
     this.#folder = runtimeFolder(parts.namespace);
     this.#lock = lock;
@@ -61,7 +61,7 @@ export class RuntimeKeeper {
       if (!locked) this.#lockAgain();
       if (!listens) this.#control?.listenAgain().catch(this.#fail);
       this.#persist();
-      this.#trouble = '';
+      this.#lastError = '';
       log.warn(`${this.#folder.lock} or its socket was removed by another program: both are made again`);
     } catch (error) {
       this.#fail(error as Error);
@@ -81,7 +81,7 @@ export class RuntimeKeeper {
 
   readonly #fail = (error: Error): void => {
     const text = `the runtime folder cannot be made again: ${error.message}`;
-    if (text !== this.#trouble) this.#parts.log.error(text);
-    this.#trouble = text;
+    if (text !== this.#lastError) this.#parts.log.error(text);
+    this.#lastError = text;
   };
 }
