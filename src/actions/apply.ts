@@ -26,7 +26,7 @@ export interface Kernel {
 }
 
 export interface ActionObserver {
-  /** Runs before each action and writes what must be recorded first. */
+  /** Called before each action, to write what must be recorded first. */
   readonly before: (action: Action) => void;
   readonly after: (outcome: Outcome) => void;
 }

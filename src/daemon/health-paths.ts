@@ -1,5 +1,5 @@
 /** The watched paths: those of active and suspect uplinks, where a family has more than one. */
-import type { SubflowSocket } from '../netlink/diag.ts';
+import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
 import {
   MPTCP_PM_ADDR_FLAG_FULLMESH,
   MPTCP_PM_ADDR_FLAG_SIGNAL,
@@ -8,14 +8,13 @@ import {
 } from '../netlink/mptcp/endpoint.ts';
 import { countDependants, tokensElsewhere } from '../health/decide.ts';
 import { advance } from '../health/suspicion.ts';
-import { isCarrying } from '../health/judge.ts';
 import { Path, type SuspicionEnd } from '../health/path.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import { lookupKey, type Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 
 /** How many former paths are kept. */
-const MOST_FORMER = 64;
+const MAX_FORMER = 64;
 
 const isSubflowOnly = ({ flags }: Endpoint): boolean =>
   (flags & MPTCP_PM_ADDR_FLAG_SUBFLOW) !== 0 &&
@@ -82,7 +81,7 @@ export class HealthPaths {
       path.gauge = null;
       this.#former.set(path.key, path);
     }
-    for (const key of [...this.#former.keys()].slice(0, -MOST_FORMER)) this.#former.delete(key);
+    for (const key of [...this.#former.keys()].slice(0, -MAX_FORMER)) this.#former.delete(key);
   }
 
   /** Whether another uplink of its family is not suspect. */

@@ -3,7 +3,12 @@
  * link sends without receiving. Decides nothing itself: src/health/ does.
  */
 import { destroySubflow } from '../netlink/destroy.ts';
-import { dumpConnectionSockets, dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
+import {
+  dumpConnectionSockets,
+  dumpSubflowSockets,
+  isCarrying,
+  type SubflowSocket,
+} from '../netlink/diag.ts';
 import type { Requester } from '../netlink/connection.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import { NetlinkError } from '../netlink/error.ts';
@@ -13,7 +18,7 @@ import { decide, type Decision } from '../health/decide.ts';
 import { begin } from '../health/suspicion.ts';
 import type { Factors } from '../health/factors.ts';
 import { firstGauge, readGauge } from '../health/gauge.ts';
-import { isCarrying, judge } from '../health/judge.ts';
+import { judge } from '../health/judge.ts';
 import { LostSubflows } from '../health/lost.ts';
 import { isLossy, mayReadSockets, pollPause, recordJudgement, type Path } from '../health/path.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';

@@ -14,7 +14,7 @@ const READ_DELAY_MS = 4_000;
 /** From this many timeouts of its SYN on, a join counts as failed. */
 const FAILED_TIMEOUTS = 2;
 /** Most subflows that are kept; on a busy server the oldest are dropped. */
-const MOST_SUBFLOWS = 16_384;
+const MAX_SUBFLOWS = 16_384;
 
 const NEW: JoinRecord = { established: 0, failed: 0, streak: 0, last: null };
 
@@ -109,7 +109,7 @@ export class JoinCounter {
 
   #addKnown(key: string): void {
     this.#known.add(key);
-    if (this.#known.size <= MOST_SUBFLOWS) return;
+    if (this.#known.size <= MAX_SUBFLOWS) return;
     const [oldest] = this.#known;
     this.#known.delete(oldest!);
   }

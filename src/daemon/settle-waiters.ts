@@ -1,7 +1,7 @@
 /** Callers that wait until the loop finds nothing to do. */
 
 /** After this many passes with something to do waiting ends: other programs change more than the loop can follow. */
-const MOST_PASSES = 50;
+const MAX_PASSES = 50;
 
 interface Waiter {
   readonly resume: () => void;
@@ -13,7 +13,7 @@ export class SettleWaiters {
   #waiters: Waiter[] = [];
 
   /** Resolves when a pass finds nothing to do, or after `most` passes that found something. */
-  wait(most = MOST_PASSES): Promise<void> {
+  wait(most = MAX_PASSES): Promise<void> {
     return new Promise((resume) => this.#waiters.push({ resume, most, passes: 0 }));
   }
 

@@ -1,7 +1,7 @@
 /** Decides which paths are suspect, from all sockets of the host at one moment. */
-import type { SubflowSocket } from '../netlink/diag.ts';
+import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
 import type { Factors } from './factors.ts';
-import { isCarrying, judge } from './judge.ts';
+import { judge } from './judge.ts';
 import { isLossy, type Path } from './path.ts';
 
 export interface Decision {

@@ -2,7 +2,7 @@
  * Judges a path by its subflows: whether what they sent is answered. A sender that waits for longer than its round-trip
  * time explains, while nothing at all arrives on the path, is the sign. Pure: sockets and a time in, a verdict out.
  */
-import type { SubflowSocket, Traffic } from '../netlink/diag.ts';
+import { isCarrying, type SubflowSocket, type Traffic } from '../netlink/diag.ts';
 import { answerLimit, type Factors } from './factors.ts';
 
 /** What is remembered of a subflow until its socket is read again. */
@@ -45,19 +45,14 @@ export interface Judgement {
  * How many segments without an answer make a path stalled, retransmissions included: the loss of one segment is no dead
  * path. For a single segment TCP probes late (RFC 8985 section 7), so it takes more.
  */
-const LEAST_SEGMENTS = 3;
-const LEAST_SEGMENTS_SINGLE = 4;
+const MIN_SEGMENTS = 3;
+const MIN_SEGMENTS_SINGLE = 4;
 /** A flight of at least this many segments is not lost by chance. After a smaller one a retransmission must be lost too. */
 const FLIGHT_SEGMENTS = 8;
 /** On a path that loses segments although it works, answers may take this many times as long. */
 const LOSSY_FACTOR = 2;
 /** Shortest time between two readings of the same path, in milliseconds. */
-const LEAST_PAUSE_MS = 8;
-
-const CARRYING = new Set(['ESTAB', 'CLOSE-WAIT']);
-
-/** Whether a subflow can carry data. */
-export const isCarrying = ({ state }: SubflowSocket): boolean => CARRYING.has(state);
+const MIN_PAUSE_MS = 8;
 
 /** A subflow whose answer is overdue. */
 interface Overdue {
@@ -140,9 +135,9 @@ function verdictOn(
   // What arrived after the data was sent shows that the path works, and that only this peer does not answer.
   const silent = overdue.filter(({ since }) => since >= arrivedAt);
   const segments = silent.reduce((sum, each) => sum + each.segments, 0);
-  const least = silent.every(({ isSingle }) => isSingle) ? LEAST_SEGMENTS_SINGLE : LEAST_SEGMENTS;
+  const least = silent.every(({ isSingle }) => isSingle) ? MIN_SEGMENTS_SINGLE : MIN_SEGMENTS;
   if (segments < least)
-    return { kind: 'waiting', next: next === null ? null : Math.max(LEAST_PAUSE_MS, Math.ceil(next)) };
+    return { kind: 'waiting', next: next === null ? null : Math.max(MIN_PAUSE_MS, Math.ceil(next)) };
   const unanswered = now - Math.min(...silent.map(({ since }) => since));
   return { kind: 'stalled', unanswered, cookies: new Set(silent.map(({ cookie }) => cookie)) };
 }

@@ -23,9 +23,9 @@ const LONGEST_MS = 300_000;
 /** A subflow that stayed established for this long starts again with no tries. */
 const FORGET_MS = 60_000;
 /** A server that refuses subflows has usually closed its listener. */
-const MOST_REFUSALS = 2;
+const MAX_REFUSALS = 2;
 /** How many subflows are remembered. */
-const MOST = 1_024;
+const MAX_LOST = 1_024;
 
 const { ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ECONNREFUSED } = constants.errno;
 /** Errors after which the same path may work: a NAT that lost its state, a lost SYN, a router that restarted. */
@@ -53,10 +53,10 @@ export class LostSubflows {
     const lasted = known?.establishedAt === null ? 0 : now - (known?.establishedAt ?? -Infinity);
     const tries = lasted >= FORGET_MS ? 0 : (known?.tries ?? 0);
     const refusals = (known?.refusals ?? 0) + (error === ECONNREFUSED ? 1 : 0);
-    const dueAt = refusals >= MOST_REFUSALS ? null : now + pauseAfter(tries);
+    const dueAt = refusals >= MAX_REFUSALS ? null : now + pauseAfter(tries);
     this.#lost.delete(key);
     this.#lost.set(key, { token, address: local.address, tries, refusals, dueAt, establishedAt: null });
-    if (this.#lost.size > MOST) this.#lost.delete(this.#lost.keys().next().value!);
+    if (this.#lost.size > MAX_LOST) this.#lost.delete(this.#lost.keys().next().value!);
   }
 
   due(now: number): Lost[] {

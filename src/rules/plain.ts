@@ -112,7 +112,7 @@ export class PlainReader {
     if (depth > MAX_DEPTH) {
       this.problem(
         node,
-        'lists or maps nested too deeply, or an alias inside of what it stands for',
+        'lists or maps nested too deeply, or an alias inside of its own anchor',
         'a plain value',
       );
       this.#values = MAX_VALUES;

@@ -150,7 +150,7 @@ function readHealth(reader: PlainReader, entry: YamlEntry): HealthSettings {
   const shape = read.valid ? read.value : (read.entries as HealthShape);
   const { detect, rttFactor } = { detect: shape.detect, rttFactor: shape['rtt-factor'] };
   const margin = shape.margin === undefined ? DEFAULT_HEALTH.margin : milliseconds(shape.margin);
-  const inRange = margin !== null && margin >= LEAST_MARGIN_MS && margin <= MOST_MARGIN_MS;
+  const inRange = margin !== null && margin >= MIN_MARGIN_MS && margin <= MAX_MARGIN_MS;
   if (read.valid && !inRange) {
     const where = reader.locate(entry.value, ['margin']);
     reader.problem(where, quote(String(shape.margin)), 'a duration from 20ms to 60s, such as 50ms');
@@ -162,8 +162,8 @@ function readHealth(reader: PlainReader, entry: YamlEntry): HealthSettings {
   };
 }
 
-const LEAST_MARGIN_MS = 20;
-const MOST_MARGIN_MS = 60_000;
+const MIN_MARGIN_MS = 20;
+const MAX_MARGIN_MS = 60_000;
 
 function usersOrNone(): User[] {
   try {

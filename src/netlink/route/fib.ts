@@ -28,7 +28,7 @@ export interface FibQuery {
 export type FibAnswer = { readonly route: Route } | { readonly error: NetlinkError };
 
 /** Errors with which the kernel refuses a destination: they are an answer. All others are thrown. */
-const NO = new Set([
+const REFUSALS = new Set([
   'ENETUNREACH',
   'EHOSTUNREACH',
   'ESRCH',
@@ -68,7 +68,7 @@ export async function askFib(requester: Requester, query: FibQuery): Promise<Fib
       ? { route }
       : { error: new NetlinkError({ operation, errno: constants.errno.EHOSTUNREACH }) };
   } catch (error) {
-    if (error instanceof NetlinkError && NO.has(error.code)) return { error };
+    if (error instanceof NetlinkError && REFUSALS.has(error.code)) return { error };
     throw error;
   }
 }

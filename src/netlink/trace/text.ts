@@ -20,7 +20,7 @@ import {
 import { HOP, ROUTE_MESSAGES } from './route.ts';
 
 /** Bytes of a value of unknown type that are shown. */
-const MOST_BYTES = 32;
+const MAX_BYTES = 32;
 
 const ENDS: ReadonlyMap<number, string> = new Map([
   [NLMSG_ERROR, 'NLMSG_ERROR'],
@@ -181,4 +181,4 @@ function flagsText(value: number, names: Readonly<Record<number, string>>): stri
 const hex = (bytes: Buffer): string =>
   bytes.length === 0
     ? ''
-    : `0x${bytes.toString('hex', 0, MOST_BYTES)}${bytes.length > MOST_BYTES ? `… (${bytes.length} bytes)` : ''}`;
+    : `0x${bytes.toString('hex', 0, MAX_BYTES)}${bytes.length > MAX_BYTES ? `… (${bytes.length} bytes)` : ''}`;
