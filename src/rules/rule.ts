@@ -1,11 +1,9 @@
 /** The types of a rule and of the whole configuration, after validation. */
 
 import type { Family } from '../netlink/ip.ts';
+import type { EndpointFlag } from '../netlink/mptcp/flag-words.ts';
 
-export type { Family };
-
-/** Flags that a user may give an endpoint. Only the kernel sets `implicit`. */
-export type EndpointFlag = 'signal' | 'subflow' | 'backup' | 'fullmesh' | 'laminar';
+export type { EndpointFlag, Family };
 
 /** Which IPv6 addresses of an interface serve as uplinks. */
 export type AddressChoice = 'auto' | 'stable' | 'temporary' | 'all';
@@ -60,7 +58,7 @@ export interface HookSettings {
   readonly path: readonly string[];
 }
 
-/** When a path counts as failed although its link has carrier. */
+/** When a path counts as dead although its link has carrier. */
 export interface HealthSettings {
   /** false: paths are not watched. */
   readonly detect: boolean;

@@ -5,12 +5,12 @@
  * schema, so the strings that they check get a `pattern` through `meta`.
  */
 import * as z from 'zod';
+import { ENDPOINT_FLAGS } from '../netlink/mptcp/flag-words.ts';
 import { nearest } from './nearest.ts';
 import { quote } from './problem.ts';
-import type { AddressChoice, EndpointFlag, Family } from './rule.ts';
+import type { AddressChoice, Family } from './rule.ts';
 
-const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'laminar'] as const satisfies EndpointFlag[];
-const FLAG_WORDS = [...FLAGS, 'ignore'] as const;
+const RULE_FLAGS = [...ENDPOINT_FLAGS, 'ignore'] as const;
 const FAMILIES = ['ipv4', 'ipv6'] as const satisfies Family[];
 const ADDRESSES = ['auto', 'stable', 'temporary', 'all'] as const satisfies AddressChoice[];
 
@@ -75,7 +75,7 @@ const whole = (low: number, high: number, error: string) =>
 
 const flag = z.boolean({ error: 'true or false' });
 
-const flagWords = words(FLAG_WORDS, 'one or more of');
+const flagWords = words(RULE_FLAGS, 'one or more of');
 
 const PORT = 'a port from 1 to 65535';
 const PER_INTERFACE = `a number from 1 to ${MAX_ENDPOINTS}, or all`;
@@ -191,7 +191,7 @@ const FACTOR = 'a number from 2 to 100';
 const MARGIN = 'a duration from 20ms to 60s, such as 50ms';
 export const healthSchema = z.strictObject(
   {
-    detect: flag.describe('false: do not detect paths that fail while the link has carrier').optional(),
+    detect: flag.describe('false: paths that die while the link has carrier are not looked for').optional(),
     'rtt-factor': z
       .number({ error: FACTOR })
       .min(2, { error: FACTOR })

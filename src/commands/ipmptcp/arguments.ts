@@ -2,11 +2,11 @@
 import ipaddr from 'ipaddr.js';
 import { MPTCP_PM_ADDR_FLAG_FULLMESH, MPTCP_PM_ADDR_FLAG_SIGNAL } from '../../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../../netlink/mptcp/limits.ts';
+import { FLAG_WORDS } from '../../netlink/mptcp/flag-words.ts';
 import { flagBits } from '../../netlink/mptcp/flags.ts';
 import { byPrefix, isAddress, unknownWord, wholeNumber, Words, wrong } from './words.ts';
 
 const KEYWORDS = ['id', 'dev', 'port'] as const;
-const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'laminar', 'implicit'];
 const CHANGES = ['backup', 'nobackup', 'fullmesh', 'nofullmesh'];
 const PORT_MAX = 65535;
 const U32_MAX = 0xffff_ffff;
@@ -61,7 +61,7 @@ function parse(
         wholeNumber(rest.value(keyword), 0, keyword === 'id' ? 255 : PORT_MAX, `${place}: ${keyword}`),
       );
     else if (isAddress(word)) once('address', canonical(word));
-    else if ([...FLAGS, ...CHANGES].includes(word)) throw wrong(`${place} takes no ${word}`);
+    else if ([...FLAG_WORDS, ...CHANGES].includes(word)) throw wrong(`${place} takes no ${word}`);
     else throw unknownWord(word, [...KEYWORDS.filter((each) => parts.includes(each)), ...flags], place);
   }
   return found;
@@ -74,7 +74,12 @@ const noZero = (place: string, id: number | null): void => {
 /** `endpoint add IFADDR [dev IFNAME] [id ID] [port PORT] [FLAG ...]` */
 export function addArguments(words: readonly string[]): EndpointArguments & { readonly address: string } {
   const place = 'endpoint add';
-  const given = parse(place, words, ['address', 'id', 'dev', 'port'], [...FLAGS, 'nobackup', 'nofullmesh']);
+  const given = parse(
+    place,
+    words,
+    ['address', 'id', 'dev', 'port'],
+    [...FLAG_WORDS, 'nobackup', 'nofullmesh'],
+  );
   const { address, id, port } = given;
   if (address === null) throw wrong(`${place} wants an address, such as 192.0.2.1 or 2001:db8::1`);
   noZero(place, id);

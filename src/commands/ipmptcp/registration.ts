@@ -1,5 +1,6 @@
 /** Registers `endpoint`, `limits` and `monitor`. As for ip(8), a prefix of their names is enough. */
 import type { Command } from 'commander';
+import { ENDPOINT_FLAGS } from '../../netlink/mptcp/flag-words.ts';
 import { JSON_LINES, JSON_SILENT, NETNS_OPTION } from '../options.ts';
 import { byPrefix, unknownWord } from './words.ts';
 
@@ -38,7 +39,7 @@ function registerEndpoint(root: Command, setCode: SetCode): void {
   verb(
     'add',
     'IFADDR [dev IFNAME] [id ID] [port PORT] [FLAG...]',
-    'add one; flags: signal, subflow, backup, fullmesh, laminar',
+    `add one; flags: ${ENDPOINT_FLAGS.join(', ')}`,
   );
   verb('delete', 'id ID | id 0 IFADDR', 'delete one; with id 0, the first subflows from IFADDR');
   verb(

@@ -1,5 +1,6 @@
 /** The commands, options and arguments that shell completion needs, read from the command tree. */
 import type { Command, Option } from 'commander';
+import { ENDPOINT_FLAGS } from '../../netlink/mptcp/flag-words.ts';
 
 /** The source of the words for a place; `nothing`: they cannot be suggested. */
 export type CompletionSource = 'interface' | 'namespace' | 'endpoint' | 'file' | 'nothing';
@@ -33,7 +34,7 @@ const SOURCES: Readonly<Record<string, CompletionSource>> = {
   id: 'endpoint',
 };
 
-const FLAGS = { signal: null, subflow: null, backup: null, fullmesh: null, laminar: null };
+const FLAGS = Object.fromEntries(ENDPOINT_FLAGS.map((word) => [word, null]));
 const CHANGES = { backup: null, nobackup: null, fullmesh: null, nofullmesh: null };
 
 /** The keywords of ip-mptcp(8). */

@@ -1,4 +1,4 @@
-/** Flag words of the rules, and the kernel's MPTCP_PM_ADDR_FLAG_* bits (linux/mptcp.h). */
+/** The bits of flag words: the kernel's MPTCP_PM_ADDR_FLAG_* (linux/mptcp.h). */
 import {
   MPTCP_PM_ADDR_FLAG_BACKUP,
   MPTCP_PM_ADDR_FLAG_FULLMESH,
@@ -8,29 +8,30 @@ import {
   MPTCP_PM_ADDR_FLAG_SUBFLOW,
   type Endpoint,
 } from './endpoint.ts';
+import { FLAG_WORDS, type FlagWord } from './flag-words.ts';
 
-const BITS: readonly (readonly [string, number])[] = [
-  ['signal', MPTCP_PM_ADDR_FLAG_SIGNAL],
-  ['subflow', MPTCP_PM_ADDR_FLAG_SUBFLOW],
-  ['backup', MPTCP_PM_ADDR_FLAG_BACKUP],
-  ['fullmesh', MPTCP_PM_ADDR_FLAG_FULLMESH],
-  ['laminar', MPTCP_PM_ADDR_FLAG_LAMINAR],
-  ['implicit', MPTCP_PM_ADDR_FLAG_IMPLICIT],
-];
+export const FLAG_BITS: Readonly<Record<FlagWord, number>> = {
+  signal: MPTCP_PM_ADDR_FLAG_SIGNAL,
+  subflow: MPTCP_PM_ADDR_FLAG_SUBFLOW,
+  backup: MPTCP_PM_ADDR_FLAG_BACKUP,
+  fullmesh: MPTCP_PM_ADDR_FLAG_FULLMESH,
+  laminar: MPTCP_PM_ADDR_FLAG_LAMINAR,
+  implicit: MPTCP_PM_ADDR_FLAG_IMPLICIT,
+};
 
 /** The only bits that the kernel can change on an existing endpoint. */
 export const CHANGEABLE = MPTCP_PM_ADDR_FLAG_BACKUP | MPTCP_PM_ADDR_FLAG_FULLMESH;
 
 /** MPTCP_PM_ADDR_FLAG_* bits; words without a bit are ignored. */
 export function flagBits(names: readonly string[]): number {
-  return BITS.reduce((bits, [name, bit]) => (names.includes(name) ? bits | bit : bits), 0);
+  return FLAG_WORDS.reduce((bits, word) => (names.includes(word) ? bits | FLAG_BITS[word] : bits), 0);
 }
 
 /** Flag words in the order in which `ip mptcp` prints them; bits without a name in hexadecimal, such as `0x40`. */
 export function flagNames(bits: number): string[] {
-  const known = BITS.filter(([, bit]) => bits & bit);
-  const rest = known.reduce((left, [, bit]) => left & ~bit, bits);
-  return [...known.map(([name]) => name), ...(rest ? [`0x${rest.toString(16)}`] : [])];
+  const known = FLAG_WORDS.filter((word) => bits & FLAG_BITS[word]);
+  const rest = known.reduce((left, word) => left & ~FLAG_BITS[word], bits);
+  return [...known, ...(rest ? [`0x${rest.toString(16)}`] : [])];
 }
 
 /**

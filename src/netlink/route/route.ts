@@ -88,14 +88,11 @@ export interface DefaultRoute {
 }
 
 /**
- * @param cached decode cache entries (RTM_F_CLONED) too
+ * `cached`: also decode cache entries (RTM_F_CLONED).
  * @returns null: another family, or a cache entry
  * @throws DecodeError
  */
-export function decodeRoute(
-  message: Message,
-  { cached = false }: { readonly cached?: boolean } = {},
-): Route | null {
+export function decodeRoute(message: Message, cached = false): Route | null {
   const { payload } = message;
   if (payload.length < 12) throw new DecodeError('route message without rtmsg');
   const family = familyOf(payload.readUInt8(0));
@@ -175,9 +172,8 @@ export interface NewRoute {
   readonly metrics: Buffer | null;
 }
 
-function encodeRoute(route: NewRoute, request: 'add' | 'delete'): Buffer {
+function encodeRoute(route: NewRoute, deleting: boolean): Buffer {
   const { hop } = route;
-  const deleting = request === 'delete';
   const scope = deleting
     ? RT_SCOPE_NOWHERE
     : hop.gateway || route.family === 'ipv6'
@@ -214,7 +210,7 @@ function writeGateway(writer: Writer, family: Family, gateway: string): void {
  */
 export async function addRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  await requester.request({ operation, type: RTM_NEWROUTE, flags, payload: encodeRoute(route, 'add') });
+  await requester.request({ operation, type: RTM_NEWROUTE, flags, payload: encodeRoute(route, false) });
 }
 
 /**
@@ -227,7 +223,7 @@ export async function appendRoute(requester: Requester, route: NewRoute, operati
     operation,
     type: RTM_NEWROUTE,
     flags: NLM_F_CREATE | NLM_F_APPEND,
-    payload: encodeRoute(route, 'add'),
+    payload: encodeRoute(route, false),
   });
 }
 
@@ -236,7 +232,7 @@ export async function appendRoute(requester: Requester, route: NewRoute, operati
  * @throws NetlinkError ESRCH if none matches
  */
 export async function deleteRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
-  await requester.request({ operation, type: RTM_DELROUTE, payload: encodeRoute(route, 'delete') });
+  await requester.request({ operation, type: RTM_DELROUTE, payload: encodeRoute(route, true) });
 }
 
 /** Reads rtm_tos only: a route for a type of service is not for all packets. */

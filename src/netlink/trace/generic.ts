@@ -1,4 +1,5 @@
 /** Messages of generic netlink: the controller (linux/genetlink.h) and mptcp_pm (linux/mptcp.h, mptcp_pm.h). */
+import { FLAG_BITS } from '../mptcp/flags.ts';
 import {
   ADDRESS,
   BE16,
@@ -56,10 +57,7 @@ const ENDPOINT = attributes({
     {
       format: 'u32',
       flags: Object.fromEntries(
-        ['SIGNAL', 'SUBFLOW', 'BACKUP', 'FULLMESH', 'IMPLICIT', 'LAMINAR'].map((name, at) => [
-          2 ** at,
-          `MPTCP_PM_ADDR_FLAG_${name}`,
-        ]),
+        Object.entries(FLAG_BITS).map(([word, bit]) => [bit, `MPTCP_PM_ADDR_FLAG_${word.toUpperCase()}`]),
       ),
     },
   ],
