@@ -9,11 +9,12 @@ import { isValid } from '../../src/rules/load.ts';
 import type { Configuration } from '../../src/rules/rule.ts';
 import { validateFile } from '../../src/rules/validate.ts';
 import { lookupKey, type Snapshot } from '../../src/snapshot/snapshot.ts';
+import { ADDRESS, LINK, POLICY_RULE, ROUTE } from '../support/objects.ts';
 
 const FILE = '/etc/multihomed/config.yaml';
 
 export function configuration(text: string): Facts['configuration'] {
-  const file = validateFile({ file: FILE, text }, 'main');
+  const file = validateFile({ file: FILE, text }, false);
   const loaded: Configuration = {
     rules: file.rules,
     limits: file.limits ?? 'auto',
@@ -27,59 +28,20 @@ export function configuration(text: string): Facts['configuration'] {
 }
 
 export const link = (index: number, name: string, more: Partial<Link> = {}): Link => ({
-  index,
-  name,
-  altnames: [],
-  flags: 0x11043,
-  usable: true,
-  loopback: false,
-  pointToPoint: false,
-  kind: null,
-  master: null,
-  group: 0,
-  hardware: '02:00:5e:10:00:01',
-  parent: null,
+  ...LINK,
+  ...{ index, name, hardware: '02:00:5e:10:00:01' },
   ...more,
 });
 
 export const policyRule = (more: Partial<PolicyRule>): PolicyRule => ({
-  family: 'ipv4',
-  priority: 100,
-  source: null,
-  sourceLength: 0,
-  destination: null,
-  destinationLength: 0,
-  table: 77,
-  action: 1,
-  goto: null,
-  suppressPrefixLength: null,
-  suppressGroup: null,
-  protocol: 3,
-  iif: null,
-  oif: null,
-  fwmark: 0,
-  fwmask: 0,
-  uids: null,
-  l3mdev: false,
-  header: false,
-  invert: false,
-  narrow: false,
+  ...POLICY_RULE,
+  ...{ priority: 100, table: 77 },
   ...more,
 });
 
 export const defaultRoute = (ifindex: number, more: Partial<Route> = {}): Route => ({
-  family: 'ipv4',
-  destination: null,
-  prefixLength: 0,
-  table: 254,
-  protocol: 3,
-  type: 1,
-  metric: 0,
+  ...ROUTE,
   hops: [{ ifindex, gateway: `10.${ifindex}.0.1`, onlink: false, dead: false }],
-  preferredSource: null,
-  metrics: null,
-  expires: null,
-  nexthop: null,
   ...more,
 });
 
@@ -90,17 +52,7 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
     links: new Map(indices.map((index) => [index, link(index, `eth${index}`)])),
     drivers: new Map(),
     paths: new Map(),
-    addresses: indices.map((index) => ({
-      ifindex: index,
-      family: 'ipv4',
-      address: `10.${index}.0.2`,
-      peer: null,
-      prefixLength: 24,
-      flags: 0x80,
-      scope: 0,
-      preferred: null,
-      created: 0,
-    })),
+    addresses: indices.map((index) => ({ ...ADDRESS, ifindex: index, address: `10.${index}.0.2` })),
     policyRules: [],
     endpoints: [],
     limits: { subflows: 2, addAddrAccepted: 2 },

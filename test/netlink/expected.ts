@@ -4,20 +4,11 @@ import type { Address } from '../../src/netlink/route/address.ts';
 import type { Link } from '../../src/netlink/route/link.ts';
 import type { PolicyRule } from '../../src/netlink/route/policy-rule.ts';
 import type { Hop, Route } from '../../src/netlink/route/route.ts';
+import { ADDRESS, LINK, POLICY_RULE, ROUTE } from '../support/objects.ts';
 
 const link = (words: Partial<Link>): Link => ({
-  index: 0,
-  name: '',
-  altnames: [],
-  flags: expect.any(Number) as number,
-  usable: true,
-  loopback: false,
-  pointToPoint: false,
-  kind: 'veth',
-  master: null,
-  group: 0,
-  hardware: '',
-  parent: null,
+  ...LINK,
+  ...{ kind: 'veth', flags: expect.any(Number) as number },
   ...words,
 });
 
@@ -36,15 +27,8 @@ export const LINKS = expect.arrayContaining([
 ]) as unknown as Link[];
 
 const address = (words: Partial<Address>): Address => ({
-  ifindex: 10,
-  family: 'ipv4',
-  address: '',
-  peer: null,
-  prefixLength: 24,
-  flags: 0x80,
-  scope: 0,
-  preferred: null,
-  created: expect.any(Number) as number,
+  ...ADDRESS,
+  ...{ ifindex: 10, created: expect.any(Number) as number },
   ...words,
 });
 
@@ -74,21 +58,7 @@ export const hop = (words: Partial<Hop> = {}): Hop => ({
   ...words,
 });
 
-export const route = (words: Partial<Route>): Route => ({
-  family: 'ipv4',
-  destination: null,
-  prefixLength: 0,
-  table: 254,
-  protocol: 99,
-  type: 1,
-  metric: 0,
-  hops: [],
-  preferredSource: null,
-  metrics: null,
-  expires: null,
-  nexthop: null,
-  ...words,
-});
+export const route = (words: Partial<Route>): Route => ({ ...ROUTE, protocol: 99, ...words });
 
 const other = (destination: string, words: Partial<Route>): Route =>
   route({ destination, prefixLength: 16, table: 100, ...words });
@@ -121,27 +91,8 @@ export const ROUTES6: readonly Route[] = [
 ];
 
 export const policyRule = (words: Partial<PolicyRule>): PolicyRule => ({
-  family: 'ipv4',
-  priority: 0,
-  source: null,
-  sourceLength: 0,
-  destination: null,
-  destinationLength: 0,
-  table: 100,
-  action: 1,
-  goto: null,
-  suppressPrefixLength: null,
-  suppressGroup: null,
-  protocol: 0,
-  iif: null,
-  oif: null,
-  fwmark: 0,
-  fwmask: 0,
-  uids: null,
-  l3mdev: false,
-  header: false,
-  invert: false,
-  narrow: false,
+  ...POLICY_RULE,
+  ...{ table: 100, protocol: 0 },
   ...words,
 });
 

@@ -17,6 +17,7 @@ import type { Configuration, Rule } from '../../src/rules/rule.ts';
 import { lookupKey, type RouteLookup, type Snapshot, type Egress } from '../../src/snapshot/snapshot.ts';
 import type { PolicyRoute } from '../../src/snapshot/policy-route.ts';
 import { configuration } from '../model/configurations.ts';
+import { ADDRESS, LINK, POLICY_RULE, ROUTE } from '../support/objects.ts';
 import type { ExplainSource } from '../../src/messages/explain.ts';
 import { uplinkReason } from '../../src/messages/reason.ts';
 
@@ -68,8 +69,8 @@ export class Host {
   link(name: string, index: number, words: Partial<Link> = {}): this {
     const flags = words.flags ?? UP;
     this.links.set(index, {
-      ...{ index, name, altnames: [], flags, usable: (flags & UP) === UP, loopback: false },
-      ...{ pointToPoint: false, kind: null, master: null, group: 0, hardware: '', parent: null },
+      ...LINK,
+      ...{ index, name, flags, usable: (flags & UP) === UP },
       ...words,
     });
     return this;
@@ -87,8 +88,9 @@ export class Host {
     const [address, length] = text.split('/') as [string, string];
     const family = addressFamily(address);
     this.addresses.push({
-      ...{ ifindex, family, address, peer: null, prefixLength: Number(length), flags: 0x80 },
-      ...{ scope: 0, preferred: null, created: this.addresses.length, ...words },
+      ...ADDRESS,
+      ...{ ifindex, family, address, prefixLength: Number(length), created: this.addresses.length },
+      ...words,
     });
     return this;
   }
@@ -102,9 +104,9 @@ export class Host {
     const { onlink = false, ...rest } = words;
     const family = rest.family ?? (gateway === null ? 'ipv4' : addressFamily(gateway));
     const route: Route = {
-      ...{ family, destination: null, prefixLength: 0, table: 254, protocol: 16, type: 1, metric: 100 },
-      ...{ hops: [{ ifindex, gateway, onlink, dead: false }], preferredSource: null, metrics: null },
-      ...{ expires: null, nexthop: null, ...rest },
+      ...ROUTE,
+      ...{ family, protocol: 16, metric: 100, hops: [{ ifindex, gateway, onlink, dead: false }] },
+      ...rest,
     };
     this.withoutDefault(ifindex, family);
     this.#defaults.push({ ifindex, family, route });
@@ -256,12 +258,7 @@ export class Host {
         return;
       }
       case 'policy-rule add':
-        this.policyRules.push({
-          ...action.policyRule,
-          ...{ destination: null, destinationLength: 0, action: 1, goto: null, suppressGroup: null },
-          ...{ iif: null, oif: null, fwmark: 0, fwmask: 0, uids: null, l3mdev: false, header: false },
-          ...{ invert: false, narrow: false },
-        });
+        this.policyRules.push({ ...POLICY_RULE, ...action.policyRule });
         return;
       case 'policy-rule delete':
         this.policyRules = this.policyRules.filter(
@@ -287,16 +284,10 @@ const isThat = (one: Route, { hop, ...other }: NewRoute): boolean =>
   one.hops[0]?.ifindex === hop.ifindex &&
   one.hops[0].gateway === hop.gateway;
 
-const asRoute = ({ hop, ...route }: NewRoute): Route => ({
+const asRoute = ({ hop, type = 1, ...route }: NewRoute): Route => ({
+  ...ROUTE,
   ...route,
-  ...{
-    type: route.type ?? 1,
-    metric: 0,
-    hops: [{ ...hop, dead: false }],
-    preferredSource: null,
-    expires: null,
-    nexthop: null,
-  },
+  ...{ type, hops: [{ ...hop, dead: false }] },
 });
 
 /** What `explain` takes. */

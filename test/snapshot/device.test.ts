@@ -5,14 +5,15 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Link } from '../../src/netlink/route/link.ts';
 import { readDevice } from '../../src/snapshot/driver.ts';
+import { LINK } from '../support/objects.ts';
 
 let root: string;
 beforeEach(() => (root = mkdtempSync(join(tmpdir(), 'multihomed-sysfs-'))));
 afterEach(() => rmSync(root, { recursive: true }));
 
 const link = (words: Partial<Link> = {}): Link => ({
-  ...{ index: 7, name: 'wwan0', altnames: [], flags: 1, usable: true, loopback: false, pointToPoint: false },
-  ...{ kind: null, master: null, group: 0, hardware: '0c:5b:8f:00:00:01', parent: null },
+  ...LINK,
+  ...{ index: 7, name: 'wwan0', hardware: '0c:5b:8f:00:00:01' },
   ...words,
 });
 
