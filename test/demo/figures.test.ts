@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import type { FigureFact } from '../../src/demo/fact.ts';
-import { demo as line } from '../docs/documents.ts';
+import { demo as line } from '../docs/documents/demo.ts';
 import { Oracle } from './oracle.ts';
 import { only, perform, users, whyNot, type Performance, type User } from './performance.ts';
 

@@ -30,7 +30,7 @@ plain('docs/json.md lists the codes of reasons, stays, problems and actions', ()
 
 plain('docs/json/ has no other schema', () => {
   const schemas = readdirSync(folder).map((name) => name.replace(/\.schema\.json$/, ''));
-  expect(schemas.sort()).toEqual([...names].sort());
+  expect(schemas.filter((name) => !(name in DOCUMENTS))).toEqual([]);
 });
 
 const problemsOf = (name: keyof typeof DOCUMENTS, text: string): string => {
