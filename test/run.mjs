@@ -114,7 +114,19 @@ function seenIn(where) {
 const AS_USER = [
   'test/native/',
   ...['bundle', 'code-cache', 'configuration'].map((name) => `test/installed/${name}.test.ts`),
-  ...['apply', 'claim', 'commands', 'hooks', 'pause', 'run', 'runtime-folder', 'signals', 'status'],
+  ...[
+    'apply',
+    'claim',
+    'commands',
+    'exit-codes',
+    'flush',
+    'hooks',
+    'pause',
+    'run',
+    'runtime-folder',
+    'signals',
+    'status',
+  ],
 ].map((name) => (name.includes('/') ? name : `test/kernel/${name}.test.ts`));
 
 const failed = [];

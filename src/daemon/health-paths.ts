@@ -1,5 +1,5 @@
 /** The watched paths: those of active and suspect uplinks, where a family has more than one. */
-import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
+import type { SubflowSocket } from '../netlink/diag.ts';
 import {
   MPTCP_PM_ADDR_FLAG_FULLMESH,
   MPTCP_PM_ADDR_FLAG_SIGNAL,
@@ -7,14 +7,14 @@ import {
   type Endpoint,
 } from '../netlink/mptcp/endpoint.ts';
 import { countDependants, tokensElsewhere } from '../health/decide.ts';
-import { advance } from '../health/suspicion.ts';
-import { Path, type SuspicionEnd } from '../health/path.ts';
+import { advance } from '../health/doubt.ts';
+import { isCarrying } from '../health/judge.ts';
+import { Path } from '../health/path.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import { lookupKey, type Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 
-/** How many former paths are kept. */
-const MAX_FORMER = 64;
+const MOST_FORMER = 64;
 
 const isSubflowOnly = ({ flags }: Endpoint): boolean =>
   (flags & MPTCP_PM_ADDR_FLAG_SUBFLOW) !== 0 &&
@@ -23,7 +23,7 @@ const isSubflowOnly = ({ flags }: Endpoint): boolean =>
 export class HealthPaths {
   readonly #clock: Clock;
   #paths = new Map<string, Path>();
-  /** Paths that no uplink has now; kept because the same address may come back. */
+  /** Those that no uplink has at the moment, so that a path that comes and goes is remembered. */
   readonly #former = new Map<string, Path>();
   #suspects: ReadonlyMap<string, Suspect> = new Map();
 
@@ -39,7 +39,7 @@ export class HealthPaths {
     return this.#paths.size > 0;
   }
 
-  get anySuspect(): boolean {
+  get doubted(): boolean {
     return this.#suspects.size > 0;
   }
 
@@ -49,11 +49,11 @@ export class HealthPaths {
 
   /** When the first suspicion enters its next phase; null: none does by time. */
   get next(): number | null {
-    const times = [...this.#paths.values()].flatMap(({ suspicion }) => suspicion?.next ?? []);
+    const times = [...this.#paths.values()].flatMap(({ doubt }) => doubt?.next ?? []);
     return times.length ? Math.min(...times) : null;
   }
 
-  /** Called after each pass: watches the paths of these uplinks. @returns whether a suspicion changed */
+  /** @returns whether a suspicion changed */
   follow(uplinks: readonly Uplink[]): boolean {
     const usable = uplinks.filter(
       ({ state, endpoint }) => state === 'suspect' || (state === 'active' && endpoint !== null),
@@ -70,82 +70,80 @@ export class HealthPaths {
       path.renewable = endpoint && isSubflowOnly(endpoint) ? endpoint.id : undefined;
       paths.set(key, path);
     }
-    this.#retire([...this.#paths.values()].filter(({ key }) => !paths.has(key)));
+    this.#leave([...this.#paths.values()].filter(({ key }) => !paths.has(key)));
     this.#paths = paths;
-    return this.advance() || this.update();
+    return this.advance() || this.changed();
   }
 
-  #retire(paths: readonly Path[]): void {
+  #leave(paths: readonly Path[]): void {
     for (const path of paths) {
-      path.endSuspicion(this.#clock.now(), 'unknown');
+      path.settle(this.#clock.now(), false);
       path.gauge = null;
       this.#former.set(path.key, path);
     }
-    for (const key of [...this.#former.keys()].slice(0, -MAX_FORMER)) this.#former.delete(key);
+    for (const key of [...this.#former.keys()].slice(0, -MOST_FORMER)) this.#former.delete(key);
   }
 
-  /** Whether another uplink of its family is not suspect. */
+  /** Another uplink of its family is not suspect. */
   isReplaced({ key, family }: Path): boolean {
     return [...this.#paths.values()].some(
-      (other) => other.key !== key && other.family === family && !other.suspicion,
+      (other) => other.key !== key && other.family === family && !other.doubt,
     );
   }
 
-  /** Moves each suspicion to its present phase. @returns whether one changed */
+  /** @returns whether a suspicion changed */
   advance(): boolean {
     const now = this.#clock.now();
     for (const path of this.#paths.values()) {
-      const { suspicion, present, dependants } = path;
-      if (suspicion)
-        path.suspicion = advance(suspicion, { present, dependants, replaced: this.isReplaced(path) }, now);
+      const { doubt, present, dependants } = path;
+      if (doubt) path.doubt = advance(doubt, { present, dependants, replaced: this.isReplaced(path) }, now);
     }
-    return this.update();
+    return this.changed();
   }
 
   /** Counts dependants, and ends suspicions of paths on which something arrived. @returns whether one changed */
   review(sockets: readonly SubflowSocket[]): boolean {
     const now = this.#clock.now();
     const suspect = new Set(
-      [...this.#paths.values()].filter(({ suspicion }) => suspicion).map(({ address }) => address),
+      [...this.#paths.values()].filter(({ doubt }) => doubt).map(({ address }) => address),
     );
     for (const path of this.#paths.values()) {
-      if (!path.suspicion) continue;
+      if (!path.doubt) continue;
       const own = path.select(sockets, now).filter(isCarrying);
-      const isAnswered = own.some(
-        ({ traffic }) =>
-          traffic && now - Math.min(traffic.sinceAck, traffic.sinceData) > path.suspicion!.began,
+      const heard = own.some(
+        ({ traffic }) => traffic && now - Math.min(traffic.sinceAck, traffic.sinceData) > path.doubt!.began,
       );
-      if (isAnswered) path.endSuspicion(now, 'answered');
+      if (heard) path.settle(now, true);
       else path.dependants = countDependants(own, tokensElsewhere(path.address, sockets, suspect));
     }
     return this.advance();
   }
 
-  /** Ends the suspicions of these paths. @returns whether one changed */
-  end(which: (path: Path) => boolean, why: SuspicionEnd): boolean {
+  /** @returns whether a suspicion ended */
+  end(which: (path: Path) => boolean, heard: boolean): boolean {
     const now = this.#clock.now();
-    for (const path of this.#paths.values()) if (path.suspicion && which(path)) path.endSuspicion(now, why);
-    return this.update();
+    for (const path of this.#paths.values()) if (path.doubt && which(path)) path.settle(now, heard);
+    return this.changed();
   }
 
   endAll(): boolean {
-    return this.end(() => true, 'unknown');
+    return this.end(() => true, false);
   }
 
-  /** Computes `suspects` again. @returns whether it differs from before */
-  update(): boolean {
+  /** Computes what the plan is to know. @returns whether it differs from before */
+  changed(): boolean {
     const suspects = new Map(
-      [...this.#paths.values()].flatMap(({ key, suspicion }): [string, Suspect][] =>
-        suspicion
+      [...this.#paths.values()].flatMap(({ key, doubt }): [string, Suspect][] =>
+        doubt
           ? [
               [
                 key,
                 {
-                  present: suspicion.phase !== 'absent',
-                  kept: suspicion.phase === 'kept',
-                  unanswered: Math.round(suspicion.unanswered),
-                  strikes: suspicion.strikes,
-                  pause: suspicion.pause,
+                  present: doubt.phase !== 'absent',
+                  kept: doubt.phase === 'kept',
+                  unanswered: Math.round(doubt.unanswered),
+                  strikes: doubt.strikes,
+                  pause: doubt.pause,
                 },
               ],
             ]

@@ -44,10 +44,10 @@ export function watchPaths(
   }
   const joins = countJoins({
     ...parts,
-    onEvent: (event) => health.observe(event),
-    onOverrun: () => void health.recount(),
+    onEvent: (event) => health.see(event),
+    onOverrun: () => void health.count(),
   });
-  void health.recount();
+  void health.count();
   return {
     get records() {
       return joins.records;

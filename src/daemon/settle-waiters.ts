@@ -1,7 +1,9 @@
 /** Callers that wait until the loop finds nothing to do. */
 
-/** After this many passes with something to do waiting ends: other programs change more than the loop can follow. */
-const MAX_PASSES = 50;
+/**
+ * Waiting ends after this many passes with something to do: then other programs change more than the loop can follow.
+ */
+const LOOKS = 50;
 
 interface Waiter {
   readonly resume: () => void;
@@ -12,25 +14,25 @@ interface Waiter {
 export class SettleWaiters {
   #waiters: Waiter[] = [];
 
-  /** Resolves when a pass finds nothing to do, or after `most` passes that found something. */
-  wait(most = MAX_PASSES): Promise<void> {
+  /** `most`: after this many passes with something to do, waiting ends. */
+  wait(most = LOOKS): Promise<void> {
     return new Promise((resume) => this.#waiters.push({ resume, most, passes: 0 }));
   }
 
   /**
    * A pass begins.
-   * @returns the function to call at the end of the pass; `due`: the pass found something to do
+   * @returns the function to call at its end with whether anything was due
    */
   pass(): (due: boolean) => void {
     // A caller that arrives during a pass waits for the next one.
     const present = [...this.#waiters];
     return (due) => {
       for (const waiter of present) waiter.passes++;
-      this.#resume(present.filter(({ passes, most }) => !due || passes >= most));
+      this.#resume(present.filter(({ passes: looks, most }) => !due || looks >= most));
     };
   }
 
-  /** Called when no further pass follows at once. */
+  /** There will be no pass for a while. */
   resumeAll(): void {
     this.#resume(this.#waiters);
   }

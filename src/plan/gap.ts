@@ -10,12 +10,14 @@ import type { LastLookup, State } from '../actions/state.ts';
 /** How long a default route may be missing, in milliseconds. */
 export const GAP_MS = 300;
 
-/** The last look-up with a default route of each owned endpoint, unless that route is missing for too long. By `lookupKey`. */
-export function observeLookups({ owned, lookups }: State, snapshot: Snapshot): State['lookups'] {
+type Answers = State['lookups'];
+
+/** @returns for each owned endpoint the last answer with a default route, unless that route is missing for too long */
+export function observeLookups({ owned, lookups }: State, snapshot: Snapshot): Answers {
   const observed = new Map<string, LastLookup>();
   for (const { ifindex, address } of owned.values()) {
     const key = lookupKey(ifindex, address);
-    const last = lastLookup(lookups.get(key), snapshot.lookups.get(key), ifindex, snapshot);
+    const last = lastAnswer(lookups.get(key), snapshot.lookups.get(key), ifindex, snapshot);
     if (last) observed.set(key, last);
   }
   const same =
@@ -23,8 +25,8 @@ export function observeLookups({ owned, lookups }: State, snapshot: Snapshot): S
   return same ? lookups : observed;
 }
 
-/** `now`: undefined if the address or the carrier is lost. @returns null: the path is lost */
-function lastLookup(
+/** `now`: undefined if the address or the carrier is lost. */
+function lastAnswer(
   known: LastLookup | undefined,
   now: RouteLookup | undefined,
   ifindex: number,
@@ -37,7 +39,7 @@ function lastLookup(
       ? known
       : { lookup: now, copied, missingSince: null };
   }
-  // The kernel removes all routes of a link that goes down, and the copy with them: then the path is lost.
+  // The kernel removes all routes of a link that goes down, the copy too: in that case the path is lost.
   if (!known || (known.copied && !isCopied(known.lookup, snapshot))) return null;
   const missingSince = known.missingSince ?? snapshot.lookedUpAt;
   if (snapshot.lookedUpAt - missingSince >= GAP_MS) return null;
@@ -45,8 +47,8 @@ function lastLookup(
 }
 
 /**
- * Whether the default route of the host's own policy rule changed between two look-ups of one pass: it is present in one
- * and missing in the other.
+ * The default route of the host's own policy rule was present in one look-up and missing
+ * in the next: it changed between them.
  */
 function isTorn({ host, bound, unbound }: RouteLookup, ifindex: number): boolean {
   const through = throughLink(host, ifindex);
@@ -80,7 +82,7 @@ export function bridgeGaps(snapshot: Snapshot, { lookups }: State): Snapshot {
   return { ...snapshot, lookups: bridged };
 }
 
-/** Without a copy of the route in multihomed's table every look-up has changed, so the whole last look-up is used. */
+/** Without a copy of the route in multihomed's table every look-up has changed, so the whole last answer is used. */
 function bridge(now: RouteLookup, { lookup, copied }: LastLookup): RouteLookup {
   const found = lookup.default!;
   const route = { ...found.route, expires: null };

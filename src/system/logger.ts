@@ -16,8 +16,7 @@ interface Line {
   readonly msg: string;
 }
 
-/** `debug`: log lines of the level debug too. */
-export function openLog(target: LogTarget, { debug }: { readonly debug: boolean }): Log {
+export function openLog(target: LogTarget, debug: boolean): Log {
   // The reader of standard error may be gone; that must not end the daemon.
   process.stderr.on('error', () => undefined);
   const write = WRITERS[target];

@@ -21,66 +21,66 @@ test(
   `${KILLS} SIGKILLs at random moments of changes`,
   { timeout: 120_000 + 60_000 * KILLS },
   async ({ lab }) => {
-    const stage = new CrashHarness(lab);
-    const { world } = stage;
+    const harness = new CrashHarness(lab);
+    const { fixture } = harness;
     const others = apart(lab.host);
-    stage.start();
-    await stage.right();
+    harness.start();
+    await harness.right();
     let after = 0;
     for (let kills = 0; kills < KILLS; kills++) {
-      stage.shim.forget();
+      harness.shim.forget();
       const end = SPAN * (below(1_000) / 1_000);
       // The kill can also happen between the changes, which this process makes one after the other.
       execFileSync('sh', [
         '-c',
-        `(sleep ${(end / 1000).toFixed(3)}; kill -9 ${stage.daemon!.pid}) >/dev/null 2>&1 &`,
+        `(sleep ${(end / 1000).toFixed(3)}; kill -9 ${harness.daemon!.pid}) >/dev/null 2>&1 &`,
       ]);
-      for (let changes = 1 + below(BURST); changes > 0; changes--) change(world);
-      calm(world);
-      expect((await stage.daemon!.finished()).code).toBe(null);
-      if (stage.shim.points > 0) after++;
-      stage.start();
-      await stage.answers();
-      expect(await stage.settles(), stage.daemon?.log).toBe(true);
+      for (let changes = 1 + below(BURST); changes > 0; changes--) change(fixture);
+      calm(fixture);
+      expect((await harness.daemon!.finished()).code).toBe(null);
+      if (harness.shim.points > 0) after++;
+      harness.start();
+      await harness.answers();
+      expect(await harness.settles(), harness.daemon?.log).toBe(true);
       expect(apart(lab.host)).toBe(others);
     }
-    await stage.ask('flush');
-    world.paused = true;
-    expect(await stage.settles()).toBe(true);
+    await harness.ask('flush');
+    fixture.paused = true;
+    expect(await harness.settles()).toBe(true);
     expect(apart(lab.host)).toBe(others);
     console.log(`${KILLS} deaths in a churn, ${after} of them after it had begun to act on it`);
-    await stage.stop();
+    await harness.stop();
   },
 );
 
-function change(world: HostFixture): void {
-  const all = Object.values(world.uplinks);
+function change(fixture: HostFixture): void {
+  const all = Object.values(fixture.uplinks);
   const uplink = all[below(all.length)]!;
-  if (!uplink.plugged) return world.plug(uplink);
+  if (!uplink.plugged) return fixture.plug(uplink);
   const version = uplink.versions[below(uplink.versions.length)]!;
   switch (below(6)) {
     case 0:
-      return world.turn(uplink, 1 + 8 * below(2));
+      return fixture.turn(uplink, 1 + 8 * below(2));
     case 1:
-      return world.carrier(uplink, !uplink.carrier);
+      return fixture.carrier(uplink, !uplink.carrier);
     case 2:
-      return uplink.device === 'eth0' ? undefined : world.unplug(uplink);
+      return uplink.device === 'eth0' ? undefined : fixture.unplug(uplink);
     case 3:
-      return readdress(world, uplink);
+      return readdress(fixture, uplink);
     default:
-      return uplink.routed.has(version) ? world.unroute(uplink, version) : world.route(uplink, version);
+      return uplink.routed.has(version) ? fixture.unroute(uplink, version) : fixture.route(uplink, version);
   }
 }
 
 /** Removes its routes too, as the kernel does with the last address of a link. */
-function readdress(world: HostFixture, uplink: Uplink): void {
+function readdress(fixture: HostFixture, uplink: Uplink): void {
   if (uplink.versions.every((version) => uplink.routed.has(version)))
-    world.replaceAddress(uplink, uplink.number < 20 ? uplink.number + 20 : uplink.number - 20);
+    fixture.replaceAddress(uplink, uplink.number < 20 ? uplink.number + 20 : uplink.number - 20);
 }
 
 /** Keeps one uplink in each family; otherwise the lingering one would depend on which was seen last. */
-function calm(world: HostFixture): void {
-  const { eth0 } = world.uplinks;
-  if (!eth0.carrier) world.carrier(eth0, true);
-  for (const version of eth0.versions) if (!eth0.routed.has(version)) world.route(eth0, version);
+function calm(fixture: HostFixture): void {
+  const { eth0 } = fixture.uplinks;
+  if (!eth0.carrier) fixture.carrier(eth0, true);
+  for (const version of eth0.versions) if (!eth0.routed.has(version)) fixture.route(eth0, version);
 }

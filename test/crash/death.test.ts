@@ -23,7 +23,7 @@ describe('SIGKILL', () => {
     'at a sample of all requests and journal writes',
     { timeout: HOURS },
     async ({ lab }) => {
-      const stage = await prepare(lab);
+      const harness = await prepare(lab);
       let random = 1;
       const below = (most: number): number => (random = (random * 48271) % 0x7fff_ffff) % most;
       for (const { moves } of [LIFE, ...CIRCLES]) {
@@ -33,12 +33,12 @@ describe('SIGKILL', () => {
           const moments = momentsOf(kind);
           // Counts from one; zero means that the daemon is not killed.
           const left = at === deadly || move === LIFE.moves[0] ? 1 + below(4) : 0;
-          await stage.deadly(move, { kind, left, moment: moments[below(moments.length)]! });
+          await harness.deadly(move, { kind, left, moment: moments[below(moments.length)]! });
         }
       }
-      report(stage);
-      expect(stage.ends.length).toBeGreaterThan(6);
-      await stage.stop();
+      report(harness);
+      expect(harness.ends.length).toBeGreaterThan(6);
+      await harness.stop();
     },
   );
 
@@ -46,59 +46,59 @@ describe('SIGKILL', () => {
     'of the command flush while no daemon runs',
     { timeout: HOURS },
     async ({ lab }) => {
-      const stage = await prepare(lab);
+      const harness = await prepare(lab);
       let deaths = 0;
       for (const moment of momentsOf('change').slice(ASKED === undefined ? 1 : 0))
         for (let left = 1, died = true; died; left += ASKED === undefined ? 15 : 1) {
-          stage.start();
-          await stage.right();
-          await stage.stop();
-          stage.shim.arm('change', left, moment);
-          died = !(await stage.flushed());
-          stage.shim.disarm();
+          harness.start();
+          await harness.right();
+          await harness.stop();
+          harness.shim.arm('change', left, moment);
+          died = !(await harness.flushed());
+          harness.shim.disarm();
           if (!died) break;
           deaths++;
           // The next run either completes the flush or adds everything again.
-          if (left % 2 === 0) await stage.flushed();
-          else stage.start();
-          if (left % 2 === 0) expect(stage.world.wrong()).toEqual([]);
-          else await stage.right();
-          stage.untouched();
-          await stage.stop();
+          if (left % 2 === 0) await harness.flushed();
+          else harness.start();
+          if (left % 2 === 0) expect(harness.fixture.wrong()).toEqual([]);
+          else await harness.right();
+          harness.untouched();
+          await harness.stop();
         }
       console.log(`${deaths} deaths of the command`);
       expect(deaths).toBeGreaterThan(1);
-      await stage.stop();
+      await harness.stop();
     },
   );
 
   for (const kind of Object.keys(CLASSES) as Class[])
     for (const moment of ASKED === 'all' || ASKED === kind ? momentsOf(kind) : [])
       test(`${moment} each ${kind}`, { timeout: HOURS }, async ({ lab }) => {
-        const stage = await prepare(lab);
-        for (const circle of [LIFE, ...CIRCLES]) await exhaust(stage, circle, { kind, moment });
-        report(stage);
-        await stage.stop();
+        const harness = await prepare(lab);
+        for (const circle of [LIFE, ...CIRCLES]) await exhaust(harness, circle, { kind, moment });
+        report(harness);
+        await harness.stop();
       });
 });
 
 /** Runs a daemon that added and removed everything, so that the state without multihomed is known. */
 async function prepare(lab: Lab): Promise<CrashHarness> {
-  const stage = new CrashHarness(lab);
+  const harness = new CrashHarness(lab);
   for (const { moves, outside } of CIRCLES)
     if (outside)
       for (const move of moves) {
-        await move.act(stage);
-        stage.know();
+        await move.act(harness);
+        harness.know();
       }
-  return stage;
+  return harness;
 }
 
 /** Repeats the moves with a later point each time, until no move has as many points. */
-async function exhaust(stage: CrashHarness, { moves }: Circle, death: Omit<Death, 'left'>): Promise<void> {
+async function exhaust(harness: CrashHarness, { moves }: Circle, death: Omit<Death, 'left'>): Promise<void> {
   for (let left = 1, died = true; died; left++) {
     died = false;
-    for (const move of moves) died = (await stage.deadly(move, { ...death, left })) || died;
+    for (const move of moves) died = (await harness.deadly(move, { ...death, left })) || died;
   }
 }
 

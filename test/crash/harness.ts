@@ -23,8 +23,8 @@ export interface Death {
 export interface Move {
   readonly what: string;
   /** What must be done before it. */
-  readonly before?: (stage: CrashHarness) => Promise<void> | void;
-  readonly act: (stage: CrashHarness) => Promise<void> | void;
+  readonly before?: (harness: CrashHarness) => Promise<void> | void;
+  readonly act: (harness: CrashHarness) => Promise<void> | void;
   /** After a flush, reloading the configuration does not bring this state about; these moves do. */
   readonly again?: readonly Move[];
 }
@@ -34,7 +34,7 @@ export class CrashHarness {
   readonly #control: string;
   readonly #foreign = new Map<string, string>();
   readonly shim: Shim;
-  readonly world: HostFixture;
+  readonly fixture: HostFixture;
   daemon: Daemon | null = null;
   /** The points at which daemons were killed. */
   readonly ends: (Point & { readonly moment: Moment; readonly move: string })[] = [];
@@ -44,13 +44,13 @@ export class CrashHarness {
     this.#lab = lab;
     this.#control = lab.host.journal().replace(/journal\.json$/, 'control');
     this.shim = new Shim(lab.folder);
-    this.world = new HostFixture(lab);
+    this.fixture = new HostFixture(lab);
     this.know();
   }
 
   /** The state of other programs now, while multihomed does not run. */
   know(): void {
-    this.#foreign.set(this.world.name, foreign(this.#lab.host));
+    this.#foreign.set(this.fixture.name, foreign(this.#lab.host));
   }
 
   get lives(): boolean {
@@ -60,12 +60,12 @@ export class CrashHarness {
   start(): void {
     // Starts it as the service manager does after a crash: a pause continues.
     const environment = { ...this.shim.environment, ...AS_SERVICE };
-    this.daemon = this.#lab.prepare(this.world.configuration(), { environment });
-    this.world.paused = false;
+    this.daemon = this.#lab.prepare(this.fixture.configuration(), { environment });
+    this.fixture.paused = false;
   }
 
   reload(): void {
-    this.daemon!.configure(this.world.configuration());
+    this.daemon!.configure(this.fixture.configuration());
     this.daemon!.signal('SIGHUP');
   }
 
@@ -92,7 +92,7 @@ export class CrashHarness {
       await sleep(5);
       if (!this.lives) return false;
       const before = this.shim.points;
-      const wrong = this.world.wrong();
+      const wrong = this.fixture.wrong();
       const late = performance.now() > end;
       if (wrong.length > 0 && !late) continue;
       expect(wrong, `after ${NEVER / 1000} s; ${this.daemon?.log}`).toEqual([]);
@@ -104,8 +104,8 @@ export class CrashHarness {
 
   /** Checks that no object of another program was touched. */
   untouched(): void {
-    const known = this.#foreign.get(this.world.name);
-    expect(known, this.world.name).toBeDefined();
+    const known = this.#foreign.get(this.fixture.name);
+    expect(known, this.fixture.name).toBeDefined();
     expect(foreign(this.#lab.host)).toEqual(known);
   }
 
@@ -145,21 +145,21 @@ export class CrashHarness {
     await this.answers();
     const status = (await this.ask('status')) as StatusDocument;
     // The kill was during a flush: the successor continues it if it is in the journal.
-    this.world.paused = status.daemon!.paused;
+    this.fixture.paused = status.daemon!.paused;
     await this.right();
     await this.ask('flush');
     this.flushes++;
-    const { lingering } = this.world;
-    [this.world.paused, this.world.lingering] = [true, []];
+    const { lingering } = this.fixture;
+    [this.fixture.paused, this.fixture.lingering] = [true, []];
     await this.right();
     await this.ask('reload');
-    this.world.paused = false;
+    this.fixture.paused = false;
     await this.right();
     for (const each of move.again ?? []) {
       await each.act(this);
       await this.right();
     }
-    expect(this.world.lingering).toEqual(lingering);
+    expect(this.fixture.lingering).toEqual(lingering);
   }
 
   /** Waits for its first pass. */
@@ -185,7 +185,7 @@ export class CrashHarness {
     const child = this.#lab.host.spawn(process.execPath, [MAIN, 'flush', '--force'], this.shim.environment);
     const { code, stderr } = await finished(child);
     expect([0, null], stderr).toContain(code);
-    this.world.paused = true;
+    this.fixture.paused = true;
     return code === 0;
   }
 }

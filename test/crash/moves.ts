@@ -11,9 +11,9 @@ export interface Circle {
 
 const reload = (what: string, wanted: ExpectedObjects): Move => ({
   what,
-  act(stage) {
-    stage.world.wanted = wanted;
-    stage.reload();
+  act(harness) {
+    harness.fixture.wanted = wanted;
+    harness.reload();
   },
 });
 
@@ -30,14 +30,14 @@ const FEWER: ExpectedObjects = { ...PLAIN, flags: others, limits: { subflows: 6,
 /** Makes `device` the only uplink of one family with a path. */
 const only = (what: string, device: 'eth0' | 'eth1' | null, version: 4 | 6, lingers?: 'eth0'): Move => ({
   what,
-  act({ world }) {
-    const { eth0, eth1, wwan0, wl0 } = world.uplinks;
+  act({ fixture }) {
+    const { eth0, eth1, wwan0, wl0 } = fixture.uplinks;
     const all = [eth0, eth1, wwan0, wl0].filter(({ versions }) => versions.includes(version));
     for (const uplink of all)
-      if (uplink.device === device && !uplink.routed.has(version)) world.route(uplink, version);
+      if (uplink.device === device && !uplink.routed.has(version)) fixture.route(uplink, version);
     for (const uplink of all)
-      if (uplink.device !== device && uplink.routed.has(version)) world.unroute(uplink, version);
-    world.lingering = lingers ? [{ device: lingers, version }] : [];
+      if (uplink.device !== device && uplink.routed.has(version)) fixture.unroute(uplink, version);
+    fixture.lingering = lingers ? [{ device: lingers, version }] : [];
   },
 });
 
@@ -53,19 +53,19 @@ function lingering(version: 4 | 6): Circle {
       only('another comes', 'eth1', version),
       {
         what: 'all come back',
-        act({ world }) {
-          for (const uplink of Object.values(world.uplinks))
+        act({ fixture }) {
+          for (const uplink of Object.values(fixture.uplinks))
             if (uplink.versions.includes(version) && !uplink.routed.has(version))
-              world.route(uplink, version);
+              fixture.route(uplink, version);
         },
       },
     ],
   };
 }
 
-const on = (what: string, act: (world: CrashHarness['world']) => void): Move => ({
+const on = (what: string, act: (fixture: CrashHarness['fixture']) => void): Move => ({
   what,
-  act: ({ world }) => act(world),
+  act: ({ fixture }) => act(fixture),
 });
 
 export const CIRCLES: readonly Circle[] = [
@@ -88,37 +88,37 @@ export const CIRCLES: readonly Circle[] = [
     what: 'gateway',
     outside: true,
     moves: [
-      on('another gateway', (world) => world.turn(world.uplinks.eth0, 9)),
-      on('the gateway from before', (world) => world.turn(world.uplinks.eth0, 1)),
+      on('another gateway', (fixture) => fixture.turn(fixture.uplinks.eth0, 9)),
+      on('the gateway from before', (fixture) => fixture.turn(fixture.uplinks.eth0, 1)),
     ],
   },
   {
     what: 'address',
     outside: true,
     moves: [
-      on('another address', (world) => world.replaceAddress(world.uplinks.eth0, 9)),
-      on('the address from before', (world) => world.replaceAddress(world.uplinks.eth0, 2)),
+      on('another address', (fixture) => fixture.replaceAddress(fixture.uplinks.eth0, 9)),
+      on('the address from before', (fixture) => fixture.replaceAddress(fixture.uplinks.eth0, 2)),
     ],
   },
   {
     what: 'carrier',
     outside: true,
     moves: [
-      on('carrier lost', (world) => world.carrier(world.uplinks.eth1, false)),
-      on('carrier back', (world) => world.carrier(world.uplinks.eth1, true)),
+      on('carrier lost', (fixture) => fixture.carrier(fixture.uplinks.eth1, false)),
+      on('carrier back', (fixture) => fixture.carrier(fixture.uplinks.eth1, true)),
     ],
   },
   {
     what: 'interface',
     outside: true,
     moves: [
-      on('interfaces gone', (world) => {
-        world.unplug(world.uplinks.wl0);
-        world.unplug(world.uplinks.wwan0);
+      on('interfaces gone', (fixture) => {
+        fixture.unplug(fixture.uplinks.wl0);
+        fixture.unplug(fixture.uplinks.wwan0);
       }),
-      on('interfaces come, with other indices', (world) => {
-        world.plug(world.uplinks.wwan0);
-        world.plug(world.uplinks.wl0);
+      on('interfaces come, with other indices', (fixture) => {
+        fixture.plug(fixture.uplinks.wwan0);
+        fixture.plug(fixture.uplinks.wl0);
       }),
     ],
   },
@@ -133,24 +133,24 @@ export const LIFE: Circle = {
   moves: [
     {
       what: 'start',
-      async before(stage) {
-        await stage.stop();
-        await stage.flushed();
+      async before(harness) {
+        await harness.stop();
+        await harness.flushed();
       },
-      act: (stage) => stage.start(),
+      act: (harness) => harness.start(),
     },
     {
       what: 'flush',
-      async act(stage) {
-        stage.world.paused = true;
-        await stage.ask('flush');
+      async act(harness) {
+        harness.fixture.paused = true;
+        await harness.ask('flush');
       },
     },
     {
       what: 'an end to the pause',
-      act(stage) {
-        stage.world.paused = false;
-        stage.reload();
+      act(harness) {
+        harness.fixture.paused = false;
+        harness.reload();
       },
     },
   ],

@@ -11,22 +11,22 @@ import { Fixture } from '../model/fixture.ts';
 vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driver: null, path: null }) }));
 
 let host: Host;
-let world: Fixture;
+let fixture: Fixture;
 
 beforeEach(async () => {
   host = new Host(configuration([rule('eth*'), rule('wwan*')]));
-  world = new Fixture(host);
+  fixture = new Fixture(host);
   // Each event is delivered at once.
-  host.chance.below = () => 0;
+  host.random.below = () => 0;
   host.start();
-  for (const step of OPENINGS.two) await applyStep(host, world, step);
+  for (const step of OPENINGS.two) await applyStep(host, fixture, step);
   await host.settle();
   host.warnings.length = 0;
 });
 afterEach(() => host.end());
 
 const change = (...steps: Step[]): void => {
-  for (const step of steps) world.change(step);
+  for (const step of steps) fixture.change(step);
 };
 
 const SECOND: Step[] = [
@@ -87,7 +87,7 @@ test('a failed pass keeps the pending events of each link', async () => {
     { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 100, verb: 'add', when: 0 },
   );
   host.deaf = false;
-  loop.wake(['links', 'addresses', 'routes'], [world.link(0)!.index]);
+  loop.wake(['links', 'addresses', 'routes'], [fixture.link(0)!.index]);
   await host.pass(1_000);
   expect(host.warnings.filter((each) => each.includes('another program removed it'))).toEqual([]);
   expect(host.warnings).toEqual([expect.stringMatching(/^a pass failed and is tried again/)]);
@@ -135,7 +135,7 @@ test('settled() resolves after one pass if there is nothing to do', async () => 
 
 test('settled() is not delayed by events during the pass', async () => {
   const { line, loop } = host.daemon;
-  line.midway = () => loop.wake(['addresses'], [world.link(0)!.index]);
+  line.midway = () => loop.wake(['addresses'], [fixture.link(0)!.index]);
   let ready = false;
   loop.wake(['addresses']);
   void loop.settled().then(() => (ready = true));

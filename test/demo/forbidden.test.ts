@@ -49,7 +49,7 @@ describe.skipIf(whyNot() !== null)('demo: the limit of user namespaces is reache
     // The limit of this user namespace.
     const script = `echo 0 >/proc/sys/user/max_user_namespaces
       exec setpriv --inh-caps=-all --ambient-caps=-all -- "$@"`;
-    const world = [
+    const namespaces = [
       '--user',
       '--map-user=1000',
       '--map-group=1000',
@@ -61,7 +61,7 @@ describe.skipIf(whyNot() !== null)('demo: the limit of user namespaces is reache
       'sh',
     ];
     const demo = [process.execPath, MAIN, 'demo'];
-    const { status, stdout, stderr } = spawnSync('unshare', [...world, ...demo], { encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync('unshare', [...namespaces, ...demo], { encoding: 'utf8' });
     expect(stderr).toBe(
       'This host lets only root make namespaces (user.max_user_namespaces is 0): run it with sudo.\n',
     );

@@ -36,12 +36,12 @@ const run = promisify(execFile);
 /** Runs in namespaces in which no other program starts or ends a process. */
 async function interrupt(before: readonly string[], points: readonly string[]): Promise<Report> {
   const user = process.geteuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-  const world = [...user, '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
+  const namespaces = [...user, '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
   // The shell stays as the first process and reaps orphaned processes.
   // Namespaces of other tests appear and disappear in the shared /run.
   const shell = ['sh', '-c', 'mount -t tmpfs tmpfs /run; "$@"; exit $?', 'sh'];
   const program = [process.execPath, INTERRUPTER, MAIN, ...before, '--', ...points];
-  const { stdout } = await run('unshare', [...world, ...shell, ...program]);
+  const { stdout } = await run('unshare', [...namespaces, ...shell, ...program]);
   return JSON.parse(stdout) as Report;
 }
 

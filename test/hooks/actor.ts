@@ -1,5 +1,5 @@
 /**
- * Runs inside a stage as a program of its own: reads requests as JSON lines, passes them to the real runner or to a
+ * Runs inside a harness as a program of its own: reads requests as JSON lines, passes them to the real runner or to a
  * shell, and answers each with a JSON line.
  */
 import { spawnSync } from 'node:child_process';

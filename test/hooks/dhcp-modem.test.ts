@@ -3,29 +3,29 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { quoteWord } from '../../src/system/shell-quote.ts';
 import { modem, plugInModem, type Offer } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
-import { missing, openStage, type Stage } from './harness.ts';
+import { missing, openHarness, type Harness } from './harness.ts';
 
 const why = missing({ dnsmasq: 'dnsmasq-base', ip: 'iproute2' });
 if (why !== null) console.log(`The DHCP hook is not tested: ${why}.`);
 
-let stage: Stage;
-afterEach(() => stage.end());
+let harness: Harness;
+afterEach(() => harness.end());
 
 async function plugIn(client: string, offer?: Offer): Promise<void> {
-  stage = await plugInModem(client, offer);
+  harness = await plugInModem(client, offer);
 }
 
 /** Brings the modem from administratively down to carrier. */
 async function bringUp(): Promise<void> {
-  expect((await stage.shell('ip link show modem0')).stdout).toContain('state DOWN');
-  const { reports } = await stage.tell('device-add', modem());
+  expect((await harness.shell('ip link show modem0')).stdout).toContain('state DOWN');
+  const { reports } = await harness.tell('device-add', modem());
   expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
-  await stage.until('ip link show modem0 | grep LOWER_UP');
+  await harness.until('ip link show modem0 | grep LOWER_UP');
 }
 
 /** Routes and addresses of the modem, without values that differ between runs. */
 const shown = async (): Promise<string> =>
-  (await stage.shell('ip -4 route show table all; ip -4 -o address show dev modem0; ip link show modem0'))
+  (await harness.shell('ip -4 route show table all; ip -4 -o address show dev modem0; ip link show modem0'))
     .stdout;
 
 const address = `ip -4 -o address show dev modem0 scope global | grep -o '198\\.51\\.100\\.[0-9]*/24'`;
@@ -52,25 +52,25 @@ describe.skipIf(why !== null).each([
       await plugIn(client);
       const resolvers = readFileSync('/etc/resolv.conf', 'utf8');
       await bringUp();
-      const up = await stage.tell('link-up', modem());
+      const up = await harness.tell('link-up', modem());
       expect(up.reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
       expect(up.lines.join('\n')).toContain(`starting ${client} on modem0`);
-      await stage.until(address);
-      const route = await stage.until('ip -4 route show default | grep .');
+      await harness.until(address);
+      const route = await harness.until('ip -4 route show default | grep .');
       expect(route).toMatch(/^default via 198\.51\.100\.1 dev modem0 proto dhcp (src \S+ )?metric 700 ?\n$/);
-      const shown = (await stage.shell('ip -4 address show dev modem0')).stdout;
+      const shown = (await harness.shell('ip -4 address show dev modem0')).stdout;
       expect(/valid_lft (\d+)sec/.exec(shown)?.[1]).toMatch(/^3[56]\d\d$/);
       expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolvers);
 
-      const pid = await stage.until(pidOf[client] ?? '');
-      await stage.tell('link-up', modem());
-      expect(await stage.until(pidOf[client] ?? '')).toBe(pid);
+      const pid = await harness.until(pidOf[client] ?? '');
+      await harness.tell('link-up', modem());
+      expect(await harness.until(pidOf[client] ?? '')).toBe(pid);
 
-      const down = await stage.tell('link-down', modem());
+      const down = await harness.tell('link-down', modem());
       expect(down.reports.map(({ outcome }) => outcome)).toEqual(['done']);
-      await stage.until(`! kill -0 ${pid.trim()} 2>/dev/null`);
-      expect((await stage.shell(address)).stdout).toBe('');
-      expect((await stage.shell('ip -4 route show')).stdout).toBe('');
+      await harness.until(`! kill -0 ${pid.trim()} 2>/dev/null`);
+      expect((await harness.shell(address)).stdout).toBe('');
+      expect((await harness.shell('ip -4 route show')).stdout).toBe('');
     },
   );
 
@@ -79,11 +79,13 @@ describe.skipIf(why !== null).each([
     const forced = [121, 249].map((option) => `--dhcp-option-force=${option},${halves}`);
     await plugIn(client, { options: [...forced, '--dhcp-option-force=26,68'] });
     await bringUp();
-    await stage.tell('link-up', modem());
-    await stage.until(address);
-    await stage.until('ip -4 route show default | grep .');
+    await harness.tell('link-up', modem());
+    await harness.until(address);
+    await harness.until('ip -4 route show default | grep .');
     expect(await shown()).not.toMatch(/0\.0\.0\.0\/1|128\.0\.0\.0\/1/);
-    expect((await stage.shell('ip -4 route show default')).stdout).toMatch(/^default [^\n]* metric 700 ?\n$/);
+    expect((await harness.shell('ip -4 route show default')).stdout).toMatch(
+      /^default [^\n]* metric 700 ?\n$/,
+    );
     expect(await shown()).toContain('mtu 1500 ');
     expect(await shown()).not.toContain('mtu 68');
   });
@@ -91,8 +93,8 @@ describe.skipIf(why !== null).each([
   it.skipIf(lacks !== null)('uses a valid MTU for the route only', async () => {
     await plugIn(client, { options: ['--dhcp-option-force=26,1400'] });
     await bringUp();
-    await stage.tell('link-up', modem());
-    await stage.until('ip -4 route show default | grep "metric 700 mtu 1400"');
+    await harness.tell('link-up', modem());
+    await harness.until('ip -4 route show default | grep "metric 700 mtu 1400"');
     expect(await shown()).toContain('mtu 1500 ');
   });
 
@@ -111,24 +113,24 @@ describe.skipIf(why !== null).each([
   ])('ignores an offer with a %s', async (_, offer, reason) => {
     await plugIn(client, offer);
     await bringUp();
-    await stage.tell('link-up', modem());
+    await harness.tell('link-up', modem());
     // How the client handles an answer that its own checks refuse is up to the client.
-    await stage.until(
+    await harness.until(
       `grep -q "sent ${reason}" /run/multihomed/dhcp/modem0.refused || [ "$(grep -c DHCPOFFER /run/provider.log)" -ge 3 ]`,
     );
-    expect((await stage.shell('ip -4 -o address show dev modem0; ip -4 route show')).stdout).toBe('');
+    expect((await harness.shell('ip -4 -o address show dev modem0; ip -4 route show')).stdout).toBe('');
   });
 });
 
 describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem', () => {
   it('with an address of another program is left alone', async () => {
     await plugIn('udhcpc');
-    await stage.shell('ip address add 192.0.2.9/24 dev modem0');
-    expect((await stage.tell('device-add', modem())).lines.join('\n')).toContain('modem0 is left to');
-    expect((await stage.shell('ip link show modem0')).stdout).toContain('state DOWN');
-    const { lines } = await stage.tell('link-up', modem());
+    await harness.shell('ip address add 192.0.2.9/24 dev modem0');
+    expect((await harness.tell('device-add', modem())).lines.join('\n')).toContain('modem0 is left to');
+    expect((await harness.shell('ip link show modem0')).stdout).toContain('state DOWN');
+    const { lines } = await harness.tell('link-up', modem());
     expect(lines.join('\n')).toContain('modem0 is left to the program that gave it an address');
-    expect((await stage.shell('ls /run/multihomed/dhcp')).stdout).toBe('');
+    expect((await harness.shell('ls /run/multihomed/dhcp')).stdout).toBe('');
   });
 
   it.each([
@@ -138,35 +140,35 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
   ])('ignores %s', async (_, facts) => {
     await plugIn('udhcpc');
     for (const action of ['device-add', 'link-up'] as const) {
-      const { reports, lines } = await stage.tell(action, facts);
+      const { reports, lines } = await harness.tell(action, facts);
       expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
       expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
     }
-    expect((await stage.shell('ip link show modem0')).stdout).toContain('state DOWN');
-    expect((await stage.shell('ls /run/multihomed')).stdout).toBe('');
+    expect((await harness.shell('ip link show modem0')).stdout).toContain('state DOWN');
+    expect((await harness.shell('ls /run/multihomed')).stdout).toBe('');
   });
 
   it('ignores another process with the pid of its client', async () => {
     await plugIn('udhcpc');
-    await stage.shell(
+    await harness.shell(
       'mkdir -p /run/multihomed/dhcp; sleep 600 >/dev/null 2>&1 & echo $! >/run/multihomed/dhcp/modem0.pid',
     );
-    const pid = (await stage.shell('cat /run/multihomed/dhcp/modem0.pid')).stdout.trim();
-    await stage.tell('link-down', modem());
-    expect((await stage.shell(`kill -0 ${pid}`)).status).toBe(0);
+    const pid = (await harness.shell('cat /run/multihomed/dhcp/modem0.pid')).stdout.trim();
+    await harness.tell('link-down', modem());
+    expect((await harness.shell(`kill -0 ${pid}`)).status).toBe(0);
   });
 
   it('without a DHCP client: names the packages to install', async () => {
     await plugIn('no-such-client');
-    const { reports, lines } = await stage.tell('link-up', modem());
+    const { reports, lines } = await harness.tell('link-up', modem());
     expect(reports.map(({ outcome }) => outcome)).toEqual(['failed']);
     expect(lines.join('\n')).toContain('modem0 has no DHCP client: install one of no-such-client');
   });
 });
 
-const noStage = missing({ ip: 'iproute2' });
+const noHarness = missing({ ip: 'iproute2' });
 
-describe.skipIf(noStage !== null)('a malicious DHCP server', () => {
+describe.skipIf(noHarness !== null)('a malicious DHCP server', () => {
   const good = { ip: '198.51.100.7', subnet: '255.255.255.0', router: '198.51.100.1', lease: '3600' };
   const code = [
     '$(touch /run/ran)',
@@ -192,18 +194,18 @@ describe.skipIf(noStage !== null)('a malicious DHCP server', () => {
       Object.entries(record)
         .map(([name, value]) => `${name}=${quoteWord(value as string)}`)
         .join(' ');
-    const { status, stdout } = await stage.shell(`
+    const { status, stdout } = await harness.shell(`
       ip address flush dev modem0; ip route flush dev modem0; rm -rf /run/multihomed/dhcp; mkdir -p /run/multihomed/dhcp
-      env interface=modem0 ${variables(lease)} ${stage.hook} bound >/dev/null 2>&1; first=$?
-      env interface=modem0 reason=BOUND ${variables(dhclient)} ${stage.hook} >/dev/null 2>&1; second=$?
+      env interface=modem0 ${variables(lease)} ${harness.hook} bound >/dev/null 2>&1; first=$?
+      env interface=modem0 reason=BOUND ${variables(dhclient)} ${harness.hook} >/dev/null 2>&1; second=$?
       ip -4 -o address show dev modem0; ip -4 route show; ls /run/ran 2>/dev/null
       exit $((first + second))`);
     return { status, shown: stdout };
   }
 
   it('cannot run a command or set an invalid address', async () => {
-    stage = await openStage('60-dhcp-modem');
-    await stage.shell(
+    harness = await openHarness('60-dhcp-modem');
+    await harness.shell(
       'ip link add modem0 type veth peer name line0; ip link set modem0 up; ip link set line0 up',
     );
     const whole = await offer(good);

@@ -61,7 +61,7 @@ describe('which hooks are run', () => {
   });
 });
 
-const refusals: [string, (stage: Scripts, path: string) => void, (path: string) => RegExp | string][] = [
+const refusals: [string, (harness: Scripts, path: string) => void, (path: string) => RegExp | string][] = [
   [
     'the group may write it',
     (_, path) => chmodSync(path, 0o775),
@@ -98,12 +98,12 @@ const refusals: [string, (stage: Scripts, path: string) => void, (path: string) 
 
 describe('which hooks are refused', () => {
   it.each(refusals)('%s', async (_, spoil, sentence) => {
-    const stage = scripts();
-    const path = stage.write('10-hook', 'echo run');
-    spoil(stage, path);
-    expect(await stage.run({ folders: [stage.folders[0]] })).toEqual([]);
-    expect(stage.lines).toEqual([expect.stringContaining(`warn Not run: `)]);
-    expect(stage.lines[0]).toContain(sentence(path));
+    const harness = scripts();
+    const path = harness.write('10-hook', 'echo run');
+    spoil(harness, path);
+    expect(await harness.run({ folders: [harness.folders[0]] })).toEqual([]);
+    expect(harness.lines).toEqual([expect.stringContaining(`warn Not run: `)]);
+    expect(harness.lines[0]).toContain(sentence(path));
   });
 
   it('a link, even to a valid script', async () => {

@@ -43,7 +43,7 @@ class HeldRunner implements HookRunner {
   }
 }
 
-function stage(told: HookRecord = EMPTY_HOOK_RECORD) {
+function harness(told: HookRecord = EMPTY_HOOK_RECORD) {
   const runner = new HeldRunner();
   const { log, lines } = memoryLog();
   const records: HookRecord[] = [];
@@ -63,7 +63,7 @@ const level = (...facts: UplinkFacts[]): Map<string, UplinkFacts> =>
 
 describe('hook dispatcher', () => {
   it('runs up, change and down once each', async () => {
-    const { runner, dispatcher, actions } = stage();
+    const { runner, dispatcher, actions } = harness();
     dispatcher.wantUplinks(level(uplink()));
     dispatcher.wantUplinks(level(uplink()));
     await runner.endAll();
@@ -80,7 +80,7 @@ describe('hook dispatcher', () => {
   });
 
   it('runs only the newest of waiting changes, and none that is outdated', async () => {
-    const { runner, dispatcher, actions } = stage();
+    const { runner, dispatcher, actions } = harness();
     dispatcher.wantUplinks(level(uplink()));
     for (const last of [2, 3, 4]) dispatcher.wantUplinks(level(uplink({ gateway: `192.0.2.${last}` })));
     await runner.end();
@@ -93,7 +93,7 @@ describe('hook dispatcher', () => {
   });
 
   it('runs uplinks in parallel, 16 at most', async () => {
-    const { runner, dispatcher } = stage();
+    const { runner, dispatcher } = harness();
     const many = Array.from({ length: 40 }, (_, at) => uplink({ rule: `r${at}`, interface: `eth${at}` }));
     dispatcher.wantUplinks(level(...many));
     expect(runner.together).toBe(16);
@@ -106,7 +106,7 @@ describe('hook dispatcher', () => {
   });
 
   it('runs actions of links and uplinks in parallel', async () => {
-    const { runner, dispatcher, actions } = stage();
+    const { runner, dispatcher, actions } = harness();
     dispatcher.wantLinks(new Map([['7', state({ rule: 'a' })]]));
     dispatcher.wantUplinks(level(uplink({ rule: 'b' })));
     await runner.endAll();
@@ -122,7 +122,7 @@ describe('hook dispatcher', () => {
   });
 
   it('MULTIHOMED_FAMILIES: families active on the interface when a run begins', async () => {
-    const { runner, dispatcher } = stage();
+    const { runner, dispatcher } = harness();
     const six = uplink({ rule: 'six', family: 'ipv6', address: '2001:db8::7' });
     const other = uplink({ rule: 'other', interface: 'eth0', ifindex: 8 });
     dispatcher.wantUplinks(level(uplink(), six, other));
@@ -148,7 +148,7 @@ describe('hook dispatcher', () => {
   });
 
   it('record of a version without device-add: runs device-add for its links', async () => {
-    const { runner, dispatcher, records, actions } = stage({
+    const { runner, dispatcher, records, actions } = harness({
       uplinks: {},
       links: { 7: link() },
       leaving: [],
@@ -161,12 +161,12 @@ describe('hook dispatcher', () => {
   });
 
   it('after a restart: runs down for lost uplinks and nothing for unchanged ones', async () => {
-    const first = stage();
+    const first = harness();
     const stays = uplink({ rule: 'stays', interface: 'eth0' });
     first.dispatcher.wantUplinks(level(stays, uplink({ rule: 'goes', interface: 'eth1' })));
     await first.runner.endAll();
     const journal: unknown = JSON.parse(JSON.stringify(first.records.at(-1)));
-    const second = stage(journal as HookRecord);
+    const second = harness(journal as HookRecord);
     expect(second.actions()).toEqual([]);
     second.dispatcher.wantUplinks(level(stays));
     await second.runner.endAll();
@@ -175,7 +175,7 @@ describe('hook dispatcher', () => {
   });
 
   it('down that was interrupted runs again in the next daemon', async () => {
-    const { runner, dispatcher, records, actions } = stage();
+    const { runner, dispatcher, records, actions } = harness();
     dispatcher.wantUplinks(level(uplink()));
     await runner.endAll();
     dispatcher.wantUplinks(level());
@@ -183,7 +183,7 @@ describe('hook dispatcher', () => {
     dispatcher.wantUplinks(level(uplink({ gateway: null })));
     expect(actions()).toEqual(['wwan0 up', 'wwan0 down']);
     expect(records.at(-1)?.uplinks).toEqual({ [uplink().rule]: uplink() });
-    const next = stage(JSON.parse(JSON.stringify(records.at(-1))) as HookRecord);
+    const next = harness(JSON.parse(JSON.stringify(records.at(-1))) as HookRecord);
     next.dispatcher.wantUplinks(level(uplink()));
     await next.runner.endAll();
     expect(next.actions()).toEqual(['wwan0 down', 'wwan0 up']);
@@ -212,7 +212,7 @@ describe('hook dispatcher', () => {
   });
 
   it('runs no hook for a name with control characters, and warns once', () => {
-    const { dispatcher, runner, lines } = stage();
+    const { dispatcher, runner, lines } = harness();
     const strange = level(uplink({ interface: 'e\u001b[2J' }));
     dispatcher.wantUplinks(strange);
     dispatcher.wantUplinks(strange);
@@ -223,7 +223,7 @@ describe('hook dispatcher', () => {
   });
 
   it('uses new settings after a reload', async () => {
-    const { dispatcher, runner } = stage();
+    const { dispatcher, runner } = harness();
     dispatcher.wantUplinks(level(uplink()));
     dispatcher.reload({ timeout: 5, user: 'nobody', path: ['/elsewhere'] });
     await runner.endAll();
@@ -239,7 +239,7 @@ describe('property: any history', () => {
   it('runs up, change and down in order for each uplink, and ends at the final state', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-        const { runner, dispatcher, records } = stage();
+        const { runner, dispatcher, records } = harness();
         const wanted = new Map<string, UplinkFacts>();
         for (const one of steps) {
           if ('end' in one) {

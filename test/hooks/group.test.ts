@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { uplink } from './facts.ts';
-import { missing, openStage, type Stage } from './harness.ts';
+import { missing, openHarness, type Harness } from './harness.ts';
 
 // Real programs on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -29,14 +29,14 @@ print('ended by', os.waitstatus_to_exitcode(os.waitpid(wanted, 0)[1]), flush=Tru
 const why = missing({ python3: 'python3' });
 if (why !== null) console.log(`Numbers of process groups are not tested: ${why}.`);
 
-let stage: Stage;
-afterEach(() => stage.end());
+let harness: Harness;
+afterEach(() => harness.end());
 
 async function withHook(body: string): Promise<void> {
-  stage = await openStage('10-journal', () => `#!/bin/sh\necho $$ >/run/leader\n${body}\n`);
-  writeFileSync(join(stage.root, 'taker.py'), TAKER);
-  await stage.shell(`
-    { until [ -s /run/leader ]; do sleep 0.01; done; exec python3 ${stage.root}/taker.py; } >/run/taker.log 2>&1 &`);
+  harness = await openHarness('10-journal', () => `#!/bin/sh\necho $$ >/run/leader\n${body}\n`);
+  writeFileSync(join(harness.root, 'taker.py'), TAKER);
+  await harness.shell(`
+    { until [ -s /run/leader ]; do sleep 0.01; done; exec python3 ${harness.root}/taker.py; } >/run/taker.log 2>&1 &`);
 }
 
 it.skipIf(why !== null).each([
@@ -45,18 +45,18 @@ it.skipIf(why !== null).each([
   ['whose child has left the group', 'setsid sleep 600 & exec sleep 600'],
 ])('a timed-out hook %s: no reused process group gets a signal', async (_, body) => {
   await withHook(body);
-  const { reports } = await stage.tell('up', uplink(), 1_500);
+  const { reports } = await harness.tell('up', uplink(), 1_500);
   expect(reports.map(({ outcome }) => outcome)).toEqual(['timed out']);
   // The number is free by now, and the other process has it or gets it.
-  await stage.until('grep taken /run/taker.log');
+  await harness.until('grep taken /run/taker.log');
   // A signal sent before the number was taken would have arrived by now.
-  expect((await stage.shell('cat /run/taker.log')).stdout).toBe('waiting\ntaken\n');
-  expect((await stage.shell('kill -0 "$(cat /run/leader)"')).status).toBe(0);
+  expect((await harness.shell('cat /run/taker.log')).stdout).toBe('waiting\ntaken\n');
+  expect((await harness.shell('kill -0 "$(cat /run/leader)"')).status).toBe(0);
 });
 
 it.skipIf(why !== null)('a hook that has ended leaves no zombie', async () => {
   await withHook('true');
-  await stage.tell('up', uplink());
-  await stage.until('grep taken /run/taker.log');
-  expect((await stage.shell("ps -eo stat= | grep -c '^Z'")).stdout.trim()).toBe('0');
+  await harness.tell('up', uplink());
+  await harness.until('grep taken /run/taker.log');
+  expect((await harness.shell("ps -eo stat= | grep -c '^Z'")).stdout.trim()).toBe('0');
 });

@@ -53,7 +53,7 @@ export function absent(programs: Readonly<Record<string, string>>): string | nul
   return status === 0 ? null : `namespaces cannot be made here: ${stderr.trim()}`;
 }
 
-export interface Stage {
+export interface Harness {
   /** A folder outside of the namespaces too; removed at the end. */
   readonly root: string;
   /** The path of the shipped hook. */
@@ -70,9 +70,9 @@ export interface Stage {
   end(): Promise<void>;
 }
 
-/** A stage with one shipped hook, installed as by a package; `edit` changes it as an administrator would. */
-export async function openStage(hook: string, edit = (text: string): string => text): Promise<Stage> {
-  const root = mkdtempSync(join(tmpdir(), 'multihomed-stage-'));
+/** A harness with one shipped hook, installed as by a package; `edit` changes it as an administrator would. */
+export async function openHarness(hook: string, edit = (text: string): string => text): Promise<Harness> {
+  const root = mkdtempSync(join(tmpdir(), 'multihomed-harness-'));
   chmodSync(root, 0o755);
   const folder = join(root, 'hooks.d');
   spawnSync('mkdir', ['-m', '755', folder]);
@@ -106,7 +106,7 @@ export async function openStage(hook: string, edit = (text: string): string => t
   async function ask<Answer>(request: Request): Promise<Answer> {
     child.stdin.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await answers.next();
-    if (done === true) throw new Error('the stage ended by itself');
+    if (done === true) throw new Error('the harness ended by itself');
     return JSON.parse(value) as Answer;
   }
   const shell = (text: string): Promise<Answered> => ask({ kind: 'shell', text });

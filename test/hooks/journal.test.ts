@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { link, uplink } from './facts.ts';
-import { missing, openStage, type Stage } from './harness.ts';
+import { missing, openHarness, type Harness } from './harness.ts';
 
 // Real programs on a busy machine.
 const why = missing({
@@ -10,23 +10,23 @@ const why = missing({
 });
 if (why !== null) console.log(`The journal hook is not tested: ${why}.`);
 
-let stage: Stage;
-afterEach(() => stage.end());
+let harness: Harness;
+afterEach(() => harness.end());
 
 describe.skipIf(why !== null)('the journal hook', () => {
   it('writes to journald with fields for queries', async () => {
-    stage = await openStage('10-journal');
-    await stage.shell(
+    harness = await openHarness('10-journal');
+    await harness.shell(
       'mkdir -p /run/systemd/journal; /lib/systemd/systemd-journald >/run/journald.log 2>&1 &',
     );
-    await stage.until('[ -S /run/systemd/journal/socket ]');
-    await stage.tell('link-up', link());
-    await stage.tell('up', uplink());
-    const { reports, lines } = await stage.tell('down', uplink({ reason: 'carrier lost' }));
+    await harness.until('[ -S /run/systemd/journal/socket ]');
+    await harness.tell('link-up', link());
+    await harness.tell('up', uplink());
+    const { reports, lines } = await harness.tell('down', uplink({ reason: 'carrier lost' }));
     expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
     expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
     const ask = 'journalctl -D /run/log/journal -o json -t multihomed';
-    const found = await stage.until(`${ask} MULTIHOMED_INTERFACE=wwan0 MULTIHOMED_ACTION=down | grep .`);
+    const found = await harness.until(`${ask} MULTIHOMED_INTERFACE=wwan0 MULTIHOMED_ACTION=down | grep .`);
     expect(JSON.parse(found)).toMatchObject({
       MESSAGE: 'wwan0 down 192.0.2.7 via 192.0.2.1: carrier lost',
       PRIORITY: '4',
@@ -39,7 +39,7 @@ describe.skipIf(why !== null)('the journal hook', () => {
       MULTIHOMED_FLAGS: 'subflow backup',
       MULTIHOMED_TABLE: '86840007',
     });
-    const all = (await stage.shell(`${ask} --output-fields=MESSAGE -o cat`)).stdout.trim().split('\n');
+    const all = (await harness.shell(`${ask} --output-fields=MESSAGE -o cat`)).stdout.trim().split('\n');
     expect(all).toEqual([
       'wwan0 link-up: the link has carrier',
       'wwan0 up 192.0.2.7 via 192.0.2.1: active',
@@ -48,11 +48,11 @@ describe.skipIf(why !== null)('the journal hook', () => {
   });
 
   it('reports that no journald runs', async () => {
-    stage = await openStage('10-journal');
+    harness = await openHarness('10-journal');
     // The machine's own /dev/log, if there is one, is a link into a /run that is empty here.
-    const { reports, lines } = await stage.tell('up', uplink());
+    const { reports, lines } = await harness.tell('up', uplink());
     expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
-    if ((await stage.shell('[ -S /dev/log ]')).status !== 0) {
+    if ((await harness.shell('[ -S /dev/log ]')).status !== 0) {
       expect(lines.join('\n')).toContain('neither journald nor a syslog daemon runs: nothing is written');
     }
   });

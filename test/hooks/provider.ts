@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { LinkFacts } from '../../src/hooks/facts.ts';
 import { link } from './facts.ts';
-import { openStage, type Stage } from './harness.ts';
+import { openHarness, type Harness } from './harness.ts';
 
 export const modem = (changes: Partial<LinkFacts> = {}): LinkFacts =>
   link({ interface: 'modem0', driver: 'cdc_ether', ...changes });
@@ -14,11 +14,11 @@ export interface Offer {
 }
 
 /** A modem at one end of a cable, administratively down, and a provider's DHCP server at the other end. */
-export async function plugInModem(client: string, offer: Offer = {}): Promise<Stage> {
-  const stage = await openStage('60-dhcp-modem', (text) =>
+export async function plugInModem(client: string, offer: Offer = {}): Promise<Harness> {
+  const harness = await openHarness('60-dhcp-modem', (text) =>
     text.replace(/^clients=.*$/m, `clients=${client}`),
   );
-  const { status, stderr } = await stage.shell(`
+  const { status, stderr } = await harness.shell(`
     set -e
     [ ! -d /var/lib/dhcpcd ] || mount -t tmpfs tmpfs /var/lib/dhcpcd
     ip netns add provider
@@ -26,13 +26,16 @@ export async function plugInModem(client: string, offer: Offer = {}): Promise<St
     ip -n provider link set lo up
     ip -n provider link set line0 up`);
   expect([status, stderr]).toEqual([0, '']);
-  await serve(stage, offer);
-  return stage;
+  await serve(harness, offer);
+  return harness;
 }
 
 /** Starts the provider's server, Debian's dnsmasq, in place of a running one. */
-export async function serve(stage: Stage, { network = '198.51.100', options = [] }: Offer): Promise<void> {
-  const { status, stderr } = await stage.shell(`
+export async function serve(
+  harness: Harness,
+  { network = '198.51.100', options = [] }: Offer,
+): Promise<void> {
+  const { status, stderr } = await harness.shell(`
     set -e
     if [ -s /run/provider.pid ]; then kill -9 "$(cat /run/provider.pid)"; fi
     rm -f /run/provider.leases

@@ -19,8 +19,8 @@ function contained(lab: Lab, { config }: Daemon, netns: Netns, ...args: string[]
     shift
     exec "$@"`;
   const daemon = [process.execPath, MAIN, 'run', '--config', config, ...args];
-  const world = ['--mount', 'sh', '-euc', script, 'sh', join(lab.folder, 'netns')];
-  return finished(netns.spawn('unshare', [...world, ...daemon]));
+  const namespaces = ['--mount', 'sh', '-euc', script, 'sh', join(lab.folder, 'netns')];
+  return finished(netns.spawn('unshare', [...namespaces, ...daemon]));
 }
 
 async function stands(lab: Lab): Promise<Daemon> {

@@ -61,7 +61,7 @@ describe.each([4, 6] as const)('an uplink is lost while another is active, IPv%i
     const ours = routing.texts().filter((text) => /Deleted .*proto 86/.test(text));
     const kinds = ours.map((text) => (text.startsWith('[RULE]') ? 'policy rule' : 'route'));
     expect(kinds).toEqual([...kinds].sort());
-    const removed = (): string[] => daemon.deeds().filter((deed) => deed.endsWith('delete'));
+    const removed = (): string[] => daemon.changes().filter((change) => change.endsWith('delete'));
     await expect.poll(() => removed().slice(0, 2)).toEqual(['endpoint delete', 'policy-rule delete']);
     expect(removed().at(-1)).toBe('route delete');
     await connection.echo('still here');

@@ -223,7 +223,7 @@ test('an endpoint is restored if the kernel refuses its replacement', async ({ l
     .toMatch(/^active: its endpoint is as it was until the next reload: .*EADDRINUSE/);
   // Longer than the delay before a failed change is retried.
   expect(await stays(() => lab.host.endpointWords(), 6_000)).toEqual([`${eth.address()} eth0 subflow`]);
-  expect(daemon.deeds().filter((deed) => deed === 'endpoint delete')).toHaveLength(1);
+  expect(daemon.changes().filter((change) => change === 'endpoint delete')).toHaveLength(1);
   await connection.echo('still here');
   taken.kill();
   await once(taken, 'exit');

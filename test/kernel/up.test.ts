@@ -54,7 +54,7 @@ describe.each([4, 6] as const)('an uplink comes up, IPv%i', (version) => {
     expect(kinds.slice(0, 2)).toEqual(['connected', 'default']);
     expect(new Set(kinds.slice(2))).toEqual(new Set(['policy rule']));
     const one = ['route add', 'route add', ...ours.slice(2).map(() => 'policy-rule add'), 'endpoint add'];
-    await expect.poll(() => daemon.deeds()).toEqual([...one, ...one]);
+    await expect.poll(() => daemon.changes()).toEqual([...one, ...one]);
   });
 
   test('waits for carrier, address and default route, and status names which', async ({ lab }) => {

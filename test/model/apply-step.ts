@@ -5,7 +5,7 @@ import type { Step } from './steps.ts';
 import type { Fixture } from './fixture.ts';
 
 /** Takes one step. Does not wait until the daemon has settled. */
-export async function applyStep(host: Host, world: Fixture, step: Step): Promise<void> {
+export async function applyStep(host: Host, fixture: Fixture, step: Step): Promise<void> {
   // A change of the limits between the daemon's read and write cannot be detected, so the daemon settles first.
   if (step.when === 'settled' || step.op === 'limits') await host.settle();
   switch (step.op) {
@@ -44,7 +44,7 @@ export async function applyStep(host: Host, world: Fixture, step: Step): Promise
       return host.pass(step.milliseconds);
     default:
   }
-  const run = (): void => world.change(step);
+  const run = (): void => fixture.change(step);
   if (step.op === 'limits') run();
   else if (step.when === 'midway') host.midway(run);
   else if (typeof step.when === 'number') host.race(step.when, run);

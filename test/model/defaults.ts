@@ -39,7 +39,7 @@ export function removeRoutes(kernel: ModelKernel, gone: (route: ModelRoute) => b
 
 function add(kernel: ModelKernel, words: RouteWords, verb: 'add' | 'replace' = 'add'): void {
   const flags = NLM_F_CREATE | (verb === 'add' ? NLM_F_EXCL : NLM_F_REPLACE);
-  const { event } = addRoute(kernel.state, words, flags, 'world');
+  const { event } = addRoute(kernel.state, words, flags, 'other');
   if (event) kernel.route(event.kind, event.route);
 }
 
@@ -63,7 +63,7 @@ function changeDefault(kernel: ModelKernel, linkOf: LinkOf, op: Op & { op: 'defa
     return removeRoutes(
       kernel,
       (each) =>
-        each.maker === 'world' &&
+        each.maker === 'other' &&
         each.prefixLength === 0 &&
         each.family === family &&
         each.table === table &&
@@ -79,7 +79,7 @@ function changeDefault(kernel: ModelKernel, linkOf: LinkOf, op: Op & { op: 'defa
 function split(kernel: ModelKernel, linkOf: LinkOf, { slot, verb }: Op & { op: 'split' }): void {
   const link = linkOf(slot);
   if (verb === 'delete')
-    return removeRoutes(kernel, (each) => each.maker === 'world' && each.prefixLength === 1);
+    return removeRoutes(kernel, (each) => each.maker === 'other' && each.prefixLength === 1);
   for (const destination of ['0.0.0.0', '128.0.0.0'])
     if (link) add(kernel, { ...defaultOver('ipv4', hop(link, null)), destination, prefixLength: 1 });
 }
@@ -91,7 +91,7 @@ function intrude(kernel: ModelKernel, linkOf: LinkOf, op: Op & { op: 'route in o
   if (!link) return;
   const table = 86_840_000 + link.index;
   if (verb === 'delete')
-    return removeRoutes(kernel, (each) => each.maker === 'world' && each.table === table);
+    return removeRoutes(kernel, (each) => each.maker === 'other' && each.table === table);
   const [address, prefixLength] = addressPool(slot)[family === 'ipv4' ? 0 : 5]!;
   const subnet = { destination: networkOf(family, address, prefixLength), prefixLength };
   const route = defaultOver(family, hop(link, null));
@@ -103,7 +103,7 @@ function multipath(kernel: ModelKernel, linkOf: LinkOf, op: Op & { op: 'multipat
   if (verb === 'delete')
     return removeRoutes(
       kernel,
-      (each) => each.maker === 'world' && each.family === family && each.hops.length > 1,
+      (each) => each.maker === 'other' && each.family === family && each.hops.length > 1,
     );
   const hops = slots.flatMap((slot) => {
     const link = linkOf(slot);

@@ -20,7 +20,6 @@ import {
   type ModelHop,
   type ModelLink,
   type ModelRoute,
-  type ModelRule,
   type State,
 } from './state.ts';
 
@@ -222,7 +221,7 @@ export function goesItsWay(state: State, wanted: Wanted): boolean {
 }
 
 /** Returns the routes that an uplink needs. */
-function routesOf({ address, table, path, link, ruled }: Wanted): ModelRoute[] {
+export function routesOf({ address, table, path, link, ruled }: Wanted): ModelRoute[] {
   if (table === null || ruled) return [];
   const { family, prefixLength } = address;
   const four = family === 'ipv4';
@@ -242,7 +241,7 @@ function routesOf({ address, table, path, link, ruled }: Wanted): ModelRoute[] {
 }
 
 /** Returns the policy rules that an uplink needs. */
-function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
+export function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
   if (table === null || ruled) return [];
   const { family, prefixLength } = address;
   const subnet = networkOf(family, address.address, prefixLength);
@@ -277,26 +276,3 @@ function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
     { ...from, priority: 8684, table },
   ];
 }
-
-/** Returns both as sentences. */
-export const wayOf = (wanted: Wanted, state: State): string[] => [
-  ...[...routesOf(wanted), ...guardOf(wanted, state).routes].map(routeLine),
-  ...[...rulesOf(wanted, state), ...guardOf(wanted, state).rules].map((each) =>
-    ruleLine({ suppress: null, goto: null, ...each }),
-  ),
-];
-
-const routeLine = ({ family, prefixLength, destination, hops, table }: ModelRoute): string =>
-  prefixLength === 0
-    ? `${family} default via ${hops.map((hop) => `${hop.gateway} dev ${hop.ifindex}`).join(' + ')} table ${table}`
-    : `${destination}/${prefixLength} dev ${hops.map((hop) => hop.ifindex).join(' + ')} table ${table}`;
-
-const ruleLine = (
-  rule: Partial<Pick<ModelRule, 'priority' | 'source' | 'table' | 'suppress' | 'goto'>>,
-): string => `rule ${rule.priority} ${rule.source} ${rule.table} ${rule.suppress} ${rule.goto}`;
-
-/** Returns multihomed's routes and policy rules as the same sentences. */
-export const ourWays = ({ routes, policyRules }: State): string[] => [
-  ...routes.filter((each) => each.maker === 'daemon').map(routeLine),
-  ...policyRules.filter((each) => each.maker === 'daemon').map(ruleLine),
-];

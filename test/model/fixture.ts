@@ -80,7 +80,7 @@ export class Fixture {
         addEndpoint(
           state,
           { id: 0, address, ifindex: this.link(op.slot)?.index ?? 0, flags: op.flags, port: 0 },
-          'world',
+          'other',
           kernel.lies,
         );
         const added = state.endpoints.find((each) => each.address === address)!;
@@ -111,7 +111,7 @@ export class Fixture {
         return;
       }
       case 'remove policy rules':
-        return this.#removeRules((each) => each.maker === 'world');
+        return this.#removeRules((each) => each.maker === 'other');
       case 'take route': {
         const own = state.routes.filter((each) => each.maker === 'daemon');
         const route = own[op.nth % Math.max(1, own.length)];
@@ -139,7 +139,7 @@ export class Fixture {
     const address = how === 'address' ? '10.250.0.1' : found.address;
     const flags = how === 'flags' ? (found.flags & 1 ? 2 : 1) : found.flags;
     const ifindex = how === 'device' ? 0 : found.ifindex;
-    const maker = how === 'same' ? 'daemon' : 'world';
+    const maker = how === 'same' ? 'daemon' : 'other';
     addEndpoint(
       state,
       { id: found.id, address, ifindex, flags, port: how === 'same' ? found.port : 0 },
@@ -235,7 +235,7 @@ export class Fixture {
       { ...to, ...unnumbered, priority: 32_000 },
       { ...to, priority: 200 },
     ];
-    const rule = addRule(kernel.state, rules[kind]!, NLM_F_EXCL, 'world');
+    const rule = addRule(kernel.state, rules[kind]!, NLM_F_EXCL, 'other');
     kernel.rule('new', rule);
   }
 

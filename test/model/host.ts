@@ -33,7 +33,7 @@ interface Daemon {
 
 export class Host {
   readonly kernel = new ModelKernel();
-  readonly audience = new RecordingHooks();
+  readonly recordingHooks = new RecordingHooks();
   readonly warnings: string[] = [];
   configuration: Configuration;
   paused = false;
@@ -42,7 +42,7 @@ export class Host {
   /** While true, the daemon loses all events. */
   deaf = false;
   crashes = 0;
-  chance = new Prng(0);
+  random = new Prng(0);
   /** The host changed since the daemon began its last pass. */
   changed = false;
   /** Events that have not been delivered yet. */
@@ -64,7 +64,7 @@ export class Host {
 
   start(): void {
     const { configuration, kernel } = this;
-    const line = new Line(kernel, 'daemon', this.chance);
+    const line = new Line(kernel, 'daemon', this.random);
     const clock = new TestClock();
     clock.onMove = (by) => {
       if (kernel.advance(by)) this.changed = true;
@@ -96,7 +96,7 @@ export class Host {
       error: (text: string) => void this.warnings.push(text),
     };
     const hooks = new HookDispatcher({
-      runner: this.audience.runner(clock, () => line.dead),
+      runner: this.recordingHooks.runner(clock, () => line.dead),
       settings: configuration.hooks,
       log,
       record: told,
@@ -119,7 +119,7 @@ export class Host {
       configuration,
     );
     line.before = () => {
-      if (this.#late.length > 0 && this.chance.below(4) === 0) this.#deliver();
+      if (this.#late.length > 0 && this.random.below(4) === 0) this.#deliver();
       this.#race();
     };
     line.midway = () => this.#midways.shift()?.();
@@ -128,7 +128,7 @@ export class Host {
       if (this.deaf) return kernel.state.saw('event lost');
       const ifindex = touchedBy(event);
       const tell = (): void => loop.wake(staleAfter(event), ifindex === null ? [] : [ifindex]);
-      if (this.chance.below(3) === 0) return tell();
+      if (this.random.below(3) === 0) return tell();
       kernel.state.saw('event late');
       this.#late.push(tell);
     };
@@ -145,8 +145,9 @@ export class Host {
 
   /** Whether the endpoint looks like one in the journal that another program deleted meanwhile. */
   isAsWritten({ id, address, ifindex, flags }: ModelEndpoint): boolean {
-    const deeds = this.kernel.done.filter((each) => /^endpoint (?:add|delete) /.test(each));
-    if (deeds.findLast((each) => each.split(' ')[2] === address)?.startsWith('endpoint delete')) return false;
+    const changes = this.kernel.done.filter((each) => /^endpoint (?:add|delete) /.test(each));
+    if (changes.findLast((each) => each.split(' ')[2] === address)?.startsWith('endpoint delete'))
+      return false;
     const written = this.#journal().read().state.owned.get(id);
     const fixed = 1 | 2;
     return (
@@ -166,12 +167,12 @@ export class Host {
     clock.clear();
     this.kernel.listeners.delete(hear);
     this.#late = [];
-    this.audience.cut();
+    this.recordingHooks.cut();
   }
 
   /** Delivers any of the pending events. */
   #deliver(): void {
-    const at = this.chance.below(this.#late.length);
+    const at = this.random.below(this.#late.length);
     if (at > 0) this.kernel.state.saw('events in another order');
     // The event is delivered, and no pass has handled it yet.
     this.changed = true;
@@ -199,7 +200,7 @@ export class Host {
   async restart(): Promise<void> {
     const { loop } = this.daemon;
     const stopped = loop.stop();
-    this.audience.stop();
+    this.recordingHooks.stop();
     await turn();
     await stopped;
     this.#bury();

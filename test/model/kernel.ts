@@ -52,7 +52,7 @@ export class ModelKernel implements Voice {
   lies = false;
   /** The last endpoint that the daemon read by its id. */
   #looked: ModelEndpoint | null = null;
-  #cause: Maker = 'world';
+  #cause: Maker = 'other';
 
   link(kind: 'new' | 'delete', link: Parameters<Voice['link']>[1]): void {
     this.#tell(kind === 'new' ? 16 : 17, encodeLink(link));
@@ -102,7 +102,7 @@ export class ModelKernel implements Voice {
     try {
       return asked.type === MPTCP_FAMILY ? this.#pathManager(asked, maker) : this.#route(asked, maker);
     } finally {
-      this.#cause = 'world';
+      this.#cause = 'other';
     }
   }
 

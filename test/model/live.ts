@@ -23,15 +23,15 @@ const LONG = 100_000;
 /** Runs a history to its end. @returns the faults, in sentences */
 export async function live(history: History, watch?: (step: Step, host: Host) => void): Promise<string[]> {
   const host = new Host(CONFIGURATIONS[history.configuration]!);
-  const world = new Fixture(host);
+  const fixture = new Fixture(host);
   const found: string[] = [];
   try {
     host.kernel.lies = history.lies;
-    host.chance = new Prng(history.noise);
-    host.audience.slowness = history.slowness;
+    host.random = new Prng(history.noise);
+    host.recordingHooks.slowness = history.slowness;
     host.start();
     for (const step of [...OPENINGS[history.opening], ...history.steps]) {
-      found.push(...(await takeStep(host, world, step)));
+      found.push(...(await runStep(host, fixture, step)));
       watch?.(step, host);
     }
     await host.settle();
@@ -43,11 +43,11 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
       const { failures, contested } = host.daemon.loop.view!.state;
       host.kernel.state.saw('judged within a second');
       // Refused changes, and objects that others keep removing, are retried at times of their own.
-      if (failures.size === 0 && contested.size === 0 && host.audience.slowness === 0)
-        found.push(...faults(host, world).map((each) => `a second later: ${each}`));
+      if (failures.size === 0 && contested.size === 0 && host.recordingHooks.slowness === 0)
+        found.push(...faults(host, fixture).map((each) => `a second later: ${each}`));
     }
     await host.pass(LONG);
-    found.push(...faults(host, world));
+    found.push(...faults(host, fixture));
     found.push(...(await stillness(host)));
     const most = mostChanges(history, host);
     if (host.kernel.done.length > most)
@@ -85,9 +85,9 @@ function mostChanges({ steps, opening }: History, { crashes }: Host): number {
 }
 
 /** Takes one step. A family keeps an endpoint unless another program changed one or the daemon is paused. */
-async function takeStep(host: Host, world: Fixture, step: Step): Promise<string[]> {
+async function runStep(host: Host, fixture: Fixture, step: Step): Promise<string[]> {
   if (step.when !== 'settled') {
-    await applyStep(host, world, step);
+    await applyStep(host, fixture, step);
     return [];
   }
   await host.settle();
@@ -97,11 +97,11 @@ async function takeStep(host: Host, world: Fixture, step: Step): Promise<string[
   const led = host.kernel.state.addresses.filter(({ address, ifindex }) =>
     leadingLinks(host.kernel.state, address).includes(ifindex),
   );
-  world.meddled = false;
-  await applyStep(host, world, step);
+  fixture.meddled = false;
+  await applyStep(host, fixture, step);
   await host.settle();
   // While a full tunnel is up, it may be right that a family has no endpoint.
-  if (!calm || world.meddled || host.kernel.state.links.has(TUNNEL)) return [];
+  if (!calm || fixture.meddled || host.kernel.state.links.has(TUNNEL)) return [];
   const after = new Set(owned(host).map(familyOf));
   const late = step.op === 'address' ? replacedTooEarly(host, stood, host.kernel.done.slice(done)) : [];
   return [

@@ -222,13 +222,13 @@ for (const [name, each] of Object.entries({ ...HISTORIES, ...RARITIES, ...TUNNEL
 
 test('limits: a value that an administrator lowered after it was raised is kept', async () => {
   const host = new Host(CONFIGURATIONS[0]!);
-  const world = new Fixture(host);
+  const fixture = new Fixture(host);
   try {
     host.start();
-    for (const step of OPENINGS.two) await applyStep(host, world, step);
+    for (const step of OPENINGS.two) await applyStep(host, fixture, step);
     await host.settle();
     expect(host.kernel.state.limits).toEqual({ subflows: 8, addAddrAccepted: 0 });
-    await applyStep(host, world, { op: 'limits', subflows: 4, addAddrAccepted: 0, when: 'settled' });
+    await applyStep(host, fixture, { op: 'limits', subflows: 4, addAddrAccepted: 0, when: 'settled' });
     await host.pass(100_000);
     expect(host.kernel.state.limits).toEqual({ subflows: 4, addAddrAccepted: 0 });
   } finally {

@@ -27,12 +27,12 @@ export class Line implements Requester {
   /** Whether the last change is made and only its reply is lost. */
   unheard = false;
   dead = false;
-  readonly #chance: Prng;
+  readonly #random: Prng;
 
-  constructor(kernel: ModelKernel, maker: Maker, chance = new Prng(0)) {
+  constructor(kernel: ModelKernel, maker: Maker, random = new Prng(0)) {
     this.#kernel = kernel;
     this.#maker = maker;
-    this.#chance = chance;
+    this.#random = random;
   }
 
   async request(request: NetlinkRequest): Promise<Message[]> {
@@ -58,7 +58,7 @@ export class Line implements Requester {
     await this.#turn();
     const { operation, type, flags = 0, payload } = request;
     // Dumps may overtake each other; changes keep the order in which they were sent.
-    for (let late = this.#chance.below(6); late > 0; late--) await Promise.resolve();
+    for (let late = this.#random.below(6); late > 0; late--) await Promise.resolve();
     if (this.dead) await never();
     const ask = (): Message[] => this.#ask(operation, () => this.#kernel.dump({ type, flags, payload }));
     const first = ask();
@@ -76,10 +76,10 @@ export class Line implements Requester {
 
   /** Shuffles what has no guaranteed order: links and endpoints, and addresses of different links. */
   #inAnyOrder(type: number, messages: Message[]): Message[] {
-    if (type === LINKS || type === MPTCP_FAMILY) return this.#chance.shuffled(messages);
+    if (type === LINKS || type === MPTCP_FAMILY) return this.#random.shuffled(messages);
     if (type !== ADDRESSES) return messages;
     const links = [...new Set(messages.map(({ payload }) => readU32(payload, 4)))];
-    return this.#chance
+    return this.#random
       .shuffled(links)
       .flatMap((link) => messages.filter(({ payload }) => readU32(payload, 4) === link));
   }

@@ -3,8 +3,8 @@ import ipaddr from 'ipaddr.js';
 import { constants } from 'node:os';
 import type { Family } from '../../src/netlink/ip.ts';
 
-/** `daemon` is the program under test, `world` all other programs. */
-export type Maker = 'kernel' | 'world' | 'daemon';
+/** `daemon` is the program under test, `other` all other programs. */
+export type Maker = 'kernel' | 'other' | 'daemon';
 
 export interface ModelLink {
   readonly index: number;

@@ -17,13 +17,13 @@ const PUBLIC = ['192.31.196.9', '203.0.113.9'];
 export function changeTunnel(kernel: ModelKernel, { form, verb }: Op & { op: 'tunnel' }): void {
   const { state } = kernel;
   if (verb === 'delete') {
-    for (const rule of state.policyRules.filter(({ table, maker }) => table === TABLE && maker === 'world')) {
+    for (const rule of state.policyRules.filter(({ table, maker }) => table === TABLE && maker === 'other')) {
       state.policyRules = state.policyRules.filter((each) => each !== rule);
       kernel.rule('delete', rule);
     }
     return removeRoutes(
       kernel,
-      ({ hops, maker }) => maker === 'world' && hops.some(({ ifindex }) => ifindex === TUNNEL),
+      ({ hops, maker }) => maker === 'other' && hops.some(({ ifindex }) => ifindex === TUNNEL),
     );
   }
   if (!state.links.has(TUNNEL)) {
@@ -43,7 +43,7 @@ export function changeTunnel(kernel: ModelKernel, { form, verb }: Op & { op: 'tu
         ...{ preferredSource: null, metrics: null },
       },
       0x600,
-      'world',
+      'other',
     );
     if (event) kernel.route(event.kind, event.route);
   };
@@ -53,7 +53,7 @@ export function changeTunnel(kernel: ModelKernel, { form, verb }: Op & { op: 'tu
       add('0.0.0.0', 0, TABLE, 0);
       const priority = form === 'rule' ? 32_000 : 5000;
       const words = { family: 'ipv4' as const, protocol: 3, action: 1, table: TABLE, priority };
-      kernel.rule('new', addRule(state, words, 0x200, 'world'));
+      kernel.rule('new', addRule(state, words, 0x200, 'other'));
       return;
     }
     case 'main':

@@ -2,16 +2,8 @@
 import { addressFamily } from '../../src/netlink/ip.ts';
 import { matches } from './decision.ts';
 import { SLOTS } from './endpoints.ts';
-import {
-  goesItsWay,
-  ideal,
-  isBlocked,
-  ourWays,
-  wantedUplinks,
-  wayOf,
-  withoutOurs,
-  type Wanted,
-} from './expected.ts';
+import { goesItsWay, ideal, isBlocked, wantedUplinks, withoutOurs, type Wanted } from './expected.ts';
+import { neededRouting, ownRouting } from './routing-words.ts';
 import { strayFaults } from './stray.ts';
 import { takesAll } from './tunnel.ts';
 import type { Host } from './host.ts';
@@ -20,14 +12,14 @@ import type { Fixture } from './fixture.ts';
 
 const BITS: Readonly<Record<string, number>> = { signal: 1, subflow: 2, backup: 4, fullmesh: 8, laminar: 32 };
 
-export function faults(host: Host, world: Fixture): string[] {
+export function faults(host: Host, fixture: Fixture): string[] {
   const { state, harm } = host.kernel;
   const found = [...harm.map((each) => `harm: ${each}`)];
   const owned = state.endpoints.filter((each) => each.maker === 'daemon');
   if (host.paused) {
-    for (const each of [...ourWays(state), ...owned.map((one) => `endpoint ${one.address}`)])
+    for (const each of [...ownRouting(state), ...owned.map((one) => `endpoint ${one.address}`)])
       found.push(`after flush: ${each}`);
-    return [...found, ...limitFaults(host, world, owned)];
+    return [...found, ...limitFaults(host, fixture, owned)];
   }
   const wanted = wantedUplinks(host);
   // Checked on the expected host, because an uplink with wrong routes is still an uplink.
@@ -59,7 +51,7 @@ export function faults(host: Host, world: Fixture): string[] {
       )
         found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind beside a tunnel`);
   found.push(...wayFaults(state, wanted, routable, lingering), ...strayFaults(state, wanted));
-  found.push(...limitFaults(host, world, owned), ...hookFaults(host, serving, owned));
+  found.push(...limitFaults(host, fixture, owned), ...hookFaults(host, serving, owned));
   return found;
 }
 
@@ -101,9 +93,9 @@ function wayFaults(
   routable: readonly Wanted[],
   lingering: readonly ModelEndpoint[],
 ): string[] {
-  const stands = ourWays(state);
-  const due = new Set(routable.flatMap((each) => wayOf(each, state)));
-  const may = new Set(wanted.flatMap((each) => wayOf(each, state)));
+  const stands = ownRouting(state);
+  const due = new Set(routable.flatMap((each) => neededRouting(each, state)));
+  const may = new Set(wanted.flatMap((each) => neededRouting(each, state)));
   const lost = new Set(lingering.map((each) => each.address));
   const tables = new Set(
     state.policyRules.filter((each) => lost.has(each.source ?? '')).map((each) => `${each.table}`),
@@ -127,12 +119,12 @@ function wayFaults(
 }
 
 /** Limits are raised while an endpoint exists and restored after the last one; an administrator's later change wins. */
-function limitFaults(host: Host, world: Fixture, owned: readonly ModelEndpoint[]): string[] {
+function limitFaults(host: Host, fixture: Fixture, owned: readonly ModelEndpoint[]): string[] {
   const found: string[] = [];
   const { limits: setting } = host.configuration;
   for (const name of ['subflows', 'addAddrAccepted'] as const) {
     const now = host.kernel.state.limits[name];
-    const admin = world.administrator[name];
+    const admin = fixture.administrator[name];
     const needed =
       owned.length > 0 &&
       (setting !== 'auto' ||
@@ -143,7 +135,7 @@ function limitFaults(host: Host, world: Fixture, owned: readonly ModelEndpoint[]
     const right = goal ?? admin;
     if (now === right) continue;
     // A change that is reverted between two passes cannot be detected.
-    const taken = world.limitsTaken[name];
+    const taken = fixture.limitsTaken[name];
     if (taken.size > 0 && (taken.has(now) || now === admin || now === SLOTS)) continue;
     found.push(`limit ${name} is ${now}, not ${right} (the administrator's: ${admin})`);
   }
@@ -151,9 +143,9 @@ function limitFaults(host: Host, world: Fixture, owned: readonly ModelEndpoint[]
 }
 
 function hookFaults(host: Host, serving: readonly Wanted[], owned: readonly ModelEndpoint[]): string[] {
-  const { audience } = host;
-  const found = audience.contradictions.map((each) => `hooks: ${each}`);
-  const told = [...audience.up.keys()].filter((key) => key.includes('/'));
+  const { recordingHooks } = host;
+  const found = recordingHooks.contradictions.map((each) => `hooks: ${each}`);
+  const told = [...recordingHooks.up.keys()].filter((key) => key.includes('/'));
   const active = serving.filter((each) => owned.some((one) => holds(each, one)));
   const keys = active.map(keyOf);
   for (const key of told) if (!keys.includes(key)) found.push(`hooks believe in ${key}`);

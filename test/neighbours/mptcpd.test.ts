@@ -39,9 +39,9 @@ async function beside(lab: Lab, keep: Keep, flags: string | null): Promise<Both>
 function wrongDeletions({ log }: Daemon): string[] {
   const added = new Set<string>();
   const wrong: string[] = [];
-  for (const [, deed, address, id] of log.matchAll(/debug: endpoint (add|delete) (\S+) .*?\bid (\d+)/g)) {
+  for (const [, change, address, id] of log.matchAll(/debug: endpoint (add|delete) (\S+) .*?\bid (\d+)/g)) {
     const key = `${address} ${id}`;
-    if (deed === 'add') added.add(key);
+    if (change === 'add') added.add(key);
     else if (!added.delete(key)) wrong.push(key);
   }
   return wrong;
@@ -59,7 +59,7 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
       const all = lab.host.endpointWords();
       await daemon.reload();
       expect(await stays(() => lab.host.endpointWords(), 1_000)).toEqual(all);
-      expect(daemon.deeds().filter((deed) => deed.startsWith('endpoint'))).toEqual(['endpoint add']);
+      expect(daemon.changes().filter((change) => change.startsWith('endpoint'))).toEqual(['endpoint add']);
       await daemon.command('flush', '--force');
       expect(lab.host.endpointWords()).toEqual([`${wlan.address()} wlan0 ${flags ?? ''}`]);
     },
@@ -111,6 +111,6 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^(?:active|conflict)/);
     await stays(() => lab.host.endpoints(), 1_000);
     expect(wrongDeletions(daemon)).toEqual([]);
-    expect(daemon.deeds().filter((deed) => deed === 'endpoint add').length).toBeLessThanOrEqual(2);
+    expect(daemon.changes().filter((change) => change === 'endpoint add').length).toBeLessThanOrEqual(2);
   });
 });

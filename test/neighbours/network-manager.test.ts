@@ -45,8 +45,8 @@ const routing = ({ host }: Lab): string[][] => [
   host.routeWords(),
   host.routeWords(6),
 ];
-const endpointDeeds = (daemon: Daemon): number =>
-  daemon.deeds().filter((deed) => deed.startsWith('endpoint')).length;
+const endpointChanges = (daemon: Daemon): number =>
+  daemon.changes().filter((change) => change.startsWith('endpoint')).length;
 
 /**
  * Waits until both endpoints are NetworkManager's. It deletes endpoints with other flags and then adds its own. If a
@@ -66,7 +66,7 @@ async function replaced({ host }: Lab, { eth, daemon, manager, ours }: Both): Pr
     for (let again = 0; again < 5; again++) manager.nmcli('device', 'reapply', 'eth0');
   }
   // What it removes is restored ten times at most; each time is an addition and a deletion of what was in its place.
-  expect(endpointDeeds(daemon)).toBeLessThanOrEqual(2 + 2 * 10);
+  expect(endpointChanges(daemon)).toBeLessThanOrEqual(2 + 2 * 10);
   // The kernel sends no event for endpoints; without another event the daemon polls every 30 s.
   await daemon.reload();
   for (const address of [eth.address(), eth.address(6)])
@@ -79,13 +79,13 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     const { daemon, manager } = both;
     await replaced(lab, both);
     const its = lab.host.endpoints();
-    const deeds = endpointDeeds(daemon);
+    const changes = endpointChanges(daemon);
     for (let times = 0; times < 5; times++) manager.nmcli('device', 'reapply', 'eth0');
     await daemon.reload();
     expect(await stays(() => lab.host.endpoints(), 1_000)).toEqual(its);
     // The routes and policy rules of the paths are gone and were not added again; no endpoint was deleted.
-    expect(endpointDeeds(daemon)).toBe(deeds);
-    expect(daemon.deeds()).not.toContain('endpoint delete');
+    expect(endpointChanges(daemon)).toBe(changes);
+    expect(daemon.changes()).not.toContain('endpoint delete');
     expect(routing(lab)).toEqual([[], [], [], []]);
     await daemon.command('flush', '--force');
     expect(lab.host.endpoints()).toEqual(its);
@@ -116,7 +116,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^conflict: endpoint/);
     await daemon.reload();
     expect(await stays(() => lab.host.endpoints())).toEqual(its);
-    expect(daemon.deeds()).toEqual([]);
+    expect(daemon.changes()).toEqual([]);
     const { stdout } = await daemon.command('status');
     expect(stdout).toMatch(
       /NetworkManager has made the endpoints of these uplinks[^]*\n {4}multihomed doctor\n/,
@@ -135,14 +135,14 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     const ours = await stays(made, 1_000);
     manager.nmcli('device', 'reapply', 'eth0');
     expect(await stays(made, 1_000)).toEqual(ours);
-    expect(endpointDeeds(daemon)).toBe(2);
+    expect(endpointChanges(daemon)).toBe(2);
     expect(await daemon.stateOf(eth.address())).toMatch(/^active/);
     manager.nmcli('device', 'disconnect', 'eth0');
     await expect.poll(() => lab.host.endpoints()).toEqual([]);
     manager.nmcli('connection', 'up', 'eth0');
     await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow'));
     await stays(() => lab.host.endpoints(), 1_000);
-    expect(endpointDeeds(daemon)).toBeLessThanOrEqual(4);
+    expect(endpointChanges(daemon)).toBeLessThanOrEqual(4);
   });
 
   test.for([
@@ -157,7 +157,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
       const made = routing(lab);
       for (let times = 0; times < 5; times++) manager.nmcli('device', 'reapply', 'eth0');
       expect(await stays(() => [lab.host.endpointWords(), routing(lab)], 1_000)).toEqual([ours, made]);
-      expect(daemon.deeds().filter((deed) => deed.endsWith('delete'))).toEqual([]);
+      expect(daemon.changes().filter((change) => change.endsWith('delete'))).toEqual([]);
       manager.nmcli('device', 'disconnect', 'eth0');
       await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^lingering/);
       manager.nmcli('connection', 'up', 'eth0');
@@ -165,7 +165,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
         await expect.poll(() => daemon.stateOf(address)).toMatch(/^active/);
       expect(lab.host.endpoints()).toEqual(before);
       expect(routing(lab)).toEqual(made);
-      expect(endpointDeeds(daemon)).toBe(2);
+      expect(endpointChanges(daemon)).toBe(2);
     },
   );
 });

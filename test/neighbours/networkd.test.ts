@@ -37,7 +37,7 @@ describe.skipIf(why !== null)('beside systemd-networkd', () => {
       await expect.poll(() => lab.host.ruleWords()).toEqual(rules);
       await expect.poll(foreign).toEqual(its);
       expect(lab.host.endpoints()).toEqual(before);
-      expect(daemon.deeds().filter((deed) => deed.startsWith('endpoint'))).toEqual(['endpoint add']);
+      expect(daemon.changes().filter((change) => change.startsWith('endpoint'))).toEqual(['endpoint add']);
     },
   );
 });

@@ -31,7 +31,7 @@ test('each policy rule is restored ten times, then once in 5 s; status shows a c
   const most = 11 + Math.floor((Date.now() - started) / 5_000);
   for (const times of remover.came.values()) expect(times).toBeLessThanOrEqual(most);
   expect(lab.host.endpoints()).toEqual(before);
-  expect(daemon.deeds().filter((deed) => deed.endsWith('delete'))).toEqual([]);
+  expect(daemon.changes().filter((change) => change.endsWith('delete'))).toEqual([]);
   expect(daemon.log.match(/warning: .*put back.*ManageForeignRoutingPolicyRules=no/g)).not.toBeNull();
   await remover.end();
   await expect.poll(() => lab.host.rules().length).toBe(2);

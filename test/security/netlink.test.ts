@@ -50,9 +50,9 @@ test('only root can send to the sockets, and messages of root are ignored', asyn
   // The last path would stay.
   lab.cable('eth1').connect();
   const daemon = await lab.daemon(RULES, { args: ['--debug'] });
-  await expect.poll(() => daemon.deeds().filter((deed) => deed === 'endpoint add')).toHaveLength(2);
+  await expect.poll(() => daemon.changes().filter((change) => change === 'endpoint add')).toHaveLength(2);
   const before = lab.host.state();
-  const done = daemon.deeds();
+  const done = daemon.changes();
   // Users can send to NETLINK_USERSOCK; a filter drops all of it (claim.test.ts).
   const USERSOCK = 2;
   // Only open while the sockets of connections are read.
@@ -71,15 +71,15 @@ test('only root can send to the sockets, and messages of root are ignored', asyn
   expect(stdout).toMatch(/^sent \d+\n/);
   expect(lab.host.state()).toEqual(before);
   expect(await daemon.stateOf(cable.address())).toMatch(/^active/);
-  expect(daemon.deeds()).toEqual(done);
+  expect(daemon.changes()).toEqual(done);
   await reacts(lab, cable);
 });
 
 test('an outdated event has no effect', async ({ lab }) => {
   const cable = lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES, { args: ['--debug'] });
-  await expect.poll(() => daemon.deeds()).toContain('endpoint add');
-  const done = daemon.deeds();
+  await expect.poll(() => daemon.changes()).toContain('endpoint add');
+  const done = daemon.changes();
   daemon.signal('SIGSTOP');
   for (let i = 0; i < 20; i++) {
     cable.give(4, 9).take(4, 9);
@@ -91,7 +91,7 @@ test('an outdated event has no effect', async ({ lab }) => {
   daemon.signal('SIGCONT');
   await expect.poll(async () => (await daemon.status())?.daemon?.pid).toBe(daemon.pid);
   expect(await daemon.stateOf(cable.address())).toMatch(/^active/);
-  expect(daemon.deeds()).toEqual(done);
+  expect(daemon.changes()).toEqual(done);
 });
 
 /** udev lets every user open it; if no program set its mode, root creates another node of the same device. */

@@ -27,21 +27,21 @@ const sources = (version: Version): readonly string[] =>
     : ['2400:1::2', '2400:1::/64', '2400:1::3', '2400:2::/32', '2400::/12', '2400:3::2', '2500::/16'];
 
 export class RuleSets {
-  readonly #chance: Prng;
+  readonly #random: Prng;
   readonly #version: Version;
 
   constructor(version: Version, seed: number) {
     this.#version = version;
-    this.#chance = new Prng(seed);
+    this.#random = new Prng(seed);
   }
 
   #pick<T>(from: readonly T[]): T {
-    return from[this.#chance.below(from.length)]!;
+    return from[this.#random.below(from.length)]!;
   }
 
   /** Returns true once in `of` calls on average. */
   #one(of: number): boolean {
-    return this.#chance.below(of) === 0;
+    return this.#random.below(of) === 0;
   }
 
   /**
@@ -51,7 +51,7 @@ export class RuleSets {
   routes(): string[] {
     const lines = TABLES.map((table) => `route flush table ${table} proto static`);
     for (const table of TABLES) {
-      const count = this.#chance.below(5);
+      const count = this.#random.below(5);
       for (let at = 0; at < count; at++) lines.push(this.#route(table, 10 * at + 5));
     }
     return lines;
@@ -72,7 +72,7 @@ export class RuleSets {
   /** Replaces all rules except those of priority 0. */
   rules(): string[] {
     const lines = ['rule flush'];
-    const count = 1 + this.#chance.below(6);
+    const count = 1 + this.#random.below(6);
     for (let at = 0; at < count; at++) lines.push(this.#rule());
     if (!this.#one(5)) lines.push('rule add lookup main priority 32766');
     if (!this.#one(5)) lines.push('rule add lookup default priority 32767');
@@ -98,7 +98,7 @@ export class RuleSets {
   }
 
   #action(priority: number): string {
-    switch (this.#chance.below(9)) {
+    switch (this.#random.below(9)) {
       case 0:
         return `goto ${this.#pick(PRIORITIES.filter((each) => each > priority).concat(50_000))}`;
       case 1:

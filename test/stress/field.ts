@@ -17,7 +17,7 @@ interface Uplink {
   readonly subnet: string;
   readonly metric: number;
   /** 0: nothing; CONNECTED: an address; ROUTED: a default route, too. */
-  stage: number;
+  progress: number;
   /** Last byte of its address. */
   number: number;
 }
@@ -35,7 +35,7 @@ export class Field {
       device: `u${index}`,
       subnet: `10.${index}.0`,
       metric: 100 + index,
-      stage: 0,
+      progress: 0,
       number: 2,
     }));
   }
@@ -86,8 +86,8 @@ export class Field {
   #change(): string {
     const uplink = this.#uplinks[this.#next(this.#uplinks.length)]!;
     const onward = this.#next(2) === 1;
-    if (uplink.stage === 0) return this.#give(uplink, 2 + this.#next(250));
-    if (uplink.stage === CONNECTED) return onward ? this.#route(uplink) : this.#take(uplink);
+    if (uplink.progress === 0) return this.#give(uplink, 2 + this.#next(250));
+    if (uplink.progress === CONNECTED) return onward ? this.#route(uplink) : this.#take(uplink);
     return onward ? this.#unroute(uplink) : this.#take(uplink);
   }
 
@@ -97,30 +97,30 @@ export class Field {
    */
   calm(number: number, without: (index: number) => boolean = () => false): string[] {
     return this.#uplinks.flatMap((uplink, index) => [
-      ...(uplink.stage === ROUTED ? [this.#unroute(uplink)] : []),
-      ...(uplink.stage > 0 ? [this.#take(uplink)] : []),
+      ...(uplink.progress === ROUTED ? [this.#unroute(uplink)] : []),
+      ...(uplink.progress > 0 ? [this.#take(uplink)] : []),
       this.#give(uplink, number),
       ...(without(index) ? [] : [this.#route(uplink)]),
     ]);
   }
 
   #give(uplink: Uplink, number: number): string {
-    [uplink.stage, uplink.number] = [CONNECTED, number];
+    [uplink.progress, uplink.number] = [CONNECTED, number];
     return `address add ${address(uplink)}/24 dev ${uplink.device}`;
   }
 
   #take(uplink: Uplink): string {
-    uplink.stage = 0;
+    uplink.progress = 0;
     return `address del ${address(uplink)}/24 dev ${uplink.device}`;
   }
 
   #route(uplink: Uplink): string {
-    uplink.stage = ROUTED;
+    uplink.progress = ROUTED;
     return `route add default via ${uplink.subnet}.1 dev ${uplink.device} metric ${uplink.metric}`;
   }
 
   #unroute(uplink: Uplink): string {
-    uplink.stage = CONNECTED;
+    uplink.progress = CONNECTED;
     return `route del default via ${uplink.subnet}.1 dev ${uplink.device} metric ${uplink.metric}`;
   }
 
@@ -144,7 +144,7 @@ export class Field {
   /** Returns the differences from the expected state; empty if there is none. */
   wrong(): string[] {
     const { host } = this.#lab;
-    const routed = this.#uplinks.filter(({ stage }) => stage === ROUTED);
+    const routed = this.#uplinks.filter(({ progress }) => progress === ROUTED);
     // The administrator's rule for a destination keeps its packets.
     const rules = routed.flatMap((uplink) => [
       // The rule for a mark; the words do not show its selector.

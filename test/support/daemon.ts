@@ -79,9 +79,9 @@ export class Daemon {
   }
 
   /** Returns the changes from the --debug log, in order; two `ip monitor` could not be merged in order. */
-  deeds(): string[] {
+  changes(): string[] {
     return [...this.#log.matchAll(/debug: ((?:route|policy-rule|endpoint) (?:add|delete)) /g)].map(
-      ([, deed]) => deed!,
+      ([, change]) => change!,
     );
   }
 

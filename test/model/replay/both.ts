@@ -20,7 +20,7 @@ import {
 import { Line } from '../requester.ts';
 import { addressPool, gateways } from '../steps.ts';
 import { Refusal, State } from '../state.ts';
-import { SLOTS, type Deed } from './operations.ts';
+import { SLOTS, type Operation } from './operations.ts';
 import { indexOf, nexthopId, plain, routeOf, ruleOf } from './words.ts';
 import * as real from './links.ts';
 
@@ -39,7 +39,7 @@ export class Both {
 
   constructor(kernel: Side) {
     this.real = kernel;
-    const line = new Line(this.kernel, 'world');
+    const line = new Line(this.kernel, 'other');
     this.model = { route: line, generic: line, mptcp: { id: MPTCP_FAMILY, groups: new Map() } };
   }
 
@@ -62,36 +62,37 @@ export class Both {
   });
 
   /** @returns the result of each kernel: an errno's name, or an empty text */
-  async do(deed: Deed): Promise<{ model: string; real: string }> {
-    if ('slot' in deed && !/^(endpoint|route|nexthop)/.test(deed.deed)) return this.#links(deed);
-    const ask = this.#request(deed);
+  async do(operation: Operation): Promise<{ model: string; real: string }> {
+    if ('slot' in operation && !/^(endpoint|route|nexthop)/.test(operation.kind))
+      return this.#links(operation);
+    const ask = this.#request(operation);
     return { model: await said(() => ask(this.model)), real: await said(() => ask(this.real)) };
   }
 
-  async #links(deed: Deed & { slot: number }): Promise<{ model: string; real: string }> {
+  async #links(operation: Operation & { slot: number }): Promise<{ model: string; real: string }> {
     const { state } = this.kernel;
     const { route } = this.real;
-    const index = indexOf(deed.slot);
+    const index = indexOf(operation.slot);
     const link = state.links.get(index)!;
     const both = async (model: () => void, kernel: () => Promise<unknown>) => ({
       model: await said(model),
       real: await said(kernel),
     });
-    switch (deed.deed) {
+    switch (operation.kind) {
       case 'up':
       case 'down':
         return both(
-          () => setUp(state, this.kernel, link, deed.deed === 'up'),
-          () => real.linkSet(route, index, deed.deed === 'up'),
+          () => setUp(state, this.kernel, link, operation.kind === 'up'),
+          () => real.linkSet(route, index, operation.kind === 'up'),
         );
       case 'plug':
       case 'unplug':
         return both(
-          () => setCarrier(state, this.kernel, link, deed.deed === 'plug'),
-          () => real.plug(route, index, deed.deed === 'plug'),
+          () => setCarrier(state, this.kernel, link, operation.kind === 'plug'),
+          () => real.plug(route, index, operation.kind === 'plug'),
         );
       case 'rename': {
-        const name = `eth${deed.name}`;
+        const name = `eth${operation.name}`;
         return both(
           () => {
             if (link.name !== name) renameLink(state, this.kernel, link, name);
@@ -104,17 +105,17 @@ export class Both {
         await real.linkAdd(route, index, link.name);
         await real.plug(route, index, true);
         deleteLink(state, this.kernel, link);
-        createLink(state, this.kernel, this.#fresh(deed.slot, link.name));
+        createLink(state, this.kernel, this.#fresh(operation.slot, link.name));
         return { model: '', real: '' };
       case 'address add':
       case 'address delete': {
-        const [address, prefixLength] = addressPool(deed.slot)[deed.which]!;
+        const [address, prefixLength] = addressPool(operation.slot)[operation.which]!;
         const family = addressFamily(address);
         // The kernel accepts an IPv6 address on a link that is down only when the link comes up.
         if (family === 'ipv6' && !link.up) return { model: '', real: '' };
-        const payload = real.addressPayload(index, address, prefixLength, deed.deprecated);
-        const flags = 0x80 | (family === 'ipv6' && deed.deprecated ? 0x20 : 0);
-        if (deed.deed === 'address add')
+        const payload = real.addressPayload(index, address, prefixLength, operation.deprecated);
+        const flags = 0x80 | (family === 'ipv6' && operation.deprecated ? 0x20 : 0);
+        if (operation.kind === 'address add')
           return both(
             () => addAddress(state, this.kernel, { ifindex: index, family, address, prefixLength, flags }),
             () => real.addressAdd(route, payload),
@@ -129,30 +130,30 @@ export class Both {
         );
       }
       default:
-        throw new Error(deed.deed);
+        throw new Error(operation.kind);
     }
   }
 
-  #request(deed: Deed): (side: Side) => Promise<unknown> {
-    switch (deed.deed) {
+  #request(operation: Operation): (side: Side) => Promise<unknown> {
+    switch (operation.kind) {
       case 'route add':
       case 'route replace':
       case 'route append':
       case 'route delete': {
-        const appending = deed.deed === 'route append';
+        const appending = operation.kind === 'route append';
         // An IPv6 append makes one multipath route, which the model does not support.
         const flags =
-          appending && deed.family === 'ipv4'
+          appending && operation.family === 'ipv4'
             ? 0xc00
             : { 'route add': 0x600, 'route replace': 0x500, 'route append': 0x600, 'route delete': 0 }[
-                deed.deed
+                operation.kind
               ];
-        const type = deed.deed === 'route delete' ? 25 : 24;
-        const payload = encodeRoute(routeOf(deed), NOBODY);
-        return ({ route }) => route.request({ operation: deed.deed, type, flags, payload });
+        const type = operation.kind === 'route delete' ? 25 : 24;
+        const payload = encodeRoute(routeOf(operation), NOBODY);
+        return ({ route }) => route.request({ operation: operation.kind, type, flags, payload });
       }
       case 'route multipath': {
-        const { family, slots, gateway, metric, table } = deed;
+        const { family, slots, gateway, metric, table } = operation;
         const hops = slots.map((slot) => ({
           ifindex: indexOf(slot),
           gateway: gateways(slot, family)[gateway]!,
@@ -160,29 +161,29 @@ export class Both {
         }));
         const route = { ...plain(family), hops, metric, table };
         const payload = encodeRoute(route, NOBODY);
-        return ({ route: r }) => r.request({ operation: deed.deed, type: 24, flags: 0x600, payload });
+        return ({ route: r }) => r.request({ operation: operation.kind, type: 24, flags: 0x600, payload });
       }
       case 'nexthop add':
       case 'nexthop delete': {
-        const { family, slot } = deed;
-        const adding = deed.deed === 'nexthop add';
-        const gateway = adding ? gateways(slot, family)[deed.gateway]! : null;
-        const id = nexthopId(deed);
+        const { family, slot } = operation;
+        const adding = operation.kind === 'nexthop add';
+        const gateway = adding ? gateways(slot, family)[operation.gateway]! : null;
+        const id = nexthopId(operation);
         const payload = encodeNexthop({ id, family, ifindex: adding ? indexOf(slot) : 0, gateway });
         const [type, flags] = adding ? [104, 0x600] : [105, 0];
-        return ({ route }) => route.request({ operation: deed.deed, type, flags, payload });
+        return ({ route }) => route.request({ operation: operation.kind, type, flags, payload });
       }
       case 'nexthop route': {
-        const { family, metric } = deed;
-        const route = { ...plain(family), hops: [], metric, nexthop: nexthopId(deed) };
+        const { family, metric } = operation;
+        const route = { ...plain(family), hops: [], metric, nexthop: nexthopId(operation) };
         const payload = encodeRoute(route, NOBODY);
-        return ({ route: r }) => r.request({ operation: deed.deed, type: 24, flags: 0x600, payload });
+        return ({ route: r }) => r.request({ operation: operation.kind, type: 24, flags: 0x600, payload });
       }
-      case 'route take': {
+      case 'existing route delete': {
         const standing = this.kernel.state.routes.filter((each) => each.maker !== 'kernel');
-        const route = standing[deed.nth % Math.max(1, standing.length)];
+        const route = standing[operation.nth % Math.max(1, standing.length)];
         if (!route) return async () => undefined;
-        const { loose } = deed;
+        const { loose } = operation;
         const payload = encodeRoute(
           {
             ...route,
@@ -199,13 +200,13 @@ export class Both {
           },
           NOBODY,
         );
-        return ({ route: r }) => r.request({ operation: deed.deed, type: 25, payload });
+        return ({ route: r }) => r.request({ operation: operation.kind, type: 25, payload });
       }
-      case 'rule take': {
+      case 'existing rule delete': {
         const standing = this.kernel.state.policyRules.filter((each) => each.maker !== 'kernel');
-        const rule = standing[deed.nth % Math.max(1, standing.length)];
+        const rule = standing[operation.nth % Math.max(1, standing.length)];
         if (!rule) return async () => undefined;
-        const { loose } = deed;
+        const { loose } = operation;
         const payload = encodeRule({
           ...rule,
           priority: loose & 1 ? 0 : rule.priority,
@@ -213,18 +214,24 @@ export class Both {
           suppress: loose & 4 ? null : rule.suppress,
           table: loose & 8 ? 0 : rule.table,
         });
-        return ({ route }) => route.request({ operation: deed.deed, type: 33, payload });
+        return ({ route }) => route.request({ operation: operation.kind, type: 33, payload });
       }
       case 'rule add':
       case 'rule delete': {
-        const payload = encodeRule(ruleOf(deed));
-        const flags = deed.deed === 'rule add' ? 0x400 | (deed.exclusive ? 0x200 : 0) : 0;
-        const type = deed.deed === 'rule add' ? 32 : 33;
-        return ({ route }) => route.request({ operation: deed.deed, type, flags, payload });
+        const payload = encodeRule(ruleOf(operation));
+        const flags = operation.kind === 'rule add' ? 0x400 | (operation.exclusive ? 0x200 : 0) : 0;
+        const type = operation.kind === 'rule add' ? 32 : 33;
+        return ({ route }) => route.request({ operation: operation.kind, type, flags, payload });
       }
       case 'endpoint add': {
-        const [address] = addressPool(deed.address % 3)[deed.address % 8]!;
-        const endpoint = { id: deed.id, address, ifindex: indexOf(deed.slot), flags: deed.flags, port: 0 };
+        const [address] = addressPool(operation.address % 3)[operation.address % 8]!;
+        const endpoint = {
+          id: operation.id,
+          address,
+          ifindex: indexOf(operation.slot),
+          flags: operation.flags,
+          port: 0,
+        };
         return ({ generic: g, mptcp }) => addEndpoint(g, mptcp, endpoint, 'endpoint add');
       }
       case 'endpoint delete': {
@@ -247,21 +254,21 @@ export class Both {
           0,
           2,
           0,
-          deed.id,
+          operation.id,
           0,
           0,
           0,
         ]);
         const payload = generic(2, 1, (w) => w.nest(1, (nest) => nest.bytes(bytes)));
-        return ({ generic: g, mptcp }) => g.request({ operation: deed.deed, type: mptcp.id, payload });
+        return ({ generic: g, mptcp }) => g.request({ operation: operation.kind, type: mptcp.id, payload });
       }
       case 'endpoint change':
         return ({ generic: g, mptcp }) =>
-          changeEndpoint(g, mptcp, { id: deed.id, flags: deed.flags }, deed.deed);
+          changeEndpoint(g, mptcp, { id: operation.id, flags: operation.flags }, operation.kind);
       case 'limits':
-        return ({ generic: g, mptcp }) => setLimits(g, mptcp, deed, deed.deed);
+        return ({ generic: g, mptcp }) => setLimits(g, mptcp, operation, operation.kind);
       default:
-        throw new Error(deed.deed);
+        throw new Error(operation.kind);
     }
   }
 }

@@ -4,8 +4,8 @@ import type { Family } from '../../../src/netlink/ip.ts';
 
 export const SLOTS = 4;
 
-export interface RouteDeed {
-  readonly deed: 'route add' | 'route replace' | 'route append' | 'route delete';
+export interface RouteOperation {
+  readonly kind: 'route add' | 'route replace' | 'route append' | 'route delete';
   readonly slot: number;
   readonly family: Family;
   readonly destination: number;
@@ -16,8 +16,8 @@ export interface RouteDeed {
   readonly source: number;
 }
 
-export interface RuleDeed {
-  readonly deed: 'rule add' | 'rule delete';
+export interface RuleOperation {
+  readonly kind: 'rule add' | 'rule delete';
   readonly family: Family;
   readonly source: number;
   readonly priority: number;
@@ -26,28 +26,32 @@ export interface RuleDeed {
   readonly exclusive: boolean;
 }
 
-export type Deed =
-  | { readonly deed: 'up' | 'down' | 'plug' | 'unplug' | 'recreate'; readonly slot: number }
-  | { readonly deed: 'rename'; readonly slot: number; readonly name: number }
+export type Operation =
+  | { readonly kind: 'up' | 'down' | 'plug' | 'unplug' | 'recreate'; readonly slot: number }
+  | { readonly kind: 'rename'; readonly slot: number; readonly name: number }
   | {
-      readonly deed: 'address add' | 'address delete';
+      readonly kind: 'address add' | 'address delete';
       readonly slot: number;
       readonly which: number;
       readonly deprecated: boolean;
     }
-  | RouteDeed
-  | RuleDeed
+  | RouteOperation
+  | RuleOperation
   | {
-      readonly deed: 'endpoint add';
+      readonly kind: 'endpoint add';
       readonly address: number;
       readonly id: number;
       readonly slot: number;
       readonly flags: number;
     }
   /** An existing one; each bit of `loose` omits an attribute of it. */
-  | { readonly deed: 'route take' | 'rule take'; readonly nth: number; readonly loose: number }
   | {
-      readonly deed: 'route multipath';
+      readonly kind: 'existing route delete' | 'existing rule delete';
+      readonly nth: number;
+      readonly loose: number;
+    }
+  | {
+      readonly kind: 'route multipath';
       readonly slots: readonly [number, number];
       readonly family: Family;
       readonly gateway: number;
@@ -55,37 +59,37 @@ export type Deed =
       readonly table: number;
     }
   | {
-      readonly deed: 'nexthop add' | 'nexthop delete' | 'nexthop route';
+      readonly kind: 'nexthop add' | 'nexthop delete' | 'nexthop route';
       readonly slot: number;
       readonly family: Family;
       readonly gateway: number;
       readonly metric: number;
     }
-  | { readonly deed: 'endpoint delete'; readonly id: number }
-  | { readonly deed: 'endpoint change'; readonly id: number; readonly flags: number }
-  | { readonly deed: 'limits'; readonly subflows: number; readonly addAddrAccepted: number };
+  | { readonly kind: 'endpoint delete'; readonly id: number }
+  | { readonly kind: 'endpoint change'; readonly id: number; readonly flags: number }
+  | { readonly kind: 'limits'; readonly subflows: number; readonly addAddrAccepted: number };
 
 /** The first operations of each history: every link is up with two addresses, so that routes can be added. */
-export const OPENING: readonly Deed[] = Array.from({ length: SLOTS }, (_, slot): Deed[] => [
-  { deed: 'up', slot },
-  { deed: 'address add', slot, which: 0, deprecated: false },
-  { deed: 'address add', slot, which: 5, deprecated: false },
+export const OPENING: readonly Operation[] = Array.from({ length: SLOTS }, (_, slot): Operation[] => [
+  { kind: 'up', slot },
+  { kind: 'address add', slot, which: 0, deprecated: false },
+  { kind: 'address add', slot, which: 5, deprecated: false },
 ]).flat();
 
 const slot = fc.nat(SLOTS - 1);
 const family = fc.constantFrom<Family>('ipv4', 'ipv6');
 const endpoint = fc.constantFrom(1, 2, 3, 7, 9);
 
-export const deeds: fc.Arbitrary<Deed> = fc.oneof(
+export const operations: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc.record({ deed: fc.constantFrom('up', 'up', 'down', 'plug', 'plug', 'unplug'), slot }),
+    arbitrary: fc.record({ kind: fc.constantFrom('up', 'up', 'down', 'plug', 'plug', 'unplug'), slot }),
   },
-  { weight: 1, arbitrary: fc.record({ deed: fc.constant('recreate'), slot }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('recreate'), slot }) },
   {
     weight: 4,
     arbitrary: fc.record({
-      deed: fc.constantFrom('route take', 'rule take'),
+      kind: fc.constantFrom('existing route delete', 'existing rule delete'),
       nth: fc.nat(20),
       loose: fc.nat(15),
     }),
@@ -93,7 +97,7 @@ export const deeds: fc.Arbitrary<Deed> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      deed: fc.constant('route multipath'),
+      kind: fc.constant('route multipath'),
       slots: fc.constantFrom([0, 1], [1, 2], [3, 0]),
       family,
       gateway: fc.nat(1),
@@ -104,18 +108,18 @@ export const deeds: fc.Arbitrary<Deed> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      deed: fc.constantFrom('nexthop add', 'nexthop add', 'nexthop delete', 'nexthop route', 'nexthop route'),
+      kind: fc.constantFrom('nexthop add', 'nexthop add', 'nexthop delete', 'nexthop route', 'nexthop route'),
       slot,
       family,
       gateway: fc.nat(3),
       metric: fc.constantFrom(0, 100),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ deed: fc.constant('rename'), slot, name: fc.nat(5) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('rename'), slot, name: fc.nat(5) }) },
   {
     weight: 8,
     arbitrary: fc.record({
-      deed: fc.constantFrom('address add', 'address add', 'address delete'),
+      kind: fc.constantFrom('address add', 'address add', 'address delete'),
       slot,
       which: fc.nat(7),
       deprecated: fc.boolean(),
@@ -124,7 +128,7 @@ export const deeds: fc.Arbitrary<Deed> = fc.oneof(
   {
     weight: 10,
     arbitrary: fc.record({
-      deed: fc.constantFrom('route add', 'route add', 'route replace', 'route append', 'route delete'),
+      kind: fc.constantFrom('route add', 'route add', 'route replace', 'route append', 'route delete'),
       slot,
       family,
       destination: fc.nat(3),
@@ -138,7 +142,7 @@ export const deeds: fc.Arbitrary<Deed> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      deed: fc.constantFrom('rule add', 'rule add', 'rule delete'),
+      kind: fc.constantFrom('rule add', 'rule add', 'rule delete'),
       family,
       source: fc.integer({ min: -1, max: 7 }),
       priority: fc.constantFrom(-1, 100, 8682, 8684),
@@ -151,19 +155,19 @@ export const deeds: fc.Arbitrary<Deed> = fc.oneof(
     weight: 6,
     arbitrary: fc.oneof(
       fc.record({
-        deed: fc.constant('endpoint add'),
+        kind: fc.constant('endpoint add'),
         address: fc.nat(11),
         id: fc.constantFrom(0, 0, 1, 2, 3, 255),
         slot,
         flags: endpoint,
       }),
-      fc.record({ deed: fc.constant('endpoint delete'), id: fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 255) }),
+      fc.record({ kind: fc.constant('endpoint delete'), id: fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 255) }),
       fc.record({
-        deed: fc.constant('endpoint change'),
+        kind: fc.constant('endpoint change'),
         id: fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7),
         flags: fc.constantFrom(0, 4, 8, 12),
       }),
-      fc.record({ deed: fc.constant('limits'), subflows: fc.nat(9), addAddrAccepted: fc.nat(9) }),
+      fc.record({ kind: fc.constant('limits'), subflows: fc.nat(9), addAddrAccepted: fc.nat(9) }),
     ),
   },
-) as fc.Arbitrary<Deed>;
+) as fc.Arbitrary<Operation>;

@@ -7,7 +7,7 @@ import { addressPool } from '../steps.ts';
 import { Both } from './both.ts';
 import { indexOf } from './words.ts';
 import { answer, differences, holdings } from './compare.ts';
-import { SLOTS, type Deed } from './operations.ts';
+import { SLOTS, type Operation } from './operations.ts';
 
 /** Milliseconds; the kernel reports carrier up to a second late. */
 const PATIENCE = 1_500;
@@ -15,16 +15,16 @@ const PATIENCE = 1_500;
 export const HASTE = 200;
 
 /** The number of operations of each kind that the kernel accepted and refused. */
-export type Tally = Map<string, { done: number; refused: number }>;
+export type Counters = Map<string, { done: number; refused: number }>;
 
-export class Lane {
+export class ReplayNamespace {
   readonly #netns: Netns;
-  readonly #tally: Tally;
+  readonly #counters: Counters;
   #kernel: KernelSession | null = null;
 
-  constructor(name: string, tally: Tally) {
+  constructor(name: string, counters: Counters) {
     this.#netns = new Netns(name);
-    this.#tally = tally;
+    this.#counters = counters;
     this.#netns.sysctl('net.ipv6.conf.default.addr_gen_mode', 1);
     this.#netns.sysctl('net.ipv6.conf.default.accept_ra', 0);
   }
@@ -35,25 +35,25 @@ export class Lane {
   }
 
   /** @returns the first difference, in sentences */
-  async replay(history: readonly Deed[], patience = PATIENCE): Promise<string[]> {
+  async replay(history: readonly Operation[], patience = PATIENCE): Promise<string[]> {
     this.#kernel ??= await openSession({ clock: systemClock, netns: this.#netns.path });
     const both = new Both(this.#kernel);
     await both.begin();
-    for (const [at, deed] of history.entries()) {
-      const { model, real } = await both.do(deed);
-      this.#count(deed, real);
+    for (const [at, operation] of history.entries()) {
+      const { model, real } = await both.do(operation);
+      this.#count(operation, real);
       const told =
         model.split(' ')[0] === real.split(' ')[0] ? [] : [`the model says "${model}", the kernel "${real}"`];
       const unlikeness = async () => [...(await unlike(both)), ...(await unlikeAnswers(both, at))];
       const found = [...told, ...(await patiently(patience, unlikeness))];
-      if (found.length > 0) return [`deed ${at}: ${JSON.stringify(deed)}`, ...found];
+      if (found.length > 0) return [`operation ${at}: ${JSON.stringify(operation)}`, ...found];
     }
     return [];
   }
 
-  #count({ deed }: Deed, real: string): void {
-    const count = this.#tally.get(deed) ?? { done: 0, refused: 0 };
-    this.#tally.set(deed, count);
+  #count({ kind }: Operation, real: string): void {
+    const count = this.#counters.get(kind) ?? { done: 0, refused: 0 };
+    this.#counters.set(kind, count);
     if (real === '') count.done++;
     else count.refused++;
   }

@@ -1,0 +1,139 @@
+/** Errors and warnings about the content of all files together. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Folder } from './folder.ts';
+
+let folder: Folder;
+beforeEach(() => {
+  folder = new Folder();
+});
+afterEach(() => {
+  folder.remove();
+});
+
+const globs = async (): Promise<string[]> => (await folder.load()).rules.map(({ glob }) => glob);
+
+describe('the same glob twice', () => {
+  test('is an error in one file', async () => {
+    folder.put('etc/config.yaml', 'rules:\n  a: subflow\n  a: signal\n');
+    expect(await folder.problems()).toEqual([
+      'etc/config.yaml:3:3: found the glob "a" a second time (first in line 2); expected it once',
+    ]);
+  });
+
+  test('is an error in two drop-ins of the administrator, and both are named', async () => {
+    folder.put('etc/rules.d/10.yaml', 'rules:\n  "a|b": subflow\n');
+    folder.put('etc/rules.d/20.yaml', 'rules:\n  "a | b": signal\n');
+    expect(await folder.problems()).toEqual([
+      'etc/rules.d/20.yaml:2:3: found the glob "a | b" a second time (first in etc/rules.d/10.yaml:2); expected it once',
+    ]);
+  });
+
+  test('is no error for different drivers', async () => {
+    folder.put('etc/rules.d/10.yaml', 'rules: {"*": {flags: subflow, driver: r8152}}');
+    folder.put('etc/rules.d/20.yaml', 'rules: {"*": {flags: backup subflow, driver: "cdc_*"}}');
+    expect(await globs()).toEqual(['*', '*']);
+  });
+
+  test('is no error for different paths', async () => {
+    folder.put('etc/rules.d/10.yaml', 'rules: {"*": {flags: subflow, match: {path: "pci-*-usb-0:1:*"}}}');
+    folder.put('etc/rules.d/20.yaml', 'rules: {"*": {flags: subflow, match: {path: "pci-*-usb-0:2:*"}}}');
+    expect(await globs()).toEqual(['*', '*']);
+  });
+
+  test('in config.yaml overrides a drop-in', async () => {
+    folder.put('etc/config.yaml', 'rules: {"wwan*": signal}');
+    folder.put('usr/rules.d/50.yaml', 'rules: {"wwan*": subflow}');
+    const { rules, warnings } = await folder.load();
+    expect(rules[0]?.flags).toEqual(['signal']);
+    expect(warnings).toEqual([]);
+  });
+
+  test('in a drop-in of /etc and a packaged one gives a warning', async () => {
+    folder.put('usr/rules.d/50.yaml', 'rules: {"wwan*": subflow}');
+    folder.put('etc/rules.d/60.yaml', 'rules: {"wwan*": signal}');
+    expect((await folder.load()).warnings.join()).toMatch(
+      /rule "wwan\*" in .*60.yaml:1 is hidden by that in .*50.yaml:1/,
+    );
+  });
+});
+
+test('health: a factor or margin out of range is an error', async () => {
+  folder.put('etc/config.yaml', 'rules: {a: subflow}\nhealth: { rtt-factor: 1, margin: 5ms, detekt: true }');
+  const errors = await folder.problems();
+  expect(errors.join('\n')).toMatch(/a number from 2 to 100/);
+  expect(errors.join('\n')).toMatch(/did you mean "detect"/);
+  folder.put('etc/config.yaml', 'rules: {a: subflow}\nhealth: { margin: 5ms }');
+  expect((await folder.problems()).join('\n')).toMatch(/a duration from 20ms to 60s/);
+});
+
+test('limits and hooks are only valid in config.yaml', async () => {
+  folder.put('etc/rules.d/10.yaml', 'limits: auto\nhooks: {}\nrules: {a: subflow}');
+  expect(await folder.problems()).toEqual([
+    'etc/rules.d/10.yaml:1:1: found "limits" in a drop-in; expected it in config.yaml, the only file in which it is permitted',
+    'etc/rules.d/10.yaml:2:1: found "hooks" in a drop-in; expected it in config.yaml, the only file in which it is permitted',
+  ]);
+});
+
+test('all errors of all files are reported at once', async () => {
+  folder.put('etc/config.yaml', 'rules:\n  a: sublfow\n  b: backup\nhook: 1\n');
+  folder.put('etc/rules.d/10.yaml', 'rules:\n  c: {flags: signal fullmesh, prot: 1}\n');
+  folder.put('usr/rules.d/20.yaml', 'rules: [');
+  const places = (await folder.problems()).map((each) => each.split(':').slice(0, 3).join(':'));
+  expect(places).toEqual([
+    'etc/config.yaml:2:6',
+    'etc/config.yaml:3:6',
+    'etc/config.yaml:4:1',
+    'etc/rules.d/10.yaml:2:14',
+    'etc/rules.d/10.yaml:2:31',
+    'usr/rules.d/20.yaml:1:9',
+  ]);
+});
+
+test('every key of a configuration is read', async () => {
+  folder.put(
+    'etc/config.yaml',
+    `rules:
+  "docker*|veth*|virbr*": ignore
+  "wwan*|usb*|enx*": subflow backup
+  "wl*": subflow
+  eth0: { flags: signal, port: 4433 }
+  "enp*":
+    flags: [subflow, fullmesh]
+    families: [ipv4, ipv6]
+    addresses: auto
+    per-interface: 1
+    routing: policy
+    check-route: true
+    driver: "cdc_*|qmi_wwan"
+    table: auto
+    link-local: false
+limits: { subflows: 8, add-addr-accepted: 8 }
+hooks: { timeout: 30s, user: root }
+health: { detect: false, rtt-factor: 2.5, margin: 1s }
+`,
+  );
+  const { rules, limits, hooks, health, warnings } = await folder.load();
+  expect(rules.map(({ flags }) => flags.join(' '))).toEqual([
+    '',
+    'subflow backup',
+    'subflow',
+    'signal',
+    'subflow fullmesh',
+  ]);
+  expect(limits).toEqual({ subflows: 8, addAddrAccepted: 8 });
+  expect(hooks.timeout).toBe(30_000);
+  expect(health).toEqual({ detect: false, rttFactor: 2.5, margin: 1_000 });
+  expect(warnings).toEqual([]);
+});
+
+test('table: a glob or two rules with the same table are an error', async () => {
+  folder.put(
+    'etc/config.yaml',
+    'rules: {"a*": {flags: subflow, table: 7}, b: {flags: subflow, table: 8}, c: {flags: signal, table: 8}, d: {flags: subflow, table: 9}}',
+  );
+  expect((await folder.load()).warnings).toEqual([
+    expect.stringMatching(/^table 7 in .*:1 can serve one interface only, and "a\*" may match more$/),
+    expect.stringMatching(/^table 8 of the rule "b" .* is that of "c" too$/),
+    expect.stringMatching(/^table 8 of the rule "c" .* is that of "b" too$/),
+  ]);
+});
