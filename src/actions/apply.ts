@@ -26,7 +26,7 @@ export interface Kernel {
 }
 
 export interface ActionObserver {
-  /** Runs before each action and writes what must be recorded first. */
+  /** Called before each action, to write what must be recorded first. */
   readonly before: (action: Action) => void;
   readonly after: (outcome: Outcome) => void;
 }
@@ -48,26 +48,27 @@ export async function apply(
     const unforeseen = outcomes.some(({ full, id }) => full !== undefined || id !== undefined);
     if (batch[0]?.kind === 'endpoint add' && unforeseen) continue;
     const replaced = replacedBy(batch[0]!, outcomes);
-    const done = await applyBatch(batch, kernel, record, replaced !== undefined);
+    const done = await applyBatch(batch, kernel, record, { replaces: replaced !== undefined });
     outcomes.push(...done);
     if (replaced && done[0]!.putBack) outcomes.push(...(await applyBatch([replaced], kernel, record)));
   }
   return outcomes;
 }
 
+/** `replaces`: an endpoint was deleted to make room for the one that the batch adds. */
 async function applyBatch(
   batch: readonly Action[],
   kernel: Kernel,
   record: ActionObserver,
-  replaces = false,
+  { replaces } = { replaces: false },
 ): Promise<Outcome[]> {
   for (const action of batch) record.before(action);
   const done = await Promise.all(batch.map((action) => applyOne(action, kernel)));
   return done.map((outcome) => {
     const { error } = outcome;
-    const told = replaces && error && !isUnanswered(error) ? { ...outcome, putBack: true } : outcome;
-    record.after(told);
-    return told;
+    const marked = replaces && error && !isUnanswered(error) ? { ...outcome, putBack: true } : outcome;
+    record.after(marked);
+    return marked;
   });
 }
 
@@ -112,20 +113,20 @@ async function applyOne(action: Action, kernel: Kernel, counted: number | null =
 /**
  * How many endpoints the kernel has, if it refused one more because it is full; null: another reason. Newer kernels
  * (6.12 at the latest) answer ERANGE. Kernel 6.1 answers EINVAL with the same text for a full table, an existing
- * address and an existing id, so the existing endpoints are dumped to tell these apart.
+ * address and an existing id, so a dump of the endpoints shows which of them it is.
  */
 async function fullAt(
   wanted: Endpoint,
   error: NetlinkError,
   { generic, mptcp }: Kernel,
 ): Promise<number | null> {
-  const lying = error.code === 'EINVAL' && error.kernelText?.startsWith('too many addresses') === true;
-  if (error.code !== 'ERANGE' && !lying) return null;
-  const standing = await dumpEndpoints(generic, mptcp);
-  const taken = standing.some(
+  const isAmbiguous = error.code === 'EINVAL' && error.kernelText?.startsWith('too many addresses') === true;
+  if (error.code !== 'ERANGE' && !isAmbiguous) return null;
+  const existing = await dumpEndpoints(generic, mptcp);
+  const taken = existing.some(
     (each) => each.id === wanted.id || unmapIPv4(each.address) === unmapIPv4(wanted.address),
   );
-  return taken ? null : standing.length;
+  return taken ? null : existing.length;
 }
 
 /** The deletion of an object that is already gone is no error. */
@@ -186,8 +187,8 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
  */
 async function givenId(added: Endpoint, { generic, mptcp }: Kernel): Promise<Done> {
   // The endpoint has been added: an error of this dump does not make the addition a failure.
-  const standing = await dumpEndpoints(generic, mptcp).catch(noEndpoints);
-  const found = standing.find((each) => sameEndpoint(added, each));
+  const existing = await dumpEndpoints(generic, mptcp).catch(noEndpoints);
+  const found = existing.find((each) => sameEndpoint(added, each));
   return found && found.id !== added.id ? { id: found.id } : {};
 }
 

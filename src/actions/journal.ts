@@ -22,6 +22,7 @@ export interface JournalRecord {
   readonly notified: unknown;
 }
 
+/** The file. Its keys stay as they are, so that the daemon can read the journal of an earlier version. */
 interface Written {
   version: number;
   boot: string;
@@ -30,9 +31,10 @@ interface Written {
   endpoints: unknown[];
   raised: unknown;
   unknownFlags: unknown;
+  /** What hooks were last notified of. */
   told: unknown;
-  /** As in Memory; earlier versions wrote `true` under the key `resting`. */
   paused: unknown;
+  /** Written as `true` by earlier versions in place of `paused`. */
   resting?: unknown;
 }
 

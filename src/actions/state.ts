@@ -16,7 +16,7 @@ export interface RaisedLimit {
   readonly granted?: boolean;
   /** A request to put it back to `from` was sent, and no answer has come. */
   readonly returning?: boolean;
-  /** Another program has changed it since: it is neither raised nor put back. */
+  /** Another program has changed it since, so it is neither raised nor put back. */
   readonly theirs?: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface ActionFailure {
   readonly final?: boolean;
 }
 
-/** What the kernel answered for an address when it last had a default route. */
+/** The look-ups of an address when it last had a default route. */
 export interface LastLookup {
   readonly lookup: RouteLookup;
   /** A table of multihomed has that route too. */
@@ -43,12 +43,12 @@ export interface LastLookup {
 export interface State {
   /** Added endpoints by id; each is recorded before it is added. */
   readonly owned: ReadonlyMap<number, Endpoint>;
-  /** The id given last; the search for the next one starts behind it, as in the kernel. */
+  /** The id of the last addition. The search for the next one starts after it, as in the kernel. */
   readonly lastId: number;
   readonly raised: { readonly [limit in keyof Limits]?: RaisedLimit };
   /** How many endpoints the kernel holds, known once it has refused one more; Infinity before. */
   readonly slots: number;
-  /** The maximum of a limit, known once the kernel has shown it; null before. */
+  /** The highest value of a limit that the kernel accepts; null: not known. */
   readonly limitMax: number | null;
   /** MPTCP_PM_ADDR_FLAG_* bits that this kernel drops. */
   readonly unknownFlags: number;
@@ -56,7 +56,7 @@ export interface State {
   readonly failures: ReadonlyMap<string, ActionFailure>;
   /** Objects that other programs keep removing, by `objectKey`. */
   readonly contested: ReadonlySet<string>;
-  /** Last answers for owned endpoints, by `answerKey`. */
+  /** The last look-ups with a default route of owned endpoints, by `lookupKey`. */
   readonly lookups: ReadonlyMap<string, LastLookup>;
   /** Set by `flush`: no action is taken until the next reload; null: not paused. */
   readonly paused: Pause | null;

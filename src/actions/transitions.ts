@@ -34,7 +34,7 @@ export function applyOutcome(
 ): State {
   if (foreign) return forget(state, action);
   if (full !== undefined) return { ...forget(state, action), slots: full };
-  if (error) return refused(state, action, error, putBack === true);
+  if (error) return refused(state, action, error, { final: putBack === true });
   if (gone) return withFailure(state, action, NOTHING_TO_DELETE);
   const done = succeeded(withoutFailure(state, action), action);
   return id !== undefined && action.kind === 'endpoint add' ? underId(done, action, id) : done;
@@ -92,7 +92,12 @@ function forget(state: State, action: Action): State {
   return { ...state, owned };
 }
 
-function refused(state: State, action: Action, error: NetlinkError, final: boolean): State {
+function refused(
+  state: State,
+  action: Action,
+  error: NetlinkError,
+  { final }: { readonly final: boolean },
+): State {
   if (isUnanswered(error)) return state;
   const unowned = action.kind === 'endpoint add' ? forget(state, action) : state;
   const { code: errno, message } = error;

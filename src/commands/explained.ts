@@ -37,7 +37,7 @@ export function explained(error: unknown): unknown {
   if (error instanceof NetlinkError)
     return new CommandError(EXIT.refused, `the kernel refused: ${error.message}`);
   if (error instanceof RuntimeFolderError)
-    return new CommandError(error.permission ? EXIT.permission : EXIT.refused, error.message);
+    return new CommandError(error.code === 'permission' ? EXIT.permission : EXIT.refused, error.message);
   if (error instanceof SystemError && (error.code === 'EPERM' || error.code === 'EACCES'))
     return new CommandError(EXIT.permission, `${NEEDS_ROOT}: ${error.message}`);
   if (error instanceof SystemError && error.code === 'ENOENT')

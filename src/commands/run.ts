@@ -23,7 +23,7 @@ export async function runCommand(flags: RunFlags): Promise<void> {
   requireNetAdmin();
   const load = flags.config === undefined ? {} : { config: flags.config };
   const configuration = await configurationOrExit(load);
-  const log = openLog(flags.log, flags.debug ?? false);
+  const log = openLog(flags.log, { debug: flags.debug ?? false });
   for (const warning of configuration.warnings) log.warn(warning);
   await run({
     configuration,

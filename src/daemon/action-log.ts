@@ -1,4 +1,4 @@
-/** Logs the outcomes of actions, and what a pass found out. A refusal that repeats at each try is logged as a warning only once. */
+/** Logs the outcomes of actions, and what passes observe. A refusal that repeats at each try is a warning only the first time. */
 import type { NetlinkError } from '../netlink/error.ts';
 import { actionKey, actionText, limitsText, type Action } from '../actions/action.ts';
 import type { State } from '../actions/state.ts';
@@ -9,14 +9,18 @@ import type { Limits } from '../netlink/mptcp/limits.ts';
 
 type Failures = State['failures'];
 
-/** `before`: the failures of the last try, without actions that succeeded since or were forgotten by a reload. */
+/**
+ * Logs one outcome.
+ * @param failures after the action
+ * @param before failures before the action; a reload forgets them
+ */
 export function logOutcome(
   log: Log,
   { action, error, foreign }: Outcome,
   failures: Failures,
   before: Failures,
 ): void {
-  // A full table is no fault: the uplinks that wait for a slot report it.
+  // A full table is no failure: the uplinks that wait for a slot report it.
   if (error && failures.has(actionKey(action))) logRefused(log, action, error, before);
   else if (error) log.debug(error.message);
   else if (foreign) log.warn(`${actionText(action)}: left alone, the endpoint is another program's now`);
@@ -40,10 +44,10 @@ export function logObservations(log: Log, before: State, now: State, limits: Lim
       );
 }
 
-/** Logs what a dry run would do, each plan once. */
+/** Logs what a dry run would do. The same actions in a row are logged once. */
 export class DryRunLog {
   readonly #log: Log;
-  #said = '';
+  #last = '';
 
   constructor(log: Log) {
     this.#log = log;
@@ -52,8 +56,8 @@ export class DryRunLog {
   /** @returns no outcomes, since nothing is executed */
   log(actions: readonly Action[]): Outcome[] {
     const text = actions.map(actionText).join('\n');
-    if (text !== this.#said) for (const action of actions) this.#log.info(`would: ${actionText(action)}`);
-    this.#said = text;
+    if (text !== this.#last) for (const action of actions) this.#log.info(`would: ${actionText(action)}`);
+    this.#last = text;
     return [];
   }
 }

@@ -13,7 +13,7 @@ import type { PassResult } from './parts.ts';
 import type { PathWatch } from './path-watch.ts';
 import type { Reloader } from './reloader.ts';
 
-interface Answering {
+interface AnswerParts {
   readonly loop: Loop;
   readonly reloader: Reloader;
   readonly paths: PathWatch;
@@ -23,9 +23,9 @@ interface Answering {
 }
 
 export class ControlAnswers {
-  readonly #parts: Answering;
+  readonly #parts: AnswerParts;
 
-  constructor(parts: Answering) {
+  constructor(parts: AnswerParts) {
     this.#parts = parts;
   }
 
@@ -56,14 +56,14 @@ export class ControlAnswers {
     };
   }
 
-  /** The document for watchers. They get no counters, which differ after each pass: a change is sent to them. */
+  /** The document for watchers. It has no counters, because it is sent at each change, and counters change at each pass. */
   readonly status = (): object => this.#document();
 
-  /** The last pass, with what was seen of the host and of the paths since. @throws RefusedRequest before the first */
+  /** The last pass, with the present problems of the host and join records. @throws RefusedRequest before the first pass */
   #view(): PassResult {
     const { loop, reloader, paths, problems } = this.#parts;
     if (!loop.view) throw new RefusedRequest('starting', 'the daemon has not read the kernel yet');
-    problems.look(reloader.configuration.limits);
+    problems.check(reloader.configuration.limits);
     return {
       ...loop.view,
       plan: planUnder(planWithJoins(loop.view.plan, paths.records), problems.obstacle),
@@ -77,7 +77,7 @@ export class ControlAnswers {
       ...{ pid: process.pid, paused: view.state.paused !== null, dryRun, overruns: loop.counters.overruns },
       ...{ config: load.config === undefined ? null : resolve(load.config), ...(counters && { counters }) },
     };
-    const wrong = [...reloader.problems, ...problems.look(reloader.configuration.limits)];
+    const wrong = [...reloader.problems, ...problems.check(reloader.configuration.limits)];
     return statusDocument(view, daemon, wrong);
   }
 }

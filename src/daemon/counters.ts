@@ -3,7 +3,7 @@ import { isDone, type Outcome } from '../actions/outcome.ts';
 import type { CountersDocument } from '../control/document.ts';
 import type { EventKind } from '../events/wake.ts';
 
-/** `event`: rtnetlink; `request`: a question on the control socket; `reload`: also a flush. */
+/** `event`: of rtnetlink; `request`: on the control socket; `reload`: also a flush. */
 export type WakeCause = 'event' | 'overrun' | 'timer' | 'request' | 'reload';
 
 export class Counters {

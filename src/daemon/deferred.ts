@@ -1,6 +1,6 @@
-/** A promise that others settle. */
+/** A promise that its maker rejects. */
 
-/** Returns the promise and its two ends. A rejection that nothing handles is no fault. */
+/** Returns a promise and the function that rejects it. A rejection that nothing handles is ignored. */
 export function deferred(): { promise: Promise<never>; reject: (error: Error) => void } {
   let reject!: (error: Error) => void;
   const promise = new Promise<never>((_, no) => (reject = no));

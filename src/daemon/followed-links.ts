@@ -1,4 +1,4 @@
-/** The links whose routes can change what is to be done. */
+/** The links whose routes the plan depends on. */
 import { isTunnel } from '../snapshot/host-egress.ts';
 import type { PassResult } from './parts.ts';
 

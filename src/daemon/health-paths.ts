@@ -1,5 +1,5 @@
 /** The watched paths: those of active and suspect uplinks, where a family has more than one. */
-import type { SubflowSocket } from '../netlink/diag.ts';
+import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
 import {
   MPTCP_PM_ADDR_FLAG_FULLMESH,
   MPTCP_PM_ADDR_FLAG_SIGNAL,
@@ -7,14 +7,14 @@ import {
   type Endpoint,
 } from '../netlink/mptcp/endpoint.ts';
 import { countDependants, tokensElsewhere } from '../health/decide.ts';
-import { advance } from '../health/doubt.ts';
-import { isCarrying } from '../health/judge.ts';
-import { Path } from '../health/path.ts';
+import { advance } from '../health/suspicion.ts';
+import { Path, type SuspicionEnd } from '../health/path.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import { lookupKey, type Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 
-const MOST_FORMER = 64;
+/** How many former paths are kept. */
+const MAX_FORMER = 64;
 
 const isSubflowOnly = ({ flags }: Endpoint): boolean =>
   (flags & MPTCP_PM_ADDR_FLAG_SUBFLOW) !== 0 &&
@@ -23,7 +23,7 @@ const isSubflowOnly = ({ flags }: Endpoint): boolean =>
 export class HealthPaths {
   readonly #clock: Clock;
   #paths = new Map<string, Path>();
-  /** Those that no uplink has at the moment, so that a path that comes and goes is remembered. */
+  /** Paths that no uplink has now; kept because the same address may come back. */
   readonly #former = new Map<string, Path>();
   #suspects: ReadonlyMap<string, Suspect> = new Map();
 
@@ -39,7 +39,7 @@ export class HealthPaths {
     return this.#paths.size > 0;
   }
 
-  get doubted(): boolean {
+  get anySuspect(): boolean {
     return this.#suspects.size > 0;
   }
 
@@ -49,11 +49,11 @@ export class HealthPaths {
 
   /** When the first suspicion enters its next phase; null: none does by time. */
   get next(): number | null {
-    const times = [...this.#paths.values()].flatMap(({ doubt }) => doubt?.next ?? []);
+    const times = [...this.#paths.values()].flatMap(({ suspicion }) => suspicion?.next ?? []);
     return times.length ? Math.min(...times) : null;
   }
 
-  /** @returns whether a suspicion changed */
+  /** Called after each pass: watches the paths of these uplinks. @returns whether a suspicion changed */
   follow(uplinks: readonly Uplink[]): boolean {
     const usable = uplinks.filter(
       ({ state, endpoint }) => state === 'suspect' || (state === 'active' && endpoint !== null),
@@ -70,80 +70,82 @@ export class HealthPaths {
       path.renewable = endpoint && isSubflowOnly(endpoint) ? endpoint.id : undefined;
       paths.set(key, path);
     }
-    this.#leave([...this.#paths.values()].filter(({ key }) => !paths.has(key)));
+    this.#retire([...this.#paths.values()].filter(({ key }) => !paths.has(key)));
     this.#paths = paths;
-    return this.advance() || this.changed();
+    return this.advance() || this.update();
   }
 
-  #leave(paths: readonly Path[]): void {
+  #retire(paths: readonly Path[]): void {
     for (const path of paths) {
-      path.settle(this.#clock.now(), false);
+      path.endSuspicion(this.#clock.now(), 'unknown');
       path.gauge = null;
       this.#former.set(path.key, path);
     }
-    for (const key of [...this.#former.keys()].slice(0, -MOST_FORMER)) this.#former.delete(key);
+    for (const key of [...this.#former.keys()].slice(0, -MAX_FORMER)) this.#former.delete(key);
   }
 
-  /** Another uplink of its family is not suspect. */
+  /** Whether another uplink of its family is not suspect. */
   isReplaced({ key, family }: Path): boolean {
     return [...this.#paths.values()].some(
-      (other) => other.key !== key && other.family === family && !other.doubt,
+      (other) => other.key !== key && other.family === family && !other.suspicion,
     );
   }
 
-  /** @returns whether a suspicion changed */
+  /** Moves each suspicion to its present phase. @returns whether one changed */
   advance(): boolean {
     const now = this.#clock.now();
     for (const path of this.#paths.values()) {
-      const { doubt, present, dependants } = path;
-      if (doubt) path.doubt = advance(doubt, { present, dependants, replaced: this.isReplaced(path) }, now);
+      const { suspicion, present, dependants } = path;
+      if (suspicion)
+        path.suspicion = advance(suspicion, { present, dependants, replaced: this.isReplaced(path) }, now);
     }
-    return this.changed();
+    return this.update();
   }
 
   /** Counts dependants, and ends suspicions of paths on which something arrived. @returns whether one changed */
   review(sockets: readonly SubflowSocket[]): boolean {
     const now = this.#clock.now();
     const suspect = new Set(
-      [...this.#paths.values()].filter(({ doubt }) => doubt).map(({ address }) => address),
+      [...this.#paths.values()].filter(({ suspicion }) => suspicion).map(({ address }) => address),
     );
     for (const path of this.#paths.values()) {
-      if (!path.doubt) continue;
+      if (!path.suspicion) continue;
       const own = path.select(sockets, now).filter(isCarrying);
-      const heard = own.some(
-        ({ traffic }) => traffic && now - Math.min(traffic.sinceAck, traffic.sinceData) > path.doubt!.began,
+      const isAnswered = own.some(
+        ({ traffic }) =>
+          traffic && now - Math.min(traffic.sinceAck, traffic.sinceData) > path.suspicion!.began,
       );
-      if (heard) path.settle(now, true);
+      if (isAnswered) path.endSuspicion(now, 'answered');
       else path.dependants = countDependants(own, tokensElsewhere(path.address, sockets, suspect));
     }
     return this.advance();
   }
 
-  /** @returns whether a suspicion ended */
-  end(which: (path: Path) => boolean, heard: boolean): boolean {
+  /** Ends the suspicions of these paths. @returns whether one changed */
+  end(which: (path: Path) => boolean, why: SuspicionEnd): boolean {
     const now = this.#clock.now();
-    for (const path of this.#paths.values()) if (path.doubt && which(path)) path.settle(now, heard);
-    return this.changed();
+    for (const path of this.#paths.values()) if (path.suspicion && which(path)) path.endSuspicion(now, why);
+    return this.update();
   }
 
   endAll(): boolean {
-    return this.end(() => true, false);
+    return this.end(() => true, 'unknown');
   }
 
-  /** Computes what the plan is to know. @returns whether it differs from before */
-  changed(): boolean {
+  /** Computes `suspects` again. @returns whether it differs from before */
+  update(): boolean {
     const suspects = new Map(
-      [...this.#paths.values()].flatMap(({ key, doubt }): [string, Suspect][] =>
-        doubt
+      [...this.#paths.values()].flatMap(({ key, suspicion }): [string, Suspect][] =>
+        suspicion
           ? [
               [
                 key,
                 {
-                  present: doubt.phase !== 'absent',
-                  kept: doubt.phase === 'kept',
-                  unanswered: Math.round(doubt.unanswered),
-                  strikes: doubt.strikes,
-                  pause: doubt.pause,
+                  present: suspicion.phase !== 'absent',
+                  kept: suspicion.phase === 'kept',
+                  unanswered: Math.round(suspicion.unanswered),
+                  strikes: suspicion.strikes,
+                  pause: suspicion.pause,
                 },
               ],
             ]

@@ -3,19 +3,24 @@
  * link sends without receiving. Decides nothing itself: src/health/ does.
  */
 import { destroySubflow } from '../netlink/destroy.ts';
-import { dumpConnectionSockets, dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
+import {
+  dumpConnectionSockets,
+  dumpSubflowSockets,
+  isCarrying,
+  type SubflowSocket,
+} from '../netlink/diag.ts';
 import type { Requester } from '../netlink/connection.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
 import { Budget } from '../health/budget.ts';
 import { decide, type Decision } from '../health/decide.ts';
-import { begin } from '../health/doubt.ts';
+import { begin } from '../health/suspicion.ts';
 import type { Factors } from '../health/factors.ts';
 import { firstGauge, readGauge } from '../health/gauge.ts';
-import { isCarrying, judge } from '../health/judge.ts';
+import { judge } from '../health/judge.ts';
 import { LostSubflows } from '../health/lost.ts';
-import { isAnswering, isLossy, lookPause, mayAsk, type Path } from '../health/path.ts';
+import { isLossy, mayReadSockets, pollPause, recordJudgement, type Path } from '../health/path.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
@@ -24,8 +29,8 @@ import { PacketCounters } from './packet-counters.ts';
 import { Timers } from './timers.ts';
 import { HealthPaths } from './health-paths.ts';
 
-/** Milliseconds between two looks at connections whose uplink is suspect and kept. */
-const KEPT_MS = 1_000;
+/** Milliseconds between two counts of the connections that depend on suspect uplinks. */
+const REVIEW_MS = 1_000;
 
 export interface HealthParts {
   readonly route: Requester;
@@ -48,7 +53,7 @@ export class Health {
   readonly #lost = new LostSubflows();
   readonly #renewals = new Map<string, number>();
   #factors: Factors | null;
-  #looking = false;
+  #polling = false;
   #stopped = false;
 
   constructor(parts: HealthParts, factors: Factors | null) {
@@ -76,18 +81,18 @@ export class Health {
     this.#schedule();
   }
 
-  see(event: MptcpEvent): void {
+  observe(event: MptcpEvent): void {
     const { kind, token, local } = event;
     if (token !== null && (kind === 'created' || kind === 'established')) this.#tokens.add(token);
     if (token !== null && kind === 'closed') this.#tokens.delete(token);
-    if ((kind === 'subflow-established' || kind === 'established') && local) this.#answered(local.address);
+    if ((kind === 'subflow-established' || kind === 'established') && local) this.#onAnswer(local.address);
     if (kind === 'closed' && this.#tokens.size === 0) this.#forget();
-    this.#lost.see(event, this.#parts.clock.now());
+    this.#lost.observe(event, this.#parts.clock.now());
     if (kind !== 'announced' && kind !== 'removed') this.#schedule();
   }
 
-  /** Reads which connections are open: at the start, and when events were lost. One that fell back to TCP has no events. */
-  async count(): Promise<void> {
+  /** Reads which connections are open: at the start, and when events were lost. Those that fell back to TCP have no events. */
+  async recount(): Promise<void> {
     const sockets = await this.#connections();
     if (!sockets || this.#stopped) return;
     this.#tokens.clear();
@@ -99,7 +104,7 @@ export class Health {
   /** Called after each pass. */
   follow(plan: Plan): void {
     if (this.#factors && this.#paths.follow(plan.uplinks)) this.#parts.onChange();
-    // One try: a pass has either renewed the endpoint or found a reason against it.
+    // The pass has either renewed the endpoint or found a reason against it.
     this.#renewals.clear();
     this.#schedule();
   }
@@ -110,33 +115,36 @@ export class Health {
     this.#counters.close();
   }
 
-  /** Without a connection nothing is known of any path. */
+  /** Without a connection nothing is known about any path. */
   #forget(): void {
     if (this.#paths.endAll()) this.#parts.onChange();
   }
 
-  #answered(address: string): void {
-    if (this.#paths.end((path) => path.address === address, true)) this.#parts.onChange();
+  #onAnswer(address: string): void {
+    if (this.#paths.end((path) => path.address === address, 'answered')) this.#parts.onChange();
   }
 
-  /** Without connections, or without a second path to move them to, there is no timer. */
+  /**
+   * Sets the timers. There is none without connections, or without a second path to move them to.
+   * @param pause milliseconds until the counters are read; 0: at once, unless a reading is planned
+   */
   #schedule(pause = 0): void {
     if (!this.#factors || this.#stopped || this.#tokens.size === 0 || !this.#paths.any) {
-      this.#timers.cancel('look');
-      this.#timers.cancel('kept');
+      this.#timers.cancel('poll');
+      this.#timers.cancel('review');
       this.#timers.cancel('lost');
       return;
     }
-    if (!this.#looking && (pause > 0 || !this.#timers.has('look')))
-      this.#timers.set('look', pause, () => void this.#look());
+    if (!this.#polling && (pause > 0 || !this.#timers.has('poll')))
+      this.#timers.set('poll', pause, () => void this.#poll());
     const due = this.#lost.next;
     if (due === null) this.#timers.cancel('lost');
-    else this.#timers.set('lost', Math.max(0, due - this.#parts.clock.now()), () => void this.#revive());
+    else this.#timers.set('lost', Math.max(0, due - this.#parts.clock.now()), () => void this.#renewLost());
     const next = this.#paths.next;
-    if (next === null) this.#timers.cancel('doubt');
-    else this.#timers.set('doubt', Math.max(0, next - this.#parts.clock.now()), () => this.#advance());
-    if (this.#paths.doubted && !this.#timers.has('kept'))
-      this.#timers.set('kept', KEPT_MS, () => void this.#review());
+    if (next === null) this.#timers.cancel('suspicion');
+    else this.#timers.set('suspicion', Math.max(0, next - this.#parts.clock.now()), () => this.#advance());
+    if (this.#paths.anySuspect && !this.#timers.has('review'))
+      this.#timers.set('review', REVIEW_MS, () => void this.#review());
   }
 
   #advance(): void {
@@ -144,7 +152,7 @@ export class Health {
     this.#schedule();
   }
 
-  /** Counts again the connections that depend on suspect uplinks. */
+  /** Counts the connections that depend on suspect uplinks again. */
   async #review(): Promise<void> {
     const sockets = await this.#sockets();
     if (sockets && !this.#stopped && this.#paths.review(sockets)) this.#parts.onChange();
@@ -155,64 +163,68 @@ export class Health {
    * Asks for a new endpoint where a connection has lost its subflow. Not while another connection has a subflow there,
    * which the deletion would close.
    */
-  async #revive(): Promise<void> {
+  async #renewLost(): Promise<void> {
     const now = this.#parts.clock.now();
     const due = this.#lost.due(now);
-    for (const lost of due) this.#lost.tried(lost, now);
+    for (const lost of due) this.#lost.postpone(lost, now);
     const sockets = due.length > 0 ? await this.#sockets() : null;
     if (!sockets || this.#stopped) return this.#schedule();
     for (const { token, address } of due) {
       const own = sockets.filter((socket) => socket.token === token);
       const there = sockets.filter(({ local }) => local.address === address);
       if (!own.some(isCarrying) || there.some((socket) => socket.token === token)) {
-        this.#lost.end(token, address);
+        this.#lost.forget(token, address);
         continue;
       }
       const path = [...this.#paths.all].find((each) => each.address === address);
-      if (path?.renewable !== undefined && !path.doubt && there.length === 0)
+      if (path?.renewable !== undefined && !path.suspicion && there.length === 0)
         this.#renewals.set(path.key, path.renewable);
     }
     if (this.#renewals.size > 0) this.#parts.onChange();
     this.#schedule();
   }
 
-  async #look(): Promise<void> {
-    this.#looking = true;
+  async #poll(): Promise<void> {
+    this.#polling = true;
     try {
-      await this.#observe(this.#factors!);
+      await this.#readCounters(this.#factors!);
     } catch (error) {
       if (!isExpected(error)) throw error;
-      this.#parts.log.debug(`paths were not watched: ${error.message}`);
+      this.#parts.log.debug(`the paths were not read: ${error.message}`);
     } finally {
-      this.#looking = false;
+      this.#polling = false;
     }
-    this.#schedule(lookPause(this.#paths.all, this.#parts.clock.now()));
+    this.#schedule(pollPause(this.#paths.all, this.#parts.clock.now()));
   }
 
-  async #observe(factors: Factors): Promise<void> {
+  async #readCounters(factors: Factors): Promise<void> {
     const paths = [...this.#paths.all];
     this.#counters.keep(new Set(paths.map(({ ifindex }) => ifindex)));
     const stats = await Promise.all(paths.map(({ ifindex, name }) => this.#counters.read(ifindex, name)));
     const now = this.#parts.clock.now();
-    let stalled = false;
+    let isAnyStalled = false;
     for (const [at, path] of paths.entries()) {
       const read = stats[at];
       if (!read) continue;
       path.gauge = path.gauge ? readGauge(path.gauge, read, now) : firstGauge(read, now);
-      if (path.doubt || !mayAsk(path, now, this.#budget.left(now))) continue;
-      stalled = (await this.#ask(path, factors)) || stalled;
+      if (path.suspicion || !mayReadSockets(path, now, this.#budget.left(now))) continue;
+      isAnyStalled = (await this.#isStalled(path, factors)) || isAnyStalled;
     }
-    if (stalled) await this.#confirm(factors);
+    if (isAnyStalled) await this.#confirm(factors);
   }
 
-  /** @returns whether nothing on the path is answered */
-  async #ask(path: Path, factors: Factors): Promise<boolean> {
+  /** Reads the sockets of one path. @returns whether nothing on it is answered */
+  async #isStalled(path: Path, factors: Factors): Promise<boolean> {
     const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag, path.address));
     const now = this.#parts.clock.now();
-    const judgement = judge(path.waits, path.select(sockets, now), now, factors, isLossy(path, now));
-    return isAnswering(path, judgement, now);
+    const judgement = judge(path.waits, path.select(sockets, now), now, factors, {
+      lossy: isLossy(path, now),
+    });
+    recordJudgement(path, judgement, now);
+    return judgement.verdict.kind === 'stalled';
   }
 
+  /** Counts the processor time of reading sockets. */
   async #spend<T>(work: () => Promise<T>): Promise<T> {
     const began = process.cpuUsage();
     const result = await work();
@@ -221,7 +233,7 @@ export class Health {
     return result;
   }
 
-  /** Reads all sockets once, because a connection may be moved only if another subflow of it lives. */
+  /** Reads all sockets once, because a connection may be moved only if it has another subflow that works. */
   async #confirm(factors: Factors): Promise<void> {
     const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag));
     const now = this.#parts.clock.now();
@@ -232,8 +244,8 @@ export class Health {
 
   async #suspect({ path, unanswered, peers, dependants, movable }: Decision, now: number): Promise<void> {
     const kept = dependants > 0 || !this.#paths.isReplaced(path);
-    path.doubt = begin(path.past, { unanswered, kept, peers }, now);
-    this.#paths.changed();
+    path.suspicion = begin(path.past, { unanswered, kept, peers }, now);
+    this.#paths.update();
     if (!kept) return;
     await Promise.all(movable.map((socket) => this.#close(socket)));
   }
@@ -267,6 +279,6 @@ export class Health {
   }
 }
 
-/** Refusals, lost answers, and messages that are shorter than they claim: the next look reads again. */
+/** Refusals, lost answers, and messages that are shorter than they claim: the next reading shows it. */
 const isExpected = (error: unknown): error is Error =>
   error instanceof NetlinkError || error instanceof DecodeError;

@@ -1,4 +1,4 @@
-/** Derives from the uplinks the complete state that hooks are to know, at each pass. */
+/** Derives the complete state that hooks are to know from the plan of each pass. */
 import { flagNames } from '../netlink/mptcp/flags.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Uplink } from '../plan/uplink.ts';
@@ -12,7 +12,7 @@ import { uplinkReason, reasonText } from '../messages/reason.ts';
 export interface DesiredState {
   readonly uplinks: ReadonlyMap<string, UplinkFacts>;
   readonly links: ReadonlyMap<string, LinkState>;
-  /** Why the uplinks and links that are missing from both maps are not active, by key. */
+  /** Why uplinks and links that hooks know are missing from both maps, by key. */
   readonly downReasons: ReadonlyMap<string, string>;
 }
 
@@ -25,7 +25,7 @@ export function informHooks(
   hooks.wantLinks(links, downReasons);
 }
 
-/** `notified`: what hooks were last notified of; an uplink keeps the key that hooks know. */
+/** The state after a pass. `notified`: what hooks were last notified of; an uplink keeps the key that hooks know. */
 export function desiredState(
   plan: Plan,
   snapshot: Snapshot,
@@ -83,7 +83,7 @@ export function desiredState(
   return { uplinks, links, downReasons };
 }
 
-/** Why the plan no longer has an uplink or link that hooks know, in the words that a lingering uplink uses. */
+/** Why the plan no longer has an uplink or link that hooks know, in the words that are used for a lingering uplink. */
 function whyGone(ifindex: number, plan: Plan, snapshot: Snapshot): string {
   if (!snapshot.links.has(ifindex)) return GONE;
   const selected = plan.selected.find(({ link }) => link.index === ifindex);

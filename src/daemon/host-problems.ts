@@ -6,7 +6,7 @@ import { type Obstacle, findObstacle } from '../snapshot/obstacle.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 
-/** How long a check stays valid, in milliseconds: a sysctl change causes no event, and passes may be frequent. */
+/** How long a check stays valid, in milliseconds. A change of a sysctl causes no event, and passes may be frequent. */
 const FRESH_MS = 1_000;
 
 interface Parts {
@@ -22,25 +22,23 @@ export class HostProblems {
   /** The texts of `#known`. */
   #logged: readonly string[] = [];
   #limits: LimitsSetting | null = null;
-  #looked = -Infinity;
+  #checkedAt = -Infinity;
   #obstacle: Obstacle | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  /** As of the last check. */
+  /** The result of the last check; null: none. */
   get obstacle(): Obstacle | null {
     return this.#obstacle;
   }
 
-  /**
-   * Checks the host, at most once a second while the limits stay the same, and logs new problems.
-   */
-  look(limits: LimitsSetting): readonly Problem[] {
+  /** Checks the host, at most once a second for the same `limits`, and logs new problems. @returns all current problems */
+  check(limits: LimitsSetting): readonly Problem[] {
     const { log, clock, netns, limitMax } = this.#parts;
     const now = clock.now();
-    if (limits === this.#limits && now < this.#looked + FRESH_MS) return this.#known;
+    if (limits === this.#limits && now < this.#checkedAt + FRESH_MS) return this.#known;
     const obstacle = findObstacle(netns);
     const found = [...obstacleProblems(obstacle), ...limitProblems(limits, limitMax)];
     const texts = found.map(problemText);
@@ -49,7 +47,7 @@ export class HostProblems {
     this.#obstacle = obstacle;
     this.#known = found;
     this.#limits = limits;
-    this.#looked = now;
+    this.#checkedAt = now;
     return found;
   }
 }

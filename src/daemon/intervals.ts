@@ -7,12 +7,9 @@ export const ENDPOINTS_INTERVAL_MS = 30_000;
 export const READ_RETRY_MS = 100;
 /** Until the next try after a refused action. */
 export const ACTION_RETRY_MS = 5_000;
-/**
- * The loop rests as long as its last passes took, up to this, so that under many
- * events half of the processor stays free.
- */
+/** The loop pauses for as long as its last passes took, at most this, so that many events use half of the processor. */
 export const MAX_REST_MS = 250;
-/** Limit of consecutive passes caused by own changes; more means that the kernel does not do what it acknowledges. */
+/** Most consecutive passes that own changes cause; more mean that the kernel does not do what it acknowledges. */
 export const MAX_PASSES = 50;
 /** If one of these changes, refused actions may succeed and are tried again. */
 export const RETRY_PARTS: readonly SnapshotPart[] = ['links', 'addresses', 'routes'];

@@ -9,15 +9,12 @@ import type { JoinRecord } from '../plan/uplink.ts';
 import type { Clock } from '../system/clock.ts';
 import { errnoName } from '../system/system-error.ts';
 
-/**
- * Milliseconds from an event that may begin a join until the sockets are read: TCP
- * sends a SYN again after 1 s and 3 s.
- */
-const LOOK_MS = 4_000;
-/** How many SYNs without an answer count as a failed join. */
-const UNANSWERED = 2;
-/** How many subflows are remembered. A busy server has more; then the oldest are forgotten. */
-const MOST = 16_384;
+/** Milliseconds from an event that may begin a join until the sockets are read: TCP repeats a SYN after 1 s and 3 s. */
+const READ_DELAY_MS = 4_000;
+/** From this many timeouts of its SYN on, a join counts as failed. */
+const FAILED_TIMEOUTS = 2;
+/** Most subflows that are kept; on a busy server the oldest are dropped. */
+const MAX_SUBFLOWS = 16_384;
 
 const NEW: JoinRecord = { established: 0, failed: 0, streak: 0, last: null };
 
@@ -45,24 +42,24 @@ export class JoinCounter {
   }
 
   /**
-   * Called after each pass. `active`: addresses of active uplinks. The record of any other
-   * is dropped and starts again at zero.
+   * Called after each pass.
+   * @param active addresses of active uplinks; the record of any other address is dropped, and starts again at zero
    */
   follow(active: ReadonlySet<string>): void {
     const records = new Map([...active].map((address) => [address, this.#records.get(address) ?? NEW]));
     const more = [...records.keys()].some((address) => !this.#records.has(address));
     this.#records = records;
     // The kernel also begins joins on connections that are already open, without an event.
-    if (more) this.#lookLater();
+    if (more) this.#readLater();
   }
 
-  /** `at`: milliseconds since the epoch. */
-  see({ kind, token, local, remote, error }: MptcpEvent, at: number): void {
-    if (kind === 'established') this.#lookLater();
+  /** Counts an event. `at`: milliseconds since the epoch. */
+  observe({ kind, token, local, remote, error }: MptcpEvent, at: number): void {
+    if (kind === 'established') this.#readLater();
     if (token === null || !local || !remote) return;
     const key = keyOf(token, local, remote);
     if (kind === 'subflow-established') {
-      this.#know(key);
+      this.#addKnown(key);
       this.#change(local.address, (record) => ({
         ...record,
         ...{ established: record.established + 1, streak: 0 },
@@ -78,24 +75,24 @@ export class JoinCounter {
     this.#cancel?.();
   }
 
-  #lookLater(): void {
+  #readLater(): void {
     if (this.#stopped) return;
-    this.#cancel ??= this.#parts.clock.after(LOOK_MS, () => {
+    this.#cancel ??= this.#parts.clock.after(READ_DELAY_MS, () => {
       this.#cancel = null;
       // If the sockets cannot be read now, they are read after the next event.
-      this.#look().catch(() => undefined);
+      this.#readSockets().catch(() => undefined);
     });
   }
 
-  async #look(): Promise<void> {
+  async #readSockets(): Promise<void> {
     const waiting = (await this.#parts.sockets()).filter(({ state }) => state === 'SYN-SENT');
     for (const { token, local, remote, traffic } of waiting) {
       const key = keyOf(token, local, remote);
-      if ((traffic?.timeouts ?? 0) < UNANSWERED || this.#known.has(key)) continue;
-      this.#know(key);
+      if ((traffic?.timeouts ?? 0) < FAILED_TIMEOUTS || this.#known.has(key)) continue;
+      this.#addKnown(key);
       this.#fail(local.address, 'ETIMEDOUT', Date.now());
     }
-    if (waiting.length > 0) this.#lookLater();
+    if (waiting.length > 0) this.#readLater();
   }
 
   #fail(address: string, errno: string, at: number): void {
@@ -110,9 +107,9 @@ export class JoinCounter {
     if (record) this.#records.set(address, change(record));
   }
 
-  #know(key: string): void {
+  #addKnown(key: string): void {
     this.#known.add(key);
-    if (this.#known.size <= MOST) return;
+    if (this.#known.size <= MAX_SUBFLOWS) return;
     const [oldest] = this.#known;
     this.#known.delete(oldest!);
   }

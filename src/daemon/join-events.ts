@@ -37,17 +37,17 @@ export function countJoins(parts: {
       try {
         const event = decodeMptcpEvent(message);
         if (!event) continue;
-        joins.see(event, Date.now());
+        joins.observe(event, Date.now());
         parts.onEvent(event);
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
       }
     }
   };
-  const without = (error: SystemError): void =>
+  const onError = (error: SystemError): void =>
     log.debug(`joins are not counted: MPTCP events cannot be read: ${error.message}`);
   const socket = listen({
-    ...{ family: mptcp, netns, trace, onEvents, onError: without },
+    ...{ family: mptcp, netns, trace, onEvents, onError },
     onOverrun: () => {
       log.debug('MPTCP events were lost: some joins are not counted');
       parts.onOverrun();
@@ -72,7 +72,7 @@ export function countJoins(parts: {
   };
 }
 
-/** There are no events without CAP_NET_ADMIN, which a dry run may lack, and before Linux 5.12. */
+/** @returns null: no events, because of missing CAP_NET_ADMIN (in a dry run) or a kernel before 5.12 */
 function listen(options: Parameters<typeof listenMptcp>[0]): ReturnType<typeof listenMptcp> {
   try {
     return listenMptcp(options);

@@ -1,6 +1,6 @@
 /**
- * Reads the packet counters of links many times a second. A file of sysfs that stays open costs a hundredth of a
- * netlink request; netlink is used where /sys does not show the links of the daemon's own namespace.
+ * Reads the packet counters of links many times a second. Reading a file of sysfs that stays open takes a hundredth of the
+ * time of a netlink request. Netlink is used where /sys shows the links of another namespace.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Requester } from '../netlink/connection.ts';
@@ -9,16 +9,18 @@ import { getLinkStats, type LinkStats } from '../netlink/route/stats.ts';
 
 interface OpenLink {
   readonly name: string;
+  /** Descriptors of the files. */
   readonly received: number;
   readonly sent: number;
 }
 
+/** Bytes that a counter of 64 bits and its line feed fit into. */
 const LENGTH = 32;
 
 export class PacketCounters {
   readonly #route: Requester;
   readonly #sysfs: string;
-  /** By interface index; null: sysfs shows another link, or none. */
+  /** By interface index; null: sysfs does not show this link. */
   readonly #links = new Map<number, OpenLink | null>();
   readonly #buffer = Buffer.alloc(LENGTH);
 
@@ -28,6 +30,7 @@ export class PacketCounters {
   }
 
   /**
+   * The counters of a link.
    * @returns null: there is no such link
    * @throws NetlinkError, DecodeError
    */
@@ -41,10 +44,10 @@ export class PacketCounters {
       this.#close(ifindex);
       return this.#open(ifindex, name);
     }
-    return this.#ask(ifindex);
+    return this.#request(ifindex);
   }
 
-  /** Closes the files of all other links. */
+  /** Closes the files of links that are not in `indices`. */
   keep(indices: ReadonlySet<number>): void {
     for (const ifindex of this.#links.keys()) if (!indices.has(ifindex)) this.#close(ifindex);
   }
@@ -54,19 +57,19 @@ export class PacketCounters {
     this.#links.clear();
   }
 
-  /** The files are those of this link if what they say lies between two answers of netlink. */
+  /** Opens the files. They show this very link if their counters lie between those of a netlink request before and after. */
   async #open(ifindex: number, name: string): Promise<LinkStats | null> {
-    const before = await this.#ask(ifindex);
+    const before = await this.#request(ifindex);
     const link = before && this.#openFiles(name);
-    const seen = link && this.#readFiles(link);
-    const after = await this.#ask(ifindex);
-    const same = before && seen && after && isBetween(before, seen, after);
+    const shown = link && this.#readFiles(link);
+    const after = await this.#request(ifindex);
+    const same = before && shown && after && isBetween(before, shown, after);
     if (link && !same) closeFiles(link);
     this.#links.set(ifindex, same ? link : null);
     return after;
   }
 
-  async #ask(ifindex: number): Promise<LinkStats | null> {
+  async #request(ifindex: number): Promise<LinkStats | null> {
     try {
       return await getLinkStats(this.#route, ifindex);
     } catch (error) {
@@ -112,5 +115,5 @@ function closeFiles({ received, sent }: OpenLink): void {
   closeSync(sent);
 }
 
-const isBetween = (before: LinkStats, seen: LinkStats, after: LinkStats): boolean =>
-  (['received', 'sent'] as const).every((key) => before[key] <= seen[key] && seen[key] <= after[key]);
+const isBetween = (before: LinkStats, shown: LinkStats, after: LinkStats): boolean =>
+  (['received', 'sent'] as const).every((key) => before[key] <= shown[key] && shown[key] <= after[key]);

@@ -26,9 +26,9 @@ export interface LoopParts {
   readonly log: Log;
   readonly journal: Journal;
   readonly hooks: HookDispatcher;
-  /** As in the snapshot; called only while an endpoint depends on the connections. */
+  /** Reads the open connections, as in the snapshot; called only while the plan depends on them. */
   readonly connections: () => Promise<NonNullable<Snapshot['connections']>>;
-  /** What is known of the paths beside what the kernel reports; absent if nothing watches them. */
+  /** Suspect uplinks and endpoints to renew, as in the snapshot; absent if nothing watches the paths. */
   readonly health?: () => Pick<Snapshot, 'suspects' | 'renewals'>;
   readonly dryRun: boolean;
   readonly state: State;

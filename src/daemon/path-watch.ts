@@ -44,10 +44,10 @@ export function watchPaths(
   }
   const joins = countJoins({
     ...parts,
-    onEvent: (event) => health.see(event),
-    onOverrun: () => void health.count(),
+    onEvent: (event) => health.observe(event),
+    onOverrun: () => void health.recount(),
   });
-  void health.count();
+  void health.recount();
   return {
     get records() {
       return joins.records;

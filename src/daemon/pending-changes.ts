@@ -1,4 +1,4 @@
-/** Changes that were reported since the last pass. A pass takes them as a whole, and gives them back if it fails. */
+/** Changes that were reported since the last pass. A pass takes all of them, and requeues them if it fails. */
 import type { SnapshotPart } from '../snapshot/snapshot.ts';
 
 export interface ChangeBatch {

@@ -5,15 +5,15 @@
 import type { Clock } from '../system/clock.ts';
 import type { Timers } from './timers.ts';
 
-/** Least interval between two such passes, in milliseconds. */
+/** Shortest time between two such passes, in milliseconds. */
 const INTERVAL_MS = 100;
-/** How many passes a request waits for: one that reads, and two for what it finds to do. */
+/** How many passes a request waits for at most: one that reads, and two for the changes that it causes. */
 export const REFRESH_PASSES = 3;
 
 export class Refresher {
   readonly #timers: Timers;
   readonly #clock: Clock;
-  /** The pass that is requested and not begun yet. */
+  /** The pass that is requested and has not begun yet; null: none. */
   #next: Promise<void> | null = null;
   #last = -Infinity;
 
@@ -22,14 +22,17 @@ export class Refresher {
     this.#clock = clock;
   }
 
-  /** @param look begins a pass; its promise resolves when the pass is over */
-  ask(look: () => Promise<void>): Promise<void> {
+  /**
+   * Resolves when the requested pass is over.
+   * @param pass begins a pass; its promise resolves when the pass is over
+   */
+  ask(pass: () => Promise<void>): Promise<void> {
     this.#next ??= new Promise((resolve) => {
       const wait = Math.max(0, this.#last + INTERVAL_MS - this.#clock.now());
       this.#timers.set('refresh', wait, () => {
         this.#last = this.#clock.now();
         this.#next = null;
-        resolve(look());
+        resolve(pass());
       });
     });
     return this.#next;

@@ -1,4 +1,4 @@
-/** Reads the configuration again, one reading at a time, and decides what ends a pause. */
+/** Reads the configuration again, one reading at a time, and decides whether a pause ends. */
 import { RefusedRequest } from '../control/refusal.ts';
 import { counted } from '../messages/count.ts';
 import { configurationFingerprint } from '../rules/files.ts';
@@ -22,7 +22,7 @@ export interface Reloaded {
   readonly undone: readonly string[];
 }
 
-interface Parts {
+interface ReloaderParts {
   readonly load: LoadOptions;
   readonly log: Log;
   readonly loop: Loop;
@@ -32,13 +32,13 @@ interface Parts {
 }
 
 export class Reloader {
-  readonly #parts: Parts;
+  readonly #parts: ReloaderParts;
   #configuration: Configuration;
   /** Errors of the last reading; the previous configuration stays in force. */
   #errors = '';
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: Parts) {
+  constructor(parts: ReloaderParts) {
     this.#parts = parts;
     this.#configuration = parts.configuration;
   }
@@ -54,8 +54,8 @@ export class Reloader {
   }
 
   /**
-   * On a signal or a command. Applies the configuration even if it is unchanged, and ends a pause.
-   * @throws RefusedRequest
+   * For a signal or a command: applies the configuration even if it is unchanged, and ends a pause.
+   * @throws RefusedRequest the configuration has errors
    */
   reload(): Promise<Reloaded> {
     return this.#queue(() => this.#reload());
@@ -67,9 +67,9 @@ export class Reloader {
   }
 
   /**
-   * Removes everything and pauses. The files as they are now will not end the pause.
+   * Removes everything and pauses. The pause ends at a reload, or when a file of the configuration changes.
    * @returns the texts of the removals
-   * @throws RefusedRequest
+   * @throws RefusedRequest not everything could be removed
    */
   flush(): Promise<string[]> {
     return this.#queue(async () => {
@@ -84,7 +84,7 @@ export class Reloader {
     });
   }
 
-  /** Tasks run one after the other: a slow reading must not overwrite a later one, nor an earlier reading a flush. */
+  /** Runs tasks one after the other: a slow reading must not overwrite a later one, and no earlier reading a flush. */
   #queue<Result>(task: () => Promise<Result>): Promise<Result> {
     const next = this.#last.then(task);
     this.#last = next.catch(() => undefined);
@@ -94,7 +94,7 @@ export class Reloader {
   async #reload(): Promise<Reloaded> {
     const loaded = await this.#read();
     if (typeof loaded === 'string') throw new RefusedRequest('configuration', loaded);
-    const done = await this.#apply(loaded, true);
+    const done = await this.#apply(loaded, { resume: true });
     const { rules, files, warnings } = loaded;
     const undone = unfinished(this.#parts.loop.view, loaded);
     return { rules: rules.length, files, warnings, done, undone };
@@ -106,7 +106,7 @@ export class Reloader {
     const resume = paused !== null && (await configurationFingerprint(this.#parts.load)) !== paused.files;
     const loaded = await this.#read();
     if (typeof loaded === 'string' || (!resume && sameConfiguration(loaded, this.#configuration))) return;
-    await this.#apply(loaded, resume);
+    await this.#apply(loaded, { resume });
   }
 
   /** @returns the configuration, or the text of its errors */
@@ -125,7 +125,7 @@ export class Reloader {
     return !('fault' in loaded) && isValid(loaded) ? loaded : this.#errors;
   }
 
-  async #apply(loaded: Configuration, resume: boolean): Promise<string[]> {
+  async #apply(loaded: Configuration, { resume }: { readonly resume: boolean }): Promise<string[]> {
     const { log, loop } = this.#parts;
     for (const warning of loaded.warnings) log.warn(warning);
     this.#configuration = loaded;

@@ -1,6 +1,6 @@
 /**
- * Logs that another program removes or changes objects of multihomed, and which program that probably is. It warns
- * once, and again after a minute without such a removal.
+ * Logs that another program removes or changes objects of multihomed, and which program that probably is. The first
+ * removal is a warning, and so is the first after a minute without any.
  */
 import { actionText, type Action } from '../actions/action.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
@@ -13,10 +13,12 @@ import type { Outcome } from '../actions/outcome.ts';
 import { LEAVE_ENDPOINTS, LEAVE_ROUTING } from '../messages/reason.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
+/** Without a removal for this long, the next one is a warning again. */
 const QUIET_MS = 60_000;
 
 export class RemovalLog {
   readonly #log: Log;
+  /** When objects were last restored. */
   #last = -Infinity;
   /** When flags were last set back, by the endpoint's address. */
   readonly #changed = new Map<string, number>();
@@ -26,8 +28,10 @@ export class RemovalLog {
   }
 
   /**
-   * `restored`: actions that put objects back now. `wait`: milliseconds until the other ones are put back; null:
-   * there are no others. `policyRules`: the kernel's rules before the actions. `now`: milliseconds.
+   * @param restored actions that add the objects again
+   * @param wait milliseconds until the other removed objects are added again; null: there are none
+   * @param policyRules the kernel's rules before the actions
+   * @param now milliseconds by the clock
    */
   logRestored(
     restored: readonly Action[],
@@ -38,17 +42,20 @@ export class RemovalLog {
     const often = now < this.#last + QUIET_MS;
     if (restored.length > 0) this.#last = now;
     for (const action of restored) {
-      const text = `${actionText(action)}: put back, another program removed it; ${culprit(action, restored, policyRules)}`;
+      const text = `${actionText(action)}: put back, another program removed it; ${likelyProgram(action, restored, policyRules)}`;
       if (often) this.#log.debug(text);
       else this.#log.warn(text);
     }
     if (wait !== null)
-      this.#log.debug(`what others keep removing is put back again in ${Math.ceil(wait / 1000)} s`);
+      this.#log.debug(
+        `objects that other programs keep removing are added again in ${Math.ceil(wait / 1000)} s`,
+      );
   }
 
   /**
-   * Logs that another program changed the flags of an endpoint. `owned`: endpoints with the flags that multihomed
-   * set; `found`: endpoints with the flags that the kernel had.
+   * Logs that another program changed the flags of an endpoint.
+   * @param owned endpoints with the flags that multihomed set
+   * @param found endpoints with the flags that the kernel had
    */
   logChangedFlags(
     { action, error, foreign }: Outcome,
@@ -72,19 +79,20 @@ export class RemovalLog {
 
 const words = (flags: number): string => flagNames(flags).join(',');
 
-/**
- * The program that is probably responsible, judged by what is missing and what is still in place, and the
- * setting against it if there is one.
- */
-function culprit(action: Action, restored: readonly Action[], policyRules: readonly PolicyRule[]): string {
+/** The program that probably removed the object, judged by what is missing and what is in place, and the setting against it. */
+function likelyProgram(
+  action: Action,
+  restored: readonly Action[],
+  policyRules: readonly PolicyRule[],
+): string {
   if ('endpoint' in action) return LEAVE_ENDPOINTS;
   if (!('policyRule' in action)) return LEAVE_ROUTING;
   const { family } = action.policyRule;
-  const ours = policyRules.some(
+  const isLastInPlace = policyRules.some(
     (rule) => rule.family === family && rule.protocol === RTPROT_MULTIHOMED && rule.priority === PRIORITY,
   );
   const byForm = restored.every((each) => !('policyRule' in each) || hasForm(each.policyRule));
-  return ours && byForm
+  return isLastInPlace && byForm
     ? 'probably wg-quick, or another script that runs "ip rule delete table main suppress_prefixlength 0"'
     : LEAVE_ROUTING;
 }

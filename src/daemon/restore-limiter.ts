@@ -1,23 +1,21 @@
 /**
- * Restores what another program removed. Routes and policy rules are restored after a short pause, so that a
- * script that deletes rules by their form finds its own rule next. An object is restored at most ten times in a
- * burst and then once in five seconds, so that two programs that disagree do not occupy the kernel.
- * systemd-networkd removes foreign policy rules by default.
+ * Decides when objects that another program removed are added again. Routes and policy rules wait for a short pause, so
+ * that a script that deletes rules by their form finds its own rule next. An object is added again at most ten times in a
+ * burst and then once in five seconds, so that two programs that disagree do not occupy the kernel. (systemd-networkd
+ * removes foreign policy rules by default: ManageForeignRoutingPolicyRules= of networkd.conf(5).)
  */
 import { objectKey, type Action } from '../actions/action.ts';
 import { EMPTY_STATE } from '../actions/state.ts';
 
 /**
- * Milliseconds. The loop of wg-quick, `while ... ip rule delete table main suppress_prefixlength 0`,
+ * Milliseconds until a removed route or policy rule is added again. The loop of wg-quick(8), `while ... ip rule delete table main suppress_prefixlength 0`,
  * deletes a rule of multihomed first.
  */
 export const PAUSE_MS = 250;
+/** How often an object is added again without waiting for REFILL_MS. */
 const BURST = 10;
 const REFILL_MS = 5_000;
-/**
- * Milliseconds for which an object must stay in place, once its burst is used up,
- * until it counts as no longer contested.
- */
+/** Milliseconds for which an object whose burst is used up must stay in place until it is no longer contested. */
 const UNCONTESTED_MS = 2 * REFILL_MS;
 
 interface Bucket {
@@ -27,7 +25,7 @@ interface Bucket {
 
 export class RestoreLimiter {
   /** Objects in place. The value is the link of those that the kernel itself may remove: routes. */
-  readonly #stood = new Map<string, number | null>();
+  readonly #inPlace = new Map<string, number | null>();
   readonly #buckets = new Map<string, Bucket>();
   /** When a missing object may be restored. */
   #due = new Map<string, number>();
@@ -40,22 +38,24 @@ export class RestoreLimiter {
   done(action: Action): void {
     const object = objectKey(action);
     if (object === null) return;
-    if (action.kind.endsWith('delete')) this.#stood.delete(object);
-    else this.#stood.set(object, 'route' in action ? action.route.hop.ifindex : null);
+    if (action.kind.endsWith('delete')) this.#inPlace.delete(object);
+    else this.#inPlace.set(object, 'route' in action ? action.route.hop.ifindex : null);
   }
 
   /**
-   * Objects that are missing at the next call of `allow` are restored without a pause, because the user asks for it.
+   * Lets the next call of `allow` restore objects without a pause, because the user asked for a reload.
    */
   hurry(): void {
     this.#hurry = true;
   }
 
   /**
-   * `touched`: links with events since the last pass; null: any. The kernel itself may have removed routes of these,
-   * but never policy rules or endpoints.
-   * @returns the actions that may be executed now, those of them that restore objects, how long the others must wait
-   * at least, and how long those that were removed too often must wait (milliseconds; null: none waits)
+   * @param touched links with events since the last pass; null: any. The kernel itself may have removed routes of
+   * these, but never policy rules or endpoints.
+   * @param now milliseconds by the clock
+   * @returns `allowed`: the actions to execute now; `restored`: those of them that restore objects; `wait`: milliseconds
+   * until the first of the other actions is allowed; `fought`: the same for objects that were removed too often. null:
+   * none waits
    */
   allow(
     actions: readonly Action[],
@@ -72,7 +72,7 @@ export class RestoreLimiter {
     for (const action of actions) {
       const object = objectKey(action);
       // An object that multihomed deletes in the same pass was not removed by another program.
-      if (object === null || own.has(object) || !action.kind.endsWith('add') || !this.#stood.has(object)) {
+      if (object === null || own.has(object) || !action.kind.endsWith('add') || !this.#inPlace.has(object)) {
         allowed.push(action);
         continue;
       }
@@ -104,7 +104,7 @@ export class RestoreLimiter {
     let until: number | null = null;
     for (const [object, last] of this.#missed) {
       const left = last + UNCONTESTED_MS - now;
-      if (left <= 0 || !this.#stood.has(object)) this.#missed.delete(object);
+      if (left <= 0 || !this.#inPlace.has(object)) this.#missed.delete(object);
       else until = until === null ? left : Math.min(until, left);
     }
     const same =
@@ -115,9 +115,9 @@ export class RestoreLimiter {
   }
 
   #forgetRoutes(touched: ReadonlySet<number> | null): void {
-    for (const [object, ifindex] of this.#stood)
-      if (ifindex !== null && (touched?.has(ifindex) ?? true)) this.#stood.delete(object);
-    for (const object of this.#buckets.keys()) if (!this.#stood.has(object)) this.#buckets.delete(object);
+    for (const [object, ifindex] of this.#inPlace)
+      if (ifindex !== null && (touched?.has(ifindex) ?? true)) this.#inPlace.delete(object);
+    for (const object of this.#buckets.keys()) if (!this.#inPlace.has(object)) this.#buckets.delete(object);
   }
 
   #bucket(object: string, now: number): Bucket {
@@ -129,7 +129,7 @@ export class RestoreLimiter {
   }
 }
 
-/** Endpoints need no pause: no script deletes them by a form that fits those of multihomed. */
+/** Milliseconds. Endpoints need no pause, because no script deletes them by a form that those of multihomed have. */
 const pauseOf = (action: Action): number => ('endpoint' in action ? 0 : PAUSE_MS);
 
 const least = (times: readonly number[]): number | null => (times.length ? Math.min(...times) : null);

@@ -9,33 +9,34 @@ import { watchPlaces } from './watch-files.ts';
 /** Milliseconds until the next try after a failure. */
 const AGAIN_MS = 1_000;
 
-interface Parts {
+interface KeeperParts {
   readonly namespace: string;
   readonly log: Log;
   readonly clock: Clock;
-  /** Writes the journal. */
-  readonly persist: () => void;
 }
 
 export class RuntimeKeeper {
-  readonly #parts: Parts;
+  readonly #parts: KeeperParts;
   readonly #folder: RuntimeFolder;
   #lock: number;
   #control: ControlServer | null = null;
+  #persist = (): void => undefined;
   #unwatch = (): void => undefined;
   #cancel = (): void => undefined;
-  #trouble = '';
+  #lastError = '';
   #making = false;
 
   /** `lock`: descriptor of the held lock. */
-  constructor(parts: Parts, lock: number) {
+  constructor(parts: KeeperParts, lock: number) {
     this.#parts = parts;
     this.#folder = runtimeFolder(parts.namespace);
     this.#lock = lock;
   }
 
-  watch(control: ControlServer): void {
+  /** Checks at once and whenever one of the files changes. `persist`: writes the journal. */
+  watch(control: ControlServer, persist: () => void): void {
     this.#control = control;
+    this.#persist = persist;
     const { lock, socket } = this.#folder;
     this.#unwatch = watchPlaces({ files: [lock, socket], folders: [] }, this.#parts.clock, this.check);
     this.check();
@@ -49,7 +50,7 @@ export class RuntimeKeeper {
 
   /** Does nothing if everything is in place. Never throws. */
   readonly check = (): void => {
-    const { log, clock, namespace, persist } = this.#parts;
+    const { log, clock, namespace } = this.#parts;
     const locked = isFile(this.#lock, this.#folder.lock);
     const listens = !this.#control || existsSync(this.#folder.socket);
     if (this.#making || (locked && listens)) return;
@@ -59,8 +60,8 @@ export class RuntimeKeeper {
       makeRuntimeFolder(namespace);
       if (!locked) this.#lockAgain();
       if (!listens) this.#control?.listenAgain().catch(this.#fail);
-      persist();
-      this.#trouble = '';
+      this.#persist();
+      this.#lastError = '';
       log.warn(`${this.#folder.lock} or its socket was removed by another program: both are made again`);
     } catch (error) {
       this.#fail(error as Error);
@@ -80,7 +81,7 @@ export class RuntimeKeeper {
 
   readonly #fail = (error: Error): void => {
     const text = `the runtime folder cannot be made again: ${error.message}`;
-    if (text !== this.#trouble) this.#parts.log.error(text);
-    this.#trouble = text;
+    if (text !== this.#lastError) this.#parts.log.error(text);
+    this.#lastError = text;
   };
 }

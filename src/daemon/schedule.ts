@@ -5,7 +5,7 @@ import { CONNECTIONS_INTERVAL_MS } from './open-connections.ts';
 import { ENDPOINTS_INTERVAL_MS, ACTION_RETRY_MS } from './intervals.ts';
 
 export interface WakeTimes {
-  /** By the clock of `now`, in milliseconds; null: no default route expires. */
+  /** When a default route expires, by the clock of `now` in milliseconds; null: none does. */
   readonly expires: number | null;
   /** Milliseconds until an object may be restored; null: none waits. */
   readonly wait: number | null;
@@ -17,7 +17,7 @@ export interface WakeTimes {
   readonly counted: boolean;
 }
 
-/** `now`: milliseconds. `wake`: begins a pass that reads these parts. */
+/** Sets the timers after a pass. `now`: milliseconds by the clock. `wake`: begins a pass that reads these parts. */
 export function scheduleWakes(
   timers: Timers,
   now: number,
@@ -29,7 +29,7 @@ export function scheduleWakes(
   else timers.set('expiry', expires - now, () => wake(['routes']));
   // A timer that already runs is not postponed by other events.
   if (again && !timers.has('again')) timers.set('again', ACTION_RETRY_MS, () => wake(ALL_PARTS));
-  if (until !== null) timers.set('peace', until, () => wake([]));
+  if (until !== null) timers.set('contested', until, () => wake([]));
   if (counted) timers.set('connections', CONNECTIONS_INTERVAL_MS, () => wake(['endpoints']));
   if (wait !== null) timers.set('restore', wait, () => wake(['policyRules', 'routes', 'endpoints']));
 }

@@ -1,9 +1,7 @@
 /** Callers that wait until the loop finds nothing to do. */
 
-/**
- * Waiting ends after this many passes with something to do: then other programs change more than the loop can follow.
- */
-const LOOKS = 50;
+/** After this many passes with something to do waiting ends: other programs change more than the loop can follow. */
+const MAX_PASSES = 50;
 
 interface Waiter {
   readonly resume: () => void;
@@ -14,25 +12,25 @@ interface Waiter {
 export class SettleWaiters {
   #waiters: Waiter[] = [];
 
-  /** `most`: after this many passes with something to do, waiting ends. */
-  wait(most = LOOKS): Promise<void> {
+  /** Resolves when a pass finds nothing to do, or after `most` passes that found something. */
+  wait(most = MAX_PASSES): Promise<void> {
     return new Promise((resume) => this.#waiters.push({ resume, most, passes: 0 }));
   }
 
   /**
    * A pass begins.
-   * @returns the function to call at its end with whether anything was due
+   * @returns the function to call at the end of the pass; `due`: the pass found something to do
    */
   pass(): (due: boolean) => void {
     // A caller that arrives during a pass waits for the next one.
     const present = [...this.#waiters];
     return (due) => {
       for (const waiter of present) waiter.passes++;
-      this.#resume(present.filter(({ passes: looks, most }) => !due || looks >= most));
+      this.#resume(present.filter(({ passes, most }) => !due || passes >= most));
     };
   }
 
-  /** There will be no pass for a while. */
+  /** Called when no further pass follows at once. */
   resumeAll(): void {
     this.#resume(this.#waiters);
   }

@@ -1,4 +1,4 @@
-/** Reports at the end of the daemon what stays in place and what `--once` did not do, by the last pass. */
+/** What the daemon reports at its end: what stays in place, and what `--once` did not do. */
 import { retryAll } from '../actions/transitions.ts';
 import { actionKey, actionText } from '../actions/action.ts';
 import { flushActions } from '../plan/flush.ts';
@@ -12,9 +12,9 @@ import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 const FLUSH = '"multihomed flush" removes everything that multihomed added';
 
-/** One line for the log. `view`: of the last pass; null: there was none. */
+/** One line for the log. `view`: the result of the last pass; null: there was none. */
 export function shutdownText(view: PassResult | null): string {
-  if (!view) return `ended before the first look at the kernel; ${FLUSH}`;
+  if (!view) return `ended before the first pass; ${FLUSH}`;
   const { plan: planned, snapshot, state } = view;
   const undone = state.paused ? flushActions(snapshot, state) : planned.actions;
   if (undone.length > 0) return `ended in the middle of a change; ${FLUSH}`;

@@ -6,12 +6,12 @@ import type { Log } from '../system/log.ts';
 
 interface LoggedUplink {
   readonly uplink: Uplink;
-  /** When it entered its state, in milliseconds by the clock; for `active`, when it entered the state before. */
+  /** When it entered its state, in milliseconds by the clock; for `active`, when it entered the previous state. */
   readonly since: number;
   readonly now: number;
   /** When a pass first saw its state, in milliseconds since the epoch. */
   readonly entered: number;
-  /** The first state after `active`, if it was lost since the last line; null: it was not. */
+  /** The first state after `active`, if the uplink was not active at some time since the last line; null: it was. */
   readonly passing: Uplink | null;
 }
 
@@ -72,7 +72,7 @@ export class UplinkLog {
     const { state } = uplink;
     const duration = state === 'active' && took >= 1 ? `, after ${words(took)}` : '';
     const text = `${name}: ${state}: ${uplinkReason(uplink)}${duration}`;
-    // Intermediate steps, and what the user excluded.
+    // An intermediate state, and uplinks that the user excluded.
     if (state === 'verified' || state === 'ignored') this.#log.debug(text, fields(uplink));
     else if (state === 'conflict' || state === 'failed' || state === 'no free slot')
       this.#log.warn(text, fields(uplink));

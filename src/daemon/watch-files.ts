@@ -6,12 +6,9 @@ import { join } from 'node:path';
 import type { Places } from '../rules/files.ts';
 import type { Clock } from '../system/clock.ts';
 
-/** Milliseconds without an event before a change is reported, since editors write a file in several steps. */
+/** A change is reported after this many milliseconds without a further event: editors write a file in several steps. */
 const QUIET_MS = 150;
-/**
- * Milliseconds after the first event at which the change is reported in any case: with
- * what follows it must fit into a second.
- */
+/** A change is reported at most this many milliseconds after its first event, so that a reload ends within a second. */
 const LONGEST_MS = 600;
 /** As MAXSYMLINKS in the kernel (linux/namei.h). */
 const MAX_LINKS = 40;
@@ -19,7 +16,10 @@ const MAX_LINKS = 40;
 /** For each folder the names of the entries to watch; null: all entries. */
 type Watched = Map<string, Set<string> | null>;
 
-/** @returns the function that ends the watch */
+/**
+ * Calls `changed` after each change of one of the places.
+ * @returns the function that ends the watch
+ */
 export function watchPlaces(places: Places, clock: Clock, changed: () => void): () => void {
   const watchers = new Map<string, FSWatcher>();
   let watched: Watched = new Map();
@@ -49,10 +49,10 @@ export function watchPlaces(places: Places, clock: Clock, changed: () => void): 
     }
   };
   const watchAgain = (): void => {
-    // A folder of the same name may be a different one by now.
+    // A folder may have been replaced by another of the same name.
     for (const watcher of watchers.values()) watcher.close();
     watchers.clear();
-    // A folder that appears between the look-up and the watch is found by another look-up.
+    // A folder that appears before its parent is watched is found at the next round.
     for (let again = 0; again < MAX_LINKS; again++) {
       watched = dependencies(places);
       const fresh = [...watched.keys()].filter((folder) => !watchers.has(folder));
@@ -68,10 +68,7 @@ export function watchPlaces(places: Places, clock: Clock, changed: () => void): 
   };
 }
 
-/**
- * Every folder in which a part of a path to the configuration is looked up,
- * symbolic links and missing parts included.
- */
+/** Every folder in which the kernel searches a part of a path to the places, symbolic links and missing parts included. */
 export function dependencies({ files, folders }: Places): Watched {
   const watched: Watched = new Map();
   for (const file of files) follow(file, watched);

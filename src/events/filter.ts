@@ -43,7 +43,7 @@ const BPF_RET = 0x06;
 const NLATTR = 0xffff_f00c;
 const WHOLE = 0xffff_ffff;
 /** Each takes about 40 bytes of what net.core.optmem_max allows; its default is 20 KiB on older kernels. */
-const MOST_LINKS = 256;
+const MAX_LINKS = 256;
 /** Shorter destinations may be parts of a split default, to which a policy rule may lead. */
 const SPLIT_LENGTH = 8;
 
@@ -84,7 +84,7 @@ const without = (attribute: number): Line[] => [
  * @param links indices of the links that matter; null: all do
  */
 export function eventFilter(links: ReadonlySet<number> | null): Uint8Array {
-  const listed = links !== null && links.size <= MOST_LINKS;
+  const listed = links !== null && links.size <= MAX_LINKS;
   return assemble([
     [BPF_LDH_ABS, null, null, NLMSG_TYPE],
     [BPF_JEQ, 'neighbour', null, asLoaded(RTM_NEWNEIGH)],
@@ -111,8 +111,8 @@ export function eventFilter(links: ReadonlySet<number> | null): Uint8Array {
     [BPF_LDB_ABS, null, null, NDM_FAMILY],
     [BPF_JEQ, null, 'drop', AF_INET6],
     [BPF_LDH_ABS, null, null, NDM_STATE],
-    [BPF_JEQ, 'pass-dead', 'drop', asLoaded(NUD_FAILED)],
-    'pass-dead',
+    [BPF_JEQ, 'pass-failed', 'drop', asLoaded(NUD_FAILED)],
+    'pass-failed',
     [BPF_RET, null, null, WHOLE],
     'drop',
     [BPF_RET, null, null, 0],

@@ -1,24 +1,26 @@
-/** Decides which paths are suspect, from all sockets at one moment. */
-import type { SubflowSocket } from '../netlink/diag.ts';
+/** Decides which paths are suspect, from all sockets of the host at one moment. */
+import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
 import type { Factors } from './factors.ts';
-import { isCarrying, judge } from './judge.ts';
+import { judge } from './judge.ts';
 import { isLossy, type Path } from './path.ts';
 
 export interface Decision {
   readonly path: Path;
-  /** Milliseconds. */
+  /** How long data has been waiting without an answer, in milliseconds. */
   readonly unanswered: number;
   /** Addresses of the peers that do not answer. */
   readonly peers: readonly string[];
-  /** Connections with a subflow on the path and no other one that lives. */
+  /** How many connections have a subflow on the path and none elsewhere that works. */
   readonly dependants: number;
-  /** Subflows on the path whose connection has another one that lives. */
+  /** Subflows on the path whose connection has one elsewhere that works. */
   readonly movable: readonly SubflowSocket[];
 }
 
 /**
  * A path is suspect only if one of its stalled connections has a subflow elsewhere that is not stalled: otherwise the
- * peer may have failed, and nothing would be gained.
+ * peer may have failed, and nothing would be gained. Updates the waits of the paths.
+ * @param sockets all subflows of the namespace
+ * @param now milliseconds by the clock
  */
 export function decide(
   paths: Iterable<Path>,
@@ -27,25 +29,27 @@ export function decide(
   factors: Factors,
 ): Decision[] {
   const stalled = new Map<Path, { readonly unanswered: number; readonly cookies: ReadonlySet<number> }>();
-  const silent = new Set<number>();
+  const stalledCookies = new Set<number>();
   for (const path of paths) {
-    if (path.doubt) continue;
-    const { waits, verdict } = judge(path.waits, path.select(sockets, now), now, factors, isLossy(path, now));
+    if (path.suspicion) continue;
+    const { waits, verdict } = judge(path.waits, path.select(sockets, now), now, factors, {
+      lossy: isLossy(path, now),
+    });
     path.waits = waits;
     if (verdict.kind !== 'stalled') continue;
     stalled.set(path, verdict);
-    for (const cookie of verdict.cookies) silent.add(cookie);
+    for (const cookie of verdict.cookies) stalledCookies.add(cookie);
   }
-  const suspect = new Set([...paths].filter(({ doubt }) => doubt).map(({ address }) => address));
+  const suspect = new Set([...paths].filter(({ suspicion }) => suspicion).map(({ address }) => address));
   const decisions: Decision[] = [];
   for (const [path, { unanswered, cookies }] of stalled) {
-    const alive = tokensElsewhere(path.address, sockets, suspect, silent);
+    const working = tokensElsewhere(path.address, sockets, suspect, stalledCookies);
     const own = sockets.filter((socket) => socket.local.address === path.address && isCarrying(socket));
-    if (!own.some(({ cookie, token }) => cookies.has(cookie) && alive.has(token))) continue;
+    if (!own.some(({ cookie, token }) => cookies.has(cookie) && working.has(token))) continue;
     decisions.push({
-      ...{ path, unanswered, dependants: countDependants(own, alive) },
+      ...{ path, unanswered, dependants: countDependants(own, working) },
       peers: own.filter(({ cookie }) => cookies.has(cookie)).map(({ remote }) => remote.address),
-      movable: own.filter(({ token }) => alive.has(token)),
+      movable: own.filter(({ token }) => working.has(token)),
     });
     suspect.add(path.address);
   }
@@ -57,20 +61,20 @@ export function tokensElsewhere(
   address: string,
   sockets: readonly SubflowSocket[],
   suspect: ReadonlySet<string>,
-  silent: ReadonlySet<number> = new Set(),
+  stalledCookies: ReadonlySet<number> = new Set(),
 ): Set<number> {
-  const alive = new Set<number>();
+  const working = new Set<number>();
   for (const socket of sockets)
     if (
       isCarrying(socket) &&
       socket.local.address !== address &&
       !suspect.has(socket.local.address) &&
-      !silent.has(socket.cookie)
+      !stalledCookies.has(socket.cookie)
     )
-      alive.add(socket.token);
-  return alive;
+      working.add(socket.token);
+  return working;
 }
 
 /** `own`: subflows on one path. */
-export const countDependants = (own: readonly SubflowSocket[], alive: ReadonlySet<number>): number =>
-  new Set(own.filter(({ token }) => !alive.has(token)).map(({ token }) => token)).size;
+export const countDependants = (own: readonly SubflowSocket[], working: ReadonlySet<number>): number =>
+  new Set(own.filter(({ token }) => !working.has(token)).map(({ token }) => token)).size;

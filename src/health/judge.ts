@@ -2,18 +2,18 @@
  * Judges a path by its subflows: whether what they sent is answered. A sender that waits for longer than its round-trip
  * time explains, while nothing at all arrives on the path, is the sign. Pure: sockets and a time in, a verdict out.
  */
-import type { SubflowSocket, Traffic } from '../netlink/diag.ts';
+import { isCarrying, type SubflowSocket, type Traffic } from '../netlink/diag.ts';
 import { answerLimit, type Factors } from './factors.ts';
 
-/** What is remembered of a subflow until the next look. */
+/** What is remembered of a subflow until its socket is read again. */
 export interface Wait {
-  /** When the first of the data that waits was certainly sent, in milliseconds by the clock; null: none waits. */
+  /** When the first unacknowledged data was sent at the latest, in milliseconds by the clock; null: none waits. */
   readonly since: number | null;
   /** Segments that had been sent again before then. */
   readonly retransmits: number;
-  /** Segments that waited at the first look at this wait. */
+  /** Segments that waited when this wait was first read. */
   readonly unacked: number;
-  /** Segments that had been lost at the last look. */
+  /** Segments that had been lost until the last reading. */
   readonly lost: number;
 }
 
@@ -23,7 +23,7 @@ export type Waits = ReadonlyMap<number, Wait>;
 export type Verdict =
   /** Nothing waits for an answer. */
   | { readonly kind: 'idle' }
-  /** Answers arrive, or may still arrive in time; `next`: milliseconds until that is over; null: answers arrive. */
+  /** Answers arrive, or may still arrive in time. `next`: milliseconds until one is overdue; null: answers arrive. */
   | { readonly kind: 'waiting'; readonly next: number | null }
   /** Nothing has arrived on the path for `unanswered` milliseconds while data was waiting. */
   | { readonly kind: 'stalled'; readonly unanswered: number; readonly cookies: ReadonlySet<number> };
@@ -34,107 +34,124 @@ export interface Judgement {
   /** When data last moved on the path in either direction, in milliseconds by the clock; null: it has no subflow. */
   readonly movedAt: number | null;
   /** When anything last arrived, in the same way. */
-  readonly heardAt: number | null;
-  /** Segments were lost since the last look, and the path works. */
-  readonly loses: boolean;
+  readonly arrivedAt: number | null;
+  /** Segments were lost since the last reading, and the path works. */
+  readonly isLosing: boolean;
   /** The shortest round-trip time in milliseconds; null: not known. */
   readonly rtt: number | null;
 }
 
 /**
- * Segments without an answer that are needed for a verdict, those sent again included: a lost segment is no dead path.
- * TCP probes for the loss of a lone one late, so a lone one takes more.
+ * How many segments without an answer make a path stalled, retransmissions included: the loss of one segment is no dead
+ * path. For a single segment TCP probes late (RFC 8985 section 7), so it takes more.
  */
-const LEAST_SEGMENTS = 3;
-const LEAST_SEGMENTS_ALONE = 4;
-/** So many are not lost by chance; fewer may be lost as one, and another transmission must have been lost after them. */
+const MIN_SEGMENTS = 3;
+const MIN_SEGMENTS_SINGLE = 4;
+/** A flight of at least this many segments is not lost by chance. After a smaller one a retransmission must be lost too. */
 const FLIGHT_SEGMENTS = 8;
-/** On a path that loses segments although it works an answer has LOSSY times as long, and TCP's timer must have run out. */
-const LOSSY = 2;
-/** Shortest pause between two looks at the same path, in milliseconds. */
-const LEAST_PAUSE_MS = 8;
+/** On a path that loses segments although it works, answers may take this many times as long. */
+const LOSSY_FACTOR = 2;
+/** Shortest time between two readings of the same path, in milliseconds. */
+const MIN_PAUSE_MS = 8;
 
-const CARRYING = new Set(['ESTAB', 'CLOSE-WAIT']);
+/** A subflow whose answer is overdue. */
+interface Overdue {
+  readonly cookie: number;
+  readonly since: number;
+  /** Segments without an answer since then, retransmissions included. */
+  readonly segments: number;
+  /** Only one segment is unacknowledged. */
+  readonly isSingle: boolean;
+}
 
-/** Whether a subflow can carry data. */
-export const isCarrying = ({ state }: SubflowSocket): boolean => CARRYING.has(state);
+export interface JudgeOptions {
+  /** The path has lost segments lately. */
+  readonly lossy: boolean;
+}
 
-/** `sockets`: the subflows of one path. `now`: milliseconds by the clock. `lossy`: the path has lost segments lately. */
+/**
+ * Judges one path.
+ * @param before waits that the previous call returned
+ * @param sockets the subflows of the path
+ * @param now milliseconds by the clock
+ */
 export function judge(
   before: Waits,
   sockets: readonly SubflowSocket[],
   now: number,
   factors: Factors,
-  lossy = false,
+  options: JudgeOptions = { lossy: false },
 ): Judgement {
-  const carrying = sockets.flatMap((socket) =>
-    isCarrying(socket) && socket.traffic ? [{ cookie: socket.cookie, traffic: socket.traffic }] : [],
-  );
   const waits = new Map<number, Wait>();
-  const late: {
-    readonly cookie: number;
-    readonly since: number;
-    readonly segments: number;
-    readonly alone: boolean;
-  }[] = [];
+  const overdue: Overdue[] = [];
   let next: number | null = null;
-  let waiting = false;
-  let loses = false;
-  let heardAt: number | null = null;
+  let isWaiting = false;
+  let isLosing = false;
+  let arrivedAt: number | null = null;
   let movedAt: number | null = null;
   let rtt: number | null = null;
-  for (const { cookie, traffic } of carrying) {
-    const heard = heardTime(traffic, now);
-    heardAt = Math.max(heardAt ?? -Infinity, heard);
+  for (const socket of sockets) {
+    const { cookie, traffic } = socket;
+    if (!isCarrying(socket) || !traffic) continue;
+    const arrived = now - Math.min(traffic.sinceAck, traffic.sinceData);
+    arrivedAt = Math.max(arrivedAt ?? -Infinity, arrived);
     movedAt = Math.max(movedAt ?? -Infinity, now - Math.min(traffic.sinceSent, traffic.sinceData));
     if (traffic.rtt > 0) rtt = Math.min(rtt ?? Infinity, traffic.rtt / 1000);
     const known = before.get(cookie);
-    const wait = waitOf(known, traffic, heard, now);
-    // A single one may be TCP's probe, which the peer reports as a duplicate later.
+    const wait = waitOf(known, traffic, arrived, now);
+    // A single lost segment may be TCP's probe, which the peer reports as a duplicate later.
     const lost = known === undefined ? 0 : wait.lost - known.lost;
-    loses ||= lost > 1 && heard > (known?.since ?? -Infinity);
+    isLosing ||= lost > 1 && arrived > (known?.since ?? -Infinity);
     waits.set(cookie, wait);
     if (wait.since === null) continue;
-    waiting = true;
-    const limit = answerLimit(traffic, factors) * (lossy ? LOSSY : 1);
+    isWaiting = true;
+    const limit = answerLimit(traffic, factors) * (options.lossy ? LOSSY_FACTOR : 1);
     const left = wait.since + limit - now;
-    const segments = traffic.unacked + traffic.retransmits - wait.retransmits;
-    const repeated = traffic.unacked > wait.unacked || traffic.retransmits > wait.retransmits;
-    const enough = lossy
-      ? traffic.timeouts > 0 && traffic.sinceSent >= limit / 2
-      : repeated || segments >= FLIGHT_SEGMENTS;
-    if (left <= 0 && enough) late.push({ cookie, since: wait.since, segments, alone: traffic.unacked === 1 });
-    else if (left > 0) next = Math.min(next ?? Infinity, left);
-  }
-  return { waits, movedAt, heardAt, rtt, loses, verdict: verdictOf() };
-
-  function verdictOf(): Verdict {
-    if (!waiting) return { kind: 'idle' };
-    // What arrived after the data was sent shows that the path works, and only that peer does not answer.
-    const unheard = late.filter(({ since }) => since >= heardAt!);
-    const segments = unheard.reduce((sum, each) => sum + each.segments, 0);
-    const alone = unheard.every((each) => each.alone);
-    const least = alone ? LEAST_SEGMENTS_ALONE : LEAST_SEGMENTS;
-    if (segments >= least) {
-      const unanswered = now - Math.min(...unheard.map(({ since }) => since));
-      return { kind: 'stalled', unanswered, cookies: new Set(unheard.map(({ cookie }) => cookie)) };
+    if (left > 0) next = Math.min(next ?? Infinity, left);
+    else if (isProven(traffic, wait, limit, options)) {
+      const segments = traffic.unacked + traffic.retransmits - wait.retransmits;
+      overdue.push({ cookie, since: wait.since, segments, isSingle: traffic.unacked === 1 });
     }
-    return { kind: 'waiting', next: next === null ? null : Math.max(LEAST_PAUSE_MS, Math.ceil(next)) };
   }
+  const verdict: Verdict = isWaiting ? verdictOn(overdue, arrivedAt!, next, now) : { kind: 'idle' };
+  return { waits, verdict, movedAt, arrivedAt, isLosing, rtt };
 }
 
-const heardTime = ({ sinceAck, sinceData }: Traffic, now: number): number =>
-  now - Math.min(sinceAck, sinceData);
+/** Whether the overdue answer of a subflow cannot be explained by the loss of a few segments. */
+function isProven(traffic: Traffic, wait: Wait, limit: number, { lossy }: JudgeOptions): boolean {
+  // On a lossy path TCP's retransmission timer must have run out.
+  if (lossy) return traffic.timeouts > 0 && traffic.sinceSent >= limit / 2;
+  const isRepeated = traffic.unacked > wait.unacked || traffic.retransmits > wait.retransmits;
+  return isRepeated || traffic.unacked + traffic.retransmits - wait.retransmits >= FLIGHT_SEGMENTS;
+}
+
+/** The verdict on a path on which data waits. `arrivedAt`: when anything last arrived. `next`: as in Verdict. */
+function verdictOn(
+  overdue: readonly Overdue[],
+  arrivedAt: number,
+  next: number | null,
+  now: number,
+): Verdict {
+  // What arrived after the data was sent shows that the path works, and that only this peer does not answer.
+  const silent = overdue.filter(({ since }) => since >= arrivedAt);
+  const segments = silent.reduce((sum, each) => sum + each.segments, 0);
+  const least = silent.every(({ isSingle }) => isSingle) ? MIN_SEGMENTS_SINGLE : MIN_SEGMENTS;
+  if (segments < least)
+    return { kind: 'waiting', next: next === null ? null : Math.max(MIN_PAUSE_MS, Math.ceil(next)) };
+  const unanswered = now - Math.min(...silent.map(({ since }) => since));
+  return { kind: 'stalled', unanswered, cookies: new Set(silent.map(({ cookie }) => cookie)) };
+}
 
 /**
- * The kernel reports when data was sent last, not when the first of what waits was sent. So a wait begins no earlier
- * than the last sending at the first look at it.
+ * The wait of one subflow. The kernel reports when data was last sent, not when the first unacknowledged data was sent. So
+ * a wait begins when data was last sent, as seen by the first reading that finds data waiting.
+ * @param arrived when anything last arrived on the subflow, in milliseconds by the clock
  */
-function waitOf(before: Wait | undefined, traffic: Traffic, heard: number, now: number): Wait {
+function waitOf(before: Wait | undefined, traffic: Traffic, arrived: number, now: number): Wait {
   const { unacked, retransmits, duplicates, sinceSent } = traffic;
   const lost = retransmits - duplicates;
   if (unacked === 0) return { since: null, retransmits, unacked, lost };
-  if (before && before.since !== null && heard <= before.since) return { ...before, lost };
-  const since = Math.max(heard, now - sinceSent);
+  if (before && before.since !== null && arrived <= before.since) return { ...before, lost };
+  const since = Math.max(arrived, now - sinceSent);
   return { since, retransmits: before?.retransmits ?? retransmits, unacked, lost };
 }

@@ -1,6 +1,6 @@
 /**
- * Subflows that ended by an error while their connection lives on. The kernel never makes one again by itself; this
- * keeps when each is to be tried. Times in milliseconds by the clock.
+ * Subflows that ended by an error while their connection stays open. The kernel never makes such a subflow again by
+ * itself; here is when each one is to be tried. Times are in milliseconds by the clock.
  */
 import { constants } from 'node:os';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
@@ -10,22 +10,25 @@ export interface Lost {
   /** The local address. */
   readonly address: string;
   readonly tries: number;
+  /** How often the peer refused it (ECONNREFUSED). */
   readonly refusals: number;
-  /** null: it is established again. */
+  /** When it is tried next; null: it is established again, or was refused too often. */
   readonly dueAt: number | null;
+  /** When it was established again; null: it is not. */
   readonly establishedAt: number | null;
 }
 
 const FIRST_MS = 1_000;
 const LONGEST_MS = 300_000;
-/** A subflow that lives this long begins anew. */
+/** A subflow that stayed established for this long starts again with no tries. */
 const FORGET_MS = 60_000;
 /** A server that refuses subflows has usually closed its listener. */
-const MOST_REFUSALS = 2;
-const MOST = 1_024;
+const MAX_REFUSALS = 2;
+/** How many subflows are remembered. */
+const MAX_LOST = 1_024;
 
 const { ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ECONNREFUSED } = constants.errno;
-/** Errors after which the same path may work: a NAT that forgot, a lost SYN, a router that was away. */
+/** Errors after which the same path may work: a NAT that lost its state, a lost SYN, a router that restarted. */
 const RETRIED = new Set([ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ECONNREFUSED]);
 
 export class LostSubflows {
@@ -37,9 +40,9 @@ export class LostSubflows {
     return times.length ? Math.min(...times) : null;
   }
 
-  see({ kind, token, local, error, serverSide }: MptcpEvent, now: number): void {
+  observe({ kind, token, local, error, serverSide }: MptcpEvent, now: number): void {
     if (token === null) return;
-    if (kind === 'closed') this.end(token);
+    if (kind === 'closed') this.forget(token);
     if (!local || serverSide) return;
     const key = `${token} ${local.address}`;
     const known = this.#lost.get(key);
@@ -47,21 +50,21 @@ export class LostSubflows {
       this.#lost.set(key, { ...known, dueAt: null, establishedAt: now });
     // Without an error it was closed on purpose.
     if (kind !== 'subflow-closed' || error === null || !RETRIED.has(error)) return;
-    const lived = known?.establishedAt === null ? 0 : now - (known?.establishedAt ?? -Infinity);
-    const tries = lived >= FORGET_MS ? 0 : (known?.tries ?? 0);
+    const lasted = known?.establishedAt === null ? 0 : now - (known?.establishedAt ?? -Infinity);
+    const tries = lasted >= FORGET_MS ? 0 : (known?.tries ?? 0);
     const refusals = (known?.refusals ?? 0) + (error === ECONNREFUSED ? 1 : 0);
-    const dueAt = refusals >= MOST_REFUSALS ? null : now + pauseAfter(tries);
+    const dueAt = refusals >= MAX_REFUSALS ? null : now + pauseAfter(tries);
     this.#lost.delete(key);
     this.#lost.set(key, { token, address: local.address, tries, refusals, dueAt, establishedAt: null });
-    if (this.#lost.size > MOST) this.#lost.delete(this.#lost.keys().next().value!);
+    if (this.#lost.size > MAX_LOST) this.#lost.delete(this.#lost.keys().next().value!);
   }
 
   due(now: number): Lost[] {
     return [...this.#lost.values()].filter(({ dueAt }) => dueAt !== null && dueAt <= now);
   }
 
-  /** It was tried, or could not be: the next try is later. */
-  tried({ token, address, ...lost }: Lost, now: number): void {
+  /** Sets the next try, after a try or when none was possible. */
+  postpone({ token, address, ...lost }: Lost, now: number): void {
     const tries = lost.tries + 1;
     this.#lost.set(`${token} ${address}`, {
       ...{ token, address, ...lost, tries },
@@ -69,8 +72,8 @@ export class LostSubflows {
     });
   }
 
-  /** The connection has ended, or has a subflow there. `address`: omitted: all addresses. */
-  end(token: number, address?: string): void {
+  /** Forgets the subflows of a connection. `address`: only the one from this address; omitted: all. */
+  forget(token: number, address?: string): void {
     for (const [key, lost] of this.#lost)
       if (lost.token === token && (address === undefined || lost.address === address)) this.#lost.delete(key);
   }

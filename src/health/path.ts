@@ -2,45 +2,51 @@
 import { inNetwork } from '../netlink/ip.ts';
 import type { Family } from '../netlink/ip.ts';
 import type { SubflowSocket } from '../netlink/diag.ts';
-import { end, type Doubt, type Past } from './doubt.ts';
+import { end, type Suspicion, type PastSuspicion } from './suspicion.ts';
 import type { Gauge } from './gauge.ts';
 import type { Judgement, Waits } from './judge.ts';
 
-/** Milliseconds. */
+/** A suspicion that something arrives for within this time was of the peers, not of the path. */
 const FALSE_ALARM_MS = 500;
+/** How long such a peer says nothing about the path. */
 const DISTRUST_MS = 60_000;
+
+/** Why a suspicion ends. `answered`: something arrived on the path; `unknown`: nothing is known of the path any more. */
+export type SuspicionEnd = 'answered' | 'unknown';
 
 export class Path {
   readonly key: string;
   readonly family: Family;
   readonly ifindex: number;
-  /** Of the interface; it may be renamed. */
+  /** Of the interface, which may be renamed. */
   name = '';
   readonly address: string;
   readonly #prefixLength: number;
   gauge: Gauge | null = null;
   waits: Waits = new Map();
   /** When its sockets may be read again, in milliseconds by the clock. */
-  askAt = 0;
-  /** When its sockets were read last. */
-  askedAt = -Infinity;
-  /** Grows while its sockets show no reason for a link that sends without receiving. */
+  nextReadAt = 0;
+  /** When its sockets were last read. */
+  lastReadAt = -Infinity;
+  /** Milliseconds. Grows while the link sends without receiving and no socket of the path waits for an answer. */
   idlePause = 0;
-  /** When data of MPTCP last moved; null: not known yet. */
+  /** When data of MPTCP last moved, in milliseconds by the clock; -Infinity: it has no subflow; null: not read yet. */
   movedAt: number | null = null;
+  /** The shortest round-trip time of its subflows in milliseconds; null: not known. */
   rtt: number | null = null;
-  /** When it was last seen to lose segments although it works, in milliseconds by the clock. */
+  /** When it last lost segments although it works, in milliseconds by the clock. */
   lostAt = -Infinity;
-  /** Data waited for an answer when its sockets were read last. */
+  /** Data waited for an answer when its sockets were last read. */
   waiting = false;
-  doubt: Doubt | null = null;
-  past: Past | null = null;
+  suspicion: Suspicion | null = null;
+  past: PastSuspicion | null = null;
   /** Its endpoint is in place. */
   present = true;
+  /** Connections that have no subflow on another path that answers. */
   dependants = 0;
-  /** Id of its endpoint, if the kernel makes a subflow for it by itself when it is added. */
+  /** Id of its endpoint, if the kernel makes subflows by itself when that endpoint is added; otherwise undefined. */
   renewable: number | undefined = undefined;
-  /** Peers that stopped answering while the path worked, and until when they say nothing about it. */
+  /** Peers that stopped answering while the path worked, and until when their sockets are ignored. */
   readonly #distrusted = new Map<string, number>();
 
   constructor(key: string, family: Family, ifindex: number, address: string, prefixLength: number) {
@@ -48,7 +54,7 @@ export class Path {
     this.#prefixLength = prefixLength;
   }
 
-  /** Its subflows. A peer in the address's own subnet says nothing about the path behind the gateway. */
+  /** The subflows that show whether the path works. A peer in the address's own subnet does not use the gateway. */
   select(sockets: readonly SubflowSocket[], now: number): SubflowSocket[] {
     for (const [peer, until] of this.#distrusted) if (until < now) this.#distrusted.delete(peer);
     return sockets.filter(
@@ -59,72 +65,78 @@ export class Path {
     );
   }
 
-  /** Ends a suspicion. One that ends at once because something arrived was of the peers, not of the path. */
-  settle(now: number, heard: boolean): void {
-    const { doubt } = this;
-    if (!doubt) return;
-    if (heard && now - doubt.began < FALSE_ALARM_MS)
-      for (const peer of doubt.peers) this.#distrusted.set(peer, now + DISTRUST_MS);
-    this.past = end(doubt, now);
-    this.doubt = null;
+  /** Ends the suspicion, if there is one. `now`: milliseconds by the clock. */
+  endSuspicion(now: number, why: SuspicionEnd): void {
+    const { suspicion } = this;
+    if (!suspicion) return;
+    if (why === 'answered' && now - suspicion.began < FALSE_ALARM_MS)
+      for (const peer of suspicion.peers) this.#distrusted.set(peer, now + DISTRUST_MS);
+    this.past = end(suspicion, now);
+    this.suspicion = null;
     this.waits = new Map();
     this.waiting = false;
     this.dependants = 0;
   }
 }
 
-/** Milliseconds. */
+/** Time between two readings of a link's counters while data moves. */
 const FAST_MS = 20;
-const SILENT_MS = 24;
+/** The same while no data moves. */
 const SLOW_MS = 1_000;
+/** A link that has received nothing for this long may be dead: longer than FAST_MS, since one interval proves nothing. */
+const SILENT_MS = 24;
+/** Time between two readings of the sockets of a link that receives. */
 const BACKGROUND_MS = 250;
 const LONGEST_IDLE_MS = 500;
-/** What the budget keeps for a link that sends without receiving. */
+/** Part of the budget that is kept for links that send without receiving. */
 const RESERVE_MS = 100;
 
-/** `budget`: milliseconds that may be spent on reading sockets. `now`: milliseconds by the clock. */
-export function mayAsk(path: Path, now: number, budget: number): boolean {
-  const { gauge, askAt, askedAt, rtt, waiting } = path;
+/**
+ * Whether the sockets of the path are worth reading now.
+ * @param now milliseconds by the clock
+ * @param budget milliseconds that may be spent on reading sockets
+ */
+export function mayReadSockets(path: Path, now: number, budget: number): boolean {
+  const { gauge, nextReadAt, lastReadAt, rtt, waiting } = path;
   if (!gauge || budget <= 0) return false;
   const { receivedAt, movedAt } = gauge;
-  // Longer than one pause between two looks: busy links are silent for less all the time.
   const silent = now - receivedAt >= Math.max(SILENT_MS, rtt ?? 0);
-  if (silent && (waiting || movedAt > askedAt) && now >= askAt) return true;
-  // Other traffic may arrive on the link although the path is dead.
-  return movedAt > askedAt && now - askedAt >= BACKGROUND_MS && budget > RESERVE_MS;
+  if (silent && (waiting || movedAt > lastReadAt) && now >= nextReadAt) return true;
+  // Other traffic may arrive on the link although the path does not work.
+  return movedAt > lastReadAt && now - lastReadAt >= BACKGROUND_MS && budget > RESERVE_MS;
 }
 
+/** How long a path that lost segments counts as lossy. */
 const LOSSY_MS = 30_000;
 
 /** Whether segments were lost lately on a path that works. */
 export const isLossy = ({ lostAt }: Path, now: number): boolean => now - lostAt < LOSSY_MS;
 
-/** Notes what the sockets showed. @returns whether the path has stalled */
-export function isAnswering(path: Path, judgement: Judgement, now: number): boolean {
+/** Records in the path what its sockets showed. `now`: milliseconds by the clock. */
+export function recordJudgement(path: Path, judgement: Judgement, now: number): void {
   const { waits, verdict, movedAt, rtt } = judgement;
   path.waits = waits;
-  if (judgement.loses) path.lostAt = now;
+  if (judgement.isLosing) path.lostAt = now;
   path.movedAt = movedAt ?? -Infinity;
   path.rtt = rtt;
-  path.askedAt = now;
+  path.lastReadAt = now;
   path.waiting = verdict.kind !== 'idle';
   if (verdict.kind === 'idle')
     path.idlePause = Math.min(LONGEST_IDLE_MS, Math.max(FAST_MS, path.idlePause * 2));
   else path.idlePause = 0;
-  path.askAt = now + (verdict.kind === 'waiting' ? (verdict.next ?? 2 * FAST_MS) : path.idlePause);
-  return verdict.kind === 'stalled';
+  path.nextReadAt = now + (verdict.kind === 'waiting' ? (verdict.next ?? 2 * FAST_MS) : path.idlePause);
 }
 
-/** Milliseconds until the next look at the counters. */
-export function lookPause(paths: Iterable<Path>, now: number): number {
+/** Milliseconds until the counters of links are read again. */
+export function pollPause(paths: Iterable<Path>, now: number): number {
   let pause = SLOW_MS;
   for (const path of paths) {
-    if (!path.gauge || path.doubt) continue;
-    const resting = path.movedAt !== null && now - path.movedAt > SLOW_MS && !path.waiting;
-    if (resting || now - path.gauge.movedAt > SLOW_MS) continue;
+    if (!path.gauge || path.suspicion) continue;
+    const isIdle = path.movedAt !== null && now - path.movedAt > SLOW_MS && !path.waiting;
+    if (isIdle || now - path.gauge.movedAt > SLOW_MS) continue;
     pause = Math.min(pause, FAST_MS);
-    // A known moment at which an answer is overdue.
-    if (path.waiting && path.askAt > now) pause = Math.min(pause, Math.max(4, path.askAt - now));
+    // Read at the moment at which the answer is overdue.
+    if (path.waiting && path.nextReadAt > now) pause = Math.min(pause, Math.max(4, path.nextReadAt - now));
   }
   return pause;
 }

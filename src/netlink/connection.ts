@@ -192,7 +192,7 @@ export class NetlinkConnection implements Requester {
       this.socket.ref();
       const waits = batch.some(({ request }) => request.waits);
       this.socket
-        .send(Buffer.concat(batch.map((pending) => pending.bytes)), waits)
+        .send(Buffer.concat(batch.map((pending) => pending.bytes)), { waits })
         .catch((error: unknown) => {
           const errno = error instanceof SystemError ? error.errno : EBADMSG;
           for (const pending of batch)

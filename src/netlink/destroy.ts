@@ -3,9 +3,9 @@ import { Writer } from './bytes.ts';
 import type { Requester } from './connection.ts';
 import type { SubflowSocket } from './diag.ts';
 import { NetlinkError } from './error.ts';
+import { IPPROTO_TCP } from './ip.ts';
 
 const SOCK_DESTROY = 21;
-const IPPROTO_TCP = 6;
 const ANY_STATE = 0xffff_ffff;
 
 /**

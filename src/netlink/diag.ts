@@ -2,11 +2,10 @@
 import { DecodeError, NLA_TYPE_MASK } from './attribute.ts';
 import { align4, readU16, readU32, readU64, Writer } from './bytes.ts';
 import type { Requester } from './connection.ts';
-import { addressBytes, familyNumber, unmapIPv4, readAddress, type Family } from './ip.ts';
+import { addressBytes, familyNumber, IPPROTO_TCP, unmapIPv4, readAddress, type Family } from './ip.ts';
 import type { Message } from './message.ts';
 
 const SOCK_DIAG_BY_FAMILY = 20;
-const IPPROTO_TCP = 6;
 /** Does not fit into the request's protocol byte, so it is sent as an attribute. */
 const IPPROTO_MPTCP = 262;
 const INET_DIAG_REQ_BYTECODE = 1;
@@ -96,6 +95,11 @@ export interface ConnectionSocket {
   /** Subflows in addition to the first, as the kernel compares them with the limit. */
   readonly extraSubflows: number;
 }
+
+const CARRYING = new Set(['ESTAB', 'CLOSE-WAIT']);
+
+/** Whether a subflow can carry data. One that is being opened or closed keeps no connection open. */
+export const isCarrying = ({ state }: SubflowSocket): boolean => CARRYING.has(state);
 
 /**
  * Size of struct inet_diag_msg: family, state, timer, retrans, then

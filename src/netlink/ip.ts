@@ -8,6 +8,8 @@ export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 
+export const IPPROTO_TCP = 6;
+
 /** AF_INET or AF_INET6. */
 export const familyNumber = (family: Family): number => (family === 'ipv4' ? AF_INET : AF_INET6);
 /** Bits of an address, which is also the prefix length of a host route. */
@@ -25,14 +27,14 @@ export function readAddress(family: Family, bytes: Buffer): string {
 }
 
 type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
-/** Cache of parsed addresses, since the same few recur. It is cleared when it has MOST_KNOWN entries. */
+/** Cache of parsed addresses, since the same few recur. It is cleared when it has MAX_KNOWN entries. */
 const KNOWN = new Map<string, Parsed>();
-const MOST_KNOWN = 16_384;
+const MAX_KNOWN = 16_384;
 
 function parse(address: string): Parsed {
   const known = KNOWN.get(address);
   if (known) return known;
-  if (KNOWN.size >= MOST_KNOWN) KNOWN.clear();
+  if (KNOWN.size >= MAX_KNOWN) KNOWN.clear();
   const parsed = ipaddr.parse(address);
   KNOWN.set(address, parsed);
   return parsed;

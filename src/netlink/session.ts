@@ -60,11 +60,10 @@ export function checkEnabled(netns?: string): void {
 
 /** Maximum of kernels whose answer does not contain it: MPTCP_PM_ADDR_MAX before Linux 7.2. */
 const LIMIT_MAX = 8;
-const ABSURD = 0x7fff_ffff;
+const ABOVE_EVERY_MAXIMUM = 0x7fff_ffff;
 
 /**
- * Finds the maximum of a limit by requesting a value that every kernel refuses, so nothing changes.
- * @returns the maximum
+ * Finds the highest value of a limit that the kernel accepts. It requests one that every kernel refuses, so nothing changes.
  * @throws NetlinkError EPERM without CAP_NET_ADMIN
  */
 export async function probeLimits(kernel: Pick<KernelSession, 'generic' | 'mptcp'>): Promise<number> {
@@ -72,13 +71,13 @@ export async function probeLimits(kernel: Pick<KernelSession, 'generic' | 'mptcp
     await setLimits(
       kernel.generic,
       kernel.mptcp,
-      { subflows: ABSURD, addAddrAccepted: ABSURD },
+      { subflows: ABOVE_EVERY_MAXIMUM, addAddrAccepted: ABOVE_EVERY_MAXIMUM },
       'limits probe',
     );
   } catch (error) {
     if (!(error instanceof NetlinkError) || error.code !== 'EINVAL') throw error;
-    const said = /\((\d{1,3})\)/.exec(error.kernelText ?? '')?.[1];
-    return said === undefined ? LIMIT_MAX : Number(said);
+    const reported = /\((\d{1,3})\)/.exec(error.kernelText ?? '')?.[1];
+    return reported === undefined ? LIMIT_MAX : Number(reported);
   }
   return LIMIT_MAX;
 }

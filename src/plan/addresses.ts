@@ -1,3 +1,4 @@
+/** Which addresses of an interface can be used, by their own properties and the rule. */
 import { type Family, addressRange } from '../netlink/ip.ts';
 import {
   IFA_F_TENTATIVE,
@@ -12,7 +13,7 @@ import type { Exclusion } from './candidate.ts';
 import type { ExcludedRange, Reason } from './reason.ts';
 import type { Selected } from './uplink.ts';
 
-/** Which addresses of an interface can be used, by their own properties and the rule. */
+/** The addresses of one interface in one family, in the kernel's order. */
 export const addressesOf = (base: KernelObjects, { link }: Selected, family: Family): Address[] =>
   base.addresses.filter((address) => address.ifindex === link.index && address.family === family);
 
@@ -23,7 +24,7 @@ export function isUnfinished(address: Address): boolean {
   return (address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) !== 0;
 }
 
-/** @returns null: addresses of its range are used */
+/** The range of an address that is not used for this reason; null: its range is used. */
 export function excludedRange(address: Address, rule: Rule): ExcludedRange | null {
   const range = addressRange(address.address);
   switch (range) {
@@ -58,7 +59,7 @@ function excludedByRule(address: Address, rule: Rule, lookup: RouteLookup | null
   const temporary = (address.flags & IFA_F_TEMPORARY) !== 0;
   if (rule.addresses === 'stable' && temporary) return ignored({ code: 'address-temporary' });
   if (rule.addresses === 'temporary' && !temporary) return ignored({ code: 'address-not-temporary' });
-  // Without a route the kernel selects no source; until then any address may be the one.
+  // Without a route the kernel selects no source, so any address may turn out to be its choice.
   const source = lookup?.source;
   if (rule.addresses === 'auto' && source && source !== address.address && rule.perInterface === 1)
     return ignored({ code: 'other-source', source });

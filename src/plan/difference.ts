@@ -13,10 +13,7 @@ import {
 } from './routing.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
-/**
- * Sources and tables of lingering endpoints: their policy rules and routes stay as they
- * are, although no uplink wants them.
- */
+/** Sources and tables of lingering endpoints: their policy rules and routes stay, although no uplink needs them. */
 export interface Kept {
   readonly sources: ReadonlySet<string>;
   readonly tables: ReadonlySet<number>;
@@ -54,7 +51,7 @@ export function routingDifference(wanted: readonly Routing[], kept: Kept, snapsh
     for (const hop of hopsOf(route)) {
       if (hop && other && sameRoute({ ...route, hops: [hop] }, other)) continue;
       const action = removal(route, hop, snapshot);
-      if (other && hop && mayStandBeside(route, hop, other)) superseded.push(action);
+      if (other && hop && mayCoexist(route, hop, other)) superseded.push(action);
       else removed.push(action);
     }
   }
@@ -84,7 +81,7 @@ const hopsOf = ({ family, hops, nexthop }: Route): readonly (Hop | undefined)[] 
  * hold two routes through one gateway. The kernel reports the protocol of an IPv6 route's first hop only, so a new
  * hop behind another program's hop would be taken for that program's.
  */
-const mayStandBeside = ({ family, hops }: Route, { ifindex, gateway }: Hop, other: NewRoute): boolean =>
+const mayCoexist = ({ family, hops }: Route, { ifindex, gateway }: Hop, other: NewRoute): boolean =>
   family === 'ipv4' ||
   (hops.length === 1 && !(ifindex === other.hop.ifindex && gateway === other.hop.gateway));
 
@@ -102,7 +99,7 @@ export function additions(routing: Routing, snapshot: Snapshot): Action[] {
   return [
     ...missing.map((route) => ({
       kind: ownRoutesIn(snapshot, route.table).some(
-        (own) => sameDestination(own, route) && own.hops[0] && mayStandBeside(own, own.hops[0], route),
+        (own) => sameDestination(own, route) && own.hops[0] && mayCoexist(own, own.hops[0], route),
       )
         ? ('route append' as const)
         : ('route add' as const),
@@ -126,7 +123,7 @@ function firstOfEach(routes: readonly NewRoute[]): NewRoute[] {
   return routes.filter((route) => (seen.has(placeOf(route)) ? false : seen.add(placeOf(route))));
 }
 
-/** A place for a route: multihomed has at most one route in each. */
+/** The place of a route; multihomed has at most one route in each place. */
 const placeOf = ({ family, table, destination, prefixLength }: NewRoute | Route): string =>
   `${family} ${table} ${destination}/${prefixLength}`;
 

@@ -7,7 +7,7 @@ import type { Assessed, UplinkVerdict } from './evaluation.ts';
 import type { EgressDetails } from './reason.ts';
 import { PRIORITY } from './routing.ts';
 
-/** @returns null: they do */
+/** The verdict on an uplink whose packets do not leave by it; null: they do. */
 export function wrongEgress(assessed: Assessed, snapshot: Snapshot): UplinkVerdict | null {
   const { candidate, path } = assessed;
   // Without a table of its own only the device decides, and the default route was looked up by the device.

@@ -6,6 +6,7 @@ import { flagBits } from '../netlink/mptcp/flags.ts';
 import type { State } from '../actions/state.ts';
 import type { Candidate } from './candidate.ts';
 
+/** How many ids there are: 1 to 255. */
 const IDS = 255;
 
 /** The endpoint that an uplink has; null: none. */
@@ -52,7 +53,7 @@ export function newEndpoint(
 }
 
 /**
- * The next free id after the last one given. A peer may still hold a path under an id that became free a moment ago.
+ * The next free id after the last one that was used. A peer may still have a path under an id that became free just now.
  */
 function nextId(last: number, taken: ReadonlySet<number>): number {
   for (let step = 1; step <= IDS; step++) {

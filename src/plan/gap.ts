@@ -10,14 +10,12 @@ import type { LastLookup, State } from '../actions/state.ts';
 /** How long a default route may be missing, in milliseconds. */
 export const GAP_MS = 300;
 
-type Answers = State['lookups'];
-
-/** @returns for each owned endpoint the last answer with a default route, unless that route is missing for too long */
-export function observeLookups({ owned, lookups }: State, snapshot: Snapshot): Answers {
+/** The last look-up with a default route of each owned endpoint, unless that route is missing for too long. By `lookupKey`. */
+export function observeLookups({ owned, lookups }: State, snapshot: Snapshot): State['lookups'] {
   const observed = new Map<string, LastLookup>();
   for (const { ifindex, address } of owned.values()) {
     const key = lookupKey(ifindex, address);
-    const last = lastAnswer(lookups.get(key), snapshot.lookups.get(key), ifindex, snapshot);
+    const last = lastLookup(lookups.get(key), snapshot.lookups.get(key), ifindex, snapshot);
     if (last) observed.set(key, last);
   }
   const same =
@@ -25,8 +23,8 @@ export function observeLookups({ owned, lookups }: State, snapshot: Snapshot): A
   return same ? lookups : observed;
 }
 
-/** `now`: undefined if the address or the carrier is lost. */
-function lastAnswer(
+/** `now`: undefined if the address or the carrier is lost. @returns null: the path is lost */
+function lastLookup(
   known: LastLookup | undefined,
   now: RouteLookup | undefined,
   ifindex: number,
@@ -39,7 +37,7 @@ function lastAnswer(
       ? known
       : { lookup: now, copied, missingSince: null };
   }
-  // The kernel removes all routes of a link that goes down, the copy too: in that case the path is lost.
+  // The kernel removes all routes of a link that goes down, and the copy with them: then the path is lost.
   if (!known || (known.copied && !isCopied(known.lookup, snapshot))) return null;
   const missingSince = known.missingSince ?? snapshot.lookedUpAt;
   if (snapshot.lookedUpAt - missingSince >= GAP_MS) return null;
@@ -47,8 +45,8 @@ function lastAnswer(
 }
 
 /**
- * The default route of the host's own policy rule was present in one look-up and missing
- * in the next: it changed between them.
+ * Whether the default route of the host's own policy rule changed between two look-ups of one pass: it is present in one
+ * and missing in the other.
  */
 function isTorn({ host, bound, unbound }: RouteLookup, ifindex: number): boolean {
   const through = throughLink(host, ifindex);
@@ -82,7 +80,7 @@ export function bridgeGaps(snapshot: Snapshot, { lookups }: State): Snapshot {
   return { ...snapshot, lookups: bridged };
 }
 
-/** Without a copy of the route in multihomed's table every look-up has changed, so the whole last answer is used. */
+/** Without a copy of the route in multihomed's table every look-up has changed, so the whole last look-up is used. */
 function bridge(now: RouteLookup, { lookup, copied }: LastLookup): RouteLookup {
   const found = lookup.default!;
   const route = { ...found.route, expires: null };

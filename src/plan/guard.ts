@@ -23,7 +23,7 @@ interface Guarded {
 }
 
 /** Maximum of IPv6 rules, one for each network: the kernel checks each of them for each packet from the address. */
-const MOST_IPV6 = 256;
+const MAX_IPV6 = 256;
 
 /**
  * Routes and policy rules that refuse TCP from an address to the networks of split tunnels.
@@ -54,7 +54,7 @@ export function guardOf(
     };
   return {
     routes: [],
-    policyRules: networks.slice(0, MOST_IPV6).map((network) => ({
+    policyRules: networks.slice(0, MAX_IPV6).map((network) => ({
       ...{ ...rule, table: 0, action: FR_ACT_UNREACHABLE },
       selectors: tcpSelectors(network),
     })),

@@ -1,3 +1,4 @@
+/** Last step, for the MPTCP limits: the changes that raise them and put them back. */
 import type { Action } from '../actions/action.ts';
 import type { State } from '../actions/state.ts';
 import {
@@ -9,28 +10,28 @@ import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { LimitsSetting } from '../rules/rule.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
-/** Last step, for the MPTCP limits: the changes that raise them and put them back. */
 const LIMITS = ['subflows', 'addAddrAccepted'] as const;
 
 /**
- * Flags that make the kernel connect to addresses that a peer announces. Without such a flag `auto` does not
- * raise add_addr_accepted, because that limit lets a peer choose where this host sends SYNs, including
- * 127.0.0.1:22 and internal networks.
+ * Flags that make the kernel connect to addresses that a peer announces. Without such a flag `auto` does not raise
+ * add_addr_accepted, because with that limit a peer chooses where this host sends SYNs, which may be 127.0.0.1:22 or an
+ * internal network.
  */
 const CONNECTS_TO_ANNOUNCED = MPTCP_PM_ADDR_FLAG_FULLMESH | MPTCP_PM_ADDR_FLAG_LAMINAR;
 
 /**
- * Changes of the MPTCP limits. They are raised while an owned endpoint exists or is about to be added,
- * and put back afterwards; a limit that an administrator changed since stays. The kernel refuses both
- * numbers if one is above its maximum.
- * `endpoints`: the owned endpoints that exist or are about to be added.
+ * Changes of the MPTCP limits. They are raised while an owned endpoint exists or is about to be added, and put back
+ * afterwards; a limit that an administrator has changed since stays. The kernel refuses both numbers if one is above its
+ * maximum.
+ * @param endpoints the owned endpoints that exist or are about to be added
+ * @returns the changes before, during and after those of endpoints; null: none
  */
 export function limitsDifference(
   setting: LimitsSetting,
   endpoints: readonly Endpoint[],
   snapshot: Snapshot,
   state: State,
-  /** `closed`: no connection may get a new subflow: a full tunnel is up, and an endpoint beside it is still in use. */
+  /** `closed`: no connection may get a new subflow, because a full tunnel is up and an endpoint beside it is in use. */
   { closed }: { readonly closed: boolean } = { closed: false },
 ): { close: Action | null; raise: Action | null; putBack: Action | null } {
   const raise: { -readonly [K in keyof Limits]?: number } = {};

@@ -22,7 +22,7 @@ export function lookUp(
 ): Candidate[] {
   const { rule, link } = selected;
   const addresses = addressesOf(snapshot, selected, family);
-  const answerOf = (address: Address): RouteLookup | null => {
+  const lookupOf = (address: Address): RouteLookup | null => {
     const lookup = snapshot.lookups.get(lookupKey(link.index, address.address)) ?? null;
     // With several nexthops the kernel may return the address of another link.
     const here = addresses.some((each) => each.address === lookup?.source);
@@ -33,9 +33,9 @@ export function lookUp(
   const ordered = addresses
     .map((address) => ({
       address,
-      lookup: answerOf(address),
+      lookup: lookupOf(address),
       hasEndpoint: hasEndpoint(address),
-      out: exclusionOf(address, rule, answerOf(address)),
+      out: exclusionOf(address, rule, lookupOf(address)),
     }))
     .sort((a, b) => preference(a, rule) - preference(b, rule));
   let serving = 0;

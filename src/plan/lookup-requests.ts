@@ -1,3 +1,4 @@
+/** The addresses whose routes are looked up for a snapshot. */
 import { hostBits } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { IFA_F_NOPREFIXROUTE, type Address } from '../netlink/route/address.ts';
@@ -8,12 +9,12 @@ import { addressesOf, excludedRange, isUnfinished, isLinkLocal } from './address
 import { type RoutedAddress, PRIORITY } from './routing.ts';
 import { select, tableOf } from './select.ts';
 
-/** The addresses whose routes the snapshot looks up: those of uplinks, and those of endpoints that may linger. */
+/** The addresses of uplinks, and those of endpoints that may linger. */
 export function lookupRequests(base: KernelObjects, rules: readonly Rule[]): LookupRequest[] {
   const selected = ofUplinks(base, rules);
-  const asked = new Set(selected.map(({ ifindex, address }) => lookupKey(ifindex, address)));
+  const known = new Set(selected.map(({ ifindex, address }) => lookupKey(ifindex, address)));
   const others = base.endpoints
-    .filter(({ ifindex, address }) => !asked.has(lookupKey(ifindex, address)))
+    .filter(({ ifindex, address }) => !known.has(lookupKey(ifindex, address)))
     .flatMap((endpoint) => lingeringSource(endpoint, base) ?? [])
     .map(({ address, table }) => requestOf(address, table, base));
   return [...selected, ...others];
@@ -32,7 +33,7 @@ function ofUplinks(base: KernelObjects, rules: readonly Rule[]): LookupRequest[]
 }
 
 /**
- * The address of an endpoint while a policy rule of multihomed leads from it, regardless of the user's current rules.
+ * The address of an endpoint while a policy rule of multihomed selects packets from it, whatever the user's rules say now.
  * @returns null: its link or the address is lost, or it never had a table of its own
  */
 export function lingeringSource(

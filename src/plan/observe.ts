@@ -1,7 +1,4 @@
-/**
- * Updates the memory from a snapshot: which flags and how many endpoints the kernel
- * supports, and what multihomed still owns.
- */
+/** Updates the state from a snapshot: which flags and how many endpoints the kernel supports, and what is still owned. */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -25,7 +22,7 @@ export function observe(state: State, snapshot: Snapshot): State {
     unknownFlags |= dropped;
     owned.set(added.id, dropped ? { ...added, flags: added.flags & ~dropped } : added);
   }
-  const raised = learnLimits(state.raised, snapshot.limits, owned.size === 0);
+  const raised = observeLimits(state.raised, snapshot.limits, { idle: owned.size === 0 });
   // If another program changed endpoints at the time, the slots were perhaps counted too low.
   const slots = Math.max(state.slots, snapshot.endpoints.length);
   const lookups = observeLookups({ ...state, owned }, snapshot);
@@ -39,21 +36,23 @@ export function observe(state: State, snapshot: Snapshot): State {
 }
 
 /** A raised limit that another program changes is left to that program until the last owned endpoint is gone. */
-function learnLimits(raised: State['raised'], limits: Limits, idle: boolean): State['raised'] {
+function observeLimits(raised: State['raised'], limits: Limits, options: LimitOptions): State['raised'] {
   const now: { -readonly [limit in keyof Limits]?: RaisedLimit } = {};
   const names = Object.keys(raised) as (keyof Limits)[];
   for (const name of names) {
-    const known = learnLimit(raised[name]!, limits[name], idle);
+    const known = observeLimit(raised[name]!, limits[name], options);
     if (known) now[name] = known;
   }
   return names.every((name) => now[name] === raised[name]) ? raised : now;
 }
 
-/**
- * `idle`: no owned endpoint exists.
- * @returns null: nothing of the change is left to put back
- */
-function learnLimit(raised: RaisedLimit, now: number, idle: boolean): RaisedLimit | null {
+interface LimitOptions {
+  /** No owned endpoint exists. */
+  readonly idle: boolean;
+}
+
+/** @returns null: nothing is left to put back */
+function observeLimit(raised: RaisedLimit, now: number, { idle }: LimitOptions): RaisedLimit | null {
   const { from, before, to, granted, returning, theirs } = raised;
   if (theirs) return idle ? null : raised;
   // The limit was put back, perhaps without an answer. From here on it is the administrator's.

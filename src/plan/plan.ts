@@ -43,7 +43,11 @@ export interface Plan {
   readonly expires: number | null;
 }
 
-/** One pass. */
+/**
+ * Plans one pass.
+ * @param given the snapshot of this pass
+ * @param options for commands that change nothing
+ */
 export function plan(
   given: Snapshot,
   configuration: Configuration,
@@ -80,11 +84,11 @@ export function plan(
     selected,
     evaluations: granted.evaluations,
     actions: actions.filter((action) => isDue(action, state)),
-    expires: soonest(granted.evaluations, snapshot.lookedUpAt, gapEnd(state)),
+    expires: soonestExpiry(granted.evaluations, snapshot.lookedUpAt, gapEnd(state)),
   };
 }
 
-interface Decided {
+interface DifferenceInput {
   readonly granted: SlotsGranted;
   readonly owned: readonly Endpoint[];
   readonly holders: AddressHolders;
@@ -95,8 +99,8 @@ interface Decided {
 }
 
 /** Last step: the actions that turn what the kernel has into what it should have, in the order of execution. */
-function difference(decided: Decided): Action[] {
-  const { granted, owned, holders, tunnels, snapshot, configuration, state } = decided;
+function difference(input: DifferenceInput): Action[] {
+  const { granted, owned, holders, tunnels, snapshot, configuration, state } = input;
   const { evaluations, retirement, additions } = granted;
   const wanted = evaluations.flatMap((each) => (each.routing && isWanted(each) ? [each.routing] : []));
   const inside = (endpoint: Endpoint): boolean => isInside(endpoint, evaluations, tunnels);
@@ -159,7 +163,11 @@ const deletion = (endpoint: Endpoint, snapshot: Snapshot): Action => ({
  */
 const EXPIRY_MARGIN_MS = 20;
 
-function soonest(evaluations: readonly Evaluation[], lookedUpAt: number, gap: number | null): number | null {
+function soonestExpiry(
+  evaluations: readonly Evaluation[],
+  lookedUpAt: number,
+  gap: number | null,
+): number | null {
   const ends = evaluations
     .map((each) => each.candidate.lookup?.default?.route.expires ?? null)
     .filter((seconds) => seconds !== null);

@@ -5,6 +5,7 @@
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { lookupKey, type Snapshot } from '../snapshot/snapshot.ts';
 
+/** Whether the endpoint is to be deleted and added again. */
 export const isRenewed = (
   { ifindex, address, id }: Endpoint,
   { renewals }: Pick<Snapshot, 'renewals'>,

@@ -14,10 +14,7 @@ export interface Retirement {
   readonly lingering: readonly Endpoint[];
   /** For each lingering endpoint that the user withdrew: how many connections its removal would cut. */
   readonly cut: ReadonlyMap<Endpoint, number>;
-  /**
-   * For each endpoint beside a full tunnel: how many connections that began outside
-   * the tunnel use it; null: not known.
-   */
+  /** For each endpoint beside a full tunnel: how many connections that began outside the tunnel use it; null: not known. */
   readonly beside: ReadonlyMap<Endpoint, number | null>;
 }
 
@@ -39,20 +36,20 @@ interface RetirementInput {
  * soon as that cuts no connection. An endpoint beside a full tunnel is deleted as soon as no connection
  * that began outside the tunnel uses it.
  */
-export function retire(question: RetirementInput): Retirement {
-  const { evaluations, owned, active, leaving, tunnels, snapshot } = question;
+export function retire(input: RetirementInput): Retirement {
+  const { evaluations, owned, active, leaving, tunnels, snapshot } = input;
   const { connections } = snapshot;
   const deletions: Endpoint[] = [];
   const lingering: Endpoint[] = [];
   const beside = new Map<Endpoint, number | null>();
-  const working = owned.filter((each) => isTunnelReason(holderOf(each, evaluations)?.verdict?.reason));
+  const besideTunnel = owned.filter((each) => isTunnelReason(holderOf(each, evaluations)?.verdict?.reason));
   for (const endpoint of owned) {
     if (connections && leaving.includes(endpoint)) continue;
     const holder = holderOf(endpoint, evaluations);
     if (holder?.verdict?.state === 'active' || holder?.verdict?.state === 'verified') continue;
     const family = endpointFamily(endpoint);
-    const users = isInside(endpoint, evaluations, tunnels) ? countUsers(endpoint, question) : null;
-    const others = working.some((each) => each !== endpoint && endpointFamily(each) === family);
+    const users = isInside(endpoint, evaluations, tunnels) ? countUsers(endpoint, input) : null;
+    const others = besideTunnel.some((each) => each !== endpoint && endpointFamily(each) === family);
     const moved = evaluations.some(
       (evaluation) =>
         evaluation !== holder &&

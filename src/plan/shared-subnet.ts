@@ -1,4 +1,4 @@
-/** Finds addresses with a twin: another link with the same subnet, or the same peer. */
+/** Finds addresses whose subnet or peer another link has too. */
 import { hostBits, networkOf } from '../netlink/ip.ts';
 import type { Address } from '../netlink/route/address.ts';
 
@@ -21,8 +21,8 @@ type Index = Map<string, Set<number>>;
 const indices = new WeakMap<readonly Address[], Index>();
 
 /**
- * Subnets of different lengths are no twins, because the routes of the longer one are more specific. If
- * another link has the same address, main alone decides which of the links has the subnet: a rule of
+ * Whether another link has the same subnet. Subnets of different lengths do not count, because the routes of the longer one
+ * are more specific. If another link has the same address, main alone decides which of the links has the subnet: a rule of
  * multihomed could take it from the other.
  */
 export function sharesSubnet(own: Address, addresses: readonly Address[]): boolean {

@@ -1,4 +1,4 @@
-/** Seventh step: which verified uplinks get the few endpoints that the kernel holds. */
+/** Seventh step: which verified uplinks get an endpoint. The kernel holds only a few: a slot is room for one of them. */
 import { actionKey, type Action } from '../actions/action.ts';
 import type { State } from '../actions/state.ts';
 import type { Family } from '../netlink/ip.ts';
@@ -78,12 +78,12 @@ function additionOf(
  */
 function makeRoom(family: Family, retirement: Retirement): Retirement | null {
   const { lingering, deletions, cut } = retirement;
-  const victim = lingering.find((each) => endpointFamily(each) === family && !cut.has(each));
-  if (!victim) return null;
+  const removed = lingering.find((each) => endpointFamily(each) === family && !cut.has(each));
+  if (!removed) return null;
   return {
     ...retirement,
-    lingering: lingering.filter((each) => each !== victim),
-    deletions: [...deletions, victim],
+    lingering: lingering.filter((each) => each !== removed),
+    deletions: [...deletions, removed],
   };
 }
 

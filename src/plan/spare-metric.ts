@@ -5,7 +5,7 @@
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
 /** Above the metrics of NetworkManager, which are below 20,800, and those of router advertisements (1024). */
-const BEHIND_USUAL = 30_000;
+const ABOVE_USUAL = 30_000;
 
 export function spareMetric({ lookups, tables }: Snapshot): number {
   const metrics = [
@@ -14,5 +14,5 @@ export function spareMetric({ lookups, tables }: Snapshot): number {
   ];
   return metrics
     .filter((metric) => metric < 1_000_000)
-    .reduce((most, each) => Math.max(most, each + 100), BEHIND_USUAL);
+    .reduce((most, each) => Math.max(most, each + 100), ABOVE_USUAL);
 }

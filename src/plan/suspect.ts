@@ -8,13 +8,13 @@ import { countCut } from './withdraw.ts';
 export const isSuspect = (snapshot: Pick<Snapshot, 'suspects'>, ifindex: number, address: string): boolean =>
   snapshot.suspects?.has(lookupKey(ifindex, address)) ?? false;
 
-/** @returns null: nothing speaks against the path */
+/** @returns null: the path is not suspect */
 export const suspectOf = (
   { selected, address }: Candidate,
   { suspects }: Pick<Snapshot, 'suspects'>,
 ): Suspect | null => suspects?.get(lookupKey(selected.link.index, address.address)) ?? null;
 
-/** The pause is zero if the path is in use or is tried already. */
+/** The reason of a suspect uplink. The pause is 0 if its endpoint is in place, since the path is in use or is tried. */
 export const suspectReason = ({ unanswered, pause, present }: Suspect): Reason => ({
   code: 'unanswered',
   unanswered,
@@ -28,11 +28,13 @@ export const suspectReason = ({ unanswered, pause, present }: Suspect): Reason =
 export function isLastOfConnection(address: string, snapshot: Snapshot): boolean {
   const { connections, suspects } = snapshot;
   if (!connections) return true;
-  const silent = new Set([...(suspects?.keys() ?? [])].map((key) => key.slice(key.indexOf('/') + 1)));
+  const suspectAddresses = new Set(
+    [...(suspects?.keys() ?? [])].map((key) => key.slice(key.indexOf('/') + 1)),
+  );
   return (
     countCut(
       connections.filter((locals) => locals.includes(address)),
-      silent,
+      suspectAddresses,
     ) > 0
   );
 }

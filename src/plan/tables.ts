@@ -4,7 +4,7 @@
  */
 import type { Family } from '../netlink/ip.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { MOST_TABLES, ownTable, TABLE_BASE, TABLE_STEP } from './own-table.ts';
+import { MAX_TABLES, ownTable, TABLE_BASE, TABLE_STEP } from './own-table.ts';
 import type { Assessed } from './evaluation.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
@@ -49,7 +49,7 @@ function tablesOf(
 ): ReadonlyMap<string, number> {
   const tables = new Map<string, number>();
   const taken = new Set<number>();
-  const take = (gateway: string, table: number): void => {
+  const assign = (gateway: string, table: number): void => {
     tables.set(gateway, table);
     taken.add(table);
   };
@@ -58,13 +58,13 @@ function tablesOf(
     const isDefault = route.family === family && route.prefixLength === 0;
     if (!isDefault || route.protocol !== RTPROT_MULTIHOMED || !isOfLink(route.table, ifindex)) continue;
     if (gateways.includes(gateway) && !tables.has(gateway) && !taken.has(route.table))
-      take(gateway, route.table);
+      assign(gateway, route.table);
   }
   for (const gateway of gateways.filter((each) => !tables.has(each))) {
-    const nth = Array.from({ length: MOST_TABLES }, (_, at) => at).find(
+    const nth = Array.from({ length: MAX_TABLES }, (_, at) => at).find(
       (at) => !taken.has(ownTable(ifindex, at)),
     );
-    if (nth !== undefined) take(gateway, ownTable(ifindex, nth));
+    if (nth !== undefined) assign(gateway, ownTable(ifindex, nth));
   }
   return tables;
 }

@@ -42,8 +42,8 @@ export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], sta
 }
 
 /**
- * How many connections have no subflow from another address. `connections`: the local
- * addresses of each, as in the snapshot.
+ * How many connections have subflows from these addresses only.
+ * @param connections the local addresses of each, as in the snapshot
  */
 export const countCut = (
   connections: readonly (readonly string[])[],

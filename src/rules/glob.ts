@@ -33,7 +33,7 @@ const MAX_STARS = 4;
 /** One character within these ranges of UTF-16 code units, or any number of any characters. */
 export type Atom = 'any' | readonly (readonly [low: number, high: number])[];
 
-/** The pattern for picomatch that stands for one character or one star. */
+/** One character or one star of an alternative, with its pattern for picomatch. */
 type Part = { readonly atom: Atom } & ({ readonly literal: string } | { readonly pattern: string });
 
 export function isGlob(answer: Glob | GlobProblem): answer is Glob {

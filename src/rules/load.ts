@@ -35,7 +35,7 @@ export async function loadConfiguration(
   let hooks: HookSettings = DEFAULT_HOOKS;
   let health: HealthSettings = DEFAULT_HEALTH;
   for (const source of found.files) {
-    const file = validateFile(source, source.tier !== 'main');
+    const file = validateFile(source, source.tier === 'main' ? 'main' : 'drop-in');
     problems.push(...file.problems);
     rules.push(...file.rules.map((rule) => ({ rule, tier: source.tier })));
     limits = file.limits ?? limits;

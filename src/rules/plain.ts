@@ -39,7 +39,7 @@ export class PlainReader {
   }
 
   /** Returns the node that an alias refers to, or the node itself if it is no alias; null when there is none. */
-  resolve(node: unknown, isKey = false): Node | null {
+  resolve(node: unknown, place: 'glob' | 'other' = 'other'): Node | null {
     if (!isNode(node)) return null;
     const known = this.#targets.get(node);
     if (known !== undefined) return known;
@@ -56,7 +56,7 @@ export class PlainReader {
       return node;
     }
     const target = this.#anchors.get(node.source);
-    if (target === undefined && isKey) {
+    if (target === undefined && place === 'glob') {
       this.problems.push({
         ...this.#tree.at(node),
         found: unquotedText(`*${node.source}`),
@@ -83,7 +83,7 @@ export class PlainReader {
     const entries: YamlEntry[] = [];
     for (const pair of map.items) {
       const before = this.problems.length;
-      const keyNode = this.resolve(pair.key, kind === 'glob');
+      const keyNode = this.resolve(pair.key, kind === 'glob' ? 'glob' : 'other');
       const key = keyText(keyNode);
       const value = isNode(pair.value) ? pair.value : null;
       if (keyNode === null && this.problems.length > before) continue;
@@ -112,7 +112,7 @@ export class PlainReader {
     if (depth > MAX_DEPTH) {
       this.problem(
         node,
-        'lists or maps nested too deeply, or an alias inside of what it stands for',
+        'lists or maps nested too deeply, or an alias inside of its own anchor',
         'a plain value',
       );
       this.#values = MAX_VALUES;

@@ -70,7 +70,7 @@ async function readMain(etc: string): Promise<FoundFiles> {
     }
     const [first, ...others] = opened;
     if (first === undefined) return { files, problems, warnings };
-    for (const { path } of others) warnings.push(`${path} is not read: ${first.path} stands before it`);
+    for (const { path } of others) warnings.push(`${path} is not read: ${first.path} takes precedence`);
     const text = await loadFirst(opened);
     if (text === null) problems.push(unreadable(first.path));
     // cosmiconfig decodes bytes that are not UTF-8 as U+FFFD.

@@ -58,7 +58,7 @@ export interface HookSettings {
   readonly path: readonly string[];
 }
 
-/** When a path counts as dead although its link has carrier. */
+/** When a path counts as failed although its link has carrier. */
 export interface HealthSettings {
   /** false: paths are not watched. */
   readonly detect: boolean;

@@ -191,7 +191,7 @@ const FACTOR = 'a number from 2 to 100';
 const MARGIN = 'a duration from 20ms to 60s, such as 50ms';
 export const healthSchema = z.strictObject(
   {
-    detect: flag.describe('false: paths that die while the link has carrier are not looked for').optional(),
+    detect: flag.describe('false: do not detect paths that fail while the link has carrier').optional(),
     'rtt-factor': z
       .number({ error: FACTOR })
       .min(2, { error: FACTOR })

@@ -1,15 +1,12 @@
-/** Reads the system's configuration with cosmiconfig, wrapped so that it is safe. */
+/** Reads the system's configuration with cosmiconfig, such that it runs no code and reads no other file. */
 import { closeSync, openSync } from 'node:fs';
 import type { CosmiconfigResult, Loader } from 'cosmiconfig';
-import type { TrustedFile } from '../system/trust.ts';
+import { O_PATH, type TrustedFile } from '../system/trust.ts';
 
-/** A folder in which no user can create a file, so that cosmiconfig finds no meta configuration there. */
-const NO_MANS_LAND = '/proc/self';
+/** A folder in which no user can create a file, so that cosmiconfig finds no configuration of its own there. */
+const UNWRITABLE_FOLDER = '/proc/self';
 
 const DESCRIPTORS = '/proc/self/fd';
-
-/** Linux's O_PATH: a folder that may be entered need not be readable. */
-const O_PATH = 0o10000000;
 
 /** Returns the text unparsed, in a wrapper, so that cosmiconfig sees no `$import` in it and merges no other files. */
 const asText: Loader = (_path, content) => ({ text: content });
@@ -60,7 +57,7 @@ export async function loadFirst(files: readonly TrustedFile[]): Promise<string |
 function elsewhere<T>(make: () => T): T {
   const here = currentFolder();
   try {
-    process.chdir(NO_MANS_LAND);
+    process.chdir(UNWRITABLE_FOLDER);
     return make();
   } finally {
     if (here === null) {
@@ -78,6 +75,7 @@ function elsewhere<T>(make: () => T): T {
  */
 function currentFolder(): number | null {
   try {
+    // With O_PATH, because a folder that may be entered need not be readable.
     return openSync('.', O_PATH);
   } catch {
     return null;

@@ -34,8 +34,11 @@ export const DEFAULT_HOOKS: HookSettings = {
 
 export const DEFAULT_HEALTH: HealthSettings = { detect: true, rttFactor: 3, margin: 50 };
 
-/** A drop-in may have only `rules`. Never throws. */
-export function validateFile(source: YamlSource, isDropIn: boolean): ValidFile {
+/** `main`: config.yaml, or the file of `--config`. A drop-in may have only `rules`. */
+export type FileKind = 'main' | 'drop-in';
+
+/** Never throws. */
+export function validateFile(source: YamlSource, kind: FileKind): ValidFile {
   const rules: Rule[] = [];
   let limits: LimitsSetting | null = null;
   let hooks: HookSettings | null = null;
@@ -56,13 +59,13 @@ export function validateFile(source: YamlSource, isDropIn: boolean): ValidFile {
     reader.problem(
       root,
       kindOf(root),
-      `a map with ${isDropIn ? '"rules"' : '"rules", "limits", "hooks" or "health"'}`,
+      `a map with ${kind === 'drop-in' ? '"rules"' : '"rules", "limits", "hooks" or "health"'}`,
     );
   }
   for (const entry of isMap(root) ? reader.entries(root, 'key') : []) {
     if (entry.key === 'rules') rules.push(...readRules(reader, tree, entry));
-    else if (!(KEYS.top as readonly string[]).includes(entry.key)) unknownKey(reader, entry, isDropIn);
-    else if (isDropIn) {
+    else if (!(KEYS.top as readonly string[]).includes(entry.key)) unknownKey(reader, entry, kind);
+    else if (kind === 'drop-in') {
       reader.problem(
         entry.keyNode,
         `${quote(entry.key)} in a drop-in`,
@@ -147,7 +150,7 @@ function readHealth(reader: PlainReader, entry: YamlEntry): HealthSettings {
   const shape = read.valid ? read.value : (read.entries as HealthShape);
   const { detect, rttFactor } = { detect: shape.detect, rttFactor: shape['rtt-factor'] };
   const margin = shape.margin === undefined ? DEFAULT_HEALTH.margin : milliseconds(shape.margin);
-  const inRange = margin !== null && margin >= LEAST_MARGIN_MS && margin <= MOST_MARGIN_MS;
+  const inRange = margin !== null && margin >= MIN_MARGIN_MS && margin <= MAX_MARGIN_MS;
   if (read.valid && !inRange) {
     const where = reader.locate(entry.value, ['margin']);
     reader.problem(where, quote(String(shape.margin)), 'a duration from 20ms to 60s, such as 50ms');
@@ -159,8 +162,8 @@ function readHealth(reader: PlainReader, entry: YamlEntry): HealthSettings {
   };
 }
 
-const LEAST_MARGIN_MS = 20;
-const MOST_MARGIN_MS = 60_000;
+const MIN_MARGIN_MS = 20;
+const MAX_MARGIN_MS = 60_000;
 
 function usersOrNone(): User[] {
   try {
@@ -184,12 +187,12 @@ function milliseconds(timeout: NonNullable<HooksShape['timeout']>): number | nul
   return value >= 1 && value <= 24 * 3_600_000 ? value : null;
 }
 
-function unknownKey(reader: PlainReader, { key, keyNode }: YamlEntry, isDropIn: boolean): void {
-  const keys = isDropIn ? ['rules'] : KEYS.top;
+function unknownKey(reader: PlainReader, { key, keyNode }: YamlEntry, kind: FileKind): void {
+  const keys = kind === 'drop-in' ? ['rules'] : KEYS.top;
   reader.problem(
     keyNode,
     `the unknown key ${quote(key)}`,
-    isDropIn ? 'rules' : `one of ${keys.join(', ')}`,
+    kind === 'drop-in' ? 'rules' : `one of ${keys.join(', ')}`,
     nearest(key, keys),
   );
 }

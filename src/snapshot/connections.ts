@@ -1,6 +1,6 @@
 /** Open MPTCP connections, and from which local addresses their subflows come. */
 import { NetlinkConnection, type Requester } from '../netlink/connection.ts';
-import { dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
+import { dumpSubflowSockets, isCarrying, type SubflowSocket } from '../netlink/diag.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -21,17 +21,14 @@ export async function openConnections(netns?: string): Promise<NonNullable<Snaps
 export const subflowSockets = (netns?: string): Promise<SubflowSocket[]> =>
   withDiag(dumpSubflowSockets, netns);
 
-async function withDiag<T>(ask: (diag: Requester) => Promise<T>, netns?: string): Promise<T> {
+async function withDiag<T>(read: (diag: Requester) => Promise<T>, netns?: string): Promise<T> {
   const diag = new NetlinkConnection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock, netns });
   try {
-    return await ask(diag);
+    return await read(diag);
   } finally {
     diag.close();
   }
 }
-
-/** TCP states of subflows that can carry data; a subflow that is being opened or closed keeps no connection alive. */
-const CARRYING = new Set(['ESTAB', 'CLOSE-WAIT']);
 
 /**
  * The local addresses of each connection, as in the snapshot. Older kernels list no sockets without CAP_NET_ADMIN.
@@ -39,8 +36,7 @@ const CARRYING = new Set(['ESTAB', 'CLOSE-WAIT']);
  */
 async function readConnections(diag: Requester): Promise<NonNullable<Snapshot['connections']>> {
   const locals = new Map<number, string[]>();
-  for (const { token, local, state } of await dumpSubflowSockets(diag)) {
-    if (!CARRYING.has(state)) continue;
+  for (const { token, local } of (await dumpSubflowSockets(diag)).filter(isCarrying)) {
     const known = locals.get(token);
     if (known) known.push(local.address);
     else locals.set(token, [local.address]);

@@ -81,7 +81,7 @@ const TUNNELS = new Set([
 export const isTunnel = ({ kind }: Pick<Link, 'kind'>): boolean => kind !== null && TUNNELS.has(kind);
 
 /** Limit of routes per tunnel: more than a VPN has; the full table of a router is not read to its end. */
-const MOST_ROUTES = 4096;
+const MAX_ROUTES = 4096;
 
 /** Routes through these links, in any table, without default routes. */
 export async function readTunnelRoutes(
@@ -90,7 +90,7 @@ export async function readTunnelRoutes(
   links: readonly Link[],
 ): Promise<readonly Route[]> {
   const dumps = links.flatMap(({ index }) =>
-    families.map((family) => dumpRoutes(requester, { family, ifindex: index, most: MOST_ROUTES })),
+    families.map((family) => dumpRoutes(requester, { family, ifindex: index, most: MAX_ROUTES })),
   );
   return (await Promise.all(dumps))
     .flat()

@@ -11,8 +11,8 @@ import type { LookupRequest } from './snapshot.ts';
  * address (RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST) or has a route of its own, such as a gateway: these
  * have routes even if the subnet has none.
  */
-export async function isOnLink(requester: Requester, question: LookupRequest): Promise<boolean> {
-  const { family, ifindex, address, prefixLength } = question;
+export async function isOnLink(requester: Requester, request: LookupRequest): Promise<boolean> {
+  const { family, ifindex, address, prefixLength } = request;
   if (prefixLength === null) return true;
   for (const destination of neighboursOf(address, prefixLength)) {
     const lookup = await askFib(requester, { family, destination, ifindex });
@@ -30,16 +30,16 @@ export async function isOnLink(requester: Requester, question: LookupRequest): P
  * Bits to flip in the last byte, one neighbour for each. The second lowest is first, because
  * it seldom gives a broadcast address.
  */
-const TURNS = [2, 1, 3, 4, 8, 16, 32, 64, 128];
+const FLIPPED_BITS = [2, 1, 3, 4, 8, 16, 32, 64, 128];
 
 /** Other addresses in the same subnet, up to nine. `prefixLength`: in bits. */
 export function neighboursOf(address: string, prefixLength: number): string[] {
   const bytes = addressBytes(address);
   const last = bytes.length - 1;
   const size = 2 ** (bytes.length * 8 - prefixLength);
-  return TURNS.filter((turn) => turn < size).map((turn) => {
+  return FLIPPED_BITS.filter((bits) => bits < size).map((bits) => {
     const other = Buffer.from(bytes);
-    other[last] = other[last]! ^ turn;
+    other[last] = other[last]! ^ bits;
     return readAddress(addressFamily(address), other);
   });
 }

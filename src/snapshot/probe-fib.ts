@@ -1,4 +1,4 @@
-/** Looks up one probe after another, until the kernel answers with a default route or certainly has none. */
+/** Looks up one probe after another until the kernel returns a default route, or certainly has none. */
 import type { Requester } from '../netlink/connection.ts';
 import type { NetlinkError } from '../netlink/error.ts';
 import type { Family } from '../netlink/ip.ts';
@@ -14,7 +14,7 @@ export interface BareProbe {
 }
 
 export interface FibProbe {
-  /** The default route. */
+  /** The default route; null: none was found. */
   readonly route: Route | null;
   /** At least one probe was answered by a route more specific than a default, and none by a default. */
   readonly specific: boolean;
@@ -25,16 +25,19 @@ export interface FibProbe {
 }
 
 /**
- * Usually one probe is enough. Another is needed where a more specific route covers the first, perhaps one that
- * refuses it (blackhole, unreachable or prohibit for bogons). An IPv4 look-up with a device answers EHOSTUNREACH to
- * such a probe just as if there were no route at all. So the probe that a walk without the device (`free`) found bare
- * comes next and ends the walk: a link without a default route costs one or two requests. Without a device only
- * ENETUNREACH can mean that there is no route.
+ * Finds the default route for packets from `source`, through `ifindex`, or for any.
+ * Usually one probe is enough. Another is needed where a more specific route covers the first, perhaps one that refuses it
+ * (blackhole, unreachable or prohibit for bogons). An IPv4 look-up with a device answers EHOSTUNREACH to such a probe, just
+ * as if there were no route at all. So the bare probe that the look-ups without a device found comes next, and is the last:
+ * a link without a default route costs one or two requests. Without a device only ENETUNREACH can mean that there is no
+ * route.
+ * @param free returns the result of the look-ups without a device
+ * @throws NetlinkError, DecodeError
  */
 export async function probeFib(
   requester: Requester,
   family: Family,
-  question: { readonly source?: string; readonly ifindex?: number },
+  selector: { readonly source?: string; readonly ifindex?: number },
   free?: () => Promise<FibProbe>,
 ): Promise<FibProbe> {
   let left: readonly string[] = PROBES[family];
@@ -43,7 +46,7 @@ export async function probeFib(
   let refused: BareProbe | null = null;
   for (let [probe] = left; probe !== undefined; [probe] = left) {
     left = left.slice(1);
-    const lookup = await askFib(requester, { family, destination: probe, ...question });
+    const lookup = await askFib(requester, { family, destination: probe, ...selector });
     if ('route' in lookup) {
       const { route } = lookup;
       if (route.prefixLength === 0)
@@ -58,8 +61,9 @@ export async function probeFib(
     if (refused?.code !== 'ENETUNREACH') refused = bare;
     const known = (await free?.())?.bareProbe;
     if (!known) continue;
-    const sure = question.ifindex !== undefined || error.code === 'ENETUNREACH' || error.code === known.code;
-    if (known.probe === probe && sure) return { route: null, specific: false, error, bareProbe: bare };
+    const isCertain =
+      selector.ifindex !== undefined || error.code === 'ENETUNREACH' || error.code === known.code;
+    if (known.probe === probe && isCertain) return { route: null, specific: false, error, bareProbe: bare };
     if (left.includes(known.probe)) left = [known.probe, ...left.filter((each) => each !== known.probe)];
   }
   const bare = specific && refused?.code !== 'ENETUNREACH' ? null : refused;

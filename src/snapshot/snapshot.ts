@@ -123,5 +123,5 @@ export interface Suspect {
   readonly pause: number;
 }
 
-/** The key of an address in `answers`. */
+/** The key of an address in `lookups`, `suspects` and `renewals`. */
 export const lookupKey = (ifindex: number, address: string): string => `${ifindex}/${address}`;

@@ -56,7 +56,7 @@ export interface NetlinkSocket {
    * their order; a reply can arrive before the promise resolves. Rejects with SystemError, ECANCELED when the socket was
    * closed before.
    */
-  send(bytes: Uint8Array, waits?: boolean): Promise<void>;
+  send(bytes: Uint8Array, options?: { readonly waits: boolean }): Promise<void>;
   /** Keeps the process alive, as an open socket does. */
   ref(): void;
   unref(): void;
@@ -151,7 +151,7 @@ const addon = load(join(PACKAGE_ROOT, 'native'));
 addon.setErrorClass(SystemError);
 
 class Socket extends addon.Netlink implements NetlinkSocket {
-  send(bytes: Uint8Array, waits = false): Promise<void> {
+  send(bytes: Uint8Array, { waits } = { waits: false }): Promise<void> {
     return new Promise((resolve, reject) => {
       this.transmit(bytes, waits, (error) => (error ? reject(error) : resolve()));
     });

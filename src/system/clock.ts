@@ -7,7 +7,7 @@ export interface Clock {
 }
 
 /** setTimeout's longest delay; a longer one would fire at once. */
-const LONGEST = 0x7fff_ffff;
+const MAX_DELAY_MS = 0x7fff_ffff;
 
 /**
  * CLOCK_MONOTONIC does not advance while the machine is suspended, and neither do the jiffies by which routes expire.
@@ -15,7 +15,7 @@ const LONGEST = 0x7fff_ffff;
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(delay, wake) {
-    const timer = setTimeout(wake, Math.min(Math.max(delay, 0), LONGEST));
+    const timer = setTimeout(wake, Math.min(Math.max(delay, 0), MAX_DELAY_MS));
     return () => clearTimeout(timer);
   },
 };

@@ -16,7 +16,8 @@ interface Line {
   readonly msg: string;
 }
 
-export function openLog(target: LogTarget, debug: boolean): Log {
+/** `debug`: log lines of the level debug too. */
+export function openLog(target: LogTarget, { debug }: { readonly debug: boolean }): Log {
   // The reader of standard error may be gone; that must not end the daemon.
   process.stderr.on('error', () => undefined);
   const write = WRITERS[target];

@@ -37,12 +37,12 @@ export function runtimeFolder(namespace: string): RuntimeFolder {
 /** The folder cannot be created, or other users can write it. The message says what the user can do. */
 export class RuntimeFolderError extends Error {
   override readonly name = 'RuntimeFolderError';
-  /** True when another user, such as root, could succeed. */
-  readonly permission: boolean;
+  /** `permission`: another user, such as root, could succeed. */
+  readonly code: 'permission' | 'unusable';
 
-  constructor(message: string, permission: boolean, cause?: unknown) {
+  constructor(message: string, code: RuntimeFolderError['code'], cause?: unknown) {
     super(message, { cause });
-    this.permission = permission;
+    this.code = code;
   }
 }
 
@@ -61,10 +61,15 @@ export function makeRuntimeFolder(namespace: string): RuntimeFolder {
       return status;
     });
     const own = process.geteuid?.();
-    if (isRootUser(uid) && own !== 0) throw new RuntimeFolderError(`${NEEDS_ROOT}: ${path} is root's`, true);
-    if (isUnmapped(uid)) throw new RuntimeFolderError(`${path} belongs to ${unmappedUser(uid)}`, true);
+    if (isRootUser(uid) && own !== 0)
+      throw new RuntimeFolderError(`${NEEDS_ROOT}: ${path} is root's`, 'permission');
+    if (isUnmapped(uid))
+      throw new RuntimeFolderError(`${path} belongs to ${unmappedUser(uid)}`, 'permission');
     if (!isOwnUser(uid) || mode & 0o022)
-      throw new RuntimeFolderError(`${path} may be written by others: chown root and chmod 755 it`, true);
+      throw new RuntimeFolderError(
+        `${path} may be written by others: chown root and chmod 755 it`,
+        'permission',
+      );
   }
   return runtimeFolder(namespace);
 }
@@ -75,9 +80,9 @@ function tried<Result>(path: string, attempt: () => Result): Result {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM')
-      throw new RuntimeFolderError(`${NEEDS_ROOT}: ${message}`, true, error);
+      throw new RuntimeFolderError(`${NEEDS_ROOT}: ${message}`, 'permission', error);
     const advice = code === 'ENOSPC' ? `there is no room in /run` : `what is there is in the way; remove it`;
-    throw new RuntimeFolderError(`${path} cannot be used: ${advice} (${message})`, false, error);
+    throw new RuntimeFolderError(`${path} cannot be used: ${advice} (${message})`, 'unusable', error);
   }
 }
 

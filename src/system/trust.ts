@@ -39,8 +39,8 @@ export interface Refusal {
   readonly code: 'missing' | 'masked' | 'denied' | 'refused';
 }
 
-/** Linux's O_PATH, which Node does not name: the descriptor identifies a file without opening it. */
-const O_PATH = 0o10000000;
+/** Linux's O_PATH, open(2), which Node does not name: the descriptor identifies a file without opening it. */
+export const O_PATH = 0o10000000;
 
 /** The kernel's MAXSYMLINKS. */
 const MAX_LINKS = 40;
@@ -98,7 +98,7 @@ export function openTrusted(path: string, options: TrustOptions = {}): TrustedFi
   let fd: number | null = null;
   try {
     if (path === '' || path.includes('\0')) throw new Refused('the path is empty or has a NUL byte in it');
-    checkWay(path, options);
+    checkPath(path, options);
     // The kind is checked first with O_PATH: opening a pipe could block, and opening a device could trigger an action.
     const follow = options.links === 'refuse' ? constants.O_NOFOLLOW : 0;
     handle = openSync(path, O_PATH | follow);
@@ -108,7 +108,7 @@ export function openTrusted(path: string, options: TrustOptions = {}): TrustedFi
     // The links of the path may have changed since; the real path comes from the descriptor.
     const real = readlinkSync(`/proc/self/fd/${handle}`);
     if (what.nlink === 0) throw new Refused(`${path} was removed while it was opened`, 'missing');
-    checkWay(real, options);
+    checkPath(real, options);
     checkOwner(path, what, options);
     checkWriters(path, what);
     fd = openSync(`/proc/self/fd/${handle}`, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -127,8 +127,8 @@ export function openTrusted(path: string, options: TrustOptions = {}): TrustedFi
   }
 }
 
-/** Checks every folder and every link on the way, in the order of the kernel; the caller checks the file itself. */
-function checkWay(path: string, options: TrustOptions): void {
+/** Checks every folder and every link of a path, in the order of the kernel; the caller checks the file itself. */
+function checkPath(path: string, options: TrustOptions): void {
   const left = (path.startsWith('/') ? path : `${process.cwd()}/${path}`).split('/').reverse();
   let links = 0;
   let here = '';

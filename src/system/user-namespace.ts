@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 /** How a user namespace maps uids. */
 export interface UidMapping {
-  /** The uid that stands for all unmapped users: /proc/sys/kernel/overflowuid. */
+  /** The uid that is shown for all unmapped users: /proc/sys/kernel/overflowuid. */
   readonly overflow: number;
   /** Whether the mapping contains this number, so that a user may really have it. */
   readonly overflowIsMapped: boolean;
@@ -28,7 +28,7 @@ export function parseUidMapping(overflowUid: string, map: string): UidMapping {
 let mapping: UidMapping | null = null;
 
 /**
- * Whether `uid` may stand for any user outside of this user namespace: root of the host, another user, or this process
+ * Whether `uid` may be any user outside of this user namespace: root of the host, another user, or this process
  * itself before it is mapped. Such a number proves nothing.
  */
 export function isUnmapped(uid: number): boolean {

@@ -196,7 +196,7 @@ describe('monitor', () => {
     const path = `${lab.folder}/control`;
     const answer = (): object => ({ filling: 'x'.repeat(600_000), at: performance.now() });
     const verbs = { watch: { change: false, answer, watch: true } };
-    const server = await serve(path, verbs, openLog('null', false));
+    const server = await serve(path, verbs, openLog('null', { debug: false }));
     const [slow, quick] = [createConnection(path), createConnection(path)];
     for (const client of [slow, quick]) client.write('{"ask":"watch"}\n');
     let read = 0;

@@ -54,7 +54,7 @@ function watched() {
   });
   return {
     health,
-    see: (kind: MptcpEventKind) => health.see(event(kind)),
+    see: (kind: MptcpEventKind) => health.observe(event(kind)),
     follow: (...uplinks: Uplink[]) => health.follow({ uplinks } as unknown as Plan),
     timers: () => timers.size,
     requests: () => requests,

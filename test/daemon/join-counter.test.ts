@@ -52,32 +52,32 @@ function counted(sockets: readonly SubflowSocket[] = []) {
 describe('joins', () => {
   test('established: counted; reset the number of consecutive failures', () => {
     const { joins, record } = counted();
-    joins.see(event('subflow-closed', 1, 113), 5);
-    joins.see(event('subflow-closed', 2, 111), 6);
+    joins.observe(event('subflow-closed', 1, 113), 5);
+    joins.observe(event('subflow-closed', 2, 111), 6);
     expect(record()).toEqual({
       ...{ established: 0, failed: 2, streak: 2, last: { errno: 'ECONNREFUSED', at: 6 } },
     });
-    joins.see(event('subflow-established', 3), 7);
+    joins.observe(event('subflow-established', 3), 7);
     expect(record()).toMatchObject({ established: 1, failed: 2, streak: 0 });
   });
 
   test('established and lost: not counted as failed', () => {
     const { joins, record } = counted();
-    joins.see(event('subflow-established', 3), 7);
-    joins.see(event('subflow-closed', 3, 104), 8);
+    joins.observe(event('subflow-established', 3), 7);
+    joins.observe(event('subflow-closed', 3, 104), 8);
     expect(record()).toMatchObject({ established: 1, failed: 0, last: null });
   });
 
   test('closed on purpose or with their endpoint: not counted as failed', () => {
     const { joins, record } = counted();
-    joins.see(event('subflow-closed', 3), 8);
-    joins.see(event('subflow-closed', 4, 103), 8);
+    joins.observe(event('subflow-closed', 3), 8);
+    joins.observe(event('subflow-closed', 4, 103), 8);
     expect(record()).toMatchObject({ failed: 0 });
   });
 
   test('counters are reset when an uplink is active again', () => {
     const { joins, record } = counted();
-    joins.see(event('subflow-closed', 1, 113), 5);
+    joins.observe(event('subflow-closed', 1, 113), 5);
     joins.follow(new Set());
     expect(record()).toBeUndefined();
     joins.follow(new Set([UPLINK]));
@@ -95,7 +95,7 @@ describe('joins', () => {
     expect(record()).toMatchObject({ failed: 1, last: { errno: 'ETIMEDOUT' } });
     await fire();
     // The kernel's final report.
-    joins.see(event('subflow-closed', 1, 110), 127_000);
+    joins.observe(event('subflow-closed', 1, 110), 127_000);
     expect(record()).toMatchObject({ failed: 1 });
   });
 
@@ -103,7 +103,7 @@ describe('joins', () => {
     const { fire, delay, joins } = counted([socket(1, 0, 'ESTAB')]);
     await fire();
     expect(delay()).toBeNull();
-    joins.see(event('established', 1), 5);
+    joins.observe(event('established', 1), 5);
     expect(delay()).toBe(4_000);
     joins.stop();
     expect(delay()).toBeNull();

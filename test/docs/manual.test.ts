@@ -92,7 +92,7 @@ test('multihomed.yaml(5) has exactly the existing keys', () => {
 });
 
 test.each(examples('multihomed.yaml.5', 'EXAMPLES'))('the example is valid: %s', (text) => {
-  const { problems, rules } = validateFile({ file: 'multihomed.yaml(5)', text }, false);
+  const { problems, rules } = validateFile({ file: 'multihomed.yaml(5)', text }, 'main');
   expect(problems).toEqual([]);
   expect(rules).not.toEqual([]);
 });

@@ -14,7 +14,7 @@ import { ADDRESS, LINK, POLICY_RULE, ROUTE } from '../support/objects.ts';
 const FILE = '/etc/multihomed/config.yaml';
 
 export function configuration(text: string): Facts['configuration'] {
-  const file = validateFile({ file: FILE, text }, false);
+  const file = validateFile({ file: FILE, text }, 'main');
   const loaded: Configuration = {
     rules: file.rules,
     limits: file.limits ?? 'auto',

@@ -103,7 +103,7 @@ describe('a path that loses segments', () => {
   const stalled = (lossy: boolean, now: number, more: Flow): boolean => {
     const waits: Waits = new Map([[1, { since: 0, retransmits: 0, unacked: 3, lost: 0 }]]);
     const socket = subflow({ ...flow, sinceAck: now, sinceSent: 10, ...more });
-    return judge(waits, [socket], now, DEFAULT_FACTORS, lossy).verdict.kind === 'stalled';
+    return judge(waits, [socket], now, DEFAULT_FACTORS, { lossy }).verdict.kind === 'stalled';
   };
 
   test('is stalled after twice the time, and only after a retransmission timeout', () => {
@@ -123,7 +123,7 @@ describe('a path that loses segments', () => {
   test('is recognized by segments lost while it works, without duplicates', () => {
     const lost = (more: Flow): boolean => {
       const { waits } = judge(new Map(), [subflow(flow)], 0, DEFAULT_FACTORS);
-      return judge(waits, [subflow({ ...flow, ...more })], 250, DEFAULT_FACTORS).loses;
+      return judge(waits, [subflow({ ...flow, ...more })], 250, DEFAULT_FACTORS).isLosing;
     };
     expect([lost({ retransmits: 2 }), lost({ retransmits: 2, duplicates: 2 }), lost({})]).toEqual([
       true,

@@ -19,13 +19,13 @@ const event = (
 
 test('a reset subflow is retried after 1, 2, 4 seconds and so on, up to five minutes', () => {
   const lost = new LostSubflows();
-  lost.see(event('subflow-closed', ECONNRESET), 0);
+  lost.observe(event('subflow-closed', ECONNRESET), 0);
   const pauses: number[] = [];
   for (let now = 0, tries = 0; tries < 12; tries++) {
     pauses.push(lost.next! - now);
     now = lost.next!;
     expect(lost.due(now - 1)).toEqual([]);
-    lost.tried(lost.due(now)[0]!, now);
+    lost.postpone(lost.due(now)[0]!, now);
   }
   expect(pauses.slice(0, 4)).toEqual([1_000, 2_000, 4_000, 8_000]);
   expect(pauses.at(-1)).toBe(300_000);
@@ -37,20 +37,20 @@ test('a subflow that lasts a minute resets the interval; a shorter one does not'
     [10_000, 2_000],
   ] as const) {
     const lost = new LostSubflows();
-    lost.see(event('subflow-closed', ECONNRESET), 0);
-    lost.tried(lost.due(1_000)[0]!, 1_000);
-    lost.see(event('subflow-established'), 1_100);
+    lost.observe(event('subflow-closed', ECONNRESET), 0);
+    lost.postpone(lost.due(1_000)[0]!, 1_000);
+    lost.observe(event('subflow-established'), 1_100);
     expect(lost.next).toBeNull();
-    lost.see(event('subflow-closed', ECONNRESET), 1_100 + lives);
+    lost.observe(event('subflow-closed', ECONNRESET), 1_100 + lives);
     expect(lost.next! - 1_100 - lives).toBe(pause);
   }
 });
 
 test('a server that refuses twice is not retried', () => {
   const lost = new LostSubflows();
-  lost.see(event('subflow-closed', ECONNREFUSED), 0);
+  lost.observe(event('subflow-closed', ECONNREFUSED), 0);
   expect(lost.next).toBe(1_000);
-  lost.see(event('subflow-closed', ECONNREFUSED), 1_010);
+  lost.observe(event('subflow-closed', ECONNREFUSED), 1_010);
   expect(lost.next).toBeNull();
 });
 
@@ -60,13 +60,13 @@ test.each([
   ['a subflow that the peer must open', event('subflow-closed', ECONNRESET, { serverSide: true })],
 ])('%s is not retried', (_, closed) => {
   const lost = new LostSubflows();
-  lost.see(closed, 0);
+  lost.observe(closed, 0);
   expect(lost.next).toBeNull();
 });
 
 test('no subflow of a closed connection is retried', () => {
   const lost = new LostSubflows();
-  lost.see(event('subflow-closed', ECONNRESET), 0);
-  lost.see(event('closed', null, { local: null, remote: null }), 10);
+  lost.observe(event('subflow-closed', ECONNRESET), 0);
+  lost.observe(event('closed', null, { local: null, remote: null }), 10);
   expect(lost.next).toBeNull();
 });

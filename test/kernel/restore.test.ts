@@ -99,7 +99,7 @@ test.for([
 });
 
 /** True when the daemon has used up its restorations for now. */
-const waits = ({ log }: Daemon): boolean => log.includes('keep removing is put back again in');
+const waits = ({ log }: Daemon): boolean => log.includes('keep removing are added again in');
 
 test('a route is restored at most ten times in a burst; then status shows a conflict', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();

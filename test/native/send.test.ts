@@ -14,7 +14,7 @@ describe.skipIf(!isPrivate)('sending to the kernel', () => {
       await Promise.all(
         sequences.map((sequence) =>
           // The others are sent at once, unless an earlier one waits.
-          socket.send(getLink(sequence, 1), sequence % 7 === 0).then(() => settled.push(sequence)),
+          socket.send(getLink(sequence, 1), { waits: sequence % 7 === 0 }).then(() => settled.push(sequence)),
         ),
       );
       await until(() => heard.length >= 2 * expected.length);
@@ -53,7 +53,9 @@ describe.skipIf(!isPrivate)('sending to the kernel', () => {
   test('every pending send settles when the socket is closed', async ({ net }) => {
     for (let round = 0; round < 50; round++) {
       const { socket } = net.listen();
-      const sends = Array.from({ length: 100 }, (_, i) => socket.send(getLink(i, 0), round % 4 > 1));
+      const sends = Array.from({ length: 100 }, (_, i) =>
+        socket.send(getLink(i, 0), { waits: round % 4 > 1 }),
+      );
       if (round % 2 === 1) await sends[0];
       sends.push(socket.send(getLink(1000, 0)));
       socket.close();

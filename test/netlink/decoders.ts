@@ -19,7 +19,7 @@ export const DECODERS: Readonly<Record<string, (message: Message) => unknown>> =
   link: decodeLink,
   address: decodeAddress,
   route: decodeRoute,
-  'route as used': (message) => decodeRoute(message, true),
+  'route as used': (message) => decodeRoute(message, { cached: true }),
   'link counters': decodeLinkStats,
   nexthop: decodeNexthop,
   'policy rule': decodePolicyRule,

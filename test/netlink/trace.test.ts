@@ -15,7 +15,7 @@ import {
   type Layout,
 } from '../../src/netlink/trace/names.ts';
 import { ROUTE_MESSAGES } from '../../src/netlink/trace/route.ts';
-import { messageText } from '../../src/netlink/trace/text.ts';
+import { messageText, type MessageSource } from '../../src/netlink/trace/text.ts';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../src/system/addon.ts';
 import { readRecording, recordings } from './recording.ts';
 import { acknowledgement } from './wire.ts';
@@ -88,8 +88,8 @@ test('trace: names and numbers equal those of the kernel headers', () => {
 });
 
 describe('trace', () => {
-  const shown = (bytes: Buffer, protocol = NETLINK_ROUTE, isEvent = false): string[] =>
-    decodeMessages(bytes).map((message) => messageText(message, protocol, isEvent));
+  const shown = (bytes: Buffer, protocol = NETLINK_ROUTE, source: MessageSource = 'request'): string[] =>
+    decodeMessages(bytes).map((message) => messageText(message, protocol, source));
 
   test('decodes a request and its refusal', async () => {
     const texts: string[] = [];

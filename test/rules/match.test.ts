@@ -12,7 +12,7 @@ const { rules } = validateFile(
   "eth*": subflow
 `,
   },
-  false,
+  'main',
 );
 
 function match(name: string, driver: string | null = null, ...altnames: string[]) {
@@ -57,7 +57,7 @@ describe('match', () => {
   "ww*": { flags: subflow, match: { driver: "cdc_*|qmi_wwan", mac-address: "0C:5B:8F:*" } }
 `,
     },
-    false,
+    'main',
   );
 
   const matched = (path: string | null, hardware: string, driver: string | null) => {

@@ -67,8 +67,8 @@ describe('property: any text', () => {
     ['of a rule of JSON', fc.json().map((text) => `{"rules": {"eth0": ${text}}}`)],
   ])('%s gives rules or problems, each on one line', (_name, texts) => {
     fc.assert(
-      fc.property(texts, fc.boolean(), (text, isDropIn) => {
-        const { rules, problems } = validateFile({ file: 'f', text }, isDropIn);
+      fc.property(texts, fc.constantFrom('main', 'drop-in'), (text, kind) => {
+        const { rules, problems } = validateFile({ file: 'f', text }, kind);
         for (const problem of problems) {
           expect(formatProblem(problem)).toMatch(
             /^f(:[1-9]\d*:[1-9]\d*)?: (found .+; expected .+|put the glob in quotes: .+)$/,
@@ -84,7 +84,7 @@ describe('property: any text', () => {
 test.each(['{"eth0": {"length": {}}}', '{"eth0": {"flags": {"length": {}}}}'])(
   'a map with a key length is reported as a map: %s',
   (rules) => {
-    const { problems } = validateFile({ file: 'f', text: `{"rules": ${rules}}` }, false);
+    const { problems } = validateFile({ file: 'f', text: `{"rules": ${rules}}` }, 'main');
     expect(problems.length).toBeGreaterThan(0);
     for (const problem of problems) expect(formatProblem(problem)).toMatch(/^f:1:\d+: found /);
   },
@@ -142,7 +142,7 @@ describe('property: any valid configuration', () => {
         )
           .map(([key, each]) => `, ${JSON.stringify(key)}: ${JSON.stringify(each)}`)
           .join('')}}`;
-        const read = validateFile({ file: 'f', text: asJson ? json : stringify(value) }, false);
+        const read = validateFile({ file: 'f', text: asJson ? json : stringify(value) }, 'main');
         expect(read.problems).toEqual([]);
         expect(read.rules.map((each) => each.glob)).toEqual(rules.map(([text]) => text));
         for (const [i, [, given]] of rules.entries()) {

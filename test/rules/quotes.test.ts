@@ -4,7 +4,7 @@ import { formatProblem } from '../../src/rules/problem.ts';
 import { validateFile } from '../../src/rules/validate.ts';
 
 const problems = (text: string): string[] =>
-  validateFile({ file: 'f', text }, false).problems.map((each) => formatProblem(each));
+  validateFile({ file: 'f', text }, 'main').problems.map((each) => formatProblem(each));
 
 test.each([
   ['*wan: subflow', ['f:2:3: put the glob in quotes: "*wan"']],

@@ -149,7 +149,7 @@ describe('bombs', () => {
     'many words': `rules: {a: ${'x '.repeat(100_000)}}`,
   };
   test.each(Object.keys(bombs))('%s', { timeout: 60_000 }, (name) => {
-    const { problems } = validateFile({ file: 'f', text: bombs[name] ?? '' }, false);
+    const { problems } = validateFile({ file: 'f', text: bombs[name] ?? '' }, 'main');
     expect(problems.length).toBeGreaterThan(0);
     expect(problems.length).toBeLessThanOrEqual(200);
   });

@@ -66,7 +66,7 @@ function words(length: number): string[] {
 
 describe('shadowed rules', () => {
   const shadows = (text: string): string[] => {
-    const { rules, problems } = validateFile({ file: 'f', text }, false);
+    const { rules, problems } = validateFile({ file: 'f', text }, 'main');
     expect(problems).toEqual([]);
     return shadowedRules(rules).map(({ rule, by }) => `${rule.glob} by ${by.glob}`);
   };

@@ -5,12 +5,12 @@ import type { Rule } from '../../src/rules/rule.ts';
 import { validateFile } from '../../src/rules/validate.ts';
 
 function problems(text: string): string[] {
-  return validateFile({ file: 'f', text }, false).problems.map((each) => formatProblem(each));
+  return validateFile({ file: 'f', text }, 'main').problems.map((each) => formatProblem(each));
 }
 
 /** Returns the only rule of a text without problems. */
 function rule(value: string, glob = 'eth0'): Omit<Rule, 'origin' | 'glob'> {
-  const file = validateFile({ file: 'f', text: `rules:\n  ${JSON.stringify(glob)}: ${value}\n` }, false);
+  const file = validateFile({ file: 'f', text: `rules:\n  ${JSON.stringify(glob)}: ${value}\n` }, 'main');
   expect(file.problems.map((each) => formatProblem(each))).toEqual([]);
   const [{ origin: _origin, glob: _glob, ...rest } = expect.fail()] = file.rules;
   return rest;
@@ -73,7 +73,7 @@ describe('a rule', () => {
   test('globs that YAML reads as another type stay as written, in order', () => {
     const text =
       'rules:\n  z: subflow\n  1: subflow\n  0x10: subflow\n  true: subflow\n  __proto__: ignore\n  null: subflow\n';
-    const { rules, problems: wrong } = validateFile({ file: 'f', text }, false);
+    const { rules, problems: wrong } = validateFile({ file: 'f', text }, 'main');
     expect(wrong).toEqual([]);
     expect(rules.map(({ glob }) => glob)).toEqual(['z', '1', '0x10', 'true', '__proto__', 'null']);
   });
@@ -81,14 +81,14 @@ describe('a rule', () => {
   test('may be an alias of an anchor', () => {
     const { rules, problems: wrong } = validateFile(
       { file: 'f', text: 'rules: {a: &x {flags: signal}, b: *x}' },
-      false,
+      'main',
     );
     expect(wrong).toEqual([]);
     expect(rules.map(({ flags }) => flags)).toEqual([['signal'], ['signal']]);
   });
 
   test('has its file, line and column', () => {
-    const { rules } = validateFile({ file: 'f', text: '\n\nrules:\n    eth0: subflow\n' }, false);
+    const { rules } = validateFile({ file: 'f', text: '\n\nrules:\n    eth0: subflow\n' }, 'main');
     expect(rules[0]?.origin).toEqual({ file: 'f', line: 4, column: 5 });
   });
 });
@@ -201,7 +201,7 @@ describe('limits', () => {
     ['{subflows: 8, add-addr-accepted: 0}', { subflows: 8, addAddrAccepted: 0 }],
     ['{subflows: 3}', { subflows: 3, addAddrAccepted: null }],
   ])('%s', (text, limits) => {
-    expect(validateFile({ file: 'f', text: `limits: ${text}` }, false)).toMatchObject({
+    expect(validateFile({ file: 'f', text: `limits: ${text}` }, 'main')).toMatchObject({
       limits,
       problems: [],
     });
@@ -238,7 +238,10 @@ describe('hooks', () => {
       { timeout: 30_000, user: 'root', path: ['/etc/multihomed/hooks.d', '/usr/lib/multihomed/hooks.d'] },
     ],
   ])('%s', (text, hooks) => {
-    expect(validateFile({ file: 'f', text: `hooks: ${text}` }, false)).toMatchObject({ hooks, problems: [] });
+    expect(validateFile({ file: 'f', text: `hooks: ${text}` }, 'main')).toMatchObject({
+      hooks,
+      problems: [],
+    });
   });
 
   test.each([

@@ -28,7 +28,7 @@ export interface FibQuery {
 export type FibAnswer = { readonly route: Route } | { readonly error: NetlinkError };
 
 /** Errors with which the kernel refuses a destination: they are an answer. All others are thrown. */
-const NO = new Set([
+const REFUSALS = new Set([
   'ENETUNREACH',
   'EHOSTUNREACH',
   'ESRCH',
@@ -63,12 +63,12 @@ export async function askFib(requester: Requester, query: FibQuery): Promise<Fib
   try {
     const messages = await requester.request({ operation, type: RTM_GETROUTE, payload: writer.done() });
     const message = messages.find((reply) => reply.type === RTM_NEWROUTE);
-    const route = message && decodeRoute(message, query.resolved);
+    const route = message && decodeRoute(message, { cached: query.resolved === true });
     return route
       ? { route }
       : { error: new NetlinkError({ operation, errno: constants.errno.EHOSTUNREACH }) };
   } catch (error) {
-    if (error instanceof NetlinkError && NO.has(error.code)) return { error };
+    if (error instanceof NetlinkError && REFUSALS.has(error.code)) return { error };
     throw error;
   }
 }

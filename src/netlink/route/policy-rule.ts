@@ -2,7 +2,7 @@
 import { Attributes, DecodeError, eachAttribute } from '../attribute.ts';
 import { readU16, readU32, Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
-import { addressBytes, familyNumber, familyOf, readAddress, type Family } from '../ip.ts';
+import { addressBytes, familyNumber, familyOf, IPPROTO_TCP, readAddress, type Family } from '../ip.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, type Message } from '../message.ts';
 
 export const RTM_NEWRULE = 32;
@@ -130,7 +130,7 @@ export function decodePolicyRule(message: Message): PolicyRule | null {
     invert: (readU32(payload, 8) & FIB_RULE_INVERT) !== 0,
     narrow: fwmask !== 0 || uids !== undefined || l3mdev || header,
   };
-  const more =
+  const hasMore =
     rule.narrow ||
     rule.invert ||
     rule.goto !== null ||
@@ -140,7 +140,7 @@ export function decodePolicyRule(message: Message): PolicyRule | null {
   return {
     ...rule,
     ...(selectors ? { selectors } : {}),
-    ...(more && rule.protocol > RTPROT_STATIC ? { exact: Buffer.from(payload) } : {}),
+    ...(hasMore && rule.protocol > RTPROT_STATIC ? { exact: Buffer.from(payload) } : {}),
   };
 }
 
@@ -161,8 +161,6 @@ function selectorsOf(payload: Buffer): Buffer | null {
   for (const [type, value] of attributes) writer.attributeBytes(type, value);
   return writer.done();
 }
-
-const IPPROTO_TCP = 6;
 
 /** Selectors of a rule for TCP to one network; null: to any. */
 export function tcpSelectors(

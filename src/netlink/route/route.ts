@@ -88,11 +88,14 @@ export interface DefaultRoute {
 }
 
 /**
- * `cached`: also decode cache entries (RTM_F_CLONED).
+ * @param cached decode cache entries (RTM_F_CLONED) too
  * @returns null: another family, or a cache entry
  * @throws DecodeError
  */
-export function decodeRoute(message: Message, cached = false): Route | null {
+export function decodeRoute(
+  message: Message,
+  { cached = false }: { readonly cached?: boolean } = {},
+): Route | null {
   const { payload } = message;
   if (payload.length < 12) throw new DecodeError('route message without rtmsg');
   const family = familyOf(payload.readUInt8(0));
@@ -172,8 +175,9 @@ export interface NewRoute {
   readonly metrics: Buffer | null;
 }
 
-function encodeRoute(route: NewRoute, deleting: boolean): Buffer {
+function encodeRoute(route: NewRoute, request: 'add' | 'delete'): Buffer {
   const { hop } = route;
+  const deleting = request === 'delete';
   const scope = deleting
     ? RT_SCOPE_NOWHERE
     : hop.gateway || route.family === 'ipv6'
@@ -210,7 +214,7 @@ function writeGateway(writer: Writer, family: Family, gateway: string): void {
  */
 export async function addRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  await requester.request({ operation, type: RTM_NEWROUTE, flags, payload: encodeRoute(route, false) });
+  await requester.request({ operation, type: RTM_NEWROUTE, flags, payload: encodeRoute(route, 'add') });
 }
 
 /**
@@ -223,7 +227,7 @@ export async function appendRoute(requester: Requester, route: NewRoute, operati
     operation,
     type: RTM_NEWROUTE,
     flags: NLM_F_CREATE | NLM_F_APPEND,
-    payload: encodeRoute(route, false),
+    payload: encodeRoute(route, 'add'),
   });
 }
 
@@ -232,7 +236,7 @@ export async function appendRoute(requester: Requester, route: NewRoute, operati
  * @throws NetlinkError ESRCH if none matches
  */
 export async function deleteRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {
-  await requester.request({ operation, type: RTM_DELROUTE, payload: encodeRoute(route, true) });
+  await requester.request({ operation, type: RTM_DELROUTE, payload: encodeRoute(route, 'delete') });
 }
 
 /** Reads rtm_tos only: a route for a type of service is not for all packets. */

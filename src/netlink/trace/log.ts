@@ -7,5 +7,5 @@ export const traceTo =
   (log: Log): Trace =>
   (direction, message, operation, protocol) =>
     log.debug(
-      `netlink ${direction} (${operation}): ${messageText(message, protocol, operation === 'event')}`,
+      `netlink ${direction} (${operation}): ${messageText(message, protocol, operation === 'event' ? 'event' : 'request')}`,
     );

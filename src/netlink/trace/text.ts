@@ -20,7 +20,7 @@ import {
 import { HOP, ROUTE_MESSAGES } from './route.ts';
 
 /** Bytes of a value of unknown type that are shown. */
-const MOST_BYTES = 32;
+const MAX_BYTES = 32;
 
 const ENDS: ReadonlyMap<number, string> = new Map([
   [NLMSG_ERROR, 'NLMSG_ERROR'],
@@ -29,14 +29,16 @@ const ENDS: ReadonlyMap<number, string> = new Map([
 
 const SIZES: Readonly<Partial<Record<Format, number>>> = { u8: 1, u16: 2, be16: 2, s32: 4, u32: 4 };
 
+export type MessageSource = 'request' | 'event';
+
 /**
  * A message on one line: `RTM_NEWRULE NLM_F_REQUEST|NLM_F_ACK seq 7 family AF_INET … FRA_TABLE 86840002`. Fields and
  * attributes without a known name are shown by number and in hexadecimal.
  * @param protocol NETLINK_ROUTE, NETLINK_GENERIC (linux/netlink.h)
- * @param isEvent of a multicast group, not an answer
+ * @param source `event`: a message of a multicast group; `request`: a request or its answer
  */
-export function messageText(message: Message, protocol: number, isEvent = false): string {
-  const known = layoutOf(message, protocol, isEvent);
+export function messageText(message: Message, protocol: number, source: MessageSource = 'request'): string {
+  const known = layoutOf(message, protocol, source);
   const words = [
     known?.[0] ?? ENDS.get(message.type) ?? `nlmsg_type ${message.type}`,
     flagsText(message.flags, flagNames(message)),
@@ -56,14 +58,14 @@ export function messageText(message: Message, protocol: number, isEvent = false)
 function layoutOf(
   { type }: Message,
   protocol: number,
-  isEvent: boolean,
+  source: MessageSource,
 ): readonly [name: string, layout: Layout] | undefined {
   if (ENDS.has(type)) return undefined;
   if (protocol === NETLINK_ROUTE) return ROUTE_MESSAGES.get(type);
   if (protocol !== NETLINK_GENERIC) return undefined;
   if (type === GENL_ID_CTRL) return ['nlctrl', CONTROLLER];
   // No other generic family is used here.
-  return ['mptcp_pm', isEvent ? MPTCP_EVENT : MPTCP];
+  return ['mptcp_pm', source === 'event' ? MPTCP_EVENT : MPTCP];
 }
 
 function flagNames({ type, flags }: Message): Readonly<Record<number, string>> {
@@ -179,4 +181,4 @@ function flagsText(value: number, names: Readonly<Record<number, string>>): stri
 const hex = (bytes: Buffer): string =>
   bytes.length === 0
     ? ''
-    : `0x${bytes.toString('hex', 0, MOST_BYTES)}${bytes.length > MOST_BYTES ? `… (${bytes.length} bytes)` : ''}`;
+    : `0x${bytes.toString('hex', 0, MAX_BYTES)}${bytes.length > MAX_BYTES ? `… (${bytes.length} bytes)` : ''}`;
