@@ -48,6 +48,7 @@ function parametersText(action: Action): string {
   return limitsText(action.limits).trimStart();
 }
 
+/** Whether the action adds a route. */
 export const addsRoute = (action: Action): action is Extract<Action, { readonly route: NewRoute }> =>
   action.kind === 'route add' || action.kind === 'route append';
 

@@ -13,14 +13,17 @@ export class Counters {
   passes = 0;
   restored = 0;
 
+  /** Counts a wake-up of the loop. */
   wake(cause: WakeCause): void {
     this.#wakeUps[cause]++;
   }
 
+  /** Counts an event that makes a part of the snapshot stale. */
   event(kind: EventKind): void {
     this.#events[kind]++;
   }
 
+  /** Counts executed and failed actions. */
   act(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) this.#actions[isDone(outcome) ? 'done' : 'failed']++;
   }

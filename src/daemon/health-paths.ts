@@ -128,6 +128,7 @@ export class HealthPaths {
     return this.update();
   }
 
+  /** Ends all suspicions, because nothing is known of any path. @returns whether one changed */
   endAll(): boolean {
     return this.end(() => true, 'unknown');
   }

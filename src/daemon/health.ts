@@ -81,6 +81,7 @@ export class Health {
     this.#schedule();
   }
 
+  /** Takes note of an MPTCP event. */
   observe(event: MptcpEvent): void {
     const { kind, token, local } = event;
     if (token !== null && (kind === 'created' || kind === 'established')) this.#tokens.add(token);
@@ -109,6 +110,7 @@ export class Health {
     this.#schedule();
   }
 
+  /** Ends all timers and closes the counters' files. */
   stop(): void {
     this.#stopped = true;
     this.#timers.stop();

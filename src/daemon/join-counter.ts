@@ -70,6 +70,7 @@ export class JoinCounter {
     if (!this.#known.delete(key)) this.#fail(local.address, errnoName(error), at);
   }
 
+  /** Reads no sockets any more. */
   stop(): void {
     this.#stopped = true;
     this.#cancel?.();

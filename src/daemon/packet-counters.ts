@@ -52,6 +52,7 @@ export class PacketCounters {
     for (const ifindex of this.#links.keys()) if (!indices.has(ifindex)) this.#close(ifindex);
   }
 
+  /** Closes all files. */
   close(): void {
     for (const ifindex of this.#links.keys()) this.#close(ifindex);
     this.#links.clear();

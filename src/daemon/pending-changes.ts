@@ -28,6 +28,7 @@ export class PendingChanges {
     return this.#stale.has('addresses') || this.#stale.has('links');
   }
 
+  /** Adds changes. `links` and `woken` as in ChangeBatch. */
   add(parts: Iterable<SnapshotPart>, links: Iterable<number> | null, woken: boolean): void {
     for (const part of parts) this.#stale.add(part);
     if (links === null) this.#links = null;
@@ -35,6 +36,7 @@ export class PendingChanges {
     this.#woken ||= woken;
   }
 
+  /** Returns all changes and forgets them. */
   take(): ChangeBatch {
     const batch = { stale: new Set(this.#stale), links: this.#links, woken: this.#woken };
     this.#stale.clear();
@@ -43,6 +45,7 @@ export class PendingChanges {
     return batch;
   }
 
+  /** Adds the changes of a pass that failed again. */
   requeue({ stale, links, woken }: ChangeBatch): void {
     this.add(stale, links, woken);
   }

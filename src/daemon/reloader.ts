@@ -140,6 +140,7 @@ export class Reloader {
   }
 }
 
+/** `1 rule`, `2 rules` */
 export const rulesText = ({ rules }: { readonly rules: readonly unknown[] }): string =>
   counted(rules.length, 'rule');
 

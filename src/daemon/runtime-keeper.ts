@@ -42,6 +42,7 @@ export class RuntimeKeeper {
     this.check();
   }
 
+  /** Ends the watch; the lock stays until the process ends. */
   stop(): void {
     this.#control = null;
     this.#unwatch();

@@ -10,11 +10,12 @@ export class Timers {
     this.#clock = clock;
   }
 
+  /** Whether a timer of this name is pending. */
   has(name: string): boolean {
     return this.#pending.has(name);
   }
 
-  /** `delay` in milliseconds. */
+  /** Calls `fire` once after `delay` milliseconds. */
   set(name: string, delay: number, fire: () => void): void {
     this.cancel(name);
     if (this.#stopped) return;
@@ -25,6 +26,7 @@ export class Timers {
     this.#pending.set(name, cancel);
   }
 
+  /** Cancels the timer of this name, if it is pending. */
   cancel(name: string): void {
     this.#pending.get(name)?.();
     this.#pending.delete(name);

@@ -9,11 +9,12 @@ export interface Gauge {
   readonly receivedAt: number;
 }
 
+/** The gauge after the first reading. `now`: milliseconds by the clock. */
 export const firstGauge = (stats: LinkStats, now: number): Gauge => ({
   ...{ stats, movedAt: now, receivedAt: now },
 });
 
-/** `now`: milliseconds by the clock. */
+/** The gauge after a further reading. `now`: milliseconds by the clock. */
 export function readGauge(before: Gauge, stats: LinkStats, now: number): Gauge {
   const received = stats.received !== before.stats.received;
   const sent = stats.sent !== before.stats.sent;

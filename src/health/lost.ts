@@ -40,6 +40,7 @@ export class LostSubflows {
     return times.length ? Math.min(...times) : null;
   }
 
+  /** Takes note of an event. */
   observe({ kind, token, local, error, serverSide }: MptcpEvent, now: number): void {
     if (token === null) return;
     if (kind === 'closed') this.forget(token);
@@ -59,6 +60,7 @@ export class LostSubflows {
     if (this.#lost.size > MAX_LOST) this.#lost.delete(this.#lost.keys().next().value!);
   }
 
+  /** Subflows to try now. */
   due(now: number): Lost[] {
     return [...this.#lost.values()].filter(({ dueAt }) => dueAt !== null && dueAt <= now);
   }

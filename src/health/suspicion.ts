@@ -102,4 +102,5 @@ function probeTime({ probes, began }: Suspicion, now: number): number {
     : Math.min(LONGEST_PAUSE_MS, Math.round(PROBE_MS + (age - FREQUENT_PROBES_MS) / 10));
 }
 
+/** What is remembered when the suspicion ends. */
 export const end = ({ strikes }: Suspicion, now: number): PastSuspicion => ({ strikes, ended: now });

@@ -22,6 +22,7 @@ export class Attributes {
     for (const [type, value] of eachAttribute(bytes)) this.#values.set(type, value);
   }
 
+  /** Whether the attribute is present, with any value. */
   has(type: number): boolean {
     return this.#values.has(type);
   }
@@ -34,6 +35,7 @@ export class Attributes {
     return value;
   }
 
+  /** The integer getters are named by size; they read host byte order unless their comment says otherwise. */
   u8(type: number): number | undefined {
     return this.bytes(type, 1)?.readUInt8(0);
   }
@@ -71,6 +73,7 @@ export class Attributes {
     return value.toString('utf8', 0, end === -1 ? value.length : end);
   }
 
+  /** The attributes within this one. */
   nested(type: number): Attributes | undefined {
     const value = this.#values.get(type);
     return value && new Attributes(value);

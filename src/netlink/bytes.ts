@@ -3,6 +3,7 @@ import { endianness } from 'node:os';
 
 const LITTLE = endianness() === 'LE';
 
+/** These readers take an offset in bytes. They throw a RangeError beyond the end of the buffer. */
 export const readU16 = (from: Buffer, at: number): number =>
   LITTLE ? from.readUInt16LE(at) : from.readUInt16BE(at);
 export const readU32 = (from: Buffer, at: number): number =>
@@ -24,10 +25,12 @@ export const align4 = (length: number): number => (length + 3) & ~3;
 
 const NLA_F_NESTED = 0x8000;
 
+/** Writes a message into a buffer that grows. All methods but `done` return the writer. */
 export class Writer {
   #buffer = Buffer.alloc(256);
   #length = 0;
 
+  /** Reserves zeroed bytes. @returns their offset */
   #room(size: number): number {
     const at = this.#length;
     if (at + size > this.#buffer.length) {

@@ -89,6 +89,7 @@ export interface ConnectionOptions {
   readonly trace?: Trace | undefined;
 }
 
+/** A socket for requests. Many requests may be pending at once. */
 export class NetlinkConnection implements Requester {
   readonly socket: NetlinkSocket;
   readonly #clock: Clock;
@@ -126,16 +127,19 @@ export class NetlinkConnection implements Requester {
     this.socket.unref();
   }
 
+  /** As in Requester. Rejects with ECANCELED after `close`. */
   request(request: NetlinkRequest): Promise<Message[]> {
     return this.#ask(request, 'get').then((pending) => pending.replies);
   }
 
+  /** As in Requester. Rejects with ECANCELED after `close`. */
   dump(request: NetlinkRequest): Promise<Message[]> {
     const result = this.#dumps.then(() => this.#dumpUntilWhole(request));
     this.#dumps = result.catch(() => undefined);
     return result;
   }
 
+  /** Closes the socket; pending requests fail with ECANCELED. May be called more than once. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

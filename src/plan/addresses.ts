@@ -17,6 +17,7 @@ import type { Selected } from './uplink.ts';
 export const addressesOf = (base: KernelObjects, { link }: Selected, family: Family): Address[] =>
   base.addresses.filter((address) => address.ifindex === link.index && address.family === family);
 
+/** Whether an address is in fe80::/10 or 169.254.0.0/16. */
 export const isLinkLocal = (address: string): boolean => addressRange(address) === 'linkLocal';
 
 /** Whether duplicate address detection has not ended, or has failed. */

@@ -4,6 +4,7 @@ import type { Plan } from './plan.ts';
 import type { Reason } from './reason.ts';
 import type { Uplink } from './uplink.ts';
 
+/** The reason of an uplink whose endpoint has no effect. */
 export const obstacleReason = (obstacle: Obstacle): Reason =>
   obstacle.kind === 'disabled'
     ? { code: 'mptcp-disabled' }

@@ -5,9 +5,6 @@ import type { Candidate } from './candidate.ts';
 import type { Reason } from './reason.ts';
 import { countCut } from './withdraw.ts';
 
-export const isSuspect = (snapshot: Pick<Snapshot, 'suspects'>, ifindex: number, address: string): boolean =>
-  snapshot.suspects?.has(lookupKey(ifindex, address)) ?? false;
-
 /** @returns null: the path is not suspect */
 export const suspectOf = (
   { selected, address }: Candidate,

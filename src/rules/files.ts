@@ -11,6 +11,7 @@ export interface Places {
   readonly folders: readonly string[];
 }
 
+/** The places that a reload reads. */
 export function configurationPlaces(options: LoadOptions): Places {
   const { config, etc = '/etc/multihomed', usr = '/usr/lib/multihomed' } = options;
   if (config !== undefined) return { files: [resolve(config)], folders: [] };

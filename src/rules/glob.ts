@@ -36,10 +36,12 @@ export type Atom = 'any' | readonly (readonly [low: number, high: number])[];
 /** One character or one star of an alternative, with its pattern for picomatch. */
 type Part = { readonly atom: Atom } & ({ readonly literal: string } | { readonly pattern: string });
 
+/** Whether `parseGlob` succeeded. */
 export function isGlob(answer: Glob | GlobProblem): answer is Glob {
   return 'canonical' in answer;
 }
 
+/** Parses a glob of at most 256 characters. Returns what is wrong with an invalid one; never throws. */
 export function parseGlob(text: string): Glob | GlobProblem {
   if (text.trim() === '') return { found: 'an empty glob', expected: 'the name of an interface or driver' };
   if (text.length > MAX_LENGTH) {

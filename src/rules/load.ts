@@ -18,6 +18,7 @@ export interface LoadOptions {
   readonly usr?: string;
 }
 
+/** Whether `loadConfiguration` found no error. */
 export function isValid(answer: Configuration | ConfigurationErrors): answer is Configuration {
   return !('errors' in answer);
 }

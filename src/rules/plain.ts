@@ -29,6 +29,7 @@ export class PlainReader {
     this.#tree = tree;
   }
 
+  /** Reports a problem at a node; null: at the beginning of the document. `hint`: the nearest valid word. */
   problem(node: Node | null, found: string, expected: string, hint: string | null = null): void {
     this.problems.push({ ...this.#tree.at(node), found, expected, hint });
   }

@@ -55,6 +55,7 @@ const words = <const T extends readonly [string, ...string[]]>(list: T, what: st
   });
 };
 
+/** The words of a string or list, each once. */
 export function splitWords(value: string | readonly string[]): string[] {
   const list = typeof value === 'string' ? value.split(/[\s,]+/) : value;
   return [...new Set(list.filter((word) => word !== ''))];

@@ -46,9 +46,11 @@ export function shadowedRules(rules: readonly Rule[]): Shadowed[] {
   });
 }
 
+/** The warning about a rule that never matches. */
 export const shadowText = ({ rule, by }: Shadowed): string =>
   `the rule ${quote(rule.glob)} (${placeOf(rule)}) never matches: ${quote(by.glob)} (${placeOf(by)}) comes before it and matches the same interfaces`;
 
+/** `FILE:LINE` of a rule. */
 export const placeOf = ({ origin }: Rule): string => `${origin.file}:${origin.line}`;
 
 /** An invalid glob has been reported already. */

@@ -28,6 +28,7 @@ const MAX_LEXEMES = 100_000;
 /** A text with more errors than this is not YAML at all. */
 const MAX_ERRORS = 100;
 
+/** Parses one document. Returns its problems if it is no valid YAML 1.2; never throws. */
 export function parseYaml({ file, text }: YamlSource): YamlTree | readonly ConfigurationProblem[] {
   const lines = new LineCounter();
   const place = (offset: number): { line: number; column: number } => {

@@ -78,6 +78,7 @@ const TUNNELS = new Set([
   ...['ip6erspan', 'ipip', 'ip6tnl', 'sit', 'vti', 'vti6', 'xfrm'],
 ]);
 
+/** Whether the link is of a tunnel kind. */
 export const isTunnel = ({ kind }: Pick<Link, 'kind'>): boolean => kind !== null && TUNNELS.has(kind);
 
 /** Limit of routes per tunnel: more than a VPN has; the full table of a router is not read to its end. */

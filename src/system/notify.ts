@@ -1,6 +1,7 @@
 /** sd_notify(3): reports the daemon's state to the service manager. Does nothing if none asked for it. */
 import { sendDatagram } from './addon.ts';
 
+/** Sends assignments such as `READY=1`, separated by line feeds. Never throws. */
 export function notify(state: string): void {
   const socket = process.env['NOTIFY_SOCKET'];
   if (!socket) return;

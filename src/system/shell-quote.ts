@@ -31,6 +31,7 @@ export function quoteWord(word: string): string {
   return `$'${escaped.join('')}'`;
 }
 
+/** A command line of quoted words. */
 export const quoteWords = (words: readonly string[]): string => words.map(quoteWord).join(' ');
 
 /** Returns a file as an argument that is not read as an option when its name begins with `-`. */

@@ -84,6 +84,7 @@ class Refused extends Error {
   }
 }
 
+/** Whether `openTrusted` refused the file. */
 export function isRefusal(answer: TrustedFile | Refusal): answer is Refusal {
   return 'code' in answer;
 }

@@ -3,6 +3,7 @@ import type { Log } from '../../system/log.ts';
 import type { Trace } from '../connection.ts';
 import { messageText } from './text.ts';
 
+/** A trace that writes each message to the log at debug level. */
 export const traceTo =
   (log: Log): Trace =>
   (direction, message, operation, protocol) =>

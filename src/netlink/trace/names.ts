@@ -42,6 +42,7 @@ export const HEX: FieldFormat = { format: 'hex' };
 export const FAMILIES = { 0: 'AF_UNSPEC', 2: 'AF_INET', 10: 'AF_INET6' };
 export const FAMILY: FieldFormat = { format: 'u8', values: FAMILIES };
 
+/** Attributes by number, as AttributeFormats. */
 export const attributes = (
   entries: Record<number, readonly [name: string, value: FieldFormat | AttributeFormats]>,
 ): AttributeFormats =>
