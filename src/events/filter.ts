@@ -1,9 +1,11 @@
 /**
- * A classic BPF program (linux/filter.h) for the event socket. With it a router with a full table, a host with a
- * thousand containers, or a network with a thousand neighbours does not wake the daemon at each update.
- * It passes routes that are defaults or cover as much, routes of multihomed, and of the links that matter the routes
- * straight to the link (such as an address's own subnet) and those that no routing daemon made; of neighbours, only IPv6
- * ones that became unreachable.
+ * A classic BPF program (linux/filter.h) for the event socket. With it the daemon is not woken at each update of a full
+ * routing table, of a thousand containers or of a thousand neighbours. It passes:
+ * - routes that are defaults, or halves or eighths of one, and routes of multihomed;
+ * - routes without a gateway through the links that matter, such as an address's own subnet;
+ * - routes through these links that an administrator or a network manager made;
+ * - IPv6 neighbours that became unreachable;
+ * - everything else that is neither a route nor a neighbour.
  */
 import { endianness } from 'node:os';
 import { AF_INET6 } from '../netlink/ip.ts';
@@ -42,7 +44,7 @@ const BPF_RET = 0x06;
 /** SKF_AD_OFF + SKF_AD_NLATTR: searches from offset A for an attribute of type X; A becomes its offset, or 0. */
 const NLATTR = 0xffff_f00c;
 const WHOLE = 0xffff_ffff;
-/** Each takes about 40 bytes of what net.core.optmem_max allows; its default is 20 KiB on older kernels. */
+/** Each link takes about 40 bytes of net.core.optmem_max, whose default is 20 KiB on older kernels. */
 const MAX_LINKS = 256;
 /** Shorter destinations may be parts of a split default, to which a policy rule may lead. */
 const SPLIT_LENGTH = 8;
@@ -72,6 +74,7 @@ function asLoaded32(value: number): number {
 /** A label, or an instruction: code, labels to jump to if true and if false (null: the next instruction), and k. */
 type Line = string | readonly [code: number, yes: string | null, no: string | null, k: number];
 
+/** Drops a route that has the attribute. */
 const without = (attribute: number): Line[] => [
   [BPF_LD_IMM, null, null, RTM_ATTRIBUTES],
   [BPF_LDX_IMM, null, null, attribute],
@@ -122,7 +125,7 @@ export function eventFilter(links: ReadonlySet<number> | null): Uint8Array {
   ]);
 }
 
-/** Goes on with a route through several links, or through one of these. */
+/** Passes a route through several links, or through one of these. */
 function throughOneOf(links: ReadonlySet<number>): Line[] {
   const each = [...links].flatMap((index): Line[] => [
     [BPF_JEQ, null, `not ${index}`, asLoaded32(index)],

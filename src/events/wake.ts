@@ -29,7 +29,7 @@ const KINDS: ReadonlyMap<number, EventKind> = new Map([
   [RTM_DELNEXTHOP, 'nexthop'],
 ]);
 
-/** @returns null: not an event that anything here depends on */
+/** The kind of an event; null: no part of the snapshot depends on it. */
 export const eventKind = ({ type }: Message): EventKind | null => KINDS.get(type) ?? null;
 
 /** The index of the link that a link or address event is about, at offset 4 in both headers; null: another event. */

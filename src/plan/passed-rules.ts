@@ -1,6 +1,6 @@
 /**
- * Policy rules of the host that come after multihomed's and select some of an address's packets: these
- * packets must pass multihomed's rules.
+ * Policy rules of the host that come after those of multihomed and select only some of an address's packets. Such packets
+ * must skip multihomed's rules and continue at those of the host.
  */
 import { inNetwork } from '../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../netlink/route/policy-rule.ts';
@@ -11,17 +11,14 @@ import type { Candidate } from './candidate.ts';
 export interface PassedRules {
   /** The host looks up its local addresses after multihomed's rules. */
   readonly local: boolean;
-  /** The selectors of these rules, each once, and the priority of the host's rule at which such a packet continues. */
+  /** The selectors of such rules, each once, and the priority of the host's rule at which a selected packet continues. */
   readonly passed: readonly { readonly selectors: Buffer; readonly target: number }[];
-  /**
-   * Tables of rules for all packets of the address: their routes more specific than
-   * a default come before its own table.
-   */
+  /** Tables of later rules for all packets of the address. Their routes more specific than a default precede its own table. */
   readonly tables: readonly number[];
 }
 
 /**
- * Finds the rules of the host that need this. They are usually near priority 32765: `from all lookup
+ * Finds such rules. They are usually near priority 32765: `from all lookup
  * local` where VRFs are set up as in the kernel's documentation (Documentation/networking/vrf.rst), and
  * rules that were added without a number before multihomed started (`ip rule add to 10.8.0.0/16 lookup
  * 8`, `ip rule add fwmark 1 lookup 1`).
@@ -47,8 +44,8 @@ export function passedRules(
     if (!selectors.has(key)) selectors.set(key, rule);
   }
   const targets = [...some, ...(isBehind ? [local] : [])].map(({ priority }) => priority);
-  // A packet that continues between multihomed's rules is taken by the next of them, so only a packet
-  // whose rule is there may continue there.
+  // A packet that continues between multihomed's rules would be taken by the next of them. So only a packet whose own rule
+  // is there continues there.
   const beyond = targets.filter((priority) => priority > last);
   const targetOf = ({ priority }: PolicyRule): number => Math.min(...(priority > last ? beyond : targets));
   const tables = behind.filter((rule) => !isForSome(rule) && isPlainLookup(rule)).map(({ table }) => table);

@@ -1,7 +1,4 @@
-/**
- * Assigns tables to uplinks. A table has one default route per family, so each
- * gateway of a link has a table of its own.
- */
+/** Assigns tables to uplinks. A table has one default route per family, so each gateway of a link has its own table. */
 import type { Family } from '../netlink/ip.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { MAX_TABLES, ownTable, TABLE_BASE, TABLE_STEP } from './own-table.ts';

@@ -59,7 +59,7 @@ function checkFlags(rule: Rule): Complaint[] {
   if (rule.ignore) {
     if (rule.flags.length > 0)
       complain('flags', 'ignore beside other flags', 'ignore alone, or flags without it');
-    if (rule.port !== null) complain('port', 'a port with ignore', 'no port where nothing is done');
+    if (rule.port !== null) complain('port', 'a port with ignore', 'no port: with ignore nothing is done');
     return complaints;
   }
   // Flags that could not be read have been reported already.
@@ -70,11 +70,7 @@ function checkFlags(rule: Rule): Complaint[] {
     complain('flags', 'fullmesh without subflow', 'subflow fullmesh: only subflows can make a full mesh');
   }
   if (rule.flags.length === 1 && has('backup')) {
-    complain(
-      'flags',
-      'backup alone',
-      'subflow backup or signal backup: alone it makes no path that could be one',
-    );
+    complain('flags', 'backup alone', 'subflow backup or signal backup: backup alone makes no path');
   }
   if (rule.port !== null && !has('signal')) {
     complain('port', 'a port without signal', 'a port with signal, which announces it to the peer');

@@ -36,7 +36,7 @@ interface Matcher {
 
 const matchers = new WeakMap<Rule, Matcher>();
 
-/** Returns the first rule that matches, from top to bottom. Throws only for a rule that was not validated. */
+/** Returns the first rule that matches, from top to bottom. @throws TypeError for a rule that was not validated */
 export function matchRule(rules: readonly Rule[], link: LinkNames): Match {
   const tried: { rule: Rule; why: string }[] = [];
   for (const rule of rules) {

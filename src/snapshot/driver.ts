@@ -1,7 +1,4 @@
-/**
- * Driver and bus path of a link's device, from sysfs and udev's database. Both stay the
- * same while the link keeps its name.
- */
+/** Driver and bus path of a link's device, from sysfs and udev's database. Neither changes while the link keeps its name. */
 import { readFile, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Link } from '../netlink/route/link.ts';
@@ -19,11 +16,12 @@ export interface Device {
 const UDEV = '/run/udev/data';
 
 /**
- * Reads the driver and path of the parent device that the kernel names. This works in any namespace and does not
- * depend on the interface's name. Linux before 5.14 names no parent: then the interface's name is used, but only if
- * sysfs shows this very link, since it may show the `eth0` of another namespace. The same holds for udev's
- * database, which identifies links by index.
- * `sysfs`: mount point, usually /sys. `udev`: folder of udev's database.
+ * Reads the driver and path of the parent device that the kernel names. This works in any namespace and does not depend on
+ * the interface's name. Linux before 5.14 names no parent: then the device is found by the interface's name, but only if
+ * sysfs shows this very link, since it may show the `eth0` of another namespace. The same condition applies to udev's
+ * database, which identifies links by index. Never rejects.
+ * @param sysfs mount point, usually /sys
+ * @param udev folder of udev's database
  */
 export async function readDevice(link: Link, sysfs: string, udev = UDEV): Promise<Device> {
   const folder = safe(link.name) ? `${sysfs}/class/net/${link.name}` : null;

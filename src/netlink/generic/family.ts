@@ -43,6 +43,7 @@ export function decodeGeneric(message: Message): { command: number; attributes: 
 }
 
 /**
+ * Looks up a family by its name.
  * @returns null: the kernel has no such family
  * @throws NetlinkError, DecodeError
  */

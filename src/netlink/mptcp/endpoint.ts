@@ -29,7 +29,7 @@ export const MPTCP_PM_ADDR_FLAG_SIGNAL = 1;
 export const MPTCP_PM_ADDR_FLAG_SUBFLOW = 2;
 export const MPTCP_PM_ADDR_FLAG_BACKUP = 4;
 export const MPTCP_PM_ADDR_FLAG_FULLMESH = 8;
-/** The kernel made the endpoint by itself, for an address to which a peer's ADD_ADDR led. */
+/** The kernel made the endpoint by itself, for a local address from which it connected to an address that a peer announced. */
 export const MPTCP_PM_ADDR_FLAG_IMPLICIT = 16;
 export const MPTCP_PM_ADDR_FLAG_LAMINAR = 32;
 
@@ -98,6 +98,7 @@ export async function dumpEndpoints(requester: Requester, family: GenericFamily)
 }
 
 /**
+ * Reads one endpoint.
  * @returns null: no endpoint has this id
  * @throws NetlinkError, DecodeError
  */

@@ -25,7 +25,7 @@ function encode(address: string, ifindex: number): Buffer {
 /**
  * Deletes a neighbour entry that was not resolved. While a link has no carrier, retransmissions use up the entry's
  * probes. A SYN just after the carrier returns then gets EHOSTUNREACH (`ip monitor neigh`: FAILED), and MPTCP never
- * tries that path again. An error of the kernel is ignored.
+ * tries that path again. Errors of the kernel are ignored.
  */
 export async function forgetUnresolved(
   requester: Requester,

@@ -39,7 +39,7 @@ const FRA_DSCP = 25;
 const FRA_FLOWLABEL = 26;
 const FRA_DSCP_MASK = 30;
 
-/** The highest protocol number that does not belong to a certain program (linux/rtnetlink.h). */
+/** Protocol numbers up to this one do not belong to one program (linux/rtnetlink.h). */
 const RTPROT_STATIC = 4;
 
 export interface PolicyRule {
@@ -82,13 +82,16 @@ export interface PolicyRule {
    */
   readonly selectors?: Buffer;
   /**
-   * fib_rule_hdr and attributes as received, for the deletion of a rule that a certain program made and that has more
-   * than the fields of NewPolicyRule; otherwise absent.
+   * fib_rule_hdr and attributes as received, which a deletion repeats. Present only if the rule has more than the fields of
+   * NewPolicyRule and its protocol number belongs to one program.
    */
   readonly exact?: Buffer;
 }
 
-/** null: neither IPv4 nor IPv6. @throws DecodeError */
+/**
+ * @returns null: neither IPv4 nor IPv6
+ * @throws DecodeError
+ */
 export function decodePolicyRule(message: Message): PolicyRule | null {
   const { payload } = message;
   if (payload.length < 12) throw new DecodeError('policy rule message without fib_rule_hdr');
@@ -192,6 +195,7 @@ export function headerWords({ selectors }: Pick<PolicyRule, 'selectors'>): strin
   ];
 }
 
+/** null: the attribute is missing, or has the value that means none. */
 const unless = (nothing: number, value: number | undefined): number | null =>
   value === undefined || value === nothing ? null : value;
 
@@ -252,8 +256,8 @@ export const asPolicyRule = (rule: NewPolicyRule): PolicyRule =>
   decodePolicyRule({ type: RTM_NEWRULE, flags: 0, sequence: 0, portId: 0, payload: encodePolicyRule(rule) })!;
 
 /**
- * Without NLM_F_EXCL the kernel would add an identical rule a second time. @throws
- * NetlinkError EEXIST if the rule exists
+ * Adds a policy rule. With NLM_F_EXCL, because the kernel would otherwise add an identical rule a second time.
+ * @throws NetlinkError EEXIST if the rule exists
  */
 export async function addPolicyRule(
   requester: Requester,
