@@ -5,6 +5,7 @@ import { asPolicyRule, type NewPolicyRule } from '../netlink/route/policy-rule.t
 import { RTN_BROADCAST, type NewRoute } from '../netlink/route/route.ts';
 import { flagNames } from '../netlink/mptcp/flags.ts';
 import { policyRuleWords } from '../netlink/route/policy-rule-words.ts';
+import { CLEAN, type Dirty } from '../snapshot/dirty.ts';
 import type { SnapshotPart } from '../snapshot/snapshot.ts';
 
 export type Action =
@@ -115,4 +116,15 @@ export function staleParts(action: Action): readonly SnapshotPart[] {
   if ('route' in action) return ['routes'];
   if ('policyRule' in action) return ['policyRules'];
   return ['endpoints'];
+}
+
+/** Which look-ups the action may change; null: any. */
+export function dirtyAfterAction(action: Action): Dirty | null {
+  if ('route' in action) {
+    const { hop, table } = action.route;
+    return { ...CLEAN, links: new Set([hop.ifindex]), tables: new Set([table]) };
+  }
+  if (!('policyRule' in action)) return CLEAN;
+  const { source } = action.policyRule;
+  return source === null ? null : { ...CLEAN, sources: new Set([source]) };
 }

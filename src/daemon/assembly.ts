@@ -123,7 +123,7 @@ export class Assembly {
     return listen({
       ...{ netns, trace, onError },
       own: new Set([route.socket.portId]),
-      onStale: (parts, touched) => this.loop.wake(parts, touched),
+      onStale: (parts, touched, dirty) => this.loop.wake(parts, touched, 'event', dirty),
       onEvent: (kind) => this.loop.counters.event(kind),
       onOverrun: () => {
         this.loop.wake(ALL_PARTS, null, 'overrun');

@@ -3,6 +3,8 @@ import type { SnapshotPart } from '../snapshot/snapshot.ts';
 
 /** The kernel sends no event when another program changes endpoints or limits. */
 export const ENDPOINTS_INTERVAL_MS = 30_000;
+/** Look-ups that were kept are compared with new ones after this time. */
+export const CHECK_INTERVAL_MS = 30_000;
 /** Until the next try after a failed read. */
 export const READ_RETRY_MS = 100;
 /** Until the next try after a refused action. */

@@ -7,25 +7,28 @@ import { dropRetries, intend, isTriedAgain, applyOutcome, retryAll } from '../ac
 import type { HookRecord } from '../hooks/record.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { DecodeError } from '../netlink/attribute.ts';
-import { actionText, addsRoute, staleParts, type Action } from '../actions/action.ts';
+import { actionText, addsRoute, dirtyAfterAction, staleParts, type Action } from '../actions/action.ts';
 import { flushActions } from '../plan/flush.ts';
 import { observe } from '../plan/observe.ts';
 import type { State, Pause } from '../actions/state.ts';
 import { isDue, plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
+import type { Dirty } from '../snapshot/dirty.ts';
 import { ALL_PARTS, type SnapshotPart, type Snapshot } from '../snapshot/snapshot.ts';
 import { sourceStack } from '../system/stack.ts';
 import { Timers } from './timers.ts';
 import { withConnections } from './open-connections.ts';
 import { RemovalLog } from './removal-log.ts';
 import { UplinkLog } from './uplink-log.ts';
-import { PendingChanges, type ChangeBatch } from './pending-changes.ts';
+import { PendingChanges } from './pending-changes.ts';
+import { readChanges } from './read-changes.ts';
 import { MAX_REST_MS, RETRY_PARTS, READ_RETRY_MS, MAX_PASSES, ACTION_RETRY_MS } from './intervals.ts';
 import type { LoopParts, PassResult } from './parts.ts';
 import { SettleWaiters } from './settle-waiters.ts';
 import { logObservations, DryRunLog, logOutcome } from './action-log.ts';
 import { Refresher, REFRESH_PASSES } from './refresher.ts';
 import { RestoreLimiter } from './restore-limiter.ts';
+import { KeptCheck } from './kept-check.ts';
 import { Scribe } from './scribe.ts';
 import { Counters, type WakeCause } from './counters.ts';
 import { desiredState, informHooks } from './hook-state.ts';
@@ -45,6 +48,7 @@ export class Loop {
   readonly #waiters = new SettleWaiters();
   readonly #timers: Timers;
   readonly #refresher: Refresher;
+  readonly #keptCheck: KeptCheck;
   #configuration: Configuration;
   #state: State;
   #notified: HookRecord;
@@ -65,6 +69,7 @@ export class Loop {
     this.#timers = new Timers(parts.clock);
     this.#refresher = new Refresher(this.#timers, parts.clock);
     this.#removalLog = new RemovalLog(parts.log);
+    this.#keptCheck = new KeptCheck(parts.log);
     this.#scribe = new Scribe(parts.journal, parts.log);
     this.#dryRunLog = parts.dryRun ? new DryRunLog(parts.log) : null;
     this.#pending.add(ALL_PARTS, null, true);
@@ -74,14 +79,19 @@ export class Loop {
     return this.#view;
   }
 
-  /** Something may have changed. `touched`: indices of the links that changed; null: any may have changed. */
+  /**
+   * Something may have changed. `touched`: indices of the links that changed; null: any may have changed. `dirty`:
+   * look-ups that may have changed; null: any.
+   */
   wake(
     parts: Iterable<SnapshotPart>,
     touched: Iterable<number> | null = [],
     cause: WakeCause = 'event',
+    dirty: Dirty | null = null,
   ): void {
     this.counters.wake(cause);
-    this.#pending.add(parts, touched, true);
+    this.#keptCheck.cancel();
+    this.#pending.add(parts, touched, true, dirty);
     if (!this.#running && !this.#stopped && !this.#timers.has('rest')) this.#start();
   }
 
@@ -199,29 +209,13 @@ export class Loop {
     return expected ? READ_RETRY_MS : ACTION_RETRY_MS;
   }
 
-  /** Always reads endpoints: the kernel reports no change, and a new one must not collide with an unknown one. */
-  async #read(batch: ChangeBatch): Promise<Snapshot> {
-    try {
-      return await this.#parts.reader.read(new Set<SnapshotPart>([...batch.stale, 'endpoints']));
-    } catch (error) {
-      this.#pending.requeue(batch);
-      throw error;
-    }
-  }
-
   /** @returns whether anything was due; then another pass is necessary */
   async #pass(): Promise<boolean> {
-    const { clock, hooks, dryRun: assumeRouted } = this.#parts;
+    const { clock, hooks, reader, dryRun: assumeRouted } = this.#parts;
     this.counters.passes++;
-    let batch = this.#pending.take();
-    let read = await this.#read(batch);
-    // An address replaced meanwhile may be half read and would count as lost: read again, once, as events may go on.
-    if (this.#pending.moved) {
-      this.#pending.requeue(batch);
-      batch = this.#pending.take();
-      read = await this.#read(batch);
-    }
+    const { batch, read } = await readChanges(this.#pending, reader);
     if (batch.woken && RETRY_PARTS.some((part) => batch.stale.has(part))) this.#state = retryAll(this.#state);
+    await this.#keptCheck.end(read);
     this.#learn(read);
     const judged = { ...read, ...this.#parts.health?.() };
     const snapshot = await withConnections(judged, this.#configuration, this.#state, this.#parts);
@@ -246,19 +240,25 @@ export class Loop {
     const fought = contested !== this.#state.contested;
     if (fought) this.#state = { ...this.#state, contested };
     const again = isTriedAgain(this.#state);
-    const times = { expires: planned.expires, wait, until, again, counted: Boolean(snapshot.connections) };
-    scheduleWakes(this.#timers, clock.now(), times, (parts) => this.wake(parts, [], 'timer'));
+    const counted = Boolean(snapshot.connections);
+    const times = { expires: planned.expires, wait, until, again, counted, partial: reader.partial };
+    const wake = (parts: readonly SnapshotPart[], dirty?: Dirty) => this.wake(parts, [], 'timer', dirty);
+    scheduleWakes(this.#timers, clock.now(), times, wake, () => this.#check());
     this.#trouble = '';
     this.#parts.onPass(this.#view);
     done?.push(...outcomes.filter(isDone).map(({ action }) => actionText(action)));
     // Even a refused or unanswered action may have been executed: the kernel's state must be read again.
-    this.#pending.add(
-      outcomes.flatMap(({ action }) => [...staleParts(action)]),
-      [],
-      false,
-    );
+    for (const { action } of outcomes)
+      this.#pending.add(staleParts(action), [], false, dirtyAfterAction(action));
     // A refusal also changes the plan, and a conflict with another program the reported state.
     return outcomes.length > 0 || fought;
+  }
+
+  /** Reads everything, and compares it with what was kept. */
+  #check(): void {
+    const kept = this.#running || this.#pending.any ? null : (this.#view?.snapshot ?? null);
+    this.wake(ALL_PARTS, [], 'timer');
+    this.#keptCheck.begin(kept);
   }
 
   #learn(snapshot: Snapshot): void {

@@ -1,4 +1,5 @@
 /** Changes that were reported since the last pass. A pass takes all of them, and requeues them if it fails. */
+import { CLEAN, joinDirty, type Dirty } from '../snapshot/dirty.ts';
 import type { SnapshotPart } from '../snapshot/snapshot.ts';
 
 export interface ChangeBatch {
@@ -7,12 +8,15 @@ export interface ChangeBatch {
   readonly links: ReadonlySet<number> | null;
   /** Another program changed something, or time has passed. */
   readonly woken: boolean;
+  /** Look-ups that may have changed; null: any. */
+  readonly dirty: Dirty | null;
 }
 
 export class PendingChanges {
   readonly #stale = new Set<SnapshotPart>();
   #links: Set<number> | null = new Set();
   #woken = false;
+  #dirty: Dirty | null = CLEAN;
 
   /** Whether a pass is due. */
   get any(): boolean {
@@ -28,9 +32,17 @@ export class PendingChanges {
     return this.#stale.has('addresses') || this.#stale.has('links');
   }
 
-  /** Adds changes. `links` and `woken` as in ChangeBatch. */
-  add(parts: Iterable<SnapshotPart>, links: Iterable<number> | null, woken: boolean): void {
-    for (const part of parts) this.#stale.add(part);
+  /** Adds changes. `links`, `woken` and `dirty` as in ChangeBatch; `dirty` counts if a look-up depends on a part. */
+  add(
+    parts: Iterable<SnapshotPart>,
+    links: Iterable<number> | null,
+    woken: boolean,
+    dirty: Dirty | null = null,
+  ): void {
+    for (const part of parts) {
+      this.#stale.add(part);
+      if (part !== 'endpoints') this.#dirty = joinDirty(this.#dirty, dirty);
+    }
     if (links === null) this.#links = null;
     else for (const ifindex of links) this.#links?.add(ifindex);
     this.#woken ||= woken;
@@ -38,15 +50,19 @@ export class PendingChanges {
 
   /** Returns all changes and forgets them. */
   take(): ChangeBatch {
-    const batch = { stale: new Set(this.#stale), links: this.#links, woken: this.#woken };
+    const batch = {
+      ...{ stale: new Set(this.#stale), links: this.#links, woken: this.#woken },
+      dirty: this.#dirty,
+    };
     this.#stale.clear();
     this.#links = new Set();
     this.#woken = false;
+    this.#dirty = CLEAN;
     return batch;
   }
 
   /** Adds the changes of a pass that failed again. */
-  requeue({ stale, links, woken }: ChangeBatch): void {
-    this.add(stale, links, woken);
+  requeue({ stale, links, woken, dirty }: ChangeBatch): void {
+    this.add(stale, links, woken, dirty);
   }
 }

@@ -2,7 +2,8 @@
 import { ALL_PARTS, type SnapshotPart } from '../snapshot/snapshot.ts';
 import type { Timers } from './timers.ts';
 import { CONNECTIONS_INTERVAL_MS } from './open-connections.ts';
-import { ENDPOINTS_INTERVAL_MS, ACTION_RETRY_MS } from './intervals.ts';
+import { ACTION_RETRY_MS, CHECK_INTERVAL_MS, ENDPOINTS_INTERVAL_MS } from './intervals.ts';
+import { CLEAN, type Dirty } from '../snapshot/dirty.ts';
 
 export interface WakeTimes {
   /** When a default route expires, by the clock of `now` in milliseconds; null: none does. */
@@ -15,18 +16,26 @@ export interface WakeTimes {
   readonly again: boolean;
   /** The open connections were counted. */
   readonly counted: boolean;
+  /** Look-ups were kept since everything was read. */
+  readonly partial: boolean;
 }
 
-/** Sets the timers after a pass. `now`: milliseconds by the clock. `wake`: begins a pass that reads these parts. */
+/**
+ * Sets the timers after a pass. `now`: milliseconds by the clock. `wake`: begins a pass that reads these parts. `check`:
+ * begins one that reads everything.
+ */
 export function scheduleWakes(
   timers: Timers,
   now: number,
-  { expires, wait, until, again, counted }: WakeTimes,
-  wake: (parts: readonly SnapshotPart[]) => void,
+  { expires, wait, until, again, counted, partial }: WakeTimes,
+  wake: (parts: readonly SnapshotPart[], dirty?: Dirty) => void,
+  check: () => void,
 ): void {
   timers.set('endpoints', ENDPOINTS_INTERVAL_MS, () => wake(['endpoints']));
   if (expires === null) timers.cancel('expiry');
-  else timers.set('expiry', expires - now, () => wake(['routes']));
+  // Look-ups of routes that expire are never kept.
+  else timers.set('expiry', expires - now, () => wake(['routes'], CLEAN));
+  if (partial && !timers.has('check')) timers.set('check', CHECK_INTERVAL_MS, check);
   // A timer that already runs is not postponed by other events.
   if (again && !timers.has('again')) timers.set('again', ACTION_RETRY_MS, () => wake(ALL_PARTS));
   if (until !== null) timers.set('contested', until, () => wake([]));

@@ -1,11 +1,12 @@
 /** Listens to rtnetlink and reports which parts of the snapshot became stale; an overrun makes all of them stale. */
 import type { Trace } from '../netlink/connection.ts';
 import { readBatch, type Message } from '../netlink/message.ts';
+import { CLEAN, joinDirty, type Dirty } from '../snapshot/dirty.ts';
 import { ALL_PARTS, type SnapshotPart } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, openNetlink } from '../system/addon.ts';
 import type { SystemError } from '../system/system-error.ts';
 import { eventFilter } from './filter.ts';
-import { eventKind, staleAfter, touchedBy, type EventKind } from './wake.ts';
+import { dirtyAfter, eventKind, staleAfter, touchedBy, type EventKind } from './wake.ts';
 
 /** RTNLGRP_* (linux/rtnetlink.h). NEXTHOP is above 31 and has no bit in nl_groups, so groups are joined one by one. */
 const RTNLGRP_LINK = 1;
@@ -35,8 +36,15 @@ const RECEIVE_BUFFER = 8 << 20;
 
 export interface ListenerOptions {
   readonly netns?: string | undefined;
-  /** `touched`: indices of the links that changed; null: any link may have changed. */
-  readonly onStale: (parts: Iterable<SnapshotPart>, touched: Iterable<number> | null) => void;
+  /**
+   * `touched`: indices of the links that changed; null: any link may have changed. `dirty`: look-ups that may have
+   * changed; null: any.
+   */
+  readonly onStale: (
+    parts: Iterable<SnapshotPart>,
+    touched: Iterable<number> | null,
+    dirty: Dirty | null,
+  ) => void;
   /** Called with each message that makes something stale, before onStale; for counters. */
   readonly onEvent?: (kind: EventKind) => void;
   /** Events were lost. Everything must be read again. */
@@ -66,8 +74,8 @@ export function listen(options: ListenerOptions): EventSocket {
     ...(options.netns === undefined ? {} : { netns: options.netns }),
     receiveBuffer: RECEIVE_BUFFER,
     onBatch: (buffer, spans) => {
-      const { parts, touched } = staleAfterAll(buffer, spans, options);
-      if (parts.size > 0) options.onStale(parts, touched);
+      const { parts, touched, dirty } = staleAfterAll(buffer, spans, options);
+      if (parts.size > 0) options.onStale(parts, touched, dirty);
     },
     onOverrun: options.onOverrun,
     onError: options.onError,
@@ -85,7 +93,7 @@ export function listen(options: ListenerOptions): EventSocket {
       if (before !== null && !isNew && links.size === before.size) return;
       socket.filter(eventFilter(links));
       followed = links;
-      if (isNew) options.onStale(['routes'], []);
+      if (isNew) options.onStale(['routes'], [], null);
     },
     close() {
       closed = true;
@@ -97,10 +105,11 @@ export function listen(options: ListenerOptions): EventSocket {
 interface Stale {
   readonly parts: Set<SnapshotPart>;
   readonly touched: Set<number>;
+  dirty: Dirty | null;
 }
 
 function staleAfterAll(buffer: Buffer, spans: Uint32Array, { own, trace, onEvent }: ListenerOptions): Stale {
-  const stale: Stale = { parts: new Set(), touched: new Set() };
+  const stale: Stale = { parts: new Set(), touched: new Set(), dirty: CLEAN };
   readBatch(
     buffer,
     spans,
@@ -108,16 +117,20 @@ function staleAfterAll(buffer: Buffer, spans: Uint32Array, { own, trace, onEvent
       trace?.('received', message, 'event', NETLINK_ROUTE);
       if (!own.has(message.portId)) addStale(stale, message, onEvent);
     },
-    () => ALL_PARTS.forEach((part) => stale.parts.add(part)),
+    () => {
+      for (const part of ALL_PARTS) stale.parts.add(part);
+      stale.dirty = null;
+    },
   );
   return stale;
 }
 
-function addStale({ parts, touched }: Stale, message: Message, onEvent: ListenerOptions['onEvent']): void {
+function addStale(all: Stale, message: Message, onEvent: ListenerOptions['onEvent']): void {
   const stale = staleAfter(message);
-  for (const part of stale) parts.add(part);
+  for (const part of stale) all.parts.add(part);
+  if (stale.length > 0) all.dirty = joinDirty(all.dirty, dirtyAfter(message));
   const kind = eventKind(message);
   if (stale.length > 0 && kind) onEvent?.(kind);
   const ifindex = touchedBy(message);
-  if (ifindex !== null) touched.add(ifindex);
+  if (ifindex !== null) all.touched.add(ifindex);
 }

@@ -1,13 +1,25 @@
 /** Which parts an rtnetlink event makes stale. Events only wake: their content never becomes part of a snapshot. */
+import { Attributes } from '../netlink/attribute.ts';
 import { readU32 } from '../netlink/bytes.ts';
 import { AF_UNSPEC } from '../netlink/ip.ts';
-import type { Message } from '../netlink/message.ts';
+import { NLM_F_REPLACE, type Message } from '../netlink/message.ts';
 import { RTM_DELADDR, RTM_NEWADDR } from '../netlink/route/address.ts';
 import { RTM_DELLINK, RTM_NEWLINK } from '../netlink/route/link.ts';
 import { RTM_NEWNEIGH } from '../netlink/route/neighbour.ts';
 import { RTM_DELNEXTHOP, RTM_NEWNEXTHOP } from '../netlink/route/nexthop.ts';
 import { RTM_DELRULE, RTM_NEWRULE } from '../netlink/route/policy-rule.ts';
-import { RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route/route.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
+import {
+  RTA_MULTIPATH,
+  RTA_NH_ID,
+  RTA_OIF,
+  RTA_TABLE,
+  RTM_DELROUTE,
+  RTM_NEWROUTE,
+  RTN_UNICAST,
+  RT_TABLE_MAIN,
+} from '../netlink/route/route.ts';
+import { CLEAN, type Dirty } from '../snapshot/dirty.ts';
 import type { SnapshotPart } from '../snapshot/snapshot.ts';
 
 const NOTHING: readonly SnapshotPart[] = [];
@@ -70,4 +82,53 @@ export function staleAfter(message: Message): readonly SnapshotPart[] {
     default:
       return NOTHING;
   }
+}
+
+/**
+ * Which look-ups the event may change; null: any. A change of a route through one link changes look-ups of that link
+ * alone, unless the route may take the packets of others: it covers much without being a default, replaces another
+ * route (the kernel reports only the new one), refuses, has several hops, or is in another program's table.
+ * @throws DecodeError
+ */
+export function dirtyAfter(message: Message): Dirty | null {
+  const { type, payload } = message;
+  switch (type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+    case RTM_NEWNEIGH:
+      // At offset 4 of struct ifinfomsg, ifaddrmsg and ndmsg.
+      return payload.length >= 8 ? ofLink(readU32(payload, 4)) : null;
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return payload.length >= RTMSG_LENGTH ? afterRoute(message) : null;
+    default:
+      return null;
+  }
+}
+
+/** Bytes of struct rtmsg. */
+const RTMSG_LENGTH = 12;
+/** The shortest prefix, apart from a default, that cannot be part of a split default. */
+const SPECIFIC_LENGTH = 8;
+
+const ofLink = (ifindex: number): Dirty => ({ ...CLEAN, links: new Set([ifindex]) });
+
+function afterRoute({ flags, payload }: Message): Dirty | null {
+  const [prefixLength, protocol, type] = [payload.readUInt8(1), payload.readUInt8(5), payload.readUInt8(7)];
+  const attributes = new Attributes(payload.subarray(RTMSG_LENGTH));
+  const table = attributes.u32(RTA_TABLE) ?? payload.readUInt8(4);
+  const ifindex = attributes.u32(RTA_OIF);
+  const links: ReadonlySet<number> = ifindex === undefined ? CLEAN.links : new Set([ifindex]);
+  if (protocol === RTPROT_MULTIHOMED && table !== RT_TABLE_MAIN)
+    return { ...CLEAN, links, tables: new Set([table]) };
+  const isSimple =
+    table === RT_TABLE_MAIN &&
+    type === RTN_UNICAST &&
+    (prefixLength === 0 || prefixLength >= SPECIFIC_LENGTH) &&
+    !(flags & NLM_F_REPLACE) &&
+    !attributes.has(RTA_MULTIPATH) &&
+    !attributes.has(RTA_NH_ID);
+  return isSimple && ifindex !== undefined ? { ...CLEAN, links } : null;
 }

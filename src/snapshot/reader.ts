@@ -1,4 +1,7 @@
-/** Reads the stale parts of a snapshot and looks up the uplinks' routes; parts that are not stale are kept. */
+/**
+ * Reads the stale parts of a snapshot and looks up the uplinks' routes; parts that are not stale are kept, and so are
+ * look-ups that no change concerns.
+ */
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
@@ -11,6 +14,7 @@ import { hasNexthops } from '../netlink/route/nexthop.ts';
 import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
 import { dumpRoutes, isReservedTable, type DefaultRoute, type Route } from '../netlink/route/route.ts';
 import { systemClock, type Clock } from '../system/clock.ts';
+import type { Dirty } from './dirty.ts';
 import { bestDefault, findDefault, findSourceDefault, mayHaveBetter, preferredSource } from './default.ts';
 import { readDevice, type Device } from './driver.ts';
 import { findHostEgress, isTunnel, readTunnelRoutes, type HostEgress } from './host-egress.ts';
@@ -18,6 +22,7 @@ import { inLastTick } from './expiry.ts';
 import { HostRoutes, isForSource, throughLink } from './host-route.ts';
 import { isOnLink } from './neighbour.ts';
 import type { PolicyRoute } from './policy-route.ts';
+import { dirtyTables, keptLookups, type LastRead } from './kept-lookup.ts';
 import {
   ALL_PARTS,
   lookupKey,
@@ -50,9 +55,18 @@ const sameLink = ({ index, name, hardware, parent }: Link): string =>
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 
+const joinTables = (last: Snapshot['tables'], now: Snapshot['tables']): Snapshot['tables'] => ({
+  ipv4: new Map([...last.ipv4, ...now.ipv4]),
+  ipv6: new Map([...last.ipv6, ...now.ipv6]),
+});
+
 export class SnapshotReader {
   readonly #options: ReaderOptions;
   #last: Snapshot | null = null;
+  /** The requests that the look-ups of `#last` answer, by `lookupKey`. */
+  #requests: ReadonlyMap<string, LookupRequest> = new Map();
+  /** Whether look-ups or own routes were kept since everything was read. */
+  #partial = false;
   /** Tables in which routes were added since own routes were read. */
   #included = new Set<number>();
   /** By `sameLink`. */
@@ -75,11 +89,17 @@ export class SnapshotReader {
     this.#included.add(table);
   }
 
+  /** Whether look-ups or own routes were kept since everything was read. */
+  get partial(): boolean {
+    return this.#partial;
+  }
+
   /**
    * Reads the stale parts; on the first call all parts.
+   * @param dirty look-ups that may have changed, if a part is stale on which they depend; null: any
    * @throws NetlinkError
    */
-  async read(stale: ReadonlySet<SnapshotPart>): Promise<Snapshot> {
+  async read(stale: ReadonlySet<SnapshotPart>, dirty: Dirty | null = null): Promise<Snapshot> {
     const last = this.#last;
     // After a read that fails midway no part may count as fresh.
     this.#last = null;
@@ -93,14 +113,24 @@ export class SnapshotReader {
       base.policyRules,
       (ifindex) => base.links.get(ifindex)?.group ?? 0,
     );
+    const earlier = last && { requests: this.#requests, snapshot: last };
+    const kept = keptLookups(questions, earlier, base.policyRules, dirty);
     const [ownRoutes, lookups, outward] = await Promise.all([
-      answersStale ? this.#readOwnRoutes(base, questions, last) : last.ownRoutes,
-      answersStale ? this.#ask(hosts, questions, last, lookedUpAt) : last.lookups,
+      answersStale ? this.#readOwnRoutes(base, questions, earlier, dirty) : last.ownRoutes,
+      answersStale ? this.#ask(hosts, questions, last, lookedUpAt, kept) : last.lookups,
       answersStale ? this.#readOutward(hosts, base, questions) : last,
     ]);
-    const tables = answersStale ? hosts.tables : last.tables;
+    if (answersStale) {
+      this.#requests = new Map(questions.map((each) => [lookupKey(each.ifindex, each.address), each]));
+      this.#partial = dirty !== null && (this.#partial || last !== null);
+    }
+    // Tables that no look-up needed this time are as they were.
+    const tables = last && kept.size > 0 ? joinTables(last.tables, hosts.tables) : hosts.tables;
     const { egress, tunnelRoutes } = outward;
-    this.#last = { ...base, ownRoutes, lookups, tables, egress, tunnelRoutes, lookedUpAt };
+    this.#last = {
+      ...{ ...base, ownRoutes, lookups, egress, tunnelRoutes, lookedUpAt },
+      tables: answersStale ? tables : last.tables,
+    };
     return this.#last;
   }
 
@@ -117,7 +147,11 @@ export class SnapshotReader {
       last && !parts.has('endpoints') ? last.endpoints : dumpEndpoints(generic, mptcp),
       last && !parts.has('endpoints') ? last.limits : getLimits(generic, mptcp),
     ]);
-    return { links, ...(await this.#readDevices(links)), addresses, policyRules, endpoints, limits };
+    const devices = links === last?.links ? last : await this.#readDevices(links);
+    return {
+      ...{ links, drivers: devices.drivers, paths: devices.paths },
+      ...{ addresses, policyRules, endpoints, limits },
+    };
   }
 
   /** A kernel without IPv6 has no IPv6 policy rules. */
@@ -151,7 +185,8 @@ export class SnapshotReader {
   async #readOwnRoutes(
     base: KernelObjects,
     questions: readonly LookupRequest[],
-    last: Snapshot | null,
+    last: LastRead | null,
+    dirty: Dirty | null,
   ): Promise<readonly Route[]> {
     const { route } = this.#options;
     const own = { protocol: RTPROT_MULTIHOMED };
@@ -159,14 +194,16 @@ export class SnapshotReader {
     this.#included = new Set();
     if (!last)
       return (await Promise.all(FAMILIES.map((family) => dumpRoutes(route, { family, ...own })))).flat();
-    const tables = new Set<number>([...last.ownRoutes.map((each) => each.table), ...included]);
+    const tables = new Set<number>([...last.snapshot.ownRoutes.map((each) => each.table), ...included]);
     for (const question of questions) if (question.table !== null) tables.add(question.table);
     for (const rule of base.policyRules)
       if (rule.protocol === RTPROT_MULTIHOMED && !isReservedTable(rule.table)) tables.add(rule.table);
-    const dumps = [...tables].flatMap((table) =>
+    const read = dirty ? new Set([...dirtyTables(tables, questions, last, dirty), ...included]) : tables;
+    const dumps = [...read].flatMap((table) =>
       FAMILIES.map((family) => dumpRoutes(route, { family, table, ...own })),
     );
-    return (await Promise.all(dumps)).flat();
+    const kept = last.snapshot.ownRoutes.filter(({ table }) => !read.has(table));
+    return [...kept, ...(await Promise.all(dumps)).flat()];
   }
 
   async #readOutward(
@@ -199,6 +236,7 @@ export class SnapshotReader {
     questions: readonly LookupRequest[],
     last: Snapshot | null,
     now: number,
+    kept: ReadonlyMap<string, RouteLookup>,
   ): Promise<ReadonlyMap<string, RouteLookup>> {
     const { route } = this.#options;
     const once = new Map<string, Promise<unknown>>();
@@ -208,6 +246,9 @@ export class SnapshotReader {
     };
     const answered = questions.map(async (question): Promise<[string, RouteLookup]> => {
       const { family, ifindex, address } = question;
+      const key = lookupKey(ifindex, address);
+      const before = kept.get(key);
+      if (before) return [key, before];
       const plain = (): Promise<FibProbe> => shared(`plain ${family}`, () => probeFib(route, family, {}));
       const objects = (): Promise<boolean> => shared('nexthops', () => hasNexthops(route));
       const [host, own, source, onLink, ways] = await Promise.all([
@@ -219,7 +260,6 @@ export class SnapshotReader {
         isOnLink(route, question),
         findEgresses(route, question, plain),
       ]);
-      const key = lookupKey(ifindex, address);
       const found = await this.#default(hosts, host, own.default, question, plain);
       const missing = found ? null : own.missing;
       return [key, { host, default: inLastTick(found, key, last, now), missing, source, onLink, ...ways }];

@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Journal } from '../../src/actions/journal.ts';
 import type { KernelSession } from '../../src/netlink/session.ts';
 import { Loop } from '../../src/daemon/loop.ts';
-import { staleAfter, touchedBy } from '../../src/events/wake.ts';
+import { dirtyAfter, staleAfter, touchedBy } from '../../src/events/wake.ts';
 import { HookDispatcher } from '../../src/hooks/dispatcher.ts';
 import { EMPTY_HOOK_RECORD, type HookRecord } from '../../src/hooks/record.ts';
 import type { Message } from '../../src/netlink/message.ts';
 import type { Limits } from '../../src/netlink/mptcp/limits.ts';
 import type { Configuration } from '../../src/rules/rule.ts';
+import { differences } from '../../src/snapshot/kept-lookup.ts';
 import { SnapshotReader } from '../../src/snapshot/reader.ts';
 import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { TestClock } from './clock.ts';
@@ -83,12 +84,7 @@ export class Host {
     };
     const record = journal.read();
     const told = (record.notified as HookRecord | null) ?? EMPTY_HOOK_RECORD;
-    const reader = new SnapshotReader({
-      ...connections,
-      sysfs: '/nonexistent',
-      clock,
-      requests: (base) => lookupRequests(base, this.configuration.rules),
-    });
+    const reader = this.#reader(line, clock);
     const log = {
       debug: quiet,
       info: quiet,
@@ -127,7 +123,8 @@ export class Host {
       if (ModelKernel.isOwn(event) || !passes(event)) return;
       if (this.deaf) return kernel.state.saw('event lost');
       const ifindex = touchedBy(event);
-      const tell = (): void => loop.wake(staleAfter(event), ifindex === null ? [] : [ifindex]);
+      const tell = (): void =>
+        loop.wake(staleAfter(event), ifindex === null ? [] : [ifindex], 'event', dirtyAfter(event));
       if (this.random.below(3) === 0) return tell();
       kernel.state.saw('event late');
       this.#late.push(tell);
@@ -137,6 +134,22 @@ export class Host {
     this.#daemon = { loop, line, clock, hear };
     this.paused = record.state.paused !== null;
     loop.wake([]);
+  }
+
+  #reader(line: Line, clock: TestClock): SnapshotReader {
+    return new SnapshotReader({
+      ...{ route: line, generic: line, mptcp: { id: MPTCP_FAMILY, groups: new Map() } },
+      ...{ sysfs: '/nonexistent', clock },
+      requests: (base) => lookupRequests(base, this.configuration.rules),
+    });
+  }
+
+  /** How the daemon's last snapshot, of which parts were kept, differs from what a new reader finds. */
+  async differences(): Promise<string[]> {
+    const { loop, clock } = this.daemon;
+    const reader = this.#reader(new Line(this.kernel, 'world'), clock);
+    const whole = await reader.read(new Set(ALL_PARTS));
+    return differences(loop.view!.snapshot, whole).map((each) => `kept too long: ${each}`);
   }
 
   #journal(): Journal {

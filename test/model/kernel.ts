@@ -14,7 +14,8 @@ import { addEndpoint, byId, deleteEndpoint, setFlags, setLimits } from './endpoi
 import { matchRoute } from './fib.ts';
 import { addNexthop, dropNexthop, type Voice } from './links.ts';
 import { readEndpoint, readFlow, readLimits, readNexthop, readRoute, readRule } from './requests.ts';
-import { addRoute, deleteRoute, remove, type RouteWords } from './routes.ts';
+import { NLM_F_REPLACE } from '../../src/netlink/message.ts';
+import { addRoute, deleteRoute, remove, type RouteEvent, type RouteWords } from './routes.ts';
 import { addRule, deleteRule } from './rules.ts';
 import {
   bitsOf,
@@ -62,8 +63,9 @@ export class ModelKernel implements Voice {
     this.#tell(kind === 'new' ? 20 : 21, encodeAddress(address));
   }
 
-  route(kind: 'new' | 'delete', route: ModelRoute): void {
-    this.#tell(kind === 'new' ? 24 : 25, encodeRoute(route, this.state));
+  route(kind: RouteEvent['kind'], route: ModelRoute): void {
+    const flags = kind === 'replace' ? NLM_F_REPLACE : 0;
+    this.#tell(kind === 'delete' ? 25 : 24, encodeRoute(route, this.state), flags);
   }
 
   rule(kind: 'new' | 'delete', rule: ModelRule): void {
@@ -87,8 +89,8 @@ export class ModelKernel implements Voice {
     this.#tell(kind === 'new' ? 104 : 105, encodeNexthop(nexthop));
   }
 
-  #tell(type: number, payload: Buffer): void {
-    const event = message(type, payload, this.#cause === 'daemon' ? OWN_PORT : 0);
+  #tell(type: number, payload: Buffer, flags = 0): void {
+    const event = { ...message(type, payload, this.#cause === 'daemon' ? OWN_PORT : 0), flags };
     for (const listener of this.listeners) listener(event);
   }
 

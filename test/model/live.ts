@@ -38,6 +38,8 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
     host.daemon.line.life = null;
     host.daemon.line.losses = 0;
     host.hearAgain();
+    await host.settle();
+    found.push(...(await host.differences()));
     if (history.steps.every(({ op }) => TOLD.has(op))) {
       await host.pass(SOON);
       const { failures, contested } = host.daemon.loop.view!.state;

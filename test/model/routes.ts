@@ -11,7 +11,8 @@ export const SCOPE_NOWHERE = 255;
 export type RouteWords = Omit<ModelRoute, 'maker'>;
 
 export interface RouteEvent {
-  readonly kind: 'new' | 'delete';
+  /** `replace`: the message has NLM_F_REPLACE, and none is about the route that was there. */
+  readonly kind: 'new' | 'replace' | 'delete';
   readonly route: ModelRoute;
 }
 
@@ -53,7 +54,7 @@ export function addRoute(
   if (stands && flags & NLM_F_REPLACE) {
     state.routes[at] = route;
     const silent = route.family === 'ipv4' && sameRoute(stands, route);
-    return { event: silent ? null : { kind: 'new', route }, replaced: stands };
+    return { event: silent ? null : { kind: 'replace', route }, replaced: stands };
   }
   if (!stands && !(flags & NLM_F_CREATE)) throw new Refusal('ENOENT');
   if (stands && state.routes.some((each) => sameSlot(each, route) && sameRoute(each, route)))

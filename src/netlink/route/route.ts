@@ -40,7 +40,7 @@ export const RTA_PREFSRC = 7;
 const RTA_METRICS = 8;
 export const RTA_MULTIPATH = 9;
 const RTA_CACHEINFO = 12;
-const RTA_TABLE = 15;
+export const RTA_TABLE = 15;
 export const RTA_VIA = 18;
 export const RTA_NH_ID = 30;
 

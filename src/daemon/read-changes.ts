@@ -1,0 +1,30 @@
+/** Reads what changed since the last pass. */
+import type { SnapshotReader } from '../snapshot/reader.ts';
+import type { Snapshot, SnapshotPart } from '../snapshot/snapshot.ts';
+import type { ChangeBatch, PendingChanges } from './pending-changes.ts';
+
+export interface ReadChanges {
+  readonly batch: ChangeBatch;
+  readonly read: Snapshot;
+}
+
+/** @throws NetlinkError the changes are pending again */
+export async function readChanges(pending: PendingChanges, reader: SnapshotReader): Promise<ReadChanges> {
+  const first = await readOnce(pending, reader);
+  // An address replaced meanwhile may be half read and would count as lost: read again, once, as events may go on.
+  if (!pending.moved) return first;
+  pending.requeue(first.batch);
+  return readOnce(pending, reader);
+}
+
+/** Always reads endpoints: the kernel reports no change, and a new one must not collide with an unknown one. */
+async function readOnce(pending: PendingChanges, reader: SnapshotReader): Promise<ReadChanges> {
+  const batch = pending.take();
+  try {
+    const stale = new Set<SnapshotPart>([...batch.stale, 'endpoints']);
+    return { batch, read: await reader.read(stale, batch.dirty) };
+  } catch (error) {
+    pending.requeue(batch);
+    throw error;
+  }
+}

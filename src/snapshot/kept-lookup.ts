@@ -1,0 +1,107 @@
+/** Look-ups of the last read that no change since then concerns. */
+import type { PolicyRule } from '../netlink/route/policy-rule.ts';
+import type { Route } from '../netlink/route/route.ts';
+import type { Dirty } from './dirty.ts';
+import { lookupKey, type Egress, type LookupRequest, type RouteLookup, type Snapshot } from './snapshot.ts';
+
+/** What the last read asked, by `lookupKey`, and what it found. */
+export interface LastRead {
+  readonly requests: ReadonlyMap<string, LookupRequest>;
+  readonly snapshot: Snapshot;
+}
+
+/**
+ * The requests whose look-ups stay, by `lookupKey`.
+ * @param dirty look-ups that may have changed; null: any
+ */
+export function keptLookups(
+  requests: readonly LookupRequest[],
+  last: LastRead | null,
+  policyRules: readonly PolicyRule[],
+  dirty: Dirty | null,
+): ReadonlyMap<string, RouteLookup> {
+  const kept = new Map<string, RouteLookup>();
+  // With suppress_ifgroup a change of one link may change the routes of all.
+  if (!last || !dirty || policyRules.some(({ suppressGroup }) => suppressGroup !== null)) return kept;
+  for (const request of requests) {
+    if (isDirty(request, dirty)) continue;
+    const key = lookupKey(request.ifindex, request.address);
+    const before = last.requests.get(key);
+    const lookup = last.snapshot.lookups.get(key);
+    if (before && lookup && isSame(before, request) && isSettled(lookup, request)) kept.set(key, lookup);
+  }
+  return kept;
+}
+
+const isDirty = ({ ifindex, address, table }: LookupRequest, { links, sources, tables }: Dirty): boolean =>
+  links.has(ifindex) || sources.has(address) || (table !== null && tables.has(table));
+
+const isSame = (one: LookupRequest, other: LookupRequest): boolean =>
+  one.family === other.family &&
+  one.prefixLength === other.prefixLength &&
+  one.table === other.table &&
+  one.length === other.length &&
+  one.alone === other.alone;
+
+/**
+ * Whether the uplink has its path: main decides about it, its default route has no lifetime, and its packets leave by
+ * its own table. Anything else is looked up in each pass, because other links or time may change it.
+ */
+const isSettled = (lookup: RouteLookup, { table }: LookupRequest): boolean =>
+  table !== null &&
+  lookup.host.kind === 'unread' &&
+  lookup.default !== null &&
+  lookup.default.route.expires === null &&
+  lookup.missing === null &&
+  !lookup.bridged &&
+  leavesBy(lookup.bound, table) &&
+  leavesBy(lookup.unbound, table);
+
+const leavesBy = (egress: Egress, table: number): boolean =>
+  egress.kind === 'leaves' && egress.table === table;
+
+/**
+ * The tables whose routes of multihomed must be read again.
+ * @param wanted tables that may hold such routes
+ */
+export function dirtyTables(
+  wanted: ReadonlySet<number>,
+  requests: readonly LookupRequest[],
+  last: LastRead,
+  dirty: Dirty,
+): ReadonlySet<number> {
+  const { links, sources, tables } = dirty;
+  const read = new Set<number>([...last.requests.values()].flatMap(({ table }) => table ?? []));
+  const routes: readonly Route[] = last.snapshot.ownRoutes;
+  for (const { table } of routes) read.add(table);
+  const found = new Set<number>([...wanted].filter((table) => tables.has(table) || !read.has(table)));
+  for (const { table, hops } of routes) if (hops.some(({ ifindex }) => links.has(ifindex))) found.add(table);
+  for (const request of [...requests, ...last.requests.values()])
+    if (request.table !== null && isDirty(request, { links, sources, tables })) found.add(request.table);
+  return found;
+}
+
+/** How two reads differ in what depends on look-ups, without lifetimes; for both, by the same time. */
+export function differences(kept: Snapshot, whole: Snapshot): readonly string[] {
+  const found: string[] = [];
+  for (const [key, lookup] of whole.lookups) {
+    const before = kept.lookups.get(key);
+    if (before && lookupText(before) !== lookupText(lookup))
+      found.push(`look-up of ${key}: ${lookupText(before)} in place of ${lookupText(lookup)}`);
+  }
+  const [had, has] = [new Set(kept.ownRoutes.map(routeText)), new Set(whole.ownRoutes.map(routeText))];
+  for (const each of had) if (!has.has(each)) found.push(`route that does not exist: ${each}`);
+  for (const each of has) if (!had.has(each)) found.push(`route not known: ${each}`);
+  return found;
+}
+
+function lookupText({ default: leading, missing, onLink, bound, unbound }: RouteLookup): string {
+  const hop = leading && { ...leading.hop, metric: leading.route.metric, table: leading.route.table };
+  return JSON.stringify([hop, missing, onLink, egressText(bound), egressText(unbound)]);
+}
+
+const egressText = (egress: Egress): unknown =>
+  egress.kind === 'none' ? [egress.kind, egress.error.code] : egress;
+
+const routeText = ({ family, destination, prefixLength, table, type, hops }: Route): string =>
+  JSON.stringify([family, destination, prefixLength, table, type, hops]);
