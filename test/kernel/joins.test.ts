@@ -33,18 +33,25 @@ test.skipIf(lacks !== null)(
     const connection = await connections.open();
     await expect
       .poll(() => daemon.stateOf('wwan0'), { timeout: 60_000 })
-      .toMatch(/^active: default route through 10\.2\.0\.1, but the last join failed: EHOSTUNREACH$/);
+      .toMatch(
+        /^active: default route through 10\.2\.0\.1, but the last (join|\d+ joins) failed: EHOSTUNREACH$/,
+      );
     const uplink = await daemon.uplink('10.2.0.2');
+    // The daemon has the kernel join again, so more than one may have failed.
+    const { failed } = uplink!.subflows!;
+    expect(failed).toBeGreaterThan(0);
     expect(uplink?.subflows).toMatchObject({
-      ...{ established: 0, failed: 1, failing: 1, lastFailure: { errno: 'EHOSTUNREACH' } },
+      ...{ established: 0, failing: failed, lastFailure: { errno: 'EHOSTUNREACH' } },
     });
     expect(uplink?.subflows?.lastFailure?.time).toBeGreaterThan(began);
     expect((await daemon.uplink('10.1.0.2'))?.subflows).toMatchObject({ failed: 0, lastFailure: null });
     const explained = await daemon.command('explain', 'wwan0');
-    expect(explained.stdout.replaceAll(/\s+/g, ' ')).toContain('the last join failed: EHOSTUNREACH');
+    expect(explained.stdout.replaceAll(/\s+/g, ' ')).toMatch(
+      /the last (join|\d+ joins) failed: EHOSTUNREACH/,
+    );
     const doctor = await daemon.command('doctor', '--config', daemon.config);
     expect(doctor.stdout.replaceAll(/\s+/g, ' ')).toMatch(
-      /wwan0 10\.2\.0\.2 is active, but 1 join failed .*EHOSTUNREACH.* firewall marks \(2001, 3001\)/,
+      /wwan0 10\.2\.0\.2 is active, but \d+ joins? failed.*EHOSTUNREACH.* firewall marks \(2001, 3001\)/,
     );
     await connection.echo('by the other');
   },

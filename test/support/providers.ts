@@ -150,9 +150,10 @@ import socket, subprocess, sys
 source, target = sys.argv[1:3]
 def connect(protocol):
     s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
-    s.settimeout(3)
+    s.settimeout(6)
     s.bind((source, 0))
     s.connect((target, ${PORT}))
+    s.settimeout(60)
     return s
 def transfer(s):
     s.sendall(b'g')
@@ -167,8 +168,10 @@ def mptcp(s):
     return s`;
 
 const TRANSFER = `${CLIENT}
-ping = subprocess.run(['ping', '-c', '1', '-W', '2', '-I', source, target], stdout=subprocess.DEVNULL).returncode
-print(ping, transfer(connect(0)), transfer(mptcp(connect(${IPPROTO_MPTCP}))))`;
+plain, multipath = transfer(connect(0)), transfer(mptcp(connect(${IPPROTO_MPTCP})))
+# With a deadline it repeats the request each second until there is one reply.
+ping = subprocess.run(['ping', '-c', '1', '-w', '10', '-I', source, target], stdout=subprocess.DEVNULL).returncode
+print(ping, plain, multipath)`;
 
 const HOLD = `${CLIENT}
 s = mptcp(connect(${IPPROTO_MPTCP}))
