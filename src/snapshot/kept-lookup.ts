@@ -44,14 +44,17 @@ const isSame = (one: LookupRequest, other: LookupRequest): boolean =>
   one.alone === other.alone;
 
 /**
- * Whether the uplink has its path: main decides about it, its default route has no lifetime, and its packets leave by
- * its own table. Anything else is looked up in each pass, because other links or time may change it.
+ * Whether the uplink has its path: main decides about it, its default route has one hop and no lifetime, and its packets
+ * leave by its own table. Anything else is looked up in each pass, because other links or time may change it: the
+ * kernel removes an IPv4 route over several links without an event when one of them is deleted.
  */
 const isSettled = (lookup: RouteLookup, { table }: LookupRequest): boolean =>
   table !== null &&
   lookup.host.kind === 'unread' &&
   lookup.default !== null &&
   lookup.default.route.expires === null &&
+  lookup.default.route.nexthop === null &&
+  lookup.default.route.hops.length === 1 &&
   lookup.missing === null &&
   !lookup.bridged &&
   leavesBy(lookup.bound, table) &&

@@ -1,0 +1,41 @@
+/** What was kept from earlier reads is compared with a whole read; a difference is logged. */
+import { expect, test } from 'vitest';
+import { KeptCheck } from '../../src/daemon/kept-check.ts';
+import type { Log } from '../../src/system/log.ts';
+import { Host } from '../plan/build.ts';
+
+const host = (): Host => new Host().link('eth0', 2).address(2, '192.0.2.10/24').default(2, '192.0.2.1');
+
+function logged(): { log: Log; lines: string[] } {
+  const lines: string[] = [];
+  const quiet = (): void => undefined;
+  return { log: { debug: quiet, info: quiet, warn: quiet, error: (text) => void lines.push(text) }, lines };
+}
+
+test('kept look-ups: no difference, no message', async () => {
+  const { log, lines } = logged();
+  const check = new KeptCheck(log);
+  check.begin(host().snapshot);
+  await check.end(host().snapshot);
+  expect(lines).toEqual([]);
+});
+
+test('kept look-ups: a default route that was missed is logged as our own fault', async () => {
+  const { log, lines } = logged();
+  const check = new KeptCheck(log);
+  check.begin(host().snapshot);
+  await check.end(host().default(2, '192.0.2.254', { metric: 1 }).snapshot);
+  expect(lines).toEqual([expect.stringMatching(/^our own fault, please report it: .*192\.0\.2\.254/)]);
+  await check.end(host().snapshot);
+  expect(lines).toHaveLength(1);
+});
+
+test('kept look-ups: a change that is reported meanwhile is no fault', async () => {
+  const { log, lines } = logged();
+  const check = new KeptCheck(log);
+  check.begin(host().snapshot);
+  const ended = check.end(host().default(2, '192.0.2.254', { metric: 1 }).snapshot);
+  check.cancel();
+  await ended;
+  expect(lines).toEqual([]);
+});
