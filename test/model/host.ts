@@ -147,7 +147,7 @@ export class Host {
   /** How the daemon's last snapshot, of which parts were kept, differs from what a new reader finds. */
   async differences(): Promise<string[]> {
     const { loop, clock } = this.daemon;
-    const reader = this.#reader(new Line(this.kernel, 'world'), clock);
+    const reader = this.#reader(new Line(this.kernel, 'other'), clock);
     const whole = await reader.read(new Set(ALL_PARTS));
     return differences(loop.view!.snapshot, whole).map((each) => `kept too long: ${each}`);
   }
