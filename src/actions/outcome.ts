@@ -9,7 +9,10 @@ export interface Outcome {
   readonly foreign?: boolean;
   /** The id that the kernel assigned, if it differs from the requested one. */
   readonly id?: number;
-  /** There was nothing to delete. If the next snapshot has the object nevertheless, the deletion is not repeated at once. */
+  /**
+   * There was nothing to delete. If the next snapshot has the object nevertheless, the deletion is not repeated at
+   * once.
+   */
   readonly gone?: boolean;
   /** The endpoint that was deleted to make room for this one must be added again. */
   readonly putBack?: boolean;

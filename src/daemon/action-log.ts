@@ -1,4 +1,7 @@
-/** Logs the outcomes of actions, and what passes observe. A refusal that repeats at each try is a warning only the first time. */
+/**
+ * Logs the outcomes of actions, and what passes observe. A refusal that repeats at each try is a warning only the first
+ * time.
+ */
 import type { NetlinkError } from '../netlink/error.ts';
 import { actionKey, actionText, limitsText, type Action } from '../actions/action.ts';
 import type { State } from '../actions/state.ts';

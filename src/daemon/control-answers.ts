@@ -56,10 +56,15 @@ export class ControlAnswers {
     };
   }
 
-  /** The document for watchers. It has no counters, because it is sent at each change, and counters change at each pass. */
+  /**
+   * The document for watchers. It has no counters, because it is sent at each change, and counters change at each pass.
+   */
   readonly status = (): object => this.#document();
 
-  /** The last pass, with the present problems of the host and join records. @throws RefusedRequest before the first pass */
+  /**
+   * The last pass, with the present problems of the host and join records.
+   * @throws RefusedRequest before the first pass
+   */
   #view(): PassResult {
     const { loop, reloader, paths, problems } = this.#parts;
     if (!loop.view) throw new RefusedRequest('starting', 'the daemon has not read the kernel yet');

@@ -92,7 +92,10 @@ export class Health {
     if (kind !== 'announced' && kind !== 'removed') this.#schedule();
   }
 
-  /** Reads which connections are open: at the start, and when events were lost. Those that fell back to TCP have no events. */
+  /**
+   * Reads which connections are open: at the start, and when events were lost. Those that fell back to TCP have no
+   * events.
+   */
   async recount(): Promise<void> {
     const sockets = await this.#connections();
     if (!sockets || this.#stopped) return;

@@ -34,7 +34,10 @@ export class HostProblems {
     return this.#obstacle;
   }
 
-  /** Checks the host, at most once a second for the same `limits`, and logs new problems. @returns all current problems */
+  /**
+   * Checks the host, at most once a second for the same `limits`, and logs new problems.
+   * @returns all current problems
+   */
   check(limits: LimitsSetting): readonly Problem[] {
     const { log, clock, netns, limitMax } = this.#parts;
     const now = clock.now();

@@ -5,7 +5,9 @@ import type { Configuration } from '../rules/rule.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { LoopParts } from './parts.ts';
 
-/** Milliseconds until the next pass while the plan depends on them: rtnetlink has no event for the end of a connection. */
+/**
+ * Milliseconds until the next pass while the plan depends on them: rtnetlink has no event for the end of a connection.
+ */
 export const CONNECTIONS_INTERVAL_MS = 1_000;
 
 /** The snapshot with the open connections; unchanged if nothing depends on them, or if they cannot be read. */

@@ -1,6 +1,6 @@
 /**
- * Reads the packet counters of links many times a second. Reading a file of sysfs that stays open takes a hundredth of the
- * time of a netlink request. Netlink is used where /sys shows the links of another namespace.
+ * Reads the packet counters of links many times a second. Reading a file of sysfs that stays open takes a hundredth of
+ * the time of a netlink request. Netlink is used where /sys shows the links of another namespace.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Requester } from '../netlink/connection.ts';
@@ -58,7 +58,10 @@ export class PacketCounters {
     this.#links.clear();
   }
 
-  /** Opens the files. They show this very link if their counters lie between those of a netlink request before and after. */
+  /**
+   * Opens the files. They show this very link if their counters lie between those of a netlink request before and
+   * after.
+   */
   async #open(ifindex: number, name: string): Promise<LinkStats | null> {
     const before = await this.#request(ifindex);
     const link = before && this.#openFiles(name);

@@ -79,7 +79,10 @@ export class RemovalLog {
 
 const words = (flags: number): string => flagNames(flags).join(',');
 
-/** The program that probably removed the object, judged by what is missing and what is in place, and the setting against it. */
+/**
+ * The program that probably removed the object, judged by what is missing and what is in place, and the setting against
+ * it.
+ */
 function likelyProgram(
   action: Action,
   restored: readonly Action[],

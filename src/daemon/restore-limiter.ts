@@ -1,15 +1,15 @@
 /**
  * Decides when objects that another program removed are added again. Routes and policy rules wait for a short pause, so
- * that a script that deletes rules by their form finds its own rule next. An object is added again at most ten times in a
- * burst and then once in five seconds, so that two programs that disagree do not occupy the kernel. (systemd-networkd
+ * that a script that deletes rules by their form finds its own rule next. An object is added again at most ten times in
+ * a burst and then once in five seconds, so that two programs that disagree do not occupy the kernel. (systemd-networkd
  * removes foreign policy rules by default: ManageForeignRoutingPolicyRules= of networkd.conf(5).)
  */
 import { objectKey, type Action } from '../actions/action.ts';
 import { EMPTY_STATE } from '../actions/state.ts';
 
 /**
- * Milliseconds until a removed route or policy rule is added again. The loop of wg-quick(8), `while ... ip rule delete table main suppress_prefixlength 0`,
- * deletes a rule of multihomed first.
+ * Milliseconds until a removed route or policy rule is added again. The loop of wg-quick(8), `while ... ip rule delete
+ * table main suppress_prefixlength 0`, deletes a rule of multihomed first.
  */
 export const PAUSE_MS = 250;
 /** How often an object is added again without waiting for REFILL_MS. */
@@ -53,9 +53,9 @@ export class RestoreLimiter {
    * @param touched links with events since the last pass; null: any. The kernel itself may have removed routes of
    * these, but never policy rules or endpoints.
    * @param now milliseconds by the clock
-   * @returns `allowed`: the actions to execute now; `restored`: those of them that restore objects; `wait`: milliseconds
-   * until the first of the other actions is allowed; `fought`: the same for objects that were removed too often. null:
-   * none waits
+   * @returns `allowed`: the actions to execute now; `restored`: those of them that restore objects; `wait`:
+   * milliseconds until the first of the other actions is allowed; `fought`: the same for objects that were removed too
+   * often. null: none waits
    */
   allow(
     actions: readonly Action[],

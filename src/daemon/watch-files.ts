@@ -68,7 +68,9 @@ export function watchPlaces(places: Places, clock: Clock, changed: () => void): 
   };
 }
 
-/** Every folder in which the kernel searches a part of a path to the places, symbolic links and missing parts included. */
+/**
+ * Every folder in which the kernel searches a part of a path to the places, symbolic links and missing parts included.
+ */
 export function dependencies({ files, folders }: Places): Watched {
   const watched: Watched = new Map();
   for (const file of files) follow(file, watched);

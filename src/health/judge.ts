@@ -47,7 +47,9 @@ export interface Judgement {
  */
 const MIN_SEGMENTS = 3;
 const MIN_SEGMENTS_SINGLE = 4;
-/** A flight of at least this many segments is not lost by chance. After a smaller one a retransmission must be lost too. */
+/**
+ * A flight of at least this many segments is not lost by chance. After a smaller one a retransmission must be lost too.
+ */
 const FLIGHT_SEGMENTS = 8;
 /** On a path that loses segments although it works, answers may take this many times as long. */
 const LOSSY_FACTOR = 2;
@@ -143,8 +145,8 @@ function verdictOn(
 }
 
 /**
- * The wait of one subflow. The kernel reports when data was last sent, not when the first unacknowledged data was sent. So
- * a wait begins when data was last sent, as seen by the first reading that finds data waiting.
+ * The wait of one subflow. The kernel reports when data was last sent, not when the first unacknowledged data was sent.
+ * So a wait begins when data was last sent, as seen by the first reading that finds data waiting.
  * @param arrived when anything last arrived on the subflow, in milliseconds by the clock
  */
 function waitOf(before: Wait | undefined, traffic: Traffic, arrived: number, now: number): Wait {

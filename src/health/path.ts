@@ -11,7 +11,9 @@ const FALSE_ALARM_MS = 500;
 /** How long such a peer says nothing about the path. */
 const DISTRUST_MS = 60_000;
 
-/** Why a suspicion ends. `answered`: something arrived on the path; `unknown`: nothing is known of the path any more. */
+/**
+ * Why a suspicion ends. `answered`: something arrived on the path; `unknown`: nothing is known of the path any more.
+ */
 export type SuspicionEnd = 'answered' | 'unknown';
 
 export class Path {
@@ -83,7 +85,9 @@ export class Path {
 const FAST_MS = 20;
 /** The same while no data moves. */
 const SLOW_MS = 1_000;
-/** A link that has received nothing for this long may be dead: longer than FAST_MS, since one interval proves nothing. */
+/**
+ * A link that has received nothing for this long may be dead: longer than FAST_MS, since one interval proves nothing.
+ */
 const SILENT_MS = 24;
 /** Time between two readings of the sockets of a link that receives. */
 const BACKGROUND_MS = 250;

@@ -66,11 +66,11 @@ export function decodeMessages(datagram: Buffer): Message[] {
 }
 
 /**
- * Reads what NetlinkSocketOptions.onBatch was called with: each message of each datagram, in their order. This is the only
- * reader of batches.
+ * Reads what NetlinkSocketOptions.onBatch was called with: each message of each datagram, in their order. This is the
+ * only reader of batches.
  * @param spans offset and length of each datagram
- * @param onMalformed called for a datagram of which a length is wrong or `onMessage` throws a DecodeError. Of a datagram
- * with a wrong length no message is read. The next datagrams are read as usual.
+ * @param onMalformed called for a datagram of which a length is wrong or `onMessage` throws a DecodeError. Of a
+ * datagram with a wrong length no message is read. The next datagrams are read as usual.
  */
 export function readBatch(
   buffer: Buffer,

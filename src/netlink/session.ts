@@ -63,7 +63,8 @@ const LIMIT_MAX = 8;
 const ABOVE_EVERY_MAXIMUM = 0x7fff_ffff;
 
 /**
- * Finds the highest value of a limit that the kernel accepts. It requests one that every kernel refuses, so nothing changes.
+ * Finds the highest value of a limit that the kernel accepts. It requests one that every kernel refuses, so nothing
+ * changes.
  * @throws NetlinkError EPERM without CAP_NET_ADMIN
  */
 export async function probeLimits(kernel: Pick<KernelSession, 'generic' | 'mptcp'>): Promise<number> {

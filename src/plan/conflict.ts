@@ -1,6 +1,6 @@
 /**
- * Objects that another program keeps removing. They are added again each time; but a path that is missing every few seconds
- * is not reliable, so its uplink is reported as `conflict`.
+ * Objects that another program keeps removing. They are added again each time; but a path that is missing every few
+ * seconds is not reliable, so its uplink is reported as `conflict`.
  */
 import { endpointObject, policyRuleObject, routeObject } from '../actions/action.ts';
 import type { State } from '../actions/state.ts';

@@ -53,7 +53,8 @@ export function newEndpoint(
 }
 
 /**
- * The next free id after the last one that was used. A peer may still have a path under an id that became free just now.
+ * The next free id after the last one that was used. A peer may still have a path under an id that became free just
+ * now.
  */
 function nextId(last: number, taken: ReadonlySet<number>): number {
   for (let step = 1; step <= IDS; step++) {

@@ -10,7 +10,10 @@ import type { LastLookup, State } from '../actions/state.ts';
 /** How long a default route may be missing, in milliseconds. */
 export const GAP_MS = 300;
 
-/** The last look-up with a default route of each owned endpoint, unless that route is missing for too long. By `lookupKey`. */
+/**
+ * The last look-up with a default route of each owned endpoint, unless that route is missing for too long. By
+ * `lookupKey`.
+ */
 export function observeLookups({ owned, lookups }: State, snapshot: Snapshot): State['lookups'] {
   const observed = new Map<string, LastLookup>();
   for (const { ifindex, address } of owned.values()) {
@@ -45,8 +48,8 @@ function lastLookup(
 }
 
 /**
- * Whether the default route of the host's own policy rule changed between two look-ups of one pass: it is present in one
- * and missing in the other.
+ * Whether the default route of the host's own policy rule changed between two look-ups of one pass: it is present in
+ * one and missing in the other.
  */
 function isTorn({ host, bound, unbound }: RouteLookup, ifindex: number): boolean {
   const through = throughLink(host, ifindex);

@@ -11,9 +11,9 @@ import { hostRuleFor } from './host-rule.ts';
 
 /**
  * The command that deletes the administrator's rule, so that the address uses its own link, as a list of arguments.
- * @returns null if the deletion may make an address less reachable: the rule is also for other addresses (perhaps of hosts
- * for which this one routes), its table leads to a network that main may not know, or the address would still not leave by
- * this link
+ * @returns null if the deletion may make an address less reachable: the rule is also for other addresses (perhaps of
+ * hosts for which this one routes), its table leads to a network that main may not know, or the address would still not
+ * leave by this link
  */
 export function hostRuleRemedy(candidate: Candidate, snapshot: Snapshot): readonly string[] | null {
   const { hostRule, family, address, lookup, selected } = candidate;

@@ -1,4 +1,7 @@
-/** The administrator's policy rule for an address. If it leads through the uplink's interface it is used, otherwise it prevents the uplink. */
+/**
+ * The administrator's policy rule for an address. If it leads through the uplink's interface it is used, otherwise it
+ * prevents the uplink.
+ */
 import { type Family } from '../netlink/ip.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
 import { isForSource, throughLink } from '../snapshot/host-route.ts';

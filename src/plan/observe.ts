@@ -1,4 +1,6 @@
-/** Updates the state from a snapshot: which flags and how many endpoints the kernel supports, and what is still owned. */
+/**
+ * Updates the state from a snapshot: which flags and how many endpoints the kernel supports, and what is still owned.
+ */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';

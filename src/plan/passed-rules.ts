@@ -1,6 +1,6 @@
 /**
- * Policy rules of the host that come after those of multihomed and select only some of an address's packets. Such packets
- * must skip multihomed's rules and continue at those of the host.
+ * Policy rules of the host that come after those of multihomed and select only some of an address's packets. Such
+ * packets must skip multihomed's rules and continue at those of the host.
  */
 import { inNetwork } from '../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../netlink/route/policy-rule.ts';
@@ -11,9 +11,14 @@ import type { Candidate } from './candidate.ts';
 export interface PassedRules {
   /** The host looks up its local addresses after multihomed's rules. */
   readonly local: boolean;
-  /** The selectors of such rules, each once, and the priority of the host's rule at which a selected packet continues. */
+  /**
+   * The selectors of such rules, each once, and the priority of the host's rule at which a selected packet continues.
+   */
   readonly passed: readonly { readonly selectors: Buffer; readonly target: number }[];
-  /** Tables of later rules for all packets of the address. Their routes more specific than a default precede its own table. */
+  /**
+   * Tables of later rules for all packets of the address. Their routes more specific than a default precede its own
+   * table.
+   */
   readonly tables: readonly number[];
 }
 

@@ -69,7 +69,10 @@ type RouteReason =
       readonly family: Family;
       readonly interfaces: readonly string[];
     }
-  /** A full tunnel. `priority`: of the policy rule that leads there; null: none. `split`: by routes that are more specific. */
+  /**
+   * A full tunnel. `priority`: of the policy rule that leads there; null: none. `split`: by routes that are more
+   * specific.
+   */
   | {
       readonly code: 'tunnel';
       readonly interface: string;

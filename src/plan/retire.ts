@@ -14,7 +14,9 @@ export interface Retirement {
   readonly lingering: readonly Endpoint[];
   /** For each lingering endpoint that the user withdrew: how many connections its removal would cut. */
   readonly cut: ReadonlyMap<Endpoint, number>;
-  /** For each endpoint beside a full tunnel: how many connections that began outside the tunnel use it; null: not known. */
+  /**
+   * For each endpoint beside a full tunnel: how many connections that began outside the tunnel use it; null: not known.
+   */
   readonly beside: ReadonlyMap<Endpoint, number | null>;
 }
 

@@ -21,9 +21,9 @@ type Index = Map<string, Set<number>>;
 const indices = new WeakMap<readonly Address[], Index>();
 
 /**
- * Whether another link has the same subnet. Subnets of different lengths do not count, because the routes of the longer one
- * are more specific. If another link has the same address, main alone decides which of the links has the subnet: a rule of
- * multihomed could take it from the other.
+ * Whether another link has the same subnet. Subnets of different lengths do not count, because the routes of the longer
+ * one are more specific. If another link has the same address, main alone decides which of the links has the subnet: a
+ * rule of multihomed could take it from the other.
  */
 export function sharesSubnet(own: Address, addresses: readonly Address[]): boolean {
   if (sameAddress(own.address, addresses).some(({ ifindex }) => ifindex !== own.ifindex)) return false;

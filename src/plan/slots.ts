@@ -1,4 +1,6 @@
-/** Seventh step: which verified uplinks get an endpoint. The kernel holds only a few: a slot is room for one of them. */
+/**
+ * Seventh step: which verified uplinks get an endpoint. The kernel holds only a few: a slot is room for one of them.
+ */
 import { actionKey, type Action } from '../actions/action.ts';
 import type { State } from '../actions/state.ts';
 import type { Family } from '../netlink/ip.ts';

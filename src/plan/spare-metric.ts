@@ -1,6 +1,6 @@
 /**
- * The metric for a default route that an administrator adds by hand: above that of every existing route, so that existing
- * routes keep precedence. Metrics from 1,000,000 on are ignored.
+ * The metric for a default route that an administrator adds by hand: above that of every existing route, so that
+ * existing routes keep precedence. Metrics from 1,000,000 on are ignored.
  */
 import type { Snapshot } from '../snapshot/snapshot.ts';
 

@@ -48,7 +48,10 @@ function tunnelOf(family: Family, { egress, links }: Snapshot, selected: readonl
 export const isSelected = ({ index }: Link, selected: readonly Selected[]): boolean =>
   selected.some(({ link, rule }) => link.index === index && !rule.ignore);
 
-/** Why an address is not used beside the tunnel: the link that takes all traffic, and the rule or route by which it does. */
+/**
+ * Why an address is not used beside the tunnel: the link that takes all traffic, and the rule or route by which it
+ * does.
+ */
 export function tunnelReason({ link, rule, table, prefixLength }: Tunnel): Reason {
   if (!link) return { code: 'tunnel-refuses', priority: rule!.priority, rule: policyRuleWords(rule!) };
   const split = prefixLength > 0;

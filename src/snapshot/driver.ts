@@ -1,4 +1,7 @@
-/** Driver and bus path of a link's device, from sysfs and udev's database. Neither changes while the link keeps its name. */
+/**
+ * Driver and bus path of a link's device, from sysfs and udev's database. Neither changes while the link keeps its
+ * name.
+ */
 import { readFile, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Link } from '../netlink/route/link.ts';
@@ -16,10 +19,10 @@ export interface Device {
 const UDEV = '/run/udev/data';
 
 /**
- * Reads the driver and path of the parent device that the kernel names. This works in any namespace and does not depend on
- * the interface's name. Linux before 5.14 names no parent: then the device is found by the interface's name, but only if
- * sysfs shows this very link, since it may show the `eth0` of another namespace. The same condition applies to udev's
- * database, which identifies links by index. Never rejects.
+ * Reads the driver and path of the parent device that the kernel names. This works in any namespace and does not depend
+ * on the interface's name. Linux before 5.14 names no parent: then the device is found by the interface's name, but
+ * only if sysfs shows this very link, since it may show the `eth0` of another namespace. The same condition applies to
+ * udev's database, which identifies links by index. Never rejects.
  * @param sysfs mount point, usually /sys
  * @param udev folder of udev's database
  */

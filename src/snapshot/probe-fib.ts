@@ -25,12 +25,11 @@ export interface FibProbe {
 }
 
 /**
- * Finds the default route for packets from `source`, through `ifindex`, or for any.
- * Usually one probe is enough. Another is needed where a more specific route covers the first, perhaps one that refuses it
- * (blackhole, unreachable or prohibit for bogons). An IPv4 look-up with a device answers EHOSTUNREACH to such a probe, just
- * as if there were no route at all. So the bare probe that the look-ups without a device found comes next, and is the last:
- * a link without a default route costs one or two requests. Without a device only ENETUNREACH can mean that there is no
- * route.
+ * Finds the default route for packets from `source`, through `ifindex`, or for any. Usually one probe is enough.
+ * Another is needed where a more specific route covers the first, perhaps one that refuses it (blackhole, unreachable
+ * or prohibit for bogons). An IPv4 look-up with a device answers EHOSTUNREACH to such a probe, just as if there were no
+ * route at all. So the bare probe that the look-ups without a device found comes next, and is the last: a link without
+ * a default route costs one or two requests. Without a device only ENETUNREACH can mean that there is no route.
  * @param free returns the result of the look-ups without a device
  * @throws NetlinkError, DecodeError
  */

@@ -53,8 +53,8 @@ export interface NetlinkSocket {
   /**
    * Sends to the kernel, whose handler runs within sendmsg(2): at once, or from a thread if the handler `waits`
    * (default false) or another process holds the kernel's locks. The bytes are copied before this returns. Sends keep
-   * their order; a reply can arrive before the promise resolves. Rejects with SystemError, ECANCELED when the socket was
-   * closed before.
+   * their order; a reply can arrive before the promise resolves. Rejects with SystemError, ECANCELED when the socket
+   * was closed before.
    */
   send(bytes: Uint8Array, options?: { readonly waits: boolean }): Promise<void>;
   /** Keeps the process alive, as an open socket does. */

@@ -29,7 +29,10 @@ export const MPTCP_PM_ADDR_FLAG_SIGNAL = 1;
 export const MPTCP_PM_ADDR_FLAG_SUBFLOW = 2;
 export const MPTCP_PM_ADDR_FLAG_BACKUP = 4;
 export const MPTCP_PM_ADDR_FLAG_FULLMESH = 8;
-/** The kernel made the endpoint by itself, for a local address from which it connected to an address that a peer announced. */
+/**
+ * The kernel made the endpoint by itself, for a local address from which it connected to an address that a peer
+ * announced.
+ */
 export const MPTCP_PM_ADDR_FLAG_IMPLICIT = 16;
 export const MPTCP_PM_ADDR_FLAG_LAMINAR = 32;
 

@@ -82,8 +82,8 @@ export interface PolicyRule {
    */
   readonly selectors?: Buffer;
   /**
-   * fib_rule_hdr and attributes as received, which a deletion repeats. Present only if the rule has more than the fields of
-   * NewPolicyRule and its protocol number belongs to one program.
+   * fib_rule_hdr and attributes as received, which a deletion repeats. Present only if the rule has more than the
+   * fields of NewPolicyRule and its protocol number belongs to one program.
    */
   readonly exact?: Buffer;
 }

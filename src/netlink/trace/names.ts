@@ -1,8 +1,8 @@
 /** How the fields and attributes of a netlink message are named and shown; what all messages share. */
 
 /**
- * How a value is shown. `address`: 4 or 16 bytes; `via`: struct rtvia; `hardware`: hexadecimal with colons; `be16`: big-endian; `hops`:
- * struct rtnexthop, each with attributes.
+ * How a value is shown. `address`: 4 or 16 bytes; `via`: struct rtvia; `hardware`: hexadecimal with colons; `be16`:
+ * big-endian; `hops`: struct rtnexthop, each with attributes.
  */
 export type Format =
   'u8' | 'u16' | 's32' | 'u32' | 'be16' | 'address' | 'via' | 'hardware' | 'string' | 'hops' | 'hex';
