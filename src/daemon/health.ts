@@ -16,7 +16,7 @@ import type { MptcpEvent } from '../netlink/mptcp/event.ts';
 import { Budget } from '../health/budget.ts';
 import { decide, type Decision } from '../health/decide.ts';
 import { begin } from '../health/suspicion.ts';
-import type { Factors } from '../health/factors.ts';
+import type { AnswerTime } from '../health/answer-time.ts';
 import { firstGauge, readGauge } from '../health/gauge.ts';
 import { judge } from '../health/judge.ts';
 import { LostSubflows } from '../health/lost.ts';
@@ -52,13 +52,13 @@ export class Health {
   readonly #counters: PacketCounters;
   readonly #lost = new LostSubflows();
   readonly #renewals = new Map<string, number>();
-  #factors: Factors | null;
+  #answerTime: AnswerTime | null;
   #polling = false;
   #stopped = false;
 
-  constructor(parts: HealthParts, factors: Factors | null) {
+  constructor(parts: HealthParts, answerTime: AnswerTime | null) {
     this.#parts = parts;
-    this.#factors = factors;
+    this.#answerTime = answerTime;
     this.#timers = new Timers(parts.clock);
     this.#counters = new PacketCounters(parts.route);
     this.#paths = new HealthPaths(parts.clock);
@@ -74,10 +74,10 @@ export class Health {
     return this.#renewals;
   }
 
-  /** `factors`: null switches detection off. */
-  reload(factors: Factors | null): void {
-    this.#factors = factors;
-    if (!factors) this.#forget();
+  /** `answerTime`: null switches detection off. */
+  reload(answerTime: AnswerTime | null): void {
+    this.#answerTime = answerTime;
+    if (!answerTime) this.#forget();
     this.#schedule();
   }
 
@@ -107,7 +107,7 @@ export class Health {
 
   /** Called after each pass. */
   follow(plan: Plan): void {
-    if (this.#factors && this.#paths.follow(plan.uplinks)) this.#parts.onChange();
+    if (this.#answerTime && this.#paths.follow(plan.uplinks)) this.#parts.onChange();
     // The pass has either renewed the endpoint or found a reason against it.
     this.#renewals.clear();
     this.#schedule();
@@ -134,7 +134,7 @@ export class Health {
    * @param pause milliseconds until the counters are read; 0: at once, unless a reading is planned
    */
   #schedule(pause = 0): void {
-    if (!this.#factors || this.#stopped || this.#tokens.size === 0 || !this.#paths.any) {
+    if (!this.#answerTime || this.#stopped || this.#tokens.size === 0 || !this.#paths.any) {
       this.#timers.cancel('poll');
       this.#timers.cancel('review');
       this.#timers.cancel('lost');
@@ -192,7 +192,7 @@ export class Health {
   async #poll(): Promise<void> {
     this.#polling = true;
     try {
-      await this.#readCounters(this.#factors!);
+      await this.#readCounters(this.#answerTime!);
     } catch (error) {
       if (!isExpected(error)) throw error;
       this.#parts.log.debug(`the paths were not read: ${error.message}`);
@@ -202,7 +202,7 @@ export class Health {
     this.#schedule(pollPause(this.#paths.all, this.#parts.clock.now()));
   }
 
-  async #readCounters(factors: Factors): Promise<void> {
+  async #readCounters(answerTime: AnswerTime): Promise<void> {
     const paths = [...this.#paths.all];
     this.#counters.keep(new Set(paths.map(({ ifindex }) => ifindex)));
     const stats = await Promise.all(paths.map(({ ifindex, name }) => this.#counters.read(ifindex, name)));
@@ -213,16 +213,16 @@ export class Health {
       if (!read) continue;
       path.gauge = path.gauge ? readGauge(path.gauge, read, now) : firstGauge(read, now);
       if (path.suspicion || !mayReadSockets(path, now, this.#budget.left(now))) continue;
-      isAnyStalled = (await this.#isStalled(path, factors)) || isAnyStalled;
+      isAnyStalled = (await this.#isStalled(path, answerTime)) || isAnyStalled;
     }
-    if (isAnyStalled) await this.#confirm(factors);
+    if (isAnyStalled) await this.#confirm(answerTime);
   }
 
   /** Reads the sockets of one path. @returns whether nothing on it is answered */
-  async #isStalled(path: Path, factors: Factors): Promise<boolean> {
+  async #isStalled(path: Path, answerTime: AnswerTime): Promise<boolean> {
     const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag, path.address));
     const now = this.#parts.clock.now();
-    const judgement = judge(path.waits, path.select(sockets, now), now, factors, {
+    const judgement = judge(path.waits, path.select(sockets, now), now, answerTime, {
       lossy: isLossy(path, now),
     });
     recordJudgement(path, judgement, now);
@@ -239,10 +239,10 @@ export class Health {
   }
 
   /** Reads all sockets once, because a connection may be moved only if it has another subflow that works. */
-  async #confirm(factors: Factors): Promise<void> {
+  async #confirm(answerTime: AnswerTime): Promise<void> {
     const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag));
     const now = this.#parts.clock.now();
-    const decisions = decide(this.#paths.all, sockets, now, factors);
+    const decisions = decide(this.#paths.all, sockets, now, answerTime);
     for (const decision of decisions) await this.#suspect(decision, now);
     if (decisions.length > 0) this.#parts.onChange();
   }

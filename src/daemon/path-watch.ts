@@ -1,5 +1,4 @@
 /** Watches what MPTCP does on the paths of uplinks: counts their joins, and finds those that do not answer. */
-import type { Factors } from '../health/factors.ts';
 import { NetlinkConnection, type Trace } from '../netlink/connection.ts';
 import type { KernelSession } from '../netlink/session.ts';
 import type { JoinRecords } from '../plan/joins.ts';
@@ -38,10 +37,9 @@ export function watchPaths(
   // Not traced: they would fill the log many times a second.
   const diag = new NetlinkConnection({ protocol: NETLINK_SOCK_DIAG, clock, netns });
   const route = new NetlinkConnection({ protocol: NETLINK_ROUTE, clock, netns });
-  const health = new Health({ ...parts, route, diag }, factors(parts.settings));
-  function factors({ detect, rttFactor, margin }: HealthSettings): Factors | null {
-    return detect && !dryRun ? { rtt: rttFactor, base: margin } : null;
-  }
+  const detection = (settings: HealthSettings): HealthSettings | null =>
+    settings.detect && !dryRun ? settings : null;
+  const health = new Health({ ...parts, route, diag }, detection(parts.settings));
   const joins = countJoins({
     ...parts,
     onEvent: (event) => health.observe(event),
@@ -55,7 +53,7 @@ export function watchPaths(
     get health() {
       return { suspects: health.suspects, renewals: health.renewals };
     },
-    reload: (settings) => health.reload(factors(settings)),
+    reload: (settings) => health.reload(detection(settings)),
     follow: (plan) => {
       joins.follow(plan);
       health.follow(plan);

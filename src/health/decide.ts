@@ -1,6 +1,6 @@
 /** Decides which paths are suspect, from all sockets of the host at one moment. */
 import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
-import type { Factors } from './factors.ts';
+import type { AnswerTime } from './answer-time.ts';
 import { judge } from './judge.ts';
 import { isLossy, type Path } from './path.ts';
 
@@ -26,13 +26,13 @@ export function decide(
   paths: Iterable<Path>,
   sockets: readonly SubflowSocket[],
   now: number,
-  factors: Factors,
+  answerTime: AnswerTime,
 ): Decision[] {
   const stalled = new Map<Path, { readonly unanswered: number; readonly cookies: ReadonlySet<number> }>();
   const stalledCookies = new Set<number>();
   for (const path of paths) {
     if (path.suspicion) continue;
-    const { waits, verdict } = judge(path.waits, path.select(sockets, now), now, factors, {
+    const { waits, verdict } = judge(path.waits, path.select(sockets, now), now, answerTime, {
       lossy: isLossy(path, now),
     });
     path.waits = waits;

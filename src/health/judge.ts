@@ -3,7 +3,7 @@
  * time explains, while nothing at all arrives on the path, is the sign. Pure: sockets and a time in, a verdict out.
  */
 import { isCarrying, type SubflowSocket, type Traffic } from '../netlink/diag.ts';
-import { answerLimit, type Factors } from './factors.ts';
+import { answerLimit, type AnswerTime } from './answer-time.ts';
 
 /** What is remembered of a subflow until its socket is read again. */
 export interface Wait {
@@ -81,7 +81,7 @@ export function judge(
   before: Waits,
   sockets: readonly SubflowSocket[],
   now: number,
-  factors: Factors,
+  answerTime: AnswerTime,
   options: JudgeOptions = { lossy: false },
 ): Judgement {
   const waits = new Map<number, Wait>();
@@ -107,7 +107,7 @@ export function judge(
     waits.set(cookie, wait);
     if (wait.since === null) continue;
     isWaiting = true;
-    const limit = answerLimit(traffic, factors) * (options.lossy ? LOSSY_FACTOR : 1);
+    const limit = answerLimit(traffic, answerTime) * (options.lossy ? LOSSY_FACTOR : 1);
     const left = wait.since + limit - now;
     if (left > 0) next = Math.min(next ?? Infinity, left);
     else if (isProven(traffic, wait, limit, options)) {

@@ -1,7 +1,7 @@
 /** What the watch over paths costs: when it reads, and when it has no timer at all. */
 import { expect, test } from 'vitest';
 import { Health } from '../../src/daemon/health.ts';
-import { DEFAULT_FACTORS } from '../../src/health/factors.ts';
+import { DEFAULT_HEALTH } from '../../src/rules/validate.ts';
 import type { Requester } from '../../src/netlink/connection.ts';
 import { Writer } from '../../src/netlink/bytes.ts';
 import type { Message } from '../../src/netlink/message.ts';
@@ -47,7 +47,7 @@ function watched() {
     error: () => undefined,
   };
   const onChange = (): void => undefined;
-  const health = new Health({ route: requester, diag: requester, clock, log, onChange }, DEFAULT_FACTORS);
+  const health = new Health({ route: requester, diag: requester, clock, log, onChange }, DEFAULT_HEALTH);
   const event = (kind: MptcpEventKind): MptcpEvent => ({
     ...{ kind, token: 7, localId: 0, remoteId: 0, local: null, remote: null },
     ...{ backup: null, error: null, ifindex: null, serverSide: false },

@@ -1,7 +1,7 @@
 /** When a path counts as dead, by the unacknowledged data of its subflows. */
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/health/decide.ts';
-import { DEFAULT_FACTORS } from '../../src/health/factors.ts';
+import { DEFAULT_HEALTH } from '../../src/rules/validate.ts';
 import { judge, type Waits } from '../../src/health/judge.ts';
 import { Path } from '../../src/health/path.ts';
 import { subflow, type Flow } from './sockets.ts';
@@ -10,7 +10,7 @@ import { subflow, type Flow } from './sockets.ts';
 function looks(...all: readonly (readonly [at: number, ...flows: Flow[]])[]): string[] {
   let waits: Waits = new Map();
   return all.map(([at, ...flows]) => {
-    const judgement = judge(waits, flows.map(subflow), at, DEFAULT_FACTORS);
+    const judgement = judge(waits, flows.map(subflow), at, DEFAULT_HEALTH);
     waits = judgement.waits;
     return judgement.verdict.kind;
   });
@@ -103,7 +103,7 @@ describe('a path that loses segments', () => {
   const stalled = (lossy: boolean, now: number, more: Flow): boolean => {
     const waits: Waits = new Map([[1, { since: 0, retransmits: 0, unacked: 3, lost: 0 }]]);
     const socket = subflow({ ...flow, sinceAck: now, sinceSent: 10, ...more });
-    return judge(waits, [socket], now, DEFAULT_FACTORS, { lossy }).verdict.kind === 'stalled';
+    return judge(waits, [socket], now, DEFAULT_HEALTH, { lossy }).verdict.kind === 'stalled';
   };
 
   test('is stalled after twice the time, and only after a retransmission timeout', () => {
@@ -122,8 +122,8 @@ describe('a path that loses segments', () => {
 
   test('is recognized by segments lost while it works, without duplicates', () => {
     const lost = (more: Flow): boolean => {
-      const { waits } = judge(new Map(), [subflow(flow)], 0, DEFAULT_FACTORS);
-      return judge(waits, [subflow({ ...flow, ...more })], 250, DEFAULT_FACTORS).isLosing;
+      const { waits } = judge(new Map(), [subflow(flow)], 0, DEFAULT_HEALTH);
+      return judge(waits, [subflow({ ...flow, ...more })], 250, DEFAULT_HEALTH).isLosing;
     };
     expect([lost({ retransmits: 2 }), lost({ retransmits: 2, duplicates: 2 }), lost({})]).toEqual([
       true,
@@ -155,7 +155,7 @@ describe('of two paths', () => {
       paths().map((path) => Object.assign(path, { waits })),
       sockets.map(subflow),
       1_000,
-      DEFAULT_FACTORS,
+      DEFAULT_HEALTH,
     ).map(({ path, dependants, movable }) => [path.address, dependants, movable.map(({ cookie }) => cookie)]);
 
   test('the one that does not answer is suspect', () =>
