@@ -112,6 +112,8 @@ test('a user who toggles a link without pause does not delay other uplinks', asy
   const node = tunNode();
   if (node === null) skip('/dev/net/tun is not there, or not for every user');
   const cable = lab.cable('eth0').connect();
+  // The cable's endpoint is removed only while another uplink is active.
+  lab.cable('eth1').connect();
   lab.host.ip('tuntap add dev tun0 mode tun user 65534');
   lab.host.ip('link set tun0 up');
   lab.host.ip('address add 10.77.0.1/24 dev tun0');
