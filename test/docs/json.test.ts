@@ -56,12 +56,17 @@ test('--json: the output of each command matches its schema', { timeout: 180_000
   };
   await expect.poll(() => streams.watch.text().length, { timeout: 20_000 }).toBeGreaterThan(0);
   const connections = await lab.connections();
+  const limit = { timeout: 20_000 };
   await connections.open(eth.address());
-  await expect.poll(() => streams.watch.text().at(-1), { timeout: 20_000 }).toContain('"token"');
+  await expect.poll(() => streams.watch.text().at(-1), limit).toContain('"token"');
+  // The first connection may have begun before the monitor listened.
+  const opened = async (): Promise<string> => {
+    await connections.open(eth.address());
+    return streams.monitor.text().join();
+  };
+  await expect.poll(opened, { ...limit, interval: 500 }).toContain('"subflow-established"');
   wwan.down();
-  const patience = { timeout: 20_000 };
-  await expect.poll(() => streams.monitor.text().join(), patience).toContain('"subflow-established"');
-  await expect.poll(() => streams.monitor.text().join(), patience).toContain('"uplink"');
+  await expect.poll(() => streams.monitor.text().join(), limit).toContain('"uplink"');
   for (const name of ['monitor', 'watch'] as const) {
     streams[name].end();
     for (const line of streams[name].text()) expect(problemsOf(name, line)).toBe('');
