@@ -1,13 +1,24 @@
 // Finds memory errors in the addon: builds it with AddressSanitizer and UndefinedBehaviorSanitizer and exercises it
-// in a network namespace of its own. Runs as any user: node native/sanitize.mjs
+// in a network namespace of its own. Runs as any user: node native/sanitize.mjs [--short]
+// --short: a tenth of the repetitions, and stacks without the frames of Node; takes seconds instead of minutes.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeGyp } from './build.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const folder = join(here, 'build/sanitize');
+const short = process.argv.includes('--short');
 const compiler = process.env.CXX ?? 'g++';
 
 function library(name) {
@@ -30,28 +41,38 @@ function ourLeaks(output) {
     .filter((block) => !block.slice(0, block.indexOf('multihomed::')).includes('v8::'));
 }
 
+rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-for (const name of readdirSync(here).filter((file) => /\.(cc|h|gyp)$/.test(file))) {
-  cpSync(join(here, name), join(folder, name), { preserveTimestamps: true });
-}
+const sources = readdirSync(here).filter((file) => file.endsWith('.cc'));
+for (const name of [...sources, ...readdirSync(here).filter((file) => file.endsWith('.h'))])
+  cpSync(join(here, name), join(folder, name));
+// One file that includes all of them: Node's headers, which are most of the time, are compiled once.
+writeFileSync(join(folder, 'all.cpp'), sources.map((name) => `#include "${name}"\n`).join(''));
+const gyp = readFileSync(join(here, 'binding.gyp'), 'utf8');
+writeFileSync(join(folder, 'binding.gyp'), gyp.replace(/'sources': \[[^\]]*\]/, "'sources': ['all.cpp']"));
 const flags = '-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1';
 nodeGyp(folder, 'rebuild', { CXX: compiler, CXXFLAGS: flags, LDFLAGS: '-fsanitize=address,undefined' });
 
 const built = join(folder, 'build/Release/multihomed.node');
 const unshare = process.getuid?.() === 0 ? ['-n'] : ['-Urn'];
 const script = join(here, 'exercise.mjs');
-const result = spawnSync('unshare', [...unshare, process.execPath, '--expose-gc', script, built], {
-  encoding: 'utf8',
-  maxBuffer: 256 << 20,
-  env: {
-    ...process.env,
-    LD_PRELOAD: `${library('libasan.so')} ${library('libubsan.so')}`,
-    // Node has an operator new from another library. The exit code is ignored, because V8 leaks too.
-    ASAN_OPTIONS: 'exitcode=0:alloc_dealloc_mismatch=0:detect_leaks=1:detect_stack_use_after_return=1',
-    LSAN_OPTIONS: 'exitcode=0:fast_unwind_on_malloc=0',
-    UBSAN_OPTIONS: 'exitcode=0:print_stacktrace=1',
+const result = spawnSync(
+  'unshare',
+  [...unshare, process.execPath, '--expose-gc', script, built, ...(short ? ['short'] : [])],
+  {
+    encoding: 'utf8',
+    maxBuffer: 256 << 20,
+    env: {
+      ...process.env,
+      LD_PRELOAD: `${library('libasan.so')} ${library('libubsan.so')}`,
+      // Node has an operator new from another library. The exit code is ignored, because V8 leaks too.
+      ASAN_OPTIONS: 'exitcode=0:alloc_dealloc_mismatch=0:detect_leaks=1:detect_stack_use_after_return=1',
+      // The slow way also finds the frames of Node, whose code has no frame pointers.
+      LSAN_OPTIONS: `exitcode=0:fast_unwind_on_malloc=${short ? 1 : 0}`,
+      UBSAN_OPTIONS: 'exitcode=0:print_stacktrace=1',
+    },
   },
-});
+);
 const output = result.stderr ?? '';
 process.stdout.write(result.stdout ?? '');
 const leaks = ourLeaks(output);
