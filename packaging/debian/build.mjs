@@ -155,7 +155,7 @@ function write(path, content, mode = 0o644) {
   chmodSync(inRoot(path), mode);
 }
 
-/** Copies a file or a folder of the project; `folder` is where the file, or the folder's content, comes to be. */
+/** Copies a file or a folder of the project; `folder` is the destination of the file, or of the folder's content. */
 function install(name, folder, mode = 0o644) {
   const source = join(project, name);
   if (statSync(source).isFile()) {

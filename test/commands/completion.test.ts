@@ -32,7 +32,7 @@ const ODD = [
   't<u',
 ];
 
-function furnish(lab: Lab): string {
+function prepare(lab: Lab): string {
   for (const [at, name] of ['wwan0', '-x', ...ODD].entries())
     execFileSync('ip', [
       '-n',
@@ -106,7 +106,7 @@ describe.each(SHELLS)('%s', (shell) => {
       Object.assign(task.meta, { why });
       skip(why);
     }
-    const folder = furnish(lab);
+    const folder = prepare(lab);
     const terminal = await Terminal.open(shell, lab.host, folder);
     const line = async (text: string): Promise<string[]> =>
       (await terminal.words(`multihomed ${text}`)).slice(1);

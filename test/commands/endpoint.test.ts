@@ -31,7 +31,7 @@ async function same(lab: Lab): Promise<void> {
   );
 }
 
-function furnish(...namespaces: Netns[]): void {
+function prepare(...namespaces: Netns[]): void {
   for (const netns of namespaces) {
     netns.ip('link add eth0 type veth peer name far0');
     netns.ip('link property add dev eth0 altname enp5s0-uplink');
@@ -126,13 +126,13 @@ const BAD: readonly (readonly [string, number, RegExp])[] = [
 
 describe('endpoint and limits', () => {
   test.for(GOOD)('do what "ip mptcp" does: %j', async (steps, { lab }) => {
-    furnish(lab.host, lab.provider);
+    prepare(lab.host, lab.provider);
     for (const step of steps) await both(lab, step);
     await same(lab);
   });
 
   test('print every flag, and bits without a name', async ({ lab }) => {
-    furnish(lab.host);
+    prepare(lab.host);
     for (const [at, flags] of ['signal', 'subflow', 'backup', 'subflow backup fullmesh'].entries())
       lab.host.ip(`mptcp endpoint add 10.0.0.${at + 1} dev eth0 ${flags}`);
     await command(lab.host, words('endpoint add 10.0.0.8 laminar signal'));

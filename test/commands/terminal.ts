@@ -6,7 +6,7 @@ import type { Netns } from '../support/netns.ts';
 import { MAIN } from '../support/installed.ts';
 
 const PROMPT = 'ready> ';
-const PATIENCE = 60_000;
+const LIMIT_MS = 60_000;
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type ShellName = (typeof SHELLS)[number];
@@ -90,7 +90,7 @@ export class Terminal {
 
   async #until(isSo: () => boolean): Promise<void> {
     for (const start = Date.now(); !isSo(); await pause(10))
-      if (Date.now() > start + PATIENCE) throw new Error(`not in time: ${JSON.stringify(this.#seen)}`);
+      if (Date.now() > start + LIMIT_MS) throw new Error(`not in time: ${JSON.stringify(this.#seen)}`);
   }
 }
 

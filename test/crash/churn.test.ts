@@ -36,7 +36,7 @@ test(
         `(sleep ${(end / 1000).toFixed(3)}; kill -9 ${harness.daemon!.pid}) >/dev/null 2>&1 &`,
       ]);
       for (let changes = 1 + below(BURST); changes > 0; changes--) change(fixture);
-      calm(fixture);
+      keepOne(fixture);
       expect((await harness.daemon!.finished()).code).toBe(null);
       if (harness.shim.points > 0) after++;
       harness.start();
@@ -79,7 +79,7 @@ function readdress(fixture: HostFixture, uplink: Uplink): void {
 }
 
 /** Keeps one uplink in each family; otherwise the lingering one would depend on which was seen last. */
-function calm(fixture: HostFixture): void {
+function keepOne(fixture: HostFixture): void {
   const { eth0 } = fixture.uplinks;
   if (!eth0.carrier) fixture.carrier(eth0, true);
   for (const version of eth0.versions) if (!eth0.routed.has(version)) fixture.route(eth0, version);

@@ -15,7 +15,7 @@ const TIMEOUT = 1_000;
 interface Scene {
   readonly lab: Lab;
   readonly shim: Shim;
-  readonly told: RecordingHook;
+  readonly hook: RecordingHook;
   readonly daemon: Daemon;
   readonly eth: Cable;
   readonly wwan: Cable;
@@ -23,18 +23,18 @@ interface Scene {
 
 async function scene(lab: Lab): Promise<Scene> {
   const shim = new Shim(lab.folder);
-  const told = new RecordingHook(lab);
+  const hook = new RecordingHook(lab);
   const [eth, wwan] = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()];
   const rules = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
-  const text = JSON.stringify({ rules, hooks: { path: told.folder, timeout: `${TIMEOUT / 1000}s` } });
+  const text = JSON.stringify({ rules, hooks: { path: hook.folder, timeout: `${TIMEOUT / 1000}s` } });
   const daemon = await lab.daemon(text, { environment: shim.environment });
-  await expect.poll(() => told.lines()).toHaveLength(4);
-  return { lab, shim, told, daemon, eth, wwan };
+  await expect.poll(() => hook.lines()).toHaveLength(4);
+  return { lab, shim, hook, daemon, eth, wwan };
 }
 
 /** A jump alone causes no action, and the daemon works afterwards as before. */
 async function isItself(
-  { lab, shim, told, daemon, eth, wwan }: Scene,
+  { lab, shim, hook, daemon, eth, wwan }: Scene,
   jump: () => Promise<void> | void = () => undefined,
 ): Promise<void> {
   // The daemon answers after its last pass, so earlier work is done.
@@ -49,20 +49,20 @@ async function isItself(
   expect(idle.length).toBeLessThan(60);
   const both = [`${eth.address()} eth0 subflow`, `${wwan.address()} wwan0 subflow,backup`];
   expect(lab.host.endpointWords()).toEqual(both);
-  told.forget();
+  hook.forget();
   const losses = (): number => daemon.log.split('no default route').length;
   const lost = losses();
   eth.unroute();
   await expect.poll(() => lab.host.endpointWords()).toEqual([both[1]]);
-  await expect.poll(() => told.lines()).toEqual([`eth0 down ${eth.address()}`]);
+  await expect.poll(() => hook.lines()).toEqual([`eth0 down ${eth.address()}`]);
   await expect.poll(losses).toBe(lost + 1);
   eth.route(4, 'metric 100');
   await expect.poll(() => lab.host.endpointWords()).toEqual(both);
-  await expect.poll(() => told.lines('eth0 up')).toEqual([`eth0 up ${eth.address()}`]);
+  await expect.poll(() => hook.lines('eth0 up')).toEqual([`eth0 up ${eth.address()}`]);
   // Objects are removed by another program: a jump neither uses up nor refills a limit.
   lab.host.ip(`rule delete priority 8684 from ${eth.address()}`);
   await expect.poll(() => lab.host.rules()).toHaveLength(4);
-  expect(told.lines()).toHaveLength(2);
+  expect(hook.lines()).toHaveLength(2);
   expect(daemon.log).not.toMatch(/pass failed|did not settle/);
 }
 
@@ -78,22 +78,22 @@ function logs({ daemon }: Scene, offset: number): void {
 }
 
 /** The clock jumps while a hook runs: its time-out does not change. */
-async function timesOut({ told, daemon, eth, lab }: Scene, jump: () => void): Promise<void> {
+async function timesOut({ hook, daemon, eth, lab }: Scene, jump: () => void): Promise<void> {
   const times = (): number => daemon.log.split('timed out after').length - 1;
   const before = times();
-  told.forget();
-  told.slow = true;
+  hook.forget();
+  hook.slow = true;
   const began = performance.now();
   lab.host.ip(`route replace default via ${eth.gateway(4, 9)} dev eth0 metric 100`);
-  await expect.poll(() => told.lines()).toEqual([`eth0 change ${eth.address()}`]);
+  await expect.poll(() => hook.lines()).toEqual([`eth0 change ${eth.address()}`]);
   jump();
-  told.slow = false;
+  hook.slow = false;
   // Timing by CLOCK_REALTIME would make it hours.
   await expect.poll(times).toBe(before + 1);
   expect(performance.now() - began).toBeGreaterThan(TIMEOUT);
-  told.forget();
+  hook.forget();
   lab.host.ip(`route replace default via ${eth.gateway()} dev eth0 metric 100`);
-  await expect.poll(() => told.lines()).toEqual([`eth0 change ${eth.address()}`]);
+  await expect.poll(() => hook.lines()).toEqual([`eth0 change ${eth.address()}`]);
 }
 
 describe('clock jumps', () => {

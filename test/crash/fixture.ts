@@ -2,7 +2,7 @@
 import type { Lab } from '../support/lab.ts';
 import type { Netns, Version } from '../support/netns.ts';
 import { difference } from '../stress/field.ts';
-import { FOREIGN, FOUND, furnish } from './others.ts';
+import { FOREIGN, FOUND, addForeignObjects } from './others.ts';
 
 const VERSIONS = [4, 6] as const;
 
@@ -68,7 +68,7 @@ export class HostFixture {
     // Link-local addresses exist at once, so that the state of other programs is known at any moment.
     for (const which of ['all', 'default']) this.#host.sysctl(`net.ipv6.conf.${which}.accept_dad`, 0);
     for (const each of this.#all) this.plug(each);
-    furnish(this.#host);
+    addForeignObjects(this.#host);
   }
 
   get #all(): Uplink[] {
@@ -165,7 +165,7 @@ export class HostFixture {
   }
 
   /** Whether it has a path that a rule selects, or had the last path. */
-  #stands(uplink: Uplink, version: Version): boolean {
+  #hasUplink(uplink: Uplink, version: Version): boolean {
     if (this.paused || this.wanted.flags[uplink.device] === undefined) return false;
     const { plugged, carrier, routed } = uplink;
     return (plugged && carrier && routed.has(version)) || this.#lingers(uplink, version);
@@ -182,7 +182,7 @@ export class HostFixture {
     const routes: string[] = [];
     for (const uplink of this.#all)
       for (const version of uplink.versions) {
-        if (!this.#stands(uplink, version)) continue;
+        if (!this.#hasUplink(uplink, version)) continue;
         const { device, network, gateway, number } = uplink;
         const table = this.#host.table(device);
         const address = this.address(uplink, version, number);
@@ -244,7 +244,7 @@ export class HostFixture {
   }
 
   #listeners(): string[] {
-    return this.#stands(this.uplinks.wl0, 4) ? [String(this.wanted.port)] : [];
+    return this.#hasUplink(this.uplinks.wl0, 4) ? [String(this.wanted.port)] : [];
   }
 
   /** Returns the state apart from the daemon, as a name for `foreign`. */

@@ -98,7 +98,7 @@ export class CrashHarness {
       expect(wrong, `after ${NEVER / 1000} s; ${this.daemon?.log}`).toEqual([]);
       await sleep(QUIET);
       if (this.lives && this.shim.points === before) return true;
-      expect(late, `never rests; ${this.daemon?.log}`).toBe(false);
+      expect(late, `never settles; ${this.daemon?.log}`).toBe(false);
     }
   }
 

@@ -7,7 +7,7 @@ export const FOREIGN = { id: 3, address: '192.168.50.1', network: '198.18.0.0/15
 export const FOUND = { subflows: 3, accepted: 1 } as const;
 
 /** Added on a host that has an eth0. */
-export function furnish(host: Netns): void {
+export function addForeignObjects(host: Netns): void {
   for (const line of [
     'link add keep0 type veth peer name keep1',
     'link set keep0 addrgenmode none up',

@@ -10,7 +10,7 @@ export class RecordingHook {
 
   constructor(lab: Lab) {
     this.folder = join(lab.folder, 'hooks');
-    this.#file = join(lab.folder, 'told');
+    this.#file = join(lab.folder, 'calls');
     this.#slow = join(lab.folder, 'slow');
     mkdirSync(this.folder);
     const hook = join(this.folder, '10-tell');

@@ -26,7 +26,7 @@ const ASLEEP = 1_500;
 interface Scene {
   readonly lab: Lab;
   readonly shim: Shim;
-  readonly told: RecordingHook;
+  readonly hook: RecordingHook;
   readonly daemon: Daemon;
   /** Comes back with its address, with another address, and as another interface. */
   readonly same: Cable;
@@ -37,18 +37,18 @@ interface Scene {
 
 async function scene(lab: Lab): Promise<Scene> {
   const shim = new Shim(lab.folder);
-  const told = new RecordingHook(lab);
+  const hook = new RecordingHook(lab);
   const [same, other, modem] = ['eth0', 'wlan0', 'wwan0'].map((device) => lab.cable(device).connect());
   const rules = { 'eth*': 'subflow', 'wlan*': 'subflow', 'wwan*': 'subflow backup' };
-  const text = JSON.stringify({ rules, hooks: { path: told.folder } });
+  const text = JSON.stringify({ rules, hooks: { path: hook.folder } });
   const daemon = await lab.daemon(text, { environment: shim.environment });
-  await expect.poll(() => told.lines()).toHaveLength(6);
+  await expect.poll(() => hook.lines()).toHaveLength(6);
   const transfer = await Transfer.open(lab, same!.address());
   await expect
     .poll(() => transfer.addresses())
     .toEqual([same!.address(), other!.address(), modem!.address()]);
   await transfer.moves();
-  return { lab, shim, told, daemon, same: same!, other: other!, modem: modem!, transfer };
+  return { lab, shim, hook, daemon, same: same!, other: other!, modem: modem!, transfer };
 }
 
 function falls({ same, other, modem, lab }: Scene): void {
@@ -76,7 +76,7 @@ async function sleeps({ daemon, shim }: Scene, meanwhile: () => void): Promise<v
 }
 
 /** All three, in their present state, and nothing else. */
-function standing({ lab, same, other, modem }: Scene): { expected: object; shown: object } {
+function comparison({ lab, same, other, modem }: Scene): { expected: object; shown: object } {
   const uplinks = [
     { address: same.address(), device: same.device, flags: 'subflow' },
     { address: other.address(4, 7), device: other.device, flags: 'subflow' },
@@ -110,15 +110,15 @@ const idOf = ({ lab }: Scene, { device }: Cable): number | undefined =>
   lab.host.endpoints().find(({ dev }) => dev === device)?.id;
 
 async function right(scene: Scene): Promise<void> {
-  const { expected } = standing(scene);
-  await expect.poll(() => standing(scene).shown).toEqual(expected);
+  const { expected } = comparison(scene);
+  await expect.poll(() => comparison(scene).shown).toEqual(expected);
 }
 
 describe('suspend and resume', () => {
   test('all links are back, some of them changed', async ({ lab }) => {
     const at = await scene(lab);
     const [id, index] = [idOf(at, at.same), lab.host.index('wwan0')];
-    at.told.forget();
+    at.hook.forget();
     await sleeps(at, () => {
       falls(at);
       wakes(at);
@@ -129,10 +129,10 @@ describe('suspend and resume', () => {
     expect(idOf(at, at.same)).toBe(id);
     await at.transfer.moves();
     // No hook runs for an unchanged interface; one runs for a replaced address.
-    await expect.poll(() => at.told.lines('wwan0')).toHaveLength(4);
-    expect(at.told.lines('eth0')).toEqual([]);
-    expect(at.told.lines('wlan0')).toEqual(['wlan0 change 10.2.0.7']);
-    expect(at.told.lines('wwan0').sort()).toEqual(
+    await expect.poll(() => at.hook.lines('wwan0')).toHaveLength(4);
+    expect(at.hook.lines('eth0')).toEqual([]);
+    expect(at.hook.lines('wlan0')).toEqual(['wlan0 change 10.2.0.7']);
+    expect(at.hook.lines('wwan0').sort()).toEqual(
       ['down 10.3.0.2', 'link-down', 'link-up', 'up 10.3.0.2'].map((each) => `wwan0 ${each}`),
     );
     await expect
@@ -146,16 +146,16 @@ describe('suspend and resume', () => {
   test('no link is back yet', async ({ lab }) => {
     const at = await scene(lab);
     const id = idOf(at, at.same);
-    at.told.forget();
+    at.hook.forget();
     await sleeps(at, () => falls(at));
     const gone = ['eth0', 'wlan0', 'wwan0'].flatMap((device, network) => [
       `${device} down 10.${network + 1}.0.2`,
       `${device} link-down`,
     ]);
-    await expect.poll(() => at.told.lines().sort()).toEqual(gone);
+    await expect.poll(() => at.hook.lines().sort()).toEqual(gone);
     // The last endpoints stay for the connection.
     expect(lab.host.endpoints()).toHaveLength(3);
-    at.told.forget();
+    at.hook.forget();
     wakes(at);
     await right(at);
     expect(idOf(at, at.same)).toBe(id);
@@ -165,7 +165,7 @@ describe('suspend and resume', () => {
       ...['wlan0 link-up', 'wlan0 up 10.2.0.7'],
       ...['wwan0 link-up', 'wwan0 up 10.3.0.2'],
     ];
-    await expect.poll(() => at.told.lines().sort()).toEqual(back);
+    await expect.poll(() => at.hook.lines().sort()).toEqual(back);
     await at.transfer.finish();
     await at.transfer.end();
     at.shim.close();

@@ -36,7 +36,7 @@ const SECOND: Step[] = [
 ];
 const PAUSE = { files: null };
 
-const stands = (address: string): boolean =>
+const hasEndpoint = (address: string): boolean =>
   host.kernel.state.endpoints.some((each) => each.address === address);
 
 /** Runs in the middle of the next pass. */
@@ -61,13 +61,13 @@ test('a refused action is retried at an event during a pass with other actions',
   };
   change(...SECOND);
   await host.settle();
-  expect(stands('10.2.0.1')).toBe(false);
+  expect(hasEndpoint('10.2.0.1')).toBe(false);
   line.request = request;
   change({ op: 'take policy rule', nth: 0, when: 0 });
   amidst(() => change({ op: 'address', slot: 1, which: 1, to: 'permanent', when: 0 }));
   // Less than the five seconds after which it would be retried without an event.
   await host.settle();
-  expect(stands('10.2.0.1')).toBe(true);
+  expect(hasEndpoint('10.2.0.1')).toBe(true);
 });
 
 test('a failed pass keeps the pending events of each link', async () => {

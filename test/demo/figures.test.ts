@@ -137,8 +137,8 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
       active.map((fact) => `${fact.interface} ${fact.rule?.glob} ${fact.flags.join(' ')}`),
     );
     expect([...rules]).toEqual(['eth0 en*|eth* subflow', 'wwan0 ww*|bnep* subflow backup']);
-    const told = only(run().facts, 'hook').map(({ interface: name, action }) => `${name} ${action}`);
-    expect(told.filter((word) => /up$|down$/.test(word) && !word.includes('link'))).toEqual([
+    const hooks = only(run().facts, 'hook').map(({ interface: name, action }) => `${name} ${action}`);
+    expect(hooks.filter((word) => /up$|down$/.test(word) && !word.includes('link'))).toEqual([
       'eth0 up',
       'wwan0 up',
       'eth0 down',

@@ -11,7 +11,7 @@ let folder = '';
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'multihomed-report-'))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test('report: mode 0600 whatever the umask', () => {
+test('report: mode 0600 with any umask', () => {
   const before = process.umask(0);
   try {
     writeReport(join(folder, 'report'), 'text');

@@ -6,17 +6,17 @@ import { isPrivate, test, type Net } from '../native/net.ts';
 const MINE = 'u0';
 const OTHER = 'w0';
 
-interface Heard {
+interface Received {
   readonly events: EventSocket;
   /** Runs ip(8). @returns how many events came of it before that of a default route, which is always reported */
   after: (command: string) => Promise<number>;
 }
 
 /** Two links with addresses, and the event socket, which follows the first. */
-async function heardIn(
+async function eventsIn(
   net: Net,
   onStale: (parts: Iterable<string>) => void = () => undefined,
-): Promise<Heard> {
+): Promise<Received> {
   net.batch(
     ...[MINE, OTHER].flatMap((name, n) => [
       `link add ${name} type veth peer name p${n}`,
@@ -29,29 +29,29 @@ async function heardIn(
     ]),
   );
   await expect.poll(() => net.ip('-o link show up')).not.toContain('NO-CARRIER');
-  let heard = 0;
+  let received = 0;
   const events = listen({
     netns: net.path,
     own: new Set(),
-    onEvent: () => heard++,
+    onEvent: () => received++,
     onStale,
     onOverrun: () => expect.unreachable(),
     onError: (error) => expect.unreachable(error.message),
   });
   let metric = 1000;
   const mark = async (): Promise<void> => {
-    const before = heard;
+    const before = received;
     net.ip(`route add default via 10.1.0.1 metric ${++metric}`);
-    await expect.poll(() => heard).toBeGreaterThan(before);
+    await expect.poll(() => received).toBeGreaterThan(before);
   };
   return {
     events,
     async after(command) {
       await mark();
-      const before = heard;
+      const before = received;
       net.ip(command);
       await mark();
-      return heard - before - 1;
+      return received - before - 1;
     },
   };
 }
@@ -80,24 +80,22 @@ describe.skipIf(!isPrivate)('route events', () => {
   ];
 
   test.for(WANTED)('wakes: %s', async (command, { net }) => {
-    const { events, after } = await heardIn(net);
+    const { events, after } = await eventsIn(net);
     events.follow(new Set([index(net, MINE)]));
     expect(await after(command)).toBeGreaterThan(0);
     events.close();
   });
 
   test.for(UNWANTED)('does not wake: %s', async (command, { net }) => {
-    const { events, after } = await heardIn(net);
+    const { events, after } = await eventsIn(net);
     events.follow(new Set([index(net, MINE)]));
     expect(await after(command)).toBe(0);
     events.close();
   });
 
-  test('a link that is followed anew makes routes stale, and its routes wake from then on', async ({
-    net,
-  }) => {
+  test('a newly followed link makes routes stale, and its routes wake from then on', async ({ net }) => {
     const stale: string[] = [];
-    const { events, after } = await heardIn(net, (parts) => stale.push(...parts));
+    const { events, after } = await eventsIn(net, (parts) => stale.push(...parts));
     const both = new Set([index(net, MINE), index(net, OTHER)]);
     events.follow(new Set([index(net, MINE)]));
     expect(stale).toEqual([]);
@@ -112,7 +110,7 @@ describe.skipIf(!isPrivate)('route events', () => {
   test('before the first pass, and with more links than a filter holds, every link is followed', async ({
     net,
   }) => {
-    const { events, after } = await heardIn(net);
+    const { events, after } = await eventsIn(net);
     expect(await after(`route add 10.9.0.0/16 dev ${OTHER}`)).toBeGreaterThan(0);
     events.follow(new Set(Array.from({ length: 257 }, (_, n) => n + 1000)));
     expect(await after(`route add 10.10.0.0/16 dev ${OTHER}`)).toBeGreaterThan(0);

@@ -52,9 +52,9 @@ test('a path that fails repeatedly is paused longer each time, up to a minute', 
   for (let strike = 0; strike < 12; strike++) {
     const suspicion: Suspicion = begin(past, { unanswered: 140, kept: false, peers: [] }, now);
     pauses.push(suspicion.pause);
-    const resting = advance(suspicion, GONE, now);
-    if (suspicion.pause > 0) expect(resting).toMatchObject({ phase: 'absent', next: now + suspicion.pause });
-    expect(advance(resting, GONE, now + suspicion.pause).phase).toBe('probing');
+    const paused = advance(suspicion, GONE, now);
+    if (suspicion.pause > 0) expect(paused).toMatchObject({ phase: 'absent', next: now + suspicion.pause });
+    expect(advance(paused, GONE, now + suspicion.pause).phase).toBe('probing');
     past = end(suspicion, now + 1_000);
     now += 5_000;
   }

@@ -14,7 +14,7 @@ export type Request =
   | { kind: 'hook'; action: HookAction; facts: UplinkFacts | LinkFacts; folder: string; timeout: number }
   | { kind: 'shell'; text: string };
 
-export interface Told {
+export interface HookResult {
   reports: readonly HookReport[];
   lines: string[];
 }
@@ -28,7 +28,7 @@ export interface Answered {
 const { log, lines } = memoryLog();
 const runner = localRunner(log);
 
-async function answer(request: Request): Promise<Told | Answered> {
+async function answer(request: Request): Promise<HookResult | Answered> {
   if (request.kind === 'shell') {
     const { status, stdout, stderr } = spawnSync('sh', ['-c', request.text], { encoding: 'utf8' });
     return { status, stdout, stderr };

@@ -43,7 +43,7 @@ class HeldRunner implements HookRunner {
   }
 }
 
-function harness(told: HookRecord = EMPTY_HOOK_RECORD) {
+function harness(record: HookRecord = EMPTY_HOOK_RECORD) {
   const runner = new HeldRunner();
   const { log, lines } = memoryLog();
   const records: HookRecord[] = [];
@@ -51,7 +51,7 @@ function harness(told: HookRecord = EMPTY_HOOK_RECORD) {
     runner,
     settings,
     log,
-    record: told,
+    record,
     onRecord: (record) => records.push(structuredClone(record)),
   });
   const actions = (): string[] => runner.begun.map(({ action, interface: name }) => `${name} ${action}`);
@@ -257,11 +257,11 @@ describe('property: any history', () => {
         await runner.endAll();
         await dispatcher.idle();
         for (const key of ['a', 'b', 'c']) {
-          const told = runner.begun.filter(({ environment }) => environment['MULTIHOMED_RULE'] === key);
-          expect(told.map(({ action }) => action).join(' ')).toMatch(
+          const runs = runner.begun.filter(({ environment }) => environment['MULTIHOMED_RULE'] === key);
+          expect(runs.map(({ action }) => action).join(' ')).toMatch(
             /^(up( change)* down ?)*(up( change)*)?$/,
           );
-          const last = told.at(-1);
+          const last = runs.at(-1);
           const port: unknown =
             last === undefined || last.action === 'down'
               ? undefined

@@ -20,7 +20,7 @@ import { isWholeRoot, scripts } from './scripts.ts';
 
 // Real programs on a busy machine.
 /** Long enough for every run here, so that only a hanging hook reaches it. */
-const PATIENCE = 60_000;
+const LIMIT_MS = 60_000;
 /** Milliseconds within which a hook has begun, even on a busy machine. */
 const BEGUN = 3_000;
 
@@ -110,7 +110,7 @@ describe('the executed file', () => {
       argv: ['eth0', 'up'],
       environment: {},
       identity: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },
-      timeout: PATIENCE,
+      timeout: LIMIT_MS,
       onLine: (line) => lines.push(line),
       stop: new AbortController().signal,
     });
@@ -207,7 +207,7 @@ describe('a hook that does not end', () => {
     const { write, run, runner, root } = scripts();
     write('10-hook', `touch ${root}/begun; trap '' TERM; sleep 600; sleep 600`);
     write('20-next', `touch ${root}/next`);
-    const reports = run({ timeout: PATIENCE });
+    const reports = run({ timeout: LIMIT_MS });
     await until(() => existsSync(join(root, 'begun')));
     await runner.stop();
     expect((await reports).map(({ outcome }) => outcome)).toEqual(['stopped']);
@@ -220,7 +220,7 @@ describe('output and children of a hook', () => {
   it('a child that holds the output open is not waited for and not killed', async () => {
     const { write, run, said, read, root } = scripts();
     write('10-hook', `echo one; sleep 600 & echo $! >${root}/child; echo two`);
-    const [report] = await run({ timeout: PATIENCE });
+    const [report] = await run({ timeout: LIMIT_MS });
     expect(report?.outcome).toBe('done');
     expect(said()).toEqual(['one', 'two']);
     const child = Number(read('child'));

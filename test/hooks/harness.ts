@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { HookAction, LinkFacts, UplinkFacts } from '../../src/hooks/facts.ts';
-import type { Answered, Request, Told } from './actor.ts';
+import type { Answered, Request, HookResult } from './actor.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -59,7 +59,7 @@ export interface Harness {
   /** The path of the shipped hook. */
   readonly hook: string;
   /** Runs the hook as the daemon would. */
-  tell(action: HookAction, facts: UplinkFacts | LinkFacts, timeout?: number): Promise<Told>;
+  tell(action: HookAction, facts: UplinkFacts | LinkFacts, timeout?: number): Promise<HookResult>;
   /** Runs a shell command inside; background processes must not hold its output open. */
   shell(text: string): Promise<Answered>;
   /**

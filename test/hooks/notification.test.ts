@@ -15,8 +15,8 @@ import {
 } from '../../src/hooks/notification.ts';
 import { state, uplink } from './facts.ts';
 
-const party = (told: UplinkFacts | null, wanted: UplinkFacts | null): Subject<UplinkFacts> => ({
-  ...newSubject(told),
+const subject = (last: UplinkFacts | null, wanted: UplinkFacts | null): Subject<UplinkFacts> => ({
+  ...newSubject(last),
   wanted,
 });
 
@@ -37,12 +37,12 @@ describe('next action of an uplink', () => {
     ['another reason for the same state', uplink(), uplink({ reason: 'still active', rule: '*' }), null],
     ['renamed', uplink(), uplink({ interface: 'modem0' }), 'down'],
     ['another link with that name', uplink(), uplink({ ifindex: 8 }), 'down'],
-  ])('%s', (_, told, wanted, action) => {
-    expect(next(party(told, wanted), uplinkTransitions)?.action ?? null).toBe(action);
+  ])('%s', (_, last, wanted, action) => {
+    expect(next(subject(last, wanted), uplinkTransitions)?.action ?? null).toBe(action);
   });
 
   it('down has the last known values and the new reason', () => {
-    const leaving = { ...party(uplink(), null), downReason: 'carrier lost' };
+    const leaving = { ...subject(uplink(), null), downReason: 'carrier lost' };
     expect(next(leaving, uplinkTransitions)).toEqual({
       action: 'down',
       facts: uplink({ reason: 'carrier lost' }),
@@ -52,7 +52,7 @@ describe('next action of an uplink', () => {
   });
 
   it('no action while another runs', () => {
-    const telling = started(party(null, uplink()), {
+    const telling = started(subject(null, uplink()), {
       action: 'up',
       facts: uplink(),
       after: uplink(),
@@ -62,7 +62,7 @@ describe('next action of an uplink', () => {
   });
 
   it('up counts as notified at its start, down at its end', () => {
-    const up = started(party(null, uplink()), {
+    const up = started(subject(null, uplink()), {
       action: 'up',
       facts: uplink(),
       after: uplink(),
@@ -108,8 +108,8 @@ describe('next actions of a link', () => {
       ['link-down', 'device-delete'],
     ],
     ['nothing', null, null, []],
-  ])('%s', (_, told, wanted, actions) => {
-    let link = { ...newSubject(told), wanted };
+  ])('%s', (_, last, wanted, actions) => {
+    let link = { ...newSubject(last), wanted };
     const seen: string[] = [];
     for (let due = next(link, linkTransitions); due !== null; due = next(link, linkTransitions)) {
       seen.push(due.action);
@@ -120,8 +120,8 @@ describe('next actions of a link', () => {
   });
 
   it('each action has its reason', () => {
-    const reasonOf = (told: LinkState | null, wanted: LinkState | null, farewell: string | null = null) =>
-      next({ ...newSubject(told), wanted, downReason: farewell }, linkTransitions)?.facts.reason;
+    const reasonOf = (last: LinkState | null, wanted: LinkState | null, downReason: string | null = null) =>
+      next({ ...newSubject(last), wanted, downReason }, linkTransitions)?.facts.reason;
     expect(reasonOf(null, state())).toBe('rule "wwan*|usb*" selects the interface');
     expect(reasonOf(state(), down)).toBe('the link is down');
     expect(reasonOf(down, state())).toBe('the link has carrier');

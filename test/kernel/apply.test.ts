@@ -75,9 +75,9 @@ test('slots: no limit is kept if an endpoint is deleted after ENOSPC', async ({ 
 test('implicit endpoint deleted before its replacement: the kernel assigns the id', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const state = await applied(lab, [adding(lab, eth.address(), 42, true)]);
-  const [stands] = lab.host.endpoints();
-  expect(stands?.address).toBe(eth.address());
-  expect([...state.owned]).toEqual([[stands?.id, expect.objectContaining({ id: stands?.id })]]);
+  const [endpoint] = lab.host.endpoints();
+  expect(endpoint?.address).toBe(eth.address());
+  expect([...state.owned]).toEqual([[endpoint?.id, expect.objectContaining({ id: endpoint?.id })]]);
 });
 
 test('an endpoint whose id is taken meanwhile is not added, and none is deleted', async ({ lab }) => {

@@ -10,7 +10,7 @@ const LISTS = {
   6: ['2001:db8::/32', '3fff::/20', '4000::/2', '8000::/1'],
 };
 
-const standing = (lab: Lab, words: readonly string[]): Promise<void> =>
+const endpointsBecome = (lab: Lab, words: readonly string[]): Promise<void> =>
   expect.poll(() => lab.host.endpointWords()).toEqual(words);
 
 describe.each([4, 6] as const)('IPv%i', (version) => {
@@ -23,7 +23,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
       const eth = lab.cable('eth0').connect(version);
       lab.host.ip(`-${version} route add ${type} ${first}`);
       const daemon = await lab.daemon(RULES);
-      await standing(lab, [`${eth.address(version)} eth0 subflow`]);
+      await endpointsBecome(lab, [`${eth.address(version)} eth0 subflow`]);
       expect(await daemon.stateOf(eth.address(version))).toMatch(/^active: default route through /);
       expect(lab.host.leaves(outside, eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
     },
@@ -39,21 +39,21 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
       `${eth.address(version)} eth0 subflow`,
       `${wwan.address(version)} wwan0 subflow,backup`,
     ].sort();
-    await standing(lab, both);
+    await endpointsBecome(lab, both);
     eth.unroute(version);
-    await standing(
+    await endpointsBecome(
       lab,
       both.filter((each) => each.includes('wwan0')),
     );
     expect(await daemon.stateOf(eth.address(version))).toMatch(/^no default route: none through eth0/);
     eth.route(version, 'metric 100');
-    await standing(lab, both);
+    await endpointsBecome(lab, both);
   });
 
   test('a bogon route added while uplinks are active changes nothing', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const daemon = await lab.daemon(RULES);
-    await standing(lab, [`${eth.address(version)} eth0 subflow`]);
+    await endpointsBecome(lab, [`${eth.address(version)} eth0 subflow`]);
     lab.host.ip(`-${version} route add unreachable ${first}`);
     await daemon.reload();
     await stays(() => lab.host.endpoints());
@@ -67,7 +67,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     lab.host.ip(`-${version} route add default via ${eth.gateway(version)} dev eth0 table 777`);
     lab.host.ip(`-${version} rule add from ${eth.address(version)} lookup 777 priority 5000`);
     await lab.daemon(RULES);
-    await standing(
+    await endpointsBecome(
       lab,
       [`${eth.address(version)} eth0 subflow`, `${wwan.address(version)} wwan0 subflow,backup`].sort(),
     );
@@ -79,7 +79,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
       const eth = lab.cable('eth0').connect(version);
       lab.host.ip(`-${version} rule add to ${first} ${type} priority 5000`);
       await lab.daemon(RULES);
-      await standing(lab, [`${eth.address(version)} eth0 subflow`]);
+      await endpointsBecome(lab, [`${eth.address(version)} eth0 subflow`]);
     },
   );
 
@@ -89,6 +89,6 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
       lab.host.ip(`-${version} route add ${half} via ${eth.gateway(version)} dev eth0`);
     lab.host.ip(`-${version} route add blackhole ${first}`);
     await lab.daemon(RULES);
-    await standing(lab, [`${eth.address(version)} eth0 subflow`]);
+    await endpointsBecome(lab, [`${eth.address(version)} eth0 subflow`]);
   });
 });

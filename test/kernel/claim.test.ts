@@ -23,7 +23,7 @@ function contained(lab: Lab, { config }: Daemon, netns: Netns, ...args: string[]
   return finished(netns.spawn('unshare', [...namespaces, ...daemon]));
 }
 
-async function stands(lab: Lab): Promise<Daemon> {
+async function activeDaemon(lab: Lab): Promise<Daemon> {
   lab.cable('eth0').connect();
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -33,7 +33,7 @@ async function stands(lab: Lab): Promise<Daemon> {
 
 describe('a second daemon with another /run', () => {
   test('exits at once, names the running daemon and changes nothing', async ({ lab }) => {
-    const first = await stands(lab);
+    const first = await activeDaemon(lab);
     const monitor = await lab.monitor('route', 'rule');
     const before = lab.host.state();
     const { code, stderr } = await contained(lab, first, lab.host);
@@ -46,26 +46,26 @@ describe('a second daemon with another /run', () => {
   });
 
   test('exits too if started from outside with --netns', async ({ lab }) => {
-    const first = await stands(lab);
+    const first = await activeDaemon(lab);
     const { code, stderr } = await contained(lab, first, lab.provider, '--netns', lab.host.name);
     expect(stderr).toContain(`another multihomed (pid ${first.pid}`);
     expect(code).toBe(75);
   });
 
   test('may run with --dry-run', async ({ lab }) => {
-    const first = await stands(lab);
+    const first = await activeDaemon(lab);
     expect((await contained(lab, first, lab.host, '--dry-run', '--once')).code).toBe(0);
   });
 
   test('takes over after the first daemon exited or was killed', async ({ lab }) => {
-    const first = await stands(lab);
+    const first = await activeDaemon(lab);
     await first.stop('SIGKILL');
     expect(await contained(lab, first, lab.host, '--once')).toMatchObject({ code: 0 });
   });
 });
 
 test('two network namespaces: one daemon in each', async ({ lab }) => {
-  await stands(lab);
+  await activeDaemon(lab);
   const other = lab.outside(RULES, ['--netns', lab.provider.name, '--once']);
   expect(await other.finished()).toMatchObject({ code: 0 });
 });

@@ -36,7 +36,7 @@ async function openBoth(lab: Lab, connections: Connections): Promise<Connection>
 test('a dead path with carrier is suspect, and is used again when it works', async ({ lab }) => {
   const [eth] = await twoLines(lab, 5);
   const folder = join(lab.folder, 'hooks');
-  const file = join(lab.folder, 'told');
+  const file = join(lab.folder, 'calls');
   mkdirSync(folder);
   writeFileSync(join(folder, '10-tell'), `#!/bin/sh\necho "$1 $2 $MULTIHOMED_REASON" >>${file}\n`);
   chmodSync(join(folder, '10-tell'), 0o755);
@@ -51,18 +51,18 @@ test('a dead path with carrier is suspect, and is used again when it works', asy
   expect(await daemon.stateOf('wwan0')).toMatch(/^active/);
   await expect.poll(() => connections.subflows()).toEqual(['10.2.0.2']);
   await connection.echo('by the other');
-  // Whatever else uses the address is routed as before.
+  // Other traffic from the address is routed as before.
   expect(lab.host.ruleWords().filter((words) => words.includes('10.1.0.2'))).not.toEqual([]);
   const uplink = await daemon.uplink('10.1.0.2');
   expect(uplink?.suspect).toMatchObject({ code: 'unanswered', strikes: 1, pause: 0 });
   const explained = await daemon.command('explain', 'eth0');
   expect(explained.stdout.replaceAll(/\s+/g, ' ')).toContain('while data was waiting');
-  const told = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
-  await expect.poll(told).toMatch(/^eth0 down suspect: no answer for \d+ ms while data was waiting/m);
+  const calls = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  await expect.poll(calls).toMatch(/^eth0 down suspect: no answer for \d+ ms while data was waiting/m);
   await eth.restore();
   await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(/^active/);
   await expect.poll(() => connections.subflows()).toEqual(['10.1.0.2', '10.2.0.2']);
-  await expect.poll(told).toMatch(/eth0 up default route through 10\.1\.0\.1\n$/);
+  await expect.poll(calls).toMatch(/eth0 up default route through 10\.1\.0\.1\n$/);
   expect(connection.error).toBeNull();
 });
 

@@ -5,9 +5,13 @@ import { expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
 
 /** Creates a hook that writes a line for each call, and the configuration that names it. */
-function hooked(lab: Lab, rules: Record<string, unknown>, body = ''): { text: string; told: () => string[] } {
+function hooked(
+  lab: Lab,
+  rules: Record<string, unknown>,
+  body = '',
+): { text: string; calls: () => string[] } {
   const folder = join(lab.folder, 'hooks');
-  const file = join(lab.folder, 'told');
+  const file = join(lab.folder, 'calls');
   mkdirSync(folder);
   const hook = join(folder, '10-tell');
   const line = '"$1 $2 $MULTIHOMED_ADDRESS $MULTIHOMED_FLAGS $MULTIHOMED_GATEWAY"';
@@ -15,7 +19,7 @@ function hooked(lab: Lab, rules: Record<string, unknown>, body = ''): { text: st
   chmodSync(hook, 0o755);
   return {
     text: JSON.stringify({ rules, hooks: { path: folder } }),
-    told: () =>
+    calls: () =>
       existsSync(file)
         ? readFileSync(file, 'utf8')
             .split('\n')
@@ -28,9 +32,9 @@ function hooked(lab: Lab, rules: Record<string, unknown>, body = ''): { text: st
 test('link-up, up, change, down and link-down run when they happen', async ({ lab }) => {
   const eth = lab.cable('eth0');
   lab.cable('wwan0').connect();
-  const { text, told } = hooked(lab, { 'eth*': 'subflow', 'wwan*': 'subflow backup' });
+  const { text, calls } = hooked(lab, { 'eth*': 'subflow', 'wwan*': 'subflow backup' });
   const daemon = await lab.daemon(text);
-  const ofWwan = (): string[] => told().filter((line) => line.startsWith('wwan0'));
+  const ofWwan = (): string[] => calls().filter((line) => line.startsWith('wwan0'));
   await expect.poll(ofWwan).toHaveLength(3);
   // The hooks of an uplink and of its link run in parallel.
   expect(ofWwan().sort()).toEqual([
@@ -40,8 +44,8 @@ test('link-up, up, change, down and link-down run when they happen', async ({ la
   ]);
   // The first cable's link is down, but `device-add` runs.
   const ofEth = (): string[] =>
-    told().filter((line) => line.startsWith('eth0') && !line.includes('device-add'));
-  expect(told()).toContain('eth0 device-add');
+    calls().filter((line) => line.startsWith('eth0') && !line.includes('device-add'));
+  expect(calls()).toContain('eth0 device-add');
   eth.up();
   await expect.poll(ofEth).toEqual(['eth0 link-up']);
   eth.give().route();
@@ -63,30 +67,30 @@ test('link-up, up, change, down and link-down run when they happen', async ({ la
 test('an address that is replaced runs one change', async ({ lab }) => {
   lab.host.sysctl('net.ipv4.conf.all.promote_secondaries', 1);
   const eth = lab.cable('eth0').connect();
-  const { text, told } = hooked(lab, { 'eth*': 'subflow' });
+  const { text, calls } = hooked(lab, { 'eth*': 'subflow' });
   await lab.daemon(text);
-  await expect.poll(told).toHaveLength(3);
+  await expect.poll(calls).toHaveLength(3);
   eth.give(4, 7).take(4);
-  await expect.poll(told).toContain('eth0 change 10.1.0.7 subflow 10.1.0.1');
+  await expect.poll(calls).toContain('eth0 change 10.1.0.7 subflow 10.1.0.1');
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-  expect(told().filter((line) => / (up|down) /.test(line))).toHaveLength(1);
+  expect(calls().filter((line) => / (up|down) /.test(line))).toHaveLength(1);
 });
 
 test('a restarted daemon does not run hooks again for an unchanged state', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
-  const { text, told } = hooked(lab, { 'eth*': 'subflow' });
+  const { text, calls } = hooked(lab, { 'eth*': 'subflow' });
   const first = await lab.daemon(text);
-  await expect.poll(told).toHaveLength(3);
+  await expect.poll(calls).toHaveLength(3);
   await first.stop('SIGKILL');
   const second = await lab.daemon(text);
   expect(await second.stateOf(eth.address())).toMatch(/^active/);
   await second.stop();
-  expect(told()).toHaveLength(3);
+  expect(calls()).toHaveLength(3);
   // A link that is removed while no daemon runs is reported at the next start.
   lab.host.ip('link del eth0');
   await lab.daemon(text);
   await expect
-    .poll(() => told().slice(3).sort())
+    .poll(() => calls().slice(3).sort())
     .toEqual(['eth0 device-delete', 'eth0 down 10.1.0.2 subflow 10.1.0.1', 'eth0 link-down']);
 });
 
@@ -94,7 +98,7 @@ test('a slow or failing hook does not delay network changes', async ({ lab }) =>
   const eth = lab.cable('eth0').connect();
   const end = join(lab.folder, 'end');
   const body = `while [ ! -e ${end} ]; do sleep 0.1; done; exit 7`;
-  const { text, told } = hooked(lab, { 'eth*': 'subflow', 'wwan*': 'subflow backup' }, body);
+  const { text, calls } = hooked(lab, { 'eth*': 'subflow', 'wwan*': 'subflow backup' }, body);
   const daemon = await lab.daemon(text);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
   const wwan = lab.cable('wwan0').connect();
@@ -104,21 +108,21 @@ test('a slow or failing hook does not delay network changes', async ({ lab }) =>
   expect(daemon.log).not.toContain('10-tell');
   writeFileSync(end, '');
   await expect.poll(() => daemon.log).toMatch(/10-tell.*7/);
-  expect(told()).toEqual([]);
+  expect(calls()).toEqual([]);
 });
 
 test('--dry-run runs no hook', async ({ lab }) => {
   lab.cable('eth0').connect();
-  const { text, told } = hooked(lab, { 'eth*': 'subflow' });
+  const { text, calls } = hooked(lab, { 'eth*': 'subflow' });
   await lab.prepare(text, { args: ['--dry-run', '--once'] }).finished();
-  expect(told()).toEqual([]);
+  expect(calls()).toEqual([]);
 });
 
 test('--once waits for its hooks', async ({ lab }) => {
   lab.cable('eth0').connect();
-  const { text, told } = hooked(lab, { 'eth*': 'subflow' });
+  const { text, calls } = hooked(lab, { 'eth*': 'subflow' });
   await lab.prepare(text, { args: ['--once'] }).finished();
-  expect(told().sort()).toEqual(['eth0 device-add', 'eth0 link-up', 'eth0 up 10.1.0.2 subflow 10.1.0.1']);
+  expect(calls().sort()).toEqual(['eth0 device-add', 'eth0 link-up', 'eth0 up 10.1.0.2 subflow 10.1.0.1']);
 });
 
 test('hooks: each change has its reason, its families and the path of the script', async ({ lab }) => {

@@ -127,9 +127,9 @@ describe.each([4, 6] as const)('the last endpoint lingers, IPv%i', (version) => 
     await expect
       .poll(() => lab.host.endpointWords())
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
-    const told = (): string[] =>
+    const calls = (): string[] =>
       mptcp.texts().flatMap((text) => /SF_ESTABLISHED|SF_CLOSED/.exec(text)?.[0] ?? []);
-    await expect.poll(told).toEqual(['SF_ESTABLISHED', 'SF_CLOSED']);
+    await expect.poll(calls).toEqual(['SF_ESTABLISHED', 'SF_CLOSED']);
     await connection.echo('by the new one');
     expect(connections.subflows()).toEqual([wwan.address(version)]);
     expect(lab.host.rules(version).map(({ src }) => src)).not.toContain(eth.address(version));
@@ -205,7 +205,7 @@ test('a connection survives without a path for longer than close_timeout', async
   connection.send('sent without a path');
   await stays(() => lab.host.endpointWords(), 6_000);
   eth.putBack();
-  await connection.hears('sent without a path');
+  await connection.receives('sent without a path');
   expect(connection.error).toBeNull();
   await connection.echo('and on');
 });

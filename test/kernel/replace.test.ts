@@ -100,14 +100,17 @@ describe.each([4, 6] as const)('changes on an active uplink, IPv%i', (version) =
     route('mtu 1400 advmss 1300 initcwnd 20');
     await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-    const standing = (): object | undefined => lab.host.routes(version).find(({ dst }) => dst === 'default');
-    expect(standing()).toMatchObject({
+    const defaultRoute = (): object | undefined =>
+      lab.host.routes(version).find(({ dst }) => dst === 'default');
+    expect(defaultRoute()).toMatchObject({
       gateway: far,
       flags: ['onlink'],
       metrics: [{ mtu: 1400, advmss: 1300, initcwnd: 20 }],
     });
     route('mtu 1280');
-    await expect.poll(standing).toMatchObject({ gateway: far, flags: ['onlink'], metrics: [{ mtu: 1280 }] });
+    await expect
+      .poll(defaultRoute)
+      .toMatchObject({ gateway: far, flags: ['onlink'], metrics: [{ mtu: 1280 }] });
     expect(lab.host.routes(version)).toHaveLength(2);
   });
 

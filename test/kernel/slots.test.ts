@@ -32,10 +32,10 @@ describe('slots', () => {
     const ours = (): string[] => lab.host.endpointWords().filter((words) => words.startsWith('10.'));
     await expect.poll(ours).toEqual([`${slow.address()} eth0 subflow`, `${quick.address()} eth1 subflow`]);
     expect(await daemon.stateOf(modem.address())).toMatch(/^no free slot/);
-    const standing = lab.host.endpoints();
+    const before = lab.host.endpoints();
     const late = lab.cable('eth2').connect(4, 10);
     await expect.poll(() => daemon.stateOf(late.address())).toMatch(/^no free slot/);
-    expect(lab.host.endpoints()).toEqual(standing);
+    expect(lab.host.endpoints()).toEqual(before);
     // A slot that becomes free goes to the best-ranked uplink that waits.
     quick.unroute();
     await expect.poll(ours).toEqual([`${slow.address()} eth0 subflow`, `${late.address()} eth2 subflow`]);

@@ -10,7 +10,7 @@ const OUTSIDE = '2600::9';
 const only = (lab: Lab, cable: Cable, from = cable.subnet(6)): string =>
   lab.host.ip(`-6 route add default from ${from} via ${cable.gateway(6)} dev ${cable.device}`);
 
-const standing = (lab: Lab, words: readonly string[]): Promise<void> =>
+const endpointsBecome = (lab: Lab, words: readonly string[]): Promise<void> =>
   expect.poll(() => lab.host.endpointWords()).toEqual(words);
 
 test('each of two uplinks uses its source-specific default route', async ({ lab }) => {
@@ -18,7 +18,7 @@ test('each of two uplinks uses its source-specific default route', async ({ lab 
   only(lab, eth);
   only(lab, wwan);
   const daemon = await lab.daemon(RULES);
-  await standing(lab, [`${eth.address(6)} eth0 subflow`, `${wwan.address(6)} wwan0 subflow,backup`]);
+  await endpointsBecome(lab, [`${eth.address(6)} eth0 subflow`, `${wwan.address(6)} wwan0 subflow,backup`]);
   // The second pass finds multihomed's own table too.
   await daemon.reload();
   await stays(() => [lab.host.endpoints(), lab.host.routeWords(6), lab.host.ruleWords(6)]);
@@ -32,19 +32,19 @@ test('an uplink is lost with its source-specific default route and comes back wi
   only(lab, eth);
   const daemon = await lab.daemon(RULES);
   const both = [`${eth.address(6)} eth0 subflow`, `${wwan.address(6)} wwan0 subflow,backup`];
-  await standing(lab, both);
+  await endpointsBecome(lab, both);
   lab.host.ip(`-6 route del default from ${eth.subnet(6)} dev eth0`);
-  await standing(lab, both.slice(1));
+  await endpointsBecome(lab, both.slice(1));
   expect(await daemon.stateOf(eth.address(6))).toMatch(/^no default route/);
   only(lab, eth);
-  await standing(lab, both);
+  await endpointsBecome(lab, both);
 });
 
 test('the last uplink lingers without its source-specific default route', async ({ lab }) => {
   const eth = lab.cable('eth0').up().give(6);
   only(lab, eth);
   const daemon = await lab.daemon(RULES);
-  await standing(lab, [`${eth.address(6)} eth0 subflow`]);
+  await endpointsBecome(lab, [`${eth.address(6)} eth0 subflow`]);
   lab.host.ip(`-6 route del default from ${eth.subnet(6)} dev eth0`);
   await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/^lingering/);
   only(lab, eth);

@@ -51,7 +51,7 @@ const progress = (guest) => guest.sh('cat /run/talk');
 /** Waits until ten more lines came back. @returns seconds */
 async function goesOn(guest) {
   const before = Number(await progress(guest));
-  return guest.waitFor('the transfer goes on', 'cat /run/talk', (text) => Number(text) >= before + 10);
+  return guest.waitFor('the transfer continues', 'cat /run/talk', (text) => Number(text) >= before + 10);
 }
 
 const UNMANAGED = 'systemctl mask --now --quiet NetworkManager';

@@ -35,7 +35,7 @@ export async function applyStep(host: Host, fixture: Fixture, step: Step): Promi
       return host.hearAgain();
     case 'crash':
       host.daemon.line.life = step.after;
-      host.daemon.line.unheard = step.unheard ?? false;
+      host.daemon.line.answerLost = step.answerLost ?? false;
       return;
     case 'lose answers':
       host.daemon.line.losses = step.count;

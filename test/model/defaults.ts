@@ -117,14 +117,14 @@ function nexthop(kernel: ModelKernel, linkOf: LinkOf, op: Op & { op: 'nexthop' }
   const { slot, family, metric, verb } = op;
   const { state } = kernel;
   const id = slot + (family === 'ipv4' ? 1 : 11);
-  const stands = state.nexthops.get(id);
+  const existing = state.nexthops.get(id);
   if (verb === 'delete') {
-    if (!stands) return;
+    if (!existing) return;
     dropNexthop(state, id);
-    return kernel.nexthop('delete', stands);
+    return kernel.nexthop('delete', existing);
   }
   const link = linkOf(slot);
-  if (!link || stands) return;
+  if (!link || existing) return;
   const gateway = gateways(slot, family)[op.gateway]!;
   addNexthop(state, kernel, { id, family, ifindex: link.index, gateway });
   add(kernel, { ...defaultOver(family, hop(link, gateway)), metric, nexthop: id });

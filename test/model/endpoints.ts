@@ -12,12 +12,12 @@ const LAMINAR = 32;
 const KNOWN = 63;
 const LAST_ID = 255;
 
-/** With `lies`, like 6.1: replies EINVAL to every wrong addition, and drops unknown flags silently. */
+/** With `misreports`, like 6.1: replies EINVAL to every wrong addition, and drops unknown flags silently. */
 export function addEndpoint(
   state: State,
   given: Omit<ModelEndpoint, 'maker'>,
   maker: Maker,
-  lies: boolean,
+  misreports: boolean,
 ): ModelEndpoint | null {
   if (given.flags & SIGNAL && given.flags & FULLMESH)
     throw new Refusal('EINVAL', "flags mustn't have both signal and fullmesh");
@@ -26,8 +26,12 @@ export function addEndpoint(
     throw new Refusal('EINVAL', 'flags must have signal and not subflow when using port');
   if (given.port && !state.isLocal(unmapIPv4(given.address)))
     throw new Refusal('EADDRNOTAVAIL', 'create listen socket error: -99');
-  if (lies && given.flags & LAMINAR) state.saw('flag dropped silently');
-  return append(state, { ...given, flags: given.flags & (lies ? KNOWN & ~LAMINAR : KNOWN), maker }, lies);
+  if (misreports && given.flags & LAMINAR) state.saw('flag dropped silently');
+  return append(
+    state,
+    { ...given, flags: given.flags & (misreports ? KNOWN & ~LAMINAR : KNOWN), maker },
+    misreports,
+  );
 }
 
 /** Adds the implicit endpoint of a local address that a connection uses; null when one exists or there is no slot. */
@@ -46,10 +50,10 @@ export function addImplicit(state: State, address: string): ModelEndpoint | null
 }
 
 /** mptcp_pm_nl_append_new_local_addr. @returns the implicit endpoint whose id the new one takes over */
-function append(state: State, given: ModelEndpoint, lies: boolean): ModelEndpoint | null {
+function append(state: State, given: ModelEndpoint, misreports: boolean): ModelEndpoint | null {
   const refuse = (code: 'EEXIST' | 'EBUSY' | 'ERANGE' | 'EINVAL'): Refusal => {
-    state.saw(`endpoint refused: ${code}${lies ? ', reported as EINVAL' : ''}`);
-    return new Refusal(lies ? 'EINVAL' : code, 'too many addresses or duplicate one');
+    state.saw(`endpoint refused: ${code}${misreports ? ', reported as EINVAL' : ''}`);
+    return new Refusal(misreports ? 'EINVAL' : code, 'too many addresses or duplicate one');
   };
   if (state.nextEndpointId === LAST_ID) state.nextEndpointId = 1;
   if (state.endpoints.length >= SLOTS) throw refuse('ERANGE');

@@ -43,7 +43,7 @@ export interface Wanted {
 
 /** Returns uplinks with a complete path by rank, one per address. Endpoints in `adding` are treated as existing. */
 export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wanted[] {
-  const standing = [...host.kernel.state.endpoints.filter((each) => each.maker === 'daemon'), ...adding];
+  const endpoints = [...host.kernel.state.endpoints.filter((each) => each.maker === 'daemon'), ...adding];
   const state = withoutOurs(host.kernel.state);
   const tunnelled = takesAll(state);
   const found: Wanted[] = [];
@@ -52,7 +52,7 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
     const rule = host.configuration.rules[rank];
     if (!rule || rule.ignore || !link.up || !link.carrier) continue;
     for (const family of rule.families.filter((each) => each === 'ipv6' || !tunnelled))
-      for (const { address, path, ruled } of serving(host, state, standing, link, rule, family)) {
+      for (const { address, path, ruled } of serving(host, state, endpoints, link, rule, family)) {
         const own = rule.routing === 'main' ? null : (rule.table ?? ownTable(host.kernel.state, address));
         const table = ruled ? path!.route.table : own;
         const reached = ruled || routable(state, address, path);
@@ -68,7 +68,7 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
   const uplinks = free.map((each) => ({ address: each.address, metric: metric(each) }));
   return free.filter(({ address: { address, family, ifindex } }) => {
     const isSelected = (link: ModelLink): boolean => selects(host.configuration, link, family);
-    return holderOf(host.kernel.state, address, uplinks, isSelected, standing) === ifindex;
+    return holderOf(host.kernel.state, address, uplinks, isSelected, endpoints) === ifindex;
   });
 }
 
@@ -114,7 +114,7 @@ function withoutEach(state: State, gone: (each: { readonly maker: Maker }) => bo
 function serving(
   host: Host,
   state: State,
-  standing: readonly Endpoint[],
+  endpoints: readonly Endpoint[],
   link: ModelLink,
   rule: Rule,
   family: Family,
@@ -146,7 +146,7 @@ function serving(
       ? pairs.filter(({ address }) => address.address === own)
       : pairs.sort(
           (a, b) =>
-            preference(standing, a.address, a.path, own) - preference(standing, b.address, b.path, own),
+            preference(endpoints, a.address, a.path, own) - preference(endpoints, b.address, b.path, own),
         );
   return chosen
     .slice(0, rule.perInterface)
@@ -163,17 +163,17 @@ interface Serving {
 
 /** In this order: the default's own source, an address with an endpoint, the kernel's choice, primary addresses. */
 function preference(
-  standing: readonly Endpoint[],
+  endpoints: readonly Endpoint[],
   address: ModelAddress,
   path: Found | null,
   own: string | null,
 ): number {
   if (path?.route.preferredSource === address.address) return 0;
-  const stands = standing.some(
+  const hasEndpoint = endpoints.some(
     (each) => each.address === address.address && each.ifindex === address.ifindex,
   );
-  if (stands && address.address !== own) return 1;
-  if (address.address === own) return stands ? 0 : 2;
+  if (hasEndpoint && address.address !== own) return 1;
+  if (address.address === own) return hasEndpoint ? 0 : 2;
   return address.family === 'ipv4' && address.flags & 1 ? 4 : 3;
 }
 
@@ -205,7 +205,7 @@ function routable(state: State, address: ModelAddress, path: Found | null): bool
 }
 
 /** Whether packets from the address leave through its link, both bound to the link and not. */
-export function goesItsWay(state: State, wanted: Wanted): boolean {
+export function leavesByItsLink(state: State, wanted: Wanted): boolean {
   const { address, link, table, path } = wanted;
   if (table === null || !path) return true;
   return [undefined, link.index].every((oif) => {

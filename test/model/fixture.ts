@@ -18,7 +18,7 @@ export class Fixture {
   readonly limitsTaken = { subflows: new Set<number>(), addAddrAccepted: new Set<number>() };
   administrator: { subflows: number; addAddrAccepted: number };
   /** Another program changed endpoints, which may have removed the last path. */
-  meddled = false;
+  interfered = false;
 
   constructor(host: Host) {
     this.#host = host;
@@ -75,13 +75,13 @@ export class Fixture {
       case 'steal endpoint':
         return this.#steal(op);
       case 'foreign endpoint': {
-        this.meddled = true;
+        this.interfered = true;
         const [address] = addressPool(op.slot)[op.which]!;
         addEndpoint(
           state,
           { id: 0, address, ifindex: this.link(op.slot)?.index ?? 0, flags: op.flags, port: 0 },
           'other',
-          kernel.lies,
+          kernel.misreports,
         );
         const added = state.endpoints.find((each) => each.address === address)!;
         if (this.#host.isAsWritten(added)) {
@@ -94,13 +94,13 @@ export class Fixture {
       }
       case 'take endpoint': {
         const found = state.endpoints[op.nth % Math.max(1, state.endpoints.length)];
-        this.meddled = true;
+        this.interfered = true;
         if (found) deleteEndpoint(state, found.id);
         return;
       }
       case 'change endpoint': {
         const found = state.endpoints[op.nth % Math.max(1, state.endpoints.length)];
-        this.meddled = true;
+        this.interfered = true;
         if (found) setFlags(state, found.id, found.flags ^ 4);
         return;
       }
@@ -134,7 +134,7 @@ export class Fixture {
     const own = state.endpoints.filter((each) => each.maker === 'daemon');
     const found = own[nth % Math.max(1, own.length)];
     if (!found) return;
-    this.meddled = true;
+    this.interfered = true;
     deleteEndpoint(state, found.id);
     const address = how === 'address' ? '10.250.0.1' : found.address;
     const flags = how === 'flags' ? (found.flags & 1 ? 2 : 1) : found.flags;
@@ -144,7 +144,7 @@ export class Fixture {
       state,
       { id: found.id, address, ifindex, flags, port: how === 'same' ? found.port : 0 },
       maker,
-      kernel.lies,
+      kernel.misreports,
     );
     state.saw('id taken over by a neighbour');
   }
@@ -194,12 +194,12 @@ export class Fixture {
     const link = this.link(slot);
     const [address, prefixLength] = addressPool(slot)[which]!;
     if (!link) return;
-    const stands = kernel.state.addresses.find(
+    const existing = kernel.state.addresses.find(
       (each) => each.ifindex === link.index && each.address === address,
     );
     const family = addressFamily(address);
     if (to === 'absent') {
-      if (stands) removeAddress(kernel.state, kernel, stands);
+      if (existing) removeAddress(kernel.state, kernel, existing);
       return;
     }
     // Duplicate address detection needs IPv6 and a link that is up.
@@ -208,11 +208,11 @@ export class Fixture {
       (to === 'temporary' ? 0x01 : 0x80) |
       (family === 'ipv6' && to === 'tentative' ? 0x40 : 0) |
       (to === 'deprecated' ? 0x20 : 0);
-    if (!stands)
+    if (!existing)
       return addAddress(kernel.state, kernel, { ifindex: link.index, family, address, prefixLength, flags });
     if (family === 'ipv4') return;
-    stands.flags = flags;
-    kernel.address('new', stands);
+    existing.flags = flags;
+    kernel.address('new', existing);
   }
 
   #policyRule(slot: number, kind: number): void {

@@ -140,8 +140,8 @@ const ours = fc.oneof(
     { op: 'deaf' as const },
     { op: 'hear' as const },
   ),
-  of('crash', { after: fc.nat({ max: 9 }), unheard: fc.boolean() }),
-  of('crash', { after: fc.nat({ max: 9 }), unheard: fc.boolean() }),
+  of('crash', { after: fc.nat({ max: 9 }), answerLost: fc.boolean() }),
+  of('crash', { after: fc.nat({ max: 9 }), answerLost: fc.boolean() }),
   of('lose answers', { count: fc.nat({ max: 3 }) }),
   of('time', { milliseconds: fc.constantFrom(10, 1000, 6000, 31_000) }),
 );
@@ -171,7 +171,7 @@ const when = fc.oneof(
 export interface History {
   readonly configuration: number;
   /** The kernel replies to additions like 6.1. */
-  readonly lies: boolean;
+  readonly misreports: boolean;
   /** Unless 0, events are delayed and reordered, and dumps are reordered and delayed. */
   readonly noise: number;
   /** Milliseconds that each hook takes. */
@@ -199,7 +199,7 @@ export const OPENINGS: Readonly<Record<History['opening'], readonly Step[]>> = {
 
 export const histories: fc.Arbitrary<History> = fc.record({
   configuration: fc.nat({ max: CONFIGURATIONS.length - 1 }),
-  lies: fc.boolean(),
+  misreports: fc.boolean(),
   noise: fc.oneof(fc.constant(0), fc.nat()),
   slowness: fc.constantFrom(0, 50),
   steps: fc.array(

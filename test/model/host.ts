@@ -15,7 +15,7 @@ import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { TestClock } from './clock.ts';
 import { RecordingHooks } from './recording-hooks.ts';
 import { Prng } from './prng.ts';
-import { goesItsWay, wantedUplinks } from './expected.ts';
+import { leavesByItsLink, wantedUplinks } from './expected.ts';
 import { ModelKernel, MPTCP_FAMILY } from './kernel.ts';
 import { Line } from './requester.ts';
 import { SLOTS } from './endpoints.ts';
@@ -79,11 +79,11 @@ export class Host {
     };
     const journal = this.#journal();
     const write = journal.write.bind(journal);
-    journal.write = (state, told) => {
-      if (!line.dead) write(state, told);
+    journal.write = (state, notified) => {
+      if (!line.dead) write(state, notified);
     };
     const record = journal.read();
-    const told = (record.notified as HookRecord | null) ?? EMPTY_HOOK_RECORD;
+    const notified = (record.notified as HookRecord | null) ?? EMPTY_HOOK_RECORD;
     const reader = this.#reader(line, clock);
     const log = {
       debug: quiet,
@@ -95,7 +95,7 @@ export class Host {
       runner: this.recordingHooks.runner(clock, () => line.dead),
       settings: configuration.hooks,
       log,
-      record: told,
+      record: notified,
       onRecord: (now) => loop.recordNotified(now),
     });
     const loop: Loop = new Loop(
@@ -109,7 +109,7 @@ export class Host {
         connections: () => Promise.resolve(this.connections),
         dryRun: false,
         state: { ...record.state, limitMax: SLOTS },
-        notified: told,
+        notified,
         onPass: () => (this.changed = false),
       },
       configuration,
@@ -198,7 +198,7 @@ export class Host {
     const wanted = wantedUplinks(this, [{ address, ifindex }]).find(
       (each) => each.address.address === address && each.link.index === ifindex,
     );
-    if (wanted && goesItsWay(state, wanted)) return null;
+    if (wanted && leavesByItsLink(state, wanted)) return null;
     state.saw('path failed for good');
     if (this.changed || this.deaf || this.#late.length > 0) return null;
     return `endpoint ${address} dev ${ifindex} was added before its way stood`;
@@ -257,7 +257,7 @@ export class Host {
       else if ((this.daemon.clock.next ?? 1000) <= 250) this.daemon.clock.step(250);
       else return;
     }
-    throw new Error('the daemon never came to rest');
+    throw new Error('the daemon never settles');
   }
 
   async pass(milliseconds: number): Promise<void> {

@@ -50,7 +50,7 @@ export class ModelKernel implements Voice {
   /** Returns what would be wrong with an endpoint that the daemon is about to add. */
   beforeEndpoint: (address: string, ifindex: number) => string | null = () => null;
   /** Replies EINVAL to every wrong request, like 6.1. */
-  lies = false;
+  misreports = false;
   /** The last endpoint that the daemon read by its id. */
   #looked: ModelEndpoint | null = null;
   #cause: Maker = 'other';
@@ -79,7 +79,7 @@ export class ModelKernel implements Voice {
     const before = state.routes.filter(fresh).length;
     state.now += milliseconds;
     const expired = before - state.routes.filter(fresh).length;
-    state.saw('default expired before it was told of', expired);
+    state.saw('default expired before its event was sent', expired);
     for (const route of remove(state, (each) => (each.expires ?? Infinity) + GARBAGE <= state.now))
       this.route('delete', route);
     return expired > 0;
@@ -209,11 +209,11 @@ export class ModelKernel implements Voice {
         const { address, ...rest } = readEndpoint(payload);
         if (address === null) throw new Refusal('EINVAL', 'missing address');
         // 6.1 requires NLA_F_NESTED.
-        if (this.lies && !(payload.readUInt16LE(6) & 0x8000))
+        if (this.misreports && !(payload.readUInt16LE(6) & 0x8000))
           throw new Refusal('EINVAL', 'NLA_F_NESTED is missing');
         const wrong = maker === 'daemon' ? this.beforeEndpoint(address, rest.ifindex) : null;
         if (wrong) this.harm.push(wrong);
-        addEndpoint(state, { ...rest, address }, maker, this.lies);
+        addEndpoint(state, { ...rest, address }, maker, this.misreports);
         this.#note(maker, `endpoint add ${address} if ${rest.ifindex} flags ${rest.flags}`);
         return [];
       }
@@ -225,10 +225,10 @@ export class ModelKernel implements Voice {
         return [];
       }
       case 3: {
-        const stands = byId(state, readEndpoint(payload).id);
-        if (maker === 'daemon') this.#looked = stands;
-        if (stands.maker !== 'daemon') state.saw("a neighbour's endpoint under an id of ours");
-        return [message(MPTCP_FAMILY, encodeEndpoint(stands))];
+        const existing = byId(state, readEndpoint(payload).id);
+        if (maker === 'daemon') this.#looked = existing;
+        if (existing.maker !== 'daemon') state.saw("a neighbour's endpoint under an id of ours");
+        return [message(MPTCP_FAMILY, encodeEndpoint(existing))];
       }
       case 4:
         this.#note(maker, 'endpoint flush', { maker: 'kernel' });

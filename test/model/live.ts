@@ -26,7 +26,7 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
   const fixture = new Fixture(host);
   const found: string[] = [];
   try {
-    host.kernel.lies = history.lies;
+    host.kernel.misreports = history.misreports;
     host.random = new Prng(history.noise);
     host.recordingHooks.slowness = history.slowness;
     host.start();
@@ -40,7 +40,7 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
     host.hearAgain();
     await host.settle();
     found.push(...(await host.differences()));
-    if (history.steps.every(({ op }) => TOLD.has(op))) {
+    if (history.steps.every(({ op }) => WITH_EVENTS.has(op))) {
       await host.pass(SOON);
       const { failures, contested } = host.daemon.loop.view!.state;
       host.kernel.state.saw('judged within a second');
@@ -65,7 +65,7 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
 /** Milliseconds within which the daemon must respond to an event. */
 const SOON = 1_000;
 /** Steps with an event. The kernel sends none for endpoints and limits, or for a default that expires. */
-const TOLD: ReadonlySet<Step['op']> = new Set<Step['op']>([
+const WITH_EVENTS: ReadonlySet<Step['op']> = new Set<Step['op']>([
   ...([
     'link',
     'recreate',
@@ -93,17 +93,17 @@ async function runStep(host: Host, fixture: Fixture, step: Step): Promise<string
     return [];
   }
   await host.settle();
-  const calm = !host.paused && step.op !== 'flush';
+  const comparable = !host.paused && step.op !== 'flush';
   const before = owned(host);
   const [stood, done] = [host.kernel.state.endpoints, host.kernel.done.length];
   const led = host.kernel.state.addresses.filter(({ address, ifindex }) =>
     leadingLinks(host.kernel.state, address).includes(ifindex),
   );
-  fixture.meddled = false;
+  fixture.interfered = false;
   await applyStep(host, fixture, step);
   await host.settle();
   // While a full tunnel is up, it may be right that a family has no endpoint.
-  if (!calm || fixture.meddled || host.kernel.state.links.has(TUNNEL)) return [];
+  if (!comparable || fixture.interfered || host.kernel.state.links.has(TUNNEL)) return [];
   const after = new Set(owned(host).map(familyOf));
   const late = step.op === 'address' ? replacedTooEarly(host, stood, host.kernel.done.slice(done)) : [];
   return [

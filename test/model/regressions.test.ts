@@ -13,7 +13,7 @@ vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driv
 
 const history = (words: Partial<History>): History => ({
   configuration: 0,
-  lies: false,
+  misreports: false,
   noise: 0,
   slowness: 0,
   opening: 'two',
@@ -82,7 +82,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
   'limits: restored by a killed daemon: still managed by multihomed': history({
     configuration: 3,
     steps: [
-      { op: 'crash', after: 6, unheard: true, when: 'midway' },
+      { op: 'crash', after: 6, answerLost: true, when: 'midway' },
       { op: 'flush', when: 'settled' },
       { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 'settled' },
     ],
@@ -92,7 +92,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
     steps: [
       { op: 'address', slot: 0, which: 0, to: 'absent', when: 0 },
       { op: 'address', slot: 3, which: 2, to: 'permanent', when: 'settled' },
-      { op: 'crash', after: 0, unheard: true, when: 'settled' },
+      { op: 'crash', after: 0, answerLost: true, when: 'settled' },
       { op: 'flush', when: 0 },
       { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 'settled' },
       { op: 'steal endpoint', nth: 7, how: 'device', when: 'midway' },
@@ -133,7 +133,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
   }),
   'endpoint id taken meanwhile is not taken for no free slot (one errno in Linux 6.1)': history({
     configuration: 3,
-    lies: true,
+    misreports: true,
     steps: [
       { op: 'address', slot: 0, which: 1, to: 'permanent', when: 0 },
       { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 2 },
@@ -157,7 +157,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
     steps: [
       { op: 'link', slot: 0, to: 'up', when: 'settled' },
       { op: 'address', slot: 0, which: 0, to: 'permanent', when: 'settled' },
-      { op: 'crash', after: 5, unheard: true, when: 'settled' },
+      { op: 'crash', after: 5, answerLost: true, when: 'settled' },
       { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 'settled' },
     ],
   }),

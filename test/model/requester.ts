@@ -25,7 +25,7 @@ export class Line implements Requester {
   /** Number of changes until the program dies; null when it lives on. */
   life: number | null = null;
   /** Whether the last change is made and only its reply is lost. */
-  unheard = false;
+  answerLost = false;
   dead = false;
   readonly #random: Prng;
 
@@ -41,7 +41,7 @@ export class Line implements Requester {
     const changes = !LOOKS.has(type) && !(type === MPTCP_FAMILY && [3, 6].includes(payload.readUInt8(0)));
     const last = changes && this.#isLast();
     // The change is in the journal and not made; or it is made, and the reply is lost.
-    if (last && !this.unheard) this.#die();
+    if (last && !this.answerLost) this.#die();
     if (this.dead) await never();
     const answer = this.#ask(operation, () => this.#kernel.request({ type, flags, payload }, this.#maker));
     if (last) this.#die();
@@ -100,7 +100,7 @@ export class Line implements Requester {
 
   #die(): void {
     this.dead = true;
-    this.#saw(this.unheard ? 'crash after a change' : 'crash before a change');
+    this.#saw(this.answerLost ? 'crash after a change' : 'crash before a change');
   }
 
   #ask(operation: string, ask: () => Message[]): Message[] {

@@ -49,18 +49,18 @@ export function addRoute(
   if (given.nexthop === undefined) validate(state, given);
   const route: ModelRoute = { ...given, maker };
   const at = state.routes.findIndex((each) => sameSlot(each, route));
-  const stands = state.routes[at];
-  if (stands && flags & NLM_F_EXCL) throw new Refusal('EEXIST');
-  if (stands && flags & NLM_F_REPLACE) {
+  const existing = state.routes[at];
+  if (existing && flags & NLM_F_EXCL) throw new Refusal('EEXIST');
+  if (existing && flags & NLM_F_REPLACE) {
     state.routes[at] = route;
-    const silent = route.family === 'ipv4' && sameRoute(stands, route);
-    return { event: silent ? null : { kind: 'replace', route }, replaced: stands };
+    const silent = route.family === 'ipv4' && sameRoute(existing, route);
+    return { event: silent ? null : { kind: 'replace', route }, replaced: existing };
   }
-  if (!stands && !(flags & NLM_F_CREATE)) throw new Refusal('ENOENT');
-  if (stands && state.routes.some((each) => sameSlot(each, route) && sameRoute(each, route)))
+  if (!existing && !(flags & NLM_F_CREATE)) throw new Refusal('ENOENT');
+  if (existing && state.routes.some((each) => sameSlot(each, route) && sameRoute(each, route)))
     throw new Refusal('EEXIST');
   const last = state.routes.findLastIndex((each) => sameSlot(each, route));
-  if (stands) state.routes.splice(flags & NLM_F_APPEND ? last + 1 : at, 0, route);
+  if (existing) state.routes.splice(flags & NLM_F_APPEND ? last + 1 : at, 0, route);
   else state.routes.push(route);
   return { event: { kind: 'new', route }, replaced: null };
 }

@@ -47,7 +47,7 @@ const KEYS = [
   ...(['table', 'action', 'goto', 'suppress', 'protocol', 'ipproto'] as const),
 ];
 
-/** A new rule without a source is a duplicate of any otherwise equal rule, whatever its source. */
+/** A new rule without a source is a duplicate of any otherwise equal rule, even with another source. */
 const sameRule = (one: ModelRule, other: ModelRule, everywhere: boolean): boolean =>
   one.family === other.family &&
   KEYS.every((key) => (everywhere && key.startsWith('source')) || one[key] === other[key]);

@@ -94,8 +94,8 @@ export type Op =
   | { readonly op: 'remove policy rules' }
   | { readonly op: 'reload'; readonly configuration: number }
   | { readonly op: 'flush' | 'kill' | 'restart' | 'deaf' | 'hear' }
-  /** Before a change by the daemon, or (unheard) right after it. */
-  | { readonly op: 'crash'; readonly after: number; readonly unheard?: boolean }
+  /** Before a change by the daemon, or (answerLost) right after it. */
+  | { readonly op: 'crash'; readonly after: number; readonly answerLost?: boolean }
   | { readonly op: 'lose answers'; readonly count: number }
   | { readonly op: 'time'; readonly milliseconds: number };
 

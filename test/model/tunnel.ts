@@ -66,7 +66,7 @@ export function changeTunnel(kernel: ModelKernel, { form, verb }: Op & { op: 'tu
   }
 }
 
-/** Whether packets without a source leave through it, whatever their destination. */
+/** Whether packets without a source leave through it, to any destination. */
 export function takesAll(state: State): boolean {
   if (!state.links.has(TUNNEL)) return false;
   return PUBLIC.every((destination) => {

@@ -2,9 +2,9 @@
 import { addressFamily } from '../../src/netlink/ip.ts';
 import { matches } from './decision.ts';
 import { SLOTS } from './endpoints.ts';
-import { goesItsWay, ideal, isBlocked, wantedUplinks, withoutOurs, type Wanted } from './expected.ts';
+import { leavesByItsLink, ideal, isBlocked, wantedUplinks, withoutOurs, type Wanted } from './expected.ts';
 import { neededRouting, ownRouting } from './routing-words.ts';
-import { strayFaults } from './stray.ts';
+import { otherTrafficFaults } from './other-traffic.ts';
 import { takesAll } from './tunnel.ts';
 import type { Host } from './host.ts';
 import type { ModelEndpoint, State } from './state.ts';
@@ -26,11 +26,12 @@ export function faults(host: Host, fixture: Fixture): string[] {
   const routable = wanted.filter((each) => each.routable && !isBlocked(state, each));
   const whole = ideal(state, routable);
   const serving = wanted.filter(
-    (each) => goesItsWay(each.routable ? whole : state, each) && !isBlocked(state, each),
+    (each) => leavesByItsLink(each.routable ? whole : state, each) && !isBlocked(state, each),
   );
   for (const each of serving.filter((one) => one.routable))
-    if (!goesItsWay(state, each)) found.push(`packets from ${each.address.address} go astray`);
-  found.push(...endpointFaults(state, owned, serving, host.kernel.lies ? ~BITS['laminar']! : ~0));
+    if (!leavesByItsLink(state, each))
+      found.push(`packets from ${each.address.address} leave by another link`);
+  found.push(...endpointFaults(state, owned, serving, host.kernel.misreports ? ~BITS['laminar']! : ~0));
   const lingering = owned.filter((each) => !serving.some((one) => holds(one, each)));
   for (const each of lingering)
     if (
@@ -50,7 +51,7 @@ export function faults(host: Host, fixture: Fixture): string[] {
         !host.connections.some((locals) => locals.includes(each.address))
       )
         found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind beside a tunnel`);
-  found.push(...wayFaults(state, wanted, routable, lingering), ...strayFaults(state, wanted));
+  found.push(...wayFaults(state, wanted, routable, lingering), ...otherTrafficFaults(state, wanted));
   found.push(...limitFaults(host, fixture, owned), ...hookFaults(host, serving, owned));
   return found;
 }
@@ -93,7 +94,7 @@ function wayFaults(
   routable: readonly Wanted[],
   lingering: readonly ModelEndpoint[],
 ): string[] {
-  const stands = ownRouting(state);
+  const present = ownRouting(state);
   const due = new Set(routable.flatMap((each) => neededRouting(each, state)));
   const may = new Set(wanted.flatMap((each) => neededRouting(each, state)));
   const lost = new Set(lingering.map((each) => each.address));
@@ -105,16 +106,16 @@ function wayFaults(
   const seen = new Set<string>();
   for (const line of due) {
     const slot = line.replace(/ via .* dev/, ' dev');
-    if (!seen.has(slot) && !stands.includes(line)) found.push(`missing: ${line}`);
+    if (!seen.has(slot) && !present.includes(line)) found.push(`missing: ${line}`);
     seen.add(slot);
   }
-  for (const line of stands) {
+  for (const line of present) {
     const [, , source] = line.split(' ');
     const kept = line.startsWith('rule ') ? lost.has(source!) : tables.has(line.split(' table ')[1]!);
     if (!may.has(line) && !kept) found.push(`left behind: ${line}`);
   }
-  for (const line of stands)
-    if (stands.filter((each) => each === line).length > 1) found.push(`twice: ${line}`);
+  for (const line of present)
+    if (present.filter((each) => each === line).length > 1) found.push(`twice: ${line}`);
   return found;
 }
 
@@ -145,13 +146,13 @@ function limitFaults(host: Host, fixture: Fixture, owned: readonly ModelEndpoint
 function hookFaults(host: Host, serving: readonly Wanted[], owned: readonly ModelEndpoint[]): string[] {
   const { recordingHooks } = host;
   const found = recordingHooks.contradictions.map((each) => `hooks: ${each}`);
-  const told = [...recordingHooks.up.keys()].filter((key) => key.includes('/'));
+  const notified = [...recordingHooks.up.keys()].filter((key) => key.includes('/'));
   const active = serving.filter((each) => owned.some((one) => holds(each, one)));
   const keys = active.map(keyOf);
-  for (const key of told) if (!keys.includes(key)) found.push(`hooks believe in ${key}`);
+  for (const key of notified) if (!keys.includes(key)) found.push(`hooks ran for ${key}`);
   // An uplink whose table was emptied and cannot be filled again has failed.
   for (const key of active.filter(({ routable }) => routable).map(keyOf))
-    if (!told.includes(key)) found.push(`hooks were not told of ${key}`);
+    if (!notified.includes(key)) found.push(`hooks were not run for ${key}`);
   return found;
 }
 

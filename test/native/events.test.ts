@@ -51,22 +51,22 @@ describe.skipIf(!isPrivate)('events', () => {
 
   test('are received again after an overrun', async ({ net }) => {
     const listener = net.listen({ receiveBuffer: 4096 });
-    const { socket, heard } = listener;
+    const { socket, received } = listener;
     socket.join(RTNLGRP_IPV4_IFADDR);
     net.comeAndGo(400); // the event loop is blocked meanwhile
     await until(() => listener.overruns > 0);
     expect(listener.overruns).toBe(1);
     await upToNow(listener);
-    expect(heard.length).toBeGreaterThan(0);
-    expect(heard.length).toBeLessThan(800);
+    expect(received.length).toBeGreaterThan(0);
+    expect(received.length).toBeLessThan(800);
 
-    heard.length = 0;
+    received.length = 0;
     for (let i = 0; i < 375; i++) {
       net.comeAndGo(1);
       await sleep(0);
     }
-    await until(() => heard.length >= 750);
-    expect(heard).toHaveLength(750);
+    await until(() => received.length >= 750);
+    expect(received).toHaveLength(750);
     socket.close();
   });
 
@@ -82,7 +82,7 @@ describe.skipIf(!isPrivate)('events', () => {
   });
 
   test('messages of another process are never accepted', async ({ net }) => {
-    const { socket, heard } = net.listen();
+    const { socket, received } = net.listen();
     const script = `
 import socket, struct
 s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
@@ -93,15 +93,15 @@ for i in range(20):
     execFileSync('nsenter', [`--net=${net.path}`, 'python3', '-c', script]);
     await until(() => socket.foreign === 20);
     expect(socket.foreign).toBe(20);
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
     await socket.send(getLink(7, 1));
-    await until(() => heard.length > 0);
-    expect(heard[0]).toMatchObject({ type: RTM_NEWLINK, sequence: 7 });
+    await until(() => received.length > 0);
+    expect(received[0]).toMatchObject({ type: RTM_NEWLINK, sequence: 7 });
     socket.close();
   });
 
   test('are accepted or dropped by a filter', async ({ net }) => {
-    const { socket, heard } = net.listen();
+    const { socket, received } = net.listen();
     socket.join(RTNLGRP_LINK);
     socket.join(RTNLGRP_IPV4_IFADDR);
     // ldh [4]; jeq #RTM_NEWLINK in network order, 0, 1; ret #-1; ret #0
@@ -122,8 +122,8 @@ for i in range(20):
     socket.filter(program);
     net.comeAndGo(10);
     net.batch('link set lo mtu 60000', 'link set lo mtu 65536');
-    await until(() => heard.length >= 2);
-    expect(heard.map(({ type }) => type)).toEqual([RTM_NEWLINK, RTM_NEWLINK]);
+    await until(() => received.length >= 2);
+    expect(received.map(({ type }) => type)).toEqual([RTM_NEWLINK, RTM_NEWLINK]);
     socket.close();
   });
 

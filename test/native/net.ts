@@ -50,7 +50,7 @@ export function messages(buffer: Buffer, spans: Uint32Array): Message[] {
 
 export interface Listener {
   socket: NetlinkSocket;
-  heard: Message[];
+  received: Message[];
   overruns: number;
 }
 
@@ -60,23 +60,24 @@ export async function until(condition: () => boolean): Promise<void> {
 }
 
 /** Waits until all earlier events have been received: the answer to a request follows them. */
-export async function upToNow({ socket, heard }: Listener): Promise<void> {
+export async function upToNow({ socket, received }: Listener): Promise<void> {
   const sequence = 0xffff;
-  const answers = (): number => heard.filter((each) => each.sequence === sequence).length;
+  const answers = (): number => received.filter((each) => each.sequence === sequence).length;
   const before = answers();
   await socket.send(getLink(sequence, 1));
   await until(() => answers() >= before + 2);
 }
 
 /** Without the answers to requests. */
-export const announced = ({ heard }: Listener): Message[] => heard.filter(({ sequence }) => sequence === 0);
+export const announced = ({ received }: Listener): Message[] =>
+  received.filter(({ sequence }) => sequence === 0);
 
 /** Opens a socket that records what it receives; in the namespace that all files share if none is named. */
 export function listen(options: Partial<NetlinkSocketOptions> = {}): Listener {
-  const listener: Omit<Listener, 'socket'> = { heard: [], overruns: 0 };
+  const listener: Omit<Listener, 'socket'> = { received: [], overruns: 0 };
   const socket = openNetlink({
     protocol: 0,
-    onBatch: (buffer, spans) => void listener.heard.push(...messages(buffer, spans)),
+    onBatch: (buffer, spans) => void listener.received.push(...messages(buffer, spans)),
     onOverrun: () => void listener.overruns++,
     onError: (error) => {
       throw error;

@@ -23,11 +23,11 @@ test('each policy rule is restored ten times, then once in 5 s; status shows a c
   const conflict = /^conflict: .* keeps removing its policy rules; .*ManageForeignRoutingPolicyRules=no/;
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(conflict);
   // The conflict does not disappear each time that they are restored.
-  const told = (): number => daemon.log.split(`eth0 ${eth.address()}: `).length;
-  const once = told();
+  const changesLogged = (): number => daemon.log.split(`eth0 ${eth.address()}: `).length;
+  const once = changesLogged();
   for (const until = Date.now() + 7_000; Date.now() < until; await sleep(100))
     expect(await daemon.stateOf(eth.address())).toMatch(conflict);
-  expect(told()).toBe(once);
+  expect(changesLogged()).toBe(once);
   const most = 11 + Math.floor((Date.now() - started) / 5_000);
   for (const times of remover.came.values()) expect(times).toBeLessThanOrEqual(most);
   expect(lab.host.endpoints()).toEqual(before);

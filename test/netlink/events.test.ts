@@ -50,7 +50,7 @@ describe.skipIf(!isPrivate)('the running kernel sends the recorded events', () =
   const recorder = new Recorder();
   let netns: Netns;
   let socket: NetlinkSocket;
-  let heard: Message[] = [];
+  let received: Message[] = [];
 
   beforeAll(() => {
     netns = scene();
@@ -59,7 +59,7 @@ describe.skipIf(!isPrivate)('the running kernel sends the recorded events', () =
       netns: netns.path,
       onBatch: (buffer, spans) => {
         for (let i = 0; i < spans.length; i += 2)
-          heard.push(...decodeMessages(buffer.subarray(spans[i]!, spans[i]! + spans[i + 1]!)));
+          received.push(...decodeMessages(buffer.subarray(spans[i]!, spans[i]! + spans[i + 1]!)));
       },
       onOverrun: () => expect.unreachable(),
       onError: (error) => expect.unreachable(error.message),
@@ -75,10 +75,10 @@ describe.skipIf(!isPrivate)('the running kernel sends the recorded events', () =
 
   test.each(EVENTS)('%s', async (command, stale) => {
     await new Promise((resolve) => setTimeout(resolve, 300));
-    heard = [];
+    received = [];
     netns.ip(command);
-    await expect.poll(() => read(heard)).toEqual(distinct(stale));
+    await expect.poll(() => read(received)).toEqual(distinct(stale));
     recorder.begin(command);
-    for (const each of heard) recorder.trace('received', each);
+    for (const each of received) recorder.trace('received', each);
   });
 });

@@ -14,7 +14,7 @@ const twin = (host: Host, name: string, created: number, flags = PERMANENT): Hos
 const statesOf = (host: Host): string[] => host.states.filter((each) => each.includes(A));
 
 describe('two uplinks with one address', () => {
-  test('the uplink in use keeps it, whatever the metric and age of the other', () => {
+  test('the uplink in use keeps it, with any metric and age of the other', () => {
     const host = twin(settled(), 'eth1', -1).default(4, '192.0.2.1', { metric: 50 });
     expect(host.settle()).toEqual([]);
     expect(statesOf(host)).toEqual([`eth1 ${A}: conflict`, `eth0 ${A}: active`]);

@@ -50,7 +50,7 @@ describe('observe', () => {
 });
 
 /** Returns the names of the passed steps, of the one at which it stopped, and the advice. */
-function told(host: Host, name = 'eth0') {
+function explained(host: Host, name = 'eth0') {
   const explanation = explain(name, sourceOf(host))!;
   const [uplink] = explanation.uplinks;
   const by = (state: string): string[] =>
@@ -101,7 +101,7 @@ const STOPS: readonly (readonly [string, () => Host, number, RegExp | null])[] =
 
 describe('explain', () => {
   test.each(STOPS)('%s', (_, host, at, advice) => {
-    const seen = told(host());
+    const seen = explained(host());
     expect(seen.passed).toEqual(ALL.slice(0, at));
     expect(seen.stopped).toEqual(ALL.slice(at, at + 1));
     expect(seen.ahead).toEqual(ALL.slice(at + 1));
@@ -110,13 +110,13 @@ describe('explain', () => {
   });
 
   test('an interface without an address: passed steps and advice', () => {
-    const seen = told(new Host().link('eth0', 2).rules([rule('eth*')]));
+    const seen = explained(new Host().link('eth0', 2).rules([rule('eth*')]));
     expect(seen.passed).toEqual(['link']);
     expect(seen.advice).toMatch(/ip address add ADDRESS\/PREFIX dev eth0/);
   });
 
   test('rules in order: why the earlier ones do not match', () => {
-    const { rules } = told(
+    const { rules } = explained(
       two().rules([rule('wl*'), rule('eth*', { driver: 'cdc_*' }), rule('e*'), rule('*')]),
     ).explanation;
     expect(rules.map(({ glob, matches }) => [glob, matches])).toEqual([
@@ -128,12 +128,12 @@ describe('explain', () => {
   });
 
   test('no rule matches: advises the line to add', () => {
-    expect(told(two().rules([rule('wl*')])).explanation.advice).toMatch(/"eth0": subflow/);
+    expect(explained(two().rules([rule('wl*')])).explanation.advice).toMatch(/"eth0": subflow/);
   });
 
   test('altname finds the interface; an unknown name returns null', () => {
     const host = two().link('eth0', 2, { altnames: ['uplink'] });
-    expect(told(host, 'uplink').explanation.interface).toBe('eth0');
+    expect(explained(host, 'uplink').explanation.interface).toBe('eth0');
     expect(explain('eth7', sourceOf(host))).toBeNull();
   });
 });

@@ -9,9 +9,9 @@ const RULES = { 'eth*': 'subflow' };
 const CLIENT = `
 import socket, sys, time
 path = sys.argv[1]
-def client(patience=60):
+def client(timeout=60):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(patience)
+    s.settimeout(timeout)
     s.connect(path)
     return s
 def until_closed(s):
@@ -23,8 +23,8 @@ def until_closed(s):
             all += part
     except ConnectionError: return all
     except TimeoutError: return all + b' and is open still'
-def ask(line, patience=60):
-    s = client(patience)
+def ask(line, timeout=60):
+    s = client(timeout)
     s.sendall(line + b'\\n')
     answer = s.makefile('rb').readline()
     s.close()

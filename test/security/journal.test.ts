@@ -88,7 +88,7 @@ test.for(RECORDS)('damaged journal: %s: read, passed to hooks and written again'
   const path = join(folder, 'journal.json');
   writeFileSync(path, written({ version: 1, ...IDENTITY }, record));
   const journal = new Journal(path, IDENTITY);
-  const { state, notified: told } = journal.read();
+  const { state, notified } = journal.read();
   const { log, lines } = memoryLog();
   const requests: HookRequest[] = [];
   const hooks = new HookDispatcher({
@@ -98,13 +98,13 @@ test.for(RECORDS)('damaged journal: %s: read, passed to hooks and written again'
     },
     settings: { timeout: 1, user: 'root', path: [] },
     log,
-    record: isHookRecord(told) ? told : EMPTY_HOOK_RECORD,
+    record: isHookRecord(notified) ? notified : EMPTY_HOOK_RECORD,
     onRecord: (now) => journal.write(state, now),
   });
   hooks.wantUplinks(new Map());
   hooks.wantLinks(new Map());
   await hooks.idle();
-  journal.write(state, isHookRecord(told) ? told : EMPTY_HOOK_RECORD);
+  journal.write(state, isHookRecord(notified) ? notified : EMPTY_HOOK_RECORD);
   expect(lines).toEqual([]);
   for (const { environment } of requests)
     for (const value of Object.values(environment)) expect(value).toBeTypeOf('string');

@@ -81,7 +81,7 @@ test(
     );
     const hooks = join(lab.folder, 'hooks');
     mkdirSync(hooks);
-    writeFileSync(join(hooks, '10-hook'), '#!/bin/sh\nprintf "told %s of <%s>\\n" "$2" "$1"\n');
+    writeFileSync(join(hooks, '10-hook'), '#!/bin/sh\nprintf "ran %s of <%s>\\n" "$2" "$1"\n');
     chmodSync(join(hooks, '10-hook'), 0o755);
     const rules = JSON.stringify({ rules: { '*': 'subflow' }, hooks: { path: hooks } });
     const daemon = await lab.daemon(rules, { args: ['--debug'] });
@@ -111,14 +111,14 @@ test(
     await keep('explain', '--', '-rf');
     await keep('endpoint', 'show');
 
-    await expect.poll(() => daemon.log).toContain("told up of <x';halt;'>");
-    const told = [...daemon.log.matchAll(/told (\S+) of <(.*)>/g)].map(
+    await expect.poll(() => daemon.log).toContain("ran up of <x';halt;'>");
+    const ran = [...daemon.log.matchAll(/ran (\S+) of <(.*)>/g)].map(
       ([, action, name]) => `${action} ${name}`,
     );
     // Neither the escape sequence nor the reversed line is printed; the visible characters are.
-    expect(told).toContain('up $(reboot)');
-    expect(told).toContain("up x';halt;'");
-    expect(told.join()).not.toContain('2J');
+    expect(ran).toContain('up $(reboot)');
+    expect(ran).toContain("up x';halt;'");
+    expect(ran.join()).not.toContain('2J');
     outputs['the log'] = daemon.log;
     expect((await daemon.stop()).code).toBe(0);
     for (const [what, output] of Object.entries(outputs)) expect([what, unfit(output)]).toEqual([what, []]);

@@ -30,8 +30,8 @@ const FORGE = `
 import collections, socket, struct, sys
 index, count = int(sys.argv[1]), int(sys.argv[2])
 def message(kind, body): return struct.pack('=IHHII', 16 + len(body), kind, 0, 0, 0) + body
-lies = message(21, struct.pack('=BBBBI', 2, 24, 128, 0, index) + struct.pack('=HH4s', 8, 1, bytes([10, 1, 0, 2])))
-lies += message(17, struct.pack('=BxHiII', 0, 1, index, 0, 0xffffffff)) + message(25, bytes([2]) + bytes(11))
+forged = message(21, struct.pack('=BBBBI', 2, 24, 128, 0, index) + struct.pack('=HH4s', 8, 1, bytes([10, 1, 0, 2])))
+forged += message(17, struct.pack('=BxHiII', 0, 1, index, 0, 0xffffffff)) + message(25, bytes([2]) + bytes(11))
 said = collections.Counter()
 for each in sys.argv[3:]:
     protocol, port, groups = map(int, each.split(':'))
@@ -39,7 +39,7 @@ for each in sys.argv[3:]:
     s.bind((0, 0))
     for i in range(count):
         try:
-            s.sendto(lies, (port, groups))
+            s.sendto(forged, (port, groups))
             said['sent'] += 1
         except OSError as error: said[error.errno] += 1
 for what, times in said.items(): print(what, times)

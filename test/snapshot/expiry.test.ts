@@ -46,17 +46,17 @@ describe('lookedUpAt', () => {
 
 describe('the last tick before expiry, reported like "never"', () => {
   const key = lookupKey(1, '10.1.0.2');
-  const standing = (expires: number | null): DefaultRoute => {
+  const present = (expires: number | null): DefaultRoute => {
     const route = defaultRoute(1, { expires });
     return { route, hop: route.hops[0]! };
   };
   const before = (expires: number | null) => {
     const plain = snapshot({ lookedUpAt: 5000 });
     const answer = plain.lookups.get(key)!;
-    return { ...plain, lookups: new Map([[key, { ...answer, default: standing(expires) }]]) };
+    return { ...plain, lookups: new Map([[key, { ...answer, default: present(expires) }]]) };
   };
   const seen = (was: number | null, is: number | null, now: number): number | null | undefined =>
-    inLastTick(standing(is), key, before(was), now)?.route.expires;
+    inLastTick(present(is), key, before(was), now)?.route.expires;
 
   test('is recognized from the expiry reported before', () => {
     expect(seen(2, null, 6995)).toBe(0.005);
@@ -71,7 +71,7 @@ describe('the last tick before expiry, reported like "never"', () => {
     expect(seen(null, null, 6995)).toBeNull();
     expect(seen(2, 1800, 6995)).toBe(1800);
     expect(inLastTick(null, key, before(2), 6995)).toBeNull();
-    expect(inLastTick(standing(null), key, null, 6995)?.route.expires).toBeNull();
+    expect(inLastTick(present(null), key, null, 6995)?.route.expires).toBeNull();
   });
 
   test('real kernel: an expiring route is never reported without expiry', async ({ lab }) => {

@@ -73,7 +73,7 @@ function words(found: PolicyRoute, names: ReadonlyMap<number, string>): string {
   return `${destination} via ${hop?.gateway ?? '-'} dev ${names.get(hop?.ifindex ?? 0) ?? '-'} table ${table}`;
 }
 
-function furnish(netns: Netns, version: Version): void {
+function addRoutes(netns: Netns, version: Version): void {
   for (const link of LINKS) {
     netns.ip(`link add u${link} type veth peer name p${link}`);
     netns.ip(`link set p${link} up`);
@@ -93,7 +93,7 @@ describe.each([
     `policy rules: ${SETS} random sets give the kernel’s result (MULTIHOMED_SEED=${SEED})`,
     { timeout: 120_000 + SETS * 100 },
     async ({ lab: { host } }) => {
-      furnish(host, version);
+      addRoutes(host, version);
       const kernel = new NetlinkConnection({ clock: systemClock, netns: host.path, protocol: NETLINK_ROUTE });
       const links = await dumpLinks(kernel);
       const names = new Map(links.map(({ index, name }) => [index, name]));

@@ -95,7 +95,7 @@ export class Field {
    * Leads to the state in which every uplink has the address that ends with `number`, and all but these have a default
    * route.
    */
-  calm(number: number, without: (index: number) => boolean = () => false): string[] {
+  restore(number: number, without: (index: number) => boolean = () => false): string[] {
     return this.#uplinks.flatMap((uplink, index) => [
       ...(uplink.progress === ROUTED ? [this.#unroute(uplink)] : []),
       ...(uplink.progress > 0 ? [this.#take(uplink)] : []),

@@ -48,7 +48,7 @@ async function scene(lab: Lab, scripts: number): Promise<Scene> {
   mkdirSync(folder);
   for (let at = 0; at < scripts; at++) {
     const hook = join(folder, `${10 + at}-count`);
-    writeFileSync(hook, `#!/bin/sh\nprintf x >>${count}\necho told "$@"\n`);
+    writeFileSync(hook, `#!/bin/sh\nprintf x >>${count}\necho ran "$@"\n`);
     chmodSync(hook, 0o755);
   }
   const text = (flags: string): string => JSON.stringify({ rules: { 'u*': flags }, hooks: { path: folder } });

@@ -50,7 +50,7 @@ describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, 
       if (cycle % 3 !== 2) {
         const signal = cycle % 3 === 0 ? 'SIGTERM' : 'SIGKILL';
         const [before, state] = [await transfer.identities(), lab.host.state()];
-        const heard = mptcp.texts().length;
+        const logged = mptcp.texts().length;
         await daemon.stop(signal);
         restarts[signal]++;
         expect(await transfer.identities()).toEqual(before);
@@ -58,7 +58,7 @@ describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, 
         await stays(() => lab.host.state(), 200);
         expect(lab.host.state()).toEqual(state);
         expect(await transfer.identities()).toEqual(before);
-        expect(mptcp.texts().slice(heard)).toEqual([]);
+        expect(mptcp.texts().slice(logged)).toEqual([]);
       }
       await transfer.moves();
     }

@@ -24,7 +24,7 @@ describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
     const { field, daemon } = await start(lab);
     const foreign = field.foreign();
     const began = performance.now();
-    await field.run([...field.changes(20_000 - 2 * UPLINKS), ...field.calm(3)]);
+    await field.run([...field.changes(20_000 - 2 * UPLINKS), ...field.restore(3)]);
     const taken = performance.now() - began;
     const late = await settles(field, daemon);
     await right(field, daemon, foreign);
@@ -36,7 +36,7 @@ describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
   test('without a pause', async ({ lab }) => {
     const { field, daemon } = await start(lab);
     const foreign = field.foreign();
-    await field.run([...field.changes(150_000), ...field.calm(3)]);
+    await field.run([...field.changes(150_000), ...field.restore(3)]);
     const late = await settles(field, daemon);
     await right(field, daemon, foreign);
     say(`150000 changes without a pause: right ${late} ms later`);
@@ -48,7 +48,7 @@ describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
     for (const number of [3, 4]) {
       const before = await overruns(daemon);
       daemon.signal('SIGSTOP');
-      await field.run([...field.changes(60_000), ...field.calm(number)]);
+      await field.run([...field.changes(60_000), ...field.restore(number)]);
       expect(field.wrong()).not.toEqual([]);
       daemon.signal('SIGCONT');
       const late = await settles(field, daemon);
@@ -58,7 +58,7 @@ describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
       say(`stopped through 60000 changes: overrun ${after}, right ${late} ms after it went on`);
     }
     // It still receives events: libuv stops a watcher whose socket had an error.
-    await field.run(field.calm(5));
+    await field.run(field.restore(5));
     await settles(field, daemon);
     await right(field, daemon, foreign);
     expect(field.rules).toBe(UPLINKS);
@@ -70,13 +70,13 @@ describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
     const foreign = field.foreign();
     daemon.signal('SIGSTOP');
     // A fifth of the uplinks has no default route at the end.
-    await field.run([...field.changes(9_000), ...field.calm(3, (index) => index % 5 === 0)]);
+    await field.run([...field.changes(9_000), ...field.restore(3, (index) => index % 5 === 0)]);
     daemon.signal('SIGCONT');
     const some = await settles(field, daemon);
     await right(field, daemon, foreign);
     expect(field.rules).toBe(UPLINKS * 0.8);
     daemon.signal('SIGSTOP');
-    await field.run([...field.changes(9_000), ...field.calm(4)]);
+    await field.run([...field.changes(9_000), ...field.restore(4)]);
     daemon.signal('SIGCONT');
     const all = await settles(field, daemon);
     await right(field, daemon, foreign);
@@ -91,7 +91,7 @@ describe('a flood of events', { timeout: 300_000 + EVENTS }, () => {
     const samples: Sample[] = [];
     let slowest = 0;
     for (let done = 0; done < EVENTS; done += CHUNK) {
-      await field.run([...field.changes(CHUNK), ...field.calm(3 + samples.length)]);
+      await field.run([...field.changes(CHUNK), ...field.restore(3 + samples.length)]);
       slowest = Math.max(slowest, await settles(field, daemon));
       expect(field.foreign()).toBe(foreign);
       samples.push(await sample(daemon));
@@ -124,7 +124,7 @@ async function start(lab: Lab): Promise<{ field: Field; daemon: Daemon }> {
   const field = new Field(lab, UPLINKS);
   await field.build();
   const daemon = await lab.daemon({ 'u*': 'subflow' });
-  await field.run(field.calm(2));
+  await field.run(field.restore(2));
   await settles(field, daemon);
   return { field, daemon };
 }
@@ -175,5 +175,5 @@ async function sample(daemon: Daemon): Promise<Sample> {
 }
 
 function say(text: string): void {
-  console.log(`storm: ${text}`);
+  console.log(`stress: ${text}`);
 }

@@ -88,7 +88,7 @@ except OSError as error:
     print(json.dumps({**count, 'broken': error.strerror}), flush=True)
 `;
 
-interface Told {
+interface Report {
   readonly ready?: boolean;
   readonly sent: number;
   readonly received: number;
@@ -101,7 +101,7 @@ interface Told {
 class End {
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
-  told: Told = { sent: 0, received: 0, wrong: 0 };
+  report: Report = { sent: 0, received: 0, wrong: 0 };
   trouble = '';
 
   constructor(netns: Netns, args: readonly string[]) {
@@ -112,7 +112,7 @@ class End {
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
       const last = lines.at(-1);
-      if (last) this.told = { ...this.told, ...(JSON.parse(last) as Told) };
+      if (last) this.report = { ...this.report, ...(JSON.parse(last) as Report) };
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.trouble += text));
   }
@@ -149,20 +149,20 @@ export class Transfer {
     }
     const port = String(PORT + number);
     const server = new End(lab.provider, ['server', port, SERVER]);
-    await expect.poll(() => server.trouble + String(server.told.ready)).toBe('true');
+    await expect.poll(() => server.trouble + String(server.report.ready)).toBe('true');
     return new Transfer(lab, new End(lab.host, ['client', port, SERVER, from]), server);
   }
 
   /** Bytes received by both ends. */
   get moved(): number {
-    return this.#client.told.received + this.#server.told.received;
+    return this.#client.report.received + this.#server.report.received;
   }
 
   /** Checks that it is not broken and that no byte is wrong. */
   whole(): void {
-    for (const { told, trouble } of [this.#client, this.#server]) {
-      expect(told).toMatchObject({ wrong: 0 });
-      expect(told.broken).toBeUndefined();
+    for (const { report, trouble } of [this.#client, this.#server]) {
+      expect(report).toMatchObject({ wrong: 0 });
+      expect(report.broken).toBeUndefined();
       expect(trouble).toBe('');
     }
   }
@@ -170,8 +170,8 @@ export class Transfer {
   /** Waits for progress in both directions. */
   async moves(): Promise<void> {
     const ends = [this.#client, this.#server];
-    const before = ends.map(({ told }) => told.received);
-    const least = (): number => Math.min(...ends.map(({ told }, at) => told.received - before[at]!));
+    const before = ends.map(({ report }) => report.received);
+    const least = (): number => Math.min(...ends.map(({ report }, at) => report.received - before[at]!));
     await expect.poll(least, { timeout: 60_000 }).toBeGreaterThan(MOVED);
     this.whole();
   }
@@ -184,7 +184,7 @@ export class Transfer {
     this.#client.finish();
     await Promise.all([this.#client.closed(), this.#server.closed()]);
     this.whole();
-    const [client, server] = [this.#client.told, this.#server.told];
+    const [client, server] = [this.#client.report, this.#server.report];
     expect(client.sums?.sent).toMatch(/^[0-9a-f]{64}$/);
     expect([client.sums?.sent, client.sent]).toEqual([server.sums?.received, server.received]);
     expect([server.sums?.sent, server.sent]).toEqual([client.sums?.received, client.received]);

@@ -113,16 +113,16 @@ export class Connection {
   /** Sends a word and waits for its echo. */
   async echo(word: string): Promise<void> {
     this.send(word);
-    await this.hears(word);
+    await this.receives(word);
   }
 
   /** Waits for a word. The limit is long, because retransmissions come late after a time without a path. */
-  async hears(word: string): Promise<void> {
+  async receives(word: string): Promise<void> {
     await expect.poll(() => this.#received, { timeout: 60_000 }).toContain(`${word}\n`);
   }
 }
 
-/** Opens a connection by whatever route the host has for it, and exchanges words until subflows would have joined. */
+/** Opens a connection by the host's route to it, and exchanges words until subflows would have joined. */
 export async function openByRoute(connections: Connections): Promise<Connection> {
   const connection = await connections.open();
   for (let word = 0; word < 5; word++) await connection.echo(`word${word}`);

@@ -138,10 +138,10 @@ while True:
 /** Sends an ICMP echo, and makes a whole transfer over TCP and over MPTCP that does not fall back to TCP. */
 async function transfers(netns: Netns, from: string, to: string): Promise<boolean> {
   const child = netns.spawn('python3', ['-c', TRANSFER, from, to]);
-  let told = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (told += text));
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text));
   await once(child, 'close');
-  return told.trim() === `0 ${BYTES} ${BYTES}`;
+  return output.trim() === `0 ${BYTES} ${BYTES}`;
 }
 
 /** linux/mptcp.h: the kernel refuses MPTCP_INFO on a connection that fell back to TCP. */

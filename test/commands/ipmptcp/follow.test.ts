@@ -33,6 +33,6 @@ test('monitor: a daemon that refuses watchers is asked three times, then reporte
   await expect.poll(() => errors).toHaveLength(1);
   expect(errors[0]?.message).toContain('no place for another');
   // If the daemon closes the connection, the client retries for a second. This happens three times, with pauses.
-  const rests = times.slice(1).filter((time, at) => time - times[at]! > 1_000);
-  expect(rests).toHaveLength(2);
+  const pauses = times.slice(1).filter((time, at) => time - times[at]! > 1_000);
+  expect(pauses).toHaveLength(2);
 });

@@ -122,9 +122,11 @@ export class Both {
           );
         return both(
           () => {
-            const stands = state.addresses.find((each) => each.ifindex === index && each.address === address);
-            if (!stands) throw new Refusal('EADDRNOTAVAIL');
-            removeAddress(state, this.kernel, stands);
+            const existing = state.addresses.find(
+              (each) => each.ifindex === index && each.address === address,
+            );
+            if (!existing) throw new Refusal('EADDRNOTAVAIL');
+            removeAddress(state, this.kernel, existing);
           },
           () => real.addressDelete(route, payload),
         );
@@ -180,8 +182,8 @@ export class Both {
         return ({ route: r }) => r.request({ operation: operation.kind, type: 24, flags: 0x600, payload });
       }
       case 'existing route delete': {
-        const standing = this.kernel.state.routes.filter((each) => each.maker !== 'kernel');
-        const route = standing[operation.nth % Math.max(1, standing.length)];
+        const existing = this.kernel.state.routes.filter((each) => each.maker !== 'kernel');
+        const route = existing[operation.nth % Math.max(1, existing.length)];
         if (!route) return async () => undefined;
         const { loose } = operation;
         const payload = encodeRoute(
@@ -203,8 +205,8 @@ export class Both {
         return ({ route: r }) => r.request({ operation: operation.kind, type: 25, payload });
       }
       case 'existing rule delete': {
-        const standing = this.kernel.state.policyRules.filter((each) => each.maker !== 'kernel');
-        const rule = standing[operation.nth % Math.max(1, standing.length)];
+        const existing = this.kernel.state.policyRules.filter((each) => each.maker !== 'kernel');
+        const rule = existing[operation.nth % Math.max(1, existing.length)];
         if (!rule) return async () => undefined;
         const { loose } = operation;
         const payload = encodeRule({

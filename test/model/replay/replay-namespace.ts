@@ -10,9 +10,9 @@ import { answer, differences, holdings } from './compare.ts';
 import { SLOTS, type Operation } from './operations.ts';
 
 /** Milliseconds; the kernel reports carrier up to a second late. */
-const PATIENCE = 1_500;
+const LIMIT_MS = 1_500;
 /** Milliseconds, for shrinking a history that is known to fail. */
-export const HASTE = 200;
+export const SHORT_LIMIT_MS = 200;
 
 /** The number of operations of each kind that the kernel accepted and refused. */
 export type Counters = Map<string, { done: number; refused: number }>;
@@ -35,17 +35,17 @@ export class ReplayNamespace {
   }
 
   /** @returns the first difference, in sentences */
-  async replay(history: readonly Operation[], patience = PATIENCE): Promise<string[]> {
+  async replay(history: readonly Operation[], limit = LIMIT_MS): Promise<string[]> {
     this.#kernel ??= await openSession({ clock: systemClock, netns: this.#netns.path });
     const both = new Both(this.#kernel);
     await both.begin();
     for (const [at, operation] of history.entries()) {
       const { model, real } = await both.do(operation);
       this.#count(operation, real);
-      const told =
+      const differences =
         model.split(' ')[0] === real.split(' ')[0] ? [] : [`the model says "${model}", the kernel "${real}"`];
       const unlikeness = async () => [...(await unlike(both)), ...(await unlikeAnswers(both, at))];
-      const found = [...told, ...(await patiently(patience, unlikeness))];
+      const found = [...differences, ...(await until(limit, unlikeness))];
       if (found.length > 0) return [`operation ${at}: ${JSON.stringify(operation)}`, ...found];
     }
     return [];
@@ -60,11 +60,11 @@ export class ReplayNamespace {
 }
 
 /** Repeats a comparison until there is no difference, or until the time is over. */
-async function patiently(patience: number, look: () => Promise<string[]>): Promise<string[]> {
+async function until(limit: number, look: () => Promise<string[]>): Promise<string[]> {
   const begun = performance.now();
   for (;;) {
     const found = await look();
-    if (found.length === 0 || performance.now() - begun > patience) return found;
+    if (found.length === 0 || performance.now() - begun > limit) return found;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

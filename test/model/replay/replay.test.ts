@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { isPrivate } from '../../support/lab.ts';
 import { SEED as seed } from '../../support/seed.ts';
 import { OPENING, operations, type Operation } from './operations.ts';
-import { HASTE, ReplayNamespace, type Counters } from './replay-namespace.ts';
+import { SHORT_LIMIT_MS, ReplayNamespace, type Counters } from './replay-namespace.ts';
 import { shrink } from './shrink.ts';
 
 /** Several in parallel, since the kernel mostly waits for itself (RCU). */
@@ -47,7 +47,7 @@ describe.skipIf(!isPrivate)('model kernel and real kernel', () => {
       namespaces.push(namespace);
       for (let history = histories.shift(); history && failures.length === 0; history = histories.shift()) {
         const found = await namespace.replay(history);
-        if (found.length > 0) failures.push(await told(namespace, history, found));
+        if (found.length > 0) failures.push(await described(namespace, history, found));
         replayed++;
         if (performance.now() - said < 60_000) continue;
         said = performance.now();
@@ -60,13 +60,16 @@ describe.skipIf(!isPrivate)('model kernel and real kernel', () => {
 });
 
 /** Returns the shortest failing history, with its difference. */
-async function told(
+async function described(
   namespace: ReplayNamespace,
   history: readonly Operation[],
   found: string[],
 ): Promise<string> {
   console.log(`to be made smaller: ${found.join('\n')}`);
-  const small = await shrink(history, async (each) => (await namespace.replay(each, HASTE)).length > 0);
+  const small = await shrink(
+    history,
+    async (each) => (await namespace.replay(each, SHORT_LIMIT_MS)).length > 0,
+  );
   const again = await namespace.replay(small);
   return [...(again.length > 0 ? again : found), JSON.stringify(small)].join('\n');
 }

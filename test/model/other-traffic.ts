@@ -7,7 +7,7 @@ import { Refusal, type ModelAddress, type State } from './state.ts';
 const RULED = '198.18.0.1';
 const ELSEWHERE = '203.0.113.77';
 
-export function strayFaults(state: State, wanted: readonly Wanted[]): string[] {
+export function otherTrafficFaults(state: State, wanted: readonly Wanted[]): string[] {
   const without = withoutOurs(state);
   const own = new Set(
     state.policyRules.filter(({ maker }) => maker === 'daemon').map(({ source }) => source),

@@ -1,5 +1,5 @@
 /**
- * Measures the daemon in a flood of events: `node bench/storm.mjs [CHANGES] [INTERFACES]` (20000 and 50), as root, after
+ * Measures the daemon in a flood of events: `node bench/flood.mjs [CHANGES] [INTERFACES]` (20000 and 50), as root, after
  * `npm run build`. In a network namespace of its own it changes addresses and default routes as fast as ip(8) can, and
  * prints how long that took, how much later everything was in place, and what the daemon used meanwhile.
  */
@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-async function storm(changes, interfaces) {
+async function flood(changes, interfaces) {
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
   const folder = mkdtempSync(join(tmpdir(), 'multihomed-bench-'));
   try {
@@ -91,5 +91,5 @@ if (!process.env.MULTIHOMED_BENCH) {
   const child = spawn('unshare', enclosed, { stdio: 'inherit', env });
   child.on('exit', (code) => (process.exitCode = code ?? 1));
 } else {
-  await storm(Number(process.argv[2] ?? 20_000), Number(process.argv[3] ?? 50));
+  await flood(Number(process.argv[2] ?? 20_000), Number(process.argv[3] ?? 50));
 }
