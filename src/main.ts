@@ -1,6 +1,6 @@
 /** The `multihomed` command. */
 import { CommanderError } from 'commander';
-import { CommandError, EXIT } from './commands/exit.ts';
+import { ExitError, EXIT } from './commands/exit.ts';
 import { complain } from './commands/print.ts';
 import { codeOf, program } from './commands/program.ts';
 import { sourceStack } from './system/stack.ts';
@@ -31,9 +31,9 @@ async function main(): Promise<void> {
     if (error instanceof CommanderError) code = codeOf(error.exitCode);
     else {
       const known = (await import('./commands/explained.ts')).explained(error);
-      if (known instanceof CommandError) {
+      if (known instanceof ExitError) {
         complain(known.message);
-        code = known.code;
+        code = known.exitCode;
       } else {
         report(error);
         code = EXIT.software;

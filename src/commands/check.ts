@@ -1,4 +1,5 @@
 /** `multihomed check [FILE]`: reports the problems of the configuration, and rules that match no interface here. */
+import { counted } from '../messages/count.ts';
 import { NetlinkConnection } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { dumpLinks } from '../netlink/route/link.ts';
@@ -32,7 +33,7 @@ export async function checkCommand(
   for (const warning of loaded.warnings) complain(`warning: ${warning}`);
   for (const rule of unmatched)
     print(`note: ${quote(rule.glob)} (${placeOf(rule)}) matches no interface of this host now`);
-  print(`${count(loaded.rules.length, 'rule')} in ${count(loaded.files.length, 'file')}: no errors`);
+  print(`${counted(loaded.rules.length, 'rule')} in ${counted(loaded.files.length, 'file')}: no errors`);
   return code;
 }
 
@@ -74,5 +75,3 @@ const summary = (
   warnings: loaded.warnings,
   unmatched: unmatched.map(({ glob, origin }) => ({ glob, file: origin.file, line: origin.line })),
 });
-
-const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;

@@ -3,7 +3,7 @@ import { ScenarioError } from '../demo/event-log.ts';
 import { demo, PARTS } from '../demo/demo.ts';
 import { MissingError } from '../demo/sandbox.ts';
 import { ForbiddenError } from '../demo/forbidden.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { ExitError, EXIT } from './exit.ts';
 
 export interface DemoFlags {
   readonly json?: boolean;
@@ -19,10 +19,10 @@ export async function demoCommand(flags: DemoFlags): Promise<number> {
   try {
     return await demo({ json: flags.json ?? false });
   } catch (error) {
-    if (error instanceof ForbiddenError) throw new CommandError(EXIT.permission, error.message);
-    if (error instanceof MissingError) throw new CommandError(EXIT.unavailable, error.message);
+    if (error instanceof ForbiddenError) throw new ExitError(EXIT.permission, error.message);
+    if (error instanceof MissingError) throw new ExitError(EXIT.unavailable, error.message);
     if (error instanceof ScenarioError)
-      throw new CommandError(EXIT.software, `The demo broke off: ${error.message}`);
+      throw new ExitError(EXIT.software, `The demo broke off: ${error.message}`);
     throw error;
   }
 }

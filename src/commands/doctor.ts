@@ -1,22 +1,21 @@
 /** `multihomed doctor`: finds what is wrong with the host, with the command that fixes it. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { askOrNot } from '../control/client.ts';
 import type { StatusDocument } from '../control/document.ts';
 import { diagnose } from '../doctor/diagnose.ts';
 import { readConfiguration } from '../doctor/facts/configuration.ts';
 import { findingDocument, worstOf, type FindingDocument, type Severity } from '../doctor/finding.ts';
 import { gather } from '../doctor/gather.ts';
+import { counted } from '../messages/count.ts';
 import { parsePeer, resolvePeer } from '../doctor/peer.ts';
 import { reportText, writeReport } from '../doctor/report.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { printable } from '../system/printable.ts';
-import { PACKAGE_ROOT } from '../system/root.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { ExitError, EXIT } from './exit.ts';
 import { readKernel } from './read-kernel.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
 import { colours, commandLine, print, printExact } from './print.ts';
 import { NoMptcpError } from '../netlink/error.ts';
+import { packageVersion } from './version.ts';
 
 /** Exit codes by the worst finding. sysexits.h and ip(8) give other meanings to 2 and to 64 and above. */
 export const DOCTOR_EXIT: Readonly<Record<Severity, number>> = { ok: 0, note: 0, warning: 1, fault: 3 };
@@ -43,13 +42,13 @@ const NO_RULES: Configuration = {
 export async function doctorCommand(flags: DoctorFlags): Promise<number> {
   const peer = flags.peer === undefined ? null : parsePeer(flags.peer);
   if (flags.peer !== undefined && !peer)
-    throw new CommandError(
+    throw new ExitError(
       EXIT.usage,
       `--peer takes HOST:PORT or [ADDRESS]:PORT, not ${JSON.stringify(flags.peer)}`,
     );
   const target = peer && (await resolvePeer(peer));
   if (peer && typeof target === 'string')
-    throw new CommandError(EXIT.usage, `--peer: ${peer.host} cannot be resolved: ${target}`);
+    throw new ExitError(EXIT.usage, `--peer: ${peer.host} cannot be resolved: ${target}`);
   const namespace = await namespaceOrNull();
   try {
     // The checks must use the same configuration as the daemon.
@@ -67,7 +66,7 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
     const written = flags.report === undefined ? null : flags.report === true ? nameNow() : flags.report;
     if (written !== null) {
       const words = new Map(peer ? [[peer.host, 'PEER']] : []);
-      save(written, reportText(facts, findings, { version: version(), words }));
+      save(written, reportText(facts, findings, { version: packageVersion(), words }));
     }
     const worst = worstOf(findings);
     const documents = findings.map((each) => findingDocument(each, flags.netns ?? null));
@@ -102,17 +101,12 @@ function save(path: string, text: string): void {
     const { code } = error as NodeJS.ErrnoException;
     const why =
       code === 'EEXIST' ? 'it is there already, and nothing is ever overwritten' : (error as Error).message;
-    throw new CommandError(EXIT.usage, `the report was not written to ${printable(path)}: ${why}`);
+    throw new ExitError(EXIT.usage, `the report was not written to ${printable(path)}: ${why}`);
   }
 }
 
 const nameNow = (): string =>
   `multihomed-report-${new Date().toISOString().slice(0, 19).replaceAll(':', '').replace('T', '-')}.json`;
-
-function version(): string {
-  const text = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 const MARKS: Readonly<Record<Severity, string>> = { fault: '✗', warning: '!', note: 'i', ok: '✓' };
 const PAINT: Readonly<Record<Severity, (text: string) => string>> = {
@@ -141,12 +135,12 @@ function doctorText(findings: readonly FindingDocument[], report: string | null)
 
 function summary(findings: readonly FindingDocument[]): string {
   const number = (severity: Severity): number => findings.filter((each) => each.severity === severity).length;
-  const told = (['fault', 'warning', 'note'] as const)
+  const counts = (['fault', 'warning', 'note'] as const)
     .filter((severity) => number(severity) > 0)
-    .map((severity) => `${number(severity)} ${severity}${number(severity) === 1 ? '' : 's'}`);
-  if (told.length === 0) return 'All is well.';
+    .map((severity) => counted(number(severity), severity));
+  if (counts.length === 0) return 'No faults found.';
   const fixable = findings.some(({ command, severity }) => command !== null && severity !== 'ok');
-  return `${told.join(', ')}.${fixable ? ' The command under a finding fixes it when root runs it.' : ''}`;
+  return `${counts.join(', ')}.${fixable ? ' The command below a finding fixes it; run it as root.' : ''}`;
 }
 
 const reportLine = (path: string): string =>

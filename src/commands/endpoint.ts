@@ -13,7 +13,7 @@ import {
 } from '../netlink/mptcp/endpoint.ts';
 import { dumpLinks, findLink, type Link } from '../netlink/route/link.ts';
 import { CHANGEABLE, flagBits, flagNames } from '../netlink/mptcp/flags.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { ExitError, EXIT } from './exit.ts';
 import {
   addArguments,
   changeArguments,
@@ -32,15 +32,19 @@ import { requireNetAdmin } from './privilege.ts';
 export const ENDPOINT_VERBS = ['add', 'delete', 'change', 'show', 'flush'] as const;
 export type EndpointVerb = (typeof ENDPOINT_VERBS)[number];
 
+interface Flags {
+  readonly json?: boolean;
+}
+
 /** @param words the arguments after the verb */
 export async function endpointCommand(
   verb: EndpointVerb,
   words: readonly string[],
-  flags: { readonly json?: boolean } = {},
+  flags: Flags = {},
 ): Promise<number> {
   if (verb !== 'show') requireNetAdmin();
   // Wrong arguments are reported before the kernel is asked.
-  const act = DO[verb](words, flags.json ?? false);
+  const act = DO[verb](words, flags);
   const namespace = await openNamespace();
   try {
     await act(namespace);
@@ -54,11 +58,11 @@ export async function endpointCommand(
 
 type Act = (namespace: Namespace) => Promise<void>;
 
-const DO: Readonly<Record<EndpointVerb, (words: readonly string[], json: boolean) => Act>> = {
+const DO: Readonly<Record<EndpointVerb, (words: readonly string[], flags: Flags) => Act>> = {
   add: (words) => add(addArguments(words)),
   delete: (words) => remove(deleteArguments(words)),
   change: (words) => change(changeArguments(words)),
-  show: (words, json) => show(showArguments(words), json),
+  show: (words, flags) => show(showArguments(words), flags),
   flush: (words) => {
     noArguments('endpoint flush', words);
     return flush;
@@ -69,10 +73,10 @@ const dump = ({ kernel }: Namespace): Promise<Endpoint[]> => dumpEndpoints(kerne
 
 const namesOf = (links: readonly Link[]): Names => new Map(links.map(({ index, name }) => [index, name]));
 
-const none = (what: string): CommandError =>
-  new CommandError(EXIT.refused, `${what}; "multihomed endpoint show" lists those that are there`);
+const none = (what: string): ExitError =>
+  new ExitError(EXIT.refused, `${what}; "multihomed endpoint show" lists those that are there`);
 
-function show(id: number | null, json: boolean): Act {
+function show(id: number | null, { json }: Flags): Act {
   return async (namespace) => {
     const all = await dump(namespace).catch(explainRefusal);
     const shown = id === null ? all : all.filter((endpoint) => endpoint.id === id);
@@ -159,7 +163,7 @@ function change({ id, address, port, flags }: ReturnType<typeof changeArguments>
     ].join(' ');
     if (!found) throw none(`endpoint change: there is no endpoint ${words}`);
     if (fitting.length > 1 && found.port !== (port ?? 0))
-      throw new CommandError(
+      throw new ExitError(
         EXIT.refused,
         `endpoint change: ${words} fits several endpoints: ` +
           `${fitting.map((each) => `id ${each.id} port ${each.port}`).join(', ')}; name the id or the port`,

@@ -14,13 +14,16 @@ export const EXIT = {
   configuration: 78,
 } as const;
 
-/** Ends the command with a message and an exit code. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError';
-  readonly code: number;
+/** Takes the exit code of a command. */
+export type SetCode = (code: number) => void;
 
-  constructor(code: number, message: string) {
+/** Ends the command with an exit code of EXIT and a message for people. */
+export class ExitError extends Error {
+  override readonly name = 'ExitError';
+  readonly exitCode: number;
+
+  constructor(exitCode: number, message: string) {
     super(message);
-    this.code = code;
+    this.exitCode = exitCode;
   }
 }

@@ -1,9 +1,10 @@
 /** `multihomed explain IFACE`: the reasons for the state of an interface's uplinks, and what to do about it. */
 import { askOrNot } from '../control/client.ts';
+import { counted } from '../messages/count.ts';
 import type { Explanation } from '../messages/explain.ts';
 import type { ExplainedStep } from '../messages/steps.ts';
 import { printable } from '../system/printable.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { ExitError, EXIT } from './exit.ts';
 import { openNamespace, refuseConfig, type Namespace } from './namespace.ts';
 import { colours, print, printExact } from './print.ts';
 import { withoutDaemon } from './status.ts';
@@ -20,10 +21,9 @@ export async function explainCommand(
     const source = silent === undefined ? null : withoutDaemon(silent);
     if (source === null) refuseConfig(flags.config);
     const explanation = source === null ? answer : await explainAlone(namespace, name, flags.config);
-    if (!explanation)
-      throw new CommandError(EXIT.usage, `there is no interface ${JSON.stringify(name)} here`);
+    if (!explanation) throw new ExitError(EXIT.usage, `there is no interface ${JSON.stringify(name)} here`);
     if (flags.json) printExact(JSON.stringify({ version: 1, daemon: source === null, ...explanation }));
-    else print(explanationText(explanation, source, flags.verbose ?? false));
+    else print(explanationText(explanation, { source, verbose: flags.verbose ?? false }));
     return EXIT.done;
   } finally {
     namespace.kernel.close();
@@ -41,19 +41,22 @@ async function explainAlone(
 
 const MARKS: Readonly<Record<ExplainedStep['state'], string>> = { passed: '✓', stopped: '✗', ahead: '·' };
 
-/** `source` is the first line of the output when no daemon answered. */
+interface TextOptions {
+  /** The first lines of the output when no daemon answered; null: it did. */
+  readonly source: string | null;
+  /** Also print each rule that does not match. */
+  readonly verbose: boolean;
+}
+
 function explanationText(
   { interface: name, rules, uplinks, advice }: Explanation,
-  source: string | null,
-  verbose: boolean,
+  { source, verbose }: TextOptions,
 ): string {
   const lines = source === null ? [] : [colours.yellow(source), ''];
   lines.push(colours.bold(printable(name)));
   const others = rules.filter((rule) => !rule.matches).length;
   if (others > 0 && !verbose)
-    lines.push(
-      `  ${colours.dim(`· ${others} ${others === 1 ? 'rule does' : 'rules do'} not match (-v shows why)`)}`,
-    );
+    lines.push(`  ${colours.dim(`· not matched: ${counted(others, 'rule')} (-v shows why)`)}`);
   for (const rule of verbose ? rules : rules.filter((each) => each.matches)) {
     const mark = rule.matches ? colours.green('✓') : colours.dim('·');
     lines.push(`  ${mark} rule ${JSON.stringify(rule.glob)} (${rule.place}): ${printable(rule.why)}`);

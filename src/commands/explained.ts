@@ -5,7 +5,7 @@ import { NetlinkError, NoMptcpError } from '../netlink/error.ts';
 import { NEEDS_ROOT } from '../system/privilege.ts';
 import { RuntimeFolderError } from '../system/runtime.ts';
 import { forbiddenFamily, SystemError } from '../system/system-error.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { ExitError, EXIT } from './exit.ts';
 
 const CONTROL_EXIT: Readonly<Record<ControlError['code'], number>> = {
   unanswered: EXIT.daemon,
@@ -19,28 +19,28 @@ const CONTROL_EXIT: Readonly<Record<ControlError['code'], number>> = {
   internal: EXIT.software,
 };
 
-/** @returns a CommandError, or the error itself when it is of no known kind */
+/** @returns a ExitError, or the error itself when it is of no known kind */
 export function explained(error: unknown): unknown {
   const family = forbiddenFamily(error);
   if (family !== null)
-    return new CommandError(
+    return new ExitError(
       EXIT.refused,
       `sockets of ${family} are forbidden to this process (EAFNOSUPPORT); where systemd runs it, its unit needs\n` +
         '    RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6',
     );
-  if (error instanceof ControlError) return new CommandError(CONTROL_EXIT[error.code], error.message);
-  if (error instanceof UnfinishedError) return new CommandError(EXIT.refused, error.message);
-  if (error instanceof HeldError) return new CommandError(EXIT.daemon, error.message);
-  if (error instanceof NoMptcpError) return new CommandError(EXIT.unavailable, error.message);
+  if (error instanceof ControlError) return new ExitError(CONTROL_EXIT[error.code], error.message);
+  if (error instanceof UnfinishedError) return new ExitError(EXIT.refused, error.message);
+  if (error instanceof HeldError) return new ExitError(EXIT.daemon, error.message);
+  if (error instanceof NoMptcpError) return new ExitError(EXIT.unavailable, error.message);
   if (error instanceof NetlinkError && error.code === 'EPERM')
-    return new CommandError(EXIT.permission, `${NEEDS_ROOT}: ${error.message}`);
+    return new ExitError(EXIT.permission, `${NEEDS_ROOT}: ${error.message}`);
   if (error instanceof NetlinkError)
-    return new CommandError(EXIT.refused, `the kernel refused: ${error.message}`);
+    return new ExitError(EXIT.refused, `the kernel refused: ${error.message}`);
   if (error instanceof RuntimeFolderError)
-    return new CommandError(error.code === 'permission' ? EXIT.permission : EXIT.refused, error.message);
+    return new ExitError(error.code === 'permission' ? EXIT.permission : EXIT.refused, error.message);
   if (error instanceof SystemError && (error.code === 'EPERM' || error.code === 'EACCES'))
-    return new CommandError(EXIT.permission, `${NEEDS_ROOT}: ${error.message}`);
+    return new ExitError(EXIT.permission, `${NEEDS_ROOT}: ${error.message}`);
   if (error instanceof SystemError && error.code === 'ENOENT')
-    return new CommandError(EXIT.usage, `there is no such network namespace: ${error.message}`);
+    return new ExitError(EXIT.usage, `there is no such network namespace: ${error.message}`);
   return error;
 }

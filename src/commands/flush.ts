@@ -6,6 +6,7 @@ import { NetlinkConnection } from '../netlink/connection.ts';
 import { dumpSubflowSockets } from '../netlink/diag.ts';
 import { addressFamily, unmapIPv4 } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
+import { counted } from '../messages/count.ts';
 import { actionText } from '../actions/action.ts';
 import { flushActions } from '../plan/flush.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
@@ -13,7 +14,7 @@ import { systemClock } from '../system/clock.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { type Snapshot } from '../snapshot/snapshot.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { ExitError, EXIT } from './exit.ts';
 import { readKernel, type KernelRead } from './read-kernel.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
 import { print, printExact } from './print.ts';
@@ -55,11 +56,11 @@ async function refuseLosses(namespace: Namespace, { snapshot, state }: KernelRea
   const addresses = new Set(ownedEndpoints(snapshot, state).map((endpoint) => endpoint.address));
   const losses: string[] = [];
   const connections = await lastSubflows(addresses);
-  if (connections > 0) losses.push(`${connections} open MPTCP connection${connections === 1 ? '' : 's'}`);
+  if (connections > 0) losses.push(counted(connections, 'open MPTCP connection'));
   const session = await ownedSession(namespace, snapshot);
   if (session) losses.push(`this SSH session (from ${session.client}, found ${session.source})`);
   if (losses.length > 0)
-    throw new CommandError(EXIT.refused, `would cut ${losses.join(' and ')}; use --force to remove anyway`);
+    throw new ExitError(EXIT.refused, `would cut ${losses.join(' and ')}; use --force to remove anyway`);
 }
 
 /** Counts connections all of whose subflows start from an address whose endpoint would be removed. */
@@ -96,7 +97,7 @@ async function flush(namespace: Namespace): Promise<string[]> {
   const { kernel, journal } = namespace;
   const lock = lockRuntime(makeRuntimeFolder(kernel.namespace));
   if (!lock.held)
-    throw new CommandError(EXIT.daemon, 'a daemon holds this namespace and does not answer; end it first');
+    throw new ExitError(EXIT.daemon, 'a daemon holds this namespace and does not answer; end it first');
   const { snapshot, state } = await readKernel(namespace, NOTHING);
   let now = state;
   const outcomes = await apply(flushActions(snapshot, state), kernel, {

@@ -7,83 +7,83 @@ type Example = readonly [line: string, purpose: string];
 /** Keyed by the command's name with those of its parent commands, without the program's name. */
 export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   '': [
-    ['demo', 'see it at work, in a network of its own'],
-    ['check', 'whether the rules are right'],
-    ['plan', 'what would be done with them here'],
-    ['run', 'do it, and go on watching'],
-    ['status', 'how every uplink is'],
-    ['explain wwan0', 'why one does not come up, and what to do'],
+    ['demo', 'show it in a private network'],
+    ['check', 'find errors in the rules'],
+    ['plan', 'show what would be changed'],
+    ['run', 'change it, and follow every change of the network'],
+    ['status', 'show the state of every uplink'],
+    ['explain wwan0', 'show why one is not active, and what to do'],
   ],
   run: [
-    ['run', 'by the rules of /etc/multihomed'],
-    ['run --dry-run --config new.yaml', 'watch what other rules would do'],
-    ['run --once', 'put everything in place, and end'],
-    ['run --netns blue --config blue.yaml', 'for the network namespace blue'],
+    ['run', 'use the rules of /etc/multihomed'],
+    ['run --dry-run --config new.yaml', 'print what other rules would do'],
+    ['run --once', 'make all changes once, then end'],
+    ['run --netns blue --config blue.yaml', 'manage the network namespace blue'],
   ],
   status: [
     ['status', 'all uplinks'],
-    ['status wwan0', 'those of one interface'],
-    ['status --json', 'for a program; ignored addresses too'],
+    ['status wwan0', 'the uplinks of one interface'],
+    ['status --json', 'for a program; with ignored addresses'],
     ['status -n blue', 'in the network namespace blue'],
   ],
   explain: [
-    ['explain wwan0', 'each step of the way up, with the evidence'],
-    ['explain wwan0 --config new.yaml', 'by other rules, where no daemon runs'],
+    ['explain wwan0', 'each step to active, with the evidence'],
+    ['explain wwan0 --config new.yaml', 'with other rules, if no daemon runs'],
   ],
   plan: [
-    ['plan', 'what run would change now'],
+    ['plan', 'what "run" would change now'],
     ['plan --config new.yaml', 'with other rules'],
   ],
   check: [
     ['check', 'every file of /etc/multihomed and /usr/lib/multihomed'],
-    ['check new.yaml', 'one file alone'],
+    ['check new.yaml', 'only one file'],
   ],
   monitor: [
     ['monitor', 'uplinks and connections, as they change'],
-    ['monitor --json', 'one JSON document a line'],
+    ['monitor --json', 'one JSON document on each line'],
   ],
-  watch: [['watch', 'uplinks, and how much each connection sends over each']],
+  watch: [['watch', 'uplinks, and the traffic of each connection on each']],
   endpoint: [
-    ['endpoint', 'all that the kernel has, ours and others'],
-    ['endpoint add 10.0.0.2 dev eth0 subflow', 'one by hand; it is yours, and left alone'],
-    ['endpoint change id 2 backup', 'use the others first'],
+    ['endpoint', 'list all endpoints, also of other programs'],
+    ['endpoint add 10.0.0.2 dev eth0 subflow', 'add one that the daemon does not manage'],
+    ['endpoint change id 2 backup', 'use it only when no other path works'],
   ],
   'endpoint add': [
     ['endpoint add 10.0.0.2 dev eth0 subflow', 'open subflows from this address'],
-    ['endpoint add 10.1.0.2 dev wwan0 subflow backup', 'for when the others fail'],
+    ['endpoint add 10.1.0.2 dev wwan0 subflow backup', 'use it only when no other path works'],
     ['endpoint add 192.0.2.7 signal', 'announce it to peers'],
   ],
   'endpoint delete': [
-    ['endpoint delete id 2', 'close the subflows from it, too'],
-    ['endpoint delete id 0 10.0.0.2', 'close the first subflows from this address'],
+    ['endpoint delete id 2', 'also closes its subflows'],
+    ['endpoint delete id 0 10.0.0.2', 'close the initial subflows from this address'],
   ],
   'endpoint change': [
-    ['endpoint change id 2 backup', 'use the others first'],
-    ['endpoint change 10.1.0.2 nobackup', 'by its address'],
+    ['endpoint change id 2 backup', 'use it only when no other path works'],
+    ['endpoint change 10.1.0.2 nobackup', 'named by its address'],
   ],
   'endpoint show': [
-    ['endpoint show', 'all that the kernel has'],
-    ['endpoint show id 2', 'one'],
+    ['endpoint show', 'list all endpoints'],
+    ['endpoint show id 2', 'show one'],
   ],
-  'endpoint flush': [['endpoint flush', 'all, also those of other programs']],
+  'endpoint flush': [['endpoint flush', 'delete all, also those of other programs']],
   limits: [
-    ['limits', 'how many subflows a connection may have'],
-    ['limits set subflows 8', 'more of them'],
+    ['limits', 'show how many subflows a connection may have'],
+    ['limits set subflows 8', 'allow eight'],
   ],
-  'limits set': [['limits set subflows 8 add_addr_accepted 8', 'the most that most kernels take']],
-  'limits show': [['limits show', 'how many subflows a connection may have']],
+  'limits set': [['limits set subflows 8 add_addr_accepted 8', 'the maximum of most kernels']],
+  'limits show': [['limits show', 'show how many subflows a connection may have']],
   doctor: [
-    ['doctor', 'everything that can be wrong, and what mends it'],
-    ['doctor --peer server.example:443', 'whether a server speaks MPTCP over each uplink'],
+    ['doctor', 'find faults, with the commands that fix them'],
+    ['doctor --peer server.example:443', 'test whether a server speaks MPTCP over each uplink'],
     ['doctor --report', 'write a file for a bug report, without secrets'],
   ],
   flush: [
-    ['flush', 'unless an open connection or this SSH session would be lost'],
-    ['flush --force', 'even so'],
+    ['flush', 'refused if connections or this SSH session would be lost'],
+    ['flush --force', 'remove them anyway'],
   ],
-  reload: [['reload', 'after a change of the rules, or to end the pause after flush']],
-  demo: [['demo', 'a quarter of a minute; needs no root']],
-  version: [['version', 'which version this is']],
+  reload: [['reload', 'after a change of the rules, or to resume after "flush"']],
+  demo: [['demo', 'takes 20 seconds; needs no root']],
+  version: [['version', 'print the version']],
   completion: [
     ['completion bash >/etc/bash_completion.d/multihomed', 'for all users'],
     ['completion zsh >/usr/local/share/zsh/site-functions/_multihomed', 'for all users'],
@@ -92,21 +92,21 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
 };
 
 const CLOSING = `
-No path where one should be: status, then explain, then doctor.
+If an uplink is not used: run "status", then "explain", then "doctor".
 
-Exit status: 0 done, 1 and 3 what doctor warns of and finds broken, 2 the kernel refused,
-64 wrong arguments, 69 no MPTCP, 70 our own fault,
-75 no daemon runs or another does, 77 not permitted, 78 wrong configuration.
+Exit status: 0 done, 1 doctor: warnings, 2 refused by the kernel, 3 doctor: faults,
+64 wrong arguments, 69 no MPTCP, 70 fault in multihomed,
+75 no daemon, another daemon, or no answer, 77 not permitted, 78 error in the configuration.
 
-More: man 8 multihomed, man 5 multihomed.yaml (rules), man 7 multihomed-hooks (scripts).`;
+More: man 8 multihomed, man 5 multihomed.yaml (rules), man 7 multihomed-hooks (hooks).`;
 
 /** Adds the examples to the help of every command, and a pointer to the help to its errors. */
-export function teach(command: Command, path = ''): void {
+export function addHelp(command: Command, path = ''): void {
   command.showHelpAfterError(path === '' ? '(see multihomed --help)' : `(see multihomed ${path} --help)`);
   const examples = EXAMPLES[path] ?? [];
   if (examples.length > 0) command.addHelpText('after', examplesText(examples));
   if (path === '') command.addHelpText('after', CLOSING);
-  for (const each of command.commands) teach(each, `${path} ${each.name()}`.trim());
+  for (const each of command.commands) addHelp(each, `${path} ${each.name()}`.trim());
 }
 
 function examplesText(examples: readonly Example[]): string {

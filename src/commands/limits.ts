@@ -12,18 +12,22 @@ import { requireNetAdmin } from './privilege.ts';
 export const LIMITS_VERBS = ['set', 'show'] as const;
 export type LimitsVerb = (typeof LIMITS_VERBS)[number];
 
+interface Flags {
+  readonly json?: boolean;
+}
+
 /** @param words the arguments after the verb */
 export async function limitsCommand(
   verb: LimitsVerb,
   words: readonly string[],
-  flags: { readonly json?: boolean } = {},
+  flags: Flags = {},
 ): Promise<number> {
   if (verb === 'set') requireNetAdmin();
   const limits = verb === 'set' ? limitsArguments(words) : null;
   if (limits === null) noArguments('limits show', words);
   const namespace = await openNamespace();
   try {
-    if (limits === null) await show(namespace, flags.json ?? false);
+    if (limits === null) await show(namespace, flags);
     else await set(namespace, limits);
     return EXIT.done;
   } finally {
@@ -31,7 +35,7 @@ export async function limitsCommand(
   }
 }
 
-async function show({ kernel }: Namespace, json: boolean): Promise<void> {
+async function show({ kernel }: Namespace, { json }: Flags): Promise<void> {
   const limits = await getLimits(kernel.generic, kernel.mptcp).catch(explainRefusal);
   if (json) printExact(JSON.stringify([limitsJson(limits)]));
   else print(limitsText(limits));

@@ -8,7 +8,7 @@ import { dumpLinks } from '../netlink/route/link.ts';
 import { NEEDS_ROOT } from '../system/privilege.ts';
 import { SystemError } from '../system/system-error.ts';
 import { configurationOrExit } from './configuration.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { ExitError, EXIT } from './exit.ts';
 import { eventText } from './ipmptcp/event.ts';
 import { Follower } from './monitor/follow.ts';
 import { mptcpJson, mptcpLine, uplinkJson, uplinkLine } from './monitor/line.ts';
@@ -25,7 +25,7 @@ export interface MonitorFlags {
 /** Runs until Ctrl-C, SIGTERM, or the end of the reader of its output. */
 export async function monitorCommand(flags: MonitorFlags): Promise<number> {
   if (flags.mptcp && flags.json)
-    throw new CommandError(
+    throw new ExitError(
       EXIT.usage,
       '--mptcp prints the text of "ip mptcp monitor"; leave --json or --mptcp out',
     );
@@ -59,7 +59,7 @@ async function follow(namespace: Namespace, flags: MonitorFlags): Promise<void> 
           : `Uplinks are followed as the daemon (pid ${daemon}) sees them.`,
       ),
     onError: (error) =>
-      ended.reject(error instanceof ControlError ? new CommandError(EXIT.daemon, error.message) : error),
+      ended.reject(error instanceof ControlError ? new ExitError(EXIT.daemon, error.message) : error),
   });
   try {
     if (!flags.mptcp) await follower.start();
@@ -106,12 +106,11 @@ async function connections(
     });
     if (socket) return socket;
     if (mptcp)
-      throw new CommandError(EXIT.unavailable, 'This kernel tells of no MPTCP events (Linux 5.12 does).');
+      throw new ExitError(EXIT.unavailable, 'This kernel tells of no MPTCP events (Linux 5.12 does).');
     complain('This kernel tells of no MPTCP events (Linux 5.12 does); only uplinks are shown.');
   } catch (error) {
     if (!(error instanceof SystemError) || error.code !== 'EPERM') throw error;
-    if (mptcp)
-      throw new CommandError(EXIT.permission, `${NEEDS_ROOT} to read MPTCP events: ${error.message}`);
+    if (mptcp) throw new ExitError(EXIT.permission, `${NEEDS_ROOT} to read MPTCP events: ${error.message}`);
     complain(`${NEEDS_ROOT} to read MPTCP events; only uplinks are shown.`);
   }
   return null;

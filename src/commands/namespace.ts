@@ -5,7 +5,7 @@ import { openSession, type KernelSession } from '../netlink/session.ts';
 import { bootId } from '../system/boot.ts';
 import { systemClock } from '../system/clock.ts';
 import { runtimeFolder, type RuntimeFolder } from '../system/runtime.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { ExitError, EXIT } from './exit.ts';
 
 export interface Namespace {
   readonly kernel: KernelSession;
@@ -29,10 +29,10 @@ export async function hasDaemon({ folder }: Namespace): Promise<boolean> {
   return answer !== null || silent !== null;
 }
 
-/** The daemon uses its own configuration, so another one cannot be given. @throws CommandError when one is given */
+/** The daemon uses its own configuration, so another one cannot be given. @throws ExitError when one is given */
 export function refuseConfig(config: string | undefined): void {
   if (config !== undefined)
-    throw new CommandError(
+    throw new ExitError(
       EXIT.usage,
       '--config has no effect: the daemon that runs here answers by its own configuration; leave --config out',
     );

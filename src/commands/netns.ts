@@ -1,12 +1,12 @@
 /** `--netns NAME`: runs the command in another network namespace, by its name as in ip-netns(8). */
 import { statSync } from 'node:fs';
 import { executeInNamespace } from '../system/addon.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { ExitError, EXIT } from './exit.ts';
 
-/** Returns the path of the namespace's file. @throws CommandError for an invalid name */
+/** Returns the path of the namespace's file. @throws ExitError for an invalid name */
 export function namespacePath(name: string): string {
   if (name === '' || name.includes('/') || name === '.' || name === '..')
-    throw new CommandError(
+    throw new ExitError(
       EXIT.usage,
       `--netns takes a name that "ip netns" lists, not ${JSON.stringify(name)}`,
     );
@@ -16,7 +16,7 @@ export function namespacePath(name: string): string {
 /**
  * Starts the same command again inside the namespace, so that netlink, sockets, name look-ups, /proc/sys and
  * /proc/net are all those of the namespace. Does nothing when this process is already inside.
- * @throws CommandError, SystemError EPERM without CAP_SYS_ADMIN
+ * @throws ExitError, SystemError EPERM without CAP_SYS_ADMIN
  */
 export function enterNetns(name: string): void {
   const path = namespacePath(name);
@@ -26,8 +26,7 @@ export function enterNetns(name: string): void {
 
 function isOwn(path: string): boolean {
   const other = statSync(path, { throwIfNoEntry: false });
-  if (!other)
-    throw new CommandError(EXIT.usage, `there is no network namespace ${path}; "ip netns" lists them`);
+  if (!other) throw new ExitError(EXIT.usage, `there is no network namespace ${path}; "ip netns" lists them`);
   const own = statSync('/proc/self/ns/net');
   return own.dev === other.dev && own.ino === other.ino;
 }

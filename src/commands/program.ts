@@ -1,17 +1,21 @@
 /** The tree of commands and their options. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { PACKAGE_ROOT } from '../system/root.ts';
 import { LOG_TARGETS } from '../system/log.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, type SetCode } from './exit.ts';
 import { registerIpMptcp } from './ipmptcp/registration.ts';
-import { teach } from './help.ts';
-import { JSON_LINES, JSON_OPTION, NETNS_OPTION } from './options.ts';
+import { addHelp } from './help.ts';
+import { CONFIG_ONLY, CONFIG_WITHOUT_DAEMON, JSON_LINES, JSON_OPTION, NETNS_OPTION } from './options.ts';
 import { print, printExact, rendered } from './print.ts';
+import { packageVersion } from './version.ts';
 
-/** Each command is imported when it is called, so that none waits for modules that it does not need. */
-export function program(setCode: (code: number) => void): Command {
+/** The shortest and the longest interval of `watch`, in seconds. */
+const [INTERVAL_LEAST, INTERVAL_MOST] = [0.1, 3600];
+
+/**
+ * Returns the program with all its commands, in the order in which its help lists them. Each command is imported when
+ * it is called, so that none waits for modules that it does not need.
+ */
+export function program(setCode: SetCode): Command {
   const root = new Command('multihomed')
     .description('Gives Multipath TCP every uplink of this host, as it comes and goes.')
     .version(version(), '-V, --version')
@@ -21,135 +25,163 @@ export function program(setCode: (code: number) => void): Command {
       writeErr: (text) => void process.stderr.write(rendered(text, process.stderr)),
     })
     .exitOverride();
+  registerRun(root);
+  registerStatus(root, setCode);
+  registerExplain(root, setCode);
+  registerPlan(root, setCode);
+  registerCheck(root, setCode);
+  registerWatch(root, setCode);
+  registerDoctor(root, setCode);
+  registerFlush(root, setCode);
+  registerReload(root, setCode);
+  registerIpMptcp(root, setCode);
+  registerDemo(root, setCode);
+  registerCompletion(root, setCode);
+  registerVersion(root);
+  // "run" remains in its own namespace and manages the other one from there.
+  root.hook('preAction', async (_, action) => {
+    const { netns } = action.opts<{ netns?: string }>();
+    if (netns !== undefined && action.name() !== 'run') (await import('./netns.ts')).enterNetns(netns);
+  });
+  for (const command of root.commands) command.exitOverride();
+  addHelp(root);
+  return root;
+}
 
+function registerRun(root: Command): void {
   root
     .command('run')
-    .description('the daemon, in the foreground')
-    .option('--config <file>', 'read this one file and nothing else')
+    .description('run the daemon in the foreground')
+    .option(...CONFIG_ONLY)
     .addOption(new Option('--log <target>', 'where the log goes').choices([...LOG_TARGETS]).default('stderr'))
-    .option('--debug', 'log every step and every netlink request')
-    .option('--dry-run', 'say what would be done, do nothing, and go on watching')
-    .option('--once', 'bring everything to its state once, then end')
+    .option('--debug', 'log each step and each netlink message')
+    .option('--dry-run', 'print what would be done, change nothing, and continue to listen')
+    .option('--once', 'make all changes once, then end')
     .option('-n, --netns <name>', 'manage this network namespace ("ip netns")')
     .action(async (flags) => (await import('./run.ts')).runCommand(flags));
+}
 
+function registerStatus(root: Command, setCode: SetCode): void {
   root
     .command('status [interface]')
-    .description('every uplink: its state and why')
+    .description('show the state of every uplink, and why')
     .option(...JSON_OPTION)
-    .option('-v, --verbose', 'with counters of the daemon')
+    .option('-v, --verbose', "with the daemon's counters")
     .option(...NETNS_OPTION)
-    .option('--config <file>', 'the rules to go by where no daemon runs')
+    .option(...CONFIG_WITHOUT_DAEMON)
     .action(async (name, flags) => setCode(await (await import('./status.ts')).statusCommand(name, flags)));
+}
 
+function registerExplain(root: Command, setCode: SetCode): void {
   root
     .command('explain <interface>')
-    .description('why an uplink is as it is, step by step, and what to do')
+    .description('show step by step why an uplink has its state, and what to do')
     .option('-v, --verbose', 'each rule that does not match, and why')
     .option(...JSON_OPTION)
     .option(...NETNS_OPTION)
-    .option('--config <file>', 'the rules to go by where no daemon runs')
+    .option(...CONFIG_WITHOUT_DAEMON)
     .action(async (name, flags) => setCode(await (await import('./explain.ts')).explainCommand(name, flags)));
+}
 
+function registerPlan(root: Command, setCode: SetCode): void {
   root
     .command('plan')
-    .description('what run would change now, one action a line')
+    .description('show what "run" would change now, one action a line')
     .option(...JSON_OPTION)
     .option(...NETNS_OPTION)
-    .option('--config <file>', 'read this one file and nothing else')
+    .option(...CONFIG_ONLY)
     .action(async (flags) => setCode(await (await import('./plan.ts')).planCommand(flags)));
+}
 
+function registerCheck(root: Command, setCode: SetCode): void {
   root
     .command('check [file]')
-    .description('read the configuration and name every error in it')
+    .description('read the configuration and print every error in it')
     .option(...JSON_OPTION)
     .action(async (file, flags) => setCode(await (await import('./check.ts')).checkCommand(file, flags)));
+}
 
+function registerWatch(root: Command, setCode: SetCode): void {
   root
     .command('watch')
-    .description('a screen that stays: uplinks, live connections and how much each path carries')
-    .option('--interval <seconds>', 'how often it is drawn', seconds, 1)
+    .description('show uplinks, connections and the traffic of each path on a live screen')
+    .option('--interval <seconds>', 'time between two screens', seconds, 1)
     .option(...JSON_LINES)
     .option(...NETNS_OPTION)
-    .option('--config <file>', 'the rules to go by where no daemon runs')
+    .option(...CONFIG_WITHOUT_DAEMON)
     .action(async (flags) => setCode(await (await import('./watch.ts')).watchCommand(flags)));
+}
 
+function registerDoctor(root: Command, setCode: SetCode): void {
   root
     .command('doctor')
-    .description('what is wrong with this host for Multipath TCP, and the command that mends it')
-    .option('--peer <host:port>', 'connect there over each active uplink, and see whether it is MPTCP')
+    .description('show what prevents Multipath TCP on this host, and the commands that fix it')
+    .option('--peer <host:port>', 'connect to it over each active uplink, and show whether it speaks MPTCP')
     .option('--report [file]', 'write a file for a bug report, without secrets')
     .option(...JSON_OPTION)
     .option(...NETNS_OPTION)
-    .option('--config <file>', 'read this one file and nothing else')
+    .option(...CONFIG_ONLY)
     .addHelpText('after', '\nExit status: 0 nothing or notes, 1 warnings, 3 faults.')
     .action(async (flags) => setCode(await (await import('./doctor.ts')).doctorCommand(flags)));
+}
 
+function registerFlush(root: Command, setCode: SetCode): void {
   root
     .command('flush')
-    .description('remove every endpoint, policy rule and route that multihomed has made')
-    .option('--force', 'even where open connections or this SSH session would be lost')
+    .description('remove every endpoint, policy rule and route that multihomed added')
+    .option('--force', 'even if open connections or this SSH session are lost')
     .option(...JSON_OPTION)
     .option(...NETNS_OPTION)
     .action(async (flags) => setCode(await (await import('./flush.ts')).flushCommand(flags)));
+}
 
+function registerReload(root: Command, setCode: SetCode): void {
   root
     .command('reload')
     .description('make the daemon read its configuration again, and wait for the result; ends a pause')
     .option(...JSON_OPTION)
     .option(...NETNS_OPTION)
     .action(async (flags) => setCode(await (await import('./reload.ts')).reloadCommand(flags)));
+}
 
-  registerIpMptcp(root, setCode);
-
+function registerDemo(root: Command, setCode: SetCode): void {
   root
     .command('demo')
-    .description('a private network in which all of this can be seen; touches nothing of this host')
+    .description('show all of this in a private network; changes nothing on this host')
     .option(...JSON_LINES)
     .addOption(new Option('--as <part>').choices(['laptop', 'internet']).hideHelp())
     .action(async (flags) => setCode(await (await import('./demo.ts')).demoCommand(flags)));
+}
 
+function registerCompletion(root: Command, setCode: SetCode): void {
   root
     .command('completion')
-    .description('what a shell reads to complete command lines')
+    .description('print the completion script of a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action(async (shell) => setCode((await import('./completion.ts')).completionCommand(shell, root)));
-
   root
     .command('__complete', { hidden: true })
     .addArgument(new Argument('<what>').choices(['endpoint']))
     .action(async () => setCode(await (await import('./complete.ts')).completeCommand()));
+}
 
+function registerVersion(root: Command): void {
   root
     .command('version')
-    .description('which version this is')
+    .description('print the version')
     .option(...JSON_OPTION)
     .action((flags: { readonly json?: boolean }) =>
       flags.json
         ? printExact(JSON.stringify({ version: 1, multihomed: packageVersion() }))
         : print(version()),
     );
-
-  // "run" stays in its own namespace and manages the other one from there.
-  root.hook('preAction', async (_, action) => {
-    const { netns } = action.opts<{ netns?: string }>();
-    if (netns !== undefined && action.name() !== 'run') (await import('./netns.ts')).enterNetns(netns);
-  });
-  for (const command of root.commands) command.exitOverride();
-  teach(root);
-  return root;
 }
 
 /** Parses an interval. A shorter one could not be followed by eye, and a longer one would not look live. */
 function seconds(text: string): number {
   const value = Number(text);
-  if (text.trim() !== '' && value >= 0.1 && value <= 3600) return value;
-  throw new InvalidArgumentError('It takes seconds, from 0.1 to 3600.');
-}
-
-function packageVersion(): string {
-  const text = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+  if (text.trim() !== '' && value >= INTERVAL_LEAST && value <= INTERVAL_MOST) return value;
+  throw new InvalidArgumentError(`It takes seconds, from ${INTERVAL_LEAST} to ${INTERVAL_MOST}.`);
 }
 
 const version = (): string => `multihomed ${packageVersion()}`;

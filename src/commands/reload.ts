@@ -1,7 +1,8 @@
 /** `multihomed reload`: the daemon reads its configuration again and applies the difference; a pause ends. */
 import { ask } from '../control/client.ts';
 import type { Reloaded } from '../daemon/reloader.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { counted } from '../messages/count.ts';
+import { ExitError, EXIT } from './exit.ts';
 import { openNamespace } from './namespace.ts';
 import { complain, print } from './print.ts';
 import { requireRoot } from './privilege.ts';
@@ -12,7 +13,7 @@ export async function reloadCommand(flags: { readonly json?: boolean }): Promise
   try {
     const answer = (await ask(namespace.folder.socket, { ask: 'reload' })) as Reloaded | undefined;
     if (answer === undefined)
-      throw new CommandError(
+      throw new ExitError(
         EXIT.daemon,
         'no daemon runs in this network namespace: there is nothing to reload',
       );
@@ -27,7 +28,7 @@ export async function reloadCommand(flags: { readonly json?: boolean }): Promise
 function show({ rules, files, warnings, done, undone }: Reloaded): void {
   for (const warning of warnings) complain(`warning: ${warning}`);
   const from = files.length > 0 ? files.join(', ') : 'no file';
-  print(`${rules} ${rules === 1 ? 'rule' : 'rules'} read from ${from}`);
+  print(`${counted(rules, 'rule')} read from ${from}`);
   print(done.length > 0 ? done.join('\n') : 'Nothing to change.');
   if (undone.length > 0) complain(`not everything was done: ${undone.join('; ')}`);
 }

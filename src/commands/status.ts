@@ -1,13 +1,14 @@
 /** `multihomed status [IFACE]`: the state of all uplinks, or of those of one interface. */
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { findManagers } from '../doctor/facts/processes.ts';
+import { counted } from '../messages/count.ts';
 import { PAUSED } from '../messages/reason.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
 import { printable } from '../system/printable.ts';
 import { restartCommand, startCommand } from '../system/unit.ts';
 import { ago } from '../watch/units.ts';
 import { configurationOrExit } from './configuration.ts';
-import { CommandError, EXIT } from './exit.ts';
+import { ExitError, EXIT } from './exit.ts';
 import { openNamespace, refuseConfig, type Namespace } from './namespace.ts';
 import { colours, print, printExact, table } from './print.ts';
 import { readStatus } from './read-status.ts';
@@ -31,7 +32,7 @@ export async function statusCommand(
   }
 }
 
-/** Returns the uplinks of the interface with this name or altname. @throws CommandError when there is none */
+/** Returns the uplinks of the interface with this name or altname. @throws ExitError when there is none */
 async function uplinksOf(
   name: string,
   { uplinks }: StatusDocument,
@@ -41,7 +42,7 @@ async function uplinksOf(
   const found = uplinks.filter((each) => (link ? each.ifindex === link.index : each.interface === name));
   if (found.length > 0) return found;
   const quoted = JSON.stringify(name);
-  throw new CommandError(EXIT.usage, link ? `no rule selects ${quoted}` : `${quoted}: no such interface`);
+  throw new ExitError(EXIT.usage, link ? `no rule selects ${quoted}` : `${quoted}: no such interface`);
 }
 
 function countersLines({ daemon }: StatusDocument): string[] {
@@ -132,7 +133,7 @@ function uplinksText(uplinks: readonly UplinkDocument[]): string {
   const text = table(cells, paintCell, DROPPED);
   return hidden === 0
     ? text
-    : `${text}\n${colours.dim(`${hidden} more ${hidden === 1 ? 'address is' : 'addresses are'} ignored; --json has them`)}`;
+    : `${text}\n${colours.dim(`not shown: ${counted(hidden, 'ignored address')} (--json shows them)`)}`;
 }
 
 /** After the clock was set back, the age is shown as zero instead of negative. */

@@ -50,7 +50,7 @@ export async function watchCommand(flags: WatchFlags): Promise<number> {
 }
 
 async function onScreen(reader: Reader, { interval }: WatchFlags): Promise<void> {
-  const style = styleFor(true, process.env);
+  const style = styleFor(process.stdout, process.env);
   let view: ScreenView = FIRST_VIEW;
   let model: Model | null = null;
   let page: Frame | null = null;
@@ -93,7 +93,7 @@ async function onScreen(reader: Reader, { interval }: WatchFlags): Promise<void>
 
 /** For a pipe, a file or a write-only terminal: prints one frame after the other. */
 async function onPaper(reader: Reader, { interval, json }: WatchFlags): Promise<void> {
-  const style = styleFor(false, process.env);
+  const style = styleFor({ isTTY: false }, process.env);
   const columns = process.stdout.columns || Number(process.env['COLUMNS']) || 80;
   await repeat(interval, systemClock, (end) => {
     onReaderGone(end);
@@ -166,7 +166,7 @@ class Reader {
     this.#config = config;
   }
 
-  /** @throws CommandError when no daemon runs and the configuration is not valid */
+  /** @throws ExitError when no daemon runs and the configuration is not valid */
   async status(): Promise<void> {
     const load = this.#config === undefined ? {} : { config: this.#config };
     const configuration = async (): Promise<Configuration> =>

@@ -5,7 +5,7 @@ import { forbiddenFamily } from '../system/system-error.ts';
 import { isUnmapped, unmappedUser } from '../system/user-namespace.ts';
 import { ControlError, SilentError } from './error.ts';
 import { peerOf } from './peer.ts';
-import type { RequestErrorCode } from './refusal.ts';
+import type { RequestErrorCode } from './request-error.ts';
 
 /** Milliseconds to wait for the answer to a change. */
 const PATIENCE = 15_000;

@@ -1,5 +1,5 @@
 /** Errors that a client of the control socket gets instead of an answer. */
-import type { RequestErrorCode } from './refusal.ts';
+import type { RequestErrorCode } from './request-error.ts';
 
 /**
  * The daemon refused (with its code), gave no answer (`unanswered`), or cannot be

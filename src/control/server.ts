@@ -11,7 +11,7 @@ import { DOCUMENT_VERSION } from './document.ts';
 import { Owners } from './owner.ts';
 import { peerOf } from './peer.ts';
 import { admit, mayWatch, type Place } from './places.ts';
-import { RefusedRequest, type RequestErrorCode } from './refusal.ts';
+import { RequestError, type RequestErrorCode } from './request-error.ts';
 
 const LONGEST_REQUEST = 4096;
 const SILENCE = 10_000;
@@ -261,7 +261,7 @@ interface Failure {
 }
 
 function failure(error: unknown): Failure {
-  if (error instanceof RefusedRequest) return { error: error.message, code: error.code };
+  if (error instanceof RequestError) return { error: error.message, code: error.code };
   return { error: error instanceof Error ? error.message : String(error), code: 'internal' };
 }
 

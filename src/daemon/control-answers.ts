@@ -1,7 +1,7 @@
 /** What the daemon answers on its control socket. */
 import { resolve } from 'node:path';
 import { statusDocument, type CountersDocument } from '../control/document.ts';
-import { RefusedRequest } from '../control/refusal.ts';
+import { RequestError } from '../control/request-error.ts';
 import type { Verb } from '../control/server.ts';
 import { explain } from '../messages/explain.ts';
 import { planWithJoins } from '../plan/joins.ts';
@@ -63,11 +63,11 @@ export class ControlAnswers {
 
   /**
    * The last pass, with the present problems of the host and join records.
-   * @throws RefusedRequest before the first pass
+   * @throws RequestError before the first pass
    */
   #view(): PassResult {
     const { loop, reloader, paths, problems } = this.#parts;
-    if (!loop.view) throw new RefusedRequest('starting', 'the daemon has not read the kernel yet');
+    if (!loop.view) throw new RequestError('starting', 'the daemon has not read the kernel yet');
     problems.check(reloader.configuration.limits);
     return {
       ...loop.view,

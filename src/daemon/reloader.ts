@@ -1,5 +1,5 @@
 /** Reads the configuration again, one reading at a time, and decides whether a pause ends. */
-import { RefusedRequest } from '../control/refusal.ts';
+import { RequestError } from '../control/request-error.ts';
 import { counted } from '../messages/count.ts';
 import { configurationFingerprint } from '../rules/files.ts';
 import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
@@ -55,7 +55,7 @@ export class Reloader {
 
   /**
    * For a signal or a command: applies the configuration even if it is unchanged, and ends a pause.
-   * @throws RefusedRequest the configuration has errors
+   * @throws RequestError the configuration has errors
    */
   reload(): Promise<Reloaded> {
     return this.#queue(() => this.#reload());
@@ -69,14 +69,14 @@ export class Reloader {
   /**
    * Removes everything and pauses. The pause ends at a reload, or when a file of the configuration changes.
    * @returns the texts of the removals
-   * @throws RefusedRequest not everything could be removed
+   * @throws RequestError not everything could be removed
    */
   flush(): Promise<string[]> {
     return this.#queue(async () => {
       const files = await configurationFingerprint(this.#parts.load);
       const { done, left } = await this.#parts.loop.flush({ files });
       if (left.length > 0)
-        throw new RefusedRequest('unfinished', `not everything could be removed: ${left.join('; ')}`);
+        throw new RequestError('unfinished', `not everything could be removed: ${left.join('; ')}`);
       this.#parts.log.info(
         `flushed, ${counted(done.length, 'object')} removed; paused: resume with "multihomed reload"`,
       );
@@ -93,7 +93,7 @@ export class Reloader {
 
   async #reload(): Promise<Reloaded> {
     const loaded = await this.#read();
-    if (typeof loaded === 'string') throw new RefusedRequest('configuration', loaded);
+    if (typeof loaded === 'string') throw new RequestError('configuration', loaded);
     const done = await this.#apply(loaded, { resume: true });
     const { rules, files, warnings } = loaded;
     const undone = unfinished(this.#parts.loop.view, loaded);

@@ -1,4 +1,4 @@
-/** Explains in one sentence why this user cannot create namespaces on this host, and what to do. */
+/** Explains why this user cannot create namespaces on this host, and what to do. */
 import { readFileSync } from 'node:fs';
 
 /** This user cannot create namespaces on this host. */
@@ -9,29 +9,37 @@ export class ForbiddenError extends Error {
 interface Switch {
   readonly file: string;
   readonly forbids: string;
-  /** Whether the setting also applies to root. */
-  readonly root: boolean;
+  /** Who cannot make namespaces with this value. */
+  readonly who: 'users' | 'everyone';
 }
 
 const SWITCHES: readonly Switch[] = [
-  { file: 'kernel/unprivileged_userns_clone', forbids: '0', root: false },
-  { file: 'kernel/apparmor_restrict_unprivileged_userns', forbids: '1', root: false },
-  { file: 'user/max_user_namespaces', forbids: '0', root: false },
-  { file: 'user/max_net_namespaces', forbids: '0', root: true },
-  { file: 'user/max_pid_namespaces', forbids: '0', root: true },
-  { file: 'user/max_mnt_namespaces', forbids: '0', root: true },
+  { file: 'kernel/unprivileged_userns_clone', forbids: '0', who: 'users' },
+  { file: 'kernel/apparmor_restrict_unprivileged_userns', forbids: '1', who: 'users' },
+  { file: 'user/max_user_namespaces', forbids: '0', who: 'users' },
+  { file: 'user/max_net_namespaces', forbids: '0', who: 'everyone' },
+  { file: 'user/max_pid_namespaces', forbids: '0', who: 'everyone' },
+  { file: 'user/max_mnt_namespaces', forbids: '0', who: 'everyone' },
 ];
 
-/** `said` is the error output of unshare(1). */
-export function whyForbidden(said: string, root: boolean, sysctl = '/proc/sys'): string {
+export interface Refused {
+  /** The error output of unshare(1). */
+  readonly stderr: string;
+  readonly isRoot: boolean;
+  /** The folder of the kernel's settings. */
+  readonly sysctl?: string;
+}
+
+export function whyForbidden({ stderr, isRoot, sysctl = '/proc/sys' }: Refused): string {
   const found = SWITCHES.find(({ file, forbids }) => read(`${sysctl}/${file}`) === forbids);
-  const kernel = said.trim().split('\n').at(-1) ?? '';
-  if (root) {
-    const why = found?.root ? `${nameOf(found)} is ${found.forbids}` : kernel || 'the kernel refused';
-    return `Not even root may make namespaces here (${why}), as in a container without CAP_SYS_ADMIN: run it on the host.`;
+  const kernel = stderr.trim().split('\n').at(-1) ?? '';
+  if (isRoot) {
+    const why =
+      found?.who === 'everyone' ? `${nameOf(found)} is ${found.forbids}` : kernel || 'the kernel refused';
+    return `Root may not create namespaces here: ${why}. A container without CAP_SYS_ADMIN is like this: run it on the host.`;
   }
   const why = found ? `${nameOf(found)} is ${found.forbids}` : kernel || 'the kernel refused';
-  return `This host lets only root make namespaces (${why}): run it with sudo.`;
+  return `Only root may create namespaces on this host: ${why}. Run it as root:\n    sudo multihomed demo`;
 }
 
 const nameOf = ({ file }: Switch): string => file.replaceAll('/', '.');

@@ -64,9 +64,9 @@ export function openSandbox(main: string): Sandbox {
 const environment = (): NodeJS.ProcessEnv => ({ PATH, LANG: 'C.UTF-8' });
 
 function permitted(): readonly string[] {
-  const root = process.geteuid?.() === 0;
-  const candidates = root ? [BASE, [...USER, ...BASE]] : [[...USER, ...BASE]];
-  let said = '';
+  const isRoot = process.geteuid?.() === 0;
+  const candidates = isRoot ? [BASE, [...USER, ...BASE]] : [[...USER, ...BASE]];
+  let refusal = '';
   for (const flags of candidates) {
     const { status, stderr, error } = spawnSync('unshare', [...flags, '--', 'ip', '-V'], {
       encoding: 'utf8',
@@ -77,9 +77,9 @@ function permitted(): readonly string[] {
     if (status === 0) return flags;
     // unshare(1) exits with 127 when it does not find the program.
     if (status === 127) throw new MissingError(missing('ip', 'iproute2'));
-    said ||= stderr;
+    refusal ||= stderr;
   }
-  throw new ForbiddenError(whyForbidden(said, root));
+  throw new ForbiddenError(whyForbidden({ stderr: refusal, isRoot }));
 }
 
 const missing = (program: string, from: string): string =>

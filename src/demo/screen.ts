@@ -29,7 +29,7 @@ export class Screen {
   constructor(out: NodeJS.WriteStream, environment: NodeJS.ProcessEnv) {
     this.#out = out;
     this.#live = out.isTTY && environment['TERM'] !== 'dumb';
-    this.#style = styleFor(out.isTTY, environment);
+    this.#style = styleFor(out, environment);
     this.#table = new UplinkTable(this.#style);
     const { colours } = this.#style;
     if (this.#live) out.write(HIDE_CURSOR);

@@ -1,5 +1,6 @@
 /** Chooses the colours and glyphs that the user's terminal supports. */
 import pc from 'picocolors';
+import { hasColour, hasUnicode, type Output } from '../watch/style.ts';
 
 export interface OutputStyle {
   readonly colours: ReturnType<typeof pc.createColors>;
@@ -17,11 +18,10 @@ export interface OutputStyle {
   readonly ellipsis: string;
 }
 
-/** Uses colour only on a terminal and never with NO_COLOR (no-color.org). */
-export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): OutputStyle {
+export function styleFor(output: Output, environment: NodeJS.ProcessEnv): OutputStyle {
   const unicode = hasUnicode(environment);
   return {
-    colours: pc.createColors(terminal && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb'),
+    colours: pc.createColors(hasColour(output, environment)),
     levels: (unicode ? '▁▂▃▄▅▆▇█' : '_.-:=+*#').split(''),
     bar: unicode ? '█' : '#',
     wires: unicode
@@ -30,13 +30,6 @@ export function styleFor(terminal: boolean, environment: NodeJS.ProcessEnv): Out
     star: unicode ? '★' : '*',
     ellipsis: unicode ? '…' : '~',
   };
-}
-
-/** Without a locale most terminals still show Unicode; the kernel's console does not. */
-function hasUnicode({ LC_ALL, LC_CTYPE, LANG, TERM }: NodeJS.ProcessEnv): boolean {
-  if (TERM === 'linux' || TERM === 'dumb') return false;
-  const locale = LC_ALL || LC_CTYPE || LANG;
-  return !locale || /utf-?8/i.test(locale);
 }
 
 export const duration = (milliseconds: number): string =>

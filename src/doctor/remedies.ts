@@ -30,7 +30,3 @@ export const writeFile = (folder: string, name: string, lines: readonly string[]
   { argv: ['mkdir', '-p', folder] },
   { argv: ['printf', '%s\\n', ...lines], output: `${folder}/${name}` },
 ];
-
-/** `1 rule`, `2 rules` */
-export const count = (number: number, word: string): string =>
-  `${number} ${word}${number === 1 ? '' : word.endsWith('s') ? 'es' : 's'}`;

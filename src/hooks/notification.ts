@@ -1,6 +1,5 @@
 /**
- * Tracks what hooks know about each subject. One `Party` is one uplink or one link. This file runs nothing and uses
- * no clock.
+ * Tracks what hooks know about each subject: one uplink or one link. This file runs nothing and uses no clock.
  *
  * There is no queue. Only the latest wanted state is kept, so a newer change replaces an older one, and an outdated
  * `up` never runs.
@@ -20,9 +19,9 @@ export interface Subject<Facts> {
   readonly closing: boolean;
 }
 
-export function newSubject<Facts>(lastNotified: Facts | null, closing = false): Subject<Facts> {
+export function newSubject<Facts>(lastNotified: Facts | null): Subject<Facts> {
   // Until the first state is known, the last one that hooks were notified of is assumed to be current.
-  return { lastNotified, wanted: lastNotified, downReason: null, notification: null, closing };
+  return { lastNotified, wanted: lastNotified, downReason: null, notification: null, closing: false };
 }
 
 /** Returns the next run that is due, or null. Returns null while another run is under way. */

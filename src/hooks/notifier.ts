@@ -29,7 +29,7 @@ export class HookNotifier<Facts extends { readonly reason: string }> {
   constructor(parts: NotifierParts<Facts>) {
     this.#parts = parts;
     for (const [key, facts] of Object.entries(parts.lastNotified))
-      this.#subjects.set(key, newSubject(facts, parts.closing.includes(key)));
+      this.#subjects.set(key, { ...newSubject(facts), closing: parts.closing.includes(key) });
   }
 
   /** The facts that hooks know and that no closing run has revoked, by key. */

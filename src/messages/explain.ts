@@ -68,14 +68,10 @@ export function explain(name: string, source: ExplainSource): Explanation | null
 
 function explainRules(link: Link, snapshot: Snapshot, { rules }: Configuration): Explanation['rules'] {
   const { rule, tried } = matchRule(rules, linkNames(link, snapshot));
-  const row = (each: Rule, matches: boolean, why: string) => ({
-    glob: each.glob,
-    place: `${each.origin.file}:${each.origin.line}`,
-    matches,
-    why,
-  });
-  const above = tried.map((each) => row(each.rule, false, each.why));
-  return rule ? [...above, row(rule, true, rule.ignore ? 'ignore' : rule.flags.join(' '))] : above;
+  const named = ({ glob, origin }: Rule) => ({ glob, place: `${origin.file}:${origin.line}` });
+  const above = tried.map((each) => ({ ...named(each.rule), matches: false, why: each.why }));
+  const why = rule?.ignore ? 'ignore' : rule?.flags.join(' ');
+  return rule ? [...above, { ...named(rule), matches: true, why: why ?? '' }] : above;
 }
 
 function unmatched(link: Link): string {

@@ -64,7 +64,7 @@ const WORDS: Words = {
     `policy rule ${priority} (${rule}) sends packets from this address out by ` +
     (interfaces.join(', ') || `an ${family} route without a link`),
   tunnel: ({ interface: name, priority, table, split }) =>
-    `${name} takes all traffic: ${tunnelPath(priority, table, split)}`,
+    `${name} takes all traffic: ${tunnelPath({ priority, table, split })}`,
   'tunnel-refuses': ({ priority, rule }) => `policy rule ${priority} (${rule}) lets no packet out`,
   unanswered: ({ unanswered, pause }) =>
     `no answer for ${unanswered} ms while data was waiting` +
@@ -172,7 +172,9 @@ function rangeText(range: ExcludedRange): string {
   }
 }
 
-function tunnelPath(priority: number | null, table: number, split: boolean): string {
+type TunnelPath = Pick<Extract<Reason, { code: 'tunnel' }>, 'priority' | 'table' | 'split'>;
+
+function tunnelPath({ priority, table, split }: TunnelPath): string {
   if (priority !== null) return `policy rule ${priority}`;
   if (table !== RT_TABLE_MAIN) return `table ${table}`;
   return split ? 'routes in main that are more specific than a default' : 'default route in main';

@@ -32,7 +32,7 @@ export function addressSteps(
     linkStep(link),
     {
       name: 'address',
-      state: stopped(out !== null),
+      state: stoppedIf(out !== null),
       evidence: out ? reasonText(out.reason) : `${address.address}/${address.prefixLength}, usable`,
     },
     ...tunnelSteps(evaluation),
@@ -48,11 +48,11 @@ export function addressSteps(
 /** The first step of every uplink. */
 export const linkStep = (link: Link): ExplainedStep => ({
   name: 'link',
-  state: stopped(!link.usable),
+  state: stoppedIf(!link.usable),
   evidence: link.usable ? 'up, running, with carrier' : reasonText(carrierReason(link.flags)),
 });
 
-const stopped = (when: boolean): ExplainedStep['state'] => (when ? 'stopped' : 'passed');
+const stoppedIf = (condition: boolean): ExplainedStep['state'] => (condition ? 'stopped' : 'passed');
 
 function tunnelSteps({ candidate, verdict }: Evaluation): ExplainedStep[] {
   const { tunnel } = candidate;
@@ -64,7 +64,7 @@ function tunnelSteps({ candidate, verdict }: Evaluation): ExplainedStep[] {
       ? '; the rule says "tunnel: bypass"'
       : '; a policy rule of the host is for this address';
   const evidence = `${reasonText(tunnelReason(tunnel))}${why}`;
-  return [{ name: 'tunnel', state: stopped(isBlocked), evidence }];
+  return [{ name: 'tunnel', state: stoppedIf(isBlocked), evidence }];
 }
 
 function defaultRouteStep({ candidate }: Evaluation, link: Link, snapshot: Snapshot): ExplainedStep {
@@ -87,7 +87,7 @@ function defaultRouteStep({ candidate }: Evaluation, link: Link, snapshot: Snaps
 function addressFreeStep({ verdict }: Evaluation): ExplainedStep {
   const isTaken = verdict?.state === 'conflict' && !verdict.routed && !isTunnelReason(verdict.reason);
   const evidence = isTaken ? reasonText(verdict.reason) : 'no other endpoint and no other link has it';
-  return { name: 'address free', state: stopped(isTaken), evidence };
+  return { name: 'address free', state: stoppedIf(isTaken), evidence };
 }
 
 function routingStep({ candidate, routing }: Evaluation, snapshot: Snapshot): ExplainedStep {
@@ -100,7 +100,7 @@ function routingStep({ candidate, routing }: Evaluation, snapshot: Snapshot): Ex
   }
   if (table === null) return { name, state: 'passed', evidence: 'routing: main, none are made' };
   const missing = routing ? missingObjects(routing, snapshot) : '';
-  return { name, state: stopped(missing !== ''), evidence: missing || `in place, in table ${table}` };
+  return { name, state: stoppedIf(missing !== ''), evidence: missing || `in place, in table ${table}` };
 }
 
 function missingObjects(routing: Routing, snapshot: Snapshot): string {
@@ -115,18 +115,18 @@ function pathStep({ candidate, verdict }: Evaluation, snapshot: Snapshot): Expla
   const evidence = lookup
     ? `bound: ${egressText(lookup.bound, snapshot)}; unbound: ${egressText(lookup.unbound, snapshot)}`
     : 'no look-up was made';
-  return { name: 'path', state: stopped(!isSettled), evidence };
+  return { name: 'path', state: stoppedIf(!isSettled), evidence };
 }
 
 function slotStep({ verdict }: Evaluation, { endpoints }: Snapshot, { slots }: State): ExplainedStep {
   const most = Number.isFinite(slots) ? ` of ${slots}` : '';
   const evidence = `${endpoints.length}${most} endpoints are in place`;
-  return { name: 'slot', state: stopped(verdict?.state === 'no free slot'), evidence };
+  return { name: 'slot', state: stoppedIf(verdict?.state === 'no free slot'), evidence };
 }
 
 function endpointStep({ endpoint }: Evaluation): ExplainedStep {
   const evidence = endpoint ? `id ${endpoint.id}, ${flagNames(endpoint.flags).join(' ')}` : 'none';
-  return { name: 'endpoint', state: stopped(!endpoint), evidence };
+  return { name: 'endpoint', state: stoppedIf(!endpoint), evidence };
 }
 
 const tableName = (table: number): string => (table === RT_TABLE_MAIN ? 'main' : `${table}`);

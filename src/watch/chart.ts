@@ -1,4 +1,5 @@
 /** Draws rates in single lines: a sparkline for the history, a bar for the shares. */
+import type { ScreenStyle } from './style.ts';
 import { hueInk, span, type Glyphs, type Ink, type Span } from './text.ts';
 
 /** Draws the newest sample at the right edge. Zero is a dim base line; any other rate is at least one step above it. */
@@ -33,8 +34,7 @@ const STROKES = [...'━═╌┄'];
 export function shareBar(
   parts: readonly { readonly hue: number; readonly amount: number }[],
   room: number,
-  glyphs: Glyphs,
-  colour: boolean,
+  { glyphs, colour }: Pick<ScreenStyle, 'glyphs' | 'colour'>,
 ): Span[] {
   const all = parts.reduce((sum, { amount }) => sum + amount, 0);
   if (all <= 0) return [span((glyphs.unicode ? '·' : '.').repeat(room), 'dim')];

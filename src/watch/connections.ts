@@ -1,4 +1,5 @@
 /** The lower part of a frame: connections, each followed by its subflows. */
+import { counted } from '../messages/count.ts';
 import { shareBar, sparkline } from './chart.ts';
 import { cellsOf, choose, head, type Chosen, type Column } from './columns.ts';
 import { HISTORY, total } from './meter.ts';
@@ -6,7 +7,7 @@ import type { Connection, Rate, Subflow, SubflowRole } from './model.ts';
 import { sideText, type Sort } from './order.ts';
 import type { ScreenStyle } from './style.ts';
 import { hueInk, outside, span, type Ink, type Span } from './text.ts';
-import { bytes, count, roundTrip } from './units.ts';
+import { bytes, compact, roundTrip } from './units.ts';
 
 type Row =
   | { readonly kind: 'connection'; readonly connection: Connection }
@@ -111,9 +112,9 @@ function connectionColumns(style: ScreenStyle): Column<Row>[] {
       'RTT',
       [6, 3],
       ({ rtt }) => rtt,
-      (value) => roundTrip(value, glyphs.unicode),
+      (value) => roundTrip(value, glyphs),
     ),
-    amount('RETR', [5, 5], ({ retransmits }) => retransmits, count),
+    amount('RETR', [5, 5], ({ retransmits }) => retransmits, compact),
   ];
 }
 
@@ -169,18 +170,17 @@ function stateOf(row: Row): Span {
   const { fallback, usable } = row.connection;
   if (fallback) return span('plain', 'warn');
   if (usable === 0) return span('no path', 'bad');
-  return span(`${usable} path${usable === 1 ? '' : 's'}`, 'dim');
+  return span(counted(usable, 'path'), 'dim');
 }
 
-function chart(row: Row, room: number, { glyphs, colour }: ScreenStyle): Span[] {
+function chart(row: Row, room: number, style: ScreenStyle): Span[] {
   const { subflows } = row.connection;
   if (row.kind === 'connection')
     return shareBar(
       subflows.map(({ hue, rate }) => ({ hue, amount: total(rate) })),
       room,
-      glyphs,
-      colour,
+      style,
     );
   const peak = Math.max(0, ...subflows.flatMap(({ history }) => history.slice(-room)));
-  return sparkline(row.subflow.history, peak, room, hueInk(row.subflow.hue), glyphs);
+  return sparkline(row.subflow.history, peak, room, hueInk(row.subflow.hue), style.glyphs);
 }

@@ -1,4 +1,5 @@
 /** Draws one whole screen from the model and the user's choices. Pure. */
+import { counted } from '../messages/count.ts';
 import { connectionLines, headLine, lineCount } from './connections.ts';
 import { helpLines } from './help.ts';
 import type { Model } from './model.ts';
@@ -88,7 +89,7 @@ function upperPart(model: Model, columns: number, height: number, style: ScreenS
 function titleSpans(model: Model, columns: number, { glyphs }: ScreenStyle): Span[] {
   const active = model.paths.filter(({ state }) => state === 'active').length;
   const uplinks = model.paths.filter(({ state }) => state !== 'no uplink').length;
-  const what = `${active} of ${uplinks} uplink${uplinks === 1 ? '' : 's'} active`;
+  const what = `${active} of ${counted(uplinks, 'uplink')} active`;
   if (columns < 72) return [span(` ${what}${model.daemon ? '' : ', no daemon'}`, 'bar')];
   return [span(` multihomed${glyphs.unicode ? '  ' : ': '}${what}, ${model.source} `, 'bar')];
 }
@@ -99,12 +100,12 @@ const titleEnd = ({ rate }: Model, { glyphs }: ScreenStyle): Span[] => [
 
 function listTitle(model: Model, shown: number, view: ScreenView, { glyphs }: ScreenStyle): Span[] {
   const all = model.connections.length;
-  const what = view.filter === '' ? `${all}` : `${shown} of ${all}`;
+  const what = `${view.filter === '' ? '' : `${shown} of `}${counted(all, 'connection')}`;
   const filter = view.filter === '' ? '' : `, filter ${JSON.stringify(view.filter)}`;
   return [
-    span(`${what} connection${what === '1' ? '' : 's'}`, 'bold'),
+    span(what, 'bold'),
     outside(`, by ${view.sort}${filter}`, 'dim'),
-    span(all === 0 ? ` ${glyphs.unicode ? '·' : '-'} none is open that speaks MPTCP` : '', 'dim'),
+    span(all === 0 ? ` ${glyphs.unicode ? '·' : '-'} no MPTCP connection is open` : '', 'dim'),
   ];
 }
 

@@ -1,4 +1,5 @@
 /** The upper part of a frame: the state and rate of each path. */
+import { counted } from '../messages/count.ts';
 import { sparkline } from './chart.ts';
 import { cellsOf, choose, head, type Column } from './columns.ts';
 import { HISTORY } from './meter.ts';
@@ -81,10 +82,10 @@ function detailLine(path: PathRow, { glyphs }: ScreenStyle): Span[] {
 
 const emptyText = ({ ignored, source }: Model): string =>
   source === 'reading'
-    ? 'asking'
+    ? 'reading'
     : ignored > 0
-      ? `no uplink: ${ignored} ${ignored === 1 ? 'address is' : 'addresses are'} ignored by rules`
-      : 'no interface is selected by a rule';
+      ? `no uplink; ${counted(ignored, 'address')} ignored by rules`
+      : 'no rule selects an interface';
 
 export function changeLines(model: Model, room: number, { glyphs }: ScreenStyle): Span[][] {
   return model.changes

@@ -98,7 +98,7 @@ const PATHS = ['cyan', 'magenta', 'blue', 'yellowBright', 'greenBright', 'redBri
 export const HUES = PATHS.length;
 export const hueInk = (hue: number): Ink => `path${hue % HUES}`;
 
-export function painter(colour: boolean): Painter {
+export function painter({ colour }: { readonly colour: boolean }): Painter {
   const colours = pc.createColors(colour);
   const inks: Partial<Record<Ink, (text: string) => string>> = {
     bold: colours.bold,

@@ -18,7 +18,7 @@ export function bytes(amount: number): string {
 export const perSecond = (rate: number): string => `${bytes(rate)}/s`;
 
 /** Formats microseconds: `87 us`, `2.5 ms`, `120 ms`, `3.2 s`; with µ if the terminal has it. */
-export function roundTrip(microseconds: number, unicode: boolean): string {
+export function roundTrip(microseconds: number, { unicode }: { readonly unicode: boolean }): string {
   if (microseconds < 1000) return `${microseconds} ${unicode ? 'µs' : 'us'}`;
   const milliseconds = microseconds / 1000;
   if (milliseconds < 9.95) return `${milliseconds.toFixed(1)} ms`;
@@ -35,7 +35,7 @@ export function ago(milliseconds: number): string {
 }
 
 /** Formats a count in few characters: `12`, `9999`, `12k`. */
-export const count = (amount: number): string =>
+export const compact = (amount: number): string =>
   amount < 10_000
     ? `${amount}`
     : amount < 999_500

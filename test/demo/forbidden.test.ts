@@ -20,6 +20,8 @@ describe('demo: the reason why namespaces are forbidden', () => {
     return folder;
   };
 
+  const stderr = 'unshare: unshare failed: Operation not permitted\n';
+
   it.each([
     ['kernel/unprivileged_userns_clone', '0', 'kernel.unprivileged_userns_clone is 0'],
     [
@@ -29,18 +31,20 @@ describe('demo: the reason why namespaces are forbidden', () => {
     ],
     ['user/max_user_namespaces', '0', 'user.max_user_namespaces is 0'],
   ])('names %s', (file, value, reason) => {
-    const said = whyForbidden('unshare: unshare failed: Operation not permitted', false, sysctl(file, value));
-    expect(said).toBe(`This host lets only root make namespaces (${reason}): run it with sudo.`);
+    const said = whyForbidden({ stderr, isRoot: false, sysctl: sysctl(file, value) });
+    expect(said).toBe(
+      `Only root may create namespaces on this host: ${reason}. Run it as root:\n    sudo multihomed demo`,
+    );
   });
 
   it('is the kernel’s error if no sysctl explains it', () => {
-    const said = whyForbidden('unshare: unshare failed: Operation not permitted\n', false, '/nonexistent');
-    expect(said).toContain('(unshare: unshare failed: Operation not permitted): run it with sudo.');
+    const said = whyForbidden({ stderr, isRoot: false, sysctl: '/nonexistent' });
+    expect(said).toContain(`: ${stderr.trim()}. Run it as root`);
   });
 
   it('does not advise root to use sudo', () => {
-    const said = whyForbidden('unshare: unshare failed: Operation not permitted', true, '/nonexistent');
-    expect(said).toMatch(/^Not even root .* CAP_SYS_ADMIN/);
+    const said = whyForbidden({ stderr, isRoot: true, sysctl: '/nonexistent' });
+    expect(said).toMatch(/^Root may not .* CAP_SYS_ADMIN/);
   });
 });
 

@@ -130,7 +130,7 @@ describe('next actions of a link', () => {
   });
 
   it('an interrupted link-down runs again', () => {
-    const cut = { ...newSubject(state(), true), wanted: state() };
+    const cut = { ...newSubject(state()), closing: true, wanted: state() };
     expect(next(cut, linkTransitions)?.action).toBe('link-down');
     const after = finished(started(cut, next(cut, linkTransitions)!));
     expect(next(after, linkTransitions)?.action).toBe('link-up');

@@ -7,7 +7,7 @@ import { width } from '../../src/watch/text.ts';
 import { FIRST_VIEW } from '../../src/watch/view.ts';
 import { busy, connection, MODEM, sample, status, subflow, uplink } from './scene.ts';
 
-const PLAIN = styleWith(false, true);
+const PLAIN = styleWith({ colour: false, unicode: true });
 const PAPER = { columns: 80, rows: null };
 const only = (facts: Parameters<typeof sample>[1]) => new Sampler().take(sample(0, facts));
 
@@ -47,7 +47,7 @@ describe.each(Object.entries(SCENES))('%s', (_, model) => {
         { ...FIRST_VIEW, help: true },
         { ...FIRST_VIEW, typing: true, filter: 'wwan' },
       ]) {
-        const { text } = frame(model, view, { columns, rows }, styleWith(false, unicode));
+        const { text } = frame(model, view, { columns, rows }, styleWith({ colour: false, unicode }));
         expect(text).toHaveLength(rows);
         for (const line of text) expect(width(line)).toBeLessThanOrEqual(columns);
       }
@@ -55,14 +55,16 @@ describe.each(Object.entries(SCENES))('%s', (_, model) => {
 
   test('has the same characters with colours and without', () => {
     const size = { columns: 80, rows: 24 };
-    const coloured = frame(model, FIRST_VIEW, size, styleWith(true, false)).text;
+    const coloured = frame(model, FIRST_VIEW, size, styleWith({ colour: true, unicode: false })).text;
     const bare = coloured.map(stripVTControlCharacters);
-    expect(bare).toEqual(frame(model, FIRST_VIEW, size, styleWith(false, false)).text);
+    expect(bare).toEqual(frame(model, FIRST_VIEW, size, styleWith({ colour: false, unicode: false })).text);
   });
 });
 
 test('without colours: no escape; without unicode: only ASCII', () => {
-  const text = frame(busy(3), FIRST_VIEW, PAPER, styleWith(false, false)).text.join('\n');
+  const text = frame(busy(3), FIRST_VIEW, PAPER, styleWith({ colour: false, unicode: false })).text.join(
+    '\n',
+  );
   expect(text).toMatch(/^[\n -~]*$/);
 });
 

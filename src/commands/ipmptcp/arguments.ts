@@ -145,7 +145,7 @@ export function limitsArguments(words: readonly string[]): Partial<Limits> {
   return limits;
 }
 
-/** For verbs without arguments. @throws CommandError */
+/** For verbs without arguments. @throws ExitError */
 export function noArguments(place: string, words: readonly string[]): void {
   if (words.length > 0) throw wrong(`${place} takes nothing else, not ${JSON.stringify(words[0])}`);
 }

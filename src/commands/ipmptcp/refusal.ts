@@ -2,7 +2,7 @@
 import { NetlinkError } from '../../netlink/error.ts';
 import { unmapIPv4 } from '../../netlink/ip.ts';
 import { MPTCP_PM_ADDR_FLAG_IMPLICIT, type Endpoint } from '../../netlink/mptcp/endpoint.ts';
-import { CommandError, EXIT } from '../exit.ts';
+import { ExitError, EXIT } from '../exit.ts';
 import { endpointText, type Names } from './text.ts';
 
 const SHARED = ['EEXIST', 'EBUSY', 'ERANGE', 'EINVAL', 'ENOSPC'];
@@ -14,7 +14,7 @@ export function addRefusal(
   wanted: Endpoint,
   standing: readonly Endpoint[],
   names: Names,
-): CommandError {
+): ExitError {
   const why = addReason(error, wanted, standing, names);
   return why === null ? refusal(error) : refused(`${error.operation}: ${why}`, error);
 }
@@ -68,16 +68,16 @@ const NEXT: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Returns the kernel's text and, where it is known, what the user can do. */
-export function refusal(error: NetlinkError): CommandError {
+export function refusal(error: NetlinkError): ExitError {
   const next = NEXT.find(([pattern]) => pattern.test(error.kernelText ?? ''))?.[1];
   const said = error.kernelText ?? 'no explanation given';
   return refused(`${error.operation}: ${said}${next === undefined ? '' : `: ${next}`}`, error);
 }
 
-const refused = (text: string, error: NetlinkError): CommandError =>
-  new CommandError(EXIT.refused, `the kernel refused ${text} (${error.code})`);
+const refused = (text: string, error: NetlinkError): ExitError =>
+  new ExitError(EXIT.refused, `the kernel refused ${text} (${error.code})`);
 
-/** @throws CommandError for a refusal of the kernel; EPERM is thrown again, because it has an exit code of its own */
+/** @throws ExitError for a refusal of the kernel; EPERM is thrown again, because it has an exit code of its own */
 export function explainRefusal(error: unknown): never {
   throw error instanceof NetlinkError && error.code !== 'EPERM' ? refusal(error) : error;
 }

@@ -1,10 +1,10 @@
 /** Registers `endpoint`, `limits` and `monitor`. As for ip(8), a prefix of their names is enough. */
 import type { Command } from 'commander';
 import { ENDPOINT_FLAGS } from '../../netlink/mptcp/flag-words.ts';
-import { JSON_LINES, JSON_SILENT, NETNS_OPTION } from '../options.ts';
+import type { SetCode } from '../exit.ts';
+import { CONFIG_WITHOUT_DAEMON, JSON_LINES, JSON_SILENT, NETNS_OPTION } from '../options.ts';
 import { byPrefix, unknownWord } from './words.ts';
 
-type SetCode = (code: number) => void;
 type Flags = { readonly json?: boolean };
 
 /** The command with its grammar, which commander does not know. */
@@ -22,7 +22,7 @@ export function registerIpMptcp(root: Command, setCode: SetCode): void {
 function registerEndpoint(root: Command, setCode: SetCode): void {
   const endpoint = root
     .command('endpoint')
-    .description('MPTCP endpoints: what "ip mptcp endpoint" does, in its words')
+    .description('list and change MPTCP endpoints, like "ip mptcp endpoint"')
     .configureHelp({ subcommandTerm });
   const verb = (name: 'add' | 'delete' | 'change' | 'flush', usage: string, description: string): void => {
     endpoint
@@ -41,19 +41,19 @@ function registerEndpoint(root: Command, setCode: SetCode): void {
     'IFADDR [dev IFNAME] [id ID] [port PORT] [FLAG...]',
     `add one; flags: ${ENDPOINT_FLAGS.join(', ')}`,
   );
-  verb('delete', 'id ID | id 0 IFADDR', 'delete one; with id 0, the first subflows from IFADDR');
+  verb('delete', 'id ID | id 0 IFADDR', 'delete one; with id 0, close the initial subflows from IFADDR');
   verb(
     'change',
     '{id ID | IFADDR [port PORT]} FLAG...',
-    'backup or nobackup, fullmesh or nofullmesh; both are set',
+    'set flags: backup or nobackup, fullmesh or nofullmesh',
   );
-  verb('flush', ' ', 'delete all, whoever made them');
+  verb('flush', ' ', 'delete all, also those of other programs');
   endpoint
     .command('show', { isDefault: true })
     .argument(WORDS)
     .usage('[id ID]')
-    .description('list them')
-    .option('-j, --json', 'as "ip -j mptcp endpoint"')
+    .description('list all, or one')
+    .option('-j, --json', 'print JSON like "ip -j mptcp endpoint"')
     .option(...NETNS_OPTION)
     .action(async (words: string[], flags: Flags) => {
       const { endpointCommand, ENDPOINT_VERBS } = await import('../endpoint.ts');
@@ -66,13 +66,13 @@ function registerEndpoint(root: Command, setCode: SetCode): void {
 function registerLimits(root: Command, setCode: SetCode): void {
   const limits = root
     .command('limits')
-    .description('the limits on subflows: what "ip mptcp limits" does')
+    .description('show and set the limits of subflows, like "ip mptcp limits"')
     .configureHelp({ subcommandTerm });
   limits
     .command('set')
     .argument(WORDS)
     .usage('[subflows NR] [add_addr_accepted NR]')
-    .description('set one or both; what is not named stays')
+    .description('set one or both')
     .option(...JSON_SILENT)
     .option(...NETNS_OPTION)
     .action(async (words: string[]) =>
@@ -83,7 +83,7 @@ function registerLimits(root: Command, setCode: SetCode): void {
     .argument(WORDS)
     .usage(' ')
     .description('show both')
-    .option('-j, --json', 'with the keys of "ip mptcp limits"')
+    .option('-j, --json', 'print JSON like "ip -j mptcp limits"')
     .option(...NETNS_OPTION)
     .action(async (words: string[], flags: Flags) => {
       const { limitsCommand, LIMITS_VERBS } = await import('../limits.ts');
@@ -96,11 +96,11 @@ function registerLimits(root: Command, setCode: SetCode): void {
 function registerMonitor(root: Command, setCode: SetCode): void {
   root
     .command('monitor')
-    .description("changes as they happen: uplinks, and the kernel's MPTCP events")
+    .description("show changes of uplinks, and the kernel's MPTCP events, as they happen")
     .option(...JSON_LINES)
     .option(...NETNS_OPTION)
-    .option('--mptcp', 'the MPTCP events alone, as "ip mptcp monitor" prints them')
-    .option('--config <file>', 'the rules to go by where no daemon runs')
+    .option('--mptcp', 'only the MPTCP events, like "ip mptcp monitor"')
+    .option(...CONFIG_WITHOUT_DAEMON)
     .action(async (flags) => setCode(await (await import('../monitor.ts')).monitorCommand(flags)));
 }
 

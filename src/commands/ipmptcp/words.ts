@@ -1,9 +1,9 @@
 /** Parses words of the command line like iproute2: keywords by any unique prefix, numbers in C's notation. */
 import { isIPv4, isIPv6 } from 'node:net';
 import { nearest } from '../../rules/nearest.ts';
-import { CommandError, EXIT } from '../exit.ts';
+import { ExitError, EXIT } from '../exit.ts';
 
-export const wrong = (message: string): CommandError => new CommandError(EXIT.usage, message);
+export const wrong = (message: string): ExitError => new ExitError(EXIT.usage, message);
 
 /** Returns the only one of `names` that begins with `word`, or is `word`; null when there are none or several. */
 export function byPrefix<T extends string>(word: string, names: readonly T[]): T | null {
@@ -14,7 +14,7 @@ export function byPrefix<T extends string>(word: string, names: readonly T[]): T
 }
 
 /** Returns the error for a word that is not valid in its place. @param place such as `endpoint add` */
-export function unknownWord(word: string, names: readonly string[], place: string): CommandError {
+export function unknownWord(word: string, names: readonly string[], place: string): ExitError {
   const several = names.filter((name) => word !== '' && name.startsWith(word));
   const near = nearest(word, names);
   const hint =
@@ -26,7 +26,7 @@ export function unknownWord(word: string, names: readonly string[], place: strin
   return wrong(`${place}: unknown word ${JSON.stringify(word)}${hint}\n(see multihomed ${place} --help)`);
 }
 
-/** Parses a number like strtoul(3) with base 0: decimal, 0x or octal. @throws CommandError with what was expected */
+/** Parses a number like strtoul(3) with base 0: decimal, 0x or octal. @throws ExitError with what was expected */
 export function wholeNumber(word: string, least: number, most: number, what: string): number {
   const digits = /^\+?(?:0x([0-9a-f]+)|(0[0-7]*)|([1-9]\d*))$/i.exec(word);
   const [, hexadecimal, octal, decimal] = digits ?? [];

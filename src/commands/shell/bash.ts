@@ -67,7 +67,7 @@ _multihomed_offer() {
     local word quoted
     for word; do
         printf -v quoted %q "$word"
-        # Inside of quotes that were opened, only what needs none is offered.
+        # Inside opened quotes, only words that need no quotes are offered.
         if [[ $current == [\\'\\"]* ]]; then
             [[ $word == "$quoted" && $word == "\${current:1}"* ]] && COMPREPLY+=("$word")
         elif [[ $quoted == "$current"* || $word == "$current"* ]]; then
@@ -76,7 +76,7 @@ _multihomed_offer() {
     done
 }
 
-# Offers the names of what $1 matches; one that looks like an option only where none can stand.
+# Offers the names of what $1 matches; one that begins with a dash only where no option is possible.
 _multihomed_names() {
     local -a paths
     local path

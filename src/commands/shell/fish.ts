@@ -39,7 +39,13 @@ function __multihomed_place
     printf '%s\\n' "$command" $count "$expected"
 end
 
-# Whether the cursor is in the command $argv[1], at its argument $argv[2] where that is given.
+${PLACES}
+complete -c multihomed -f
+${nodes.flatMap(nodeLines).join('\n')}
+`;
+}
+
+const PLACES = `# Whether the cursor is in the command $argv[1], at its argument $argv[2] where that is given.
 function __multihomed_at
     set -l place (__multihomed_place)
     test "$place[1]" = "$argv[1]" -a -z "$place[3]"; or return
@@ -57,7 +63,7 @@ function __multihomed_after
     test "$place[1]" = "$argv[1]" -a "$place[3]" = "$argv[2]"
 end
 
-# What looks like an option is offered only where none can stand.
+# A name that begins with a dash is offered only where no option is possible.
 function __multihomed_names
     for path in $argv
         set -l name (string split -r / -- (string trim -r -c / -- $path))[-1]
@@ -80,11 +86,7 @@ end
 function __multihomed_endpoint
     command multihomed __complete endpoint 2>/dev/null
 end
-
-complete -c multihomed -f
-${nodes.flatMap(nodeLines).join('\n')}
 `;
-}
 
 function valueWords(nodes: readonly CommandNode[]): string[] {
   return nodes.flatMap(({ path, flags, keywords }) => [

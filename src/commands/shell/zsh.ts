@@ -16,7 +16,7 @@ fi
 `;
 }
 
-const SOURCES = `# What looks like an option is offered only where none can stand.
+const SOURCES = `# A name that begins with a dash is offered only where no option is possible.
 __multihomed_offer() {
   local -a offered=("$@[2,-1]") expl
   (( $words[(I)--] )) || offered=(\${offered:#-*})

@@ -7,7 +7,7 @@ import type { Link } from '../../netlink/route/link.ts';
 import { moveRule } from '../edit.ts';
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { count } from '../remedies.ts';
+import { counted } from '../../messages/count.ts';
 
 const PACKAGED = '/usr/lib/';
 
@@ -35,7 +35,7 @@ export function checkConfiguration({ configuration, view }: Facts): Finding[] {
     finding(
       'ok',
       'configuration',
-      `The configuration is valid: ${count(loaded.rules.length, 'rule')} in ${count(loaded.files.length, 'file')}.`,
+      `The configuration is valid: ${counted(loaded.rules.length, 'rule')} in ${counted(loaded.files.length, 'file')}.`,
     ),
   ];
 }

@@ -1,7 +1,7 @@
 /** Checks the kernel's counters since the namespace was created. The past cannot be fixed, so these are notes. */
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { count } from '../remedies.ts';
+import { counted } from '../../messages/count.ts';
 
 interface Telling {
   readonly id: string;
@@ -104,7 +104,7 @@ function unanswered(counters: ReadonlyMap<string, number>): Finding[] {
   const sent = counters.get('MPJoinSynTx') ?? 0;
   const missing = sent - (counters.get('MPJoinSynAckRx') ?? 0);
   if (missing <= 0) return [];
-  const text = `${missing} of ${count(sent, 'join')} from here got no answer, or a refusal: the path or something on it does not let MP_JOIN through, or the peer takes no more subflows (MPJoinSynTx, MPJoinSynAckRx).`;
+  const text = `${missing} of ${counted(sent, 'join')} from here got no answer, or a refusal: the path or something on it does not let MP_JOIN through, or the peer takes no more subflows (MPJoinSynTx, MPJoinSynAckRx).`;
   return [finding('note', 'counter-join-unanswered', text)];
 }
 
@@ -114,7 +114,7 @@ export function checkCounters({ counters }: Facts): Finding[] {
     const told = names.filter((name) => (counters.get(name) ?? 0) > 0);
     const sum = told.reduce((all, name) => all + (counters.get(name) ?? 0), 0);
     if (sum === 0) return [];
-    return [finding('note', `counter-${id}`, `${count(sum, thing)} ${rest} (${told.join(', ')}).`)];
+    return [finding('note', `counter-${id}`, `${counted(sum, thing)} ${rest} (${told.join(', ')}).`)];
   });
   findings.push(...unanswered(counters));
   if (findings.length > 0) return findings;

@@ -12,7 +12,7 @@ export function checkKernel({ kernel, sysctls }: Facts): Finding[] {
         'This kernel has no Multipath TCP (CONFIG_MPTCP): nothing works until one runs that has.',
       ),
     ];
-  return [enabled(kernel.refused, sysctls), pathManager(sysctls), ...timing(sysctls), ipv6(kernel.ipv6)];
+  return [enabled(kernel.refused, sysctls), pathManager(sysctls), ...timing(sysctls), ipv6(kernel)];
 }
 
 function enabled(refused: string | null, sysctls: Facts['sysctls']): Finding {
@@ -94,7 +94,7 @@ function timing(sysctls: Facts['sysctls']): Finding[] {
   return findings;
 }
 
-const ipv6 = (has: boolean): Finding =>
-  has
+const ipv6 = ({ ipv6: exists }: Facts['kernel']): Finding =>
+  exists
     ? finding('ok', 'kernel-ipv6', 'The kernel has IPv6.')
     : finding('note', 'kernel-ipv6', 'The kernel has no IPv6: uplinks are IPv4 alone.');

@@ -1,78 +1,81 @@
 /** Checks that the kernel's limits let every selected uplink carry a subflow of one connection. */
 import type { Family } from '../../netlink/ip.ts';
 import type { Uplink } from '../../plan/uplink.ts';
-import type { EndpointFlag } from '../../rules/rule.ts';
+import type { Configuration, EndpointFlag } from '../../rules/rule.ts';
 import { replaceScalar } from '../edit.ts';
 import type { Facts, HostView } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-import { count } from '../remedies.ts';
+import { counted } from '../../messages/count.ts';
+import type { Remedy } from '../../system/shell-quote.ts';
+
+type LimitSetting = Configuration['limits'];
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 const UP = new Set(['active', 'verified', 'lingering', 'suspect', 'no free slot', 'conflict', 'failed']);
 
-export function checkLimits({ view, configuration, counters }: Facts): Finding[] {
-  const { loaded } = configuration;
-  if (!view || !loaded) return [];
-  const { limits } = view.snapshot;
-  const setting = loaded.limits;
+export function checkLimits(facts: Facts): Finding[] {
+  const { view, configuration, counters } = facts;
+  if (!view || !configuration.loaded) return [];
+  const setting = configuration.loaded.limits;
+  const { subflows, addAddrAccepted } = view.snapshot.limits;
   const now = needed(view, ({ state }) => UP.has(state));
+  if (now > subflows && !willRaise(setting, view, now)) return [tooLow(facts, view, setting, now)];
   const could = Math.max(
     now,
     needed(view, ({ state }) => state !== 'ignored'),
   );
-  // The daemon raises the limits before it adds its first endpoint, and they are not needed sooner.
-  const willRaise =
-    setting === 'auto'
-      ? view.daemon === null
-      : setting !== 'leave' && view.daemon === null && (setting.subflows ?? 0) >= now;
-  if (now > limits.subflows && !willRaise) {
-    const text = `One connection may have ${count(limits.subflows, 'extra subflow')}, and the uplinks that are up need ${now}: the others stay idle`;
-    const remedy = [{ argv: ['ip', 'mptcp', 'limits', 'set', 'subflows', `${now}`] }];
-    if (setting === 'auto') {
-      const raised = view.state.raised.subflows;
-      return raised?.to === limits.subflows && raised.theirs !== true
-        ? [finding('fault', 'limits', `${text}; this kernel takes no more than ${limits.subflows}.`)]
-        : [
-            finding(
-              'fault',
-              'limits',
-              `${text}; an administrator or another program set the limit, and the daemon leaves it so.`,
-              remedy,
-            ),
-          ];
-    }
-    if (setting !== 'leave' && setting.subflows !== null)
-      return [
-        finding(
-          'fault',
-          'limits',
-          `${text}; the configuration says "subflows: ${setting.subflows}".`,
-          replaceScalar(configuration.texts, loaded.files, ['limits', 'subflows'], `${now}`),
-        ),
-      ];
-    return [
-      finding(
-        'fault',
-        'limits',
-        `${text}; the configuration leaves limits alone ("limits: auto" would raise it at every boot).`,
-        remedy,
-      ),
-    ];
-  }
-  const findings = [
-    could > limits.subflows && setting !== 'auto'
+  const found =
+    could > subflows && setting !== 'auto'
       ? finding(
           'note',
           'limits',
-          `One connection may have ${count(limits.subflows, 'extra subflow')}; with every uplink of the rules up it would need ${could}.`,
+          `The limit is ${counted(subflows, 'extra subflow')} for one connection; with every uplink of the rules up, ${could} would be needed.`,
         )
       : finding(
           'ok',
           'limits',
-          `Limits suffice: ${count(now, 'extra subflow')} needed now, ${limits.subflows} allowed.`,
-        ),
-  ];
-  return [...findings, ...announced(counters, limits.addAddrAccepted)];
+          `The limits are high enough: ${counted(now, 'extra subflow')} needed now, ${subflows} allowed.`,
+        );
+  return [found, ...announced(counters, addAddrAccepted)];
+}
+
+/** A daemon that is started raises the limits before it adds its first endpoint, and they are not needed sooner. */
+function willRaise(setting: LimitSetting, { daemon }: HostView, wanted: number): boolean {
+  if (daemon !== null || setting === 'leave') return false;
+  return setting === 'auto' || (setting.subflows ?? 0) >= wanted;
+}
+
+/** `wanted`: extra subflows that the uplinks that are up need. */
+function tooLow(
+  { configuration }: Facts,
+  { snapshot, state }: HostView,
+  setting: LimitSetting,
+  wanted: number,
+): Finding {
+  const { subflows } = snapshot.limits;
+  const text = `The limit is ${counted(subflows, 'extra subflow')} for one connection, and the uplinks that are up need ${wanted}: the others are not used`;
+  const fault = (why: string, remedy: Remedy | null = null): Finding =>
+    finding('fault', 'limits', `${text}; ${why}.`, remedy);
+  const raise = [{ argv: ['ip', 'mptcp', 'limits', 'set', 'subflows', `${wanted}`] }];
+  if (setting === 'leave' || (setting !== 'auto' && setting.subflows === null))
+    return fault(
+      'the configuration leaves limits alone ("limits: auto" would raise it at every boot)',
+      raise,
+    );
+  if (setting !== 'auto')
+    return fault(
+      `the configuration says "subflows: ${setting.subflows}"`,
+      replaceScalar(
+        configuration.texts,
+        configuration.loaded?.files ?? [],
+        ['limits', 'subflows'],
+        `${wanted}`,
+      ),
+    );
+  const { subflows: raised } = state.raised;
+  return raised?.to === subflows && raised.theirs !== true
+    ? fault(`this kernel accepts no limit above ${subflows}`)
+    : fault('an administrator or another program set this limit, and the daemon does not change it', raise);
 }
 
 /** The kernel counts announced addresses (net/mptcp/mib.h, AddAddr) even if it uses none, as at limit 0. */
@@ -83,7 +86,7 @@ function announced(counters: Facts['counters'], accepted: number): Finding[] {
     finding(
       'note',
       'limits-announced',
-      `Peers have announced ${count(came, 'address')}, and none was used (add_addr_accepted is 0): "limits: { add-addr-accepted: 8 }" in config.yaml uses them, and lets peers choose addresses to which this host connects, 127.0.0.1 and inner networks included.`,
+      `Peers have announced ${counted(came, 'address')}, and none was used, because add_addr_accepted is 0. With "limits: { add-addr-accepted: 8 }" in config.yaml they are used; peers can then make this host connect to any address, 127.0.0.1 and private networks included.`,
     ),
   ];
 }

@@ -13,8 +13,6 @@ export function checkManagers(facts: Facts): Finding[] {
   return [...networkManager(facts), ...mptcpd(facts), ...networkd(facts)];
 }
 
-type NetworkManagerFacts = Facts['managers']['networkManager'];
-
 /** NetworkManager uses the first section that sets the flags for a device. */
 const decisiveFlags = (settings: readonly Setting[]): Setting | undefined =>
   settings.find(({ value }) => Number(value) !== 0);
@@ -35,28 +33,21 @@ function networkManager(facts: Facts): Finding[] {
   const text = decisive
     ? `NetworkManager makes MPTCP endpoints of its own (connection.mptcp-flags=${decisive.value} in ${decisive.file}): each takes the address from an uplink.`
     : `NetworkManager${runs ? '' : ', when it is started,'} makes MPTCP endpoints of its own by default: each takes the address from an uplink.`;
-  return [
-    finding(
-      decisive || runs ? 'warning' : 'note',
-      id,
-      text,
-      leaveEndpoints(facts.managers.networkManager, runs),
-    ),
-  ];
+  return [finding(decisive || runs ? 'warning' : 'note', id, text, leaveEndpoints(facts))];
 }
 
 /**
- * Returns the commands after which NetworkManager adds no more endpoints; none if it is configured so. Those that it has
- * added stay.
+ * Returns the commands after which NetworkManager adds no more endpoints; none if it is configured so. The endpoints
+ * that it has added are not deleted.
  */
-export function leaveEndpoints({ mptcpFlags }: NetworkManagerFacts, runs: boolean): Remedy {
-  const decisive = decisiveFlags(mptcpFlags);
+export function leaveEndpoints(facts: Facts): Remedy {
+  const decisive = decisiveFlags(facts.managers.networkManager.mptcpFlags);
   if (decisive && isDisabled(decisive)) return [];
   // For one key in one section, the file that is read last wins: a drop-in in /etc that sorts last.
   const lines = [`[${decisive?.section ?? 'connection'}]`, `connection.mptcp-flags=${DISABLED}`];
   return [
     ...writeFile(OVERRIDE, 'zz-multihomed.conf', lines),
-    ...(runs ? [{ argv: ['nmcli', 'general', 'reload'] }] : []),
+    ...(running(facts, 'NetworkManager') ? [{ argv: ['nmcli', 'general', 'reload'] }] : []),
   ];
 }
 

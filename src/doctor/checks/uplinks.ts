@@ -5,7 +5,8 @@ import type { Uplink, UplinkState } from '../../plan/uplink.ts';
 import type { Facts, HostView } from '../facts.ts';
 import { finding, type Finding, type Fix, type Severity } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
-import { count, setSysctl, withSysctl } from '../remedies.ts';
+import { counted } from '../../messages/count.ts';
+import { setSysctl, withSysctl } from '../remedies.ts';
 import { guessGateway } from './gateway.ts';
 import { leaveEndpoints, running } from './managers.ts';
 import { renumber, rulesWith } from './policy-rules.ts';
@@ -102,9 +103,8 @@ function fixOf(
 function foreignEndpointRemedy(uplink: Uplink | undefined, view: HostView, facts: Facts): Remedy | null {
   const claim = uplink?.address ? foreignClaim(view.snapshot, view.state, uplink.address) : null;
   if (!claim) return null;
-  const runs = running(facts, 'NetworkManager');
   return [
-    ...(runs ? leaveEndpoints(facts.managers.networkManager, runs) : []),
+    ...(running(facts, 'NetworkManager') ? leaveEndpoints(facts) : []),
     { argv: ['multihomed', 'endpoint', 'delete', 'id', `${claim.id}`] },
   ];
 }
@@ -221,7 +221,7 @@ function activeFinding(id: string, name: string, address: string | null, view: H
   return finding(
     'warning',
     id,
-    `${name} is active, but ${count(failing, 'join')} failed since the last that did not: ${lastFailure.errno}; ` +
+    `${name} is active, but ${counted(failing, 'join')} failed since the last that did not: ${lastFailure.errno}; ` +
       `${failed} in all since it is active.${cause}`,
   );
 }
