@@ -10,7 +10,7 @@ import { sourceStack } from './system/stack.ts';
 process.on('SIGUSR1', () => undefined);
 
 const report = (error: unknown): void => {
-  complain(`multihomed: our own fault, please report it: ${sourceStack(error)}`);
+  complain(`multihomed: internal error, please report it: ${sourceStack(error)}`);
 };
 
 // Handles exceptions in callbacks and unhandled rejections. Node would exit with 1, which is doctor's code for a

@@ -32,12 +32,12 @@ export async function checkCommand(
   if (!isValid(loaded)) return code;
   for (const warning of loaded.warnings) complain(`warning: ${warning}`);
   for (const rule of unmatched)
-    print(`note: ${quote(rule.glob)} (${placeOf(rule)}) matches no interface of this host now`);
+    print(`note: ${quote(rule.glob)} (${placeOf(rule)}) matches no interface that exists now`);
   print(`${counted(loaded.rules.length, 'rule')} in ${counted(loaded.files.length, 'file')}: no errors`);
   return code;
 }
 
-/** Returns the rules whose glob matches no name and no altname; none when the kernel does not list the interfaces. */
+/** Returns the rules whose glob matches no name and no altname; an empty list when the interfaces cannot be listed. */
 async function withoutInterface(rules: readonly Rule[]): Promise<Rule[]> {
   const names = await interfaceNames();
   if (names === null) return [];

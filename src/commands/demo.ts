@@ -7,7 +7,7 @@ import { ExitError, EXIT } from './exit.ts';
 
 export interface DemoFlags {
   readonly json?: boolean;
-  /** The part of the demo that this process runs; only the demo itself sets it. */
+  /** The part of the demo that this process runs; set only by the demo itself. */
   readonly as?: string;
 }
 
@@ -22,7 +22,7 @@ export async function demoCommand(flags: DemoFlags): Promise<number> {
     if (error instanceof ForbiddenError) throw new ExitError(EXIT.permission, error.message);
     if (error instanceof MissingError) throw new ExitError(EXIT.unavailable, error.message);
     if (error instanceof ScenarioError)
-      throw new ExitError(EXIT.software, `The demo broke off: ${error.message}`);
+      throw new ExitError(EXIT.software, `the demo failed: ${error.message}`);
     throw error;
   }
 }

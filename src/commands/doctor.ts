@@ -44,11 +44,11 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
   if (flags.peer !== undefined && !peer)
     throw new ExitError(
       EXIT.usage,
-      `--peer takes HOST:PORT or [ADDRESS]:PORT, not ${JSON.stringify(flags.peer)}`,
+      `--peer: HOST:PORT or [ADDRESS]:PORT expected, not ${JSON.stringify(flags.peer)}`,
     );
   const target = peer && (await resolvePeer(peer));
   if (peer && typeof target === 'string')
-    throw new ExitError(EXIT.usage, `--peer: ${peer.host} cannot be resolved: ${target}`);
+    throw new ExitError(EXIT.usage, `--peer: ${printable(peer.host)}: name cannot be resolved: ${target}`);
   const namespace = await namespaceOrNull();
   try {
     // The checks must use the same configuration as the daemon.
@@ -99,8 +99,7 @@ function save(path: string, text: string): void {
     writeReport(path, text);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const why =
-      code === 'EEXIST' ? 'it is there already, and nothing is ever overwritten' : (error as Error).message;
+    const why = code === 'EEXIST' ? 'the file exists; choose another name' : (error as Error).message;
     throw new ExitError(EXIT.usage, `the report was not written to ${printable(path)}: ${why}`);
   }
 }
@@ -127,7 +126,7 @@ function doctorText(findings: readonly FindingDocument[], report: string | null)
         ...(command === null ? [] : [`    ${commandLine(colours.bold(printable(command)))}`]),
         ...(permanent === null
           ? []
-          : ['  and to keep it after a reboot:', `    ${commandLine(colours.bold(printable(permanent)))}`]),
+          : ['  to keep this after a reboot:', `    ${commandLine(colours.bold(printable(permanent)))}`]),
       ]),
   );
   return [...lines, '', summary(findings), ...(report === null ? [] : [reportLine(report)])].join('\n');
@@ -144,4 +143,4 @@ function summary(findings: readonly FindingDocument[]): string {
 }
 
 const reportLine = (path: string): string =>
-  `The report is in ${printable(path)}, for you alone to read; look at it before you pass it on.`;
+  `The report is in ${printable(path)}, readable only by you. Check what it contains before you send it.`;

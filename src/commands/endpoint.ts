@@ -48,7 +48,7 @@ export async function endpointCommand(
   const namespace = await openNamespace();
   try {
     await act(namespace);
-    // The kernel announces no change of an endpoint: the daemon looks when it is asked.
+    // The kernel sends no event when an endpoint changes. A request makes the daemon read the endpoints.
     if (verb !== 'show') await askOrNot(namespace.folder.socket, { ask: 'status' }).catch(() => null);
     return EXIT.done;
   } finally {
@@ -74,13 +74,13 @@ const dump = ({ kernel }: Namespace): Promise<Endpoint[]> => dumpEndpoints(kerne
 const namesOf = (links: readonly Link[]): Names => new Map(links.map(({ index, name }) => [index, name]));
 
 const none = (what: string): ExitError =>
-  new ExitError(EXIT.refused, `${what}; "multihomed endpoint show" lists those that are there`);
+  new ExitError(EXIT.refused, `${what}; "multihomed endpoint show" lists all`);
 
 function show(id: number | null, { json }: Flags): Act {
   return async (namespace) => {
     const all = await dump(namespace).catch(explainRefusal);
     const shown = id === null ? all : all.filter((endpoint) => endpoint.id === id);
-    if (id !== null && shown.length === 0) throw none(`no endpoint has the id ${id}`);
+    if (id !== null && shown.length === 0) throw none(`endpoint show: there is no endpoint id ${id}`);
     const bound = shown.some(({ ifindex }) => ifindex !== 0);
     const names = bound ? namesOf(await dumpLinks(namespace.kernel.route)) : new Map<number, string>();
     if (json) printExact(JSON.stringify(shown.map((endpoint) => endpointJson(endpoint, names))));
@@ -107,10 +107,10 @@ function add(given: ReturnType<typeof addArguments>): Act {
       if (!(error instanceof NetlinkError) || error.code === 'EPERM') throw error;
       throw addRefusal(error, endpoint, await dump(namespace), namesOf(links));
     }
-    const stands = (await dump(namespace)).find(
+    const found = (await dump(namespace)).find(
       ({ address }) => unmapIPv4(address) === unmapIPv4(given.address),
     );
-    await warnUseless(namespace, { ...endpoint, id: stands?.id ?? endpoint.id });
+    await warnUseless(namespace, { ...endpoint, id: found?.id ?? endpoint.id });
   };
 }
 
@@ -118,7 +118,7 @@ function add(given: ReturnType<typeof addArguments>): Act {
 function deviceIndex(dev: string, links: readonly Link[]): number {
   const index = findLink(links, dev)?.index ?? Number(/^if(\d{1,9})$/.exec(dev)?.[1] ?? 0);
   if (index > 0) return index;
-  throw wrong(`endpoint add: there is no interface ${JSON.stringify(dev)}; "ip link" lists them`);
+  throw wrong(`endpoint add: ${JSON.stringify(dev)}: no such interface; "ip link" lists them`);
 }
 
 function remove({ id, address }: ReturnType<typeof deleteArguments>): Act {
@@ -127,7 +127,7 @@ function remove({ id, address }: ReturnType<typeof deleteArguments>): Act {
     const all = await dump(namespace);
     if (id === 0) return closeFirst(namespace, address!, all);
     const endpoint = all.find((each) => each.id === id);
-    if (!endpoint) throw none(`endpoint delete: no endpoint has the id ${id}`);
+    if (!endpoint) throw none(`endpoint delete: there is no endpoint id ${id}`);
     await warnOwned(namespace, [endpoint], 'deleted');
     await deleteEndpoint(generic, mptcp, endpoint, `endpoint delete id ${id}`).catch(explainRefusal);
   };
@@ -139,9 +139,12 @@ async function closeFirst({ kernel }: Namespace, address: string, all: readonly 
   await closeInitialSubflows(kernel.generic, kernel.mptcp, address, `endpoint delete id 0 ${address}`).catch(
     explainRefusal,
   );
-  if (connections === 0) warn(`no open connection started from ${address}: nothing was closed`);
+  if (connections === 0) warn(`nothing was closed: no open connection started from ${address}`);
   const endpoint = all.find((each) => unmapIPv4(each.address) === unmapIPv4(address));
-  if (endpoint) warn(`the endpoint of ${address} stands; "endpoint delete id ${endpoint.id}" deletes it`);
+  if (endpoint)
+    warn(
+      `the endpoint of ${address} remains; to delete it:\n    multihomed endpoint delete id ${endpoint.id}`,
+    );
 }
 
 function change({ id, address, port, flags }: ReturnType<typeof changeArguments>): Act {
@@ -165,13 +168,14 @@ function change({ id, address, port, flags }: ReturnType<typeof changeArguments>
     if (fitting.length > 1 && found.port !== (port ?? 0))
       throw new ExitError(
         EXIT.refused,
-        `endpoint change: ${words} fits several endpoints: ` +
-          `${fitting.map((each) => `id ${each.id} port ${each.port}`).join(', ')}; name the id or the port`,
+        `endpoint change: several endpoints match ${words}: ` +
+          `${fitting.map((each) => `id ${each.id} port ${each.port}`).join(', ')}; give the id or the port`,
       );
     const bits = flagBits(flags);
     // The kernel sets both flags at once, so a flag that is not named is cleared.
     const lost = flagNames(found.flags & CHANGEABLE & ~bits).filter((name) => !flags.includes(`no${name}`));
-    if (lost.length > 0) warn(`${lost.join(', ')} is taken off too; name it beside ${flags[0]} to keep it`);
+    if (lost.length > 0)
+      warn(`${lost.join(', ')} is cleared too; to keep it, give it together with ${flags[0]}`);
     await warnOwned(namespace, [found], 'changed');
     // The id is preferred, because several endpoints may share an address with different ports.
     const target = address === null || id !== null ? { id: found.id } : { address, port: port ?? found.port };

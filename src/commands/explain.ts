@@ -1,12 +1,13 @@
 /** `multihomed explain IFACE`: the reasons for the state of an interface's uplinks, and what to do about it. */
 import { askOrNot } from '../control/client.ts';
 import { counted } from '../messages/count.ts';
-import type { Explanation } from '../messages/explain.ts';
+import type { ExplainedUplink, Explanation } from '../messages/explain.ts';
 import type { ExplainedStep } from '../messages/steps.ts';
 import { printable } from '../system/printable.ts';
+import { remedyText } from '../system/shell-quote.ts';
 import { ExitError, EXIT } from './exit.ts';
 import { openNamespace, refuseConfig, type Namespace } from './namespace.ts';
-import { colours, print, printExact } from './print.ts';
+import { colours, commandLine, print, printExact } from './print.ts';
 import { withoutDaemon } from './status.ts';
 
 export async function explainCommand(
@@ -21,7 +22,7 @@ export async function explainCommand(
     const source = silent === undefined ? null : withoutDaemon(silent);
     if (source === null) refuseConfig(flags.config);
     const explanation = source === null ? answer : await explainAlone(namespace, name, flags.config);
-    if (!explanation) throw new ExitError(EXIT.usage, `there is no interface ${JSON.stringify(name)} here`);
+    if (!explanation) throw new ExitError(EXIT.usage, `${JSON.stringify(name)}: no such interface`);
     if (flags.json) printExact(JSON.stringify({ version: 1, daemon: source === null, ...explanation }));
     else print(explanationText(explanation, { source, verbose: flags.verbose ?? false }));
     return EXIT.done;
@@ -39,7 +40,11 @@ async function explainAlone(
   return explainWithoutDaemon(namespace, name, config === undefined ? {} : { config });
 }
 
-const MARKS: Readonly<Record<ExplainedStep['state'], string>> = { passed: '✓', stopped: '✗', ahead: '·' };
+const MARKS: Readonly<Record<ExplainedStep['state'], string>> = {
+  passed: colours.green('✓'),
+  stopped: colours.red('✗'),
+  ahead: colours.dim('·'),
+};
 
 interface TextOptions {
   /** The first lines of the output when no daemon answered; null: it did. */
@@ -58,7 +63,7 @@ function explanationText(
   if (others > 0 && !verbose)
     lines.push(`  ${colours.dim(`· not matched: ${counted(others, 'rule')} (-v shows why)`)}`);
   for (const rule of verbose ? rules : rules.filter((each) => each.matches)) {
-    const mark = rule.matches ? colours.green('✓') : colours.dim('·');
+    const mark = MARKS[rule.matches ? 'passed' : 'ahead'];
     lines.push(`  ${mark} rule ${JSON.stringify(rule.glob)} (${rule.place}): ${printable(rule.why)}`);
   }
   for (const uplink of uplinks) {
@@ -70,17 +75,25 @@ function explanationText(
     const width = Math.max(...uplink.steps.map((step) => step.name.length));
     for (const step of uplink.steps)
       lines.push(
-        `    ${paint(step.state, MARKS[step.state])} ${step.name.padEnd(width)}  ${paint(step.state, printable(step.evidence))}`.trimEnd(),
+        `    ${MARKS[step.state]} ${step.name.padEnd(width)}  ${paint(step.state, printable(step.evidence))}`.trimEnd(),
       );
-    const isSaid = uplink.steps.some((step) => step.evidence === uplink.reason);
-    if (uplink.state !== 'active' && !isSaid) lines.push(`    ${printable(uplink.reason)}`);
-    if (uplink.advice) lines.push(`    ${colours.cyan('→')} ${printable(uplink.advice)}`);
+    // A step that stopped for the reason of the uplink has printed it.
+    const isPrinted = uplink.steps.some((step) => step.evidence === uplink.reason);
+    if (uplink.state !== 'active' && !isPrinted) lines.push(`    ${printable(uplink.reason)}`);
+    lines.push(...adviceLines(uplink));
   }
   if (advice) lines.push('', `  ${colours.cyan('→')} ${printable(advice)}`);
   return lines.join('\n');
 }
 
+function adviceLines({ advice, remedy }: Pick<ExplainedUplink, 'advice' | 'remedy'>): string[] {
+  if (advice === null) return [];
+  const command = remedyText(remedy);
+  const text = `    ${colours.cyan('→')} ${printable(advice)}`;
+  return command === null ? [text] : [`${text}:`, `        ${commandLine(colours.bold(command))}`];
+}
+
 function paint(state: ExplainedStep['state'], text: string): string {
-  if (state === 'passed') return text === '✓' ? colours.green(text) : text;
+  if (state === 'passed') return text;
   return state === 'stopped' ? colours.red(text) : colours.dim(text);
 }

@@ -25,7 +25,7 @@ export function explained(error: unknown): unknown {
   if (family !== null)
     return new ExitError(
       EXIT.refused,
-      `sockets of ${family} are forbidden to this process (EAFNOSUPPORT); where systemd runs it, its unit needs\n` +
+      `this process may not open sockets of ${family} (EAFNOSUPPORT). If systemd runs it, the unit needs:\n` +
         '    RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6',
     );
   if (error instanceof ControlError) return new ExitError(CONTROL_EXIT[error.code], error.message);
@@ -41,6 +41,6 @@ export function explained(error: unknown): unknown {
   if (error instanceof SystemError && (error.code === 'EPERM' || error.code === 'EACCES'))
     return new ExitError(EXIT.permission, `${NEEDS_ROOT}: ${error.message}`);
   if (error instanceof SystemError && error.code === 'ENOENT')
-    return new ExitError(EXIT.usage, `there is no such network namespace: ${error.message}`);
+    return new ExitError(EXIT.usage, `no such network namespace: ${error.message}`);
   return error;
 }

@@ -45,7 +45,7 @@ export async function flushCommand(flags: {
       ((await ask(namespace.folder.socket, { ask: 'flush' })) as string[] | undefined) ??
       (await flush(namespace));
     if (flags.json) printExact(JSON.stringify({ version: 1, done }));
-    else print(done.length === 0 ? 'Nothing to remove: multihomed has made nothing here.' : done.join('\n'));
+    else print(done.length === 0 ? 'Nothing to remove.' : done.join('\n'));
     return EXIT.done;
   } finally {
     namespace.kernel.close();
@@ -60,7 +60,10 @@ async function refuseLosses(namespace: Namespace, { snapshot, state }: KernelRea
   const session = await ownedSession(namespace, snapshot);
   if (session) losses.push(`this SSH session (from ${session.client}, found ${session.source})`);
   if (losses.length > 0)
-    throw new ExitError(EXIT.refused, `would cut ${losses.join(' and ')}; use --force to remove anyway`);
+    throw new ExitError(
+      EXIT.refused,
+      `would cut ${losses.join(' and ')}. To remove everything anyway:\n    multihomed flush --force`,
+    );
 }
 
 /** Counts connections all of whose subflows start from an address whose endpoint would be removed. */
@@ -97,7 +100,7 @@ async function flush(namespace: Namespace): Promise<string[]> {
   const { kernel, journal } = namespace;
   const lock = lockRuntime(makeRuntimeFolder(kernel.namespace));
   if (!lock.held)
-    throw new ExitError(EXIT.daemon, 'a daemon holds this namespace and does not answer; end it first');
+    throw new ExitError(EXIT.daemon, 'the daemon of this network namespace does not answer; end it first');
   const { snapshot, state } = await readKernel(namespace, NOTHING);
   let now = state;
   const outcomes = await apply(flushActions(snapshot, state), kernel, {

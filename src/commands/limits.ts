@@ -61,7 +61,7 @@ async function warnTaken(namespace: Namespace, limits: Partial<Limits>): Promise
   if (taken.length === 0 || !(await hasDaemon(namespace).catch(() => true))) return;
   const names = taken.map((limit) => (limit === 'subflows' ? 'subflows' : 'add_addr_accepted'));
   warn(
-    `the daemon has raised ${names.join(' and ')}, and will not do so again while its endpoints stand; ` +
-      '"limits: leave" or numbers in /etc/multihomed/config.yaml decide for good',
+    `the daemon had raised ${names.join(' and ')}; it does not raise it again until its last endpoint is removed. ` +
+      'To set limits permanently, write them in /etc/multihomed/config.yaml.',
   );
 }

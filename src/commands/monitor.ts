@@ -24,11 +24,7 @@ export interface MonitorFlags {
 
 /** Runs until Ctrl-C, SIGTERM, or the end of the reader of its output. */
 export async function monitorCommand(flags: MonitorFlags): Promise<number> {
-  if (flags.mptcp && flags.json)
-    throw new ExitError(
-      EXIT.usage,
-      '--mptcp prints the text of "ip mptcp monitor"; leave --json or --mptcp out',
-    );
+  if (flags.mptcp && flags.json) throw new ExitError(EXIT.usage, '--mptcp and --json exclude each other');
   const namespace = await openNamespace();
   try {
     await follow(namespace, flags);
@@ -55,8 +51,8 @@ async function follow(namespace: Namespace, flags: MonitorFlags): Promise<void> 
     onSource: (daemon) =>
       complain(
         daemon === null
-          ? 'No daemon runs here: uplinks are followed from what the kernel has, and nothing is made for them.'
-          : `Uplinks are followed as the daemon (pid ${daemon}) sees them.`,
+          ? 'No daemon is running: changes of uplinks are read from the kernel, and nothing is added for them.'
+          : `Changes of uplinks are read from the daemon (pid ${daemon}).`,
       ),
     onError: (error) =>
       ended.reject(error instanceof ControlError ? new ExitError(EXIT.daemon, error.message) : error),
@@ -70,14 +66,14 @@ async function follow(namespace: Namespace, flags: MonitorFlags): Promise<void> 
   }
 }
 
-/** @returns null when connections cannot be followed; uplinks are followed all the same */
+/** @returns null when connections cannot be followed; uplinks still are */
 async function connections(
   { kernel }: Namespace,
   { json, mptcp }: MonitorFlags,
   onError: (error: Error) => void,
 ): Promise<{ close(): void } | null> {
   let order = Promise.resolve();
-  const tell = async (messages: readonly Message[], time: Date): Promise<void> => {
+  const show = async (messages: readonly Message[], time: Date): Promise<void> => {
     const events = messages.map((message) => ({ message, event: decodeMptcpEvent(message) }));
     const names = events.some(({ event }) => event && event.ifindex !== null)
       ? new Map((await dumpLinks(kernel.route)).map(({ index, name }) => [index, name]))
@@ -95,19 +91,20 @@ async function connections(
       onEvents: (messages) => {
         const time = new Date();
         order = order
-          .then(() => tell(messages, time))
+          .then(() => show(messages, time))
           .catch((error: Error) => {
-            if (error instanceof DecodeError) complain(`an event could not be read: ${error.message}`);
+            if (error instanceof DecodeError)
+              complain(`an MPTCP event could not be decoded: ${error.message}`);
             else onError(error);
           });
       },
-      onOverrun: () => complain('MPTCP events were lost: they came faster than they could be read.'),
+      onOverrun: () => complain('MPTCP events were lost, because they arrived faster than they were read.'),
       onError,
     });
     if (socket) return socket;
     if (mptcp)
-      throw new ExitError(EXIT.unavailable, 'This kernel tells of no MPTCP events (Linux 5.12 does).');
-    complain('This kernel tells of no MPTCP events (Linux 5.12 does); only uplinks are shown.');
+      throw new ExitError(EXIT.unavailable, 'This kernel has no MPTCP events (they need Linux 5.12).');
+    complain('This kernel has no MPTCP events (they need Linux 5.12); only uplinks are shown.');
   } catch (error) {
     if (!(error instanceof SystemError) || error.code !== 'EPERM') throw error;
     if (mptcp) throw new ExitError(EXIT.permission, `${NEEDS_ROOT} to read MPTCP events: ${error.message}`);

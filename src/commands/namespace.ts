@@ -34,6 +34,6 @@ export function refuseConfig(config: string | undefined): void {
   if (config !== undefined)
     throw new ExitError(
       EXIT.usage,
-      '--config has no effect: the daemon that runs here answers by its own configuration; leave --config out',
+      '--config has no effect: a daemon runs here and uses its own configuration; omit --config',
     );
 }

@@ -8,7 +8,7 @@ export function namespacePath(name: string): string {
   if (name === '' || name.includes('/') || name === '.' || name === '..')
     throw new ExitError(
       EXIT.usage,
-      `--netns takes a name that "ip netns" lists, not ${JSON.stringify(name)}`,
+      `--netns: ${JSON.stringify(name)} is no name of a network namespace; "ip netns" lists them`,
     );
   return `/run/netns/${name}`;
 }
@@ -26,7 +26,7 @@ export function enterNetns(name: string): void {
 
 function isOwn(path: string): boolean {
   const other = statSync(path, { throwIfNoEntry: false });
-  if (!other) throw new ExitError(EXIT.usage, `there is no network namespace ${path}; "ip netns" lists them`);
+  if (!other) throw new ExitError(EXIT.usage, `${path}: no such network namespace; "ip netns" lists them`);
   const own = statSync('/proc/self/ns/net');
   return own.dev === other.dev && own.ino === other.ino;
 }

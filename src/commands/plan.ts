@@ -11,9 +11,9 @@ import { EXIT } from './exit.ts';
 import { readKernel } from './read-kernel.ts';
 import { openNamespace } from './namespace.ts';
 import { complain, print, printExact } from './print.ts';
-import { withoutDaemon } from './status.ts';
+import { problemLines, withoutDaemon } from './status.ts';
 import { findObstacle } from '../snapshot/obstacle.ts';
-import { problemText } from '../messages/problem.ts';
+import { problemRemedy } from '../messages/problem.ts';
 import { PAUSED } from '../messages/reason.ts';
 import { obstacleProblems } from '../plan/problem.ts';
 
@@ -37,9 +37,10 @@ export async function planCommand(flags: {
     // A daemon that refuses does answer, and the plan needs no more from it.
     const asked = await askOrNot(namespace.folder.socket, { ask: 'status' }).catch(() => null);
     if (asked?.silent) complain(withoutDaemon(asked.silent));
-    for (const problem of obstacleProblems(findObstacle())) complain(problemText(problem));
+    for (const problem of obstacleProblems(findObstacle()))
+      complain(problemLines({ ...problem, remedy: problemRemedy(problem) }).join('\n'));
     if (flags.json) printExact(JSON.stringify({ version: 1, paused, actions, changes }));
-    else if (paused) print(`Nothing: ${PAUSED}.`);
+    else if (paused) print(`Nothing to change: ${PAUSED}.`);
     else if (actions.length > 0) print(actions.join('\n'));
     else print(nothingManaged(planned, snapshot, configuration) ?? 'Nothing to change.');
     return EXIT.done;

@@ -2,6 +2,8 @@
 import { ask } from '../control/client.ts';
 import type { Reloaded } from '../daemon/reloader.ts';
 import { counted } from '../messages/count.ts';
+import { remedyText } from '../system/shell-quote.ts';
+import { hasUnit, startRemedy } from '../system/unit.ts';
 import { ExitError, EXIT } from './exit.ts';
 import { openNamespace } from './namespace.ts';
 import { complain, print } from './print.ts';
@@ -15,7 +17,7 @@ export async function reloadCommand(flags: { readonly json?: boolean }): Promise
     if (answer === undefined)
       throw new ExitError(
         EXIT.daemon,
-        'no daemon runs in this network namespace: there is nothing to reload',
+        `no daemon is running in this network namespace. Start it:\n    ${remedyText(startRemedy({ systemd: hasUnit() }))}`,
       );
     if (flags.json) print(JSON.stringify({ version: 1, ...answer }));
     else show(answer);
@@ -30,5 +32,6 @@ function show({ rules, files, warnings, done, undone }: Reloaded): void {
   const from = files.length > 0 ? files.join(', ') : 'no file';
   print(`${counted(rules, 'rule')} read from ${from}`);
   print(done.length > 0 ? done.join('\n') : 'Nothing to change.');
-  if (undone.length > 0) complain(`not everything was done: ${undone.join('; ')}`);
+  if (undone.length > 0)
+    complain(`the kernel refused a part:\n${undone.map((each) => `    ${each}`).join('\n')}`);
 }

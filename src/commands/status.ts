@@ -2,15 +2,18 @@
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { findManagers } from '../doctor/facts/processes.ts';
 import { counted } from '../messages/count.ts';
+import { problemWords } from '../messages/problem.ts';
 import { PAUSED } from '../messages/reason.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
 import { printable } from '../system/printable.ts';
-import { restartCommand, startCommand } from '../system/unit.ts';
+import type { Problem } from '../plan/problem.ts';
+import { quoteWord, remedyText, type Remedy } from '../system/shell-quote.ts';
+import { hasUnit, restartRemedy, startRemedy } from '../system/unit.ts';
 import { ago } from '../watch/units.ts';
 import { configurationOrExit } from './configuration.ts';
 import { ExitError, EXIT } from './exit.ts';
 import { openNamespace, refuseConfig, type Namespace } from './namespace.ts';
-import { colours, print, printExact, table } from './print.ts';
+import { colours, commandLine, print, printExact, table } from './print.ts';
 import { readStatus } from './read-status.ts';
 
 export async function statusCommand(
@@ -42,7 +45,12 @@ async function uplinksOf(
   const found = uplinks.filter((each) => (link ? each.ifindex === link.index : each.interface === name));
   if (found.length > 0) return found;
   const quoted = JSON.stringify(name);
-  throw new ExitError(EXIT.usage, link ? `no rule selects ${quoted}` : `${quoted}: no such interface`);
+  throw new ExitError(
+    EXIT.usage,
+    link
+      ? `no rule selects ${quoted}; for the reason, run: multihomed explain ${quoteWord(name)}`
+      : `${quoted}: no such interface`,
+  );
 }
 
 function countersLines({ daemon }: StatusDocument): string[] {
@@ -54,26 +62,33 @@ function countersLines({ daemon }: StatusDocument): string[] {
       .join(', ');
   return [
     '',
-    `started ${ago(Date.now() - since)}: ${passes} passes`,
-    `woken by: ${words(wakeUps)}`,
+    `started ${ago(Date.now() - since)}: ${counted(passes, 'pass')}`,
+    `wake-ups: ${words(wakeUps)}`,
     `events: ${words(events)}`,
     `actions: ${words(actions)}; restored ${restored}`,
   ];
 }
 
+/** A problem, and the command that solves it on a line of its own. */
+export function problemLines(problem: Problem & { readonly remedy: Remedy | null }): string[] {
+  const command = remedyText(problem.remedy);
+  const text = colours.red(printable(problemWords(problem)));
+  return command === null ? [text] : [`${text}; to solve it:`, `    ${commandLine(colours.bold(command))}`];
+}
+
 /** Output for people; its format may change. */
 function statusText(status: StatusDocument): string {
-  const { daemon, limits, endpoints, problems } = status;
+  const { daemon, limits, endpoints, problemDetails } = status;
   const lines = [
     daemon === null
       ? colours.yellow(withoutDaemon(status.silent))
-      : `multihomed (pid ${daemon.pid})${daemon.paused ? `, ${PAUSED}` : ''}${daemon.dryRun ? ', changing nothing' : ''}`,
+      : `multihomed (pid ${daemon.pid})${daemon.paused ? `, ${PAUSED}` : ''}${daemon.dryRun ? ', dry run' : ''}`,
     '',
     uplinksText(status.uplinks),
     '',
     `limits: subflows ${limits.subflows}, add_addr_accepted ${limits.addAddrAccepted}; ` +
-      `endpoints: ${endpoints.owned} ours, ${endpoints.foreign} of others${endpoints.slots === null ? '' : `, ${endpoints.slots} slots`}`,
-    ...problems.map((problem) => colours.red(problem)),
+      `endpoints: ${endpoints.owned} of multihomed, ${endpoints.foreign} of other programs${endpoints.slots === null ? '' : ` (at most ${endpoints.slots})`}`,
+    ...problemDetails.flatMap(problemLines),
     ...foreignEndpoints(status),
   ];
   return lines.join('\n');
@@ -89,20 +104,21 @@ function foreignEndpoints({ uplinks, endpoints }: StatusDocument): string[] {
   if (!findManagers([]).some(({ name, here }) => name === 'NetworkManager' && here !== false)) return [];
   return [
     colours.yellow(
-      'NetworkManager has made the endpoints of these uplinks. The commands that leave them to multihomed:',
+      'NetworkManager added the endpoints of these uplinks. For the commands that stop this, run:',
     ),
     '    multihomed doctor',
   ];
 }
 
-/** The first line of the output when no daemon answered. */
+/** The first lines of the output when no daemon answered. */
 export function withoutDaemon(silent: StatusDocument['silent']): string {
+  const manager = { systemd: hasUnit() };
   if (silent === null)
-    return `No daemon is running; this is what the kernel has. Start it:\n    ${startCommand()}`;
-  return (
-    `The daemon (pid ${silent.pid ?? 'unknown'}) does not answer; this is what the kernel has. If it stays so:\n` +
-    `    ${restartCommand(silent.pid)}`
-  );
+    return `No daemon is running; this was read from the kernel. Start the daemon:\n    ${remedyText(startRemedy(manager))}`;
+  const restart = remedyText(restartRemedy(silent.pid, manager));
+  return `The daemon (pid ${silent.pid ?? 'unknown'}) does not answer; this was read from the kernel.${
+    restart === null ? '' : ` If it does not recover, restart it:\n    ${restart}`
+  }`;
 }
 
 /** Addresses that no rule selects are not in the table; `--json` has them. */
@@ -110,7 +126,7 @@ function uplinksText(uplinks: readonly UplinkDocument[]): string {
   const shown = uplinks.filter(({ state, address }) => state !== 'ignored' || address === null);
   const hidden = uplinks.length - shown.length;
   if (shown.length === 0)
-    return 'Nothing is managed: no rule selects an interface. "multihomed plan" shows what to write.';
+    return 'Nothing is managed: no rule selects an interface. For an example of a rule, run:\n    multihomed plan';
   const rows = shown.map((uplink) => [
     printable(uplink.interface),
     uplink.address ?? '-',
@@ -141,8 +157,10 @@ const sinceCell = (since: number | null): string =>
   since === null ? '-' : ago(Math.max(0, Date.now() - since));
 
 /** Empty when it would only repeat the columns GATEWAY and STATE. */
-const reasonCell = ({ state, gateway, reason }: UplinkDocument): string =>
-  state === 'active' && reason === `default route through ${gateway}` ? '' : printable(reason);
+const reasonCell = ({ state, code, gateway, subflows, reason }: UplinkDocument): string =>
+  state === 'active' && code === 'default-route' && gateway !== null && !subflows?.failing
+    ? ''
+    : printable(reason);
 
 /** Columns that a narrow terminal drops; `explain` and `--json` have them. */
 const DROPPED = ['SINCE', 'TABLE', 'RULE', 'ENDPOINT', 'GATEWAY'];

@@ -113,7 +113,7 @@ interface Steps {
   readonly close: () => void;
 }
 
-/** Repeats a step until `end` is called. However long a step takes, half of the time stays free for keys. */
+/** Repeats a step until `end` is called. The pause is at least as long as the step took, so that keys are handled. */
 async function repeat(
   interval: number,
   clock: Clock,
@@ -147,7 +147,7 @@ async function repeat(
 }
 
 /** Milliseconds for which a frame waits for a slow daemon; the next frame shows its answer. */
-const STATUS_WAIT = 250;
+const STATUS_WAIT_MS = 250;
 
 class Reader {
   readonly #namespace: Namespace;
@@ -178,7 +178,7 @@ class Reader {
     this.#asking ??= this.status()
       .then(() => (this.#problem = null))
       .catch((error: unknown) => {
-        this.#problem = `uplinks are as they were: ${firstLine(error)}`;
+        this.#problem = `the state of uplinks is old: ${firstLine(error)}`;
       })
       .then(() => {
         this.#asking = null;
@@ -209,7 +209,7 @@ class Reader {
   }
 
   /**
-   * Reads the names again for an unknown address. Removed addresses keep theirs, because their subflows close later.
+   * Reads the names again for an unknown address. Names of removed addresses are kept, because their subflows close later.
    */
   async #learnNames(subflows: Sample['subflows']): Promise<ReadonlyMap<string, string>> {
     if (subflows.every(({ local }) => this.#names.has(local.address))) return this.#names;
@@ -227,7 +227,7 @@ class Reader {
     let stop = (): void => undefined;
     await Promise.race([
       asking,
-      new Promise<void>((resume) => (stop = systemClock.after(STATUS_WAIT, resume))),
+      new Promise<void>((resume) => (stop = systemClock.after(STATUS_WAIT_MS, resume))),
     ]);
     stop();
   }

@@ -112,7 +112,7 @@ export class Reloader {
   /** @returns the configuration, or the text of its errors */
   async #read(): Promise<Configuration | string> {
     const loaded = await loadConfiguration(this.#parts.load).catch((error: unknown) => ({
-      fault: `our own fault, please report it: ${sourceStack(error)}`,
+      fault: `internal error, please report it: ${sourceStack(error)}`,
     }));
     const errors =
       'fault' in loaded ? [loaded.fault] : isValid(loaded) ? [] : loaded.errors.map(formatProblem);

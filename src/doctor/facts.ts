@@ -89,13 +89,13 @@ export interface ConnectionFacts {
   readonly peer: string;
   readonly outcome:
     | { readonly kind: 'failed'; readonly code: string }
-    /** The kernel did not say whether the connection is MPTCP. */
-    | { readonly kind: 'untold'; readonly why: string }
+    /** The kernel does not show whether the connection uses MPTCP. */
+    | { readonly kind: 'unknown'; readonly why: string }
     | { readonly kind: 'tcp' }
     | {
         readonly kind: 'mptcp';
         /** Data arrived from the peer; before that the kernel opens no further subflow. */
-        readonly heard: boolean;
+        readonly received: boolean;
         /** Local addresses of established subflows; `missing` lists those that should have had one. */
         readonly subflows: readonly string[];
         readonly missing: readonly string[];

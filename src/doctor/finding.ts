@@ -17,7 +17,7 @@ export interface Finding {
   readonly lasting: Remedy | null;
 }
 
-/** A finding as it is printed and reported. */
+/** A finding, printed as text or JSON and put in the report. */
 export interface FindingDocument {
   readonly severity: Severity;
   readonly id: string;

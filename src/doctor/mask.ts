@@ -38,10 +38,10 @@ export function mask(text: string, secrets: Secrets): string {
     .replace(HARDWARE, (address) => numbered(address))
     .replace(NAMED_BY_HARDWARE, (_, kind: string, address: string) => `${kind}x-${numbered(address)}`)
     .replace(HOME, '/home/USER');
-  for (const [word, stand] of secrets.words) {
+  for (const [word, replacement] of secrets.words) {
     if (word.length < 2) continue;
     const escaped = word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-    masked = masked.replace(new RegExp(`(?<![\\w-])${escaped}(?![\\w-])`, 'gi'), stand);
+    masked = masked.replace(new RegExp(`(?<![\\w-])${escaped}(?![\\w-])`, 'gi'), replacement);
   }
   return masked
     .replace(COLONS, (word) => maskWithin(word, secrets.key))

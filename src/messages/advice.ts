@@ -6,11 +6,12 @@ import { isTunnelReason, type Reason } from '../plan/reason.ts';
 import { spareMetric } from '../plan/spare-metric.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { quoteWord, remedyText, type Remedy } from '../system/shell-quote.ts';
+import { quoteWord, type Remedy } from '../system/shell-quote.ts';
 
 export interface Advice {
+  /** What to do; without the commands of the remedy. */
   readonly text: string;
-  /** null: no command that can be run as it is. */
+  /** The commands that do it; null: there are none that can be pasted unchanged. */
   readonly remedy: Remedy | null;
 }
 
@@ -34,25 +35,27 @@ export function advise(source: AdviceSource): Advice | null {
   switch (state) {
     case 'no carrier':
       return link.flags & IFF_UP
-        ? words('plug the cable in, or join the network')
-        : command([{ argv: ['ip', 'link', 'set', 'dev', link.name, 'up'] }]);
+        ? words('connect the cable, or join the Wi-Fi network')
+        : { text: 'set the link up', remedy: [{ argv: ['ip', 'link', 'set', 'dev', link.name, 'up'] }] };
     case 'no address':
-      return words(`give ${link.name} an address: by DHCP, or  ip address add ADDRESS/PREFIX dev ${device}`);
+      return words(
+        `give ${link.name} an address, by DHCP or by hand:  ip address add ADDRESS/PREFIX dev ${device}`,
+      );
     case 'no default route':
       return words(
         `add one:  ${ipCommand(uplink)} route add default via GATEWAY dev ${device} metric ${spareMetric(snapshot)}`,
       );
     case 'no free slot':
-      return words('ip mptcp endpoint show  lists who has the slots; the first that is deleted is taken');
+      return words('"ip mptcp endpoint show" lists the endpoints; delete one to free its slot');
     case 'conflict':
       return adviseOnConflict(source);
     case 'failed':
       return adviseOnRefusal(uplink, evaluation);
     case 'verified':
-      if (paused) return command([{ argv: ['multihomed', 'reload'] }], 'resume with:  ');
-      return words('a running daemon makes what is missing next');
+      if (paused) return { text: 'resume', remedy: [{ argv: ['multihomed', 'reload'] }] };
+      return words('the daemon, if it is running, adds what is missing');
     case 'tentative':
-      return words('wait for duplicate address detection: a second or two');
+      return words('wait a second or two for duplicate address detection');
     default:
       return null;
   }
@@ -60,19 +63,14 @@ export function advise(source: AdviceSource): Advice | null {
 
 const words = (text: string): Advice => ({ text, remedy: null });
 
-/** `before`: words before the command. */
-function command(remedy: Remedy, before = ''): Advice {
-  return { text: `${before}${remedyText(remedy) ?? ''}`, remedy };
-}
-
 const ipCommand = ({ family }: Uplink): string => (family === 'ipv6' ? 'ip -6' : 'ip');
 
 function adviseOnConflict({ uplink, link, evaluation, removal, snapshot }: AdviceSource): Advice {
-  if (removal) return words('multihomed doctor  looks for the programs that may do it');
+  if (removal) return words('"multihomed doctor" looks for programs that may do this');
   const verdict = evaluation?.verdict;
   if (isTunnelReason(verdict?.reason))
     return words(
-      'no connection is to leave beside the tunnel: the path is used again when it is down; "tunnel: bypass" in the rule uses it all the same',
+      'the uplink is used again when the tunnel is down; "tunnel: bypass" in the rule uses it beside the tunnel',
     );
   if (evaluation?.candidate.hostRule) return adviseOnHostRule(uplink, evaluation, link, snapshot);
   switch (verdict?.reason.code) {
@@ -80,16 +78,14 @@ function adviseOnConflict({ uplink, link, evaluation, removal, snapshot }: Advic
     case 'same-address-first':
     case 'same-address-elsewhere':
     case 'same-address-twice':
-      return words(
-        '"ip address show" lists both; this link is used once its network gives it another address',
-      );
+      return words('"ip address show" lists both; this link is used when it gets another address');
     case 'policy-rule':
       return words(
-        `${ipCommand(uplink)} rule show  lists it; that rule decides before ours, and "multihomed doctor" knows whether it may come behind them`,
+        `"${ipCommand(uplink)} rule show" lists it; it comes before the rules of multihomed, and "multihomed doctor" shows whether it can be moved behind them`,
       );
     default:
       return words(
-        '"multihomed doctor" looks for the program that made it; where another uplink uses the table, give this rule another one',
+        '"multihomed doctor" looks for the program that added it; if another uplink uses the table, give this rule another table',
       );
   }
 }
@@ -98,9 +94,9 @@ function adviseOnConflict({ uplink, link, evaluation, removal, snapshot }: Advic
 function adviseOnHostRule(uplink: Uplink, { candidate }: Evaluation, link: Link, snapshot: Snapshot): Advice {
   const argv = hostRuleRemedy(candidate, snapshot);
   return argv
-    ? command([{ argv }], `that rule decides; without it the address leaves by ${link.name}:  `)
+    ? { text: `that rule takes precedence; to use ${link.name} instead, delete it`, remedy: [{ argv }] }
     : words(
-        `that rule decides: "${ipCommand(uplink)} rule show" lists it; a rule that says ignore for ${link.name} ends this message`,
+        `that rule takes precedence ("${ipCommand(uplink)} rule show" lists it); to end this message, set ${JSON.stringify(link.name)} to ignore in the configuration`,
       );
 }
 
@@ -109,6 +105,6 @@ function adviseOnRefusal(uplink: Uplink, evaluation: Evaluation | undefined): Ad
   const table = evaluation?.candidate.table;
   if (!table || reason.code !== 'refused' || reason.errno !== 'EEXIST') return null;
   return words(
-    `${ipCommand(uplink)} route show table ${table}  lists the route that has its place; give the rule another table`,
+    `"${ipCommand(uplink)} route show table ${table}" lists the route in its place; give the rule another table`,
   );
 }

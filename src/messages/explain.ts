@@ -27,9 +27,9 @@ export interface ExplainedUplink {
   /** Only for a lingering uplink. */
   readonly stays: Stay | null;
   readonly steps: readonly ExplainedStep[];
-  /** What to do next, in words; null: nothing. */
+  /** What to do next, in words, without the commands of `remedy`; null: nothing. */
   readonly advice: string | null;
-  /** The commands of the advice; null: it has none that can be run as it is. */
+  /** The commands that do it; null: there are none that can be pasted unchanged. */
   readonly remedy: Remedy | null;
 }
 
@@ -76,8 +76,8 @@ function explainRules(link: Link, snapshot: Snapshot, { rules }: Configuration):
 
 function unmatched(link: Link): string {
   const where = '/etc/multihomed/config.yaml';
-  if (link.loopback) return 'loopback is used only by a rule that names it and says "link-local: true"';
-  return `no rule matches: add one to ${where}, for example  ${JSON.stringify(link.name)}: subflow`;
+  if (link.loopback) return 'loopback is used only by a rule with its name and "link-local: true"';
+  return `no rule matches; add one to ${where}, for example  ${JSON.stringify(link.name)}: subflow`;
 }
 
 function explainUplink(uplink: Uplink, link: Link, source: ExplainSource): ExplainedUplink {

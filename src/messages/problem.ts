@@ -23,20 +23,21 @@ export function problemRemedy(problem: Problem): Remedy | null {
   }
 }
 
-/** One sentence, with the command that solves it. */
+/** One line, with the command that solves it. */
 export function problemText(problem: Problem): string {
   const command = remedyText(problemRemedy(problem));
-  return `${whatIsWrong(problem)}${command === null ? '' : `; ${command}`}`;
+  return `${problemWords(problem)}${command === null ? '' : `; to solve it: ${command}`}`;
 }
 
-function whatIsWrong(problem: Problem): string {
+/** One clause, without a command. */
+export function problemWords(problem: Problem): string {
   switch (problem.code) {
     case 'limit-too-high': {
       const { limit, wanted, maximum } = problem;
-      return `limits: ${limit}: ${wanted} is cut to ${maximum}, since this kernel takes no more than ${maximum}`;
+      return `limits: ${limit} is ${wanted}, but this kernel accepts at most ${maximum}, which is used instead`;
     }
     case 'configuration':
-      return `the configuration has errors, the one before it stays in force: ${problem.errors}`;
+      return `the configuration has errors, so the previous one stays in force: ${problem.errors}`;
     default:
       return reasonText(problem);
   }

@@ -15,13 +15,12 @@ export const LEAVE_ROUTING =
   'if that is systemd-networkd, set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in networkd.conf';
 
 /**
- * Programs known to make MPTCP endpoints and to treat those of other programs as
- * their own, and the setting against each.
+ * Programs known to add MPTCP endpoints and to change those of other programs, and the setting that stops each.
  */
 export const LEAVE_ENDPOINTS =
   'if that is NetworkManager, set connection.mptcp-flags=1; if mptcpd, "systemctl disable --now mptcp.service"';
 
-/** The reason of an uplink, with what keeps a lingering endpoint and with joins that fail. */
+/** The reason of an uplink, with the reason for a lingering endpoint and with failed joins. */
 export function uplinkReason({ reason, stays, joins }: Pick<Uplink, 'reason' | 'stays' | 'joins'>): string {
   const text = reasonText(reason);
   const failing = joins && joinsText(joins);
@@ -31,8 +30,7 @@ export function uplinkReason({ reason, stays, joins }: Pick<Uplink, 'reason' | '
 /** @returns null: the last join was established, or there was none */
 export function joinsText({ streak, last }: JoinRecord): string | null {
   if (streak === 0 || !last) return null;
-  const what = streak === 1 ? 'the last join failed' : `the last ${streak} joins failed`;
-  return `${what}: ${last.errno}`;
+  return `${counted(streak, 'join')} failed since the last success: ${last.errno}`;
 }
 
 type Words = { readonly [Code in Reason['code']]: (reason: Extract<Reason, { code: Code }>) => string };
@@ -42,7 +40,7 @@ const WORDS: Words = {
   'address-deprecated': () => 'the address is deprecated',
   'address-temporary': () => 'a temporary address, and the rule says "addresses: stable"',
   'address-not-temporary': () => 'no temporary address, and the rule says "addresses: temporary"',
-  'other-source': ({ source }) => `the kernel takes ${source} as source on this interface`,
+  'other-source': ({ source }) => `the kernel uses ${source} as source address on this interface`,
   'per-interface': ({ limit }) => `per-interface is ${limit}, and another address comes first`,
   tentative: () => 'duplicate address detection has not ended',
   'duplicate-address': () => 'another host has this address (duplicate address detection failed)',
@@ -59,13 +57,13 @@ const WORDS: Words = {
   'not-selected': () => 'no rule selects the address any more',
   'no-default-route': ({ interface: name, missing }) => `none through ${name}${missingText(missing)}`,
   'host-rule-refuses': ({ priority, rule, errno }) =>
-    `policy rule ${priority} (${rule}) lets no packet from this address out (${errno})`,
+    `policy rule ${priority} (${rule}) rejects packets from this address (${errno})`,
   'host-rule-elsewhere': ({ priority, rule, family, interfaces }) =>
-    `policy rule ${priority} (${rule}) sends packets from this address out by ` +
+    `policy rule ${priority} (${rule}) sends packets from this address through ` +
     (interfaces.join(', ') || `an ${family} route without a link`),
   tunnel: ({ interface: name, priority, table, split }) =>
     `${name} takes all traffic: ${tunnelPath({ priority, table, split })}`,
-  'tunnel-refuses': ({ priority, rule }) => `policy rule ${priority} (${rule}) lets no packet out`,
+  'tunnel-refuses': ({ priority, rule }) => `policy rule ${priority} (${rule}) rejects all packets`,
   unanswered: ({ unanswered, pause }) =>
     `no answer for ${unanswered} ms while data was waiting` +
     (pause > 0 ? `; it failed often, so it is tried again after ${pause / 1000} s` : ''),
@@ -78,12 +76,12 @@ const WORDS: Words = {
     `endpoint ${id} (${flags.join(',') || 'no flags'}) was made by another program; ${LEAVE_ENDPOINTS}; ` +
     `"multihomed endpoint delete id ${id}" frees the address`,
   'same-address-first': ({ interface: name }) =>
-    `${name} has the same address and had it before; this link takes over when ${name} loses it`,
+    `${name} had the same address first; this link is used when ${name} loses it`,
   'same-address-elsewhere': ({ interface: name }) =>
     `${name} has the same address; a policy rule for it could take packets from ${name}`,
   'same-address-twice': () => 'another uplink has the same address',
   'objects-removed': ({ objects }) =>
-    `another program keeps removing its ${objects.join(' and ')}; ` +
+    `another program repeatedly removes its ${objects.join(' and ')}; ` +
     (objects.includes('endpoint') ? LEAVE_ENDPOINTS : LEAVE_ROUTING),
   'default-route': ({ gateway }) => defaultRoute(gateway),
   'route-not-checked': ({ interface: name }) =>
@@ -98,9 +96,9 @@ const WORDS: Words = {
   paused: () => PAUSED,
   refused: ({ message }) => message,
   'change-refused': ({ message, final }) =>
-    `its endpoint is as it was until the next ${final ? 'reload' : 'try'}: ${message}`,
+    `its endpoint could not be changed and is tried again at the next ${final ? 'reload' : 'pass'}: ${message}`,
   'no-free-slot': ({ endpoints, foreign }) =>
-    `the kernel holds no more than ${endpoints} endpoints (${foreign} of other programs); the next that is free is taken`,
+    `the kernel's maximum of ${endpoints} endpoints is reached (${foreign} of other programs); this uplink gets the next free slot`,
   'mptcp-disabled': () => 'Multipath TCP is switched off (net.mptcp.enabled=0)',
   'userspace-path-manager': ({ sysctl, value }) =>
     `the userspace path manager is in use (net.mptcp.${sysctl}=${value}): endpoints have no effect`,
@@ -121,7 +119,7 @@ export const STAY_CODES = [
   'until-closed',
 ] as const satisfies readonly Stay['code'][];
 
-/** Until when the endpoint of a lingering uplink stays. */
+/** Until when the endpoint of a lingering uplink stays, as one clause. */
 function stayText(stays: Stay): string {
   switch (stays.code) {
     case 'until-active':
@@ -129,30 +127,25 @@ function stayText(stays: Stay): string {
     case 'until-other-subflow':
       return 'its endpoint stays, because open connections have no other subflow';
     case 'until-unused':
-      return `its endpoint stays until ${users(stays.connections)} ended, and no connection gets a new subflow meanwhile`;
+      return `its endpoint stays until no open connection uses it${nowText(stays.connections)}, and no connection gets a new subflow meanwhile`;
     case 'until-closed': {
       const { connections, id } = stays;
-      const have = connections === 1 ? 'has' : 'have';
-      return `its endpoint is removed when ${counted(connections, 'open connection')} that would be cut ${have} ended; to remove it now: multihomed endpoint delete id ${id}`;
+      return `its endpoint stays, because its removal would cut ${counted(connections, 'open connection')}; to remove it now: multihomed endpoint delete id ${id}`;
     }
   }
 }
 
-function users(connections: number | null): string {
-  if (connections === null) return 'open connections that use it have';
-  return connections === 1
-    ? 'the open connection that uses it has'
-    : `the ${connections} open connections that use it have`;
-}
+const nowText = (connections: number | null): string =>
+  connections === null ? '' : ` (now: ${counted(connections, 'connection')})`;
 
 const familyName = (family: Family): string => (family === 'ipv4' ? 'IPv4' : 'IPv6');
 
 const defaultRoute = (gateway: string | null): string =>
   `default route${gateway === null ? '' : ` through ${gateway}`}`;
 
-/** The kernel's usual answer to a link without a default route needs no words. */
+/** Empty for the kernel's usual answer for a link without a default route. */
 function missingText(missing: MissingDefault | null): string {
-  if (!missing) return ': no look-up was made';
+  if (!missing) return ': not looked up';
   if (missing.code === 'other-interface') return ': the default route leads through another interface';
   if (missing.code === 'specific-only') return ': only routes more specific than a default (a split default)';
   const { errno } = missing;
@@ -164,7 +157,7 @@ function missingText(missing: MissingDefault | null): string {
 function rangeText(range: ExcludedRange): string {
   switch (range) {
     case 'ipv4-mapped':
-      return 'IPv4-mapped addresses are not used: to the path manager they are their IPv4 address';
+      return "IPv4-mapped addresses are not used: the kernel's path manager treats them as IPv4";
     case 'unique-local':
       return 'unique-local addresses are used only with "addresses: all"';
     default:
@@ -182,8 +175,8 @@ function tunnelPath({ priority, table, split }: TunnelPath): string {
 
 function egressText(egress: EgressDetails): string {
   if (egress.kind === 'leaves')
-    return `sends packets from this address out by ${egress.interfaces.join(', ')} (table ${egress.table})`;
+    return `sends packets from this address through ${egress.interfaces.join(', ')} (table ${egress.table})`;
   return egress.kind === 'none'
-    ? `lets no packet from this address out (${egress.errno})`
+    ? `rejects packets from this address (${egress.errno})`
     : 'has a more specific route';
 }

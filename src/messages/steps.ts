@@ -78,7 +78,7 @@ function defaultRouteStep({ candidate }: Evaluation, link: Link, snapshot: Snaps
     const evidence = `${gateway} dev ${link.name}, metric ${found.route.metric}, table ${tableName(found.route.table)}`;
     return { name, state: 'passed', evidence };
   }
-  if (!selected.rule.checkRoute) return { name, state: 'passed', evidence: 'none, and check-route is off' };
+  if (!selected.rule.checkRoute) return { name, state: 'passed', evidence: 'none, but check-route is off' };
   const missing = lookup?.missing ?? null;
   const reason: Reason = { code: 'no-default-route', interface: link.name, missing };
   return { name, state: 'stopped', evidence: reasonText(reason) };
@@ -95,10 +95,10 @@ function routingStep({ candidate, routing }: Evaluation, snapshot: Snapshot): Ex
   const name = 'routes and policy rules';
   if (hostRule) {
     const { rule } = hostRule;
-    const evidence = `policy rule ${rule.priority} (${policyRuleWords(rule)}) is used, none are made`;
+    const evidence = `policy rule ${rule.priority} (${policyRuleWords(rule)}) is used, so none are added`;
     return { name, state: 'passed', evidence };
   }
-  if (table === null) return { name, state: 'passed', evidence: 'routing: main, none are made' };
+  if (table === null) return { name, state: 'passed', evidence: 'routing: main, so none are added' };
   const missing = routing ? missingObjects(routing, snapshot) : '';
   return { name, state: stoppedIf(missing !== ''), evidence: missing || `in place, in table ${table}` };
 }
@@ -114,7 +114,7 @@ function pathStep({ candidate, verdict }: Evaluation, snapshot: Snapshot): Expla
   const isSettled = state === 'active' || state === 'verified' || state === 'no free slot';
   const evidence = lookup
     ? `bound: ${egressText(lookup.bound, snapshot)}; unbound: ${egressText(lookup.unbound, snapshot)}`
-    : 'no look-up was made';
+    : 'not looked up';
   return { name: 'path', state: stoppedIf(!isSettled), evidence };
 }
 
@@ -132,9 +132,9 @@ function endpointStep({ endpoint }: Evaluation): ExplainedStep {
 const tableName = (table: number): string => (table === RT_TABLE_MAIN ? 'main' : `${table}`);
 
 function egressText(egress: Egress, { links }: Snapshot): string {
-  if (egress.kind === 'none') return `the kernel answers ${egress.error.code}`;
-  if (egress.kind === 'specific') return 'a more specific route (split default) keeps its traffic';
+  if (egress.kind === 'none') return `no route (${egress.error.code})`;
+  if (egress.kind === 'specific') return 'a more specific route (split default)';
   const devices = egress.ifindex.map((index) => links.get(index)?.name ?? `if${index}`).join(', ');
   const gateway = egress.gateway ? ` via ${egress.gateway}` : '';
-  return `by ${devices}${gateway}, table ${tableName(egress.table)}`;
+  return `through ${devices}${gateway}, table ${tableName(egress.table)}`;
 }

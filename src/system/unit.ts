@@ -1,5 +1,6 @@
 /** How the daemon is started on this host: by systemd if the unit is installed, otherwise by hand. */
 import { existsSync, readlinkSync } from 'node:fs';
+import type { Remedy } from './shell-quote.ts';
 
 /** The folders of systemd.unit(5), without those for generated units. */
 const UNIT_FOLDERS = [
@@ -16,12 +17,21 @@ export const hasUnit = (): boolean =>
   UNIT_FOLDERS.some((folder) => existsSync(`${folder}/multihomed.service`)) &&
   isFirstNamespace();
 
-/** Returns the command line that starts the daemon. */
-export const startCommand = (): string => (hasUnit() ? 'systemctl start multihomed' : 'multihomed run');
+/** Whether systemd has the daemon's unit; see `hasUnit`. */
+interface Manager {
+  readonly systemd: boolean;
+}
 
-/** Returns the command line that restarts a daemon that does not answer. `pid` is null when it is unknown. */
-export const restartCommand = (pid: number | null): string =>
-  hasUnit() ? 'systemctl restart multihomed' : `kill -KILL ${pid ?? 'PID'}; multihomed run`;
+/** Starts the daemon. */
+export const startRemedy = ({ systemd }: Manager): Remedy => [
+  { argv: systemd ? ['systemctl', 'start', 'multihomed'] : ['multihomed', 'run'] },
+];
+
+/** Restarts a daemon that does not answer. @returns null: its pid must be known for it, and is not */
+export function restartRemedy(pid: number | null, { systemd }: Manager): Remedy | null {
+  if (systemd) return [{ argv: ['systemctl', 'restart', 'multihomed'] }];
+  return pid === null ? null : [{ argv: ['kill', '-KILL', `${pid}`] }, { argv: ['multihomed', 'run'] }];
+}
 
 /** Whether the unit's daemon is in the caller's network namespace; true when this cannot be read (not root). */
 function isFirstNamespace(): boolean {

@@ -7,16 +7,16 @@ export function helpLines({ arrows, levels }: Glyphs): Span[][] {
     ['s', 'sort by rate, bytes, round trip, retransmits, peer, arrival'],
     ['f', 'filter by address, port, interface, state; Esc shows all'],
     [`${arrows}, PgUp, PgDn`, 'scroll; Home and End, too'],
-    ['Ctrl-L', 'draw everything anew'],
+    ['Ctrl-L', 'redraw the screen'],
     ['?', 'this page'],
   ];
   const words: readonly (readonly [string, string])[] = [
     ['open', 'the subflow carries data'],
-    ['backup', 'it does so only when no other can'],
-    ['stalled', 'nothing that was sent on it is acknowledged any more'],
-    ['plain', 'the peer or something on the way does not speak MPTCP'],
-    ['no path', 'it waits for one; the kernel gives it up after a minute'],
-    [`${levels[0]}${levels[3]}${levels[7]}`, 'bytes a second, in and out, the newest at the right'],
+    ['backup', 'it carries data only when no other can'],
+    ['stalled', 'data sent on it is no longer acknowledged'],
+    ['plain', 'TCP: the peer or a middlebox does not support MPTCP'],
+    ['no path', 'no subflow works; the kernel closes it after a minute'],
+    [`${levels[0]}${levels[3]}${levels[7]}`, 'bytes per second, in and out; the newest at the right'],
   ];
   const list = (title: string, pairs: readonly (readonly [string, string])[]): Span[][] => [
     [span(`  ${title}`, 'dim')],

@@ -70,6 +70,8 @@ export interface Model {
   /** The source of the state: the daemon, or the kernel when no daemon answers. */
   readonly source: string;
   readonly daemon: boolean;
+  /** False until the state has been read for the first time. */
+  readonly isRead: boolean;
   readonly paths: readonly PathRow[];
   /** Number of addresses that no rule selects. */
   readonly ignored: number;

@@ -80,9 +80,9 @@ function detailLine(path: PathRow, { glyphs }: ScreenStyle): Span[] {
   return spans;
 }
 
-const emptyText = ({ ignored, source }: Model): string =>
-  source === 'reading'
-    ? 'reading'
+const emptyText = ({ ignored, isRead }: Model): string =>
+  !isRead
+    ? 'reading the state'
     : ignored > 0
       ? `no uplink; ${counted(ignored, 'address')} ignored by rules`
       : 'no rule selects an interface';

@@ -75,6 +75,7 @@ export class Sampler {
       at,
       source: sourceOf(status),
       daemon: Boolean(status?.daemon),
+      isRead: status !== null,
       paths,
       ignored: (status?.uplinks.length ?? 0) - uplinks.length,
       connections: this.#connections(sample.connections, subflows),
@@ -259,11 +260,11 @@ function connectionOf(socket: ConnectionSocket, subflows: readonly Subflow[], to
 }
 
 function sourceOf(status: StatusDocument | null): string {
-  if (!status) return 'reading';
+  if (!status) return 'reading the state';
   if (status.silent) return `daemon ${status.silent.pid ?? ''} does not answer`;
-  if (!status.daemon) return 'no daemon runs';
+  if (!status.daemon) return 'no daemon is running';
   const { pid, paused, dryRun } = status.daemon;
-  return `daemon ${pid}${paused ? `, ${PAUSED}` : ''}${dryRun ? ', changing nothing' : ''}`;
+  return `daemon ${pid}${paused ? `, ${PAUSED}` : ''}${dryRun ? ', dry run' : ''}`;
 }
 
 /** Returns the share of `rate` in `whole`, from 0 to 1. */

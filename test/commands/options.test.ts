@@ -47,7 +47,7 @@ test('--config beside a running daemon is refused if it would have no effect', a
     const { code, stdout, stderr } = await daemon.command(...args, '--config', daemon.config);
     expect([args, code, stdout]).toEqual([args, 64, '']);
     expect(stderr).toBe(
-      '--config has no effect: the daemon that runs here answers by its own configuration; leave --config out\n',
+      '--config has no effect: a daemon runs here and uses its own configuration; omit --config\n',
     );
   }
 });

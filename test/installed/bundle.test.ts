@@ -46,7 +46,7 @@ test('exit 70: the stack of an unexpected error names lines of the source', asyn
   const { code, stderr } = await finished(child);
   expect([code, stderr]).toEqual([
     70,
-    expect.stringContaining('our own fault, please report it: Error: planted'),
+    expect.stringContaining('internal error, please report it: Error: planted'),
   ]);
   const [, file = '', line = ''] = /\b(src\/[\w/-]+\.ts):(\d+):\d+/.exec(stderr) ?? [];
   const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8').split('\n');
@@ -60,7 +60,7 @@ test('exit 70: an error in a callback ends the daemon', async ({ lab }) => {
   const { code, stderr } = await daemon.stop('SIGUSR2');
   expect([code, stderr]).toEqual([
     70,
-    expect.stringContaining('our own fault, please report it: Error: planted'),
+    expect.stringContaining('internal error, please report it: Error: planted'),
   ]);
 });
 
@@ -75,7 +75,7 @@ test('exit 70: an unexpected error while reading is not reported as an error of 
   const { code, stderr } = await finished(files.spawn('env', [options, 'multihomed', 'check']));
   expect([code, stderr]).toEqual([
     70,
-    expect.stringMatching(/our own fault.*planted[^]*src\/rules\/system\.ts:\d+/),
+    expect.stringMatching(/internal error.*planted[^]*src\/rules\/system\.ts:\d+/),
   ]);
 });
 
@@ -88,7 +88,7 @@ test('reload: an unexpected error is logged, and the old configuration is kept',
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (log += text));
   const ended = finished(child);
   await expect.poll(() => log, { timeout: 20_000 }).toMatch(/eth0 10\.1\.0\.2: active/);
-  const faults = (): number => log.match(/our own fault.*planted/g)?.length ?? 0;
+  const faults = (): number => log.match(/internal error.*planted/g)?.length ?? 0;
   child.kill('SIGUSR2');
   await expect.poll(() => log, { timeout: 20_000 }).toContain('broken now');
   // A reading that began earlier is over when this one is.

@@ -130,7 +130,7 @@ test('damaged journal: the daemon starts, works and exits', async ({ lab }) => {
     const record = RECORDS.find(([what]) => what === worst)![1];
     writeFileSync(lab.host.journal(), written(head, record));
     const { code, stderr } = await pass();
-    expect([worst, code, /our own fault|Error:|cannot be written/.exec(stderr)]).toEqual([worst, 0, null]);
+    expect([worst, code, /internal error|Error:|cannot be written/.exec(stderr)]).toEqual([worst, 0, null]);
     expect(lab.host.endpointWords()).toEqual([`${cable.address()} eth0 subflow`, '192.168.50.1  signal']);
   }
 });

@@ -68,7 +68,7 @@ function parse(
 }
 
 const noZero = (place: string, id: number | null): void => {
-  if (id === 0) throw wrong(`${place}: an id is 1 to 255; 0 is that of a connection's first subflow`);
+  if (id === 0) throw wrong(`${place}: id must be 1 to 255; 0 means the initial subflow of a connection`);
 };
 
 /** `endpoint add IFADDR [dev IFNAME] [id ID] [port PORT] [FLAG ...]` */
@@ -81,13 +81,12 @@ export function addArguments(words: readonly string[]): EndpointArguments & { re
     [...FLAG_WORDS, 'nobackup', 'nofullmesh'],
   );
   const { address, id, port } = given;
-  if (address === null) throw wrong(`${place} wants an address, such as 192.0.2.1 or 2001:db8::1`);
+  if (address === null) throw wrong(`${place}: an address is missing, such as 192.0.2.1 or 2001:db8::1`);
   noZero(place, id);
   const bits = flagBits(given.flags);
   if (bits & MPTCP_PM_ADDR_FLAG_SIGNAL && bits & MPTCP_PM_ADDR_FLAG_FULLMESH)
     throw wrong(`${place}: signal and fullmesh exclude each other`);
-  if (port && !(bits & MPTCP_PM_ADDR_FLAG_SIGNAL))
-    throw wrong(`${place}: a port is for an endpoint that is announced; add signal`);
+  if (port && !(bits & MPTCP_PM_ADDR_FLAG_SIGNAL)) throw wrong(`${place}: port requires signal`);
   return { ...given, address };
 }
 
@@ -99,11 +98,11 @@ export function deleteArguments(words: readonly string[]): {
   const place = 'endpoint delete';
   const { id, address } = parse(place, words, ['address', 'id'], []);
   if (id === null)
-    throw wrong(`${place} wants the id of the endpoint${address === null ? '' : `, not its address alone`}`);
+    throw wrong(`${place}: the id is missing${address === null ? '' : '; an address is not enough'}`);
   if (id !== 0 && address !== null)
-    throw wrong(`${place}: an address goes with id 0 only; the kernel would not look at it with id ${id}`);
+    throw wrong(`${place}: an address is possible only with id 0; the kernel would ignore it with id ${id}`);
   if (id === 0 && address === null)
-    throw wrong(`${place} id 0 wants an address: the one whose connections lose their first subflow`);
+    throw wrong(`${place} id 0: an address is missing, from which the initial subflows to close start`);
   return { id, address };
 }
 
@@ -113,9 +112,10 @@ export function changeArguments(words: readonly string[]): EndpointArguments {
   const given = parse(place, words, ['address', 'id', 'port'], CHANGES);
   const { id, address, port, flags } = given;
   noZero(place, id);
-  if (id === null && address === null) throw wrong(`${place} wants the endpoint's id or its address`);
-  if (id !== null && port !== null) throw wrong(`${place}: a port goes with an address, not with an id`);
-  if (flags.length === 0) throw wrong(`${place} wants what is to change: ${CHANGES.join(', ')}`);
+  if (id === null && address === null) throw wrong(`${place}: the endpoint's id or address is missing`);
+  if (id !== null && port !== null)
+    throw wrong(`${place}: port is possible only with an address, not with an id`);
+  if (flags.length === 0) throw wrong(`${place}: a flag is missing: ${CHANGES.join(', ')}`);
   for (const flag of ['backup', 'fullmesh'])
     if (flags.includes(flag) && flags.includes(`no${flag}`))
       throw wrong(`${place}: ${flag} and no${flag} exclude each other`);
@@ -141,11 +141,11 @@ export function limitsArguments(words: readonly string[]): Partial<Limits> {
     const value = wholeNumber(rest.value(name), 0, U32_MAX, `${place}: ${name}`);
     limits = { ...limits, ...(name === 'subflows' ? { subflows: value } : { addAddrAccepted: value }) };
   }
-  if (Object.keys(limits).length === 0) throw wrong(`${place} wants ${names.join(' N, or ')} N`);
+  if (Object.keys(limits).length === 0) throw wrong(`${place}: ${names.join(' N or ')} N is missing`);
   return limits;
 }
 
 /** For verbs without arguments. @throws ExitError */
 export function noArguments(place: string, words: readonly string[]): void {
-  if (words.length > 0) throw wrong(`${place} takes nothing else, not ${JSON.stringify(words[0])}`);
+  if (words.length > 0) throw wrong(`${place} takes no arguments, but got ${JSON.stringify(words[0])}`);
 }

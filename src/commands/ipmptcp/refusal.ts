@@ -8,63 +8,63 @@ import { endpointText, type Names } from './text.ts';
 const SHARED = ['EEXIST', 'EBUSY', 'ERANGE', 'EINVAL', 'ENOSPC'];
 const SHARED_TEXT = /too many addresses or duplicate/;
 
-/** @param standing the endpoints in a dump after the refusal */
+/** @param existing the endpoints in a dump after the refusal */
 export function addRefusal(
   error: NetlinkError,
   wanted: Endpoint,
-  standing: readonly Endpoint[],
+  existing: readonly Endpoint[],
   names: Names,
 ): ExitError {
-  const why = addReason(error, wanted, standing, names);
+  const why = addReason(error, wanted, existing, names);
   return why === null ? refusal(error) : refused(`${error.operation}: ${why}`, error);
 }
 
 function addReason(
   error: NetlinkError,
   wanted: Endpoint,
-  standing: readonly Endpoint[],
+  existing: readonly Endpoint[],
   names: Names,
 ): string | null {
   if (error.code === 'EADDRNOTAVAIL')
-    return `nothing can listen on port ${wanted.port}, because this host does not have the address; add it first`;
+    return `this host does not have the address, so it cannot listen on port ${wanted.port}; add the address first`;
   if (error.code === 'EADDRINUSE')
-    return `port ${wanted.port} of this address is taken ("ss -ltnp sport = ${wanted.port}" shows by whom); choose another`;
+    return `port ${wanted.port} of this address is in use ("ss -ltnp sport = ${wanted.port}" shows by which program); choose another`;
   if (!SHARED.includes(error.code)) return null;
   if (error.kernelText !== undefined && error.code === 'EINVAL' && !SHARED_TEXT.test(error.kernelText))
-    return implicitInTheWay(wanted, standing);
-  const same = standing.find(
+    return implicitInTheWay(wanted, existing);
+  const same = existing.find(
     (each) =>
       unmapIPv4(each.address) === unmapIPv4(wanted.address) &&
       (!each.port || !wanted.port || each.port === wanted.port),
   );
   const shown = (endpoint: Endpoint): string => endpointText(endpoint, names).trimEnd();
   if (same && !(same.flags & MPTCP_PM_ADDR_FLAG_IMPLICIT))
-    return `this address has an endpoint (${shown(same)}); change it, or delete id ${same.id} first`;
-  const holder = wanted.id === 0 ? undefined : standing.find(({ id }) => id === wanted.id);
-  if (holder) return `the id ${wanted.id} is taken (${shown(holder)}); leave the id out, or take another`;
-  if (same) return implicitInTheWay(wanted, standing);
+    return `this address already has an endpoint (${shown(same)}); change it, or delete id ${same.id} first`;
+  const holder = wanted.id === 0 ? undefined : existing.find(({ id }) => id === wanted.id);
+  if (holder) return `id ${wanted.id} is in use (${shown(holder)}); omit the id, or choose another`;
+  if (same) return implicitInTheWay(wanted, existing);
   return error.code === 'ERANGE' || error.kernelText !== undefined
-    ? `the kernel holds no more than the ${standing.length} endpoints that stand; delete one first`
+    ? `the kernel's maximum of ${existing.length} endpoints is reached; delete one first`
     : null;
 }
 
-function implicitInTheWay(wanted: Endpoint, standing: readonly Endpoint[]): string | null {
-  const implicit = standing.find(
+function implicitInTheWay(wanted: Endpoint, existing: readonly Endpoint[]): string | null {
+  const implicit = existing.find(
     (each) =>
       each.flags & MPTCP_PM_ADDR_FLAG_IMPLICIT && unmapIPv4(each.address) === unmapIPv4(wanted.address),
   );
   return implicit && wanted.id !== 0
-    ? `the kernel has made an implicit endpoint of this address (id ${implicit.id}), which is replaced only without an id; leave the id out`
+    ? `the kernel has an implicit endpoint for this address (id ${implicit.id}), which can be replaced only without an id; omit the id`
     : null;
 }
 
 const NEXT: readonly (readonly [RegExp, string])[] = [
-  [/address not found/, 'no endpoint is there; "multihomed endpoint show" lists those that are'],
-  [/both signal and fullmesh/, 'leave one of the two out'],
-  [/create IMPLICIT/, 'implicit endpoints are made by the kernel alone; leave implicit out'],
-  [/signal and not subflow when using port/, 'with a port, give signal and leave subflow out'],
+  [/address not found/, 'there is no such endpoint; "multihomed endpoint show" lists all'],
+  [/both signal and fullmesh/, 'omit one of the two'],
+  [/create IMPLICIT/, 'only the kernel makes implicit endpoints; omit implicit'],
+  [/signal and not subflow when using port/, 'with a port, give signal and omit subflow'],
   [/invalid addr flags/, 'an endpoint with signal cannot have fullmesh'],
-  [/limit greater than maximum/, 'give a number that is not greater'],
+  [/limit greater than maximum/, 'give a smaller number'],
 ];
 
 /** Returns the kernel's text and, where it is known, what the user can do. */

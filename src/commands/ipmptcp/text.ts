@@ -22,9 +22,9 @@ export function inetText(address: string): string {
 
 /** Returns the names of the flags, and the bits without a name in hexadecimal. */
 function splitFlags(flags: number): { named: string[]; raw: string | null } {
-  const named = flagNames(flags).filter((name) => !name.startsWith('0x'));
-  const rest = (flags & ~flagBits(named)) >>> 0;
-  return { named, raw: rest === 0 ? null : rest.toString(16).padStart(2, '0') };
+  const known = flagBits(flagNames(flags));
+  const rest = (flags & ~known) >>> 0;
+  return { named: flagNames(known), raw: rest === 0 ? null : rest.toString(16).padStart(2, '0') };
 }
 
 /** The space at the end is intended: ip(8) prints it too. */

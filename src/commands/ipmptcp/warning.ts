@@ -22,28 +22,26 @@ export async function warnOwned(
   what: 'deleted' | 'changed',
 ): Promise<void> {
   const { state } = namespace.journal.read();
-  const ours = endpoints.filter((endpoint) => isOwned(state, endpoint));
-  if (ours.length === 0) return;
-  const names = ours.map(({ id, address }) => `${address} (id ${id})`).join(', ');
-  const many = ours.length > 1;
-  const back = what === 'deleted' ? `${many ? 'them' : 'it'} back` : `${many ? 'their' : 'its'} flags back`;
+  const owned = endpoints.filter((endpoint) => isOwned(state, endpoint));
+  if (owned.length === 0) return;
+  const names = owned.map(({ id, address }) => `${address} (id ${id})`).join(', ');
   // A daemon that does not answer still runs.
   const runs = await hasDaemon(namespace).catch(() => true);
-  const when = runs ? 'which will put' : 'whose daemon, when it is started, will put';
+  const restored = what === 'deleted' ? 'adds it again' : 'restores its flags';
   warn(
-    `${names} ${many ? 'belong' : 'belongs'} to multihomed, ${when} ${back} where a rule still wants it; ` +
-      'a rule decides for good (/etc/multihomed/config.yaml), "multihomed flush" removes all that is its own',
+    `managed by multihomed: ${names}. ${runs ? 'The daemon' : 'The daemon, when it is started,'} ${restored} if a rule selects the address; ` +
+      'to prevent this, change the rule in /etc/multihomed/config.yaml',
   );
 }
 
 /** Warns about an endpoint that the kernel accepts although it has no effect. */
 export async function warnUseless({ kernel }: Namespace, added: Endpoint): Promise<void> {
   const { address, flags, id } = added;
-  if (flags === 0) warn('an endpoint without signal or subflow leads to no subflow');
+  if (flags === 0) warn('an endpoint without signal or subflow has no effect');
   if (flags & MPTCP_PM_ADDR_FLAG_LAMINAR && id !== 0) {
-    const stands = await getEndpoint(kernel.generic, kernel.mptcp, id);
-    const dropped = stands ? flagNames(flags & ~stands.flags) : [];
-    if (dropped.length > 0) warn(`this kernel does not know ${dropped.join(', ')}, and has left it out`);
+    const found = await getEndpoint(kernel.generic, kernel.mptcp, id);
+    const dropped = found ? flagNames(flags & ~found.flags) : [];
+    if (dropped.length > 0) warn(`this kernel does not know ${dropped.join(', ')} and ignored it`);
   }
   const addresses = await dumpAddresses(kernel.route);
   if (!addresses.some((each) => each.address === unmapIPv4(address)))

@@ -19,7 +19,7 @@ export function unknownWord(word: string, names: readonly string[], place: strin
   const near = nearest(word, names);
   const hint =
     several.length > 1
-      ? `; it may be ${several.join(' or ')}`
+      ? `; could be ${several.join(' or ')}`
       : near === null
         ? `; known are ${names.join(', ')}`
         : `; did you mean ${near}?`;
@@ -36,10 +36,10 @@ export function wholeNumber(word: string, least: number, most: number, what: str
       ? Number.parseInt(octal, 8)
       : Number(decimal);
   if (digits && value >= least && value <= most) return value;
-  throw wrong(`${what} is a number from ${least} to ${most}, not ${JSON.stringify(word)}`);
+  throw wrong(`${what} must be a number from ${least} to ${most}, not ${JSON.stringify(word)}`);
 }
 
-/** Requires the full notation: `10.1` and `any`, which ip(8) accepts, are hardly ever intended. */
+/** Requires the full notation. ip(8) also accepts `10.1` and `any`, which are usually mistakes. */
 export const isAddress = (word: string): boolean => isIPv4(word) || (isIPv6(word) && !word.includes('%'));
 
 /** Reads words one after the other. */
@@ -60,7 +60,7 @@ export class Words {
   /** Returns the word after a keyword. */
   value(keyword: string): string {
     const word = this.next();
-    if (word === undefined) throw wrong(`${this.#place}: ${keyword} wants a value`);
+    if (word === undefined) throw wrong(`${this.#place}: ${keyword} needs a value`);
     return word;
   }
 }

@@ -11,11 +11,11 @@ import type { Namespace } from '../namespace.ts';
 import { changes, type UplinkChange } from './change.ts';
 
 /** Milliseconds between checks whether a daemon has been started. */
-const LOOK_FOR_DAEMON = 2_000;
+const DAEMON_CHECK_MS = 2_000;
 /** Maximum of connections in a row that the daemon may close without an answer; a daemon that ends closes one. */
-const MOST_REFUSALS = 3;
+const REFUSALS_MOST = 3;
 /** Milliseconds in which events are collected, since they come in bursts. */
-const GATHER = 50;
+const GATHER_MS = 50;
 
 export interface FollowOptions {
   readonly namespace: Namespace;
@@ -35,7 +35,7 @@ export class Follower {
   #timer: NodeJS.Timeout | null = null;
   #daemon: Watch | null = null;
   #refusals = 0;
-  #looking = false;
+  #reading = false;
   #stale = false;
   #stopped = false;
 
@@ -46,11 +46,11 @@ export class Follower {
   /** Called once by the user of the class, and then internally when the daemon starts or ends. */
   async start(): Promise<void> {
     const { namespace, onError } = this.#options;
-    let heard = false;
+    let answered = false;
     const daemon = await watch(
       namespace.folder.socket,
       (document) => {
-        heard = true;
+        answered = true;
         this.#refusals = 0;
         this.#take(document as StatusDocument);
       },
@@ -58,72 +58,72 @@ export class Follower {
         this.#daemon = null;
         if (this.#stopped) return;
         if (error) onError(error);
-        else if (heard) this.start().catch(onError);
-        else if (++this.#refusals < MOST_REFUSALS) this.#later();
+        else if (answered) this.start().catch(onError);
+        else if (++this.#refusals < REFUSALS_MOST) this.#retryLater();
         else
-          onError(new ControlError('the daemon lets us go without an answer: it has no place for another'));
+          onError(new ControlError('the daemon has too many clients and closed the connection; try again'));
       },
     );
-    this.#rest();
+    this.#clearTimer();
     if (this.#stopped) return daemon?.close();
     if (daemon) {
       this.#daemon = daemon;
-      this.#deaf();
+      this.#closeEvents();
       return;
     }
     const fresh = this.#events === null;
     this.#events ??= listen({
       own: new Set(),
-      onStale: () => this.#wake(),
-      onOverrun: () => this.#wake(),
+      onStale: () => this.#readSoon(),
+      onOverrun: () => this.#readSoon(),
       onError,
     });
-    this.#later();
-    if (fresh) this.#wake();
+    this.#retryLater();
+    if (fresh) this.#readSoon();
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#rest();
-    this.#deaf();
+    this.#clearTimer();
+    this.#closeEvents();
     this.#daemon?.close();
   }
 
-  #later(): void {
-    this.#rest();
-    this.#timer = setTimeout(() => void this.start().catch(this.#options.onError), LOOK_FOR_DAEMON);
+  #retryLater(): void {
+    this.#clearTimer();
+    this.#timer = setTimeout(() => void this.start().catch(this.#options.onError), DAEMON_CHECK_MS);
   }
 
-  #rest(): void {
+  #clearTimer(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
   }
 
   /** Stops following the kernel's events, because the daemon reports everything. */
-  #deaf(): void {
+  #closeEvents(): void {
     this.#events?.close();
     this.#events = null;
   }
 
-  #wake(): void {
+  #readSoon(): void {
     this.#stale = true;
-    if (this.#looking) return;
-    this.#looking = true;
+    if (this.#reading) return;
+    this.#reading = true;
     setTimeout(() => {
-      this.#look()
+      this.#readKernel()
         .catch((error: unknown) => {
           // An object that was removed during the pass is missing in the next pass.
           if (error instanceof NetlinkError || error instanceof DecodeError) this.#stale = true;
           else this.#options.onError(error as Error);
         })
         .finally(() => {
-          this.#looking = false;
-          if (this.#stale && this.#events && !this.#stopped) this.#wake();
+          this.#reading = false;
+          if (this.#stale && this.#events && !this.#stopped) this.#readSoon();
         });
-    }, GATHER);
+    }, GATHER_MS);
   }
 
-  async #look(): Promise<void> {
+  async #readKernel(): Promise<void> {
     this.#stale = false;
     if (this.#stopped) return;
     const document = await statusWithoutDaemon(this.#options.namespace, await this.#options.configuration());

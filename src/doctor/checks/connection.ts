@@ -12,15 +12,15 @@ export function checkConnections({ connections }: Facts): Finding[] {
     switch (outcome.kind) {
       case 'failed':
         return finding(uplink ? 'warning' : 'fault', id, `${name} failed: ${outcome.code}.`);
-      case 'untold':
-        return finding('note', id, `${name} was made; whether it is MPTCP is not known: ${outcome.why}.`);
+      case 'unknown':
+        return finding('note', id, `${name} was made, but whether it uses MPTCP is unknown: ${outcome.why}.`);
       case 'tcp':
         return finding(
           uplink ? 'warning' : 'fault',
           id,
           uplink
-            ? `${name} fell back to TCP: the peer or something on the way does not speak MPTCP.`
-            : `${name} fell back to TCP: something on this host takes MPTCP options out (netfilter, a security module).`,
+            ? `${name} fell back to TCP: the peer or a middlebox does not support MPTCP.`
+            : `${name} fell back to TCP: something on this host removes MPTCP options (netfilter, a security module).`,
         );
       case 'mptcp':
         return subflows(id, name, outcome);
@@ -31,24 +31,24 @@ export function checkConnections({ connections }: Facts): Finding[] {
 function subflows(
   id: string,
   name: string,
-  { heard, subflows: found, missing }: ConnectionFacts['outcome'] & { kind: 'mptcp' },
+  { received, subflows: found, missing }: ConnectionFacts['outcome'] & { kind: 'mptcp' },
 ): Finding {
   if (missing.length === 0)
     return finding(
       'ok',
       id,
-      `${name} is MPTCP${found.length > 1 ? `, with subflows from ${found.join(', ')}` : ''}.`,
+      `${name} uses MPTCP${found.length > 1 ? `, with subflows from ${found.join(', ')}` : ''}.`,
     );
   const without = missing.join(', ');
-  return heard
+  return received
     ? finding(
         'warning',
         id,
-        `${name} is MPTCP, and got no subflow from ${without}: that path does not reach the peer, or the peer takes no more.`,
+        `${name} uses MPTCP, but got no subflow from ${without}: that path does not reach the peer, or the peer accepts no more subflows.`,
       )
     : finding(
         'note',
         id,
-        `${name} is MPTCP; the peer said nothing, and without that no subflow from ${without} is tried.`,
+        `${name} uses MPTCP. No subflow from ${without} was tried: the kernel waits for data from the peer, which sent none.`,
       );
 }

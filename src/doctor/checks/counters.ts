@@ -3,7 +3,7 @@ import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import { counted } from '../../messages/count.ts';
 
-interface Telling {
+interface CounterNote {
   readonly id: string;
   /** Names in net/mptcp/mib.h; their values are added. */
   readonly counters: readonly string[];
@@ -11,24 +11,24 @@ interface Telling {
   readonly rest: string;
 }
 
-const TELLINGS: readonly Telling[] = [
+const NOTES: readonly CounterNote[] = [
   {
     id: 'fallback-out',
     counters: ['MPCapableFallbackSYNACK'],
     thing: 'connection',
-    rest: 'begun here fell back to TCP: the peer or something on the way does not speak MPTCP',
+    rest: 'from here fell back to TCP: the peer or a middlebox does not support MPTCP',
   },
   {
     id: 'syn-dropped',
     counters: ['MPCapableSYNTXDrop'],
     thing: 'connection',
-    rest: 'begun here went on without MPTCP: nothing answered the first tries',
+    rest: 'from here continued without MPTCP, because the first SYNs were not answered',
   },
   {
     id: 'fallback-in',
     counters: ['MPCapableFallbackACK'],
     thing: 'connection',
-    rest: 'from elsewhere fell back to TCP before anything was sent',
+    rest: 'to this host fell back to TCP before data was sent',
   },
   {
     id: 'fallback-later',
@@ -40,19 +40,19 @@ const TELLINGS: readonly Telling[] = [
       'InfiniteMapRx',
     ],
     thing: 'connection',
-    rest: 'fell back to TCP after it had begun: something on the way takes MPTCP options out or changes data',
+    rest: 'fell back to TCP after the start: a middlebox removes MPTCP options or changes data',
   },
   {
     id: 'blackhole',
     counters: ['Blackhole'],
     thing: 'time',
-    rest: 'a path swallowed MPTCP handshakes, and MPTCP was left off for a while (net.mptcp.blackhole_timeout)',
+    rest: 'a path dropped all MPTCP handshakes, and the kernel disabled MPTCP for a while (net.mptcp.blackhole_timeout)',
   },
   {
     id: 'join-rejected',
     counters: ['MPJoinRejected'],
     thing: 'join',
-    rest: 'by peers refused here: the subflows limit was reached or the connection had ended',
+    rest: 'by peers refused here: the limit of subflows was reached, or the connection had ended',
   },
   {
     id: 'join-unknown',
@@ -64,20 +64,20 @@ const TELLINGS: readonly Telling[] = [
     id: 'join-hmac',
     counters: ['MPJoinSynAckHMacFailure', 'MPJoinAckHMacFailure'],
     thing: 'join',
-    rest: 'failed at its proof of identity: something on the way changes MPTCP options',
+    rest: 'failed authentication (HMAC): a middlebox changes MPTCP options',
   },
   {
     id: 'join-bind',
     // MPJoinSynTxCreatSkErr is left out, because every server connection that is not accepted yet counts there.
     counters: ['MPJoinSynTxBindErr'],
     thing: 'join',
-    rest: 'from here failed before anything was sent: the address or the device of the endpoint was missing',
+    rest: 'from here failed before a packet was sent: the address or device of the endpoint was missing',
   },
   {
     id: 'join-failed',
     counters: ['MPJoinSynTxConnectErr'],
     thing: 'join',
-    rest: 'from here failed before anything was sent: there was no route to the peer from the address of the endpoint',
+    rest: 'from here failed before a packet was sent: the address of the endpoint had no route to the peer',
   },
   {
     id: 'announcement-dropped',
@@ -95,7 +95,7 @@ const TELLINGS: readonly Telling[] = [
     id: 'stale',
     counters: ['SubflowStale'],
     thing: 'time',
-    rest: 'a subflow was treated as stale, and its data sent over another path',
+    rest: 'a subflow was considered stale, and its data was sent over another path',
   },
 ];
 
@@ -104,19 +104,19 @@ function unanswered(counters: ReadonlyMap<string, number>): Finding[] {
   const sent = counters.get('MPJoinSynTx') ?? 0;
   const missing = sent - (counters.get('MPJoinSynAckRx') ?? 0);
   if (missing <= 0) return [];
-  const text = `${missing} of ${counted(sent, 'join')} from here got no answer, or a refusal: the path or something on it does not let MP_JOIN through, or the peer takes no more subflows (MPJoinSynTx, MPJoinSynAckRx).`;
+  const text = `${missing} of ${counted(sent, 'join')} from here got no answer or a refusal: a middlebox drops MP_JOIN, or the peer accepts no more subflows (MPJoinSynTx, MPJoinSynAckRx).`;
   return [finding('note', 'counter-join-unanswered', text)];
 }
 
 export function checkCounters({ counters }: Facts): Finding[] {
   if (!counters) return [];
-  const findings = TELLINGS.flatMap(({ id, counters: names, thing, rest }): Finding[] => {
-    const told = names.filter((name) => (counters.get(name) ?? 0) > 0);
-    const sum = told.reduce((all, name) => all + (counters.get(name) ?? 0), 0);
+  const findings = NOTES.flatMap(({ id, counters: names, thing, rest }): Finding[] => {
+    const nonzero = names.filter((name) => (counters.get(name) ?? 0) > 0);
+    const sum = nonzero.reduce((all, name) => all + (counters.get(name) ?? 0), 0);
     if (sum === 0) return [];
-    return [finding('note', `counter-${id}`, `${counted(sum, thing)} ${rest} (${told.join(', ')}).`)];
+    return [finding('note', `counter-${id}`, `${counted(sum, thing)} ${rest} (${nonzero.join(', ')}).`)];
   });
   findings.push(...unanswered(counters));
   if (findings.length > 0) return findings;
-  return [finding('ok', 'counters', 'The kernel has counted no refused join, failed join or fallback.')];
+  return [finding('ok', 'counters', 'The kernel counted no fallback to TCP and no failed or refused join.')];
 }

@@ -23,11 +23,11 @@ export function checkEndpoints({ view }: Facts): Finding[] {
       const remove = [{ argv: ['ip', 'mptcp', 'endpoint', 'delete', 'id', `${id}`] }];
       // An announced address may be the outer address of a NAT router in front of this host.
       if (local.has(unmapIPv4(address)) || flags & MPTCP_PM_ADDR_FLAG_SIGNAL)
-        return finding('note', `endpoint:${id}`, `${named} was made by another program; it takes one slot.`);
+        return finding('note', `endpoint:${id}`, `${named} was added by another program and uses one slot.`);
       return finding(
         'warning',
         `endpoint:${id}`,
-        `${named} was made by another program, and this host has no such address: it takes a slot for nothing.`,
+        `${named} was added by another program, but this host does not have the address: it uses a slot without effect.`,
         remove,
       );
     });

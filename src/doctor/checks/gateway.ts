@@ -30,14 +30,14 @@ export function guessGateway(uplink: Uplink, view: HostView, sysctls: Facts['sys
   if (had?.protocol === RTPROT_MULTIHOMED) {
     const { gateway, onlink } = had.hops[0]!;
     const via = gateway ? ['via', gateway, ...(onlink ? ['onlink'] : [])] : [];
-    return { remedy: add(...via), remark: gateway ? ` (it was by ${gateway})` : '' };
+    return { remedy: add(...via), remark: gateway ? ` (the last one was via ${gateway})` : '' };
   }
   if (link.pointToPoint) return { remedy: add(), remark: '' };
   const guess = usual(address, prefixLength);
   if (!guess) return { remedy: null, remark: '' };
   return {
     remedy: add('via', guess),
-    remark: `; DHCP or the provider knows the gateway, and ${guess} is a guess, the first address of the subnet that is not ours`,
+    remark: `; the gateway ${guess} is a guess (the first other address of the subnet), the provider knows the right one`,
   };
 }
 
@@ -58,7 +58,7 @@ function routerAdvertisement(name: string, sysctls: Facts['sysctls']): Fix {
   if (of('forwarding') === '1' && of('accept_ra') === '1')
     return {
       ...setSysctl(['net', 'ipv6', 'conf', name, 'accept_ra'], 2),
-      remark: '; routers are not listened to, because this host forwards IPv6',
+      remark: '; router advertisements are ignored, because this host forwards IPv6 and accept_ra is 1',
     };
   return { remedy: null, remark: '' };
 }

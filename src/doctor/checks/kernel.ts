@@ -9,7 +9,7 @@ export function checkKernel({ kernel, sysctls }: Facts): Finding[] {
       finding(
         'fault',
         'kernel-mptcp',
-        'This kernel has no Multipath TCP (CONFIG_MPTCP): nothing works until one runs that has.',
+        'This kernel has no Multipath TCP, which multihomed needs: boot a kernel with CONFIG_MPTCP.',
       ),
     ];
   return [enabled(kernel.refused, sysctls), pathManager(sysctls), ...timing(sysctls), ipv6(kernel)];
@@ -20,12 +20,12 @@ function enabled(refused: string | null, sysctls: Facts['sysctls']): Finding {
     return withSysctl(
       'fault',
       'mptcp-enabled',
-      'Multipath TCP is switched off in this network namespace (net.mptcp.enabled is 0).',
+      'Multipath TCP is disabled in this network namespace (net.mptcp.enabled is 0).',
       setSysctl(['net', 'mptcp', 'enabled'], 1),
     );
   if (refused !== null)
-    return finding('fault', 'mptcp-enabled', `The kernel makes no MPTCP sockets: it answers ${refused}.`);
-  return finding('ok', 'mptcp-enabled', 'The kernel has Multipath TCP, and it is switched on.');
+    return finding('fault', 'mptcp-enabled', `The kernel refuses MPTCP sockets: ${refused}.`);
+  return finding('ok', 'mptcp-enabled', 'The kernel has Multipath TCP, and it is enabled.');
 }
 
 /** `path_manager` (since Linux 6.15) has the name for the number in `pm_type`. */
@@ -57,21 +57,21 @@ function timing(sysctls: Facts['sysctls']): Finding[] {
   if (announce === 0)
     advise(
       'add_addr_timeout',
-      'An announced address that is lost on its way is never announced again (net.mptcp.add_addr_timeout is 0).',
+      'The announcement of an address is not repeated when it is lost (net.mptcp.add_addr_timeout is 0).',
       120,
     );
   const close = read('close_timeout');
   if (close !== null && close < 10)
     advise(
       'close_timeout',
-      `A connection without a path is given up after ${close} s (net.mptcp.close_timeout), which is short for roaming.`,
+      `A connection without a path is closed after ${close} s (net.mptcp.close_timeout), which is short for a change of networks.`,
       60,
     );
   const stale = read('stale_loss_cnt');
   if (stale === 0)
     advise(
       'stale_loss_cnt',
-      'A path that loses everything is never treated as stale (net.mptcp.stale_loss_cnt is 0): backups stay idle.',
+      'A path that loses all packets is never considered stale (net.mptcp.stale_loss_cnt is 0), so backups are not used.',
       4,
     );
   const scheduler = sysctls.get('mptcp.scheduler');
@@ -80,7 +80,7 @@ function timing(sysctls: Facts['sysctls']): Finding[] {
       finding(
         'note',
         'scheduler',
-        `The packet scheduler is ${scheduler}: it decides which path carries what.`,
+        `The packet scheduler, which chooses the path of each packet, is ${scheduler} instead of default.`,
       ),
     );
   if (sysctls.get('mptcp.allow_join_initial_addr_port') === '0')
@@ -88,7 +88,7 @@ function timing(sysctls: Facts['sysctls']): Finding[] {
       finding(
         'note',
         'sysctl-allow-join-initial-addr-port',
-        'Peers may join by announced addresses only (net.mptcp.allow_join_initial_addr_port is 0).',
+        'Peers may join only at announced addresses (net.mptcp.allow_join_initial_addr_port is 0).',
       ),
     );
   return findings;
@@ -97,4 +97,4 @@ function timing(sysctls: Facts['sysctls']): Finding[] {
 const ipv6 = ({ ipv6: exists }: Facts['kernel']): Finding =>
   exists
     ? finding('ok', 'kernel-ipv6', 'The kernel has IPv6.')
-    : finding('note', 'kernel-ipv6', 'The kernel has no IPv6: uplinks are IPv4 alone.');
+    : finding('note', 'kernel-ipv6', 'The kernel has no IPv6, so all uplinks are IPv4.');

@@ -29,10 +29,10 @@ function networkManager(facts: Facts): Finding[] {
   const id = 'networkmanager';
   const decisive = decisiveFlags(mptcpFlags);
   if (decisive && isDisabled(decisive))
-    return [finding('ok', id, `NetworkManager leaves MPTCP endpoints alone (${decisive.file}).`)];
+    return [finding('ok', id, `NetworkManager adds no MPTCP endpoints (${decisive.file}).`)];
   const text = decisive
-    ? `NetworkManager makes MPTCP endpoints of its own (connection.mptcp-flags=${decisive.value} in ${decisive.file}): each takes the address from an uplink.`
-    : `NetworkManager${runs ? '' : ', when it is started,'} makes MPTCP endpoints of its own by default: each takes the address from an uplink.`;
+    ? `NetworkManager adds MPTCP endpoints (connection.mptcp-flags=${decisive.value} in ${decisive.file}): each conflicts with the uplink that has its address.`
+    : `NetworkManager${runs ? '' : ', when it is started,'} adds MPTCP endpoints by default: each conflicts with the uplink that has its address.`;
   return [finding(decisive || runs ? 'warning' : 'note', id, text, leaveEndpoints(facts))];
 }
 
@@ -58,8 +58,8 @@ function mptcpd(facts: Facts): Finding[] {
   );
   const text =
     foreign.length > 0
-      ? `mptcpd runs, and there are endpoints of other programs: two programs manage the same addresses.`
-      : 'mptcpd runs: with its addr_adv or sspi plugin it makes endpoints of its own.';
+      ? 'mptcpd is running, and there are endpoints of other programs: two programs manage the same addresses.'
+      : 'mptcpd is running: with its plugin addr_adv or sspi it adds endpoints.';
   return [
     finding(foreign.length > 0 ? 'warning' : 'note', 'mptcpd', text, [
       { argv: ['systemctl', 'disable', '--now', 'mptcp.service'] },
@@ -72,7 +72,7 @@ function networkd(facts: Facts): Finding[] {
   const { foreignRules, foreignRoutes } = facts.managers.networkd;
   const id = 'networkd';
   if (!foreignRules && !foreignRoutes)
-    return [finding('ok', id, 'systemd-networkd leaves foreign policy rules and routes alone.')];
+    return [finding('ok', id, 'systemd-networkd does not remove policy rules and routes of other programs.')];
   const what = [...(foreignRules ? ['policy rules'] : []), ...(foreignRoutes ? ['routes'] : [])].join(
     ' and ',
   );
@@ -81,7 +81,7 @@ function networkd(facts: Facts): Finding[] {
     finding(
       'warning',
       id,
-      `systemd-networkd removes ${what} that it does not know whenever it starts or reconfigures a link; multihomed restores them each time.`,
+      `systemd-networkd removes ${what} of other programs when it starts or reconfigures a link; multihomed restores them each time.`,
       [
         ...writeFile('/etc/systemd/networkd.conf.d', '90-multihomed.conf', lines),
         { argv: ['systemctl', 'restart', 'systemd-networkd'] },

@@ -31,14 +31,20 @@ export function checkPolicyRules({ view }: Facts): Finding[] {
         finding(
           'warning',
           `priority:${rule.family}:${rule.priority}`,
-          `Policy rule ${rule.priority} (${sourceText(rule)}) was added by another program and is among the rules of multihomed, which have ${PRIORITY_FIRST} to ${LAST}.`,
+          `Policy rule ${rule.priority} (${sourceText(rule)}) was added by another program with a priority of multihomed (${PRIORITY_FIRST} to ${LAST}).`,
           renumber(rule, view),
         ),
       ),
     ...tables(view),
   ];
   if (findings.length + reported.length > 0) return findings;
-  return [finding('ok', 'policy-rules', 'No other policy rule or route is in the way of ours.')];
+  return [
+    finding(
+      'ok',
+      'policy-rules',
+      'No policy rule or route of another program conflicts with those of multihomed.',
+    ),
+  ];
 }
 
 /** Reports a rule that would take an uplink's packets to a table whose default route leaves through another link. */
@@ -68,7 +74,7 @@ function inTheWay(rule: PolicyRule, view: HostView): Finding[] {
     finding(
       'fault',
       `policy-rule:${rule.family}:${rule.priority}`,
-      `Policy rule ${rule.priority} (${sourceText(rule)}) comes before ours and leads packets from ${addresses} into table ${rule.table}, whose default goes out elsewhere${remedy ? '; behind ours it leaves them to their own links' : ''}.`,
+      `Policy rule ${rule.priority} (${sourceText(rule)}) comes before those of multihomed and sends packets from ${addresses} to table ${rule.table}, whose default route uses another link${remedy ? '; moved behind them, it does not' : ''}.`,
       remedy,
     ),
   ];
@@ -132,7 +138,7 @@ function tables(view: HostView): Finding[] {
     return finding(
       'warning',
       `table:${table}`,
-      `Table ${table} belongs to an uplink, and another program has put routes into it${used}.`,
+      `Table ${table} belongs to an uplink, and another program has added routes to it${used}.`,
       used ? null : flush,
     );
   });

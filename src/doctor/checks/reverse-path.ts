@@ -21,20 +21,22 @@ export function checkReversePath({ view, sysctls }: Facts): Finding[] {
           finding(
             'ok',
             id,
-            `Answers on ${link.name} pass its strict reverse path filter, by the policy rule of its address.`,
+            `Packets received on ${link.name} pass its strict reverse path filter, because its address has a policy rule.`,
           ),
         ];
       const best = snapshot.addresses.some((address) => {
-        const way = snapshot.lookups.get(lookupKey(link.index, address.address))?.unbound;
-        return address.ifindex === link.index && way?.kind === 'leaves' && way.ifindex[0] === link.index;
+        const egress = snapshot.lookups.get(lookupKey(link.index, address.address))?.unbound;
+        return (
+          address.ifindex === link.index && egress?.kind === 'leaves' && egress.ifindex[0] === link.index
+        );
       });
       return [
         withSysctl(
           best ? 'note' : 'fault',
           id,
           best
-            ? `The reverse path filter of ${link.name} is strict and its rule says "routing: main": answers pass as long as its default route is the best one.`
-            : `The reverse path filter of ${link.name} is strict and its rule says "routing: main": every answer that comes in there is dropped.`,
+            ? `The reverse path filter of ${link.name} is strict and its rule says "routing: main": packets received on it pass only while its default route is the best one.`
+            : `The reverse path filter of ${link.name} is strict and its rule says "routing: main": packets received on it are dropped.`,
           setSysctl(['net', 'ipv4', 'conf', link.name, 'rp_filter'], LOOSE),
         ),
       ];

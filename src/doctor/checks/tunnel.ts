@@ -20,8 +20,8 @@ export function checkTunnel({ view }: Facts): Finding[] {
     );
     const names = [...new Set(past.map((uplink) => uplink.interface))].join(' and ');
     const text = names
-      ? `${reasonText(tunnelReason(tunnel))}. Privacy: subflows from ${names} go out beside it, as "tunnel: bypass" says.`
-      : `${reasonText(tunnelReason(tunnel))}. No connection gets a subflow beside it while it is up.`;
+      ? `${reasonText(tunnelReason(tunnel))}. Privacy: subflows from ${names} bypass it, because the rule says "tunnel: bypass".`
+      : `${reasonText(tunnelReason(tunnel))}. While it is up, no connection gets a subflow outside of it.`;
     const key = `tunnel:${tunnel.link?.name ?? tunnel.rule?.priority}`;
     if (names || !found.has(key)) found.set(key, finding(names ? 'warning' : 'note', key, text));
   }

@@ -5,6 +5,7 @@ import type { Uplink, UplinkState } from '../../plan/uplink.ts';
 import type { Facts, HostView } from '../facts.ts';
 import { finding, type Finding, type Fix, type Severity } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
+import { restartRemedy, startRemedy } from '../../system/unit.ts';
 import { counted } from '../../messages/count.ts';
 import { setSysctl, withSysctl } from '../remedies.ts';
 import { guessGateway } from './gateway.ts';
@@ -99,7 +100,7 @@ function fixOf(
   }
 }
 
-/** NetworkManager first, because it could add the endpoint again. The last command has the daemon look at once. */
+/** NetworkManager comes first, because it could add the endpoint again. The last command makes the daemon read the endpoints at once. */
 function foreignEndpointRemedy(uplink: Uplink | undefined, view: HostView, facts: Facts): Remedy | null {
   const claim = uplink?.address ? foreignClaim(view.snapshot, view.state, uplink.address) : null;
   if (!claim) return null;
@@ -125,32 +126,28 @@ function daemon({ daemon: status, silent, systemd, plan }: HostView): Finding[] 
       finding(
         'warning',
         'daemon',
-        `The daemon (pid ${running.pid}) is paused since "multihomed flush": no uplink is used.`,
+        `The daemon (pid ${running.pid}) is paused since "multihomed flush", so no uplink is used.`,
         [{ argv: ['multihomed', 'reload'] }],
       ),
     ];
-  if (running) return [finding('ok', 'daemon', `The daemon runs (pid ${running.pid}).`)];
+  if (running) return [finding('ok', 'daemon', `The daemon is running (pid ${running.pid}).`)];
   if (silent)
     return [
       finding(
         'fault',
         'daemon',
         `The daemon (pid ${silent.pid ?? 'unknown'}) does not answer: it is stopped or hangs.`,
-        systemd
-          ? [{ argv: ['systemctl', 'restart', 'multihomed'] }]
-          : silent.pid === null
-            ? null
-            : [{ argv: ['kill', '-KILL', `${silent.pid}`] }],
+        restartRemedy(silent.pid, { systemd }),
       ),
     ];
   const waiting = plan.uplinks.filter(({ state, address }) => state !== 'ignored' && address !== null).length;
-  const text = 'No daemon runs in this network namespace: changes of the network are not followed.';
+  const text = 'No daemon is running in this network namespace, so changes of the network have no effect.';
   return [
     finding(
       waiting > 0 ? 'warning' : 'note',
       'daemon',
       text,
-      [{ argv: systemd ? ['systemctl', 'start', 'multihomed'] : ['multihomed', 'run'] }],
+      startRemedy({ systemd }),
       systemd ? [{ argv: ['systemctl', 'enable', 'multihomed'] }] : null,
     ),
   ];
@@ -164,7 +161,7 @@ function nothingSelected({ plan }: HostView, { loaded }: Facts['configuration'])
     finding(
       'warning',
       'no-uplink',
-      `No rule selects an interface of this host; "multihomed explain INTERFACE" says why, and ${where} is where to add one.`,
+      `No rule selects an interface of this host. "multihomed explain INTERFACE" shows why; add a rule to ${where}.`,
     ),
   ];
 }
@@ -180,7 +177,7 @@ function ignoredRouters({ plan }: HostView, sysctls: Facts['sysctls']): Finding[
       withSysctl(
         'warning',
         `accept-ra:${link.name}`,
-        `Router advertisements on ${link.name} are ignored, because this host forwards IPv6 and accept_ra is 1: an IPv6 address or default route from there goes when it expires.`,
+        `Router advertisements on ${link.name} are ignored, because this host forwards IPv6 and accept_ra is 1: its IPv6 address and default route are lost when they expire.`,
         setSysctl(['net', 'ipv6', 'conf', link.name, 'accept_ra'], 2),
       ),
     );
@@ -199,7 +196,7 @@ function disabledIpv6({ plan }: HostView, sysctls: Facts['sysctls']): Finding[] 
       withSysctl(
         'note',
         `ipv6:${link.name}`,
-        `IPv6 is switched off on ${link.name}.`,
+        `IPv6 is disabled on ${link.name}.`,
         setSysctl(['net', 'ipv6', 'conf', link.name, 'disable_ipv6'], 0),
       ),
     );
@@ -215,13 +212,13 @@ function activeFinding(id: string, name: string, address: string | null, view: H
   );
   const priorities = [...new Set(marked.map(({ priority }) => priority))].join(', ');
   const cause = marked.length
-    ? ` Policy rules for firewall marks (${priorities}) may send its packets elsewhere: mwan3, Passwall and their like ` +
-      'mark what the host itself sends.'
+    ? ` Policy rules for firewall marks (${priorities}) may send its packets through another link: mwan3 and Passwall, for example, ` +
+      'mark packets that the host itself sends.'
     : '';
   return finding(
     'warning',
     id,
-    `${name} is active, but ${counted(failing, 'join')} failed since the last that did not: ${lastFailure.errno}; ` +
-      `${failed} in all since it is active.${cause}`,
+    `${name} is active, but ${counted(failing, 'join')} failed since the last success: ${lastFailure.errno} ` +
+      `(${failed} in total since it became active).${cause}`,
   );
 }

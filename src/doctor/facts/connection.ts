@@ -13,10 +13,10 @@ import { SystemError } from '../../system/system-error.ts';
 import type { ConnectionFacts } from '../facts.ts';
 
 /** Milliseconds for connecting. */
-const CONNECT = 5_000;
+const CONNECT_MS = 5_000;
 /** Milliseconds for the joins. A join's first SYN may be lost on a fresh link and is repeated after one second. */
-const JOINS = 2_500;
-const LOOK_AGAIN = 50;
+const JOINS_MS = 2_500;
+const POLL_MS = 50;
 /** Uses the first family without subflow endpoints: their SYN would leave the host instead of reaching loopback. */
 const LOOPBACK: readonly (readonly [Family, string])[] = [
   ['ipv4', '127.0.0.1'],
@@ -69,14 +69,14 @@ export async function attempt(diag: Requester, wanted: Attempt): Promise<Outcome
     const options = bind ? { bind: { address: bind.address, port: 0 }, device: bind.device } : {};
     socket = new Socket({ fd: mptcpSocket(family, options) });
     const connection = socket;
-    let heard = false;
-    connection.on('data', () => (heard = true));
+    let received = false;
+    connection.on('data', () => (received = true));
     connection.connect({ host, port });
-    const signal = AbortSignal.timeout(CONNECT);
+    const signal = AbortSignal.timeout(CONNECT_MS);
     await once(connection, 'connect', { signal });
     // A connection that the peer resets during the test has shown enough.
     connection.on('error', () => undefined);
-    return await look(diag, connection.localPort ?? 0, wanted, () => heard);
+    return await look(diag, connection.localPort ?? 0, wanted, () => received);
   } catch (error) {
     return failed(error);
   } finally {
@@ -88,29 +88,29 @@ async function look(
   diag: Requester,
   localPort: number,
   { port, expected }: Attempt,
-  heard: () => boolean,
+  isReceived: () => boolean,
 ): Promise<Outcome> {
   const fallback = await isTcp(diag, localPort, port);
   if (fallback === true) return { kind: 'tcp' };
-  const end = performance.now() + JOINS;
+  const end = performance.now() + JOINS_MS;
   for (;;) {
     const sockets = await dumpSubflowSockets(diag);
     const first = sockets.find(({ local, remote }) => local.port === localPort && remote.port === port);
     if (!first)
       return fallback === false
-        ? { kind: 'mptcp', heard: heard(), subflows: [], missing: [] }
-        : { kind: 'untold', why: 'the kernel shows subflows to root alone, and it has no mptcp_diag' };
+        ? { kind: 'mptcp', received: isReceived(), subflows: [], missing: [] }
+        : { kind: 'unknown', why: 'this kernel has no mptcp_diag, and shows subflows only to root' };
     const subflows = sockets
       .filter(({ token, state }) => token === first.token && state === 'ESTAB')
       .map(({ local }) => local.address);
     const missing = expected.filter((address) => !subflows.includes(address));
     if (missing.length === 0 || performance.now() > end)
-      return { kind: 'mptcp', heard: heard(), subflows: [...new Set(subflows)], missing };
-    await sleep(LOOK_AGAIN);
+      return { kind: 'mptcp', received: isReceived(), subflows: [...new Set(subflows)], missing };
+    await sleep(POLL_MS);
   }
 }
 
-/** null when the kernel does not say. */
+/** @returns null when the kernel does not show it */
 async function isTcp(diag: Requester, localPort: number, port: number): Promise<boolean | null> {
   try {
     const sockets = await dumpConnectionSockets(diag);

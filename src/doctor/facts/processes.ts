@@ -12,13 +12,13 @@ export function findManagers(unread: string[]): ManagerFacts['processes'] {
     if (!/^\d+$/.test(entry)) continue;
     const name = nameOf(entry);
     if (name === null || !NAMES.has(name)) continue;
-    const theirs = namespaceOf(entry);
-    found.push({ name, pid: Number(entry), here: theirs === null ? null : theirs === own });
+    const namespace = namespaceOf(entry);
+    found.push({ name, pid: Number(entry), here: namespace === null ? null : namespace === own });
   }
-  const untold = found.filter(({ here }) => here === null).map(({ name, pid }) => `${name} (${pid})`);
-  if (untold.length > 0)
+  const unknown = found.filter(({ here }) => here === null).map(({ name, pid }) => `${name} (${pid})`);
+  if (unknown.length > 0)
     unread.push(
-      `Only root can tell in which network namespace ${untold.join(', ')} runs; it is taken for ours.`,
+      `Only root can read the network namespace of ${unknown.join(', ')}; it is assumed to be this one.`,
     );
   return found;
 }
