@@ -8,7 +8,7 @@ import { peerOf } from './peer.ts';
 import type { RequestErrorCode } from './request-error.ts';
 
 /** Milliseconds to wait for the answer to a change. */
-const PATIENCE = 15_000;
+const PATIENCE_MS = 15_000;
 /** Milliseconds to wait for the answer to a question that the kernel can answer too. */
 const QUESTION_PATIENCE_MS = 2_000;
 /**
@@ -17,7 +17,8 @@ const QUESTION_PATIENCE_MS = 2_000;
  */
 const BUSY_PATIENCE_MS = 1_000;
 const BUSY_PAUSE_MS = 25;
-const LONGEST_ANSWER = 64 << 20;
+/** Characters of one answer. */
+const ANSWER_MOST = 64 << 20;
 
 interface Answer {
   readonly answer?: unknown;
@@ -54,7 +55,7 @@ export async function askOrNot<Answer>(path: string, request: ControlRequest): P
  * @returns undefined: no daemon listens
  * @throws ControlError; SilentError if the daemon does not answer
  */
-export async function ask(path: string, request: ControlRequest, patience = PATIENCE): Promise<unknown> {
+export async function ask(path: string, request: ControlRequest, patience = PATIENCE_MS): Promise<unknown> {
   const until = performance.now() + BUSY_PATIENCE_MS;
   for (;;) {
     try {
@@ -75,17 +76,17 @@ function askOnce(path: string, request: ControlRequest, patience: number): Promi
       client.destroy(new SilentError(client.connecting ? null : (peerOf(client)?.pid ?? 0) || null)),
     );
     client.on('error', (error: NodeJS.ErrnoException) => {
-      if (isAlone(error)) resolve(undefined);
+      if (hasNoDaemon(error)) resolve(undefined);
       else reject(asControlError(error));
     });
     client.on('connect', () => {
-      const stranger = strangerAt(client, path);
-      if (stranger) client.destroy(stranger);
+      const untrusted = untrustedPeer(client, path);
+      if (untrusted) client.destroy(untrusted);
       else client.write(`${JSON.stringify(request)}\n`);
     });
     client.on('data', (chunk: string) => {
       text += chunk;
-      if (text.length > LONGEST_ANSWER) client.destroy(new ControlError('the answer is too long'));
+      if (text.length > ANSWER_MOST) client.destroy(new ControlError('the answer is too long'));
       if (!text.includes('\n')) return;
       client.end();
       const { answer, error, code } = JSON.parse(text) as Answer;
@@ -100,7 +101,7 @@ function askOnce(path: string, request: ControlRequest, patience: number): Promi
  * No daemon listens. A reset while connecting comes from a daemon that ended before it accepted the
  * connection, so it knows of no request.
  */
-function isAlone({ code, syscall }: NodeJS.ErrnoException): boolean {
+function hasNoDaemon({ code, syscall }: NodeJS.ErrnoException): boolean {
   return code === 'ENOENT' || code === 'ECONNREFUSED' || (code === 'ECONNRESET' && syscall === 'connect');
 }
 
@@ -118,18 +119,18 @@ function asControlError(error: NodeJS.ErrnoException): Error {
   if (error instanceof ControlError || forbiddenFamily(error) !== null) return error;
   if (error.code === 'EAGAIN') return new SilentError(null, error);
   return new ControlError(
-    `the daemon let us go without an answer (${error.code ?? error.message}): try again`,
+    `the daemon closed the connection without an answer (${error.code ?? error.message}); try again`,
     'unanswered',
     error,
   );
 }
 
 /** The daemon's user is not mapped in this user namespace: its socket may be that of any other user's program. */
-function strangerAt(client: Socket, path: string): ControlError | null {
+function untrustedPeer(client: Socket, path: string): ControlError | null {
   const uid = peerOf(client)?.uid;
   if (uid === undefined || !isUnmapped(uid)) return null;
   return new ControlError(
-    `${path} belongs to ${unmappedUser(uid)}: it is not asked; run this outside of the user namespace`,
+    `${path}: not trusted, because it belongs to ${unmappedUser(uid)}; run this command outside of the user namespace`,
     'untrusted',
   );
 }
@@ -198,21 +199,21 @@ function watchOnce(path: string, { onBegin, onDocument, onFailure }: WatchEvents
   let text = '';
   client.setEncoding('utf8');
   client.on('error', (error: NodeJS.ErrnoException) => {
-    if (!isAlone(error)) onFailure(asControlError(error));
+    if (!hasNoDaemon(error)) onFailure(asControlError(error));
   });
   client.on('connect', () => {
-    const stranger = strangerAt(client, path);
-    if (stranger) return void client.destroy(stranger);
+    const untrusted = untrustedPeer(client, path);
+    if (untrusted) return void client.destroy(untrusted);
     client.write('{"ask":"watch"}\n');
     onBegin();
   });
-  client.setTimeout(PATIENCE, () => client.destroy(new ControlError('the daemon does not answer')));
+  client.setTimeout(PATIENCE_MS, () => client.destroy(new ControlError('the daemon does not answer')));
   client.on('data', (chunk: string) => {
     // The first answer comes at once; later ones may take any time.
     client.setTimeout(0);
     const lines = (text + chunk).split('\n');
     text = lines.pop() ?? '';
-    if (text.length > LONGEST_ANSWER) client.destroy(new ControlError('the answer is too long'));
+    if (text.length > ANSWER_MOST) client.destroy(new ControlError('the answer is too long'));
     for (const line of lines) {
       const { answer, error, code } = JSON.parse(line) as Answer;
       if (error === undefined) onDocument(answer);

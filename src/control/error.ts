@@ -17,7 +17,7 @@ export class ControlError extends Error {
 
 /** The daemon listens but does not answer: it is stopped or hangs. */
 export class SilentError extends ControlError {
-  /** null: not known. */
+  /** null: unknown. */
   readonly pid: number | null;
 
   constructor(pid: number | null, cause?: unknown) {

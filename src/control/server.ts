@@ -13,8 +13,10 @@ import { peerOf } from './peer.ts';
 import { admit, mayWatch, type Place } from './places.ts';
 import { RequestError, type RequestErrorCode } from './request-error.ts';
 
-const LONGEST_REQUEST = 4096;
-const SILENCE = 10_000;
+/** Characters of one request. */
+const REQUEST_MOST = 4096;
+/** Milliseconds after which a silent client is disconnected. */
+const SILENCE_MS = 10_000;
 /** Characters of unanswered requests from one client; more than one read brings. */
 const MOST_WAITING = 256 << 10;
 /** Bytes that a watcher may leave unread. */
@@ -35,7 +37,7 @@ export interface Verb {
   readonly change: boolean;
   /** @returns a value for JSON. An error that it throws becomes the answer to the client. */
   readonly answer: (request: Request) => unknown;
-  /** The client stays and is sent what is published; the answer, which must not be a promise, comes first. */
+  /** The client stays connected: it gets the answer, which must not be a promise, and then what is published. */
   readonly watch?: boolean;
 }
 
@@ -135,7 +137,7 @@ function turnAway(socket: Socket): void {
 
 const BUSY = line({
   version: DOCUMENT_VERSION,
-  error: 'the daemon answers too many other clients: try again',
+  error: 'the daemon has too many clients; try again',
   code: 'busy',
 });
 
@@ -149,7 +151,7 @@ function attend(visit: Visit): void {
   const { socket: client } = visit.client;
   let text = '';
   client.setEncoding('utf8');
-  client.setTimeout(SILENCE, () => client.destroy());
+  client.setTimeout(SILENCE_MS, () => client.destroy());
   client.on('error', () => client.destroy());
   let answering = false;
   let ended = false;
@@ -176,7 +178,7 @@ function attend(visit: Visit): void {
       if (client.writableNeedDrain) await drained(client);
       await turn();
     }
-    if (text.length > LONGEST_REQUEST) client.destroy();
+    if (text.length > REQUEST_MOST) client.destroy();
     answering = false;
     if (ended) client.end();
     else client.resume();
@@ -190,13 +192,13 @@ async function patient<Answer>(
 ): Promise<Answer> {
   socket.setTimeout(0);
   const answered = await answer;
-  if (!watches) socket.setTimeout(SILENCE);
+  if (!watches) socket.setTimeout(SILENCE_MS);
   return answered;
 }
 
 let last: Promise<void> = Promise.resolve();
 
-/** Limits all clients together to one answer per turn of the event loop, so that netlink events wait no longer. */
+/** Limits all clients together to one answer per turn of the event loop, so that netlink events do not wait longer. */
 function turn(): Promise<void> {
   last = last.then(() => new Promise((resume) => setImmediate(resume)));
   return last;
@@ -223,7 +225,7 @@ function watch({ client, clients, verbs }: Visit, request: Request | null): bool
   if (!request || !verb?.watch) return false;
   const version = DOCUMENT_VERSION;
   if (!client.watches && !mayWatch(clients, client.owner)) {
-    socket.end(line({ version, error: 'too many other clients watch: try again', code: 'busy' }));
+    socket.end(line({ version, error: 'too many clients are watching; try again', code: 'busy' }));
     return true;
   }
   try {
@@ -266,7 +268,7 @@ function failure(error: unknown): Failure {
 }
 
 function parse(line: string): Request | null {
-  if (line.length > LONGEST_REQUEST) return null;
+  if (line.length > REQUEST_MOST) return null;
   try {
     const value: unknown = JSON.parse(line);
     return typeof value === 'object' && value !== null ? (value as Request) : null;

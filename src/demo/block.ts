@@ -51,7 +51,7 @@ export class BlockChecker {
     const sequence = this.#block.readUInt32BE(0);
     const found = this.#block.readUInt32BE(CHECKSUM);
     if (sequence !== this.blocks >>> 0)
-      throw new ContentError(`block ${sequence} came where block ${this.blocks} was due`);
+      throw new ContentError(`block ${sequence} arrived instead of block ${this.blocks}`);
     if (checksum(this.#block.subarray(0, CHECKSUM)) !== found)
       throw new ContentError(`block ${sequence} has a wrong checksum`);
     this.blocks++;

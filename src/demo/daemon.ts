@@ -7,15 +7,17 @@ import { openSession } from '../netlink/session.ts';
 import { systemClock } from '../system/clock.ts';
 import { runtimeFolder } from '../system/runtime.ts';
 import type { EventLog } from './event-log.ts';
-import { hookLine } from './hook.ts';
+import { HOOK_NAME, hookText, listenHook } from './hook.ts';
 
-/** The time such as `17:03:12.125 ` at the start of each line of the log, which the demo replaces with its own. */
-const TIME = /^\d\d:\d\d:\d\d\.\d{3} /;
+/** A line of the daemon's log as for systemd-journald: its priority (sd-daemon(3)) and its text. */
+const LOG_LINE = /^<(\d)>(.*)$/;
+/** LOG_INFO of syslog(3). */
+const LOG_INFO = '6';
 
 export class Daemon {
   readonly #events: EventLog;
   readonly #socket: string;
-  readonly #told = new Map<string, string>();
+  readonly #recorded = new Map<string, string>();
   #asking = false;
   #again = false;
 
@@ -25,22 +27,27 @@ export class Daemon {
   }
 
   static async start(events: EventLog, main: string, onEnd: (text: string) => void): Promise<Daemon> {
+    listenHook((run) => {
+      const { interface: name, action } = run;
+      events.record({ kind: 'hook', hook: HOOK_NAME, interface: name, action, text: hookText(run) });
+    });
     const kernel = await openSession({ clock: systemClock });
     kernel.close();
     const daemon = new Daemon(events, runtimeFolder(kernel.namespace).socket);
-    const child = spawn(process.execPath, [main, 'run'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [main, 'run', '--log', 'journal'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     child.once('exit', (code, signal) => onEnd(`the daemon ended by itself (${signal ?? code})`));
     createInterface(child.stderr).on('line', (line) => {
-      const text = line.replace(TIME, '');
-      const hook = hookLine(text);
-      events.record(hook ? { kind: 'hook', ...hook } : { kind: 'log', text });
-      daemon.look();
+      const [, priority = LOG_INFO, text = line] = LOG_LINE.exec(line) ?? [];
+      events.record({ kind: 'log', priority: Number(priority), text });
+      daemon.poll();
     });
     return daemon;
   }
 
   /** Asks for the status and records each uplink that has changed. */
-  look(): void {
+  poll(): void {
     this.#again = true;
     if (!this.#asking) void this.#askAll();
   }
@@ -59,7 +66,7 @@ export class Daemon {
   #compare({ uplinks }: StatusDocument): void {
     for (const uplink of uplinks) {
       const { interface: name, address, state, reason, rule, flags, endpoint } = uplink;
-      // These are link-local addresses, which no rule of the demo selects.
+      // Link-local addresses, which no rule of the demo selects.
       if (state === 'ignored') continue;
       const fact = {
         kind: 'uplink',
@@ -72,11 +79,11 @@ export class Daemon {
         endpoint: endpoint?.id ?? null,
       } as const;
       const text = `${state} ${address} ${flags.join(' ')}`;
-      if (this.#told.get(name) === text) continue;
-      this.#told.set(name, text);
+      if (this.#recorded.get(name) === text) continue;
+      this.#recorded.set(name, text);
       this.#events.record(fact);
     }
-    for (const name of this.#told.keys())
-      if (!uplinks.some((uplink) => uplink.interface === name)) this.#told.delete(name);
+    for (const name of this.#recorded.keys())
+      if (!uplinks.some((uplink) => uplink.interface === name)) this.#recorded.delete(name);
   }
 }

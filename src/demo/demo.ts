@@ -21,7 +21,7 @@ export const PARTS: Readonly<Record<string, () => Promise<void>>> = {
 
 /**
  * @returns the exit code: 0, or 128 and the signal's number
- * @throws ForbiddenError, MissingError, NoMptcpError, StoryError
+ * @throws ForbiddenError, MissingError, NoMptcpError, ScenarioError
  */
 export async function demo(options: { readonly json: boolean }): Promise<number> {
   let signalled: (typeof SIGNALS)[number] | null = null;
@@ -64,7 +64,10 @@ function verdict(last: Fact | null, code: number | null): number {
   if (last?.kind === 'failure' && last.reason === 'mptcp') throw new NoMptcpError(last.text);
   if (last?.kind === 'failure') throw new ScenarioError(last.text);
   if (last?.kind !== 'end')
-    throw new ScenarioError(`the private network ended too early (${code ?? 'killed'})`);
-  if (last.received !== last.sent) throw new ScenarioError(`${last.received} of ${last.sent} bytes came`);
+    throw new ScenarioError(
+      `the private network ended too early (${code === null ? 'killed' : `status ${code}`})`,
+    );
+  if (last.received !== last.sent)
+    throw new ScenarioError(`${last.received} of ${last.sent} bytes were received`);
   return 0;
 }

@@ -3,7 +3,7 @@ import { tenth, type Fact } from './fact.ts';
 
 /** An event that the demo waited for did not occur. */
 export class ScenarioError extends Error {
-  override readonly name = 'StoryError';
+  override readonly name = 'ScenarioError';
 }
 
 /** Milliseconds; long, because a busy machine is slow. */
@@ -44,7 +44,7 @@ export class EventLog {
   }
 
   /**
-   * Resolves with the first fact of this kind since `from` for which `wanted` holds. Rejects with StoryError when it
+   * Resolves with the first fact of this kind since `from` for which `wanted` holds. Rejects with ScenarioError when it
    * does not occur within `patience` milliseconds.
    */
   until<K extends Fact['kind']>(
@@ -68,7 +68,7 @@ export class EventLog {
       };
       const timer = setTimeout(() => {
         this.#waits.delete(wait);
-        reject(new ScenarioError(`${what} did not come within ${patience / 1000} s`));
+        reject(new ScenarioError(`${what} did not occur within ${patience / 1000} s`));
       }, patience);
       this.#waits.add(wait);
     });

@@ -63,7 +63,7 @@ export interface SubflowFact extends At {
   readonly error: number | null;
 }
 
-/** A line that a hook printed. */
+/** A run of the demo's hook. */
 export interface HookFact extends At {
   readonly kind: 'hook';
   readonly hook: string;
@@ -72,9 +72,11 @@ export interface HookFact extends At {
   readonly text: string;
 }
 
-/** Any other line of the daemon's log. */
+/** A line of the daemon's log. */
 export interface LogFact extends At {
   readonly kind: 'log';
+  /** As in syslog(3): 3 an error, 4 a warning, 6 information. */
+  readonly priority: number;
   readonly text: string;
 }
 

@@ -5,9 +5,9 @@ import { BLOCK, makeBlock } from './block.ts';
 import { PACE, SERVER } from './topology.ts';
 
 /** Milliseconds between two portions. */
-const TICK = 4;
+const TICK_MS = 4;
 /** Bytes of a portion. After a delay, at most three portions are sent at once. */
-const HELPING = (PACE * TICK) / 1000;
+const PORTION_BYTES = (PACE * TICK_MS) / 1000;
 
 /** The lines that this process prints. */
 export type ServerWord = 'ready' | 'listening' | `sent ${number}`;
@@ -16,33 +16,33 @@ export type ServerWord = 'ready' | 'listening' | `sent ${number}`;
 export async function internet(): Promise<never> {
   process.stdin.on('end', () => process.exit(0));
   process.stdin.once('data', () => {
-    const server = createServer((socket) => send(socket));
-    server.listen({ fd: mptcpSocket('ipv4', { listen: SERVER }) }, () => say('listening'));
+    const server = createServer((socket) => stream(socket));
+    server.listen({ fd: mptcpSocket('ipv4', { listen: SERVER }) }, () => send('listening'));
   });
-  say('ready');
+  send('ready');
   return new Promise<never>(() => undefined);
 }
 
-const say = (word: ServerWord): boolean => process.stdout.write(`${word}\n`);
+const send = (word: ServerWord): boolean => process.stdout.write(`${word}\n`);
 
 /** Sends blocks until the receiver ends its side, and then completes the current block. */
-function send(socket: Socket): void {
+function stream(socket: Socket): void {
   socket.setNoDelay(true);
   let sequence = 0;
   let due = 0;
   let last = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
-    due = Math.min(due + ((now - last) * PACE) / 1000, 3 * HELPING);
+    due = Math.min(due + ((now - last) * PACE) / 1000, 3 * PORTION_BYTES);
     last = now;
     while (due >= BLOCK && !socket.writableNeedDrain) {
       socket.write(makeBlock(sequence++));
       due -= BLOCK;
     }
-  }, TICK);
+  }, TICK_MS);
   socket.on('end', () => {
     clearInterval(timer);
-    socket.end(() => say(`sent ${sequence * BLOCK}`));
+    socket.end(() => send(`sent ${sequence * BLOCK}`));
   });
   socket.on('error', () => clearInterval(timer));
   socket.resume();

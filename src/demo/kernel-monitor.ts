@@ -57,7 +57,7 @@ export class KernelMonitor {
   }
 
   #routeEvent(message: Message): void {
-    if (message.type === RTM_NEWROUTE) return this.#routeCame(message);
+    if (message.type === RTM_NEWROUTE) return this.#routeAdded(message);
     if (message.type !== RTM_NEWLINK && message.type !== RTM_DELLINK) return;
     const link = decodeLink(message);
     if (!link || !PATHS.some((path) => path.interface === link.name)) return;
@@ -69,7 +69,7 @@ export class KernelMonitor {
     this.#events.record({ kind: 'link', interface: link.name, state });
   }
 
-  #routeCame(message: Message): void {
+  #routeAdded(message: Message): void {
     const route = decodeRoute(message);
     if (!route || route.table !== RT_TABLE_MAIN || route.prefixLength !== 0) return;
     for (const { ifindex, gateway } of route.hops)
@@ -116,7 +116,7 @@ function openEvents(
       }
     },
     onOverrun() {
-      throw new Error('the kernel dropped events of a network in which hardly anything happens');
+      throw new Error('the kernel dropped events, although there are few');
     },
     onError(error) {
       throw error;

@@ -13,7 +13,7 @@ export class Receiver {
   /** Resolves when the server has sent everything; rejects with an error of the socket or the content. */
   readonly done: Promise<void>;
   readonly #socket: Socket;
-  #untold = 0;
+  #reported = 0;
 
   /** @throws SystemError */
   static async start(now: () => number): Promise<Receiver> {
@@ -42,13 +42,13 @@ export class Receiver {
 
   /** Returns the arrivals since the last call. */
   newArrivals(): Arrival[] {
-    const fresh = this.arrivals.slice(this.#untold);
-    this.#untold = this.arrivals.length;
+    const fresh = this.arrivals.slice(this.#reported);
+    this.#reported = this.arrivals.length;
     return fresh;
   }
 
   /** Asks the server to stop after the current block. */
-  enough(): void {
+  finish(): void {
     this.#socket.end();
   }
 }

@@ -83,7 +83,7 @@ function permitted(): readonly string[] {
 }
 
 const missing = (program: string, from: string): string =>
-  `The demo needs the program "${program}": install ${from} (apt-get install ${from}).`;
+  `The demo needs the program "${program}". Install it:\n    apt-get install ${from}`;
 
 async function* factsOf(child: ChildProcess): AsyncGenerator<Fact> {
   for await (const line of createInterface(child.stdout!)) yield JSON.parse(line) as Fact;

@@ -51,7 +51,7 @@ class Scenario {
   async run(): Promise<void> {
     const { events, network, internet, main } = this.#parts;
     const daemon = await Daemon.start(events, main, (text) => this.#fail(new ScenarioError(text)));
-    setInterval(() => daemon.look(), STATUS_MS);
+    setInterval(() => daemon.poll(), STATUS_MS);
 
     let from = this.#scene('ethernet', 'A laptop on Ethernet');
     await network.wire(ETHERNET);
@@ -60,12 +60,12 @@ class Scenario {
     await this.#active(ETHERNET, from);
 
     from = this.#scene('stream', 'A stream of 16 Mbit/s begins');
-    internet.say('the address is there');
-    await internet.hear('listening');
+    internet.send('the address is configured');
+    await internet.receive('listening');
     this.#receiver = await Receiver.start(() => events.now());
     this.#receiver.done.catch(this.#fail);
     setInterval(() => void this.#sample().catch(this.#fail), SAMPLE_MS);
-    await this.#scrutinise('stream', ETHERNET, from, 2400);
+    await this.#measureStall('stream', ETHERNET, from, 2400);
 
     from = this.#scene('modem', 'A USB modem is plugged in');
     await network.wire(MODEM);
@@ -78,24 +78,24 @@ class Scenario {
       what: 'the default route by wwan0',
     });
     await this.#joined('modem', MODEM, route.at);
-    await this.#scrutinise('modem', ETHERNET, from, 3200);
+    await this.#measureStall('modem', ETHERNET, from, 3200);
 
     from = this.#scene('pulled', 'The Ethernet cable is pulled');
     await network.pull(ETHERNET);
     await events.until('link', this.#is(ETHERNET, 'no carrier'), { from, what: 'the end of the carrier' });
-    await this.#scrutinise('pulled', MODEM, from, 4000);
+    await this.#measureStall('pulled', MODEM, from, 4000);
 
     from = this.#scene('back', 'The cable comes back');
     await network.plug(ETHERNET);
     const carrier = await events.until('link', this.#is(ETHERNET, 'carrier'), { from, what: 'a carrier' });
     await this.#joined('back', ETHERNET, carrier.at);
-    await this.#scrutinise('back', ETHERNET, from, 3000);
+    await this.#measureStall('back', ETHERNET, from, 3000);
 
     await this.#sample();
     from = this.#scene('unplugged', 'The modem is unplugged');
     await network.remove(MODEM);
     await events.until('link', this.#is(MODEM, 'gone'), { from, what: 'the end of wwan0' });
-    await this.#scrutinise('unplugged', ETHERNET, from, 2000);
+    await this.#measureStall('unplugged', ETHERNET, from, 2000);
     await this.#end();
   }
 
@@ -129,7 +129,7 @@ class Scenario {
     // The server must confirm the subflow too.
     await events.until('subflow', (fact) => fact.side === 'server' && fact.laptop === subflow.laptop, {
       from,
-      what: `the server's word of that subflow`,
+      what: "the server's event of that subflow",
     });
     events.record({
       kind: 'figure',
@@ -142,13 +142,13 @@ class Scenario {
     });
   }
 
-  /** Measures the longest gap around the events since `from`, and prolongs the scene to `lasts` milliseconds. */
-  async #scrutinise(scene: SceneName, path: Access, from: number, lasts: number): Promise<void> {
+  /** Measures the longest gap since `from`, and waits until the scene has lasted `lasts` milliseconds. */
+  async #measureStall(scene: SceneName, path: Access, from: number, lasts: number): Promise<void> {
     const { events } = this.#parts;
     const to = events.now() + AFTERMATH_MS;
     await sleep(AFTERMATH_MS + MARGIN_MS);
     const stall = longestStall(this.#receiver?.arrivals ?? [], from, to);
-    if (!stall) throw new ScenarioError('the stream has stopped');
+    if (!stall) throw new ScenarioError('the stream stopped');
     events.record({
       kind: 'figure',
       scene,
@@ -172,9 +172,9 @@ class Scenario {
   async #end(): Promise<void> {
     const { events, internet } = this.#parts;
     const receiver = this.#receiver!;
-    receiver.enough();
+    receiver.finish();
     await receiver.done;
-    const sent = Number(await internet.hear('sent'));
+    const sent = Number(await internet.receive('sent'));
     await this.#sample();
     const { arrivals, received, checker } = receiver;
     const duration = Math.round(arrivals.at(-1)![0] - arrivals[0]![0]);

@@ -1,4 +1,4 @@
-/** Output for people: lines that stay and, on a terminal, a table below them that is redrawn. */
+/** Output for people: lines and, on a terminal, a table below them that is redrawn. */
 import type { WriteStream } from 'node:tty';
 import { UplinkTable } from './uplink-table.ts';
 import type { Fact, FigureFact, SceneFact } from './fact.ts';
@@ -13,7 +13,7 @@ const CLEAR_BELOW = '\u001b[J';
 const up = (lines: number): string => (lines > 0 ? `\u001b[${lines}A` : '');
 
 /** Milliseconds between two lines of the table when it cannot be redrawn. */
-const LINE_EVERY = 1000;
+const LINE_EVERY_MS = 1000;
 
 export class Screen {
   readonly #out: NodeJS.WriteStream;
@@ -34,7 +34,7 @@ export class Screen {
     const { colours } = this.#style;
     if (this.#live) out.write(HIDE_CURSOR);
     this.#add([
-      `${colours.bold('multihomed demo')} ${colours.dim('in a private network; nothing of this host is touched')}`,
+      `${colours.bold('multihomed demo')} ${colours.dim('in a private network; nothing on this host is changed')}`,
       '',
       ...mapLines(this.#style),
     ]);
@@ -50,7 +50,7 @@ export class Screen {
       this.#out.write(`${summaryLines(fact, this.#scenes, this.#figures, this.#style).join('\n')}\n`);
       return;
     }
-    if (fact.kind === 'sample' && !this.#live && fact.at - this.#lined >= LINE_EVERY) {
+    if (fact.kind === 'sample' && !this.#live && fact.at - this.#lined >= LINE_EVERY_MS) {
       this.#lined = fact.at;
       lines.push(`${time(fact.at)}  ${'bytes'.padEnd(8)} ${this.#table.line()}`);
     }
@@ -61,7 +61,7 @@ export class Screen {
   interrupted(): void {
     if (this.#closed) return;
     this.close();
-    this.#out.write('\nInterrupted. Nothing is left of the private network.\n');
+    this.#out.write('\nInterrupted. The private network is removed.\n');
   }
 
   /** Restores the terminal and leaves the table on it. */

@@ -11,19 +11,21 @@ export class Subprocess {
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
   readonly #name: string;
-  #heard: () => void = () => undefined;
+  /** The signal or exit status with which it ended; null while it runs. */
+  #exit: string | number | null = null;
+  #onProgress: () => void = () => undefined;
 
   private constructor(name: string, child: ChildProcess, stream: Readable) {
     this.#name = name;
     this.#child = child;
     child.once('exit', (code, signal) => {
-      this.#lines.push(`it ended by itself (${signal ?? code})`);
-      this.#heard();
+      this.#exit = signal ?? code;
+      this.#onProgress();
     });
     child.stdin?.on('error', () => undefined);
     createInterface(stream).on('line', (line) => {
       this.#lines.push(line);
-      this.#heard();
+      this.#onProgress();
     });
   }
 
@@ -32,7 +34,7 @@ export class Subprocess {
     const program = [process.execPath, main, 'demo', '--as', 'internet'];
     const child = spawn('unshare', ['--net', '--', ...program], { stdio: ['pipe', 'pipe', 'inherit'] });
     const subprocess = new Subprocess('the server', child, child.stdout);
-    await subprocess.hear('ready');
+    await subprocess.receive('ready');
     return subprocess;
   }
 
@@ -40,24 +42,25 @@ export class Subprocess {
     return this.#child.pid ?? 0;
   }
 
-  say(word: string): void {
-    this.#child.stdin?.write(`${word}\n`);
+  send(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
-  /** Returns the rest of the next line that begins with `word`. @throws StoryError */
-  async hear(word: string): Promise<string> {
+  /** Returns the second word of the next line whose first word is `word`; empty for none. @throws ScenarioError */
+  async receive(word: string): Promise<string> {
     const until = performance.now() + PATIENCE_MS;
     for (;;) {
       const line = this.#lines.shift();
-      if (line?.startsWith(word)) return line.slice(word.length).trim();
-      if (line?.startsWith('it ended')) throw new ScenarioError(`${this.#name}: ${line}`);
+      const [first, second = ''] = line?.split(' ') ?? [];
+      if (first === word) return second;
       if (line !== undefined) continue;
+      if (this.#exit !== null) throw new ScenarioError(`${this.#name} ended by itself (${this.#exit})`);
       const left = until - performance.now();
       if (left <= 0)
-        throw new ScenarioError(`${this.#name} did not say "${word}" within ${PATIENCE_MS / 1000} s`);
+        throw new ScenarioError(`${this.#name} did not send "${word}" within ${PATIENCE_MS / 1000} s`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
-        this.#heard = () => {
+        this.#onProgress = () => {
           clearTimeout(timer);
           resolve();
         };

@@ -13,12 +13,12 @@ export function summaryLines(
   style: OutputStyle,
 ): string[] {
   const { colours, bar } = style;
-  const lines = ['', colours.bold('What it came to')];
+  const lines = ['', colours.bold('Summary')];
   for (const { name, text } of scenes) {
-    const told = figures.filter(({ scene }) => scene === name).map(figureText);
-    if (told.length === 0) continue;
-    lines.push(` ${text.padEnd(29)} ${colours.green(told[0]!)}`);
-    for (const more of told.slice(1)) lines.push(` ${''.padEnd(29)} ${colours.green(more)}`);
+    const texts = figures.filter(({ scene }) => scene === name).map(figureText);
+    if (texts.length === 0) continue;
+    lines.push(` ${text.padEnd(29)} ${colours.green(texts[0]!)}`);
+    for (const more of texts.slice(1)) lines.push(` ${''.padEnd(29)} ${colours.green(more)}`);
   }
   const most = Math.max(...Object.values(end.links).map(({ received }) => received));
   lines.push('');
@@ -33,9 +33,9 @@ export function summaryLines(
   lines.push(
     '',
     whole
-      ? ` ${megabytes(end.received)} in ${seconds} s over one connection: every byte came, once and in its place.`
-      : colours.red(` ${end.received} of ${end.sent} bytes came.`),
-    colours.dim(' Nothing of this host was touched; the private network ends with this program.'),
+      ? ` ${megabytes(end.received)} in ${seconds} s over one connection: every byte received once and in order.`
+      : colours.red(` ${end.received} of ${end.sent} bytes received.`),
+    colours.dim(' Nothing on this host was changed; the private network ends with this program.'),
   );
   return lines;
 }

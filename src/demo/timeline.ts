@@ -2,9 +2,18 @@
 import type { Fact, FigureFact, SubflowFact, UplinkFact } from './fact.ts';
 import { duration, time, type OutputStyle } from './style.ts';
 
-const STEPS: ReadonlySet<string> = new Set(['no address', 'no default route', 'tentative', 'verified']);
+/** syslog(3) */
+const LOG_WARNING = 4;
 
-/** Returns no line for a fact that a person need not see. */
+/** States on the way to another. They are over before a person could read them. */
+const PASSING_STATES: ReadonlySet<string> = new Set([
+  'no address',
+  'no default route',
+  'tentative',
+  'verified',
+]);
+
+/** Returns an empty list for a fact that is not shown to people. */
 export function timelineLines(fact: Fact, style: OutputStyle): string[] {
   const { colours } = style;
   const line = (label: string, text: string): string[] => [
@@ -18,17 +27,16 @@ export function timelineLines(fact: Fact, style: OutputStyle): string[] {
     case 'route':
       return line(
         'kernel',
-        `${fact.interface}: default route${fact.gateway ? ` via ${fact.gateway}` : ''} came`,
+        `${fact.interface}: default route${fact.gateway ? ` via ${fact.gateway}` : ''} added`,
       );
     case 'uplink':
-      // Intermediate states are over before a person could read them.
-      return STEPS.has(fact.state) ? [] : line('uplink', uplinkText(fact, style));
+      return PASSING_STATES.has(fact.state) ? [] : line('uplink', uplinkText(fact, style));
     case 'subflow':
       return isShown(fact) ? line('subflow', subflowText(fact, style)) : [];
     case 'hook':
       return line('hook', `${fact.hook} ${colours.dim('ran:')} ${fact.text}`);
     case 'log':
-      return /^(warning|error): /.test(fact.text) ? line('daemon', colours.yellow(fact.text)) : [];
+      return fact.priority <= LOG_WARNING ? line('daemon', colours.yellow(fact.text)) : [];
     case 'figure':
       return [
         `${colours.dim(time(fact.at))}  ${colours.green(`${style.star}        ${colours.bold(figureText(fact))}`)}`,
@@ -55,7 +63,7 @@ function subflowText(fact: SubflowFact, { colours }: OutputStyle): string {
   const { event, laptop, backup, initial, side, interface: name } = fact;
   const what = `${name}: from ${laptop}`;
   if (event === 'closed') return `${what} ${colours.red('closed')}`;
-  const kind = initial ? ', the first' : backup && side === 'server' ? ', as backup' : '';
+  const kind = initial ? ' (first subflow)' : backup && side === 'server' ? ' (backup)' : '';
   return `${what} ${colours.green('established')}${kind}`;
 }
 
@@ -66,6 +74,6 @@ export function figureText({ name, scene, milliseconds, interface: uplink }: Fig
       ? `backup subflow ${how} after the default route`
       : `subflow over ${uplink} ${how} after the carrier`;
   }
-  if (scene === 'pulled') return `data goes on over ${uplink} after a stall of ${how}`;
+  if (scene === 'pulled') return `data continues over ${uplink} after a stall of ${how}`;
   return `longest gap in the data ${how}`;
 }

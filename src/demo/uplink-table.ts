@@ -9,7 +9,9 @@ const COLUMN = 3;
 interface Row {
   /** false before the uplink is plugged in for the first time; it then has no line. */
   seen: boolean;
+  /** As in `status`; `unplugged` after the link is gone. */
   state: string;
+  isBackup: boolean;
   /** Bytes per second in each column. */
   readonly columns: number[];
   counters: LinkCounters;
@@ -29,8 +31,12 @@ export class UplinkTable {
 
   take(fact: Fact): void {
     if (fact.kind === 'uplink')
-      this.#row(fact.interface).state = `${fact.state} ${fact.flags.includes('backup') ? 'backup' : ''}`;
-    if (fact.kind === 'link' && fact.state === 'gone') this.#row(fact.interface).state = 'unplugged';
+      Object.assign(this.#row(fact.interface), {
+        state: fact.state,
+        isBackup: fact.flags.includes('backup'),
+      });
+    if (fact.kind === 'link' && fact.state === 'gone')
+      Object.assign(this.#row(fact.interface), { state: 'unplugged', isBackup: false });
     if (fact.kind === 'sample') this.#sample(fact);
   }
 
@@ -38,6 +44,7 @@ export class UplinkTable {
     const row = this.#rows.get(name) ?? {
       seen: false,
       state: '',
+      isBackup: false,
       columns: [],
       counters: { received: 0, sent: 0 },
       rate: 0,
@@ -67,7 +74,7 @@ export class UplinkTable {
     for (const { interface: name } of PATHS) {
       const row = this.#rows.get(name);
       if (!row?.seen) continue;
-      const state = row.state.trim().slice(0, 17).padEnd(17);
+      const state = `${row.state}${row.isBackup ? ' backup' : ''}`.slice(0, 17).padEnd(17);
       const spark = row.columns
         .slice(-room)
         .map((rate) => this.#level(rate))
@@ -77,7 +84,9 @@ export class UplinkTable {
         ` ${colours.bold(name.padEnd(6))} ${paintState(row.state, colours)(state)} ${paintOf(name, colours)(spark.padEnd(room))} ${figures}`,
       );
     }
-    lines.push(colours.dim(` ${megabytes(this.#checked)} received, each block with its number and checksum`));
+    lines.push(
+      colours.dim(` ${megabytes(this.#checked)} received and checked (sequence numbers, checksums)`),
+    );
     return lines;
   }
 
@@ -111,4 +120,4 @@ export const paintOf = (name: string, colours: OutputStyle['colours']): ((text: 
   name === PATHS[0]?.interface ? colours.cyan : colours.magenta;
 
 const paintState = (state: string, colours: OutputStyle['colours']): ((text: string) => string) =>
-  state.startsWith('active') ? colours.green : colours.yellow;
+  state === 'active' ? colours.green : colours.yellow;

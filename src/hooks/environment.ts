@@ -52,11 +52,11 @@ export function forScript(environment: Environment, path: string): Environment {
 }
 
 function uplinkVariables(facts: UplinkFacts, families: readonly Family[]): Record<string, string> {
-  const [prefix, nobody] = facts.family === 'ipv4' ? ['IP4', '0.0.0.0'] : ['IP6', '::'];
+  const [prefix, unspecified] = facts.family === 'ipv4' ? ['IP4', '0.0.0.0'] : ['IP6', '::'];
   const variables: Record<string, string> = {
     [`${prefix}_NUM_ADDRESSES`]: '1',
     // NetworkManager writes the unspecified address when there is no gateway, so the field is never empty.
-    [`${prefix}_ADDRESS_0`]: `${facts.address}/${facts.prefixLength} ${facts.gateway ?? nobody}`,
+    [`${prefix}_ADDRESS_0`]: `${facts.address}/${facts.prefixLength} ${facts.gateway ?? unspecified}`,
     MULTIHOMED_ADDRESS: facts.address,
     MULTIHOMED_FLAGS: facts.flags.join(' '),
     MULTIHOMED_FAMILIES: families.join(' '),

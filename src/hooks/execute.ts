@@ -17,7 +17,7 @@ export interface Execution {
   /** Milliseconds. */
   readonly timeout: number;
   readonly onLine: (line: string) => void;
-  /** When aborted, the program is ended after GRACE_AT_STOP. */
+  /** When aborted, the program is ended after STOP_GRACE_MS. */
   readonly stop: AbortSignal;
 }
 
@@ -28,11 +28,11 @@ export interface Ending {
 }
 
 /** Milliseconds from SIGTERM to SIGKILL: after the time-out, and when the daemon stops. */
-const GRACE = 2000;
-const GRACE_AT_STOP = 300;
+const GRACE_MS = 2000;
+const STOP_GRACE_MS = 300;
 
-/** Milliseconds for reading the rest of the pipes after the exit; a grandchild may hold them open for ever. */
-const DRAIN = 250;
+/** Milliseconds for reading the rest of the pipes after the exit; a grandchild may hold them open without end. */
+const DRAIN_MS = 250;
 
 /** Runs one program until it exits. Children that it leaves in the background are ended only at a time-out. */
 export async function execute(execution: Execution): Promise<Ending> {
@@ -51,10 +51,10 @@ export async function execute(execution: Execution): Promise<Ending> {
   const streams = [group.stdout, group.stderr];
   const drained = Promise.all(streams.map((stream) => pour(stream, budget)));
   const cut = await waitOrCut(group.exited, timeout, stop);
-  if (cut !== null) await group.end(cut === 'timed out' ? GRACE : GRACE_AT_STOP);
+  if (cut !== null) await group.end(cut === 'timed out' ? GRACE_MS : STOP_GRACE_MS);
   const exit = await group.exited;
   group.release();
-  await Promise.race([drained, sleep(DRAIN)]);
+  await Promise.race([drained, sleep(DRAIN_MS)]);
   for (const stream of streams) stream.destroy();
   await drained;
   budget.close();

@@ -1,9 +1,10 @@
 /** The events of hooks, and the facts that each event carries. */
+import { reasonText } from '../messages/reason.ts';
 import type { Family } from '../rules/rule.ts';
 
 export type HookAction = 'device-add' | 'device-delete' | 'link-up' | 'link-down' | 'up' | 'down' | 'change';
 
-/** What a hook learns about one uplink. */
+/** The facts about one uplink that a hook gets. */
 export interface UplinkFacts {
   readonly interface: string;
   readonly ifindex: number;
@@ -20,7 +21,7 @@ export interface UplinkFacts {
   readonly table: number | null;
 }
 
-/** What a hook learns about an interface that a rule selects, whether or not it has an address. */
+/** The facts about an interface that a rule selects, with or without an address, that a hook gets. */
 export interface LinkFacts {
   readonly interface: string;
   readonly ifindex: number;
@@ -51,9 +52,9 @@ export interface Notification<Facts> {
 /** Chooses the actions for one kind of subject, and decides which changes are worth a run. */
 export interface Transitions<Facts> {
   /**
-   * Returns the next run that leads from `told`, the facts that hooks know, to `wanted`, the current facts; null when
-   * none is needed. A closing run carries the last known values, because hooks use them to undo what they did, and
-   * `farewell` as its reason.
+   * Returns the next run that leads from `lastNotified`, the facts that hooks know, to `wanted`, the current facts;
+   * null when none is needed. A closing run has the last known values, because hooks use them to undo what they did,
+   * and `downReason` as its reason.
    */
   readonly next: (
     lastNotified: Facts | null,
@@ -111,8 +112,8 @@ export const linkTransitions: Transitions<LinkState> = {
   },
 };
 
-/** The reason that describe.ts gives for an uplink whose link is gone. */
-export const GONE = 'the interface is gone';
+/** The reason for a link that is gone and for which no other reason is known. */
+export const GONE = reasonText({ code: 'interface-gone' });
 
 export const linkFacts = ({ interface: name, ifindex, rule, reason, driver }: LinkFacts): LinkFacts => ({
   interface: name,

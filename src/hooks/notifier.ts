@@ -54,7 +54,7 @@ export class HookNotifier<Facts extends { readonly reason: string }> {
       const wanted = level.get(key) ?? null;
       const downReason = wanted === null ? (downReasons.get(key) ?? subject.downReason) : null;
       this.#subjects.set(key, { ...subject, wanted, downReason });
-      this.#look(key);
+      this.#startNext(key);
     }
   }
 
@@ -67,7 +67,7 @@ export class HookNotifier<Facts extends { readonly reason: string }> {
     this.#stopped = true;
   }
 
-  #look(key: string): void {
+  #startNext(key: string): void {
     const subject = this.#subjects.get(key);
     if (subject === undefined || this.#busy.has(key)) return;
     if (this.#stopped || next(subject, this.#parts.transitions) === null) {
@@ -101,7 +101,7 @@ export class HookNotifier<Facts extends { readonly reason: string }> {
   #release(key: string): void {
     this.#busy.delete(key);
     this.#parts.semaphore.leave();
-    this.#look(key);
+    this.#startNext(key);
     if (this.#busy.size === 0) for (const wake of this.#idlers.splice(0)) wake();
   }
 }

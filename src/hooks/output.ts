@@ -37,7 +37,7 @@ export class OutputBudget {
 
   /** Must be called after the last line. */
   close(): void {
-    if (this.#dropped) this.#write(`(all after the first ${OUTPUT_MOST / 1024} KiB of output is left out)`);
+    if (this.#dropped) this.#write(`(output after the first ${OUTPUT_MOST / 1024} KiB is not logged)`);
   }
 }
 

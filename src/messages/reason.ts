@@ -81,7 +81,7 @@ const WORDS: Words = {
     `${name} has the same address; a policy rule for it could take packets from ${name}`,
   'same-address-twice': () => 'another uplink has the same address',
   'objects-removed': ({ objects }) =>
-    `another program repeatedly removes its ${objects.join(' and ')}; ` +
+    `another program keeps removing its ${objects.join(' and ')}; ` +
     (objects.includes('endpoint') ? LEAVE_ENDPOINTS : LEAVE_ROUTING),
   'default-route': ({ gateway }) => defaultRoute(gateway),
   'route-not-checked': ({ interface: name }) =>

@@ -4,7 +4,7 @@ import type { Rate } from './model.ts';
 /**
  * Time constant in milliseconds: a change shows to 63 % after it. It reacts to a pulled cable and is still readable.
  */
-const SETTLE = 1200;
+const SETTLE_MS = 1200;
 /** Samples that are kept, one for each cell of a chart on a wide terminal. */
 export const HISTORY = 240;
 /** A lower rate counts as zero, because it is only the tail of the smoothing. */
@@ -26,7 +26,7 @@ export class Meter {
     const elapsed = this.#at === null ? 0 : at - this.#at;
     if (elapsed > 0) {
       // The first difference has no earlier rate to be smoothed with.
-      const weight = this.history.length === 0 ? 1 : 1 - Math.exp(-elapsed / SETTLE);
+      const weight = this.history.length === 0 ? 1 : 1 - Math.exp(-elapsed / SETTLE_MS);
       const read = Math.max(0, received - this.#in) / (elapsed / 1000);
       const written = Math.max(0, sent - this.#out) / (elapsed / 1000);
       this.#rateIn = settle(this.#rateIn, read, weight);

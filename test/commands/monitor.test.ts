@@ -77,7 +77,7 @@ describe('monitor', () => {
       .poll(() => text.text)
       .toMatch(/uplink {2}eth0 10\.1\.0\.2: .*active: default route through 10\.1\.0\.1/);
     await daemon.stop();
-    for (const each of [json, text]) await expect.poll(() => each.errors).toContain('No daemon runs here');
+    for (const each of [json, text]) await expect.poll(() => each.errors).toContain('No daemon is running');
     cable.down();
     await expect.poll(() => text.text).toMatch(/eth0 10\.1\.0\.2: active → lingering/);
     await expect.poll(() => json.lines().join()).toContain('"lingering"');

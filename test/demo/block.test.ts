@@ -41,7 +41,7 @@ describe('demo: the stream', () => {
     ['moved', [1, 0]],
   ])('a block that is %s is detected', (_, order) => {
     const wrong = Buffer.concat(order.map(makeBlock));
-    expect(() => new BlockChecker().take(wrong)).toThrow(/came where block/);
+    expect(() => new BlockChecker().take(wrong)).toThrow(/arrived instead of block/);
   });
 
   it('a missing byte is detected', () => {

@@ -67,7 +67,7 @@ describe.skipIf(whyNot() !== null)('demo: the limit of user namespaces is reache
     const demo = [process.execPath, MAIN, 'demo'];
     const { status, stdout, stderr } = spawnSync('unshare', [...namespaces, ...demo], { encoding: 'utf8' });
     expect(stderr).toBe(
-      'This host lets only root make namespaces (user.max_user_namespaces is 0): run it with sudo.\n',
+      'Only root may create namespaces on this host: user.max_user_namespaces is 0. Run it as root:\n    sudo multihomed demo\n',
     );
     expect(status).toBe(77);
     expect(stdout).toBe('');

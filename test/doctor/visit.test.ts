@@ -113,7 +113,10 @@ test('--report is written once, readable only by root', async ({ lab }) => {
   expect(hardware).toMatch(/:/);
   expect(text).not.toContain(hardware);
   const again = await command(lab.host, ['doctor', '--report', file, '--config', daemon.config]);
-  expect(again).toMatchObject({ code: 64, stderr: expect.stringContaining('nothing is ever overwritten') });
+  expect(again).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('the file exists; choose another name'),
+  });
 });
 
 test('without --config: reads the configuration of the running daemon', async ({ lab }) => {

@@ -243,7 +243,7 @@ describe('output and children of a hook', () => {
     expect(report?.outcome).toBe('done');
     expect(process.memoryUsage().rss - before).toBeLessThan(60 * 2 ** 20);
     const last = said().pop();
-    expect(last).toBe('(all after the first 64 KiB of output is left out)');
+    expect(last).toBe('(output after the first 64 KiB is not logged)');
     expect(said().slice(0, -1).join('')).toBe('x'.repeat(65536));
   });
 

@@ -32,7 +32,7 @@ describe.each([4, 6] as const)('a table shared with another program, IPv%i', (ve
       if (version === 6) {
         await expect.poll(() => daemon.stateOf(eth.address(6))).toMatch(/EEXIST/);
         const { stdout } = await daemon.command('explain', 'eth0');
-        expect(stdout).toContain(`ip -6 route show table ${TABLE}  lists the route that has its place`);
+        expect(stdout).toContain(`"ip -6 route show table ${TABLE}" lists the route in its place`);
       }
       const after = version === 4 ? both(9) : [eth.gateway(6, 66)];
       await expect.poll(found).toEqual(after);

@@ -225,7 +225,7 @@ for (const [name, form] of Object.entries(FORMS)) {
       .poll(() => made(lab, form))
       .toEqual({ ...nothing, endpoints: lab.host.endpointWords(), limits: CLOSED });
     expect(await states(daemon, addresses)).toEqual(
-      both(/^conflict: \w+ takes all traffic: .*; its endpoint stays until the open/),
+      both(/^conflict: \w+ takes all traffic: .*; its endpoint stays until no open connection uses it/),
     );
     // A subflow that is bound to a link continues on it.
     await outside.echo('still');

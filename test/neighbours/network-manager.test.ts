@@ -119,7 +119,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     expect(daemon.changes()).toEqual([]);
     const { stdout } = await daemon.command('status');
     expect(stdout).toMatch(
-      /NetworkManager has made the endpoints of these uplinks[^]*\n {4}multihomed doctor\n/,
+      /NetworkManager added the endpoints of these uplinks[^]*\n {4}multihomed doctor\n/,
     );
     // The daemon reads the kernel at once, not only at its next poll.
     for (const { id } of its) await daemon.command('endpoint', 'delete', 'id', `${id}`);

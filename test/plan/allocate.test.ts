@@ -40,7 +40,7 @@ describe('slots', () => {
   test('no free slot: the reason says so; the next free slot is used', () => {
     const host = settled(many(9));
     expect(host.states.at(-1)).toBe('eth8 10.8.0.5: no free slot');
-    expect(host.reason('10.8.0.5')).toMatch(/no more than 8 endpoints/);
+    expect(host.reason('10.8.0.5')).toMatch(/maximum of 8 endpoints is reached/);
     host.turn(12, 'no carrier').settle();
     expect(host.states).toContain('eth8 10.8.0.5: active');
   });
@@ -126,7 +126,7 @@ describe('conflicts', () => {
     host.ways.set('192.0.2.10', { kind: 'leaves', ifindex: [3], gateway: '10.0.0.1', table: 500 });
     expect(host.states).toContain('eth0 192.0.2.10: conflict');
     expect(host.reason('192.0.2.10')).toMatch(
-      /^policy rule 8679 sends packets from this address out by wwan0 \(table 500\)/,
+      /^policy rule 8679 sends packets from this address through wwan0 \(table 500\)/,
     );
     host.pass();
     expect(host.endpoints.map(({ address }) => address)).toEqual(['10.0.0.5']);

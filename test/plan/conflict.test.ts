@@ -77,7 +77,7 @@ describe('objects that another program keeps removing', () => {
     const explained = explain('eth0', sourceOf(host))!;
     expect(explained.uplinks[0]).toMatchObject({
       state: 'conflict',
-      advice: 'multihomed doctor  looks for the programs that may do it',
+      advice: '"multihomed doctor" looks for programs that may do this',
     });
   });
 });

@@ -18,7 +18,7 @@ describe('two uplinks with one address', () => {
     const host = twin(settled(), 'eth1', -1).default(4, '192.0.2.1', { metric: 50 });
     expect(host.settle()).toEqual([]);
     expect(statesOf(host)).toEqual([`eth1 ${A}: conflict`, `eth0 ${A}: active`]);
-    expect(host.reason(A)).toMatch(/^eth0 has the same address and had it before/);
+    expect(host.reason(A)).toMatch(/^eth0 had the same address first/);
   });
 
   test('at first the better route metric wins, then the older address', () => {

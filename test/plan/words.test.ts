@@ -76,8 +76,8 @@ const ALL = [
 ];
 
 const STOPS: readonly (readonly [string, () => Host, number, RegExp | null])[] = [
-  ['no carrier', () => two().turn(2, 'no carrier'), 0, /plug the cable in/],
-  ['down', () => two().turn(2, 'down'), 0, /ip link set dev eth0 up/],
+  ['no carrier', () => two().turn(2, 'no carrier'), 0, /connect the cable/],
+  ['down', () => two().turn(2, 'down'), 0, /^set the link up$/],
   [
     'tentative',
     () =>
@@ -86,7 +86,7 @@ const STOPS: readonly (readonly [string, () => Host, number, RegExp | null])[] =
         .address(2, '2001:db8::1/64', { flags: 0x40 })
         .rules([rule('eth*')]),
     1,
-    /wait for duplicate address detection/,
+    /wait a second or two for duplicate address detection/,
   ],
   ['no default route', () => two().withoutDefault(2), 2, /ip route add default via GATEWAY dev eth0/],
   [
@@ -95,7 +95,7 @@ const STOPS: readonly (readonly [string, () => Host, number, RegExp | null])[] =
     3,
     /multihomed doctor" looks for the program/,
   ],
-  ['nothing added yet', () => two(), 4, /^a running daemon makes what is missing/],
+  ['nothing added yet', () => two(), 4, /^the daemon, if it is running, adds what is missing/],
   ['active', () => settled(), 8, null],
 ];
 

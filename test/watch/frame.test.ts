@@ -101,18 +101,18 @@ test.each([
   [
     'no daemon',
     only({ status: status([uplink()], { daemon: null }) }),
-    '1 of 1 uplink active, no daemon runs',
+    '1 of 1 uplink active, no daemon is running',
   ],
   [
     'a paused daemon',
     only({ status: status([], { daemon: { pid: 9, paused: true, dryRun: false, overruns: 0 } }) }),
     'paused since "multihomed flush"',
   ],
-  ['nothing read yet', only({ status: null }), 'reading'],
+  ['nothing read yet', only({ status: null }), 'reading the state'],
   [
     'all ignored',
     only({ status: status([uplink({ state: 'ignored' })]) }),
-    'no uplink: 1 address is ignored by rules',
+    'no uplink; 1 address ignored by rules',
   ],
   ['a problem', only({ problems: ['the daemon does not answer'] }), '! the daemon does not answer'],
   ['a connection without a path', only({ connections: [connection(5)] }), 'no path'],

@@ -31,7 +31,7 @@ test('monitor: a daemon that refuses watchers is asked three times, then reporte
   onTestFinished(() => follower.stop());
   await follower.start();
   await expect.poll(() => errors).toHaveLength(1);
-  expect(errors[0]?.message).toContain('no place for another');
+  expect(errors[0]?.message).toContain('too many clients');
   // If the daemon closes the connection, the client retries for a second. This happens three times, with pauses.
   const pauses = times.slice(1).filter((time, at) => time - times[at]! > 1_000);
   expect(pauses).toHaveLength(2);

@@ -33,7 +33,7 @@ export const demo = z
       error: count.nullable().describe('Number of the errno that ended it'),
     }),
     fact('hook', { hook: z.string(), interface: name, action: z.string(), text: z.string() }),
-    fact('log', { text: sentence }),
+    fact('log', { priority: z.int().min(0).max(7).describe('As in syslog(3)'), text: sentence }),
     fact('sample', { links: z.record(z.string(), counters), checked: bytes }),
     fact('arrivals', {
       log: z
