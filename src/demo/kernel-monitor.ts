@@ -1,7 +1,7 @@
 /** Records what the kernel reports: events of links, routes and MPTCP subflows, and the counters of links. */
 import { NetlinkConnection } from '../netlink/connection.ts';
 import { findFamily } from '../netlink/generic/family.ts';
-import { decodeMessages, type Message } from '../netlink/message.ts';
+import { readBatch, type Message } from '../netlink/message.ts';
 import { MPTCP_PM } from '../netlink/mptcp/endpoint.ts';
 import { decodeMptcpEvent, MPTCP_PM_EVENTS, type MptcpEvent } from '../netlink/mptcp/event.ts';
 import { decodeLink, dumpLinks, linkBytes, RTM_DELLINK, RTM_NEWLINK } from '../netlink/route/link.ts';
@@ -109,11 +109,9 @@ function openEvents(
     ...(netns === undefined ? {} : { netns }),
     receiveBuffer: 1 << 20,
     onBatch(buffer, spans) {
-      for (let i = 0; i + 1 < spans.length; i += 2) {
-        const start = spans[i]!;
-        for (const message of decodeMessages(buffer.subarray(start, start + spans[i + 1]!)))
-          onMessage(message);
-      }
+      readBatch(buffer, spans, onMessage, (error) => {
+        throw error;
+      });
     },
     onOverrun() {
       throw new Error('the kernel dropped events, although there are few');
