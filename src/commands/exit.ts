@@ -4,7 +4,7 @@ export const EXIT = {
   /** The kernel refused; the same code as for ip(8). */
   refused: 2,
   usage: 64,
-  /** The kernel has no MPTCP, or it is switched off. */
+  /** The kernel has no MPTCP, or it is disabled. */
   unavailable: 69,
   software: 70,
   /** The command needs a daemon and none runs, or another one runs already. */

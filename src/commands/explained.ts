@@ -1,10 +1,12 @@
 /** Maps errors of the lower layers to exit codes and messages. */
-import { ControlError } from '../control/error.ts';
+import { ControlError, SilentError } from '../control/error.ts';
 import { HeldError, UnfinishedError } from '../daemon/error.ts';
 import { NetlinkError, NoMptcpError } from '../netlink/error.ts';
 import { NEEDS_ROOT } from '../system/privilege.ts';
 import { RuntimeFolderError } from '../system/runtime.ts';
 import { forbiddenFamily, SystemError } from '../system/system-error.ts';
+import { remedyText } from '../system/shell-quote.ts';
+import { hasUnit, restartRemedy } from '../system/unit.ts';
 import { ExitError, EXIT } from './exit.ts';
 
 const CONTROL_EXIT: Readonly<Record<ControlError['code'], number>> = {
@@ -28,6 +30,7 @@ export function explained(error: unknown): unknown {
       `this process may not open sockets of ${family} (EAFNOSUPPORT). If systemd runs it, the unit needs:\n` +
         '    RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6',
     );
+  if (error instanceof SilentError) return new ExitError(EXIT.daemon, silentText(error));
   if (error instanceof ControlError) return new ExitError(CONTROL_EXIT[error.code], error.message);
   if (error instanceof UnfinishedError) return new ExitError(EXIT.refused, error.message);
   if (error instanceof HeldError) return new ExitError(EXIT.daemon, error.message);
@@ -43,4 +46,9 @@ export function explained(error: unknown): unknown {
   if (error instanceof SystemError && error.code === 'ENOENT')
     return new ExitError(EXIT.usage, `no such network namespace: ${error.message}`);
   return error;
+}
+
+function silentText({ message, pid }: SilentError): string {
+  const restart = remedyText(restartRemedy(pid, { systemd: hasUnit() }));
+  return restart === null ? message : `${message}. If it does not recover, restart it:\n    ${restart}`;
 }

@@ -27,7 +27,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['status -n blue', 'in the network namespace blue'],
   ],
   explain: [
-    ['explain wwan0', 'each step to active, with the evidence'],
+    ['explain wwan0', 'each step, with its evidence'],
     ['explain wwan0 --config new.yaml', 'with other rules, if no daemon runs'],
   ],
   plan: [
@@ -65,7 +65,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['endpoint show', 'list all endpoints'],
     ['endpoint show id 2', 'show one'],
   ],
-  'endpoint flush': [['endpoint flush', 'delete all, also those of other programs']],
+  'endpoint flush': [['endpoint flush', 'those of multihomed and of other programs']],
   limits: [
     ['limits', 'show how many subflows a connection may have'],
     ['limits set subflows 8', 'allow eight'],
@@ -74,7 +74,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'limits show': [['limits show', 'show how many subflows a connection may have']],
   doctor: [
     ['doctor', 'find faults, with the commands that fix them'],
-    ['doctor --peer server.example:443', 'test whether a server speaks MPTCP over each uplink'],
+    ['doctor --peer server.example:443', 'test whether a server supports MPTCP over each uplink'],
     ['doctor --report', 'write a file for a bug report, without secrets'],
   ],
   flush: [
@@ -83,11 +83,11 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   reload: [['reload', 'after a change of the rules, or to resume after "flush"']],
   demo: [['demo', 'takes 20 seconds; needs no root']],
-  version: [['version', 'print the version']],
+  version: [['version', 'such as multihomed 0.1.0']],
   completion: [
     ['completion bash >/etc/bash_completion.d/multihomed', 'for all users'],
     ['completion zsh >/usr/local/share/zsh/site-functions/_multihomed', 'for all users'],
-    ['completion fish >~/.config/fish/completions/multihomed.fish', 'for you'],
+    ['completion fish >~/.config/fish/completions/multihomed.fish', 'for one user'],
   ],
 };
 

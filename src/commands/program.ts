@@ -66,7 +66,7 @@ function registerStatus(root: Command, setCode: SetCode): void {
     .command('status [interface]')
     .description('show the state of every uplink, and why')
     .option(...JSON_OPTION)
-    .option('-v, --verbose', "with the daemon's counters")
+    .option('-v, --verbose', "also show the daemon's counters")
     .option(...NETNS_OPTION)
     .option(...CONFIG_WITHOUT_DAEMON)
     .action(async (name, flags) => setCode(await (await import('./status.ts')).statusCommand(name, flags)));
@@ -76,7 +76,7 @@ function registerExplain(root: Command, setCode: SetCode): void {
   root
     .command('explain <interface>')
     .description('show step by step why an uplink has its state, and what to do')
-    .option('-v, --verbose', 'each rule that does not match, and why')
+    .option('-v, --verbose', 'also show each rule that does not match, and why')
     .option(...JSON_OPTION)
     .option(...NETNS_OPTION)
     .option(...CONFIG_WITHOUT_DAEMON)
@@ -116,7 +116,7 @@ function registerDoctor(root: Command, setCode: SetCode): void {
   root
     .command('doctor')
     .description('show what prevents Multipath TCP on this host, and the commands that fix it')
-    .option('--peer <host:port>', 'connect to it over each active uplink, and show whether it speaks MPTCP')
+    .option('--peer <host:port>', 'connect to it over each active uplink, and show whether it supports MPTCP')
     .option('--report [file]', 'write a file for a bug report, without secrets')
     .option(...JSON_OPTION)
     .option(...NETNS_OPTION)
@@ -129,7 +129,7 @@ function registerFlush(root: Command, setCode: SetCode): void {
   root
     .command('flush')
     .description('remove every endpoint, policy rule and route that multihomed added')
-    .option('--force', 'even if open connections or this SSH session are lost')
+    .option('--force', 'remove them even if open connections or this SSH session are lost')
     .option(...JSON_OPTION)
     .option(...NETNS_OPTION)
     .action(async (flags) => setCode(await (await import('./flush.ts')).flushCommand(flags)));
@@ -147,7 +147,7 @@ function registerReload(root: Command, setCode: SetCode): void {
 function registerDemo(root: Command, setCode: SetCode): void {
   root
     .command('demo')
-    .description('show all of this in a private network; changes nothing on this host')
+    .description('show multihomed in a private network; changes nothing on this host')
     .option(...JSON_LINES)
     .addOption(new Option('--as <part>').choices(['laptop', 'internet']).hideHelp())
     .action(async (flags) => setCode(await (await import('./demo.ts')).demoCommand(flags)));

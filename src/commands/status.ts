@@ -72,7 +72,7 @@ function countersLines({ daemon }: StatusDocument): string[] {
 /** A problem, and the command that solves it on a line of its own. */
 export function problemLines(problem: Problem & { readonly remedy: Remedy | null }): string[] {
   const command = remedyText(problem.remedy);
-  const text = colours.red(printable(problemWords(problem)));
+  const text = colours.red(problemWords(problem));
   return command === null ? [text] : [`${text}; to solve it:`, `    ${commandLine(colours.bold(command))}`];
 }
 

@@ -74,6 +74,6 @@ export function figureText({ name, scene, milliseconds, interface: uplink }: Fig
       ? `backup subflow ${how} after the default route`
       : `subflow over ${uplink} ${how} after the carrier`;
   }
-  if (scene === 'pulled') return `data continues over ${uplink} after a stall of ${how}`;
+  if (scene === 'pulled') return `data moved to ${uplink} after a stall of ${how}`;
   return `longest gap in the data ${how}`;
 }

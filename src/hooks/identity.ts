@@ -20,7 +20,7 @@ export function resolveIdentity(user: string): HookIdentity | string {
 
 function lookUp(user: string): User | string {
   try {
-    return findUser(user, readUsers()) ?? `hooks.user is ${user}, but /etc/passwd has no such user.`;
+    return findUser(user, readUsers()) ?? `hooks.user is ${user}, and /etc/passwd has no such user.`;
   } catch (error) {
     if (!(error instanceof PasswdError)) throw error;
     return `hooks.user is ${user}, and ${error.message}.`;

@@ -99,7 +99,7 @@ const WORDS: Words = {
     `its endpoint could not be changed and is tried again at the next ${final ? 'reload' : 'pass'}: ${message}`,
   'no-free-slot': ({ endpoints, foreign }) =>
     `the kernel's maximum of ${endpoints} endpoints is reached (${foreign} of other programs); this uplink gets the next free slot`,
-  'mptcp-disabled': () => 'Multipath TCP is switched off (net.mptcp.enabled=0)',
+  'mptcp-disabled': () => 'Multipath TCP is disabled (net.mptcp.enabled=0)',
   'userspace-path-manager': ({ sysctl, value }) =>
     `the userspace path manager is in use (net.mptcp.${sysctl}=${value}): endpoints have no effect`,
 };

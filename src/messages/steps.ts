@@ -12,6 +12,7 @@ import { carrierReason, isTunnelReason, type Reason } from '../plan/reason.ts';
 import type { Routing } from '../plan/routing.ts';
 import { tunnelReason } from '../plan/tunnel.ts';
 import type { Egress, Snapshot } from '../snapshot/snapshot.ts';
+import { counted } from './count.ts';
 import { reasonText } from './reason.ts';
 
 export interface ExplainedStep {
@@ -119,8 +120,8 @@ function pathStep({ candidate, verdict }: Evaluation, snapshot: Snapshot): Expla
 }
 
 function slotStep({ verdict }: Evaluation, { endpoints }: Snapshot, { slots }: State): ExplainedStep {
-  const most = Number.isFinite(slots) ? ` of ${slots}` : '';
-  const evidence = `${endpoints.length}${most} endpoints are in place`;
+  const most = Number.isFinite(slots) ? `, at most ${slots}` : '';
+  const evidence = `${counted(endpoints.length, 'endpoint')} in place${most}`;
   return { name: 'slot', state: stoppedIf(verdict?.state === 'no free slot'), evidence };
 }
 

@@ -53,7 +53,9 @@ export function checkEnabled(netns?: string): void {
     closeSync(mptcpSocket('ipv4', netns === undefined ? {} : { netns }));
   } catch (error) {
     if (error instanceof SystemError && ['ENOPROTOOPT', 'EPROTONOSUPPORT'].includes(error.code))
-      throw new NoMptcpError('Multipath TCP is switched off: sysctl -w net.mptcp.enabled=1');
+      throw new NoMptcpError(
+        'Multipath TCP is disabled in this network namespace. To enable it:\n    sysctl -w net.mptcp.enabled=1',
+      );
     throw error;
   }
 }

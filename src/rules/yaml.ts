@@ -66,7 +66,10 @@ export function parseYaml({ file, text }: YamlSource): YamlTree | readonly Confi
     // Errors after the first unquoted glob follow from it.
     const first = globs[0]?.line ?? Infinity;
     const others = errors
-      .map((error) => problem(error.pos[0], sentence(error.message), 'valid YAML'))
+      .map((error) => ({
+        ...problem(error.pos[0], `not valid YAML: ${sentence(error.message)}`, ''),
+        expected: null,
+      }))
       .filter(({ line }) => line! < first);
     return [...others, ...globs];
   }

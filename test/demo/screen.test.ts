@@ -72,9 +72,9 @@ describe('demo: the screen', () => {
   it('is plain text if not a terminal', () => {
     const text = written(false, UTF8);
     expect(text).not.toMatch(CONTROL);
-    expect(text).toContain('  5.10 s  ★        data goes on over wwan0 after a stall of 23.4 ms\n');
+    expect(text).toContain('  5.10 s  ★        data moved to wwan0 after a stall of 23.4 ms\n');
     expect(text).toMatch(/2\.\d\d s {2}bytes {4}eth0 █{16} +16\.0 Mbit\/s/);
-    expect(text).toContain('8.2 MB in 5.9 s over one connection: every byte came');
+    expect(text).toContain('8.2 MB in 5.9 s over one connection: every byte received once');
   });
 
   it('never has a line that a terminal would wrap', () => {
@@ -105,7 +105,7 @@ describe('demo: the screen', () => {
   it('reports missing bytes', () => {
     const end = FACTS.at(-1) as Extract<Fact, { kind: 'end' }>;
     expect(written(false, UTF8, [{ ...end, received: 8_000_000 }])).toContain(
-      '8000000 of 8192000 bytes came.',
+      '8000000 of 8192000 bytes received.',
     );
   });
 });

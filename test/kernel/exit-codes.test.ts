@@ -80,7 +80,7 @@ describe('exit codes', () => {
           ...(words === 'run' ? [...args, '--config', daemon.config] : args),
         ]),
       );
-      expect(stderr).toContain(`sockets of ${name} are forbidden to this process (EAFNOSUPPORT)`);
+      expect(stderr).toContain(`this process may not open sockets of ${name} (EAFNOSUPPORT)`);
       expect(stderr).toMatch(/^ {4}RestrictAddressFamilies=.*AF_NETLINK/m);
       expect(code).toBe(2);
     },

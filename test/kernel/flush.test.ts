@@ -53,7 +53,7 @@ describe('flush', () => {
       const before = lab.host.state();
       const refused = await daemon.command('flush');
       expect(refused.code).not.toBe(0);
-      expect(refused.stderr).toMatch(/2 open MPTCP connections.*--force/);
+      expect(refused.stderr).toMatch(/2 open MPTCP connections[^]*\n {4}multihomed flush --force\n/);
       expect(lab.host.state()).toEqual(before);
       expect((await daemon.command('flush', '--force')).code).toBe(0);
       expect(lab.host.endpoints()).toEqual([]);

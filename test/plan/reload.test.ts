@@ -51,8 +51,8 @@ describe('a reload', () => {
   });
 
   test.each([
-    ['EEXIST', 17, 'too many addresses or duplicate one', /until the next try: .*EEXIST/],
-    ['EADDRINUSE', 98, undefined, /until the next reload: .*EADDRINUSE/],
+    ['EEXIST', 17, 'too many addresses or duplicate one', /again at the next pass: .*EEXIST/],
+    ['EADDRINUSE', 98, undefined, /again at the next reload: .*EADDRINUSE/],
   ])('refused with %s leaves the objects in place', (_, errno, kernelText, reason) => {
     const signal = (port: number) => [rule('eth*', { flags: ['signal'], port })];
     const host = settled(two().rules(signal(4433))).rules(signal(4434));

@@ -277,7 +277,7 @@ describe('a file', () => {
     ],
     ['$import: /etc/passwd', '1:1: found the unknown key "$import"'],
     ['rules: {}\n---\nrules: {}', '2:1: found a second document'],
-    ['rules:\n\ta: subflow', '2:1: found tabs are not allowed as indentation; expected valid YAML'],
+    ['rules:\n\ta: subflow', '2:1: not valid YAML: tabs are not allowed as indentation'],
     ['%YAML 1.1\n---\nrules: {}', 'found a %YAML 1.1 directive'],
     ['rules: {}\nrules: {}', '2:1: found the key "rules" a second time (first in line 1)'],
     ['"a\u001b[31m": 1', 'found the unknown key "a\\u001b[31m"'],

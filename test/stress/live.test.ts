@@ -85,7 +85,7 @@ describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, 
     const [before, state] = [await transfers[0]!.identities(), lab.host.state()];
     const { code, stderr } = await daemon.command('flush');
     expect(code).not.toBe(0);
-    expect(stderr).toMatch(/\b3 open MPTCP connections; use --force/);
+    expect(stderr).toMatch(/\b3 open MPTCP connections\. To remove everything anyway:\n/);
     expect(lab.host.state()).toEqual(state);
     expect(await transfers[0]!.identities()).toEqual(before);
     for (const transfer of transfers) {

@@ -39,20 +39,20 @@ function registerEndpoint(root: Command, setCode: SetCode): void {
   verb(
     'add',
     'IFADDR [dev IFNAME] [id ID] [port PORT] [FLAG...]',
-    `add one; flags: ${ENDPOINT_FLAGS.join(', ')}`,
+    `add an endpoint; flags: ${ENDPOINT_FLAGS.join(', ')}`,
   );
-  verb('delete', 'id ID | id 0 IFADDR', 'delete one; with id 0, close the initial subflows from IFADDR');
+  verb('delete', 'id ID | id 0 IFADDR', 'delete an endpoint; id 0: close the initial subflows from IFADDR');
   verb(
     'change',
     '{id ID | IFADDR [port PORT]} FLAG...',
-    'set flags: backup or nobackup, fullmesh or nofullmesh',
+    'set flags of an endpoint: backup, nobackup, fullmesh, nofullmesh',
   );
-  verb('flush', ' ', 'delete all, also those of other programs');
+  verb('flush', ' ', 'delete all endpoints, also those of other programs');
   endpoint
     .command('show', { isDefault: true })
     .argument(WORDS)
     .usage('[id ID]')
-    .description('list all, or one')
+    .description('list all endpoints, or one')
     .option('-j, --json', 'print JSON like "ip -j mptcp endpoint"')
     .option(...NETNS_OPTION)
     .action(async (words: string[], flags: Flags) => {
@@ -72,7 +72,7 @@ function registerLimits(root: Command, setCode: SetCode): void {
     .command('set')
     .argument(WORDS)
     .usage('[subflows NR] [add_addr_accepted NR]')
-    .description('set one or both')
+    .description('set one limit, or both')
     .option(...JSON_SILENT)
     .option(...NETNS_OPTION)
     .action(async (words: string[]) =>
@@ -82,7 +82,7 @@ function registerLimits(root: Command, setCode: SetCode): void {
     .command('show', { isDefault: true })
     .argument(WORDS)
     .usage(' ')
-    .description('show both')
+    .description('show both limits')
     .option('-j, --json', 'print JSON like "ip -j mptcp limits"')
     .option(...NETNS_OPTION)
     .action(async (words: string[], flags: Flags) => {

@@ -183,7 +183,7 @@ function ignoredRouters({ plan }: HostView, sysctls: Facts['sysctls']): Finding[
     );
 }
 
-/** Reports selected interfaces on which IPv6 is switched off. */
+/** Reports selected interfaces on which IPv6 is disabled. */
 function disabledIpv6({ plan }: HostView, sysctls: Facts['sysctls']): Finding[] {
   return plan.selected
     .filter(
