@@ -11,6 +11,7 @@ import { actionText } from '../actions/action.ts';
 import { flushActions } from '../plan/flush.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
+import { remedyText } from '../system/shell-quote.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import type { Configuration } from '../rules/rule.ts';
 import { type Snapshot } from '../snapshot/snapshot.ts';
@@ -35,12 +36,14 @@ const NOTHING: Configuration = {
 
 export async function flushCommand(flags: {
   readonly force?: boolean;
+  /** The namespace that this process has already entered. */
+  readonly netns?: string;
   readonly json?: boolean;
 }): Promise<number> {
   requireRoot();
   const namespace = await openNamespace();
   try {
-    if (!flags.force) await refuseLosses(namespace, await readKernel(namespace, NOTHING));
+    if (!flags.force) await refuseLosses(namespace, await readKernel(namespace, NOTHING), flags.netns);
     const done =
       ((await ask(namespace.folder.socket, { ask: 'flush' })) as string[] | undefined) ??
       (await flush(namespace));
@@ -52,18 +55,23 @@ export async function flushCommand(flags: {
   }
 }
 
-async function refuseLosses(namespace: Namespace, { snapshot, state }: KernelRead): Promise<void> {
+async function refuseLosses(
+  namespace: Namespace,
+  { snapshot, state }: KernelRead,
+  netns?: string,
+): Promise<void> {
   const addresses = new Set(ownedEndpoints(snapshot, state).map((endpoint) => endpoint.address));
   const losses: string[] = [];
   const connections = await lastSubflows(addresses);
   if (connections > 0) losses.push(counted(connections, 'open MPTCP connection'));
   const session = await ownedSession(namespace, snapshot);
   if (session) losses.push(`this SSH session (from ${session.client}, found ${session.source})`);
-  if (losses.length > 0)
-    throw new ExitError(
-      EXIT.refused,
-      `would cut ${losses.join(' and ')}. To remove everything anyway:\n    multihomed flush --force`,
-    );
+  if (losses.length === 0) return;
+  const argv = ['multihomed', 'flush', '--force', ...(netns === undefined ? [] : ['--netns', netns])];
+  throw new ExitError(
+    EXIT.refused,
+    `would cut ${losses.join(' and ')}. To remove everything anyway:\n    ${remedyText([{ argv }])}`,
+  );
 }
 
 /** Counts connections all of whose subflows start from an address whose endpoint would be removed. */

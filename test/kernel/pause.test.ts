@@ -75,7 +75,7 @@ describe('multihomed reload', () => {
     }
     await daemon.stop();
     const { code, stderr } = await daemon.command('reload');
-    expect([code, stderr]).toEqual([75, expect.stringContaining('no daemon runs')]);
+    expect([code, stderr]).toEqual([75, expect.stringContaining('no daemon is running')]);
   });
 
   test('ends the pause', async ({ lab }) => {

@@ -95,7 +95,7 @@ describe('a removed rule', () => {
     host.connections = [['192.0.2.10'], ['192.0.2.10', '192.0.2.10'], ['10.0.0.5']];
     expect(host.settle()).toEqual([]);
     expect(host.states).toContain('eth0 192.0.2.10: lingering');
-    expect(host.reason('192.0.2.10')).toMatch(/2 open connections .*: multihomed endpoint delete id 1$/);
+    expect(host.reason('192.0.2.10')).toMatch(/2 open connections; .*: multihomed endpoint delete id 1$/);
     host.connections = [['10.0.0.5']];
     expect(host.pass()).toEqual(GONE);
   });

@@ -39,13 +39,13 @@ function registerEndpoint(root: Command, setCode: SetCode): void {
   verb(
     'add',
     'IFADDR [dev IFNAME] [id ID] [port PORT] [FLAG...]',
-    `add an endpoint; flags: ${ENDPOINT_FLAGS.join(', ')}`,
+    `add an endpoint (${ENDPOINT_FLAGS.join(', ')})`,
   );
-  verb('delete', 'id ID | id 0 IFADDR', 'delete an endpoint; id 0: close the initial subflows from IFADDR');
+  verb('delete', 'id ID | id 0 IFADDR', 'delete an endpoint; id 0: the initial subflows from IFADDR');
   verb(
     'change',
     '{id ID | IFADDR [port PORT]} FLAG...',
-    'set flags of an endpoint: backup, nobackup, fullmesh, nofullmesh',
+    'set flags (backup, nobackup, fullmesh, nofullmesh)',
   );
   verb('flush', ' ', 'delete all endpoints, also those of other programs');
   endpoint
