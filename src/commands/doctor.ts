@@ -55,13 +55,13 @@ export async function doctorCommand(flags: DoctorFlags): Promise<number> {
     const config = flags.config ?? (namespace && (await daemonConfig(namespace)));
     const configuration = await readConfiguration(config === null ? {} : { config });
     const rules = configuration.loaded ?? NO_RULES;
-    const looked = namespace && {
+    const source = namespace && {
       ...(await readKernel(namespace, rules)),
       route: namespace.kernel.route,
       socket: namespace.folder.socket,
       configuration: rules,
     };
-    const facts = await gather({ configuration, looked, target: typeof target === 'string' ? null : target });
+    const facts = await gather({ configuration, source, target: typeof target === 'string' ? null : target });
     const findings = diagnose(facts);
     const written = flags.report === undefined ? null : flags.report === true ? nameNow() : flags.report;
     if (written !== null) {

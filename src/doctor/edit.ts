@@ -57,8 +57,8 @@ export function moveRule(texts: Texts, rule: Origin, before: Origin): Remedy | n
   // After its last key is removed, a map would be null instead of a map.
   const rest = treeOf(rule.file, applied(texts.get(rule.file)!, [remove]));
   const left = rest && pairOf(rest.root, 'rules')?.value;
-  const away = isMap(left) ? sed(rule.file, [remove]) : null;
-  return away && [sed(before.file, [insert]), away];
+  const removal = isMap(left) ? sed(rule.file, [remove]) : null;
+  return removal && [sed(before.file, [insert]), removal];
 }
 
 interface Block {

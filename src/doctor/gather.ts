@@ -11,26 +11,26 @@ import { readNetworkd } from './facts/networkd.ts';
 import { readNetworkManager } from './facts/network-manager.ts';
 import { findManagers } from './facts/processes.ts';
 import { readSysctls } from './facts/sysctl.ts';
-import { readView, type Looked } from './facts/view.ts';
+import { readView, type ViewSource } from './facts/view.ts';
 import type { ConfigurationFacts, ConnectionFacts, Facts, HostView } from './facts.ts';
 import { tryPeer, type Target } from './peer.ts';
 
 export interface Sources {
   readonly configuration: ConfigurationFacts;
   /** null when the kernel has no MPTCP path manager. */
-  readonly looked: Looked | null;
+  readonly source: ViewSource | null;
   /** The peer to connect to over each uplink; null for no such test. */
   readonly target: Target | null;
 }
 
-export async function gather({ configuration, looked, target }: Sources): Promise<Facts> {
+export async function gather({ configuration, source, target }: Sources): Promise<Facts> {
   const unread: string[] = [];
-  const view = looked && (await readView(looked));
+  const view = source && (await readView(source));
   const interfaces =
     view?.plan.selected.filter(({ rule }) => !rule.ignore).map(({ link }) => link.name) ?? [];
   const refused = trySocket();
   return {
-    kernel: { mptcp: looked !== null, refused, ipv6: existsSync('/proc/sys/net/ipv6') },
+    kernel: { mptcp: source !== null, refused, ipv6: existsSync('/proc/sys/net/ipv6') },
     sysctls: readSysctls(interfaces, unread),
     configuration,
     view,

@@ -89,18 +89,18 @@ export class ProcessGroup {
 
 /** Called at each SIGCHLD. One listener serves all groups, since Node warns when there are many. */
 const watchers = new Set<() => void>();
-const lookAtAll = (): void => {
-  for (const look of watchers) look();
+const checkAll = (): void => {
+  for (const check of watchers) check();
 };
 
-function watch(look: () => void): void {
-  if (watchers.size === 0) process.on('SIGCHLD', lookAtAll);
-  watchers.add(look);
+function watch(check: () => void): void {
+  if (watchers.size === 0) process.on('SIGCHLD', checkAll);
+  watchers.add(check);
 }
 
-function unwatch(look: () => void): void {
-  watchers.delete(look);
-  if (watchers.size === 0) process.off('SIGCHLD', lookAtAll);
+function unwatch(check: () => void): void {
+  watchers.delete(check);
+  if (watchers.size === 0) process.off('SIGCHLD', checkAll);
 }
 
 /** Resolves with the exit of the child whose number `settle` gets; `settle(null)` means that there is no child. */
@@ -108,19 +108,19 @@ function watchExits(): { promise: Promise<Exit>; settle: (pid: number | null) =>
   let watched: number | null = null;
   let resolve!: (exit: Exit) => void;
   const promise = new Promise<Exit>((fulfil) => (resolve = fulfil));
-  const look = (): void => {
+  const check = (): void => {
     const exit = watched === null ? null : exitOf(watched);
     if (exit === null) return;
-    unwatch(look);
+    unwatch(check);
     resolve(named(exit));
   };
-  watch(look);
+  watch(check);
   return {
     promise,
     settle(pid) {
       watched = pid;
-      if (pid === null) unwatch(look);
-      else look();
+      if (pid === null) unwatch(check);
+      else check();
     },
   };
 }

@@ -132,13 +132,13 @@ export class Sampler {
       return { ...facts, hue, rate, history, subflows: mine.length };
     };
     const known = uplinks.map((uplink) => path(pathKey(uplink), { ...uplink, detail: detailOf(uplink) }));
-    const strangers = [...carried.values()].map(([first]) => {
+    const unselected = [...carried.values()].map(([first]) => {
       const { socket, interface: name } = first!;
       const { address } = socket.local;
       const reason = 'carries subflows, and no rule selects it';
       return path(`${name}/${address}`, { interface: name, address, state: 'no uplink', reason, detail: '' });
     });
-    return [...known, ...strangers].sort((a, b) => rankOf(a, roles) - rankOf(b, roles));
+    return [...known, ...unselected].sort((a, b) => rankOf(a, roles) - rankOf(b, roles));
   }
 
   #connections(sockets: readonly ConnectionSocket[], subflows: readonly Subflow[]): Connection[] {

@@ -73,7 +73,9 @@ test.skipIf(lacks !== null)('status counts refused joins until one is establishe
       .poll(async () => (await daemon.uplink('10.2.0.2'))?.subflows?.failing, { timeout: 60_000 })
       .toBeGreaterThanOrEqual(count);
   }
-  expect(await daemon.stateOf('wwan0')).toMatch(/, but \d+ joins? failed since the last success: EHOSTUNREACH$/);
+  expect(await daemon.stateOf('wwan0')).toMatch(
+    /, but \d+ joins? failed since the last success: EHOSTUNREACH$/,
+  );
   lab.provider.sh('nft delete table ip refuse');
   await connections.open('10.1.0.2');
   await expect.poll(() => daemon.stateOf('wwan0')).toBe('active: default route through 10.2.0.1');

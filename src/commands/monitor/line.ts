@@ -31,14 +31,14 @@ export function uplinkLine(time: Date, change: UplinkChange): string {
       : state === 'conflict' || state === 'failed' || state === 'gone'
         ? colours.red
         : colours.yellow;
-  const way = was === null || same ? paint(state) : `${was} → ${paint(state)}`;
+  const transition = was === null || same ? paint(state) : `${was} → ${paint(state)}`;
   const facts = [
     ...(gateway === null || state !== 'active' ? [] : [`gateway ${gateway}`]),
     ...(endpoint === null ? [] : [`endpoint ${endpoint.id} ${endpoint.flags.join(',')}`]),
   ];
   const more = facts.length === 0 ? '' : colours.dim(` (${facts.join(', ')})`);
-  const who = `${printable(name)}${address === null ? '' : ` ${address}`}`;
-  return `${colours.dim(clockText(time))}  uplink  ${who}: ${way}: ${printable(reason)}${more}`;
+  const subject = `${printable(name)}${address === null ? '' : ` ${address}`}`;
+  return `${colours.dim(clockText(time))}  uplink  ${subject}: ${transition}: ${printable(reason)}${more}`;
 }
 
 export const mptcpJson = (time: Date, event: MptcpEvent, name: Name): object => {
@@ -69,6 +69,6 @@ export function mptcpLine(time: Date, event: MptcpEvent, name: Name): string {
     ...(serverSide ? ['accepted here'] : []),
     ...(error === null ? [] : [colours.red(errnoName(error))]),
   ];
-  const who = token === null ? '        ' : tokenText(token);
-  return `${colours.dim(clockText(time))}  mptcp   ${who} ${kind.replace('-', ' ')} ${words.join(' ')}`.trimEnd();
+  const subject = token === null ? '        ' : tokenText(token);
+  return `${colours.dim(clockText(time))}  mptcp   ${subject} ${kind.replace('-', ' ')} ${words.join(' ')}`.trimEnd();
 }

@@ -74,7 +74,7 @@ function inTheWay(rule: PolicyRule, view: HostView): Finding[] {
     finding(
       'fault',
       `policy-rule:${rule.family}:${rule.priority}`,
-      `Policy rule ${rule.priority} (${sourceText(rule)}) comes before those of multihomed and sends packets from ${addresses} to table ${rule.table}, whose default route uses another link${remedy ? '; moved behind them, it does not' : ''}.`,
+      `Policy rule ${rule.priority} (${sourceText(rule)}) comes before those of multihomed and sends packets from ${addresses} to table ${rule.table}, whose default route uses another link${remedy ? '. Moved behind them, it no longer affects these packets' : ''}.`,
       remedy,
     ),
   ];

@@ -76,7 +76,7 @@ export async function attempt(diag: Requester, wanted: Attempt): Promise<Outcome
     await once(connection, 'connect', { signal });
     // A connection that the peer resets during the test has shown enough.
     connection.on('error', () => undefined);
-    return await look(diag, connection.localPort ?? 0, wanted, () => received);
+    return await inspect(diag, connection.localPort ?? 0, wanted, () => received);
   } catch (error) {
     return failed(error);
   } finally {
@@ -84,7 +84,7 @@ export async function attempt(diag: Requester, wanted: Attempt): Promise<Outcome
   }
 }
 
-async function look(
+async function inspect(
   diag: Requester,
   localPort: number,
   { port, expected }: Attempt,

@@ -23,7 +23,7 @@ const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 /** Maximum of tables to read from the values of FRA_TABLE, since a host may have thousands of policy rules. */
 const MOST_TABLES = 64;
 
-export interface Looked {
+export interface ViewSource {
   readonly route: Requester;
   readonly socket: string;
   readonly snapshot: Snapshot;
@@ -31,8 +31,8 @@ export interface Looked {
   readonly configuration: Configuration;
 }
 
-export async function readView(looked: Looked): Promise<HostView> {
-  const { route, socket, snapshot, state, configuration } = looked;
+export async function readView(source: ViewSource): Promise<HostView> {
+  const { route, socket, snapshot, state, configuration } = source;
   const planned = planUnder(plan(snapshot, configuration, state, { assumeRouted: true }), findObstacle());
   const { answer: daemon, silent = null } = await askOrNot<StatusDocument>(socket, { ask: 'status' });
   // When the configuration has errors by now, the daemon still uses the previous one.
