@@ -36,7 +36,7 @@ class Watching {
 /** Waits for the line that names what it follows. */
 async function monitor(lab: Lab, ...args: string[]): Promise<Watching> {
   const watching = new Watching(lab.host.spawn(process.execPath, [MAIN, 'monitor', ...args]));
-  if (!args.includes('--mptcp')) await expect.poll(() => watching.errors).toMatch(/are followed/);
+  if (!args.includes('--mptcp')) await expect.poll(() => watching.errors).toMatch(/uplinks are read/);
   return watching;
 }
 
@@ -71,7 +71,7 @@ describe('monitor', () => {
     await daemon.started();
     const json = await monitor(lab, '--json', '--config', daemon.config);
     const text = await monitor(lab, '--config', daemon.config);
-    expect(json.errors).toContain('as the daemon (pid');
+    expect(json.errors).toContain('are read from the daemon (pid');
     const cable = connect(lab, 'eth0');
     await expect
       .poll(() => text.text)
@@ -171,7 +171,7 @@ describe('monitor', () => {
   test('follows uplinks without permission for MPTCP events', async ({ lab }) => {
     const drop = ['--bounding-set=-net_admin', '--inh-caps=-net_admin', process.execPath, MAIN, 'monitor'];
     const watching = new Watching(lab.host.spawn('setpriv', drop));
-    await expect.poll(() => watching.errors).toMatch(/^needs root \(CAP_NET_ADMIN\)[^]*are followed/);
+    await expect.poll(() => watching.errors).toMatch(/^needs root \(CAP_NET_ADMIN\)[^]*uplinks are read/);
     expect(await watching.end()).toBe(0);
     const alone = new Watching(lab.host.spawn('setpriv', [...drop, '--mptcp']));
     const [code] = (await once(alone.child, 'close')) as [number | null];

@@ -158,7 +158,7 @@ describe('a rule that is removed', () => {
     await expect
       .poll(() => daemon.stateOf(eth.address()))
       .toMatch(
-        new RegExp(`^lingering: .* 1 open connection .*multihomed endpoint delete id ${endpoint?.id}`),
+        new RegExp(`^lingering: .* 1 open connection; .*multihomed endpoint delete id ${endpoint?.id}`),
       );
     await connection.echo('still here');
     await connections.end();
