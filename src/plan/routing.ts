@@ -157,11 +157,14 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     rule(PRIORITY_SUBNET + shift, table!, 0),
   ];
   const passing = passingOf(candidate.tunnel ?? null, snapshot.tables[family]);
+  // `ip rule delete table main suppress_prefixlength 0`, which scripts of VPNs run, would delete multihomed's rule in place
+  // of theirs. Without routes for halves of all addresses (/1) in main, a length of 1 means the same.
+  const shortest = (each: number): number => (each === RT_TABLE_MAIN && !snapshot.halves[family] ? 1 : 0);
   const own = [
     ...first,
     ...(sharesSubnet(address, snapshot.addresses) ? twin : []),
     ...[...new Set([...tables, ...passing.tables, RT_TABLE_MAIN])].map((each) =>
-      rule(PRIORITY_SPECIFIC + shift, each, passing.longest.get(each) ?? 0),
+      rule(PRIORITY_SPECIFIC + shift, each, passing.longest.get(each) ?? shortest(each)),
     ),
     rule(PRIORITY, table!, null),
   ];

@@ -17,6 +17,7 @@ import { systemClock, type Clock } from '../system/clock.ts';
 import type { Dirty } from './dirty.ts';
 import { bestDefault, findDefault, findSourceDefault, mayHaveBetter, preferredSource } from './default.ts';
 import { readDevice, type Device } from './driver.ts';
+import { mayHaveHalves } from './halves.ts';
 import { findHostEgress, isTunnel, readTunnelRoutes, type HostEgress } from './host-egress.ts';
 import { inLastTick } from './expiry.ts';
 import { HostRoutes, isForSource, throughLink } from './host-route.ts';
@@ -126,9 +127,9 @@ export class SnapshotReader {
     }
     // Tables that no look-up needed this time are as they were.
     const tables = last && kept.size > 0 ? joinTables(last.tables, hosts.tables) : hosts.tables;
-    const { egress, tunnelRoutes } = outward;
+    const { egress, halves, tunnelRoutes } = outward;
     this.#last = {
-      ...{ ...base, ownRoutes, lookups, egress, tunnelRoutes, lookedUpAt },
+      ...{ ...base, ownRoutes, lookups, egress, halves, tunnelRoutes, lookedUpAt },
       tables: answersStale ? tables : last.tables,
     };
     return this.#last;
@@ -210,7 +211,7 @@ export class SnapshotReader {
     hosts: HostRoutes,
     { links, endpoints }: KernelObjects,
     questions: readonly LookupRequest[],
-  ): Promise<Pick<Snapshot, 'egress' | 'tunnelRoutes'>> {
+  ): Promise<Pick<Snapshot, 'egress' | 'halves' | 'tunnelRoutes'>> {
     const { route } = this.#options;
     const families = FAMILIES.filter(
       (family) =>
@@ -221,14 +222,21 @@ export class SnapshotReader {
     const tunnels = [...links.values()].filter(
       (link) => link.usable && isTunnel(link) && !uplinks.has(link.index),
     );
-    const ask = (family: Family): Promise<HostEgress | null> | null =>
-      families.includes(family) ? findHostEgress(route, family, hosts) : null;
+    const ask = async (family: Family): Promise<{ egress: HostEgress | null; halves: boolean }> => {
+      if (!families.includes(family)) return { egress: null, halves: true };
+      const egress = await findHostEgress(route, family, hosts);
+      return { egress, halves: await mayHaveHalves(route, family, egress) };
+    };
     const [ipv4, ipv6, tunnelRoutes] = await Promise.all([
       ask('ipv4'),
       ask('ipv6'),
       readTunnelRoutes(route, families, tunnels),
     ]);
-    return { egress: { ipv4, ipv6 }, tunnelRoutes };
+    return {
+      egress: { ipv4: ipv4.egress, ipv6: ipv6.egress },
+      halves: { ipv4: ipv4.halves, ipv6: ipv6.halves },
+      tunnelRoutes,
+    };
   }
 
   async #ask(

@@ -97,6 +97,8 @@ export interface Snapshot extends KernelObjects {
   readonly tables: Readonly<Record<Family, Tables>>;
   /** Where packets leave that no source or mark selects; null: nowhere, or not looked up. */
   readonly egress: Readonly<Record<Family, HostEgress | null>>;
+  /** Whether main may have a route for half of all addresses (/1). */
+  readonly halves: Readonly<Record<Family, boolean>>;
   /** Routes through tunnels that are no uplinks, in any table, without default routes. */
   readonly tunnelRoutes: readonly Route[];
   /** For each open MPTCP connection the local addresses of its subflows; absent if nothing depends on them. */

@@ -199,7 +199,7 @@ export class HostFixture {
             `${first} from ${address} lookup 254 suppress ${length}`,
             `${second} from ${address} lookup ${table} suppress 0`,
           );
-        rules.push(`${third} from ${address} lookup 254 suppress 0`, `8684 from ${address} lookup ${table}`);
+        rules.push(`${third} from ${address} lookup 254 suppress 1`, `8684 from ${address} lookup ${table}`);
         routes.push(
           `${version === 4 ? `10.${network}.0.0` : `2400:${network}::`}/${length} ${where}`,
           `default via ${this.address(uplink, version, gateway)} ${where}`,

@@ -87,7 +87,7 @@ function comparison({ lab, same, other, modem }: Scene): { expected: object; sho
       endpoints: uplinks.map(({ address, device, flags }) => `${address} ${device} ${flags}`).sort(),
       rules: uplinks
         .flatMap(({ address, device }) => [
-          `8682 from ${address} lookup 254 suppress 0`,
+          `8682 from ${address} lookup 254 suppress 1`,
           `8684 from ${address} lookup ${lab.host.table(device)}`,
         ])
         .sort(),

@@ -60,6 +60,7 @@ export function snapshot(more: Partial<Snapshot> = {}): Snapshot {
     lookedUpAt: 0,
     tables: { ipv4: new Map(), ipv6: new Map() },
     egress: { ipv4: null, ipv6: null },
+    halves: { ipv4: false, ipv6: false },
     tunnelRoutes: [],
     lookups: new Map(
       indices.map((index) => {

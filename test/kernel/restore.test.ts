@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
-import { test } from '../support/lab.ts';
+import { test, type Lab } from '../support/lab.ts';
 import { stays } from '../support/stays.ts';
 
 const RULES = { 'eth*': 'subflow' };
@@ -28,24 +28,12 @@ describe.each([4, 6] as const)('removed by another program, IPv%i', (version) =>
 });
 
 describe.each([4, 6] as const)('a script that deletes policy rules by their form, IPv%i', (version) => {
-  test('ends at once, and the rules are restored', async ({ lab }) => {
-    const eth = lab.cable('eth0').connect(version);
-    lab.cable('wwan0').connect(version);
-    const daemon = await lab.daemon({ ...RULES, 'wwan*': 'subflow' });
-    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-    // Rules of one priority may be restored in another order: each waits by itself, and the script deletes meanwhile.
-    const inPlace = (): object => ({
-      ...lab.host.state(),
-      rules: lab.host
-        .rules(version, 'all')
-        .map((rule) => JSON.stringify(rule))
-        .sort(),
-    });
-    const before = inPlace();
-    const ip = `ip -${version}`;
+  const ip = `ip -${version}`;
+
+  /** Adds two such rules, and deletes them as wg-quick's del_if() does. @returns how many commands it took */
+  const deleteByForm = (lab: Lab): number => {
     for (const priority of [32_763, 32_764])
       lab.host.sh(`${ip} rule add lookup main suppress_prefixlength 0 priority ${priority}`);
-    // The loop of wg-quick's del_if(). It would never end if multihomed restored each rule at once.
     const rounds = lab.host.sh(`
       rounds=0
       while ${ip} rule show | grep -q 'from all lookup main suppress_prefixlength 0'; do
@@ -54,11 +42,69 @@ describe.each([4, 6] as const)('a script that deletes policy rules by their form
         [ "$rounds" -lt 100 ] || break
       done
       echo "$rounds"`);
-    expect(Number(rounds)).toBeLessThan(100);
-    await expect.poll(inPlace).toEqual(before);
+    return Number(rounds);
+  };
+
+  /** Rules of one priority may be restored in another order: each waits by itself. */
+  const inPlace = (lab: Lab): object => ({
+    ...lab.host.state(),
+    rules: lab.host
+      .rules(version, 'all')
+      .map((rule) => JSON.stringify(rule))
+      .sort(),
+  });
+
+  test('deletes its own', async ({ lab }) => {
+    lab.cable('eth0').connect(version);
+    lab.cable('wwan0').connect(version);
+    const daemon = await lab.daemon({ ...RULES, 'wwan*': 'subflow' });
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const before = inPlace(lab);
+    const monitor = await lab.monitor('rule');
+    expect(deleteByForm(lab)).toBe(2);
+    expect(inPlace(lab)).toEqual(before);
+    // A single command, too.
+    lab.host.sh(`${ip} rule add lookup main suppress_prefixlength 0 priority 32763`);
+    lab.host.sh(`${ip} rule delete table main suppress_prefixlength 0`);
+    expect(inPlace(lab)).toEqual(before);
+    await expect.poll(() => monitor.texts().filter((text) => text.includes('Deleted'))).toHaveLength(3);
+    expect(monitor.texts().filter((text) => text.includes('proto 86'))).toEqual([]);
+    expect(daemon.log).not.toContain('put back');
+  });
+
+  test('beside a split default: ends at once, and the rules are restored', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    lab.cable('wwan0').connect(version);
+    lab.host.sh(`${ip} route add ${version === 4 ? '0.0.0.0/1' : '::/1'} dev eth0`);
+    const daemon = await lab.daemon({ ...RULES, 'wwan*': 'subflow' });
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const before = inPlace(lab);
+    // The loop would never end if multihomed restored each rule at once.
+    expect(deleteByForm(lab)).toBeLessThan(100);
+    await expect.poll(() => inPlace(lab)).toEqual(before);
     await expect
       .poll(() => daemon.log)
       .toMatch(new RegExp(`${eth.address(version)} lookup main .*: put back.*probably wg-quick`));
+  });
+
+  test('a split default that comes and goes changes which routes of main come first', async ({ lab }) => {
+    const eth = lab.cable('eth0').connect(version);
+    await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    const suppressed = (): unknown[] =>
+      lab.host
+        .rules(version)
+        .filter(({ priority }) => priority === 8682)
+        .map(({ suppress_prefixlen }) => suppress_prefixlen);
+    const destination = version === 4 ? '9.9.9.9' : '2620:fe::9';
+    const device = (): string => lab.host.leaves(destination, eth.address(version)).split(' ')[0]!;
+    expect([suppressed(), device()]).toEqual([[1], 'eth0']);
+    lab.host.ip('link add other0 type bridge');
+    lab.host.ip('link set other0 up');
+    lab.host.sh(`${ip} route add ${version === 4 ? '0.0.0.0/1' : '::/1'} dev other0`);
+    await expect.poll(() => [suppressed(), device()]).toEqual([[0], 'other0']);
+    lab.host.ip('link del other0');
+    await expect.poll(() => [suppressed(), device()]).toEqual([[1], 'eth0']);
   });
 });
 

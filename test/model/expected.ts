@@ -3,6 +3,7 @@ import type { Family } from '../../src/netlink/ip.ts';
 import type { Rule } from '../../src/rules/rule.ts';
 import { behindOurs, bestOf, decide, matches, ownTable, PROBES, selects } from './decision.ts';
 import { lookup, type Flow, type Found } from './fib.ts';
+import { mayHaveHalves } from './halves.ts';
 import { holderOf } from './holder.ts';
 import type { Host } from './host.ts';
 import type { RouteWords } from './routes.ts';
@@ -272,7 +273,10 @@ export function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWo
           { ...from, priority: 8681 + shift, table, suppress: 0 },
         ]
       : []),
-    ...[...tables, 254].map((each) => ({ ...from, priority: 8682 + shift, table: each, suppress: 0 })),
+    ...[...tables, 254].map((each) => ({
+      ...{ ...from, priority: 8682 + shift, table: each },
+      suppress: each === 254 && !mayHaveHalves(state, family) ? 1 : 0,
+    })),
     { ...from, priority: 8684, table },
   ];
 }

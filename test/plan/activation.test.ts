@@ -112,7 +112,7 @@ describe('an uplink comes up', () => {
       [
         'route add 192.0.2.0/24 dev eth0 table 86840002',
         'route add default via 192.0.2.1 dev eth0 table 86840002',
-        'policy-rule add from 192.0.2.10 lookup main suppress_prefixlength 0 priority 8682',
+        'policy-rule add from 192.0.2.10 lookup main suppress_prefixlength 1 priority 8682',
         'policy-rule add from 192.0.2.10 lookup 86840002 priority 8684',
       ],
       ['limits set subflows 8', 'endpoint add 192.0.2.10 dev eth0 subflow id 1'],
@@ -139,7 +139,7 @@ describe('an uplink comes up', () => {
       [
         'route add 2001:db8::/64 dev eth0 table 86840002',
         'route add default via fe80::1 dev eth0 table 86840002 -6',
-        'policy-rule add from 2001:db8::10 lookup main suppress_prefixlength 0 priority 8682',
+        'policy-rule add from 2001:db8::10 lookup main suppress_prefixlength 1 priority 8682',
         'policy-rule add from 2001:db8::10 lookup 86840002 priority 8684',
       ],
       ['limits set subflows 8', 'endpoint add 2001:db8::10 dev eth0 subflow id 1'],

@@ -146,6 +146,7 @@ export class Host {
       lookups: answers,
       tables,
       egress: { ipv4: null, ipv6: null },
+      halves: { ipv4: false, ipv6: false },
       tunnelRoutes: [],
       lookedUpAt: this.now,
       connections,

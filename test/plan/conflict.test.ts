@@ -50,7 +50,7 @@ describe('objects that another program keeps removing', () => {
     host.policyRules = host.policyRules.filter((each) => each.source !== '192.0.2.10');
     expect(host.states[0]).toBe('eth0 192.0.2.10: conflict');
     expect(host.pass()).toEqual([
-      'policy-rule add from 192.0.2.10 lookup main suppress_prefixlength 0 priority 8682',
+      'policy-rule add from 192.0.2.10 lookup main suppress_prefixlength 1 priority 8682',
       'policy-rule add from 192.0.2.10 lookup 86840002 priority 8684',
     ]);
     expect(host.endpoints.map((each) => each.id)).toEqual([1, 2]);

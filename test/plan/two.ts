@@ -22,7 +22,7 @@ export function settled(host = two()): Host {
 /** The actions that remove eth0's uplink, in their order. */
 export const GONE = [
   'endpoint delete 192.0.2.10 dev eth0 subflow id 1',
-  'policy-rule delete from 192.0.2.10 lookup main suppress_prefixlength 0 priority 8682',
+  'policy-rule delete from 192.0.2.10 lookup main suppress_prefixlength 1 priority 8682',
   'policy-rule delete from 192.0.2.10 lookup 86840002 priority 8684',
   'route delete 192.0.2.0/24 dev eth0 table 86840002',
   'route delete default via 192.0.2.1 dev eth0 table 86840002',

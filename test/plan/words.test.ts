@@ -144,7 +144,7 @@ describe('flush', () => {
     host.policyRules.push({ ...host.policyRules[0]!, priority: 100, protocol: 3 });
     expect(flushActions(host.snapshot, host.state).map(actionText)).toEqual([
       'endpoint delete 192.0.2.10 dev eth0 subflow id 1',
-      'policy-rule delete from 192.0.2.10 lookup main suppress_prefixlength 0 priority 8682',
+      'policy-rule delete from 192.0.2.10 lookup main suppress_prefixlength 1 priority 8682',
       'policy-rule delete from 192.0.2.10 lookup 86840002 priority 8684',
       'route delete 192.0.2.0/24 dev eth0 table 86840002',
       'route delete default via 192.0.2.1 dev eth0 table 86840002',

@@ -4,7 +4,16 @@ import { Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
 import { NetlinkError } from '../error.ts';
 import { addressBytes, familyNumber, hostBits, type Family } from '../ip.ts';
-import { decodeRoute, RTA_DST, RTA_OIF, RTA_SRC, RTM_GETROUTE, RTM_NEWROUTE, type Route } from './route.ts';
+import {
+  decodeRoute,
+  RTA_DST,
+  RTA_MARK,
+  RTA_OIF,
+  RTA_SRC,
+  RTM_GETROUTE,
+  RTM_NEWROUTE,
+  type Route,
+} from './route.ts';
 
 /**
  * Returns the matching FIB entry instead of the result. Without it an IPv4 look-up with
@@ -21,6 +30,8 @@ export interface FibQuery {
   readonly destination: string;
   readonly source?: string | undefined;
   readonly ifindex?: number | undefined;
+  /** The packet's mark, for policy rules with fwmark; absent: 0. */
+  readonly mark?: number;
   /** Returns the route in use, with the source that the kernel selects, instead of the matching FIB entry. */
   readonly resolved?: boolean;
 }
@@ -57,6 +68,7 @@ export async function askFib(requester: Requester, query: FibQuery): Promise<Fib
     .attributeBytes(RTA_DST, addressBytes(query.destination));
   if (query.source) writer.attributeBytes(RTA_SRC, addressBytes(query.source));
   if (query.ifindex !== undefined) writer.attributeU32(RTA_OIF, query.ifindex);
+  if (query.mark) writer.attributeU32(RTA_MARK, query.mark);
   const from = query.source ? ` from ${query.source}` : '';
   const through = query.ifindex === undefined ? '' : ` oif ${query.ifindex}`;
   const operation = `route get ${query.destination}${from}${through}`;

@@ -41,6 +41,7 @@ const RTA_METRICS = 8;
 export const RTA_MULTIPATH = 9;
 const RTA_CACHEINFO = 12;
 export const RTA_TABLE = 15;
+export const RTA_MARK = 16;
 export const RTA_VIA = 18;
 export const RTA_NH_ID = 30;
 
