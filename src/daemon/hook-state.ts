@@ -30,7 +30,7 @@ export function desiredState(
   plan: Plan,
   snapshot: Snapshot,
   notified: HookRecord,
-  paused: boolean,
+  { paused }: { readonly paused: boolean },
 ): DesiredState {
   const uplinks = new Map<string, UplinkFacts>();
   const downReasons = new Map<string, string>();

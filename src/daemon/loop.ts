@@ -29,7 +29,7 @@ import { logObservations, DryRunLog, logOutcome } from './action-log.ts';
 import { Refresher, REFRESH_PASSES } from './refresher.ts';
 import { RestoreLimiter } from './restore-limiter.ts';
 import { KeptCheck } from './kept-check.ts';
-import { Scribe } from './scribe.ts';
+import { JournalWriter } from './journal-writer.ts';
 import { Counters, type WakeCause } from './counters.ts';
 import { desiredState, informHooks } from './hook-state.ts';
 import { scheduleWakes } from './schedule.ts';
@@ -41,7 +41,7 @@ export class Loop {
   readonly #uplinkLog: UplinkLog;
   readonly #limiter = new RestoreLimiter();
   readonly #removalLog: RemovalLog;
-  readonly #scribe: Scribe;
+  readonly #journalWriter: JournalWriter;
   /** Set in a dry run, which changes nothing. */
   readonly #dryRunLog: DryRunLog | null;
   readonly #pending = new PendingChanges();
@@ -54,7 +54,7 @@ export class Loop {
   #notified: HookRecord;
   #view: PassResult | null = null;
   /** The error of the last pass, which is logged once. */
-  #trouble = '';
+  #lastError = '';
   /** Actions since the last flush or reload began; null: none is under way. */
   #done: string[] | null = null;
   #running = false;
@@ -70,9 +70,9 @@ export class Loop {
     this.#refresher = new Refresher(this.#timers, parts.clock);
     this.#removalLog = new RemovalLog(parts.log);
     this.#keptCheck = new KeptCheck(parts.log);
-    this.#scribe = new Scribe(parts.journal, parts.log);
+    this.#journalWriter = new JournalWriter(parts.journal, parts.log);
     this.#dryRunLog = parts.dryRun ? new DryRunLog(parts.log) : null;
-    this.#pending.add(ALL_PARTS, null, true);
+    this.#pending.add(ALL_PARTS, null);
   }
 
   get view(): PassResult | null {
@@ -91,7 +91,7 @@ export class Loop {
   ): void {
     this.counters.wake(cause);
     this.#keptCheck.cancel();
-    this.#pending.add(parts, touched, true, dirty);
+    this.#pending.add(parts, touched, dirty);
     if (!this.#running && !this.#stopped && !this.#timers.has('rest')) this.#start();
   }
 
@@ -99,14 +99,14 @@ export class Loop {
     return this.#state;
   }
 
-  /** `resume`: ends a pause. @returns the texts of the actions until nothing was left to do */
-  async reload(configuration: Configuration, resume: boolean): Promise<string[]> {
+  /** `resume`: end a pause. @returns the texts of the actions until nothing was left to do */
+  async reload(configuration: Configuration, { resume }: { readonly resume: boolean }): Promise<string[]> {
     this.#configuration = configuration;
     const paused = resume ? null : this.#state.paused;
     this.#state = { ...this.#state, paused, failures: new Map(), slots: Infinity };
     this.#parts.hooks.reload(configuration.hooks);
     this.#parts.onReload?.(configuration);
-    this.#limiter.hurry();
+    this.#limiter.skipPauses();
     return this.#collect();
   }
 
@@ -132,7 +132,7 @@ export class Loop {
     this.#parts.reader.forget();
     const done = await this.#collect();
     const left = this.#view ? flushActions(this.#view.snapshot, this.#state).map(actionText) : [];
-    return { done, left: this.#trouble ? [this.#trouble] : left };
+    return { done, left: this.#lastError ? [this.#lastError] : left };
   }
 
   /** Reads everything. @returns the texts of the actions until nothing was left to do */
@@ -190,7 +190,7 @@ export class Loop {
       if (!due) break;
       if (passes < MAX_PASSES || this.#pending.woken) continue;
       this.#parts.log.warn(
-        `${MAX_PASSES} passes did not settle what is to be done; looking again in ${ACTION_RETRY_MS / 1000} s`,
+        `${MAX_PASSES} passes did not settle what is to be done; the next pass is in ${ACTION_RETRY_MS / 1000} s`,
       );
       return ACTION_RETRY_MS;
     }
@@ -200,12 +200,12 @@ export class Loop {
   #fail(error: unknown): number {
     const expected = error instanceof NetlinkError || error instanceof DecodeError;
     const { message } = error as Error;
-    if (message !== this.#trouble)
+    if (message !== this.#lastError)
       this.#parts.log.warn(
         `a pass failed and is tried again: ${message}`,
         expected ? {} : { stack: sourceStack(error) },
       );
-    this.#trouble = message;
+    this.#lastError = message;
     return expected ? READ_RETRY_MS : ACTION_RETRY_MS;
   }
 
@@ -216,7 +216,7 @@ export class Loop {
     const { batch, read } = await readChanges(this.#pending, reader);
     if (batch.woken && RETRY_PARTS.some((part) => batch.stale.has(part))) this.#state = retryAll(this.#state);
     await this.#keptCheck.end(read);
-    this.#learn(read);
+    this.#observe(read);
     const judged = { ...read, ...this.#parts.health?.() };
     const snapshot = await withConnections(judged, this.#configuration, this.#state, this.#parts);
     const planned = plan(snapshot, this.#configuration, this.#state, { assumeRouted });
@@ -231,7 +231,7 @@ export class Loop {
     this.#removalLog.logRestored(restored, often, snapshot.policyRules, clock.now());
     const outcomes = this.#dryRunLog?.log(allowed) ?? (await this.#do(allowed, snapshot));
     // After the actions: traffic would wait while hooks are started.
-    informHooks(hooks, desiredState(planned, snapshot, this.#notified, paused !== null));
+    informHooks(hooks, desiredState(planned, snapshot, this.#notified, { paused: paused !== null }));
     this.counters.restored += restored.length;
     this.counters.act(outcomes);
     this.#state = dropRetries(this.#state);
@@ -244,12 +244,11 @@ export class Loop {
     const times = { expires: planned.expires, wait, until, again, counted, partial: reader.partial };
     const wake = (parts: readonly SnapshotPart[], dirty?: Dirty) => this.wake(parts, [], 'timer', dirty);
     scheduleWakes(this.#timers, clock.now(), times, wake, () => this.#check());
-    this.#trouble = '';
+    this.#lastError = '';
     this.#parts.onPass(this.#view);
     done?.push(...outcomes.filter(isDone).map(({ action }) => actionText(action)));
     // Even a refused or unanswered action may have been executed: the kernel's state must be read again.
-    for (const { action } of outcomes)
-      this.#pending.add(staleParts(action), [], false, dirtyAfterAction(action));
+    for (const { action } of outcomes) this.#pending.addOwn(staleParts(action), dirtyAfterAction(action));
     // A refusal also changes the plan, and a conflict with another program the reported state.
     return outcomes.length > 0 || fought;
   }
@@ -261,7 +260,7 @@ export class Loop {
     this.#keptCheck.begin(kept);
   }
 
-  #learn(snapshot: Snapshot): void {
+  #observe(snapshot: Snapshot): void {
     const observed = observe(this.#state, snapshot);
     logObservations(this.#parts.log, this.#state, observed, snapshot.limits);
     this.#state = observed;
@@ -294,6 +293,6 @@ export class Loop {
 
   /** @returns false: the journal could not be written */
   #write(): boolean {
-    return this.#parts.dryRun || this.#scribe.write(this.#state, this.#notified);
+    return this.#parts.dryRun || this.#journalWriter.write(this.#state, this.#notified);
   }
 }

@@ -32,20 +32,17 @@ export class PendingChanges {
     return this.#stale.has('addresses') || this.#stale.has('links');
   }
 
-  /** Adds changes. `links`, `woken` and `dirty` as in ChangeBatch; `dirty` counts if a look-up depends on a part. */
-  add(
-    parts: Iterable<SnapshotPart>,
-    links: Iterable<number> | null,
-    woken: boolean,
-    dirty: Dirty | null = null,
-  ): void {
-    for (const part of parts) {
-      this.#stale.add(part);
-      if (part !== 'endpoints') this.#dirty = joinDirty(this.#dirty, dirty);
-    }
+  /** Adds changes by other programs or by time. `links` and `dirty` as in ChangeBatch. */
+  add(parts: Iterable<SnapshotPart>, links: Iterable<number> | null, dirty: Dirty | null = null): void {
+    this.#addParts(parts, dirty);
     if (links === null) this.#links = null;
     else for (const ifindex of links) this.#links?.add(ifindex);
-    this.#woken ||= woken;
+    this.#woken = true;
+  }
+
+  /** Adds what an own action changed. */
+  addOwn(parts: Iterable<SnapshotPart>, dirty: Dirty | null): void {
+    this.#addParts(parts, dirty);
   }
 
   /** Returns all changes and forgets them. */
@@ -63,6 +60,15 @@ export class PendingChanges {
 
   /** Adds the changes of a pass that failed again. */
   requeue({ stale, links, woken, dirty }: ChangeBatch): void {
-    this.add(stale, links, woken, dirty);
+    if (woken) this.add(stale, links, dirty);
+    else this.addOwn(stale, dirty);
+  }
+
+  /** `dirty` counts only for parts that a look-up depends on. */
+  #addParts(parts: Iterable<SnapshotPart>, dirty: Dirty | null): void {
+    for (const part of parts) {
+      this.#stale.add(part);
+      if (part !== 'endpoints') this.#dirty = joinDirty(this.#dirty, dirty);
+    }
   }
 }

@@ -136,7 +136,7 @@ export class Reloader {
         ? '; the pause ends'
         : '; still paused: resume with "multihomed reload"';
     log.info(`configuration reloaded: ${rulesText(loaded)}${how}`);
-    return loop.reload(loaded, resume);
+    return loop.reload(loaded, { resume });
   }
 }
 

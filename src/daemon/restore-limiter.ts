@@ -29,7 +29,7 @@ export class RestoreLimiter {
   readonly #buckets = new Map<string, Bucket>();
   /** When a missing object may be restored. */
   #due = new Map<string, number>();
-  #hurry = false;
+  #skipsPauses = false;
   /** When an object was last missing. */
   readonly #missed = new Map<string, number>();
   #contested: ReadonlySet<string> = EMPTY_STATE.contested;
@@ -45,8 +45,8 @@ export class RestoreLimiter {
   /**
    * Lets the next call of `allow` restore objects without a pause, because the user asked for a reload.
    */
-  hurry(): void {
-    this.#hurry = true;
+  skipPauses(): void {
+    this.#skipsPauses = true;
   }
 
   /**
@@ -76,7 +76,7 @@ export class RestoreLimiter {
         allowed.push(action);
         continue;
       }
-      const from = this.#hurry ? now : (this.#due.get(object) ?? now + pauseOf(action));
+      const from = this.#skipsPauses ? now : (this.#due.get(object) ?? now + pauseOf(action));
       due.set(object, from);
       if (now < from) {
         pauses.push(from - now);
@@ -92,7 +92,7 @@ export class RestoreLimiter {
       } else waits.push((1 - bucket.tokens) * REFILL_MS);
     }
     this.#due = due;
-    this.#hurry = false;
+    this.#skipsPauses = false;
     return { allowed, restored, wait: least([...pauses, ...waits]), fought: least(waits) };
   }
 

@@ -90,7 +90,7 @@ export function bestDefault(
     of && route.preferredSource === of.address ? 0 : 1,
     -(route.from?.prefixLength ?? 0),
     of && isNear(hop.gateway, of) ? 0 : 1,
-    usual && sameWay({ route, hop }, usual) ? 0 : 1,
+    usual && sameHop({ route, hop }, usual) ? 0 : 1,
     route.metric,
   ];
   const found = routes
@@ -108,7 +108,7 @@ export function bestDefault(
   return found[0]?.each ?? null;
 }
 
-const sameWay = (one: DefaultRoute, other: DefaultRoute): boolean =>
+const sameHop = (one: DefaultRoute, other: DefaultRoute): boolean =>
   one.hop.gateway === other.hop.gateway && one.route.metric === other.route.metric;
 
 const isNear = (
@@ -120,12 +120,12 @@ const isNear = (
  * Whether another default route of the link may fit the address better than the one that the kernel selects for any
  * source; then all default routes of main must be read. A link-local gateway or no gateway fits every address.
  */
-export function mayHaveBetter({ hop, route }: DefaultRoute, question: LookupRequest): boolean {
+export function mayHaveBetter({ hop, route }: DefaultRoute, request: LookupRequest): boolean {
   if (route.table !== RT_TABLE_MAIN) return false;
-  if (!question.alone) return true;
+  if (!request.alone) return true;
   const { gateway } = hop;
-  if (gateway === null || question.length >= hostBits(question.family)) return false;
-  return !isNear(gateway, question) && addressRange(gateway) !== 'linkLocal';
+  if (gateway === null || request.length >= hostBits(request.family)) return false;
+  return !isNear(gateway, request) && addressRange(gateway) !== 'linkLocal';
 }
 
 /**

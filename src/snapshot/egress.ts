@@ -1,4 +1,5 @@
 /** Finds where packets from an address leave now. */
+import { constants } from 'node:os';
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { RTN_UNICAST } from '../netlink/route/route.ts';
@@ -25,7 +26,9 @@ function asEgress({ route, specific, error }: FibProbe, source: string, ifindex?
   if (!route || route.type !== RTN_UNICAST)
     return {
       kind: 'none',
-      error: error ?? new NetlinkError({ operation: `route get from ${source}`, errno: 113 }),
+      error:
+        error ??
+        new NetlinkError({ operation: `route get from ${source}`, errno: constants.errno.EHOSTUNREACH }),
     };
   const hop = route.hops.find((each) => each.ifindex === ifindex) ?? route.hops[0];
   return {

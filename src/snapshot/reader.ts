@@ -106,23 +106,23 @@ export class SnapshotReader {
     this.#last = null;
     const parts = last ? stale : new Set(ALL_PARTS);
     const base = await this.#readBase(parts, last);
-    const answersStale = !last || [...parts].some((part) => part !== 'endpoints');
-    const questions = this.#options.requests(base);
-    const lookedUpAt = answersStale ? (this.#options.clock ?? systemClock).now() : last.lookedUpAt;
+    const lookupsStale = !last || [...parts].some((part) => part !== 'endpoints');
+    const requests = this.#options.requests(base);
+    const lookedUpAt = lookupsStale ? (this.#options.clock ?? systemClock).now() : last.lookedUpAt;
     const hosts = new HostRoutes(
       this.#options.route,
       base.policyRules,
       (ifindex) => base.links.get(ifindex)?.group ?? 0,
     );
     const earlier = last && { requests: this.#requests, snapshot: last };
-    const kept = keptLookups(questions, earlier, base.policyRules, dirty);
+    const kept = keptLookups(requests, earlier, base.policyRules, dirty);
     const [ownRoutes, lookups, outward] = await Promise.all([
-      answersStale ? this.#readOwnRoutes(base, questions, earlier, dirty) : last.ownRoutes,
-      answersStale ? this.#ask(hosts, questions, last, lookedUpAt, kept) : last.lookups,
-      answersStale ? this.#readOutward(hosts, base, questions) : last,
+      lookupsStale ? this.#readOwnRoutes(base, requests, earlier, dirty) : last.ownRoutes,
+      lookupsStale ? this.#ask(hosts, requests, last, lookedUpAt, kept) : last.lookups,
+      lookupsStale ? this.#readOutward(hosts, base, requests) : last,
     ]);
-    if (answersStale) {
-      this.#requests = new Map(questions.map((each) => [lookupKey(each.ifindex, each.address), each]));
+    if (lookupsStale) {
+      this.#requests = new Map(requests.map((each) => [lookupKey(each.ifindex, each.address), each]));
       this.#partial = dirty !== null && (this.#partial || last !== null);
     }
     // Tables that no look-up needed this time are as they were.
@@ -130,7 +130,7 @@ export class SnapshotReader {
     const { egress, halves, tunnelRoutes } = outward;
     this.#last = {
       ...{ ...base, ownRoutes, lookups, egress, halves, tunnelRoutes, lookedUpAt },
-      tables: answersStale ? tables : last.tables,
+      tables: lookupsStale ? tables : last.tables,
     };
     return this.#last;
   }
@@ -185,7 +185,7 @@ export class SnapshotReader {
   /** The first read covers every table, because an earlier run may have used other tables. */
   async #readOwnRoutes(
     base: KernelObjects,
-    questions: readonly LookupRequest[],
+    requests: readonly LookupRequest[],
     last: LastRead | null,
     dirty: Dirty | null,
   ): Promise<readonly Route[]> {
@@ -196,10 +196,10 @@ export class SnapshotReader {
     if (!last)
       return (await Promise.all(FAMILIES.map((family) => dumpRoutes(route, { family, ...own })))).flat();
     const tables = new Set<number>([...last.snapshot.ownRoutes.map((each) => each.table), ...included]);
-    for (const question of questions) if (question.table !== null) tables.add(question.table);
+    for (const request of requests) if (request.table !== null) tables.add(request.table);
     for (const rule of base.policyRules)
       if (rule.protocol === RTPROT_MULTIHOMED && !isReservedTable(rule.table)) tables.add(rule.table);
-    const read = dirty ? new Set([...dirtyTables(tables, questions, last, dirty), ...included]) : tables;
+    const read = dirty ? new Set([...dirtyTables(tables, requests, last, dirty), ...included]) : tables;
     const dumps = [...read].flatMap((table) =>
       FAMILIES.map((family) => dumpRoutes(route, { family, table, ...own })),
     );
@@ -210,15 +210,15 @@ export class SnapshotReader {
   async #readOutward(
     hosts: HostRoutes,
     { links, endpoints }: KernelObjects,
-    questions: readonly LookupRequest[],
+    requests: readonly LookupRequest[],
   ): Promise<Pick<Snapshot, 'egress' | 'halves' | 'tunnelRoutes'>> {
     const { route } = this.#options;
     const families = FAMILIES.filter(
       (family) =>
-        questions.some((question) => question.family === family) ||
+        requests.some((request) => request.family === family) ||
         endpoints.some(({ address }) => addressFamily(unmapIPv4(address)) === family),
     );
-    const uplinks = new Set(questions.map(({ ifindex }) => ifindex));
+    const uplinks = new Set(requests.map(({ ifindex }) => ifindex));
     const tunnels = [...links.values()].filter(
       (link) => link.usable && isTunnel(link) && !uplinks.has(link.index),
     );
@@ -241,7 +241,7 @@ export class SnapshotReader {
 
   async #ask(
     hosts: HostRoutes,
-    questions: readonly LookupRequest[],
+    requests: readonly LookupRequest[],
     last: Snapshot | null,
     now: number,
     kept: ReadonlyMap<string, RouteLookup>,
@@ -252,25 +252,28 @@ export class SnapshotReader {
       if (!once.has(key)) once.set(key, make());
       return once.get(key) as Promise<T>;
     };
-    const answered = questions.map(async (question): Promise<[string, RouteLookup]> => {
-      const { family, ifindex, address } = question;
+    const answered = requests.map(async (request): Promise<[string, RouteLookup]> => {
+      const { family, ifindex, address } = request;
       const key = lookupKey(ifindex, address);
       const before = kept.get(key);
       if (before) return [key, before];
       const plain = (): Promise<FibProbe> => shared(`plain ${family}`, () => probeFib(route, family, {}));
       const objects = (): Promise<boolean> => shared('nexthops', () => hasNexthops(route));
-      const [host, own, source, onLink, ways] = await Promise.all([
+      const [host, own, source, onLink, egresses] = await Promise.all([
         hosts.of(family, address),
         shared(`default ${family} ${ifindex}`, () => findDefault(route, family, ifindex, plain, objects)),
         family === 'ipv6'
           ? shared(`source ${ifindex}`, () => preferredSource(route, family, ifindex, plain))
           : null,
-        isOnLink(route, question),
-        findEgresses(route, question, plain),
+        isOnLink(route, request),
+        findEgresses(route, request, plain),
       ]);
-      const found = await this.#default(hosts, host, own.default, question, plain);
+      const found = await this.#default(hosts, host, own.default, request, plain);
       const missing = found ? null : own.missing;
-      return [key, { host, default: inLastTick(found, key, last, now), missing, source, onLink, ...ways }];
+      return [
+        key,
+        { host, default: inLastTick(found, key, last, now), missing, source, onLink, ...egresses },
+      ];
     });
     return new Map(await Promise.all(answered));
   }
@@ -283,15 +286,15 @@ export class SnapshotReader {
     hosts: HostRoutes,
     host: PolicyRoute,
     own: DefaultRoute | null,
-    question: LookupRequest,
+    request: LookupRequest,
     plain: () => Promise<FibProbe>,
   ): Promise<DefaultRoute | null> {
-    const { family, ifindex } = question;
+    const { family, ifindex } = request;
     const { route } = this.#options;
     const through = throughLink(host, ifindex);
     if (through && isForSource(through.rule)) return through.found;
-    if (own && mayHaveBetter(own, question))
-      return bestDefault(await hosts.mainDefaults(family), ifindex, question, own) ?? own;
-    return (await findSourceDefault(route, question, plain)) ?? own ?? through?.found ?? null;
+    if (own && mayHaveBetter(own, request))
+      return bestDefault(await hosts.mainDefaults(family), ifindex, request, own) ?? own;
+    return (await findSourceDefault(route, request, plain)) ?? own ?? through?.found ?? null;
   }
 }

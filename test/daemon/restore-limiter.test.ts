@@ -30,7 +30,7 @@ function allow(
   limiter: RestoreLimiter,
   ...given: Parameters<RestoreLimiter['allow']>
 ): ReturnType<RestoreLimiter['allow']> {
-  limiter.hurry();
+  limiter.skipPauses();
   return limiter.allow(...given);
 }
 
@@ -181,7 +181,7 @@ describe('an object that another program removed', () => {
 
   test('is restored at once on a user’s request, once', () => {
     const limiter = removed(policyRule('add'));
-    limiter.hurry();
+    limiter.skipPauses();
     expect(limiter.allow([policyRule('add')], NONE, 0).restored).toEqual([policyRule('add')]);
     limiter.done(policyRule('add'));
     expect(limiter.allow([policyRule('add')], NONE, 0).wait).toBe(250);

@@ -13,7 +13,7 @@ export async function applyStep(host: Host, fixture: Fixture, step: Step): Promi
       const next = CONFIGURATIONS[step.configuration]!;
       host.configuration = next;
       host.paused = false;
-      void host.daemon.loop.reload(next, true);
+      void host.daemon.loop.reload(next, { resume: true });
       return;
     }
     case 'flush':

@@ -7,10 +7,10 @@ import type { HookRecord } from '../hooks/record.ts';
 import type { State } from '../actions/state.ts';
 import type { Log } from '../system/log.ts';
 
-export class Scribe {
+export class JournalWriter {
   readonly #journal: Journal;
   readonly #log: Log;
-  #trouble = '';
+  #lastError = '';
 
   constructor(journal: Journal, log: Log) {
     this.#journal = journal;
@@ -21,12 +21,12 @@ export class Scribe {
   write(state: State, notified: HookRecord): boolean {
     try {
       this.#journal.write(state, notified);
-      this.#trouble = '';
+      this.#lastError = '';
       return true;
     } catch (error) {
       const text = `the journal cannot be written: ${(error as Error).message}`;
-      if (text !== this.#trouble) this.#log.error(text);
-      this.#trouble = text;
+      if (text !== this.#lastError) this.#log.error(text);
+      this.#lastError = text;
       return false;
     }
   }
