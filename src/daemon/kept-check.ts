@@ -28,7 +28,7 @@ export class KeptCheck {
     if (found.length > 0) await new Promise((resolve) => setImmediate(resolve));
     if (this.#kept)
       for (const each of found)
-        this.#log.error(`our own fault, please report it: a change was missed until now (${each})`);
+        this.#log.error(`internal error, please report it: a change was missed until now (${each})`);
     this.#kept = null;
   }
 }

@@ -68,7 +68,7 @@ const UNANSWERED = new Set(['ENOBUFS', 'ETIMEDOUT', 'ECANCELED', 'EBADMSG']);
 /** No answer came: the next snapshot shows whether the kernel executed the request. */
 export const isUnanswered = ({ code }: NetlinkError): boolean => UNANSWERED.has(code);
 
-/** The kernel has no MPTCP, or it is switched off: exit code 69. */
+/** The kernel has no MPTCP, or it is disabled: exit code 69. */
 export class NoMptcpError extends Error {
   override readonly name = 'NoMptcpError';
 }

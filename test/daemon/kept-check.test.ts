@@ -20,12 +20,12 @@ test('kept look-ups: no difference, no message', async () => {
   expect(lines).toEqual([]);
 });
 
-test('kept look-ups: a default route that was missed is logged as our own fault', async () => {
+test('kept look-ups: a default route that was missed is logged as an internal error', async () => {
   const { log, lines } = logged();
   const check = new KeptCheck(log);
   check.begin(host().snapshot);
   await check.end(host().default(2, '192.0.2.254', { metric: 1 }).snapshot);
-  expect(lines).toEqual([expect.stringMatching(/^our own fault, please report it: .*192\.0\.2\.254/)]);
+  expect(lines).toEqual([expect.stringMatching(/^internal error, please report it: .*192\.0\.2\.254/)]);
   await check.end(host().snapshot);
   expect(lines).toHaveLength(1);
 });
