@@ -4,7 +4,6 @@
  * special, because a kernel name may contain any byte but `/` and white space (dev_valid_name), including braces and
  * parentheses.
  */
-import picomatch from 'picomatch';
 import { quote } from './problem.ts';
 
 export interface Glob {
@@ -24,7 +23,7 @@ export interface GlobProblem {
 
 const MAX_LENGTH = 256;
 
-/** The last UTF-16 code unit. picomatch's expressions do not have the `u` flag, so they match code units. */
+/** The last UTF-16 code unit. The expressions do not have the `u` flag, so they match code units. */
 const LAST = 0xffff;
 
 /** Each further `*` multiplies the steps needed to match a name of 127 characters (ALTIFNAMSIZ). */
@@ -33,7 +32,7 @@ const MAX_STARS = 4;
 /** One character within these ranges of UTF-16 code units, or any number of any characters. */
 export type Atom = 'any' | readonly (readonly [low: number, high: number])[];
 
-/** One character or one star of an alternative, with its pattern for picomatch. */
+/** One character or one star of an alternative, with its pattern in normal form. */
 type Part = { readonly atom: Atom } & ({ readonly literal: string } | { readonly pattern: string });
 
 /** Whether `parseGlob` succeeded. */
@@ -56,7 +55,7 @@ export function parseGlob(text: string): Glob | GlobProblem {
   const [first = []] = parsed;
   const literal = parsed.length === 1 && first.every((part) => 'literal' in part);
   const patterns = parsed.map((parts) => parts.map((part) => patternOf(part)).join(''));
-  const expressions = patterns.map((pattern) => expression(pattern));
+  const expressions = parsed.map((parts) => new RegExp(`^(?:${parts.map(sourceOf).join('')})$`));
   return {
     literal: literal ? first.map((part) => ('literal' in part ? part.literal : '')).join('') : null,
     canonical: patterns.join('|'),
@@ -179,22 +178,15 @@ function patternOf(part: Part): string {
   return 'literal' in part ? escape(part.literal) : part.pattern;
 }
 
-/** Writes everything but letters and digits as a code, because picomatch gives most signs a meaning, even after `\`. */
+/** Writes everything but letters and digits as a code, because a regular expression gives most signs a meaning. */
 function escape(character: string): string {
   if (/^[A-Za-z0-9]$/.test(character)) return character;
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-function expression(pattern: string): RegExp {
-  // fastpaths is off because they treat escapes differently. literalBrackets: `[a]` never matches itself.
-  return picomatch.makeRe(pattern, {
-    dot: true,
-    fastpaths: false,
-    literalBrackets: false,
-    nobrace: true,
-    noextglob: true,
-    noglobstar: true,
-    nonegate: true,
-    maxLength: MAX_LENGTH * 8,
-  });
+/** The part as the source of a regular expression. A class is written the same way there. */
+function sourceOf(part: Part): string {
+  const pattern = patternOf(part);
+  if (isStar(part)) return '[^]*';
+  return 'pattern' in part && pattern === '?' ? '[^]' : pattern;
 }
