@@ -38,7 +38,7 @@ describe('exit codes', () => {
     expect(first.runs).toBe(true);
   });
 
-  test('69: Multipath TCP is switched off', async ({ lab }) => {
+  test('69: Multipath TCP is disabled', async ({ lab }) => {
     lab.host.sysctl('net.mptcp.enabled', 0);
     const { code, stderr } = await lab.prepare(RULES).finished();
     expect(code).toBe(69);

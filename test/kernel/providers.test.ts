@@ -16,7 +16,7 @@ test('providers: a policy rule into a tunnel is a conflict until deleted as advi
     const daemon = await lab.daemon({ eth0: 'subflow' });
     await expect
       .poll(() => daemon.stateOf(A.address))
-      .toMatch(/^conflict: policy rule 32765 \(from 192\.0\.2\.10 lookup 77\) .* by tun0$/);
+      .toMatch(/^conflict: policy rule 32765 \(from 192\.0\.2\.10 lookup 77\) .* through tun0$/);
     expect([lab.host.endpoints(), lab.host.rules(), lab.host.routes()]).toEqual([[], [], []]);
     expect(lab.host.leaves(OUTSIDE, A.address)).toBe('tun0');
     const { stdout } = await daemon.command('explain', 'eth0');
@@ -133,7 +133,7 @@ test('providers: a split default added to the table of a policy rule is noticed'
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
   for (const half of ['0.0.0.0/1', '128.0.0.0/1'])
     lab.host.ip(`route add ${half} via ${wwan.gateway()} dev wwan0 table 9`);
-  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^conflict: .*lookup 9.* by wwan0/);
+  await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^conflict: .*lookup 9.* through wwan0/);
   expect(lab.host.leaves(OUTSIDE, eth.address())).toBe(`wwan0 via ${wwan.gateway()}`);
   for (const half of ['0.0.0.0/1', '128.0.0.0/1']) lab.host.ip(`route delete ${half} table 9`);
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);

@@ -149,7 +149,7 @@ describe('missing and refused files', () => {
       expect.stringMatching(/30.yaml: no such file/),
       expect.stringMatching(/50.yaml: found bytes that are not UTF-8/),
       expect.stringMatching(/60.yaml has 1048577 bytes/),
-      expect.stringMatching(/40.yaml:1:1: found/),
+      expect.stringMatching(/40.yaml:1:1: not valid YAML/),
     ]);
   });
 

@@ -150,7 +150,7 @@ export class Field {
       // The rule for a mark; the words do not show its selector.
       ...(uplink.subnet === MARKED ? [`8680 from ${address(uplink)} goto 8684`] : []),
       `8680 from ${address(uplink)} to ${FOREIGN_NETWORK} goto ${FOREIGN_PRIORITY}`,
-      `8683 from ${address(uplink)} lookup 254 suppress 0`,
+      `8683 from ${address(uplink)} lookup 254 suppress 1`,
       `8684 from ${address(uplink)} lookup ${this.#tables.get(uplink.device)}`,
     ]);
     const routes = routed.flatMap(({ device, subnet }) => {
