@@ -13,7 +13,7 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     // Kernel tests wait for what `ip` shows; less than the 30 s after which the daemon looks without an event.
-    expect: { poll: { interval: 40, timeout: 20_000 } },
+    expect: { poll: { interval: 75, timeout: 20_000 } },
     coverage: {
       provider: 'v8',
       // What runs in the daemon's own process is not counted: test/kernel watches it from outside, with `ip`.

@@ -114,19 +114,7 @@ function seenIn(where) {
 const AS_USER = [
   'test/native/',
   ...['bundle', 'code-cache', 'configuration'].map((name) => `test/installed/${name}.test.ts`),
-  ...[
-    'apply',
-    'claim',
-    'commands',
-    'exit-codes',
-    'flush',
-    'hooks',
-    'pause',
-    'run',
-    'runtime-folder',
-    'signals',
-    'status',
-  ],
+  ...['apply', 'claim', 'commands', 'hooks', 'runtime-folder', 'signals'],
 ].map((name) => (name.includes('/') ? name : `test/kernel/${name}.test.ts`));
 
 const failed = [];

@@ -9,13 +9,13 @@ test('limits: a value above the maximum of the kernel is set to the maximum', as
     `rules: { "eth*": subflow }\nlimits: { subflows: ${subflows}, add-addr-accepted: 4 }\n`;
   const daemon = await lab.daemon(text(255));
   await expect.poll(() => lab.host.limits()).toEqual({ accepted: 4, subflows: 8 });
-  expect(daemon.log.match(/limits: subflows: 255.*no more than 8/g)).toHaveLength(1);
-  expect((await daemon.status())?.problems.join()).toMatch(/255.*no more than 8/);
+  expect(daemon.log.match(/limits: subflows is 255.*at most 8/g)).toHaveLength(1);
+  expect((await daemon.status())?.problems.join()).toMatch(/255.*at most 8/);
   // A refused limit is not retried.
   await sleep(6_000);
   expect(daemon.log.match(/limits/g)).toHaveLength(1);
   await daemon.reconfigure(text(254));
-  await expect.poll(() => daemon.log.match(/limits: subflows: 254.*no more than 8/g)).toHaveLength(1);
+  await expect.poll(() => daemon.log.match(/limits: subflows is 254.*at most 8/g)).toHaveLength(1);
   await daemon.reconfigure(text(5));
   await expect.poll(() => lab.host.limits()).toEqual({ accepted: 4, subflows: 5 });
   await expect.poll(async () => (await daemon.status())?.problems).toEqual([]);

@@ -65,7 +65,11 @@ test('user namespace: no command asks a daemon of an unmapped user', async ({ la
   const ask = async (words: readonly string[], within: readonly string[]): Promise<unknown> => {
     const [program = '', ...args] = [...BECOME, ...within, process.execPath, MAIN, ...words];
     const { code, stderr } = await finished(lab.host.spawn(program, args));
-    return [words.join(' '), code, stderr.includes(`${socketOf(lab)} belongs to ${UNMAPPED}`)];
+    return [
+      words.join(' '),
+      code,
+      stderr.includes(`${socketOf(lab)}: not trusted, because it belongs to ${UNMAPPED}`),
+    ];
   };
   for (const words of commands)
     expect(await ask(words, ['unshare', '--user', '--map-root-user'])).toEqual([words.join(' '), 77, true]);
