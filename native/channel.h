@@ -19,8 +19,8 @@ struct Callbacks {
 };
 
 /**
- * Lives until it is closed, its handle is gone and no send is under way: each of these holds a reference, and so does
- * the JavaScript object. An environment that ends closes it first and waits for it.
+ * Reference counted: the JavaScript object, the libuv handle until it is closed, and each send in progress hold a
+ * reference. When the environment ends, it closes the channel and waits for it.
  */
 class Channel : public SendQueue::Owner, public std::enable_shared_from_this<Channel> {
  public:

@@ -36,7 +36,7 @@ napi_value NewSystemError(napi_env env, const Failure& failure, const std::strin
 
 void ThrowSystemError(napi_env env, const Failure& failure, const std::string& subject) {
   napi_value error = NewSystemError(env, failure, subject);
-  // A null error means that its class has thrown, and that exception is pending.
+  // Null: the constructor of the error has thrown, and its exception is pending.
   if (error != nullptr) napi_throw(env, error);
 }
 

@@ -13,7 +13,7 @@ namespace multihomed {
 
 namespace {
 
-/** Lives until its callback was called or its environment ends. It keeps no process alive. */
+/** Exists until its callback has been called or its environment ends. It does not keep the process alive. */
 struct Watcher {
   Napi::Env env;
   Descriptor fd;

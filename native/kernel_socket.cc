@@ -20,7 +20,7 @@ namespace {
 // Datagrams of a dump have at most 32 KiB, notifications rarely more than 64 KiB. Unused pages take no memory.
 constexpr size_t kCapacity = 4 * KernelSocket::kWindow;
 constexpr size_t kMaxWindow = 16 * 1024 * 1024;
-// Limits of one turn, after which the other handles of the loop get theirs.
+// Limits per turn of the event loop, so that its other handles are not delayed.
 constexpr size_t kMaxDatagrams = 512;
 constexpr int kMaxReads = 1024;
 // After this number of errors without a datagram in between, the socket is considered broken.

@@ -1,7 +1,7 @@
-// The kernel handles a request within sendmsg(2). Most requests take less than a hand-over to another thread, and are
-// sent at once. Those that wait in the kernel are sent on a thread, and so are all others for a while after one was
-// long: another process then holds the kernel's locks, for seconds at times, and the event loop waits for it once, not
-// each time.
+// Sends the requests of one socket in order. The kernel handles a request within sendmsg(2). Most requests take less
+// time than a switch to another thread, so they are sent directly. Requests for which the kernel waits are sent on a
+// thread. After a slow request, all requests use a thread for a while: another process may hold the kernel's locks for
+// seconds, and the event loop must not wait for it each time.
 #ifndef MULTIHOMED_SEND_QUEUE_H
 #define MULTIHOMED_SEND_QUEUE_H
 
@@ -29,8 +29,8 @@ class SendQueue {
   SendQueue(napi_env env, const KernelSocket& socket) : env_(env), socket_(socket) {}
 
   /**
-   * Calls `settled` once, with undefined or the error; possibly before it returns. A promise would leak when its
-   * environment ends. `waits`: the kernel waits while it handles the message.
+   * Calls `settled` once, with undefined or the error; possibly before this returns. It is a callback, because a
+   * promise would leak when its environment ends. `waits`: the kernel waits while it handles the message.
    */
   void Push(const uint8_t* data, size_t length, bool waits, napi_value settled, const std::shared_ptr<Owner>& owner);
   /** Rejects the waiting messages. The current send runs to its end, and then the owner's SendsDone is called. */
@@ -50,7 +50,7 @@ class SendQueue {
     napi_async_work work = nullptr;
   };
 
-  /** Sends on this thread. Returns false if the message is for the queue. */
+  /** Sends on this thread. Returns false if the message must be queued. */
   bool SendNow(Message* message);
   static void Execute(napi_env env, void* data);
   static void Complete(napi_env env, napi_status status, void* data);
@@ -62,7 +62,7 @@ class SendQueue {
   std::vector<Message> waiting_;
   std::atomic<bool> cancelled_{false};
   bool busy_ = false;
-  /** Until then, nothing is sent on the event loop's thread. */
+  /** Until this time, nothing is sent on the event loop's thread. */
   std::chrono::steady_clock::time_point threads_until_{};
 };
 

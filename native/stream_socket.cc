@@ -30,7 +30,7 @@ struct Wish {
   int backlog = -1;
 };
 
-/** Returns false when it is no address of that family, or when its zone is no interface of this namespace. */
+/** Returns false for an address of another family, or with a zone that is not an interface of this namespace. */
 bool Address(const Wish& wish, sockaddr_storage* storage, socklen_t* length) {
   if (!wish.ipv6) {
     auto* to = reinterpret_cast<sockaddr_in*>(storage);

@@ -9,7 +9,7 @@ import type { RouteLookup } from '../snapshot/snapshot.ts';
 export interface RaisedLimit {
   /** The value before multihomed first raised it; it is put back to this. */
   readonly from: number;
-  /** The value when it was raised last. */
+  /** The value just before the last raise. */
   readonly before: number;
   readonly to: number;
   /** The kernel accepted the value, as its answer or a dump showed; until then the old value may still be set. */
@@ -25,9 +25,9 @@ export interface ActionFailure {
   readonly errno: string | null;
   /** The kernel's answer, with the action. */
   readonly message: string;
-  /** Something has changed since, or time has passed: the action is to be tried again. */
+  /** The action is to be tried again, because something has changed since or time has passed. */
   readonly retry: boolean;
-  /** The try had to delete an existing object, which was put back: there is no other try before a reload. */
+  /** Not tried again before a reload: the try deleted an existing object, which then had to be put back. */
   readonly final?: boolean;
 }
 
@@ -46,7 +46,7 @@ export interface State {
   /** The id of the last addition. The search for the next one starts after it, as in the kernel. */
   readonly lastId: number;
   readonly raised: { readonly [limit in keyof Limits]?: RaisedLimit };
-  /** How many endpoints the kernel holds, known once it has refused one more; Infinity before. */
+  /** How many endpoints the kernel can hold; Infinity until it has refused one more. */
   readonly slots: number;
   /** The highest value of a limit that the kernel accepts; null: not known. */
   readonly limitMax: number | null;

@@ -21,7 +21,7 @@ const CONTROL_EXIT: Readonly<Record<ControlError['code'], number>> = {
   internal: EXIT.software,
 };
 
-/** @returns a ExitError, or the error itself when it is of no known kind */
+/** @returns an ExitError, or the error itself when it is of no known kind */
 export function explained(error: unknown): unknown {
   const family = forbiddenFamily(error);
   if (family !== null)

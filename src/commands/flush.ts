@@ -101,7 +101,7 @@ async function ownedSession({ kernel }: Namespace, snapshot: Snapshot): Promise<
 }
 
 /**
- * Flushes without a daemon. The lock keeps a daemon from starting meanwhile, and the state is read only after the
+ * Flushes without a daemon. The lock prevents the start of a daemon, and the state is read only after the
  * lock is held, so it includes what an earlier daemon did.
  */
 async function flush(namespace: Namespace): Promise<string[]> {

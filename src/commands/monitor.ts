@@ -22,7 +22,7 @@ export interface MonitorFlags {
   readonly config?: string;
 }
 
-/** Runs until Ctrl-C, SIGTERM, or the end of the reader of its output. */
+/** Runs until Ctrl-C, until SIGTERM, or until the reader of its output is gone. */
 export async function monitorCommand(flags: MonitorFlags): Promise<number> {
   if (flags.mptcp && flags.json) throw new ExitError(EXIT.usage, '--mptcp and --json exclude each other');
   const namespace = await openNamespace();

@@ -7,7 +7,7 @@ export function requireNetAdmin(): void {
   if (!isNetAdmin()) throw new ExitError(EXIT.permission, NEEDS_ROOT);
 }
 
-/** For requests that the daemon grants to root, whatever capabilities root has left. @throws ExitError */
+/** For requests that the daemon grants to root, even to root without capabilities. @throws ExitError */
 export function requireRoot(): void {
   if (process.geteuid?.() !== 0) requireNetAdmin();
 }

@@ -177,7 +177,7 @@ function registerVersion(root: Command): void {
     );
 }
 
-/** Parses an interval. A shorter one could not be followed by eye, and a longer one would not look live. */
+/** Parses an interval. A shorter one is too fast to read, and a longer one looks as if the screen had stopped. */
 function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= INTERVAL_LEAST && value <= INTERVAL_MOST) return value;

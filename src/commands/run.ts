@@ -15,7 +15,7 @@ export interface RunFlags {
   readonly netns?: string;
 }
 
-/** Threads of libuv, which reads it at their first use: for files, and for requests in which the kernel waits. */
+/** Number of libuv's threads, which read files and send requests for which the kernel waits. */
 const POOL_THREADS = '2';
 
 export async function runCommand(flags: RunFlags): Promise<void> {

@@ -209,7 +209,8 @@ class Reader {
   }
 
   /**
-   * Reads the names again for an unknown address. Names of removed addresses are kept, because their subflows close later.
+   * Reads the names again for an unknown address. Names of removed addresses are kept, because their subflows close
+   * later.
    */
   async #learnNames(subflows: Sample['subflows']): Promise<ReadonlyMap<string, string>> {
     if (subflows.every(({ local }) => this.#names.has(local.address))) return this.#names;

@@ -11,10 +11,7 @@ import type { RequestErrorCode } from './request-error.ts';
 const PATIENCE_MS = 15_000;
 /** Milliseconds to wait for the answer to a question that the kernel can answer too. */
 const QUESTION_PATIENCE_MS = 2_000;
-/**
- * Milliseconds for which a client without a place retries; a place becomes free
- * after 500 ms at the latest (places.ts).
- */
+/** Milliseconds for which a client without a place retries; KEPT_MS in places.ts is shorter. */
 const BUSY_PATIENCE_MS = 1_000;
 const BUSY_PAUSE_MS = 25;
 /** Characters of one answer. */

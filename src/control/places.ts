@@ -6,7 +6,7 @@ export const MOST_OF_OWNER = 16;
 /** Watchers stay connected, so they may not take all places from clients with a single request. */
 export const MOST_WATCHERS = 32;
 export const MOST_WATCHERS_OF_OWNER = 8;
-/** Milliseconds for which a connection keeps its place against an owner with as many places. */
+/** Milliseconds that a connection keeps its place when the new owner has less than two places fewer. */
 export const KEPT_MS = 500;
 
 export interface Place {

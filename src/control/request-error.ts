@@ -1,4 +1,4 @@
-/** The error with which the daemon answers a request on the control socket: a code for programs, a sentence for people. */
+/** The error in an answer on the control socket: a code for programs, a sentence for people. */
 
 /**
  * `request`: not understood; `permission`: only for root; `starting`: the daemon has not read the kernel yet; `busy`:

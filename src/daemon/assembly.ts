@@ -1,4 +1,4 @@
-/** Connects the daemon's parts. Each part owns its state; here is only which part calls which. */
+/** Connects the daemon's parts. Each part owns its state; this file only defines which part calls which. */
 import { serve, type ControlServer } from '../control/server.ts';
 import { listen, type EventSocket } from '../events/listener.ts';
 import { HookDispatcher } from '../hooks/dispatcher.ts';
@@ -75,7 +75,7 @@ export class Assembly {
   }
 
   /**
-   * Listens on the control socket, and removes runtime folders that are of no use any more; neither in a dry run.
+   * Listens on the control socket, and removes runtime folders that are no longer used. A dry run does neither.
    * @throws the error of node:net or node:fs
    */
   async open(): Promise<void> {

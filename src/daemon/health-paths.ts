@@ -47,7 +47,7 @@ export class HealthPaths {
     return this.#suspects;
   }
 
-  /** When the first suspicion enters its next phase; null: none does by time. */
+  /** When the first suspicion enters its next phase; null: no phase ends by time. */
   get next(): number | null {
     const times = [...this.#paths.values()].flatMap(({ suspicion }) => suspicion?.next ?? []);
     return times.length ? Math.min(...times) : null;

@@ -1,6 +1,6 @@
 /**
  * Watches the paths of active uplinks while MPTCP connections exist: link counters first, and the sockets only when a
- * link sends without receiving. Decides nothing itself: src/health/ does.
+ * link sends without receiving. The decisions are made in src/health/.
  */
 import { destroySubflow } from '../netlink/destroy.ts';
 import {
@@ -38,7 +38,7 @@ export interface HealthParts {
   readonly diag: Requester;
   readonly clock: Clock;
   readonly log: Log;
-  /** A suspicion began, went on or ended. */
+  /** A suspicion began, changed its phase or ended. */
   readonly onChange: () => void;
 }
 
@@ -69,7 +69,7 @@ export class Health {
     return this.#paths.suspects;
   }
 
-  /** Ids of endpoints to add anew, by `lookupKey`. */
+  /** Ids of endpoints to delete and add again, by `lookupKey`. */
   get renewals(): ReadonlyMap<string, number> {
     return this.#renewals;
   }
@@ -108,7 +108,7 @@ export class Health {
   /** Called after each pass. */
   follow(plan: Plan): void {
     if (this.#answerTime && this.#paths.follow(plan.uplinks)) this.#parts.onChange();
-    // The pass has either renewed the endpoint or found a reason against it.
+    // The pass has renewed these endpoints, or has found a reason not to.
     this.#renewals.clear();
     this.#schedule();
   }
@@ -165,8 +165,8 @@ export class Health {
   }
 
   /**
-   * Asks for a new endpoint where a connection has lost its subflow. Not while another connection has a subflow there,
-   * which the deletion would close.
+   * Asks for a new endpoint where a connection has lost its subflow. Does nothing while another connection has a
+   * subflow there, which the deletion would close.
    */
   async #renewLost(): Promise<void> {
     const now = this.#parts.clock.now();

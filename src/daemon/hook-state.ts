@@ -16,7 +16,7 @@ export interface DesiredState {
   readonly downReasons: ReadonlyMap<string, string>;
 }
 
-/** Starts the hooks that this state makes due, without waiting for them. */
+/** Starts the hooks that this state requires, without waiting for them. */
 export function informHooks(
   hooks: Pick<HookDispatcher, 'wantUplinks' | 'wantLinks'>,
   { uplinks, links, downReasons }: DesiredState,
@@ -92,10 +92,10 @@ function whyGone(ifindex: number, plan: Plan, snapshot: Snapshot): string {
 }
 
 /**
- * The address that represents each interface and family. It is the one that hooks know, or else one that is new to
- * them. To a hook the next representative is the same uplink, so the replacement of an address is a `change`. If
- * hooks know several addresses of an interface, a `change` would not say which one it replaces; then one address is
- * reported as down and the other as up.
+ * The address that represents each interface and family: the one that hooks know, or else a new one. Hooks see a new
+ * representative as the same uplink, so that the replacement of an address is a `change`. If hooks know several
+ * addresses of an interface, a `change` would not say which one is replaced; then one is reported as down and the
+ * other as up.
  */
 function firstAddresses(plan: Plan, notified: HookRecord): Map<string, string> {
   const firsts = new Map<string, string>();

@@ -5,7 +5,7 @@ import type { Log } from '../system/log.ts';
 
 export class KeptCheck {
   readonly #log: Log;
-  /** null: no check is under way, or something was reported since it began. */
+  /** null: no check is in progress, or a change was reported since it began. */
   #kept: Snapshot | null = null;
 
   constructor(log: Log) {
@@ -16,15 +16,15 @@ export class KeptCheck {
     this.#kept = kept;
   }
 
-  /** Something was reported, so that a difference would mean nothing. */
+  /** Ends the check, because a change was reported: a difference would no longer prove anything. */
   cancel(): void {
     this.#kept = null;
   }
 
-  /** Logs each difference. The pass goes on with what was read now. */
+  /** Logs each difference. The pass uses the new read. */
   async end(whole: Snapshot): Promise<void> {
     const found = this.#kept ? differences(this.#kept, whole) : [];
-    // Events that wait in the socket are reported by then, and cancel the check.
+    // Events that wait in the socket are reported first, and cancel the check.
     if (found.length > 0) await new Promise((resolve) => setImmediate(resolve));
     if (this.#kept)
       for (const each of found)

@@ -7,8 +7,8 @@ import type { Log } from '../system/log.ts';
 import { RUNTIME, runtimeFolder } from '../system/runtime.ts';
 
 /**
- * Whether a namespace of this boot is gone cannot be known: a process, a mount or a descriptor anywhere
- * may keep it. So a folder of this boot is removed only if its journal is empty. `own`: SO_NETNS_COOKIE
+ * A folder of this boot is removed only if its journal is empty, because its namespace may still exist: a
+ * process, a mount or a descriptor anywhere may hold it. `own`: SO_NETNS_COOKIE
  * of the daemon's namespace in decimal.
  */
 export function removeLeftovers(own: string, boot: string, log: Log): void {
@@ -24,7 +24,7 @@ export function removeLeftovers(own: string, boot: string, log: Log): void {
       rmSync(`${RUNTIME}/${namespace}`, { recursive: true });
       log.debug(`removed ${RUNTIME}/${namespace}, which is of no use any more`);
     } catch {
-      // The folder is not as a daemon leaves it, or was removed meanwhile: leave it alone.
+      // The folder was removed during the check, or a daemon did not make it: leave it alone.
     } finally {
       if (fd !== null) closeSync(fd);
     }

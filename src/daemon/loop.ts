@@ -110,7 +110,7 @@ export class Loop {
     return this.#collect();
   }
 
-  /** Resolves when a pass that began after this call has found nothing to do, even if more was reported since. */
+  /** Resolves when nothing is pending, or when a pass that began after this call has found nothing to do. */
   settled(): Promise<void> {
     if (!this.#running && !this.#pending.any && !this.#timers.has('rest')) return Promise.resolve();
     return this.#waiters.wait();
@@ -145,7 +145,7 @@ export class Loop {
     return done;
   }
 
-  /** Writes the journal, when the hooks' last notification changes or the file is missing. */
+  /** Writes the journal; called when the hooks' last notification changes or the file is missing. */
   recordNotified(record = this.#notified): void {
     this.#notified = record;
     this.#write();
@@ -181,12 +181,12 @@ export class Loop {
   /** @returns milliseconds until the next pass; null: it waits for a wake-up */
   async #passes(): Promise<number | null> {
     for (let passes = 1; !this.#stopped; passes++) {
-      // Changes by other programs do not count as passes that fail to settle.
+      // A pass that another program's change causes does not count towards MAX_PASSES.
       if (this.#pending.woken) passes = 1;
       const ended = this.#waiters.pass();
       const due = await this.#pass();
       ended(due);
-      // Only own changes are read again at once; events may accumulate first.
+      // Own changes are read again at once. Events first accumulate for up to MAX_REST_MS.
       if (!due) break;
       if (passes < MAX_PASSES || this.#pending.woken) continue;
       this.#parts.log.warn(
@@ -249,7 +249,7 @@ export class Loop {
     done?.push(...outcomes.filter(isDone).map(({ action }) => actionText(action)));
     // Even a refused or unanswered action may have been executed: the kernel's state must be read again.
     for (const { action } of outcomes) this.#pending.addOwn(staleParts(action), dirtyAfterAction(action));
-    // A refusal also changes the plan, and a conflict with another program the reported state.
+    // A refusal also changes the plan. A conflict with another program changes the reported state.
     return outcomes.length > 0 || fought;
   }
 

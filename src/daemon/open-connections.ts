@@ -21,7 +21,7 @@ export async function withConnections(
   try {
     return { ...snapshot, connections: await connections() };
   } catch (error) {
-    // Without them an endpoint that they may need lingers.
+    // While the connections are unknown, an endpoint that they may use lingers.
     log.debug(`open connections were not read: ${(error as Error).message}`);
     return snapshot;
   }

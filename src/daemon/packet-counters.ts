@@ -14,7 +14,7 @@ interface OpenLink {
   readonly sent: number;
 }
 
-/** Bytes that a counter of 64 bits and its line feed fit into. */
+/** Bytes of the buffer: more than a 64-bit counter in decimal and its line feed. */
 const LENGTH = 32;
 
 export class PacketCounters {

@@ -21,7 +21,7 @@ export interface PathWatch {
   close(): void;
 }
 
-/** `onChange`: a suspicion began, went on or ended. A dry run only counts. */
+/** `onChange`: a suspicion began, changed its phase or ended. A dry run only counts. */
 export function watchPaths(
   parts: Pick<KernelSession, 'mptcp'> & {
     readonly netns: string | undefined;

@@ -11,7 +11,7 @@ export interface ReadChanges {
 /** @throws NetlinkError the changes are pending again */
 export async function readChanges(pending: PendingChanges, reader: SnapshotReader): Promise<ReadChanges> {
   const first = await readOnce(pending, reader);
-  // An address replaced meanwhile may be half read and would count as lost: read again, once, as events may go on.
+  // An address that was replaced during the read may be missing from it. Read again, but only once: events may not end.
   if (!pending.moved) return first;
   pending.requeue(first.batch);
   return readOnce(pending, reader);

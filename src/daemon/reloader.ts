@@ -34,7 +34,7 @@ interface ReloaderParts {
 export class Reloader {
   readonly #parts: ReloaderParts;
   #configuration: Configuration;
-  /** Errors of the last reading; the previous configuration stays in force. */
+  /** Errors of the last reading; the previous configuration stays in use. */
   #errors = '';
   #last: Promise<unknown> = Promise.resolve();
 
@@ -43,7 +43,7 @@ export class Reloader {
     this.#configuration = parts.configuration;
   }
 
-  /** The configuration in force. */
+  /** The configuration in use. */
   get configuration(): Configuration {
     return this.#configuration;
   }
@@ -84,7 +84,7 @@ export class Reloader {
     });
   }
 
-  /** Runs tasks one after the other: a slow reading must not overwrite a later one, and no earlier reading a flush. */
+  /** Runs tasks one after the other, so that a slow reading overrides neither a later reading nor a flush. */
   #queue<Result>(task: () => Promise<Result>): Promise<Result> {
     const next = this.#last.then(task);
     this.#last = next.catch(() => undefined);

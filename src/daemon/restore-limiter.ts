@@ -1,8 +1,9 @@
 /**
- * Decides when objects that another program removed are added again. Routes and policy rules wait for a short pause, so
- * that a script that deletes rules by their form finds its own rule next. An object is added again at most ten times in
- * a burst and then once in five seconds, so that two programs that disagree do not occupy the kernel. (systemd-networkd
- * removes foreign policy rules by default: ManageForeignRoutingPolicyRules= of networkd.conf(5).)
+ * Decides when objects that another program removed are added again. Routes and policy rules wait for a short pause: a
+ * script that deletes the first rule with certain selectors must find its own rule at its next try. An object is added
+ * again at most ten times in a burst and then once in five seconds, so that two programs that disagree do not occupy
+ * the kernel. (systemd-networkd removes foreign policy rules by default: ManageForeignRoutingPolicyRules= of
+ * networkd.conf(5).)
  */
 import { objectKey, type Action } from '../actions/action.ts';
 import { EMPTY_STATE } from '../actions/state.ts';
@@ -15,7 +16,7 @@ export const PAUSE_MS = 250;
 /** How often an object is added again without waiting for REFILL_MS. */
 const BURST = 10;
 const REFILL_MS = 5_000;
-/** Milliseconds for which an object whose burst is used up must stay in place until it is no longer contested. */
+/** Milliseconds that an object with a used-up burst must stay in place before it is no longer contested. */
 const UNCONTESTED_MS = 2 * REFILL_MS;
 
 interface Bucket {
@@ -129,7 +130,7 @@ export class RestoreLimiter {
   }
 }
 
-/** Milliseconds. Endpoints need no pause, because no script deletes them by a form that those of multihomed have. */
+/** Milliseconds. Endpoints need no pause: no known script deletes the first one that matches a pattern. */
 const pauseOf = (action: Action): number => ('endpoint' in action ? 0 : PAUSE_MS);
 
 const least = (times: readonly number[]): number | null => (times.length ? Math.min(...times) : null);

@@ -36,7 +36,7 @@ async function runOn(kernel: DaemonKernel, options: RunOptions, signals: Signals
   const runtime = openRuntime(kernel, options);
   const daemon = new Assembly(options, kernel, runtime, await restore(runtime.journal, kernel, options));
   const end = Promise.race([signals.ended, daemon.failed]);
-  // A rejection while nothing waits for it is seen by the next wait.
+  // Keeps a rejection from counting as unhandled; the next wait for `end` gets it.
   end.catch(() => undefined);
   try {
     await daemon.open();
@@ -45,7 +45,7 @@ async function runOn(kernel: DaemonKernel, options: RunOptions, signals: Signals
     if (once) await Promise.race([daemon.hooks.idle(), end]);
     else await reloadUntil(end, daemon.reloader, options, signals);
   } finally {
-    // Whatever the reason for the end, nothing may keep the process alive.
+    // Also after an error: otherwise open sockets and timers would keep the process alive.
     await daemon.close();
     if (dryRun) log.info('ended; nothing was changed');
     else if (!once) log.info(shutdownText(daemon.loop.view));

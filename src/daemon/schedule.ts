@@ -21,8 +21,8 @@ export interface WakeTimes {
 }
 
 /**
- * Sets the timers after a pass. `now`: milliseconds by the clock. `wake`: begins a pass that reads these parts. `check`:
- * begins one that reads everything.
+ * Sets the timers after a pass. `now`: milliseconds by the clock. `wake`: begins a pass that reads these parts.
+ * `check`: begins one that reads everything.
  */
 export function scheduleWakes(
   timers: Timers,

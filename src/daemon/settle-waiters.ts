@@ -1,6 +1,6 @@
 /** Callers that wait until the loop finds nothing to do. */
 
-/** After this many passes with something to do waiting ends: other programs change more than the loop can follow. */
+/** Passes with something to do after which a wait ends, because other programs change more than the loop can follow. */
 const MAX_PASSES = 50;
 
 interface Waiter {
@@ -22,7 +22,7 @@ export class SettleWaiters {
    * @returns the function to call at the end of the pass; `due`: the pass found something to do
    */
   pass(): (due: boolean) => void {
-    // A caller that arrives during a pass waits for the next one.
+    // A caller that begins to wait during a pass waits for the next pass.
     const present = [...this.#waiters];
     return (due) => {
       for (const waiter of present) waiter.passes++;

@@ -31,7 +31,7 @@ export class Signals {
     if (this.#hungUp) reload();
   }
 
-  /** Gives the signals their default actions back. */
+  /** Restores the default actions of the signals. */
   release(): void {
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeListener(name, this.#end);
     process.removeListener('SIGHUP', this.#hangUp);

@@ -66,7 +66,7 @@ function lockOrThrow(folder: RuntimeFolder, netns: string | undefined): number {
   throw new HeldError(`${who} manages this network namespace${lock.elsewhere ? ', with another /run' : ''}`);
 }
 
-/** What the daemon continues with. */
+/** State that an earlier run left. */
 export interface Restored {
   readonly state: State;
   /** What hooks were last notified of. */

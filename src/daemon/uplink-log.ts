@@ -11,7 +11,7 @@ interface LoggedUplink {
   readonly now: number;
   /** When a pass first saw its state, in milliseconds since the epoch. */
   readonly entered: number;
-  /** The first state after `active`, if the uplink was not active at some time since the last line; null: it was. */
+  /** The first state after `active`, if the uplink left `active` since the last line; null: it did not. */
   readonly passing: Uplink | null;
 }
 

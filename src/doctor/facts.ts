@@ -19,7 +19,7 @@ export interface Facts {
   readonly view: HostView | null;
   readonly managers: ManagerFacts;
   readonly hooks: readonly Refusal[];
-  /** The MPTcpExt line of /proc/net/netstat (include/net/mptcp's MIB); null when there is none. */
+  /** The MPTcpExt line of /proc/net/netstat (net/mptcp/mib.c); null when there is none. */
   readonly counters: ReadonlyMap<string, number> | null;
   readonly connections: readonly ConnectionFacts[];
   /** A sentence for each thing that could not be read. */

@@ -85,9 +85,9 @@ export function staleAfter(message: Message): readonly SnapshotPart[] {
 }
 
 /**
- * Which look-ups the event may change; null: any. A change of a route through one link changes look-ups of that link
- * alone, unless the route may take the packets of others: it covers much without being a default, replaces another
- * route (the kernel reports only the new one), refuses, has several hops, or is in another program's table.
+ * Which look-ups the event may change; null: any. A route through one link concerns only look-ups of that link, unless
+ * it may be part of a split default, replaces another route (the kernel reports only the new one), refuses packets,
+ * has several hops or a nexthop object, or is in another program's table.
  * @throws DecodeError
  */
 export function dirtyAfter(message: Message): Dirty | null {

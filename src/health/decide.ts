@@ -17,8 +17,8 @@ export interface Decision {
 }
 
 /**
- * A path is suspect only if one of its stalled connections has a subflow elsewhere that is not stalled: otherwise the
- * peer may have failed, and nothing would be gained. Updates the waits of the paths.
+ * A path is suspect only if one of its stalled connections has a subflow elsewhere that is not stalled. Otherwise the
+ * peer may have failed, and no other subflow could carry the data. Updates the waits of the paths.
  * @param sockets all subflows of the namespace
  * @param now milliseconds by the clock
  */

@@ -1,6 +1,6 @@
 /**
- * Judges a path by its subflows: whether what they sent is answered. A sender that waits for longer than its round-trip
- * time explains, while nothing at all arrives on the path, is the sign. Pure: sockets and a time in, a verdict out.
+ * Judges by its subflows whether a path answers. A path is stalled if a subflow waits for an answer for longer than its
+ * round-trip time explains, and nothing arrives on the path. Pure: sockets and a time in, a verdict out.
  */
 import { isCarrying, type SubflowSocket, type Traffic } from '../netlink/diag.ts';
 import { answerLimit, type AnswerTime } from './answer-time.ts';
@@ -42,8 +42,8 @@ export interface Judgement {
 }
 
 /**
- * How many segments without an answer make a path stalled, retransmissions included: the loss of one segment is no dead
- * path. For a single segment TCP probes late (RFC 8985 section 7), so it takes more.
+ * How many segments without an answer make a path stalled, retransmissions included. The loss of one segment does not
+ * prove a dead path. For a single segment TCP probes late (RFC 8985 section 7), so the number is higher.
  */
 const MIN_SEGMENTS = 3;
 const MIN_SEGMENTS_SINGLE = 4;
@@ -134,7 +134,7 @@ function verdictOn(
   next: number | null,
   now: number,
 ): Verdict {
-  // What arrived after the data was sent shows that the path works, and that only this peer does not answer.
+  // If anything arrived after the data was sent, the path works and only this peer does not answer.
   const silent = overdue.filter(({ since }) => since >= arrivedAt);
   const segments = silent.reduce((sum, each) => sum + each.segments, 0);
   const least = silent.every(({ isSingle }) => isSingle) ? MIN_SEGMENTS_SINGLE : MIN_SEGMENTS;
@@ -146,7 +146,7 @@ function verdictOn(
 
 /**
  * The wait of one subflow. The kernel reports when data was last sent, not when the first unacknowledged data was sent.
- * So a wait begins when data was last sent, as seen by the first reading that finds data waiting.
+ * So the first reading that finds unacknowledged data takes the time of the last send as the begin of the wait.
  * @param arrived when anything last arrived on the subflow, in milliseconds by the clock
  */
 function waitOf(before: Wait | undefined, traffic: Traffic, arrived: number, now: number): Wait {

@@ -1,6 +1,6 @@
 /**
- * Subflows that ended by an error while their connection stays open. The kernel never makes such a subflow again by
- * itself; here is when each one is to be tried. Times are in milliseconds by the clock.
+ * Subflows that ended by an error while their connection stays open, and when to try each again: the kernel does not
+ * re-establish them. Only connections that this host opened. Times are in milliseconds by the clock.
  */
 import { constants } from 'node:os';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
@@ -20,7 +20,7 @@ export interface Lost {
 
 const FIRST_MS = 1_000;
 const LONGEST_MS = 300_000;
-/** A subflow that stayed established for this long starts again with no tries. */
+/** If a subflow stayed established for this long, its tries are counted from zero again. */
 const FORGET_MS = 60_000;
 /** A server that refuses subflows has usually closed its listener. */
 const MAX_REFUSALS = 2;

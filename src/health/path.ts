@@ -6,9 +6,9 @@ import { end, type Suspicion, type PastSuspicion } from './suspicion.ts';
 import type { Gauge } from './gauge.ts';
 import type { Judgement, Waits } from './judge.ts';
 
-/** A suspicion that something arrives for within this time was of the peers, not of the path. */
+/** If the path answers within this time, the suspicion was wrong: the peers had failed, not the path. */
 const FALSE_ALARM_MS = 500;
-/** How long such a peer says nothing about the path. */
+/** For how long the sockets of such a peer are then ignored. */
 const DISTRUST_MS = 60_000;
 
 /**

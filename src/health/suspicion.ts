@@ -1,12 +1,12 @@
 /**
- * The life of a suspicion: an uplink whose path does not answer, until it answers again. Pure: each function takes a
+ * The phases of a suspicion, from its begin until the uplink's path answers again. Pure: each function takes a
  * value and a time in milliseconds by the clock, and returns a new value.
  */
 
 export type SuspicionPhase =
   /** Its endpoint stays, because connections have no other subflow. */
   | 'kept'
-  /** Its endpoint is to be removed, or stays away during a pause. */
+  /** Its endpoint is to be removed, or is not added again before the pause is over. */
   | 'absent'
   /** Its endpoint is in place, so that the kernel's own joins try the path. */
   | 'probing';
@@ -36,7 +36,7 @@ export interface PastSuspicion {
   readonly ended: number;
 }
 
-/** After this time without a suspicion a path starts again with no strikes, in milliseconds. */
+/** After this time without a suspicion, in milliseconds, the strikes of a path are counted from zero again. */
 const FORGET_MS = 120_000;
 const LONGEST_PAUSE_MS = 60_000;
 /** How long the first probe lasts, in milliseconds; TCP sends a SYN again after 1 s. */
@@ -74,7 +74,7 @@ export function advance(
   { present, replaced, dependants }: SuspicionFacts,
   now: number,
 ): Suspicion {
-  // Without another uplink nothing is gained by the endpoint's absence.
+  // The endpoint's removal helps only if another uplink can carry the connections.
   if (!replaced || dependants > 0) {
     const phase = suspicion.phase === 'absent' && !present ? 'probing' : 'kept';
     return suspicion.phase === phase ? suspicion : { ...suspicion, phase, next: null };

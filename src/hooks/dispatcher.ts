@@ -24,7 +24,7 @@ export interface DispatcherParts {
   readonly onRecord: (record: HookRecord) => void;
 }
 
-/** Maximum of simultaneous runs. More would slow each other down until they exceed their time-outs. */
+/** Maximum number of simultaneous runs. More would slow each other down until they exceed their time-outs. */
 const AT_A_TIME = 16;
 
 const NO_REASONS: ReadonlyMap<string, string> = new Map();

@@ -17,7 +17,7 @@ export interface Execution {
   /** Milliseconds. */
   readonly timeout: number;
   readonly onLine: (line: string) => void;
-  /** When aborted, the program is ended after STOP_GRACE_MS. */
+  /** When aborted, the program gets SIGTERM, and SIGKILL after STOP_GRACE_MS. */
   readonly stop: AbortSignal;
 }
 
@@ -34,7 +34,7 @@ const STOP_GRACE_MS = 300;
 /** Milliseconds for reading the rest of the pipes after the exit; a grandchild may hold them open without end. */
 const DRAIN_MS = 250;
 
-/** Runs one program until it exits. Children that it leaves in the background are ended only at a time-out. */
+/** Runs one program until it exits. Its background children are ended only at a time-out or stop. */
 export async function execute(execution: Execution): Promise<Ending> {
   const { fd, argv, environment, identity, timeout, stop } = execution;
   if (stop.aborted) return { outcome: 'stopped', reason: 'multihomed stops' };

@@ -33,7 +33,7 @@ export function next<Facts>(subject: Subject<Facts>, words: Transitions<Facts>):
 
 /**
  * An `up` or a change is recorded when its run starts, so that its closing run follows even if the daemon crashes
- * meanwhile. A closing run is recorded only when it has completed, so that it is repeated after a crash.
+ * in between. A closing run is recorded only when it has completed, so that it is repeated after a crash.
  */
 export function started<Facts>(subject: Subject<Facts>, notification: Notification<Facts>): Subject<Facts> {
   const { ends, after } = notification;

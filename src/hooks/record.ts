@@ -2,7 +2,10 @@
 import { isSafeName } from './environment.ts';
 import { linkFacts, type LinkFacts, type LinkState, type UplinkFacts } from './facts.ts';
 
-/** The facts that hooks were notified of and that no closing run has revoked, by the caller's keys. Plain data for the journal. */
+/**
+ * The facts that hooks were notified of and that no closing run has revoked, by the caller's keys. Plain data for the
+ * journal.
+ */
 export interface HookRecord {
   readonly uplinks: Readonly<Record<string, UplinkFacts>>;
   /** Links for which `link-up` ran. */

@@ -25,7 +25,7 @@ const { ETIMEDOUT, ENOBUFS, EBADMSG, ECANCELED } = constants.errno;
 
 /** Bytes per sendmsg. netlink_rcv_skb accepts any number of messages; this keeps one skb small. */
 const BATCH_BYTES = 16 * 1024;
-/** Maximum of requests in flight, because replies fill the socket's buffer; networkd uses the same number. */
+/** Maximum number of requests in flight, because replies fill the socket's buffer; networkd uses the same number. */
 const IN_FLIGHT = 128;
 /**
  * Milliseconds until a request fails. The kernel may hold rtnl for seconds while it removes namespaces; a longer

@@ -9,7 +9,7 @@ const SOCK_DESTROY = 21;
 const ANY_STATE = 0xffff_ffff;
 
 /**
- * Closes one subflow at once (SOCK_DESTROY), whatever waits to be sent on it; its connection stays open, and sends
+ * Closes one subflow at once (SOCK_DESTROY), even if data waits to be sent on it. Its connection stays open and sends
  * that data on another subflow. The kernel compares all of the socket's identity, its cookie included.
  * @returns false: the socket is closed already
  * @throws NetlinkError EOPNOTSUPP without CONFIG_INET_DIAG_DESTROY; EPERM without CAP_NET_ADMIN

@@ -60,7 +60,7 @@ export function checkEnabled(netns?: string): void {
   }
 }
 
-/** Maximum of kernels whose answer does not contain it: MPTCP_PM_ADDR_MAX before Linux 7.2. */
+/** The maximum where the kernel's answer does not contain it: MPTCP_PM_ADDR_MAX before Linux 7.2. */
 const LIMIT_MAX = 8;
 const ABOVE_EVERY_MAXIMUM = 0x7fff_ffff;
 

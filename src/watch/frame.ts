@@ -21,7 +21,7 @@ export interface Frame extends Page {
   readonly text: readonly string[];
 }
 
-/** Maximum of connection lines in a frame without a height. */
+/** Maximum number of connection lines in a frame without a height. */
 const PAPER_LINES = 40;
 
 export function frame(model: Model, view: ScreenView, { columns, rows }: Size, style: ScreenStyle): Frame {

@@ -16,7 +16,7 @@ export function changes(before: StatusDocument['uplinks'], after: StatusDocument
   const now = new Set(after.map(keyOf));
   const found: UplinkChange[] = [];
   for (const uplink of before)
-    // An entry without an address is no uplink: its interface has got an address, or no rule selects it any more.
+    // An entry without an address is not an uplink: it disappears when its interface gets an address.
     if (!now.has(keyOf(uplink)) && uplink.address !== null)
       found.push({
         ...uplink,

@@ -12,7 +12,7 @@ import { changes, type UplinkChange } from './change.ts';
 
 /** Milliseconds between checks whether a daemon has been started. */
 const DAEMON_CHECK_MS = 2_000;
-/** Maximum of connections in a row that the daemon may close without an answer; a daemon that ends closes one. */
+/** How many connections in a row the daemon may close without an answer; a daemon that ends closes one. */
 const REFUSALS_MOST = 3;
 /** Milliseconds in which events are collected, since they come in bursts. */
 const GATHER_MS = 50;

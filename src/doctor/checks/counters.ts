@@ -5,7 +5,7 @@ import { counted } from '../../messages/count.ts';
 
 interface CounterNote {
   readonly id: string;
-  /** Names in net/mptcp/mib.h; their values are added. */
+  /** Names in net/mptcp/mib.c; their values are added up. */
   readonly counters: readonly string[];
   readonly thing: string;
   readonly rest: string;

@@ -78,7 +78,7 @@ function tooLow(
     : fault('an administrator or another program set this limit, and the daemon does not change it', raise);
 }
 
-/** The kernel counts announced addresses (net/mptcp/mib.h, AddAddr) even if it uses none, as at limit 0. */
+/** The kernel counts announced addresses (net/mptcp/mib.c, AddAddr) even if it uses none, as at limit 0. */
 function announced(counters: Facts['counters'], accepted: number): Finding[] {
   const came = counters?.get('AddAddr') ?? 0;
   if (came === 0 || accepted > 0) return [];

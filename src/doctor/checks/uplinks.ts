@@ -100,7 +100,10 @@ function fixOf(
   }
 }
 
-/** NetworkManager comes first, because it could add the endpoint again. The last command makes the daemon read the endpoints at once. */
+/**
+ * NetworkManager comes first, because it could add the endpoint again. The last command makes the daemon read the
+ * endpoints at once.
+ */
 function foreignEndpointRemedy(uplink: Uplink | undefined, view: HostView, facts: Facts): Remedy | null {
   const claim = uplink?.address ? foreignClaim(view.snapshot, view.state, uplink.address) : null;
   if (!claim) return null;

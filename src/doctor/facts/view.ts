@@ -20,7 +20,7 @@ import { findObstacle } from '../../snapshot/obstacle.ts';
 import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
-/** Maximum of tables to read from the values of FRA_TABLE, since a host may have thousands of policy rules. */
+/** Maximum number of tables to read, since a host may have policy rules for thousands of tables. */
 const MOST_TABLES = 64;
 
 export interface ViewSource {

@@ -11,7 +11,7 @@ const IFLA_STATS_LINK_64 = 1;
 const HEADER = 12;
 
 export interface LinkStats {
-  /** Packets received and sent since the link exists. */
+  /** Packets received and sent since the link was created. */
   readonly received: number;
   readonly sent: number;
 }

@@ -1,4 +1,4 @@
-/** Logs every netlink message, for `run --debug`. Loaded only for this, as are the names of messages. */
+/** Logs every netlink message, for `run --debug`. Loaded only for this option. */
 import type { Log } from '../../system/log.ts';
 import type { Trace } from '../connection.ts';
 import { messageText } from './text.ts';

@@ -1,4 +1,4 @@
-/** How the fields and attributes of a netlink message are named and shown; what all messages share. */
+/** The types and the common names for fields and attributes of netlink messages in the log. */
 
 /**
  * How a value is shown. `address`: 4 or 16 bytes; `via`: struct rtvia; `hardware`: hexadecimal with colons; `be16`:

@@ -1,6 +1,6 @@
 /**
  * Messages of NETLINK_ROUTE: linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h, fib_rules.h, nexthop.h. Attributes
- * that no reader of a log looks for are shown by number.
+ * that are rarely needed in a log are shown by number.
  */
 import {
   ADDRESS,
