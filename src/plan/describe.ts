@@ -81,7 +81,7 @@ function describeOne(evaluation: Evaluation, retirement: Retirement, state: Stat
   };
 }
 
-/** A suspect uplink is so whether or not its endpoint is in place, unless something else is wrong with it. */
+/** Reports an uplink as suspect, whether or not its endpoint is in place, unless something else is wrong with it. */
 function withSuspect(uplink: Uplink, { candidate, verdict }: Evaluation, snapshot: Snapshot): Uplink {
   const suspect = suspectOf(candidate, snapshot);
   const { endpoint, state, stays: _, ...rest } = uplink;

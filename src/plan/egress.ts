@@ -24,7 +24,7 @@ export function wrongEgress(assessed: Assessed, snapshot: Snapshot): UplinkVerdi
 
 /**
  * Whether the packets leave by the address's own table, or by another table with the same link and gateway. A split
- * default keeps its traffic and is no fault.
+ * default is accepted too: it keeps its traffic.
  */
 function isRight(egress: Egress, { candidate, path }: Assessed): boolean {
   if (egress.kind === 'specific') return true;

@@ -11,7 +11,7 @@ import type { LastLookup, State } from '../actions/state.ts';
 export const GAP_MS = 300;
 
 /**
- * The last look-up with a default route of each owned endpoint, unless that route is missing for too long. By
+ * The last look-up of each owned endpoint that had a default route, unless that route is missing for too long. By
  * `lookupKey`.
  */
 export function observeLookups({ owned, lookups }: State, snapshot: Snapshot): State['lookups'] {
@@ -83,7 +83,7 @@ export function bridgeGaps(snapshot: Snapshot, { lookups }: State): Snapshot {
   return { ...snapshot, lookups: bridged };
 }
 
-/** Without a copy of the route in multihomed's table every look-up has changed, so the whole last look-up is used. */
+/** If multihomed's table has no copy of the route, every look-up has changed, so the whole last look-up is used. */
 function bridge(now: RouteLookup, { lookup, copied }: LastLookup): RouteLookup {
   const found = lookup.default!;
   const route = { ...found.route, expires: null };

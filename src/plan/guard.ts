@@ -22,7 +22,7 @@ interface Guarded {
   readonly ifindex: number;
 }
 
-/** Maximum of IPv6 rules, one for each network: the kernel checks each of them for each packet from the address. */
+/** Maximum number of IPv6 rules, one per network: the kernel checks each of them for each packet from the address. */
 const MAX_IPV6 = 256;
 
 /**
@@ -65,10 +65,7 @@ type Network = { readonly destination: string; readonly prefixLength: number };
 
 const known = new WeakMap<readonly Route[], Readonly<Record<Family, readonly Network[]>>>();
 
-/**
- * Networks that the host routes through tunnels, in main and in tables that its rules
- * for all packets look up; each once.
- */
+/** Networks that the host routes through tunnels, in main and in tables of its rules without a source; each once. */
 function networksOf(family: Family, snapshot: Snapshot): readonly Network[] {
   const before = known.get(snapshot.tunnelRoutes);
   if (before) return before[family];

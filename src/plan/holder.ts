@@ -109,10 +109,7 @@ const keyOf = ({ ifindex, address }: Address): string => `${ifindex}/${address}`
 
 const isViable = (claim: Claim | null): boolean => (claim?.evaluation?.path ?? null) !== null;
 
-/**
- * First the link that already carries the address's packets, then the lower metric of the
- * default route, then the older address.
- */
+/** First the link that already carries the address's packets, then the lower metric, then the older address. */
 function compareUplinks(a: Claim, b: Claim): number {
   const metric = ({ evaluation }: Claim): number => evaluation?.path?.default?.route.metric ?? Infinity;
   if (a.leads !== b.leads) return a.leads ? -1 : 1;

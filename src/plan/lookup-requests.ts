@@ -33,8 +33,8 @@ function ofUplinks(base: KernelObjects, rules: readonly Rule[]): LookupRequest[]
 }
 
 /**
- * The address of an endpoint while a policy rule of multihomed selects packets from it, whatever the user's rules say
- * now.
+ * The address of an endpoint from which a policy rule of multihomed still selects packets, even if no rule of the user
+ * selects it now.
  * @returns null: its link or the address is lost, or it never had a table of its own
  */
 export function lingeringSource(

@@ -25,7 +25,7 @@ export function observe(state: State, snapshot: Snapshot): State {
     owned.set(added.id, dropped ? { ...added, flags: added.flags & ~dropped } : added);
   }
   const raised = observeLimits(state.raised, snapshot.limits, { idle: owned.size === 0 });
-  // If another program changed endpoints at the time, the slots were perhaps counted too low.
+  // The count of slots is too low if another program deleted endpoints during the count.
   const slots = Math.max(state.slots, snapshot.endpoints.length);
   const lookups = observeLookups({ ...state, owned }, snapshot);
   const same =
@@ -37,7 +37,7 @@ export function observe(state: State, snapshot: Snapshot): State {
   return same ? state : { ...state, owned, unknownFlags, raised, slots, lookups };
 }
 
-/** A raised limit that another program changes is left to that program until the last owned endpoint is gone. */
+/** If another program changes a raised limit, its value stays until the last owned endpoint is gone. */
 function observeLimits(raised: State['raised'], limits: Limits, options: LimitOptions): State['raised'] {
   const now: { -readonly [limit in keyof Limits]?: RaisedLimit } = {};
   const names = Object.keys(raised) as (keyof Limits)[];
@@ -57,7 +57,7 @@ interface LimitOptions {
 function observeLimit(raised: RaisedLimit, now: number, { idle }: LimitOptions): RaisedLimit | null {
   const { from, before, to, granted, returning, theirs } = raised;
   if (theirs) return idle ? null : raised;
-  // The limit was put back, perhaps without an answer. From here on it is the administrator's.
+  // The limit has been put back, perhaps without an answer. It is not observed any longer.
   if ((idle || returning) && now === from) return null;
   if (now === to) return granted ? raised : { from, before, to, granted: true };
   // The daemon ended before it sent the request, or the kernel's answer was lost.

@@ -15,18 +15,14 @@ export interface PassedRules {
    * The selectors of such rules, each once, and the priority of the host's rule at which a selected packet continues.
    */
   readonly passed: readonly { readonly selectors: Buffer; readonly target: number }[];
-  /**
-   * Tables of later rules for all packets of the address. Their routes more specific than a default precede its own
-   * table.
-   */
+  /** Tables of later rules for all packets of the address. Their specific routes come before its own table. */
   readonly tables: readonly number[];
 }
 
 /**
- * Finds such rules. They are usually near priority 32765: `from all lookup
- * local` where VRFs are set up as in the kernel's documentation (Documentation/networking/vrf.rst), and
- * rules that were added without a number before multihomed started (`ip rule add to 10.8.0.0/16 lookup
- * 8`, `ip rule add fwmark 1 lookup 1`).
+ * Finds such rules. They are usually near priority 32765: `from all lookup local` where VRFs are set up as in the
+ * kernel's documentation (Documentation/networking/vrf.rst), and rules that were added without a priority before
+ * multihomed started (`ip rule add to 10.8.0.0/16 lookup 8`, `ip rule add fwmark 1 lookup 1`).
  */
 export function passedRules(
   { family, address, lookup }: Pick<Candidate, 'family' | 'address' | 'lookup'>,
@@ -49,8 +45,8 @@ export function passedRules(
     if (!selectors.has(key)) selectors.set(key, rule);
   }
   const targets = [...some, ...(isBehind ? [local] : [])].map(({ priority }) => priority);
-  // A packet that continues between multihomed's rules would be taken by the next of them. So only a packet whose own rule
-  // is there continues there.
+  // A packet that continues between multihomed's rules would match the next of them. So a packet continues there only
+  // if its own rule is there.
   const beyond = targets.filter((priority) => priority > last);
   const targetOf = ({ priority }: PolicyRule): number => Math.min(...(priority > last ? beyond : targets));
   const tables = behind.filter((rule) => !isForSome(rule) && isPlainLookup(rule)).map(({ table }) => table);

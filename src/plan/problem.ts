@@ -18,7 +18,7 @@ export type Problem =
       readonly wanted: number;
       readonly maximum: number;
     }
-  /** The files have errors, and the configuration before them stays in force. */
+  /** The files have errors, and the previous configuration stays in use. */
   | { readonly code: 'configuration'; readonly errors: string };
 
 /** @returns at most one */

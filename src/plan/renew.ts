@@ -1,6 +1,6 @@
 /**
- * Endpoints that are deleted and added again. The kernel tries each endpoint once for a connection, and never makes a
- * lost subflow again; an endpoint that was added anew is tried on all connections.
+ * Endpoints that are deleted and added again. The kernel tries each endpoint once per connection, and does not
+ * re-establish a lost subflow; but it tries a newly added endpoint on all connections.
  */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { lookupKey, type Snapshot } from '../snapshot/snapshot.ts';

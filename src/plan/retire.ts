@@ -32,11 +32,12 @@ interface RetirementInput {
 }
 
 /**
- * An endpoint without an uplink is deleted at once if its family has another active uplink, and lingers
- * otherwise: its deletion would close the last subflow, and the kernel drops a connection without
- * subflows after net.mptcp.close_timeout. An endpoint that the user withdrew (`leaving`) is deleted as
- * soon as that cuts no connection. An endpoint beside a full tunnel is deleted as soon as no connection
- * that began outside the tunnel uses it.
+ * An endpoint without an uplink is deleted at once if its family has another active uplink, and lingers otherwise: its
+ * deletion would close the last subflow, and the kernel drops a connection without subflows after
+ * net.mptcp.close_timeout. It also lingers while an uplink that replaces it gets its endpoint. Exceptions: an endpoint
+ * that the user withdrew (`leaving`) is deleted as soon as that cuts no connection; an endpoint beside a full tunnel,
+ * as soon as no connection that began outside the tunnel uses it; an endpoint of a suspect uplink lingers while a
+ * connection has no subflow elsewhere.
  */
 export function retire(input: RetirementInput): Retirement {
   const { evaluations, owned, active, leaving, tunnels, snapshot } = input;

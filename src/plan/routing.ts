@@ -26,18 +26,15 @@ import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 /** The first priority of multihomed's rules. */
 export const PRIORITY_FIRST = 8680;
-/**
- * If another link has the same subnet: main's routes that are more specific than the
- * subnet, such as those of containers.
- */
+/** If another link has the same subnet: main's routes that are more specific than the subnet, as for containers. */
 const PRIORITY_TWIN = 8680;
 /** After that, the address's own subnet through its own link. */
 const PRIORITY_SUBNET = 8681;
 /** Main's routes that are more specific than a default. */
 const PRIORITY_SPECIFIC = 8682;
 /**
- * Refuses to TCP what split tunnels carry; after the rules for more specific
- * routes, which may have the same priority.
+ * Refuses TCP to the networks of split tunnels. Comes after the rules for more specific routes, which may have the same
+ * priority.
  */
 const PRIORITY_GUARD = 8683;
 /** The rule that leads from the address into its table. */
@@ -157,8 +154,8 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     rule(PRIORITY_SUBNET + shift, table!, 0),
   ];
   const passing = passingOf(candidate.tunnel ?? null, snapshot.tables[family]);
-  // `ip rule delete table main suppress_prefixlength 0`, which scripts of VPNs run, would delete multihomed's rule in place
-  // of theirs. Without routes for halves of all addresses (/1) in main, a length of 1 means the same.
+  // Scripts of VPNs run `ip rule delete table main suppress_prefixlength 0`, which would delete multihomed's rule
+  // instead of theirs. Unless main has routes for halves of all addresses (/1), a length of 1 has the same effect.
   const shortest = (each: number): number => (each === RT_TABLE_MAIN && !snapshot.halves[family] ? 1 : 0);
   const own = [
     ...first,
@@ -185,8 +182,8 @@ function passingOf(
   known: Tables,
 ): {
   /**
-   * Priority of a rule that sends the address's packets on to multihomed's rules; null:
-   * the tunnel's rule comes after these.
+   * Priority of a rule before the tunnel's, which sends the address's packets to multihomed's rules; null: none is
+   * needed, because the tunnel's rule comes after these.
    */
   readonly before: number | null;
   /** The tunnel's table, if it has more specific routes. */

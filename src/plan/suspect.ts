@@ -19,8 +19,8 @@ export const suspectReason = ({ unanswered, pause, present }: Suspect): Reason =
 });
 
 /**
- * Whether an open connection has subflows on suspect uplinks alone; also if the connections are not known. The kernel
- * ends a connection some time after its last subflow was closed, even if the path works again by then.
+ * Whether an open connection uses this address and has subflows only on suspect uplinks; true if the connections are
+ * not known. The kernel ends a connection net.mptcp.close_timeout after its last subflow, even if the path works again.
  */
 export function isLastOfConnection(address: string, snapshot: Snapshot): boolean {
   const { connections, suspects } = snapshot;

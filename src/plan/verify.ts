@@ -114,7 +114,7 @@ function compareEndpoint(
     if (different) return { ...evaluation, actions: [{ kind: 'endpoint change', endpoint: wanted, device }] };
     return mayRenew(endpoint, snapshot) ? renew(evaluation, endpoint, snapshot, state) : evaluation;
   }
-  // With a port it may have existed beside an implicit endpoint, which it replaces now that it has none.
+  // An endpoint with a port may exist beside an implicit one. Without a port it must replace the implicit one.
   const fresh = newEndpoint(candidate, snapshot, state, new Set());
   const add: Action = {
     kind: 'endpoint add',
@@ -140,7 +140,7 @@ function renew(evaluation: Evaluation, endpoint: Endpoint, snapshot: Snapshot, s
   const { candidate, path } = evaluation;
   const taken = new Set([...snapshot.endpoints.map(({ id }) => id), ...state.owned.keys()]);
   const { endpoint: fresh, implicit } = newEndpoint(candidate, snapshot, state, taken);
-  // Without a free id it stays as it is.
+  // If no id is free, the endpoint stays as it is.
   if (implicit || fresh.id === 0) return evaluation;
   const device = candidate.selected.link.name;
   const gateway = path?.default?.hop.gateway ?? null;

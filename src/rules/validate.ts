@@ -130,7 +130,7 @@ function readHooks(reader: PlainReader, entry: YamlEntry): HookSettings {
   }
   const user = String(shape.user ?? DEFAULT_HOOKS.user);
   const all = user === DEFAULT_HOOKS.user ? [] : usersOrNone();
-  // When /etc/passwd cannot be read, that is no fault of the configuration.
+  // `all` is empty when /etc/passwd cannot be read; that is not an error of the configuration.
   if (all.length > 0 && findUser(user, all) === null) {
     const names = all.map(({ name }) => name);
     const where = reader.locate(value, ['user']);

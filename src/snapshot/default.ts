@@ -34,12 +34,12 @@ function hopThrough(route: Route, ifindex: number): DefaultRoute | null {
 }
 
 /**
- * The default route through a link. The look-up names the device and no source: for the source, multihomed's own
- * policy rule would answer once it is in place. For IPv6, too, only such a look-up is strict about the device.
- * `plain`: the look-up without device and source.
- * A default route through a nexthop object hides those of higher metric from an IPv4 look-up by device: with it,
- * `ip route get fibmatch 192.0.2.1 oif eth1` answers EHOSTUNREACH although eth1 has a default route, and returns that
- * route without it. If the host has such `objects`, the routes of main are dumped instead.
+ * The default route through a link. The look-up names the device and no source: with the source, multihomed's own
+ * policy rule would decide as soon as it exists. For IPv6, too, only a look-up without a source is strict about the
+ * device. `plain`: the look-up without device and source.
+ * A default route through a nexthop object hides those of higher metric from an IPv4 look-up by device: while it
+ * exists, `ip route get fibmatch 192.0.2.1 oif eth1` answers EHOSTUNREACH although eth1 has a default route. If the
+ * host has such `objects`, the routes of main are dumped instead.
  */
 export async function findDefault(
   requester: Requester,

@@ -8,8 +8,8 @@ const TOLERANCE_MS = 500;
 /**
  * Restores the expiry of a route in its last tick. The kernel reports the remaining time in whole ticks (rta_expires,
  * 100 per second), and 0 for a route that never expires; so a route that expires within a tick looks permanent. The
- * previous snapshot shows which of the two it is, if its expiry is near. A route that became permanent just then is
- * read a few times too often. `now`: milliseconds by the clock of `before`.
+ * previous snapshot shows which of the two it is, if its expiry is near. A route that becomes permanent in its last
+ * tick is read a few times too often. `now`: milliseconds by the clock of `before`.
  */
 export function inLastTick(
   found: DefaultRoute | null,

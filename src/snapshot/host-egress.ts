@@ -27,8 +27,8 @@ export type HostEgress =
 
 /**
  * Public addresses that a route for all traffic must cover, so that one look-up shows it. The first belongs to
- * AS112 (RFC 7535): no bogon filter contains it, and no list of private networks leaves it out. The second is
- * for documentation; it tells a route for the first alone from a route for all. The IPv6 addresses are in
+ * AS112 (RFC 7535): no bogon filter contains it, and a VPN that carries all but private networks carries it. The second
+ * is for documentation; it distinguishes a route for the first alone from a route for all. The IPv6 addresses are in
  * 2000::/3, which split defaults use.
  */
 const PUBLIC: Readonly<Record<Family, readonly [string, string]>> = {

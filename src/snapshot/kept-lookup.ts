@@ -44,9 +44,9 @@ const isSame = (one: LookupRequest, other: LookupRequest): boolean =>
   one.alone === other.alone;
 
 /**
- * Whether the uplink has its path: main decides about it, its default route has one hop and no lifetime, and its packets
- * leave by its own table. Anything else is looked up in each pass, because other links or time may change it: the
- * kernel removes an IPv4 route over several links without an event when one of them is deleted.
+ * Whether the look-up may be kept: main decides about the address, its default route has one hop and no lifetime, and
+ * its packets leave by its own table. Anything else is looked up in each pass, because other links or time may change
+ * it: the kernel removes an IPv4 route over several links without an event when one of them is deleted.
  */
 const isSettled = (lookup: RouteLookup, { table }: LookupRequest): boolean =>
   table !== null &&
@@ -84,7 +84,7 @@ export function dirtyTables(
   return found;
 }
 
-/** How two reads differ in what depends on look-ups, without lifetimes; for both, by the same time. */
+/** The differences between two reads in look-ups and multihomed's own routes, as text. Lifetimes are not compared. */
 export function differences(kept: Snapshot, whole: Snapshot): readonly string[] {
   const found: string[] = [];
   for (const [key, lookup] of whole.lookups) {

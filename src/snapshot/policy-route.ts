@@ -178,7 +178,7 @@ function refusalOf({ route, hop }: Found): UnreachableCode | null {
   return TYPE_CODES[route.type] ?? null;
 }
 
-/** Errors are not suppressed: `unreachable default` answers also under suppress_prefixlength 0. */
+/** Error routes are never suppressed: `unreachable default` refuses packets even under suppress_prefixlength 0. */
 const isSuppressed = (
   rule: PolicyRule,
   { route, hop }: Found,

@@ -83,8 +83,8 @@ export class SnapshotReader {
   }
 
   /**
-   * Makes the next read of own routes include this table, in which a route was added: no policy rule and no uplink may
-   * lead to it by then.
+   * Makes the next read of own routes include this table, in which a route was added. At the time of that read,
+   * possibly no policy rule and no uplink leads to it any more.
    */
   include(table: number): void {
     this.#included.add(table);
@@ -102,7 +102,7 @@ export class SnapshotReader {
    */
   async read(stale: ReadonlySet<SnapshotPart>, dirty: Dirty | null = null): Promise<Snapshot> {
     const last = this.#last;
-    // After a read that fails midway no part may count as fresh.
+    // If this read fails, no part may count as fresh.
     this.#last = null;
     const parts = last ? stale : new Set(ALL_PARTS);
     const base = await this.#readBase(parts, last);

@@ -105,7 +105,7 @@ export interface Snapshot extends KernelObjects {
   readonly connections?: readonly (readonly string[])[];
   /** Uplinks whose path does not answer, by `lookupKey`; absent if nothing watches them. */
   readonly suspects?: ReadonlyMap<string, Suspect>;
-  /** Ids of endpoints to add anew, by `lookupKey`, so that a connection gets back the subflow that it lost there. */
+  /** Ids of endpoints to delete and add again, by `lookupKey`, so that a connection gets its lost subflow back. */
   readonly renewals?: ReadonlyMap<string, number>;
   /** When the look-ups began, in milliseconds by the reader's clock. Remaining lifetimes count from here. */
   readonly lookedUpAt: number;

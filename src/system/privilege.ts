@@ -1,4 +1,4 @@
-/** Checks whether this process may change the network, and has the text for the case that it may not. */
+/** Checks whether this process may change the network; and the message if it may not. */
 import { readFileSync } from 'node:fs';
 
 /** The beginning of every error about missing privileges. */

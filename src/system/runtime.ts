@@ -101,7 +101,7 @@ export function lockRuntime(folder: RuntimeFolder, netns?: string): RuntimeLock 
 /** `fd` is the descriptor of the locked file. */
 export type RuntimeLock = { readonly held: true; readonly fd: number } | Extract<Lock, { held: false }>;
 
-/** A hook's process has the lock of its daemon from fork(2) to execve(2), also if the daemon ends in between. */
+/** Number of tries: from fork(2) to execve(2) a hook's process holds the lock of its daemon, which may be gone. */
 const LOCK_TRIES = 50;
 const LOCK_PAUSE_MS = 20;
 
@@ -138,7 +138,7 @@ export function lockFile(folder: RuntimeFolder): { fd: number } | { holder: numb
       ftruncateSync(fd);
       writeSync(fd, `${process.pid}\n`, 0);
     } catch {
-      // /run is full. The lock holds all the same; only the pid of its holder cannot be read.
+      // /run is full. The lock is valid; only the pid of its holder cannot be read.
     }
     return { fd };
   }

@@ -16,9 +16,9 @@ const PLAIN = /^[\w./@%+:,-][\w./@%+=:,-]*$/;
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /**
- * Quotes one word for a shell, whatever it contains. Characters that a terminal does not show are written in octal
- * within `$'…'`, which bash, ksh, zsh and POSIX.1-2024 support. There is no other quote in it, so that an older shell
- * reads it as harmless text.
+ * Quotes one word for a shell; it may contain any character. Characters that a terminal does not show are written in
+ * octal within `$'…'`, which bash, ksh, zsh and POSIX.1-2024 support. There is no other quote in it, so that an older
+ * shell reads it as harmless text.
  */
 export function quoteWord(word: string): string {
   if (PLAIN.test(word)) return word;
