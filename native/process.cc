@@ -79,7 +79,7 @@ void ResetSignals() {
   static_assert(kProgram == 3, "the last of the four places");
   if (chdir("/") != 0) Fail(report, kChdir);
   if (plan.become) {
-    // A user namespace may forbid setgroups (user_namespaces(7)); then the process has no groups but its own.
+    // A user namespace may forbid setgroups (user_namespaces(7)); then the parent's supplementary groups stay.
     if (setgroups(0, nullptr) != 0 && errno != EPERM) Fail(report, kSetGroup);
     if (setresgid(plan.gid, plan.gid, plan.gid) != 0) Fail(report, kSetGroup);
     if (setresuid(plan.uid, plan.uid, plan.uid) != 0) Fail(report, kSetUser);

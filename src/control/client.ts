@@ -9,7 +9,7 @@ import type { RequestErrorCode } from './request-error.ts';
 
 /** Milliseconds to wait for the answer to a change. */
 const PATIENCE_MS = 15_000;
-/** Milliseconds to wait for the answer to a question that the kernel can answer too. */
+/** Milliseconds to wait for the answer to a request that can also be answered from the kernel. */
 const QUESTION_PATIENCE_MS = 2_000;
 /** Milliseconds for which a client without a place retries; KEPT_MS in places.ts is shorter. */
 const BUSY_PATIENCE_MS = 1_000;

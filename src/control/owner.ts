@@ -25,8 +25,8 @@ export function parseSubordinateUids(text: string): SubordinateRange[] {
 }
 
 /**
- * A text that is the same for all uids of one user: the uid itself, or that of the user who has the range. The ranges
- * of root (for containers) are an owner of their own, because a process in them has none of root's rights.
+ * The owner of a uid, as text: the uid itself, or that of the user to whom its range belongs. The ranges of root (for
+ * containers) are an owner of their own, because a process in them has none of root's rights.
  */
 export function ownerOf(
   uid: number,

@@ -13,7 +13,7 @@ import { errnoName } from '../system/system-error.ts';
 const READ_DELAY_MS = 4_000;
 /** From this many timeouts of its SYN on, a join counts as failed. */
 const FAILED_TIMEOUTS = 2;
-/** Most subflows that are kept; on a busy server the oldest are dropped. */
+/** Maximum number of subflows in `#known`; on a busy server the oldest are dropped. */
 const MAX_SUBFLOWS = 16_384;
 
 const NEW: JoinRecord = { established: 0, failed: 0, streak: 0, last: null };

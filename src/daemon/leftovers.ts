@@ -7,9 +7,8 @@ import type { Log } from '../system/log.ts';
 import { RUNTIME, runtimeFolder } from '../system/runtime.ts';
 
 /**
- * A folder of this boot is removed only if its journal is empty, because its namespace may still exist: a
- * process, a mount or a descriptor anywhere may hold it. `own`: SO_NETNS_COOKIE
- * of the daemon's namespace in decimal.
+ * A folder of this boot is removed only if its journal is empty, because its namespace may still exist: a process, a
+ * mount or a descriptor anywhere may hold it. `own`: SO_NETNS_COOKIE of the daemon's namespace in decimal.
  */
 export function removeLeftovers(own: string, boot: string, log: Log): void {
   for (const namespace of readdirSync(RUNTIME)) {

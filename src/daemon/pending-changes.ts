@@ -58,7 +58,7 @@ export class PendingChanges {
     return batch;
   }
 
-  /** Adds the changes of a pass that failed again. */
+  /** Adds the changes of a failed pass again. */
   requeue({ stale, links, woken, dirty }: ChangeBatch): void {
     if (woken) this.add(stale, links, dirty);
     else this.addOwn(stale, dirty);

@@ -1,7 +1,7 @@
 /**
  * A classic BPF program (linux/filter.h) for the event socket. With it the daemon is not woken at each update of a full
  * routing table, of a thousand containers or of a thousand neighbours. It passes:
- * - routes that are defaults, or halves or eighths of one, and routes of multihomed;
+ * - routes with a prefix shorter than 8 bits, which are defaults or parts of one, and routes of multihomed;
  * - routes without a gateway through the links that matter, such as an address's own subnet;
  * - routes through these links that an administrator or a network manager made;
  * - IPv6 neighbours that became unreachable;

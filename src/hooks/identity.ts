@@ -1,7 +1,7 @@
 /** Resolves `hooks.user` to the user and group that hooks run as. */
 import { findUser, PasswdError, readUsers, type User } from '../system/passwd.ts';
 
-/** The user and group that a hook runs as; it gets no supplementary groups. */
+/** The user and group that a hook runs as. It gets no supplementary groups, unless the kernel forbids dropping them. */
 export interface HookIdentity {
   readonly uid: number;
   readonly gid: number;

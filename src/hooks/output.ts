@@ -41,7 +41,7 @@ export class OutputBudget {
   }
 }
 
-/** Splits the bytes of one stream into lines. It never holds more than one line in memory. */
+/** Splits the bytes of one stream into lines. Between chunks it keeps at most one unfinished line. */
 export class OutputLines {
   readonly #budget: OutputBudget;
   readonly #decoder = new StringDecoder('utf8');

@@ -21,8 +21,8 @@ const CONNECTS_TO_ANNOUNCED = MPTCP_PM_ADDR_FLAG_FULLMESH | MPTCP_PM_ADDR_FLAG_L
 
 /**
  * Changes of the MPTCP limits. They are raised while an owned endpoint exists or is about to be added, and put back
- * afterwards; a limit that an administrator has changed since stays. The kernel refuses both numbers if one is above
- * its maximum.
+ * afterwards; a limit that an administrator has changed since stays. With `closed` they are set to 0 meanwhile. The
+ * kernel refuses both numbers if one is above its maximum.
  * @param endpoints the owned endpoints that exist or are about to be added
  * @returns the changes before, during and after those of endpoints; null: none
  */

@@ -29,7 +29,7 @@ const CODE = /\.(?:js|cjs|mjs|ts|cts|mts|jsx|tsx)$/;
 
 /** Reads the file of `--config FILE` and nothing else. */
 export function readOne(path: string): FoundFiles {
-  // A file of code is not read as YAML either, because a user who names one expects it to run.
+  // A file of code is refused and not read as YAML, because a user who names one expects it to run.
   if (CODE.test(path)) {
     const problem = whole(path, 'a file of code, which is never run', 'a .yaml, .yml or .json file');
     return { files: [], problems: [problem], warnings: [] };

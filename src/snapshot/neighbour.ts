@@ -6,10 +6,9 @@ import { RTN_UNICAST } from '../netlink/route/route.ts';
 import type { LookupRequest } from './snapshot.ts';
 
 /**
- * Whether neighbours in the address's own subnet are reached without a gateway. The look-up is for one
- * of them. It is repeated for another if that one is an address of this host, a broadcast or anycast
- * address (RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST) or has a route of its own, such as a gateway: these
- * have routes even if the subnet has none.
+ * Whether neighbours in the address's own subnet are reached without a gateway. One neighbour is looked up. If it is an
+ * address of this host, a broadcast or anycast address (RTN_LOCAL, RTN_BROADCAST, RTN_ANYCAST) or has a route of its
+ * own, such as a gateway, the next one is looked up: these have routes even if the subnet has none.
  */
 export async function isOnLink(requester: Requester, request: LookupRequest): Promise<boolean> {
   const { family, ifindex, address, prefixLength } = request;

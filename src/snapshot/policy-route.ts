@@ -109,8 +109,8 @@ export function policyRoute(
 }
 
 /**
- * Unread tables that cannot decide: `local` usually has only the host's own addresses; and a rule that suppresses
- * main's default finds only more specific routes there, whose traffic stays as it is.
+ * Whether the rule can be skipped although its table is unread: `local` usually has only the host's own addresses, and
+ * a rule that suppresses main's default finds only more specific routes, which multihomed does not change.
  */
 const isPassedUnread = ({ table, suppressPrefixLength }: PolicyRule): boolean =>
   table === RT_TABLE_LOCAL || (table === RT_TABLE_MAIN && suppressPrefixLength !== null);

@@ -248,7 +248,8 @@ export function executeInNamespace(netns: string, args: readonly string[]): neve
  * signal ignored or blocked, and the file itself as descriptor 3. Unlike a child of node:child_process it is not
  * reaped when it exits, so until `reap` its pid is not reused for another process or group.
  * @param environment "NAME=value" each
- * @param identity null: the caller's user and groups; otherwise this identity without supplementary groups
+ * @param identity null: the caller's user and groups; otherwise this identity without supplementary groups, except
+ * that those of the caller stay where the kernel forbids setgroups(2)
  * @throws SystemError ENOENT, EACCES, ... from `execve`, EPERM from `setresuid`, ...
  */
 export function spawnGroup(

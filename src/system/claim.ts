@@ -55,7 +55,7 @@ function claim(netns: string | undefined): Lock {
   return { held: false, holder: holder <= MAX_PID ? holder : null, elsewhere: !sharesMounts(holder) };
 }
 
-/** True when that process has the same /run. Then only its lock file was removed, and it creates the file again. */
+/** True for the same mount namespace, and so the same /run: its lock file was removed, and it will make a new one. */
 function sharesMounts(pid: number): boolean {
   try {
     return readlinkSync(`/proc/${pid}/ns/mnt`) === readlinkSync('/proc/self/ns/mnt');

@@ -1,9 +1,7 @@
 /** Computes a rate from a counter that is read from time to time. */
 import type { Rate } from './model.ts';
 
-/**
- * Time constant in milliseconds: a change shows to 63 % after it. It reacts to a pulled cable and is still readable.
- */
+/** Time constant of the smoothing: after this time a rate has made 63 % of a change. Short, to show a pulled cable. */
 const SETTLE_MS = 1200;
 /** Samples that are kept, one for each cell of a chart on a wide terminal. */
 export const HISTORY = 240;

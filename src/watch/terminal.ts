@@ -1,4 +1,4 @@
-/** The user's terminal. It is restored however the process ends, except by SIGKILL. */
+/** The user's terminal. It is restored at every end of the process except by SIGKILL. */
 import type { ReadStream, WriteStream } from 'node:tty';
 import { listenKeys, type Key } from './keyboard.ts';
 import { difference, ENTER, LEAVE } from './screen.ts';

@@ -39,7 +39,7 @@ export function checkLimits(facts: Facts): Finding[] {
   return [found, ...announced(counters, addAddrAccepted)];
 }
 
-/** A daemon that is started raises the limits before it adds its first endpoint, and they are not needed sooner. */
+/** Without a daemon the limits may be low: the next one raises them before it adds its first endpoint. */
 function willRaise(setting: LimitSetting, { daemon }: HostView, wanted: number): boolean {
   if (daemon !== null || setting === 'leave') return false;
   return setting === 'auto' || (setting.subflows ?? 0) >= wanted;

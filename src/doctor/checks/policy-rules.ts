@@ -81,9 +81,9 @@ function inTheWay(rule: PolicyRule, view: HostView): Finding[] {
 }
 
 /**
- * Returns the commands that move the rule behind multihomed's. Returns null when that could take a route from a
- * packet: when it would also move behind another rule of the host, or when its table leads to a link that is no
- * uplink, in which case sending all packets there may be its purpose.
+ * Returns the commands that move the rule behind multihomed's, or null when a packet could lose its route by that: when
+ * the rule would also move behind another rule of the host, or when its table leads to a link that is not an uplink,
+ * because the rule may be there to send all packets to that link.
  */
 export function renumber(rule: PolicyRule, { snapshot, plan, otherDefaults }: HostView): Remedy | null {
   const { policyRules } = snapshot;

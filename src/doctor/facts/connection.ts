@@ -74,7 +74,7 @@ export async function attempt(diag: Requester, wanted: Attempt): Promise<Outcome
     connection.connect({ host, port });
     const signal = AbortSignal.timeout(CONNECT_MS);
     await once(connection, 'connect', { signal });
-    // A connection that the peer resets during the test has shown enough.
+    // A reset by the peer after the connect is not an error of the test.
     connection.on('error', () => undefined);
     return await inspect(diag, connection.localPort ?? 0, wanted, () => received);
   } catch (error) {
