@@ -2,9 +2,9 @@
 import { cells } from '../watch/text.ts';
 
 /** Minimum width of a column of sentences, in cells. */
-const LEAST_LAST = 24;
+const MIN_LAST = 24;
 /** A narrower column is not wrapped within itself. In cells. */
-const LEAST_ROOM = 10;
+const MIN_ROOM = 10;
 
 /** Colour marks inside a text, which take no cell; see print.ts. */
 export const MARKS = /(?<![\ud800-\udbff])[\udc00-\udc7f]/g;
@@ -38,7 +38,7 @@ function hanging(line: string, width: number): string {
   const plain = line.replace(MARKS, '');
   const [start] = /^ *(?:[^\s\w"'([/-] )?/.exec(plain) ?? [''];
   const [gap = ''] = /^ *\S+(?: \S+)* {2,}/.exec(plain) ?? [];
-  const behind = gap !== '' && widthOf(gap) <= width - LEAST_LAST ? widthOf(gap) : 0;
+  const behind = gap !== '' && widthOf(gap) <= width - MIN_LAST ? widthOf(gap) : 0;
   const own = start.endsWith(' ') && start.trim() !== '' ? widthOf(start) : start.length + 2;
   return ' '.repeat(behind || Math.min(own, Math.floor(width / 2)));
 }
@@ -95,9 +95,9 @@ export function tableText(rows: readonly (readonly string[])[], options: TableOp
   const last = titles.length - 1;
   if (width !== null)
     for (const title of drop)
-      if (before() + Math.min(widest(last), LEAST_LAST) > width)
+      if (before() + Math.min(widest(last), MIN_LAST) > width)
         kept = kept.filter((column) => titles[column] !== title);
-  const room = width === null ? Infinity : Math.max(LEAST_ROOM, width - before());
+  const room = width === null ? Infinity : Math.max(MIN_ROOM, width - before());
   return rows
     .flatMap((row, at) => {
       const lines = kept.map((column, place) => {

@@ -9,7 +9,7 @@ import { print, printExact, rendered } from './print.ts';
 import { packageVersion } from './version.ts';
 
 /** The shortest and the longest interval of `watch`, in seconds. */
-const [INTERVAL_LEAST, INTERVAL_MOST] = [0.1, 3600];
+const [MIN_INTERVAL, MAX_INTERVAL] = [0.1, 3600];
 
 /**
  * Returns the program with all its commands, in the order in which its help lists them. Each command is imported when
@@ -180,8 +180,8 @@ function registerVersion(root: Command): void {
 /** Parses an interval. A shorter one is too fast to read, and a longer one looks as if the screen had stopped. */
 function seconds(text: string): number {
   const value = Number(text);
-  if (text.trim() !== '' && value >= INTERVAL_LEAST && value <= INTERVAL_MOST) return value;
-  throw new InvalidArgumentError(`It takes seconds, from ${INTERVAL_LEAST} to ${INTERVAL_MOST}.`);
+  if (text.trim() !== '' && value >= MIN_INTERVAL && value <= MAX_INTERVAL) return value;
+  throw new InvalidArgumentError(`It takes seconds, from ${MIN_INTERVAL} to ${MAX_INTERVAL}.`);
 }
 
 const version = (): string => `multihomed ${packageVersion()}`;

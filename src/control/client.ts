@@ -8,14 +8,14 @@ import { peerOf } from './peer.ts';
 import type { RequestErrorCode } from './request-error.ts';
 
 /** Milliseconds to wait for the answer to a change. */
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 /** Milliseconds to wait for the answer to a request that can also be answered from the kernel. */
 const QUESTION_PATIENCE_MS = 2_000;
-/** Milliseconds for which a client without a place retries; KEPT_MS in places.ts is shorter. */
+/** Milliseconds for which a client without a place retries; MIN_HOLD_MS in places.ts is shorter. */
 const BUSY_PATIENCE_MS = 1_000;
 const BUSY_PAUSE_MS = 25;
 /** Characters of one answer. */
-const ANSWER_MOST = 64 << 20;
+const MAX_ANSWER = 64 << 20;
 
 interface Answer {
   readonly answer?: unknown;
@@ -52,7 +52,7 @@ export async function askOrNot<Answer>(path: string, request: ControlRequest): P
  * @returns undefined: no daemon listens
  * @throws ControlError; SilentError if the daemon does not answer
  */
-export async function ask(path: string, request: ControlRequest, patience = PATIENCE_MS): Promise<unknown> {
+export async function ask(path: string, request: ControlRequest, patience = TIMEOUT_MS): Promise<unknown> {
   const until = performance.now() + BUSY_PATIENCE_MS;
   for (;;) {
     try {
@@ -83,7 +83,7 @@ function askOnce(path: string, request: ControlRequest, patience: number): Promi
     });
     client.on('data', (chunk: string) => {
       text += chunk;
-      if (text.length > ANSWER_MOST) client.destroy(new ControlError('the answer is too long'));
+      if (text.length > MAX_ANSWER) client.destroy(new ControlError('the answer is too long'));
       if (!text.includes('\n')) return;
       client.end();
       const { answer, error, code } = JSON.parse(text) as Answer;
@@ -204,13 +204,13 @@ function watchOnce(path: string, { onBegin, onDocument, onFailure }: WatchEvents
     client.write('{"ask":"watch"}\n');
     onBegin();
   });
-  client.setTimeout(PATIENCE_MS, () => client.destroy(new ControlError('the daemon does not answer')));
+  client.setTimeout(TIMEOUT_MS, () => client.destroy(new ControlError('the daemon does not answer')));
   client.on('data', (chunk: string) => {
     // The first answer comes at once; later ones may take any time.
     client.setTimeout(0);
     const lines = (text + chunk).split('\n');
     text = lines.pop() ?? '';
-    if (text.length > ANSWER_MOST) client.destroy(new ControlError('the answer is too long'));
+    if (text.length > MAX_ANSWER) client.destroy(new ControlError('the answer is too long'));
     for (const line of lines) {
       const { answer, error, code } = JSON.parse(line) as Answer;
       if (error === undefined) onDocument(answer);

@@ -12,9 +12,9 @@ export interface SubordinateRange {
 }
 
 /** Size limit of the file in bytes; 50,000 ranges take about 1.5 MiB. */
-const MOST_BYTES = 8 << 20;
+const MAX_BYTES = 8 << 20;
 /** Size limit of the cache. */
-const MOST_KNOWN = 4096;
+const MAX_KNOWN = 4096;
 
 /** Parses subuid(5); lines that are no range are skipped. */
 export function parseSubordinateUids(text: string): SubordinateRange[] {
@@ -63,7 +63,7 @@ export class Owners {
     const owner = ownerOf(uid, this.#ranges, (user) =>
       /^\d+$/.test(user) ? Number(user) : (this.#uids.get(user) ?? null),
     );
-    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     this.#known.set(uid, owner);
     return owner;
   }
@@ -90,7 +90,7 @@ function versionOf(path: string): string {
 
 /** Empty if root's file cannot be read: then each uid is an owner of its own. */
 function readRanges(path: string): SubordinateRange[] {
-  const file = openTrusted(path, { owner: 'root', maxBytes: MOST_BYTES });
+  const file = openTrusted(path, { owner: 'root', maxBytes: MAX_BYTES });
   if (isRefusal(file)) return [];
   try {
     return parseSubordinateUids(readFileSync(file.fd, 'utf8'));

@@ -1,13 +1,13 @@
 /** Shares the places on the control socket fairly among owners. It is pure: no clock, no socket. */
 
 /** Connections of all owners together, without root's. */
-export const MOST_PLACES = 64;
-export const MOST_OF_OWNER = 16;
+export const MAX_PLACES = 64;
+export const MAX_OF_OWNER = 16;
 /** Watchers stay connected, so they may not take all places from clients with a single request. */
-export const MOST_WATCHERS = 32;
-export const MOST_WATCHERS_OF_OWNER = 8;
+export const MAX_WATCHERS = 32;
+export const MAX_WATCHERS_OF_OWNER = 8;
 /** Milliseconds that a connection keeps its place when the new owner has less than two places fewer. */
-export const KEPT_MS = 500;
+export const MIN_HOLD_MS = 500;
 
 export interface Place {
   /** See owner.ts; null: root, who needs no share. */
@@ -24,7 +24,7 @@ export type Admission<Held> =
 /**
  * Whether one more connection of `owner` gets a place now. If no place is free, the owner with the most places gives
  * up its oldest connection that does not watch: at once to an owner with at least two places fewer, so that the
- * shares become equal and stay so; otherwise after KEPT_MS.
+ * shares become equal and stay so; otherwise after MIN_HOLD_MS.
  * `now`: milliseconds by the clock of `since`.
  */
 export function admit<Held extends Place>(
@@ -37,13 +37,13 @@ export function admit<Held extends Place>(
   const own = shares.get(owner)?.count ?? 0;
   let taken = 0;
   for (const { count } of shares.values()) taken += count;
-  if (own < MOST_OF_OWNER && taken < MOST_PLACES) return { enter: true, drop: null };
+  if (own < MAX_OF_OWNER && taken < MAX_PLACES) return { enter: true, drop: null };
   // An owner at its own limit makes room among its own connections.
-  const candidates = own < MOST_OF_OWNER ? shares.values() : [shares.get(owner)!];
+  const candidates = own < MAX_OF_OWNER ? shares.values() : [shares.get(owner)!];
   const victim = largest(candidates);
   if (!victim) return { enter: false };
   const { count, oldest } = victim;
-  const yields = count >= own + 2 || now - oldest.since >= KEPT_MS;
+  const yields = count >= own + 2 || now - oldest.since >= MIN_HOLD_MS;
   return yields ? { enter: true, drop: oldest } : { enter: false };
 }
 
@@ -56,7 +56,7 @@ export function mayWatch(places: Iterable<Place>, owner: string | null): boolean
     all++;
     if (place.owner === owner) own++;
   }
-  return all < MOST_WATCHERS && own < MOST_WATCHERS_OF_OWNER;
+  return all < MAX_WATCHERS && own < MAX_WATCHERS_OF_OWNER;
 }
 
 interface Share<Held> {

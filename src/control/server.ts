@@ -14,13 +14,13 @@ import { admit, mayWatch, type Place } from './places.ts';
 import { RequestError, type RequestErrorCode } from './request-error.ts';
 
 /** Characters of one request. */
-const REQUEST_MOST = 4096;
+const MAX_REQUEST = 4096;
 /** Milliseconds after which a silent client is disconnected. */
 const SILENCE_MS = 10_000;
 /** Characters of unanswered requests from one client; more than one read brings. */
-const MOST_WAITING = 256 << 10;
+const MAX_WAITING = 256 << 10;
 /** Bytes that a watcher may leave unread. */
-const MOST_UNREAD = 1 << 20;
+const MAX_UNREAD = 1 << 20;
 
 interface Request {
   readonly [key: string]: unknown;
@@ -88,7 +88,7 @@ export async function serve(
       published = text;
       for (const { socket } of watchers) {
         // A client that does not read is closed; nothing is queued for it.
-        if (socket.writableLength > MOST_UNREAD) socket.destroy();
+        if (socket.writableLength > MAX_UNREAD) socket.destroy();
         else if (socket.writable) socket.write(text);
       }
     },
@@ -162,7 +162,7 @@ function attend(visit: Visit): void {
   });
   client.on('data', (chunk: string) => {
     text += chunk;
-    if (text.length > MOST_WAITING) return void client.destroy();
+    if (text.length > MAX_WAITING) return void client.destroy();
     // An error in an answer ends this client only.
     if (!answering) answerAll().catch(() => client.destroy());
   });
@@ -178,7 +178,7 @@ function attend(visit: Visit): void {
       if (client.writableNeedDrain) await drained(client);
       await turn();
     }
-    if (text.length > REQUEST_MOST) client.destroy();
+    if (text.length > MAX_REQUEST) client.destroy();
     answering = false;
     if (ended) client.end();
     else client.resume();
@@ -268,7 +268,7 @@ function failure(error: unknown): Failure {
 }
 
 function parse(line: string): Request | null {
-  if (line.length > REQUEST_MOST) return null;
+  if (line.length > MAX_REQUEST) return null;
   try {
     const value: unknown = JSON.parse(line);
     return typeof value === 'object' && value !== null ? (value as Request) : null;

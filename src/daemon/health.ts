@@ -138,6 +138,7 @@ export class Health {
       this.#timers.cancel('poll');
       this.#timers.cancel('review');
       this.#timers.cancel('lost');
+      this.#timers.cancel('suspicion');
       return;
     }
     if (!this.#polling && (pause > 0 || !this.#timers.has('poll')))

@@ -7,7 +7,7 @@ import { isFile, lockFile, makeRuntimeFolder, runtimeFolder, type RuntimeFolder 
 import { watchPlaces } from './watch-files.ts';
 
 /** Milliseconds until the next try after a failure. */
-const AGAIN_MS = 1_000;
+const RETRY_MS = 1_000;
 
 interface KeeperParts {
   readonly namespace: string;
@@ -66,7 +66,7 @@ export class RuntimeKeeper {
       log.warn(`${this.#folder.lock} or its socket was removed by another program: both are made again`);
     } catch (error) {
       this.#fail(error as Error);
-      this.#cancel = clock.after(AGAIN_MS, this.check);
+      this.#cancel = clock.after(RETRY_MS, this.check);
     } finally {
       this.#making = false;
     }

@@ -7,7 +7,7 @@ export class ScenarioError extends Error {
 }
 
 /** Milliseconds; long, because a busy machine is slow. */
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /** Omits `at` from each kind of fact separately, which keeps the union. */
 type Untimed<F> = F extends Fact ? Omit<F, 'at'> : never;
@@ -53,7 +53,7 @@ export class EventLog {
     options: { readonly from: number; readonly what: string; readonly patience?: number },
   ): Promise<Extract<Fact, { kind: K }>> {
     type Wanted = Extract<Fact, { kind: K }>;
-    const { from, what, patience = PATIENCE_MS } = options;
+    const { from, what, patience = TIMEOUT_MS } = options;
     const fits = (fact: Fact): boolean => fact.kind === kind && fact.at >= from && wanted(fact as Wanted);
     const past = this.#facts.find(fits);
     if (past) return Promise.resolve(past as Wanted);

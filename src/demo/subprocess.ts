@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { ScenarioError } from './event-log.ts';
 
 /** Milliseconds; long, because a busy machine is slow. */
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 export class Subprocess {
   readonly #child: ChildProcess;
@@ -48,7 +48,7 @@ export class Subprocess {
 
   /** Returns the second word of the next line whose first word is `word`; empty for none. @throws ScenarioError */
   async receive(word: string): Promise<string> {
-    const until = performance.now() + PATIENCE_MS;
+    const until = performance.now() + TIMEOUT_MS;
     for (;;) {
       const line = this.#lines.shift();
       const [first, second = ''] = line?.split(' ') ?? [];
@@ -57,7 +57,7 @@ export class Subprocess {
       if (this.#exit !== null) throw new ScenarioError(`${this.#name} ended by itself (${this.#exit})`);
       const left = until - performance.now();
       if (left <= 0)
-        throw new ScenarioError(`${this.#name} did not send "${word}" within ${PATIENCE_MS / 1000} s`);
+        throw new ScenarioError(`${this.#name} did not send "${word}" within ${TIMEOUT_MS / 1000} s`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         this.#onProgress = () => {

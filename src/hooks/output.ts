@@ -3,14 +3,14 @@ import { StringDecoder } from 'node:string_decoder';
 import { printableLines } from '../system/printable.ts';
 
 /** Maximum bytes of one hook's output that are logged, both streams together. */
-export const OUTPUT_MOST = 64 * 1024;
+export const MAX_OUTPUT = 64 * 1024;
 
 /** Maximum characters of one line; the rest continues on the next line. */
-const LINE_MOST = 2048;
+const MAX_LINE = 2048;
 
 /** The number of bytes that the streams of one hook may still write to the log. */
 export class OutputBudget {
-  #left = OUTPUT_MOST;
+  #left = MAX_OUTPUT;
   #dropped = false;
   readonly #write: (line: string) => void;
 
@@ -37,7 +37,7 @@ export class OutputBudget {
 
   /** Must be called after the last line. */
   close(): void {
-    if (this.#dropped) this.#write(`(output after the first ${OUTPUT_MOST / 1024} KiB is not logged)`);
+    if (this.#dropped) this.#write(`(output after the first ${MAX_OUTPUT / 1024} KiB is not logged)`);
   }
 }
 
@@ -55,7 +55,7 @@ export class OutputLines {
     const lines = (this.#rest + this.#decoder.write(this.#budget.take(chunk))).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) this.#emit(line);
-    if (this.#rest.length >= LINE_MOST) this.#flush();
+    if (this.#rest.length >= MAX_LINE) this.#flush();
   }
 
   end(): void {
@@ -70,8 +70,8 @@ export class OutputLines {
 
   #emit(line: string): void {
     const text = line.endsWith('\r') ? line.slice(0, -1) : line;
-    for (let at = 0; at === 0 || at < text.length; at += LINE_MOST) {
-      this.#budget.line(text.slice(at, at + LINE_MOST));
+    for (let at = 0; at === 0 || at < text.length; at += MAX_LINE) {
+      this.#budget.line(text.slice(at, at + MAX_LINE));
     }
   }
 }

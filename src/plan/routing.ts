@@ -27,7 +27,7 @@ import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 /** The first priority of multihomed's rules. */
 export const PRIORITY_FIRST = 8680;
 /** If another link has the same subnet: main's routes that are more specific than the subnet, as for containers. */
-const PRIORITY_TWIN = 8680;
+const PRIORITY_SHARED_SUBNET = 8680;
 /** After that, the address's own subnet through its own link. */
 const PRIORITY_SUBNET = 8681;
 /** Main's routes that are more specific than a default. */
@@ -149,35 +149,35 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     })),
   ];
   const shift = first.length > 0 ? 1 : 0;
-  const twin = [
-    rule(PRIORITY_TWIN + shift, RT_TABLE_MAIN, address.prefixLength),
+  const shared = [
+    rule(PRIORITY_SHARED_SUBNET + shift, RT_TABLE_MAIN, address.prefixLength),
     rule(PRIORITY_SUBNET + shift, table!, 0),
   ];
-  const passing = passingOf(candidate.tunnel ?? null, snapshot.tables[family]);
+  const bypass = bypassOf(candidate.tunnel ?? null, snapshot.tables[family]);
   // Scripts of VPNs run `ip rule delete table main suppress_prefixlength 0`, which would delete multihomed's rule
   // instead of theirs. Unless main has routes for halves of all addresses (/1), a length of 1 has the same effect.
   const shortest = (each: number): number => (each === RT_TABLE_MAIN && !snapshot.halves[family] ? 1 : 0);
   const own = [
     ...first,
-    ...(sharesSubnet(address, snapshot.addresses) ? twin : []),
-    ...[...new Set([...tables, ...passing.tables, RT_TABLE_MAIN])].map((each) =>
-      rule(PRIORITY_SPECIFIC + shift, each, passing.longest.get(each) ?? shortest(each)),
+    ...(sharesSubnet(address, snapshot.addresses) ? shared : []),
+    ...[...new Set([...tables, ...bypass.tables, RT_TABLE_MAIN])].map((each) =>
+      rule(PRIORITY_SPECIFIC + shift, each, bypass.longest.get(each) ?? shortest(each)),
     ),
     rule(PRIORITY, table!, null),
   ];
   const start = own[0]!.priority;
-  if (passing.before === null || passing.before >= start) return own;
-  return [{ ...rule(passing.before, 0, null), action: FR_ACT_GOTO, goto: start }, ...own];
+  if (bypass.before === null || bypass.before >= start) return own;
+  return [{ ...rule(bypass.before, 0, null), action: FR_ACT_GOTO, goto: start }, ...own];
 }
 
 /** Longest prefix of a tunnel's routes that still take all traffic: halves of IPv4 (/1), an eighth of IPv6 (/3). */
-const MOST_SPLIT = 4;
+const MAX_SPLIT_LENGTH = 4;
 
 /**
  * How an address bypasses a full tunnel. No rule names a table that has nothing but a default route: wg-quick(8)
  * deletes every rule that names its table.
  */
-function passingOf(
+function bypassOf(
   tunnel: Tunnel | null,
   known: Tables,
 ): {
@@ -191,7 +191,7 @@ function passingOf(
   /** For each table, the prefix length of the tunnel's own routes. */
   readonly longest: ReadonlyMap<number, number>;
 } {
-  if (!tunnel || tunnel.prefixLength > MOST_SPLIT)
+  if (!tunnel || tunnel.prefixLength > MAX_SPLIT_LENGTH)
     return { before: beforeRule(tunnel), tables: [], longest: new Map() };
   return {
     before: beforeRule(tunnel),

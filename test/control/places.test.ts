@@ -3,12 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   admit,
-  KEPT_MS,
+  MIN_HOLD_MS,
   mayWatch,
-  MOST_OF_OWNER,
-  MOST_PLACES,
-  MOST_WATCHERS,
-  MOST_WATCHERS_OF_OWNER,
+  MAX_OF_OWNER,
+  MAX_PLACES,
+  MAX_WATCHERS,
+  MAX_WATCHERS_OF_OWNER,
   type Place,
 } from '../../src/control/places.ts';
 import { SEED } from '../support/seed.ts';
@@ -26,7 +26,7 @@ const crowd = (owners: number, each: number): Record<string, number> =>
 
 describe('places: a connection', () => {
   test('enters if a place is free', () => {
-    expect(admit(taken({ a: MOST_OF_OWNER - 1, b: 3 }), 'a', 0)).toEqual({ enter: true, drop: null });
+    expect(admit(taken({ a: MAX_OF_OWNER - 1, b: 3 }), 'a', 0)).toEqual({ enter: true, drop: null });
     expect(admit([], 'a', 0)).toEqual({ enter: true, drop: null });
   });
 
@@ -38,9 +38,9 @@ describe('places: a connection', () => {
   });
 
   test('of an owner at its maximum waits until its own oldest is old enough', () => {
-    const places = taken({ a: MOST_OF_OWNER, b: 1 });
-    expect(admit(places, 'a', KEPT_MS - 1)).toEqual({ enter: false });
-    expect(admit(places, 'a', KEPT_MS)).toEqual({ enter: true, drop: places[0] });
+    const places = taken({ a: MAX_OF_OWNER, b: 1 });
+    expect(admit(places, 'a', MIN_HOLD_MS - 1)).toEqual({ enter: false });
+    expect(admit(places, 'a', MIN_HOLD_MS)).toEqual({ enter: true, drop: places[0] });
   });
 
   test('takes the oldest place of the owner with the most if that has two more', () => {
@@ -51,8 +51,8 @@ describe('places: a connection', () => {
 
   test('waits for one that is old enough if no owner has two places more', () => {
     const places = taken(crowd(64, 1));
-    expect(admit(places, 'new', KEPT_MS - 1)).toEqual({ enter: false });
-    expect(admit(places, 'new', KEPT_MS)).toEqual({ enter: true, drop: places[0] });
+    expect(admit(places, 'new', MIN_HOLD_MS - 1)).toEqual({ enter: false });
+    expect(admit(places, 'new', MIN_HOLD_MS)).toEqual({ enter: true, drop: places[0] });
   });
 
   test('never takes the place of a watcher', () => {
@@ -64,15 +64,15 @@ describe('places: a connection', () => {
 
 describe('places: a watcher', () => {
   test('is one of at most 8 of its owner', () => {
-    expect(mayWatch(taken({ a: MOST_WATCHERS_OF_OWNER - 1 }, true), 'a')).toBe(true);
-    expect(mayWatch(taken({ a: MOST_WATCHERS_OF_OWNER }, true), 'a')).toBe(false);
-    expect(mayWatch(taken({ a: MOST_WATCHERS_OF_OWNER }, true), 'b')).toBe(true);
-    expect(mayWatch(taken({ a: MOST_OF_OWNER }), 'a')).toBe(true);
+    expect(mayWatch(taken({ a: MAX_WATCHERS_OF_OWNER - 1 }, true), 'a')).toBe(true);
+    expect(mayWatch(taken({ a: MAX_WATCHERS_OF_OWNER }, true), 'a')).toBe(false);
+    expect(mayWatch(taken({ a: MAX_WATCHERS_OF_OWNER }, true), 'b')).toBe(true);
+    expect(mayWatch(taken({ a: MAX_OF_OWNER }), 'a')).toBe(true);
   });
 
   test('is one of at most 32 in all, without those of root', () => {
-    expect(mayWatch(taken(crowd(MOST_WATCHERS, 1), true), 'a')).toBe(false);
-    expect(mayWatch(taken(crowd(MOST_WATCHERS, 1), true), null)).toBe(true);
+    expect(mayWatch(taken(crowd(MAX_WATCHERS, 1), true), 'a')).toBe(false);
+    expect(mayWatch(taken(crowd(MAX_WATCHERS, 1), true), null)).toBe(true);
     const roots = Array.from({ length: 100 }, () => ({ owner: null, since: 0, watches: true }));
     expect(mayWatch(roots, 'a')).toBe(true);
   });
@@ -102,10 +102,11 @@ const countOf = (places: readonly Place[], one: string | null): number =>
 /** Returns what is wrong with the answer to an arrival, or null. */
 function faultOf(places: readonly Place[], owner: string | null, now: number): string | null {
   const admission = admit(places, owner, now);
-  if (!admit(places, owner, now + KEPT_MS).enter) return 'an owner who asks again waits longer than 500 ms';
+  if (!admit(places, owner, now + MIN_HOLD_MS).enter)
+    return 'an owner who asks again waits longer than 500 ms';
   const own = countOf(places, owner);
   if (!admission.enter) {
-    if (own === MOST_OF_OWNER) return null;
+    if (own === MAX_OF_OWNER) return null;
     const asking = places.filter((each) => !each.watches && each.owner !== null);
     const more = asking.find((each) => countOf(places, each.owner) >= own + 2);
     return more ? `${more.owner} has two places more and keeps them` : null;
@@ -114,7 +115,7 @@ function faultOf(places: readonly Place[], owner: string | null, now: number): s
   if (drop === null) return null;
   if (!places.includes(drop)) return 'drops a connection that has no place';
   if (drop.watches || drop.owner === null) return 'drops a watcher or root';
-  const early = now - drop.since < KEPT_MS;
+  const early = now - drop.since < MIN_HOLD_MS;
   return early && own + 1 >= countOf(places, drop.owner)
     ? 'drops early for an owner with as many places'
     : null;
@@ -123,12 +124,12 @@ function faultOf(places: readonly Place[], owner: string | null, now: number): s
 /** Returns what is wrong with all places, or null. */
 function excessOf(places: readonly Place[]): string | null {
   const others = places.filter((each) => each.owner !== null);
-  if (others.length > MOST_PLACES) return 'too many places';
+  if (others.length > MAX_PLACES) return 'too many places';
   const watchers = others.filter((each) => each.watches);
-  if (watchers.length > MOST_WATCHERS) return 'too many watchers';
+  if (watchers.length > MAX_WATCHERS) return 'too many watchers';
   for (const { owner: one } of others) {
-    if (countOf(others, one) > MOST_OF_OWNER) return `too many places of ${one}`;
-    if (countOf(watchers, one) > MOST_WATCHERS_OF_OWNER) return `too many watchers of ${one}`;
+    if (countOf(others, one) > MAX_OF_OWNER) return `too many places of ${one}`;
+    if (countOf(watchers, one) > MAX_WATCHERS_OF_OWNER) return `too many watchers of ${one}`;
   }
   return null;
 }

@@ -13,7 +13,7 @@ import { changes, type UplinkChange } from './change.ts';
 /** Milliseconds between checks whether a daemon has been started. */
 const DAEMON_CHECK_MS = 2_000;
 /** How many connections in a row the daemon may close without an answer; a daemon that ends closes one. */
-const REFUSALS_MOST = 3;
+const MAX_REFUSALS = 3;
 /** Milliseconds in which events are collected, since they come in bursts. */
 const GATHER_MS = 50;
 
@@ -59,7 +59,7 @@ export class Follower {
         if (this.#stopped) return;
         if (error) onError(error);
         else if (answered) this.start().catch(onError);
-        else if (++this.#refusals < REFUSALS_MOST) this.#retryLater();
+        else if (++this.#refusals < MAX_REFUSALS) this.#retryLater();
         else
           onError(new ControlError('the daemon has too many clients and closed the connection; try again'));
       },

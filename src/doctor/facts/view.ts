@@ -21,7 +21,7 @@ import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 /** Maximum number of tables to read, since a host may have policy rules for thousands of tables. */
-const MOST_TABLES = 64;
+const MAX_TABLES = 64;
 
 export interface ViewSource {
   readonly route: Requester;
@@ -80,6 +80,6 @@ async function otherDefaults(route: Requester, snapshot: Snapshot): Promise<Rout
       )
       .map(({ family, table }) => [`${family} ${table}`, { family, table }]),
   );
-  const dumps = [...tables.values()].slice(0, MOST_TABLES).map((filter) => dumpRoutes(route, filter));
+  const dumps = [...tables.values()].slice(0, MAX_TABLES).map((filter) => dumpRoutes(route, filter));
   return (await Promise.all(dumps)).flat().filter(({ prefixLength }) => prefixLength === 0);
 }
