@@ -26,9 +26,9 @@ export function fold(text: string, width: number): string {
 }
 
 /** Breaks the text of one cell into lines of at most `width` cells. */
-const wrap = (text: string, width: number): string[] => pour(text, '', width);
+const wrap = (text: string, width: number): string[] => breakLine(text, '', width);
 
-const foldLine = (line: string, width: number): string[] => pour(line, hanging(line, width), width);
+const foldLine = (line: string, width: number): string[] => breakLine(line, hanging(line, width), width);
 
 /**
  * The indentation of continuations: to the text after a sign (`✗ text`) or the first gap (`name  text`), or two cells
@@ -44,7 +44,7 @@ function hanging(line: string, width: number): string {
 }
 
 /** Breaks at spaces. A word that is wider than a line is cut at the end of the line. */
-function pour(text: string, indent: string, width: number): string[] {
+function breakLine(text: string, indent: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
   let used = 0;

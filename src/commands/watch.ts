@@ -41,7 +41,7 @@ export async function watchCommand(flags: WatchFlags): Promise<number> {
     const { stdout } = process;
     const plain =
       flags.json === true || !stdout.isTTY || ['dumb', '', undefined].includes(process.env['TERM']);
-    await (plain ? onPaper : onScreen)(reader, flags);
+    await (plain ? printFrames : showScreen)(reader, flags);
     return EXIT.done;
   } finally {
     diag.close();
@@ -49,7 +49,7 @@ export async function watchCommand(flags: WatchFlags): Promise<number> {
   }
 }
 
-async function onScreen(reader: Reader, { interval }: WatchFlags): Promise<void> {
+async function showScreen(reader: Reader, { interval }: WatchFlags): Promise<void> {
   const style = styleFor(process.stdout, process.env);
   let view: ScreenView = FIRST_VIEW;
   let model: Model | null = null;
@@ -92,7 +92,7 @@ async function onScreen(reader: Reader, { interval }: WatchFlags): Promise<void>
 }
 
 /** For a pipe, a file or a write-only terminal: prints one frame after the other. */
-async function onPaper(reader: Reader, { interval, json }: WatchFlags): Promise<void> {
+async function printFrames(reader: Reader, { interval, json }: WatchFlags): Promise<void> {
   const style = styleFor({ isTTY: false }, process.env);
   const columns = process.stdout.columns || Number(process.env['COLUMNS']) || 80;
   await repeat(interval, systemClock, (end) => {

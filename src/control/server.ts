@@ -68,11 +68,11 @@ export async function serve(
     const owner = changes ? null : owners.of(uid);
     const since = performance.now();
     const admission = admit(clients, owner, since);
-    if (!admission.enter) return turnAway(socket);
+    if (!admission.enter) return rejectBusy(socket);
     const client: Client = { socket, owner, since, mayChange: changes, watches: false };
     if (admission.drop) {
       clients.delete(admission.drop);
-      turnAway(admission.drop.socket);
+      rejectBusy(admission.drop.socket);
     }
     clients.add(client);
     socket.on('close', () => clients.delete(client));
@@ -128,7 +128,7 @@ function listening(server: Server, path: string): Promise<void> {
 const line = (document: object): string => `${JSON.stringify(document)}\n`;
 
 /** Closes with the refusal `busy`, without waiting for the client to read it. The client retries (client.ts). */
-function turnAway(socket: Socket): void {
+function rejectBusy(socket: Socket): void {
   socket.on('error', () => socket.destroy());
   if (!socket.writable || socket.writableLength > 0) return void socket.destroy();
   socket.write(BUSY);
@@ -174,9 +174,9 @@ function attend(visit: Visit): void {
       const each = text.slice(0, end);
       text = text.slice(end + 1);
       const request = parse(each);
-      if (!watch(visit, request)) client.write(line(await patient(visit, respond(visit, request))));
+      if (!watch(visit, request)) client.write(line(await withoutTimeout(visit, respond(visit, request))));
       if (client.writableNeedDrain) await drained(client);
-      await turn();
+      await nextTurn();
     }
     if (text.length > MAX_REQUEST) client.destroy();
     answering = false;
@@ -186,7 +186,7 @@ function attend(visit: Visit): void {
 }
 
 /** Suspends the timeout: a client that waits for an answer is not silent. */
-async function patient<Answer>(
+async function withoutTimeout<Answer>(
   { client: { socket, watches } }: Visit,
   answer: Promise<Answer>,
 ): Promise<Answer> {
@@ -199,7 +199,7 @@ async function patient<Answer>(
 let last: Promise<void> = Promise.resolve();
 
 /** Limits all clients together to one answer per turn of the event loop, so that netlink events do not wait longer. */
-function turn(): Promise<void> {
+function nextTurn(): Promise<void> {
   last = last.then(() => new Promise((resume) => setImmediate(resume)));
   return last;
 }

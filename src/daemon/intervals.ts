@@ -10,7 +10,7 @@ export const READ_RETRY_MS = 100;
 /** Until the next try after a refused action. */
 export const ACTION_RETRY_MS = 5_000;
 /** The loop pauses for as long as its last passes took, at most this, so that many events use half of the processor. */
-export const MAX_REST_MS = 250;
+export const MAX_THROTTLE_MS = 250;
 /** Most consecutive passes that own changes cause; more mean that the kernel does not do what it acknowledges. */
 export const MAX_PASSES = 50;
 /** If one of these changes, refused actions may succeed and are tried again. */

@@ -22,7 +22,7 @@ import { RemovalLog } from './removal-log.ts';
 import { UplinkLog } from './uplink-log.ts';
 import { PendingChanges } from './pending-changes.ts';
 import { readChanges } from './read-changes.ts';
-import { MAX_REST_MS, RETRY_PARTS, READ_RETRY_MS, MAX_PASSES, ACTION_RETRY_MS } from './intervals.ts';
+import { MAX_THROTTLE_MS, RETRY_PARTS, READ_RETRY_MS, MAX_PASSES, ACTION_RETRY_MS } from './intervals.ts';
 import type { LoopParts, PassResult } from './parts.ts';
 import { SettleWaiters } from './settle-waiters.ts';
 import { logObservations, DryRunLog, logOutcome } from './action-log.ts';
@@ -92,7 +92,7 @@ export class Loop {
     this.counters.wake(cause);
     this.#keptCheck.cancel();
     this.#pending.add(parts, touched, dirty);
-    if (!this.#running && !this.#stopped && !this.#timers.has('rest')) this.#start();
+    if (!this.#running && !this.#stopped && !this.#timers.has('throttle')) this.#start();
   }
 
   get state(): State {
@@ -112,7 +112,7 @@ export class Loop {
 
   /** Resolves when nothing is pending, or when a pass that began after this call has found nothing to do. */
   settled(): Promise<void> {
-    if (!this.#running && !this.#pending.any && !this.#timers.has('rest')) return Promise.resolve();
+    if (!this.#running && !this.#pending.any && !this.#timers.has('throttle')) return Promise.resolve();
     return this.#waiters.wait();
   }
 
@@ -172,8 +172,8 @@ export class Loop {
     this.#running = false;
     if (pause !== null) this.#timers.set('again', pause, () => this.wake(ALL_PARTS, [], 'timer'));
     else if (this.#pending.any && !this.#stopped) {
-      const rest = Math.min(this.#parts.clock.now() - started, MAX_REST_MS);
-      return this.#timers.set('rest', rest, () => this.wake([], [], 'timer'));
+      const delay = Math.min(this.#parts.clock.now() - started, MAX_THROTTLE_MS);
+      return this.#timers.set('throttle', delay, () => this.wake([], [], 'timer'));
     }
     this.#waiters.resumeAll();
   }
@@ -186,7 +186,7 @@ export class Loop {
       const ended = this.#waiters.pass();
       const due = await this.#pass();
       ended(due);
-      // Own changes are read again at once. Events first accumulate for up to MAX_REST_MS.
+      // Own changes are read again at once. Events first accumulate for up to MAX_THROTTLE_MS.
       if (!due) break;
       if (passes < MAX_PASSES || this.#pending.woken) continue;
       this.#parts.log.warn(
@@ -227,8 +227,8 @@ export class Loop {
     const actions = paused
       ? flushActions(snapshot, this.#state).filter((action) => isDue(action, this.#state))
       : planned.actions;
-    const { allowed, restored, wait, fought: often } = this.#limiter.allow(actions, batch.links, clock.now());
-    this.#removalLog.logRestored(restored, often, snapshot.policyRules, clock.now());
+    const { allowed, restored, wait, contestedWait } = this.#limiter.allow(actions, batch.links, clock.now());
+    this.#removalLog.logRestored(restored, contestedWait, snapshot.policyRules, clock.now());
     const outcomes = this.#dryRunLog?.log(allowed) ?? (await this.#do(allowed, snapshot));
     // After the actions: traffic would wait while hooks are started.
     informHooks(hooks, desiredState(planned, snapshot, this.#notified, { paused: paused !== null }));
@@ -237,8 +237,8 @@ export class Loop {
     this.#state = dropRetries(this.#state);
     this.#write();
     const { objects: contested, until } = this.#limiter.contested(clock.now());
-    const fought = contested !== this.#state.contested;
-    if (fought) this.#state = { ...this.#state, contested };
+    const hasChanged = contested !== this.#state.contested;
+    if (hasChanged) this.#state = { ...this.#state, contested };
     const again = isTriedAgain(this.#state);
     const counted = Boolean(snapshot.connections);
     const times = { expires: planned.expires, wait, until, again, counted, partial: reader.partial };
@@ -250,7 +250,7 @@ export class Loop {
     // Even a refused or unanswered action may have been executed: the kernel's state must be read again.
     for (const { action } of outcomes) this.#pending.addOwn(staleParts(action), dirtyAfterAction(action));
     // A refusal also changes the plan. A conflict with another program changes the reported state.
-    return outcomes.length > 0 || fought;
+    return outcomes.length > 0 || hasChanged;
   }
 
   /** Reads everything, and compares it with what was kept. */

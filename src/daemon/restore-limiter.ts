@@ -32,7 +32,7 @@ export class RestoreLimiter {
   #due = new Map<string, number>();
   #skipsPauses = false;
   /** When an object was last missing. */
-  readonly #missed = new Map<string, number>();
+  readonly #lastMissing = new Map<string, number>();
   #contested: ReadonlySet<string> = EMPTY_STATE.contested;
 
   /** Records an executed action: an added object stays in place until multihomed or another program removes it. */
@@ -55,14 +55,14 @@ export class RestoreLimiter {
    * these, but never policy rules or endpoints.
    * @param now milliseconds by the clock
    * @returns `allowed`: the actions to execute now; `restored`: those of them that restore objects; `wait`:
-   * milliseconds until the first of the other actions is allowed; `fought`: the same for objects that were removed too
-   * often. null: none waits
+   * milliseconds until the first of the other actions is allowed; `contestedWait`: the same for objects that were
+   * removed too often. null: none waits
    */
   allow(
     actions: readonly Action[],
     touched: ReadonlySet<number> | null,
     now: number,
-  ): { allowed: Action[]; restored: Action[]; wait: number | null; fought: number | null } {
+  ): { allowed: Action[]; restored: Action[]; wait: number | null; contestedWait: number | null } {
     this.#forgetRoutes(touched);
     const allowed: Action[] = [];
     const restored: Action[] = [];
@@ -84,7 +84,7 @@ export class RestoreLimiter {
         continue;
       }
       const bucket = this.#bucket(object, now);
-      if (bucket.tokens < 1 || this.#missed.has(object)) this.#missed.set(object, now);
+      if (bucket.tokens < 1 || this.#lastMissing.has(object)) this.#lastMissing.set(object, now);
       if (bucket.tokens >= 1) {
         bucket.tokens -= 1;
         due.delete(object);
@@ -94,7 +94,7 @@ export class RestoreLimiter {
     }
     this.#due = due;
     this.#skipsPauses = false;
-    return { allowed, restored, wait: least([...pauses, ...waits]), fought: least(waits) };
+    return { allowed, restored, wait: least([...pauses, ...waits]), contestedWait: least(waits) };
   }
 
   /**
@@ -103,15 +103,15 @@ export class RestoreLimiter {
    */
   contested(now: number): { objects: ReadonlySet<string>; until: number | null } {
     let until: number | null = null;
-    for (const [object, last] of this.#missed) {
+    for (const [object, last] of this.#lastMissing) {
       const left = last + UNCONTESTED_MS - now;
-      if (left <= 0 || !this.#inPlace.has(object)) this.#missed.delete(object);
+      if (left <= 0 || !this.#inPlace.has(object)) this.#lastMissing.delete(object);
       else until = until === null ? left : Math.min(until, left);
     }
     const same =
-      this.#missed.size === this.#contested.size &&
-      [...this.#missed.keys()].every((object) => this.#contested.has(object));
-    if (!same) this.#contested = new Set(this.#missed.keys());
+      this.#lastMissing.size === this.#contested.size &&
+      [...this.#lastMissing.keys()].every((object) => this.#contested.has(object));
+    if (!same) this.#contested = new Set(this.#lastMissing.keys());
     return { objects: this.#contested, until };
   }
 

@@ -49,7 +49,7 @@ export async function execute(execution: Execution): Promise<Ending> {
   }
   const budget = new OutputBudget(execution.onLine);
   const streams = [group.stdout, group.stderr];
-  const drained = Promise.all(streams.map((stream) => pour(stream, budget)));
+  const drained = Promise.all(streams.map((stream) => readAll(stream, budget)));
   const cut = await waitOrCut(group.exited, timeout, stop);
   if (cut !== null) await group.end(cut === 'timed out' ? GRACE_MS : STOP_GRACE_MS);
   const exit = await group.exited;
@@ -81,7 +81,7 @@ async function waitOrCut(exit: Promise<Exit>, timeout: number, stop: AbortSignal
 }
 
 /** Reads a stream until it ends or is destroyed. */
-async function pour(stream: Readable, budget: OutputBudget): Promise<void> {
+async function readAll(stream: Readable, budget: OutputBudget): Promise<void> {
   const lines = budget.stream();
   stream.on('data', (chunk: Buffer) => lines.write(chunk));
   // An error ends the stream.

@@ -17,8 +17,8 @@ export async function findEgresses(
 ): Promise<Pick<RouteLookup, 'bound' | 'unbound'>> {
   const unbound = probeFib(requester, family, { source }, plain);
   const bound = probeFib(requester, family, { source, ifindex }, () => unbound);
-  const [free, fixed] = await Promise.all([unbound, bound]);
-  return { bound: asEgress(fixed, source, ifindex), unbound: asEgress(free, source) };
+  const [withSource, withDevice] = await Promise.all([unbound, bound]);
+  return { bound: asEgress(withDevice, source, ifindex), unbound: asEgress(withSource, source) };
 }
 
 function asEgress({ route, specific, error }: FibProbe, source: string, ifindex?: number): Egress {

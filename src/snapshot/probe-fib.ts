@@ -30,14 +30,14 @@ export interface FibProbe {
  * or prohibit for bogons). An IPv4 look-up with a device answers EHOSTUNREACH to such a probe, just as if there were no
  * route at all. So the bare probe that the look-ups without a device found comes next, and is the last: a link without
  * a default route costs one or two requests. Without a device only ENETUNREACH can mean that there is no route.
- * @param free returns the result of the look-ups without a device
+ * @param plain returns the result of the look-ups without a device
  * @throws NetlinkError, DecodeError
  */
 export async function probeFib(
   requester: Requester,
   family: Family,
   selector: { readonly source?: string; readonly ifindex?: number },
-  free?: () => Promise<FibProbe>,
+  plain?: () => Promise<FibProbe>,
 ): Promise<FibProbe> {
   let left: readonly string[] = PROBES[family];
   let specific = false;
@@ -58,7 +58,7 @@ export async function probeFib(
     const bare = { probe, code: error.code };
     // If all probes are refused, the last one decides: it is no bogon.
     if (refused?.code !== 'ENETUNREACH') refused = bare;
-    const known = (await free?.())?.bareProbe;
+    const known = (await plain?.())?.bareProbe;
     if (!known) continue;
     const isCertain =
       selector.ifindex !== undefined || error.code === 'ENETUNREACH' || error.code === known.code;

@@ -8,7 +8,7 @@ export type Sort = (typeof SORTS)[number];
 export const nextSort = (sort: Sort): Sort => SORTS[(SORTS.indexOf(sort) + 1) % SORTS.length]!;
 
 /** Descending by amount; the sort is stable. */
-const WORTH: Record<Exclude<Sort, 'peer' | 'arrival'>, (connection: Connection) => number> = {
+const SORT_VALUE: Record<Exclude<Sort, 'peer' | 'arrival'>, (connection: Connection) => number> = {
   rate: ({ rate }) => total(rate),
   bytes: ({ received, sent }) => received + sent,
   'round trip': ({ rtt }) => rtt ?? -1,
@@ -27,8 +27,8 @@ export function arrange(
     return [...chosen].sort(
       (a, b) => compare(a.remote.address, b.remote.address) || a.remote.port - b.remote.port,
     );
-  const worth = WORTH[sort];
-  return [...chosen].sort((a, b) => worth(b) - worth(a));
+  const valueOf = SORT_VALUE[sort];
+  return [...chosen].sort((a, b) => valueOf(b) - valueOf(a));
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -119,7 +119,7 @@ describe('restored objects', () => {
       allowed: [],
       restored: [],
       wait: 5_000,
-      fought: 5_000,
+      contestedWait: 5_000,
     });
     expect(allow(limiter, [policyRule('add')], NONE, 4_000).wait).toBeCloseTo(1_000);
     expect(tries(limiter, policyRule('add'), 60, 1_000, 5_000)).toBe(12);
@@ -152,9 +152,13 @@ describe('an object that another program removed', () => {
   test.each([policyRule('add'), route('add')])('is restored 250 ms later: $kind', (action) => {
     const limiter = removed(action);
     expect(limiter.allow([action], NONE, 1_000)).toEqual({
-      ...{ allowed: [], restored: [], wait: 250, fought: null },
+      ...{ allowed: [], restored: [], wait: 250, contestedWait: null },
     });
-    expect(limiter.allow([action], NONE, 1_100)).toMatchObject({ allowed: [], wait: 150, fought: null });
+    expect(limiter.allow([action], NONE, 1_100)).toMatchObject({
+      allowed: [],
+      wait: 150,
+      contestedWait: null,
+    });
     expect(limiter.allow([action], NONE, 1_250)).toMatchObject({ restored: [action], wait: null });
   });
 
@@ -195,20 +199,20 @@ describe('an object that another program removed', () => {
 
 describe('contested objects', () => {
   const object = objectKey(policyRule('add'))!;
-  const fought = (): RestoreLimiter => {
+  const contested = (): RestoreLimiter => {
     const limiter = new RestoreLimiter();
     limiter.done(policyRule('add'));
     return limiter;
   };
 
   test('none while a burst is enough', () => {
-    const limiter = fought();
+    const limiter = contested();
     tries(limiter, policyRule('add'), 10, 1);
     expect(limiter.contested(10)).toEqual({ objects: new Set(), until: null });
   });
 
   test('those removed after a burst, for ten seconds after the last removal', () => {
-    const limiter = fought();
+    const limiter = contested();
     tries(limiter, policyRule('add'), 11, 0);
     expect(limiter.contested(0)).toEqual({ objects: new Set([object]), until: 10_000 });
     // Restored and removed again.
@@ -218,7 +222,7 @@ describe('contested objects', () => {
   });
 
   test('the same set while nothing changes', () => {
-    const limiter = fought();
+    const limiter = contested();
     tries(limiter, policyRule('add'), 11, 0);
     expect(limiter.contested(1)).not.toBe(limiter.contested(20_000));
     expect(limiter.contested(20_000).objects).toBe(limiter.contested(20_001).objects);
@@ -227,7 +231,7 @@ describe('contested objects', () => {
   });
 
   test('none that the daemon removed', () => {
-    const limiter = fought();
+    const limiter = contested();
     tries(limiter, policyRule('add'), 11, 0);
     limiter.done(policyRule('delete'));
     expect(limiter.contested(1).objects).toEqual(new Set());
