@@ -14,7 +14,7 @@ export const ARCHITECTURES = {
   arm64: { debian: 'arm64', tools: 'aarch64-linux-gnu-' },
 };
 
-/** The newest symbol versions that Debian 12 and Ubuntu 22.04 have; the package depends on libraries that have these. */
+/** The newest symbol versions that the addon may need: those of the library versions in debian/control's Depends. */
 const NEWEST = { GLIBC: '2.34', GLIBCXX: '3.4.29', CXXABI: '1.3.13' };
 
 /**

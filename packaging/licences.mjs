@@ -1,4 +1,4 @@
-/** The licences of everything that is in the installed command: the project's, and those of the packages in the bundle. */
+/** The licences of the installed command: the project's, and those of the packages in the bundle. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

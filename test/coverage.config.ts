@@ -1,6 +1,6 @@
 /**
- * `npm run test:coverage`: the tests of the pure folders, and the least share of their lines, branches and functions that
- * these tests must run. Tests with a kernel and with whole daemons run the rest, in processes that are not counted.
+ * `npm run test:coverage`: the tests of the pure folders, and their minimum coverage of lines, branches and functions.
+ * Tests with a kernel and with whole daemons cover the rest, in processes that are not counted.
  */
 import { defineConfig } from 'vitest/config';
 

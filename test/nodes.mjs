@@ -1,6 +1,6 @@
 /**
- * Runs the tests for which the version of Node can make a difference under each supported version, which npm downloads:
- * `npm run test:nodes`. Arguments are vitest's; a folder or file replaces the choice of tests. Needs a built tree.
+ * Runs the tests that depend on the version of Node under several versions, which npm downloads: `npm run test:nodes`.
+ * Arguments are passed to vitest; a folder or file replaces the default tests. Needs a built tree.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';

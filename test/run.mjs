@@ -1,10 +1,10 @@
 /**
  * Runs the tests in network, mount and process namespaces of their own, so that nothing of the host is seen or changed.
  * If run by root, tests that depend on the user run once more as an ordinary user in a user namespace. Commands and
- * daemons are those of a copy that npm installs first. Arguments are vitest's.
+ * daemons are those of a copy that npm installs first. Arguments are passed to vitest.
  *
  * MULTIHOMED_TEST_AS=root|nobody runs only one of the two. MULTIHOMED_TEST_SUMMARY=FILE also writes the last line
- * there. MULTIHOMED_SEED=N sets the seed of random tests; by default each run has another one and prints it at its end.
+ * there. MULTIHOMED_SEED=N sets the seed of random tests; by default each run uses a new one and prints it at its end.
  * CI=true: a skipped test is a failure.
  */
 import { spawnSync } from 'node:child_process';

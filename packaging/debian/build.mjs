@@ -36,7 +36,7 @@ if (architecture === undefined) {
 
 const manifest = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
 const version = `${manifest.version}-1`;
-/** Seconds since the epoch: the time of all files, so that the same sources make the same package. */
+/** Modification time of all files, in seconds since the epoch, so that the same sources make the same package. */
 const epoch = Number(process.env.SOURCE_DATE_EPOCH ?? git('log', '-1', '--format=%ct') ?? 0);
 
 mkdirSync(scratch, { recursive: true });
@@ -84,7 +84,7 @@ function program() {
   symlinkSync('../libexec/multihomed/dist/main.js', inRoot('usr/bin/multihomed'));
 }
 
-/** Rules, hooks, units, and what other programs read. */
+/** Rules, hooks, units, and files that other programs read. */
 function shared() {
   for (const name of filesOf('rules', /\.yaml$/)) install(name, 'usr/lib/multihomed/rules.d');
   for (const name of filesOf('hooks', /^\d/)) install(name, 'usr/lib/multihomed/hooks.d', 0o755);
@@ -99,7 +99,7 @@ function shared() {
     write(file, execFileSync(process.execPath, [join(project, 'dist/main.js'), 'completion', shell]));
 }
 
-/** What an administrator may change. */
+/** Files that an administrator may change. */
 function settings() {
   for (const folder of ['rules.d', 'hooks.d'])
     mkdirSync(inRoot(`etc/multihomed/${folder}`), { recursive: true });

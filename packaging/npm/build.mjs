@@ -27,7 +27,7 @@ try {
   execFileSync('npm', ['pkg', 'set', '--json', `files=${JSON.stringify([...files, 'native/prebuilds'])}`], {
     cwd: root,
   });
-  // Only a clone has what makes the bundle.
+  // Only a clone has the sources of the bundle.
   if (scripts.prepare) execFileSync('npm', ['pkg', 'delete', 'scripts.prepare'], { cwd: root });
   execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', values.to], {
     cwd: root,

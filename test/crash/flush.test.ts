@@ -1,4 +1,4 @@
-/** `flush` without a daemon, while a daemon starts and ends meanwhile. */
+/** `flush` that begins without a daemon, and during which a daemon starts and ends. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { finished, MAIN } from '../support/daemon.ts';

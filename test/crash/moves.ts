@@ -1,4 +1,4 @@
-/** Every action of a daemon, in cycles that end in the state in which they started. */
+/** Cycles of changes that make a daemon execute every kind of action, and end in the state in which they started. */
 import type { Move, CrashHarness } from './harness.ts';
 import { PLAIN, type ExpectedObjects } from './fixture.ts';
 

@@ -1,4 +1,4 @@
-/** What the watch over paths costs: when it reads, and when it has no timer at all. */
+/** When the detection of dead paths reads counters and sockets, and when it has no timer. */
 import { expect, test } from 'vitest';
 import { Health } from '../../src/daemon/health.ts';
 import { DEFAULT_HEALTH } from '../../src/rules/validate.ts';

@@ -1,4 +1,4 @@
-/** What was kept from earlier reads is compared with a whole read; a difference is logged. */
+/** Values kept from earlier reads are compared with a complete read; a difference is logged. */
 import { expect, test } from 'vitest';
 import { KeptCheck } from '../../src/daemon/kept-check.ts';
 import type { Log } from '../../src/system/log.ts';

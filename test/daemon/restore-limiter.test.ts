@@ -1,6 +1,6 @@
 /**
- * Objects that other programs remove are restored ten times in a burst and then once in five seconds; only then is a
- * program blamed.
+ * Objects that other programs remove are restored ten times in a burst and then once in five seconds; only then
+ * do they count as contested.
  */
 import { describe, expect, test } from 'vitest';
 import { RestoreLimiter } from '../../src/daemon/restore-limiter.ts';

@@ -1,4 +1,4 @@
-/** The words for `systemctl status`. */
+/** The status line that `systemctl status` shows. */
 import { expect, test } from 'vitest';
 import { statusWords } from '../../src/daemon/service-status.ts';
 

@@ -1,4 +1,4 @@
-/** The manual pages, as a test reads them. */
+/** Parses the manual pages for tests. */
 import { readFileSync } from 'node:fs';
 
 export const PAGES = ['multihomed.8', 'multihomed.yaml.5', 'multihomed-hooks.7'] as const;

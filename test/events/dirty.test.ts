@@ -1,4 +1,4 @@
-/** Which look-ups an event makes stale, on the running kernel. */
+/** The look-ups that an event makes stale, on the running kernel. */
 import { describe, expect } from 'vitest';
 import { listen } from '../../src/events/listener.ts';
 import type { Dirty } from '../../src/snapshot/dirty.ts';

@@ -1,4 +1,4 @@
-/** A default route of multihomed never counts as one of the host, even if a policy rule leads into its table. */
+/** A default route of multihomed never counts as a route of the host, even if a policy rule leads to its table. */
 import { describe, expect } from 'vitest';
 import { test } from '../support/lab.ts';
 

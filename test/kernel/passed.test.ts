@@ -1,4 +1,4 @@
-/** Packets that later policy rules of the host select keep their route; the kernel is asked before and after. */
+/** Packets that later policy rules of the host select keep their route; `ip route get` is compared before and after. */
 import { describe, expect } from 'vitest';
 import { isWholeRoot } from '../hooks/scripts.ts';
 import { test, type Lab } from '../support/lab.ts';

@@ -1,4 +1,4 @@
-/** The daemon restores what other programs remove, but not at full speed for ever. */
+/** The daemon restores objects that other programs remove, at a limited rate. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';

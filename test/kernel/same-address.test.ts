@@ -1,4 +1,4 @@
-/** An address that two links of the host have: no policy rule takes packets from the link that had it first. */
+/** Two links with the same address: no policy rule takes packets from the link that had it first. */
 import { describe, expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
 import { RogueNetwork } from '../support/rogue.ts';

@@ -1,4 +1,4 @@
-/** Tunnels of VPNs for some networks: no subflow to them leaves beside the tunnel. */
+/** VPN tunnels for some networks: no subflow to these networks leaves outside the tunnel. */
 import { expect } from 'vitest';
 import { openByRoute, PORT } from '../support/connections.ts';
 import { test } from '../support/lab.ts';

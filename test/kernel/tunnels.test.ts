@@ -1,4 +1,4 @@
-/** Full tunnels of VPNs: nothing bypasses one unless the rule permits it, in any order of appearance. */
+/** Full VPN tunnels: nothing bypasses one unless the rule permits it, whether daemon or tunnel starts first. */
 import { expect } from 'vitest';
 import { openByRoute, PORT, type Connections } from '../support/connections.ts';
 import type { Cable } from '../support/cable.ts';

@@ -1,4 +1,4 @@
-/** The disk of the virtual machine: a Debian from its packages, with the package under test and an agent in it. */
+/** Builds the disk of the virtual machine: a Debian system with the package under test and an agent. */
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,

@@ -1,4 +1,4 @@
-/** What is done to the machine, in this order, and what must be so afterwards. */
+/** The scenarios in order: the change to the machine, and the state that is expected after it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SERVER } from './network.mjs';
 

@@ -1,4 +1,4 @@
-/** The look-ups that show whether main may have a route for half of all addresses. */
+/** Look-ups that show whether main may have a route for half of all addresses. */
 import { constants } from 'node:os';
 import type { Family } from '../../src/netlink/ip.ts';
 import { HALVES } from '../../src/snapshot/halves.ts';

@@ -1,4 +1,4 @@
-/** Links and addresses of the model kernel, with what the kernel removes silently along with them. */
+/** Links and addresses of the model kernel, and the objects that the kernel removes with them without an event. */
 import { IFA_F_SECONDARY } from '../../src/netlink/route/address.ts';
 import { connectedRoute, inSameSubnet, remove, validateHop } from './routes.ts';
 import {

@@ -1,4 +1,4 @@
-/** Runs one history to its end and returns the faults on the way. */
+/** Runs one history to its end and returns the faults that occurred. */
 import { addressFamily, type Family } from '../../src/netlink/ip.ts';
 import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { Prng } from './prng.ts';

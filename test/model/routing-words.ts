@@ -1,4 +1,4 @@
-/** Routes and policy rules as text, expected and present, so that they can be compared. */
+/** Expected and present routes and policy rules as text, so that they can be compared. */
 import { routesOf, rulesOf, type Wanted } from './expected.ts';
 import { guardOf } from './tunnel.ts';
 import type { ModelRoute, ModelRule, State } from './state.ts';

@@ -1,5 +1,5 @@
 /**
- * The real NetworkManager beside the daemon, with its own files and its own bus; of the machine it only sees the
+ * The real NetworkManager beside the daemon, with its own files and its own bus; it sees only the test's
  * namespace.
  */
 import { execFileSync } from 'node:child_process';

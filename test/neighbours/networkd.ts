@@ -1,4 +1,4 @@
-/** The real systemd-networkd beside the daemon; it sees the namespace and its own files. */
+/** The real systemd-networkd beside the daemon; it sees only the test's namespace and its own files. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';

@@ -1,4 +1,4 @@
-/** Policy rules that another program always deletes: multihomed restores them slowly, and connections stay. */
+/** Policy rules that another program deletes repeatedly: multihomed restores them slowly, and connections stay open. */
 import { expect } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from './keep.ts';

@@ -1,6 +1,6 @@
 /**
- * Two IPv6 routers on one link, such as two modems. Each advertises itself and a prefix, and drops packets from the
- * other's.
+ * Two IPv6 routers on one link, such as two modems. Each advertises itself and a prefix, and drops packets with the
+ * other's prefix.
  */
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Requests in the scene by the functions that the program uses, and their results. */
+/** Requests in the scene, sent by the functions that the program uses, and their expected results. */
 import { expect } from 'vitest';
 import { dumpAddresses } from '../../src/netlink/route/address.ts';
 import { askFib } from '../../src/netlink/route/fib.ts';

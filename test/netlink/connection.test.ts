@@ -1,4 +1,4 @@
-/** Requests and answers on a simulated socket, which does what a kernel cannot be made to do. */
+/** Requests and answers on a simulated socket, for behaviour that a test cannot provoke in a kernel. */
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import { SystemError, type NetlinkSocketOptions } from '../../src/system/addon.ts';

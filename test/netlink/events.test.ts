@@ -1,4 +1,4 @@
-/** Events of the kernel: recorded, and of the running kernel. MULTIHOMED_RECORD=NAME writes `NAME-events.txt`. */
+/** Recorded events, and events of the running kernel. MULTIHOMED_RECORD=NAME writes `NAME-events.txt`. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { staleAfter } from '../../src/events/wake.ts';
 import { decodeMessages, type Message } from '../../src/netlink/message.ts';

@@ -1,4 +1,4 @@
-/** A simulated netlink socket: it keeps what is sent, and delivers what the test passes as one readiness. */
+/** A simulated netlink socket: it records sent messages, and delivers those of the test as one readiness event. */
 import { vi } from 'vitest';
 import type { Message } from '../../src/netlink/message.ts';
 import type { NetlinkSocket, NetlinkSocketOptions } from '../../src/system/addon.ts';

@@ -1,4 +1,4 @@
-/** Other rules after a reload: what is removed, changed and kept. */
+/** A reload with changed rules: what is removed, changed and kept. */
 import { describe, expect, test } from 'vitest';
 import { applyOutcome, retryAll } from '../../src/actions/transitions.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';

@@ -1,4 +1,4 @@
-/** A host with two uplinks: eth0 first by its rule, wwan0 behind it. */
+/** A host with two uplinks: the rule of eth0 comes before that of wwan0. */
 import { Host, rule } from './build.ts';
 
 export const RULES = [rule('eth*'), rule('wwan*', { flags: ['subflow', 'backup'] })];

@@ -1,4 +1,4 @@
-/** The device of a link, read from files as sysfs and udev have them. */
+/** The device of a link, read from files in the format of sysfs and udev. */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The last path of a transfer lost for longer than the kernel keeps a connection that has no subflow. */
+/** A transfer whose last path is lost for longer than the kernel keeps a connection without a subflow. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { Lab, test } from '../support/lab.ts';

@@ -116,13 +116,13 @@ export class Connection {
     await this.receives(word);
   }
 
-  /** Waits for a word. The limit is long, because retransmissions come late after a time without a path. */
+  /** Waits for a word. The limit is long, because TCP retransmits late after a time without a path. */
   async receives(word: string): Promise<void> {
     await expect.poll(() => this.#received, { timeout: 60_000 }).toContain(`${word}\n`);
   }
 }
 
-/** Opens a connection by the host's route to it, and exchanges words until subflows would have joined. */
+/** Opens a connection by the host's route to it, and exchanges words for as long as subflows need to join. */
 export async function openByRoute(connections: Connections): Promise<Connection> {
   const connection = await connections.open();
   for (let word = 0; word < 5; word++) await connection.echo(`word${word}`);

@@ -78,7 +78,7 @@ export class Daemon {
     return this.#log;
   }
 
-  /** Returns the changes from the --debug log, in order; two `ip monitor` could not be merged in order. */
+  /** Returns the changes from the --debug log, in order; the output of two `ip monitor` has no common order. */
   changes(): string[] {
     return [...this.#log.matchAll(/debug: ((?:route|policy-rule|endpoint) (?:add|delete)) /g)].map(
       ([, change]) => change!,

@@ -31,7 +31,7 @@ echo mounted
 exec cat >/dev/null
 `;
 
-/** Root's home, in a place that is writable in a user namespace too. */
+/** Root's home, in a folder that is also writable in a user namespace. */
 export const HOME = '/usr/share/root';
 
 /** Root's environment after a login; nothing is inherited from the test. */

@@ -135,7 +135,7 @@ while True:
   }
 }
 
-/** Sends an ICMP echo, and makes a whole transfer over TCP and over MPTCP that does not fall back to TCP. */
+/** Sends an ICMP echo, and completes a transfer over TCP and one over MPTCP without fallback to TCP. */
 async function transfers(netns: Netns, from: string, to: string): Promise<boolean> {
   const child = netns.spawn('python3', ['-c', TRANSFER, from, to]);
   let output = '';

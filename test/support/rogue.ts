@@ -1,4 +1,4 @@
-/** A network on another link of the host with the same addresses as the first one, and a DHCP server of its own. */
+/** A network on another link of the host that has the same addresses as the first link's, with its own DHCP server. */
 import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

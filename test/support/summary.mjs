@@ -1,4 +1,4 @@
-/** Summarises vitest's results for people, with a last line for programs. */
+/** Prints a summary of vitest's results, whose last line is for programs. */
 import { readFileSync } from 'node:fs';
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Open sockets of the host, and servers of one address in several networks, each of which answers with its own name.
+ * Open sockets of the host, and servers with the same address in several networks; each answers with its own name.
  */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';

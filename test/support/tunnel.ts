@@ -10,7 +10,7 @@ export const INNER = { near: '10.200.0.2', far: '10.200.0.1', near6: 'fd20:200::
 
 /**
  * CLONE_NEWNET is 0x40000000, SO_MARK 36, IPPROTO_MPTCP 262; TUNSETIFF with IFF_TUN | IFF_NO_PI. On a stream the length
- * comes before each packet. Ends when its standard input ends.
+ * comes before each packet. The program ends when its standard input ends.
  */
 const RELAY = `
 import ctypes, fcntl, os, select, socket, struct, sys

@@ -1,4 +1,4 @@
-/** The documents of `demo`, one a line. */
+/** The documents of `demo`, one per line. */
 import * as z from 'zod';
 import { count, sentence, name, address, flags, version, rule, bytes } from './fields.ts';
 

@@ -1,4 +1,4 @@
-/** The documents of `monitor`, one a line. */
+/** The documents of `monitor`, one per line. */
 import * as z from 'zod';
 import { count, name, version, time, token, side, uplinkKeys } from './fields.ts';
 

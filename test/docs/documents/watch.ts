@@ -1,4 +1,4 @@
-/** The documents of `watch`, one a line. */
+/** The documents of `watch`, one per line. */
 import * as z from 'zod';
 import { count, sentence, name, address, version, time, token, side, rate, bytes } from './fields.ts';
 

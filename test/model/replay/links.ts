@@ -1,5 +1,5 @@
 /**
- * Links and addresses of the real kernel, and the removal of what histories leave, by netlink: rtnetlink(7),
+ * Links and addresses of the real kernel, and the removal of objects that histories leave, by netlink: rtnetlink(7),
  * linux/if_link.h, linux/veth.h.
  */
 import { Writer } from '../../../src/netlink/bytes.ts';
