@@ -81,10 +81,10 @@ if (result.status !== 0) problems.push(`exit ${result.status ?? result.signal ??
 if (!(result.stdout ?? '').includes('exercised: all\n')) problems.push('did not come to its end');
 if (/ERROR: AddressSanitizer|runtime error:/.test(output))
   problems.push('a memory error or undefined behaviour');
-if (leaks.length > 0) problems.push(`${leaks.length} leaks of ours`);
+if (leaks.length > 0) problems.push(`${leaks.length} leaks in the addon`);
 if (problems.length > 0) {
   process.stderr.write(leaks.length > 0 ? `${leaks.join('\n')}\n` : output);
   console.error(`sanitize: ${problems.join(', ')}`);
   process.exit(1);
 }
-console.log('sanitize: no memory error, no undefined behaviour, no leak of ours');
+console.log('sanitize: no memory error, no undefined behaviour, no leak in the addon');

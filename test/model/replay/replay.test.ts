@@ -1,6 +1,6 @@
 /**
  * Runs the same history on the model and on the running kernel, and compares their state and their replies. For a
- * long run set MULTIHOMED_REPLAYS=500 and MULTIHOMED_DEEDS=200; MULTIHOMED_SEED selects another run.
+ * long run set MULTIHOMED_REPLAYS=500 and MULTIHOMED_OPERATIONS=200; MULTIHOMED_SEED selects another run.
  */
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ import { shrink } from './shrink.ts';
 /** Several in parallel, since the kernel mostly waits for itself (RCU). */
 const NAMESPACES = 4;
 const RUNS = Number(process.env['MULTIHOMED_REPLAYS'] ?? 12);
-const LENGTH = Number(process.env['MULTIHOMED_DEEDS'] ?? 60);
+const LENGTH = Number(process.env['MULTIHOMED_OPERATIONS'] ?? 60);
 
 describe.skipIf(!isPrivate)('model kernel and real kernel', () => {
   const counters: Counters = new Map();
