@@ -50,15 +50,18 @@ const isSame = (one: LookupRequest, other: LookupRequest): boolean =>
  */
 const isSettled = (lookup: RouteLookup, { table }: LookupRequest): boolean =>
   table !== null &&
-  lookup.host.kind === 'unread' &&
-  lookup.default !== null &&
-  lookup.default.route.expires === null &&
-  lookup.default.route.nexthop === null &&
-  lookup.default.route.hops.length === 1 &&
-  lookup.missing === null &&
-  !lookup.bridged &&
+  hasLastingDefault(lookup) &&
   leavesBy(lookup.bound, table) &&
   leavesBy(lookup.unbound, table);
+
+const hasLastingDefault = ({ host, default: leading, missing, bridged }: RouteLookup): boolean =>
+  host.kind === 'unread' &&
+  leading !== null &&
+  leading.route.expires === null &&
+  leading.route.nexthop === null &&
+  leading.route.hops.length === 1 &&
+  missing === null &&
+  !bridged;
 
 const leavesBy = (egress: Egress, table: number): boolean =>
   egress.kind === 'leaves' && egress.table === table;
@@ -89,7 +92,7 @@ export function differences(kept: Snapshot, whole: Snapshot): readonly string[] 
   const found: string[] = [];
   for (const [key, lookup] of whole.lookups) {
     const before = kept.lookups.get(key);
-    if (before && lookupText(before) !== lookupText(lookup))
+    if (before && hasLastingDefault(before) && lookupText(before) !== lookupText(lookup))
       found.push(`look-up of ${key}: ${lookupText(before)} in place of ${lookupText(lookup)}`);
   }
   const [had, has] = [new Set(kept.ownRoutes.map(routeText)), new Set(whole.ownRoutes.map(routeText))];
