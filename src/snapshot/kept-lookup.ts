@@ -76,18 +76,21 @@ export function dirtyTables(
   last: LastRead,
   dirty: Dirty,
 ): ReadonlySet<number> {
-  const { links, sources, tables } = dirty;
-  const read = new Set<number>([...last.requests.values()].flatMap(({ table }) => table ?? []));
-  const routes: readonly Route[] = last.snapshot.ownRoutes;
-  for (const { table } of routes) read.add(table);
-  const found = new Set<number>([...wanted].filter((table) => tables.has(table) || !read.has(table)));
-  for (const { table, hops } of routes) if (hops.some(({ ifindex }) => links.has(ifindex))) found.add(table);
-  for (const request of [...requests, ...last.requests.values()])
-    if (request.table !== null && isDirty(request, { links, sources, tables })) found.add(request.table);
+  const before = [...last.requests.values()];
+  const { ownRoutes } = last.snapshot;
+  const read = new Set([...before, ...ownRoutes].map(({ table }) => table));
+  const found = new Set([...wanted].filter((table) => dirty.tables.has(table) || !read.has(table)));
+  for (const { table, hops } of ownRoutes)
+    if (hops.some(({ ifindex }) => dirty.links.has(ifindex))) found.add(table);
+  for (const request of [...requests, ...before])
+    if (request.table !== null && isDirty(request, dirty)) found.add(request.table);
   return found;
 }
 
-/** The differences between two reads in look-ups and multihomed's own routes, as text. Lifetimes are not compared. */
+/**
+ * The differences between two reads in multihomed's own routes and in look-ups that may have been kept, as text. Other
+ * look-ups may differ without any change: the kernel takes turns between IPv6 routers that do not answer.
+ */
 export function differences(kept: Snapshot, whole: Snapshot): readonly string[] {
   const found: string[] = [];
   for (const [key, lookup] of whole.lookups) {
