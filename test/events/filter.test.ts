@@ -2,9 +2,7 @@
 import { describe, expect } from 'vitest';
 import { listen, type EventSocket } from '../../src/events/listener.ts';
 import { isPrivate, test, type Net } from '../native/net.ts';
-
-const MINE = 'u0';
-const OTHER = 'w0';
+import { addLinks, FIRST, SECOND } from './links.ts';
 
 interface Received {
   readonly events: EventSocket;
@@ -17,18 +15,7 @@ async function eventsIn(
   net: Net,
   onStale: (parts: Iterable<string>) => void = () => undefined,
 ): Promise<Received> {
-  net.batch(
-    ...[MINE, OTHER].flatMap((name, n) => [
-      `link add ${name} type veth peer name p${n}`,
-      // No link-local addresses, whose events come seconds later.
-      `link set ${name} addrgenmode none`,
-      `link set p${n} addrgenmode none`,
-      `link set ${name} up`,
-      `link set p${n} up`,
-      `address add 10.${n + 1}.0.2/24 dev ${name}`,
-    ]),
-  );
-  await expect.poll(() => net.ip('-o link show up')).not.toContain('NO-CARRIER');
+  await addLinks(net);
   let received = 0;
   const events = listen({
     netns: net.path,
@@ -61,19 +48,19 @@ const index = (net: Net, name: string): number =>
 
 describe.skipIf(!isPrivate)('route events', () => {
   const WANTED = [
-    `route add 10.9.0.0/16 dev ${MINE}`,
+    `route add 10.9.0.0/16 dev ${FIRST}`,
     `route add 10.9.0.0/16 via 10.1.0.1`,
-    `route add 10.9.0.0/16 dev ${MINE} proto bird`,
+    `route add 10.9.0.0/16 dev ${FIRST} proto bird`,
     `route add default via 10.2.0.1 table 99`,
-    `route add 128.0.0.0/1 dev ${OTHER}`,
-    `route add 64.0.0.0/2 dev ${OTHER}`,
+    `route add 128.0.0.0/1 dev ${SECOND}`,
+    `route add 64.0.0.0/2 dev ${SECOND}`,
     `route add blackhole default metric 9`,
     `route add 10.9.0.0/16 nexthop via 10.2.0.1 nexthop via 10.1.0.1`,
   ];
   const UNWANTED = [
-    `route add 10.9.0.0/16 dev ${OTHER}`,
+    `route add 10.9.0.0/16 dev ${SECOND}`,
     `route add 10.9.0.0/16 via 10.2.0.1`,
-    `route add 10.9.0.0/16 dev ${OTHER} proto bird`,
+    `route add 10.9.0.0/16 dev ${SECOND} proto bird`,
     `route add blackhole 10.9.0.0/16`,
     `route add unreachable 10.9.0.0/16`,
     `route add 10.9.0.0/16 via 10.1.0.1 proto bird`,
@@ -81,14 +68,14 @@ describe.skipIf(!isPrivate)('route events', () => {
 
   test.for(WANTED)('wakes: %s', async (command, { net }) => {
     const { events, after } = await eventsIn(net);
-    events.follow(new Set([index(net, MINE)]));
+    events.follow(new Set([index(net, FIRST)]));
     expect(await after(command)).toBeGreaterThan(0);
     events.close();
   });
 
   test.for(UNWANTED)('does not wake: %s', async (command, { net }) => {
     const { events, after } = await eventsIn(net);
-    events.follow(new Set([index(net, MINE)]));
+    events.follow(new Set([index(net, FIRST)]));
     expect(await after(command)).toBe(0);
     events.close();
   });
@@ -96,14 +83,14 @@ describe.skipIf(!isPrivate)('route events', () => {
   test('a newly followed link makes routes stale, and its routes wake from then on', async ({ net }) => {
     const stale: string[] = [];
     const { events, after } = await eventsIn(net, (parts) => stale.push(...parts));
-    const both = new Set([index(net, MINE), index(net, OTHER)]);
-    events.follow(new Set([index(net, MINE)]));
+    const both = new Set([index(net, FIRST), index(net, SECOND)]);
+    events.follow(new Set([index(net, FIRST)]));
     expect(stale).toEqual([]);
     events.follow(both);
     expect(stale).toEqual(['routes']);
     events.follow(both);
     expect(stale).toEqual(['routes']);
-    expect(await after(`route add 10.9.0.0/16 dev ${OTHER}`)).toBeGreaterThan(0);
+    expect(await after(`route add 10.9.0.0/16 dev ${SECOND}`)).toBeGreaterThan(0);
     events.close();
   });
 
@@ -111,11 +98,11 @@ describe.skipIf(!isPrivate)('route events', () => {
     net,
   }) => {
     const { events, after } = await eventsIn(net);
-    expect(await after(`route add 10.9.0.0/16 dev ${OTHER}`)).toBeGreaterThan(0);
+    expect(await after(`route add 10.9.0.0/16 dev ${SECOND}`)).toBeGreaterThan(0);
     events.follow(new Set(Array.from({ length: 257 }, (_, n) => n + 1000)));
-    expect(await after(`route add 10.10.0.0/16 dev ${OTHER}`)).toBeGreaterThan(0);
+    expect(await after(`route add 10.10.0.0/16 dev ${SECOND}`)).toBeGreaterThan(0);
     events.follow(new Set(Array.from({ length: 256 }, (_, n) => n + 1000)));
-    expect(await after(`route add 10.11.0.0/16 dev ${OTHER}`)).toBe(0);
+    expect(await after(`route add 10.11.0.0/16 dev ${SECOND}`)).toBe(0);
     events.close();
   });
 });

@@ -35,6 +35,11 @@ export class Folder {
     throw new Error(answer.errors.map((each) => formatProblem(each)).join('\n'));
   }
 
+  /** Returns the globs of all rules, in their order. */
+  async globs(): Promise<string[]> {
+    return (await this.load()).rules.map(({ glob }) => glob);
+  }
+
   /** Returns the problems, one sentence each, without the path of this folder. */
   async problems(options: LoadOptions = { etc: this.etc, usr: this.usr }): Promise<string[]> {
     const answer = await loadConfiguration(options);

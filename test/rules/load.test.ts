@@ -12,8 +12,6 @@ afterEach(() => {
   folder.remove();
 });
 
-const globs = async (): Promise<string[]> => (await folder.load()).rules.map(({ glob }) => glob);
-
 describe('files that are read', () => {
   test.each(['config.yaml', 'config.yml', 'config.json'])(
     '%s is the system’s configuration',
@@ -41,19 +39,19 @@ describe('files that are read', () => {
     folder.put('etc/rules.d/20-b.yaml', 'rules: {third: subflow}');
     folder.put('usr/rules.d/30-c.yaml', 'rules: {fourth: subflow}');
     folder.put('etc/rules.d/100-d.yaml', 'rules: {between: subflow}');
-    expect(await globs()).toEqual(['first', 'second', 'between', 'third', 'fourth']);
+    expect(await folder.globs()).toEqual(['first', 'second', 'between', 'third', 'fourth']);
   });
 
   test('a drop-in of /etc replaces the packaged one with the same name', async () => {
     folder.put('usr/rules.d/10.yaml', 'rules: {packaged: subflow, }');
     folder.put('etc/rules.d/10.yaml', 'rules: {mine: subflow}');
-    expect(await globs()).toEqual(['mine']);
+    expect(await folder.globs()).toEqual(['mine']);
   });
 
   test('a replaced packaged file is not read, even if invalid', async () => {
     folder.put('usr/rules.d/10.yaml', '}');
     folder.put('etc/rules.d/10.yaml', 'rules: {mine: subflow}');
-    expect(await globs()).toEqual(['mine']);
+    expect(await folder.globs()).toEqual(['mine']);
   });
 
   test.each(['an empty file', 'a link to /dev/null'])('%s masks', async (how) => {
@@ -61,7 +59,7 @@ describe('files that are read', () => {
     folder.put('usr/rules.d/20.yaml', 'rules: {other: subflow}');
     if (how === 'an empty file') folder.put('etc/rules.d/10.yaml', '');
     else symlinkSync('/dev/null', join(folder.etc, 'rules.d/10.yaml'));
-    expect(await globs()).toEqual(['other']);
+    expect(await folder.globs()).toEqual(['other']);
   });
 
   test('other names are not read; a warning names likely misspellings', async () => {

@@ -7,7 +7,7 @@ import { parseUidMapping } from '../../src/system/user-namespace.ts';
 import { asRoot, folder, home, open, put } from './trust-files.ts';
 
 describe('owner', () => {
-  asRoot('a file, a folder above or a sticky folder of somebody else is refused', () => {
+  asRoot('a file, a folder above or a sticky folder of another user is refused', () => {
     const path = put('a');
     chownSync(path, 1, 0);
     expect(open(path)).toBe(`refused: ${path} belongs to uid 1, not to root: chown root ${path}`);

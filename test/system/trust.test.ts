@@ -83,7 +83,7 @@ describe('links', () => {
     expect(open(`${loose}/link`)).toContain(`${loose} is writable by`);
   });
 
-  asRoot('of somebody else in a sticky folder are refused', () => {
+  asRoot('of another user in a sticky folder are refused', () => {
     const path = put('a');
     folder('sticky', 0o1777);
     const link = `${home}/sticky/link`;
