@@ -21,7 +21,7 @@ export function removeLeftovers(own: string, boot: string, log: Log): void {
       if (!flock(fd)) continue;
       if (!isOfAnotherBoot(journal, boot) && !isEmpty(new Journal(journal, { boot, namespace }))) continue;
       rmSync(`${RUNTIME}/${namespace}`, { recursive: true });
-      log.debug(`removed ${RUNTIME}/${namespace}, which is of no use any more`);
+      log.debug(`removed ${RUNTIME}/${namespace}, which is no longer used`);
     } catch {
       // The folder was removed during the check, or a daemon did not make it: leave it alone.
     } finally {

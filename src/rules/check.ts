@@ -58,7 +58,7 @@ function checkFlags(rule: Rule): Complaint[] {
   };
   if (rule.ignore) {
     if (rule.flags.length > 0)
-      complain('flags', 'ignore beside other flags', 'ignore alone, or flags without it');
+      complain('flags', 'ignore together with other flags', 'ignore alone, or flags without it');
     if (rule.port !== null) complain('port', 'a port with ignore', 'no port: with ignore nothing is done');
     return complaints;
   }

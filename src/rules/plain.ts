@@ -67,11 +67,7 @@ export class PlainReader {
       return null;
     }
     if (target === undefined) {
-      this.problem(
-        node,
-        `the alias ${quote(`*${node.source}`)} of nothing`,
-        'an anchor of that name above it',
-      );
+      this.problem(node, `the unknown alias ${quote(`*${node.source}`)}`, 'an anchor of that name above it');
       return null;
     }
     this.#targets.set(node, target);
@@ -89,7 +85,7 @@ export class PlainReader {
       const value = isNode(pair.value) ? pair.value : null;
       if (keyNode === null && this.problems.length > before) continue;
       if (key === null || keyNode === null) {
-        this.problem(keyNode ?? value ?? map, `something that is no ${kind}`, `a ${kind}`);
+        this.problem(keyNode ?? value ?? map, `something that is not a ${kind}`, `a ${kind}`);
         continue;
       }
       const first = seen.get(key);

@@ -29,5 +29,5 @@ test('unquoted globs in flow style, too', () => {
 });
 
 test('an unknown alias that is not a key is reported as an alias', () => {
-  expect(problems('rules:\n  eth0: *foo\n')[0]).toContain('the alias "*foo" of nothing');
+  expect(problems('rules:\n  eth0: *foo\n')[0]).toContain('the unknown alias "*foo"');
 });

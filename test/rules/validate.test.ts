@@ -106,7 +106,7 @@ describe('an invalid rule', () => {
     ['{flags: subflow, port: 1}', 29, 'a port without signal'],
     ['{flags: signal subflow, port: 1}', 36, 'a port with subflow'],
     ['{flags: ignore, port: 1}', 28, 'a port with ignore'],
-    ['ignore subflow', 6, 'ignore beside other flags'],
+    ['ignore subflow', 6, 'ignore together with other flags'],
     ['{flags: signal, port: 0}', 28, '"0"; expected a port from 1 to 65535'],
     ['{flags: signal, port: 65536}', 28, '"65536"; expected a port'],
     ['{flags: signal, port: "80"}', 28, '"80"; expected a port'],
@@ -162,10 +162,10 @@ describe('an invalid rule', () => {
     // YAML that is not a configuration
     ['!!js/function subflow', 20, 'the tag "!!js/function"'],
     ['!!str subflow', 12, 'the tag "!!str"'],
-    ['*none', 6, 'the alias "*none" of nothing'],
+    ['*none', 6, 'the unknown alias "*none"'],
     ['{<<: {flags: subflow}, flags: subflow}', 7, 'the unknown key "<<"'],
     ['{flags: subflow, flags: signal}', 23, 'the key "flags" a second time (first in line 2)'],
-    ['{? {a: b} : c, flags: subflow}', 9, 'something that is no key'],
+    ['{? {a: b} : c, flags: subflow}', 9, 'something that is not a key'],
   ])('%s', (value, column, text) => {
     const found = problems(`rules:\n  a: ${value}\n`);
     expect(found.join('\n')).toContain(text);
