@@ -1,5 +1,5 @@
 /** Runs the real daemon as a process with the shipped rules, and records its log and its status. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { ask } from '../control/client.ts';
 import type { StatusDocument } from '../control/document.ts';
@@ -17,13 +17,13 @@ const LOG_INFO = '6';
 export class Daemon {
   readonly #events: EventLog;
   readonly #socket: string;
+  readonly #child: ChildProcess;
   readonly #recorded = new Map<string, string>();
   #asking = false;
   #again = false;
 
-  private constructor(events: EventLog, socket: string) {
-    this.#events = events;
-    this.#socket = socket;
+  private constructor(events: EventLog, socket: string, child: ChildProcess) {
+    [this.#events, this.#socket, this.#child] = [events, socket, child];
   }
 
   static async start(events: EventLog, main: string, onEnd: (text: string) => void): Promise<Daemon> {
@@ -33,10 +33,10 @@ export class Daemon {
     });
     const kernel = await openSession({ clock: systemClock });
     kernel.close();
-    const daemon = new Daemon(events, runtimeFolder(kernel.namespace).socket);
     const child = spawn(process.execPath, [main, 'run', '--log', 'journal'], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
+    const daemon = new Daemon(events, runtimeFolder(kernel.namespace).socket, child);
     child.once('exit', (code, signal) => onEnd(`the daemon ended by itself (${signal ?? code})`));
     createInterface(child.stderr).on('line', (line) => {
       const [, priority = LOG_INFO, text = line] = LOG_LINE.exec(line) ?? [];
@@ -44,6 +44,15 @@ export class Daemon {
       daemon.poll();
     });
     return daemon;
+  }
+
+  /** Stops its process, so that the kernel works alone with what the daemon has configured. */
+  halt(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
   }
 
   /** Asks for the status and records each uplink that has changed. */

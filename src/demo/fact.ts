@@ -2,7 +2,17 @@
  * The facts that the demo reports, one JSON document per line. `at` is in milliseconds since its start, by one clock.
  */
 
-export type SceneName = 'ethernet' | 'stream' | 'modem' | 'pulled' | 'back' | 'unplugged';
+export const SCENES = [
+  'ethernet',
+  'stream',
+  'modem',
+  'pulled',
+  'back',
+  'dead',
+  'alone',
+  'unplugged',
+] as const;
+export type SceneName = (typeof SCENES)[number];
 
 export interface LinkCounters {
   /** Bytes since the link was created: rtnl_link_stats64. */
@@ -100,14 +110,17 @@ export interface FigureFact extends At {
   /**
    * `join`: from the event that made the path usable (its default route, or its carrier) to the subflow, both by the
    * kernel's events. `stall`: the longest time between two arrivals at the receiver from `window[0]` to `window[1]`.
+   * `stalls`: all gaps of 100 ms or more that began in the window, together.
    */
-  readonly name: 'join' | 'stall';
+  readonly name: 'join' | 'stall' | 'stalls';
   readonly interface: string;
   readonly milliseconds: number;
   /** The start of the interval; `to` is its end. */
   readonly from: number;
   readonly to: number;
   readonly window?: readonly [number, number];
+  /** Of `stalls`: how many. */
+  readonly count?: number;
 }
 
 export interface EndFact extends At {

@@ -25,11 +25,13 @@ export class Network {
   }
 
   /** Adds a link between the laptop and the server, with the laptop's end not yet configured. */
-  async wire({ interface: near, far, gateway, prefixLength }: Access): Promise<void> {
+  async wire({ interface: near, far, provider, gateway, prefixLength }: Access): Promise<void> {
     await this.#there(
+      `link add name ${provider} type bridge`,
+      `address add ${gateway}/${prefixLength} dev ${provider}`,
+      `link set ${provider} up`,
       `link add name ${far} type veth peer name ${near}`,
-      `address add ${gateway}/${prefixLength} dev ${far}`,
-      `link set ${far} up`,
+      `link set ${far} master ${provider} up`,
     );
     // The number 1 is the laptop, which is the first process of this pid namespace.
     await this.#there(`link set ${near} netns 1`);
@@ -54,6 +56,16 @@ export class Network {
 
   async plug({ far }: Access): Promise<void> {
     await this.#there(`link set ${far} up`);
+  }
+
+  /** The provider drops all packets. Both ends of the link keep their carrier. */
+  async fail({ far }: Access): Promise<void> {
+    await this.#there(`link set ${far} nomaster`);
+  }
+
+  /** The provider forwards packets again. */
+  async repair({ far, provider }: Access): Promise<void> {
+    await this.#there(`link set ${far} master ${provider}`);
   }
 
   /** Deletes the link, both ends. */

@@ -1,10 +1,14 @@
-/** The laptop's end of the stream: checks the data and records when it arrives. */
+/** The laptop's end of the stream: checks the data, records when it arrives, and sends a little, as applications do. */
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { mptcpSocket } from '../system/addon.ts';
 import { BlockChecker } from './block.ts';
 import { SERVER } from './topology.ts';
 import type { Arrival } from './stall.ts';
+
+/** Milliseconds between two messages to the server: a path is known to be dead only if data waits for an answer. */
+const MESSAGE_MS = 10;
+const MESSAGE = Buffer.alloc(64);
 
 export class Receiver {
   readonly checker = new BlockChecker();
@@ -13,6 +17,7 @@ export class Receiver {
   /** Resolves when the server has sent everything; rejects with an error of the socket or the content. */
   readonly done: Promise<void>;
   readonly #socket: Socket;
+  readonly #timer: NodeJS.Timeout;
   #reported = 0;
 
   /** @throws SystemError */
@@ -25,6 +30,8 @@ export class Receiver {
 
   private constructor(socket: Socket, now: () => number) {
     this.#socket = socket;
+    socket.setNoDelay(true);
+    this.#timer = setInterval(() => socket.write(MESSAGE), MESSAGE_MS);
     socket.on('data', (piece: Buffer) => {
       this.arrivals.push([now(), piece.length]);
       try {
@@ -49,6 +56,7 @@ export class Receiver {
 
   /** Asks the server to stop after the current block. */
   finish(): void {
+    clearInterval(this.#timer);
     this.#socket.end();
   }
 }

@@ -6,8 +6,8 @@ import { Daemon } from './daemon.ts';
 import { Receiver } from './receiver.ts';
 import { tenth, type LinkCounters, type SceneName } from './fact.ts';
 import type { Network } from './network.ts';
-import { ETHERNET, MODEM, type Access } from './topology.ts';
-import { longestStall } from './stall.ts';
+import { ETHERNET, MODEM, PACE, type Access } from './topology.ts';
+import { longestStall, stallsIn } from './stall.ts';
 import type { KernelMonitor } from './kernel-monitor.ts';
 
 export interface ScenarioParts {
@@ -25,8 +25,10 @@ const STATUS_MS = 1000;
 const AFTERMATH_MS = 1000;
 /** Milliseconds for the arrival that ends a gap. */
 const MARGIN_MS = 100;
+/** Milliseconds; long, because TCP sends again at growing intervals. */
+const CARRIES_TIMEOUT_MS = 30_000;
 /** Milliseconds that a DHCP server typically takes to answer. */
-const DHCP_MS = 1200;
+const DHCP_MS = 800;
 
 /** Resolves at the end of the scenario; rejects when an expected event does not occur. */
 export async function runScenario(parts: ScenarioParts): Promise<void> {
@@ -65,7 +67,7 @@ class Scenario {
     this.#receiver = await Receiver.start(() => events.now());
     this.#receiver.done.catch(this.#fail);
     setInterval(() => void this.#sample().catch(this.#fail), SAMPLE_MS);
-    await this.#measureStall('stream', ETHERNET, from, 2400);
+    await this.#measureStall('stream', ETHERNET, from, 1500);
 
     from = this.#scene('modem', 'A USB modem is plugged in');
     await network.wire(MODEM);
@@ -78,18 +80,36 @@ class Scenario {
       what: 'the default route by wwan0',
     });
     await this.#joined('modem', MODEM, route.at);
-    await this.#measureStall('modem', ETHERNET, from, 3200);
+    await this.#measureStall('modem', ETHERNET, from, 2000);
 
     from = this.#scene('pulled', 'The Ethernet cable is pulled');
     await network.pull(ETHERNET);
     await events.until('link', this.#is(ETHERNET, 'no carrier'), { from, what: 'the end of the carrier' });
-    await this.#measureStall('pulled', MODEM, from, 4000);
+    await this.#measureStall('pulled', MODEM, from, 2000);
 
     from = this.#scene('back', 'The cable comes back');
     await network.plug(ETHERNET);
     const carrier = await events.until('link', this.#is(ETHERNET, 'carrier'), { from, what: 'a carrier' });
     await this.#joined('back', ETHERNET, carrier.at);
-    await this.#measureStall('back', ETHERNET, from, 3000);
+    await this.#measureStall('back', ETHERNET, from, 1500);
+
+    from = this.#scene('dead', 'The provider dies silently');
+    await network.fail(ETHERNET);
+    await this.#measureStall('dead', MODEM, from, 1500);
+    this.#measureStalls('dead', MODEM, from);
+    const repaired = events.now();
+    await network.repair(ETHERNET);
+    await this.#joined('dead', ETHERNET, repaired);
+    await this.#carries(ETHERNET);
+
+    from = this.#scene('alone', 'The same with a halted daemon');
+    daemon.halt();
+    await network.fail(ETHERNET);
+    await this.#measureStall('alone', MODEM, from, 1500);
+    this.#measureStalls('alone', MODEM, from);
+    await network.repair(ETHERNET);
+    daemon.resume();
+    await this.#carries(ETHERNET);
 
     await this.#sample();
     from = this.#scene('unplugged', 'The modem is unplugged');
@@ -158,6 +178,28 @@ class Scenario {
       window: [from, to],
     });
     await sleep(Math.max(from + lasts - events.now(), 0));
+  }
+
+  /** Adds up the stalls of the time in which `#measureStall` has found the longest one. */
+  #measureStalls(scene: SceneName, path: Access, from: number): void {
+    const window = [from, from + AFTERMATH_MS] as const;
+    const { count, milliseconds } = stallsIn(this.#receiver?.arrivals ?? [], ...window);
+    this.#parts.events.record({
+      ...{ kind: 'figure', scene, name: 'stalls', interface: path.interface, milliseconds, count },
+      ...{ from: window[0], to: window[1], window },
+    });
+  }
+
+  /** Resolves when the path carries the stream. */
+  async #carries(path: Access): Promise<void> {
+    const { events, monitor } = this.#parts;
+    const received = async (): Promise<number> => (await monitor.counters())[path.interface]?.received ?? 0;
+    const before = await received();
+    const until = events.now() + CARRIES_TIMEOUT_MS;
+    while ((await received()) < before + PACE / 5) {
+      if (events.now() > until) throw new ScenarioError(`${path.interface} carries no data`);
+      await sleep(SAMPLE_MS / 4);
+    }
   }
 
   async #sample(): Promise<void> {

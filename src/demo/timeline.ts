@@ -1,4 +1,5 @@
 /** Formats facts, one line each. Figures are the values of the facts, rounded. */
+import { counted } from '../messages/count.ts';
 import type { Fact, FigureFact, SubflowFact, UplinkFact } from './fact.ts';
 import { duration, time, type OutputStyle } from './style.ts';
 
@@ -67,13 +68,14 @@ function subflowText(fact: SubflowFact, { colours }: OutputStyle): string {
   return `${what} ${colours.green('established')}${kind}`;
 }
 
-export function figureText({ name, scene, milliseconds, interface: uplink }: FigureFact): string {
+export function figureText({ name, scene, milliseconds, interface: uplink, count = 0 }: FigureFact): string {
   const how = duration(milliseconds);
+  if (name === 'stalls')
+    return `${scene === 'alone' ? 'without multihomed' : 'with multihomed'}: ${counted(count, 'stall')}, ${how} in all`;
   if (name === 'join') {
-    return scene === 'modem'
-      ? `backup subflow ${how} after the default route`
-      : `subflow over ${uplink} ${how} after the carrier`;
+    if (scene === 'modem') return `backup subflow ${how} after the default route`;
+    return `subflow over ${uplink} ${how} after the ${scene === 'dead' ? 'provider works again' : 'carrier'}`;
   }
-  if (scene === 'pulled') return `data moved to ${uplink} after a stall of ${how}`;
+  if (scene === 'pulled' || scene === 'dead') return `data moved to ${uplink} after a stall of ${how}`;
   return `longest gap in the data ${how}`;
 }

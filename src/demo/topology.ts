@@ -5,6 +5,8 @@ export interface Access {
   readonly interface: string;
   /** The interface at the other end of the link. */
   readonly far: string;
+  /** The bridge of the provider, with its gateway; `far` is a port of it. */
+  readonly provider: string;
   readonly address: string;
   readonly gateway: string;
   readonly prefixLength: number;
@@ -15,6 +17,7 @@ export interface Access {
 export const ETHERNET: Access = {
   interface: 'eth0',
   far: 'socket',
+  provider: 'cable-isp',
   address: '192.0.2.10',
   gateway: '192.0.2.1',
   prefixLength: 24,
@@ -24,6 +27,7 @@ export const ETHERNET: Access = {
 export const MODEM: Access = {
   interface: 'wwan0',
   far: 'tower',
+  provider: 'mobile-isp',
   address: '198.51.100.10',
   gateway: '198.51.100.1',
   prefixLength: 24,

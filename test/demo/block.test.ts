@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BLOCK, BlockChecker, ContentError, makeBlock } from '../../src/demo/block.ts';
-import { longestStall, type Arrival } from '../../src/demo/stall.ts';
+import { longestStall, stallsIn, type Arrival } from '../../src/demo/stall.ts';
 
 const stream = Buffer.concat([0, 1, 2, 3].map(makeBlock));
 
@@ -63,6 +63,13 @@ describe('demo: the longest stall', () => {
     [0, 7, 4],
   ])('from %d to %d is %d', (from, to, milliseconds) => {
     expect(longestStall(arrivals, from, to)?.milliseconds).toBe(milliseconds);
+  });
+
+  it('counts and adds up gaps of 100 ms or more that begin in the window', () => {
+    const gaps: Arrival[] = [0, 100, 199, 350, 500, 700].map((at) => [at, 1]);
+    expect(stallsIn(gaps, 0, 1000)).toEqual({ count: 4, milliseconds: 601 });
+    expect(stallsIn(gaps, 1, 499)).toEqual({ count: 2, milliseconds: 301 });
+    expect(stallsIn([], 0, 100)).toEqual({ count: 0, milliseconds: 0 });
   });
 
   it('is unknown if nothing more arrives', () => {

@@ -1,9 +1,10 @@
 /** The documents of `demo`, one per line. */
 import * as z from 'zod';
+import { SCENES } from '../../../src/demo/fact.ts';
 import { count, sentence, name, address, flags, version, rule, bytes } from './fields.ts';
 
 const at = z.number().min(0).describe('Milliseconds since the start of the demo, by one clock');
-const scene = z.enum(['ethernet', 'stream', 'modem', 'pulled', 'back', 'unplugged']);
+const scene = z.enum(SCENES);
 const counters = z.strictObject({ received: bytes, sent: bytes }).describe('Since the link was made');
 const fact = <K extends string, S extends z.ZodRawShape>(kind: K, keys: S) =>
   z.strictObject({ version: version(1), at, kind: z.literal(kind), ...keys });
@@ -43,13 +44,16 @@ export const demo = z
     fact('figure', {
       scene,
       name: z
-        .enum(['join', 'stall'])
-        .describe('join: from a usable path to the subflow; stall: the longest time between two arrivals'),
+        .enum(['join', 'stall', 'stalls'])
+        .describe(
+          'join: from a usable path to the subflow; stall: the longest time between two arrivals; stalls: the sum of all gaps of 100 ms or more',
+        ),
       interface: name,
       milliseconds: z.number(),
       from: z.number(),
       to: z.number(),
       window: z.tuple([z.number(), z.number()]).optional(),
+      count: count.describe('Of stalls: how many').optional(),
     }),
     fact('end', {
       received: bytes,
