@@ -96,7 +96,11 @@ function routingStep({ candidate, routing }: Evaluation, snapshot: Snapshot): Ex
   const name = 'routes and policy rules';
   if (hostRule) {
     const { rule } = hostRule;
-    const evidence = `policy rule ${rule.priority} (${policyRuleWords(rule)}) is used, so none are added`;
+    const used = `policy rule ${rule.priority} (${policyRuleWords(rule)}) is used`;
+    const [past] = routing?.policyRules ?? [];
+    const evidence = past
+      ? `${used}, past the tunnel by policy rule ${past.priority}`
+      : `${used}, so none are added`;
     return { name, state: 'passed', evidence };
   }
   if (table === null) return { name, state: 'passed', evidence: 'routing: main, so none are added' };

@@ -4,6 +4,8 @@ import { DecodeError } from './attribute.ts';
 
 export type Family = 'ipv4' | 'ipv6';
 
+export const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
+
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;

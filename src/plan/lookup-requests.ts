@@ -16,7 +16,7 @@ export function lookupRequests(base: KernelObjects, rules: readonly Rule[]): Loo
   const others = base.endpoints
     .filter(({ ifindex, address }) => !known.has(lookupKey(ifindex, address)))
     .flatMap((endpoint) => lingeringSource(endpoint, base) ?? [])
-    .map(({ address, table }) => requestOf(address, table, base));
+    .map(({ address, table }) => requestOf(address, table, base, 'respect'));
   return [...selected, ...others];
 }
 
@@ -27,7 +27,9 @@ function ofUplinks(base: KernelObjects, rules: readonly Rule[]): LookupRequest[]
       selected.rule.families.flatMap((family) =>
         addressesOf(base, selected, family)
           .filter((address) => !excludedRange(address, selected.rule) && !isUnfinished(address))
-          .map((address) => requestOf(address, tableOf(selected.rule, address.ifindex), base)),
+          .map((address) =>
+            requestOf(address, tableOf(selected.rule, address.ifindex), base, selected.rule.tunnel),
+          ),
       ),
     );
 }
@@ -55,6 +57,7 @@ const requestOf = (
   { family, address, ifindex, flags, prefixLength, peer }: Address,
   table: number | null,
   base: KernelObjects,
+  tunnel: Rule['tunnel'],
 ): LookupRequest => ({
   family,
   address,
@@ -66,6 +69,7 @@ const requestOf = (
       : null,
   table,
   length: prefixLength,
+  tunnel,
   alone: countByLink(base.addresses).get(`${ifindex} ${family}`) === 1 || isLinkLocal(address),
 });
 

@@ -29,8 +29,10 @@ export function passedRules(
   policyRules: readonly PolicyRule[],
   /** First and last priority of multihomed's rules. */
   { first, last }: { readonly first: number; readonly last: number },
+  /** The policy rule of a full tunnel that the address bypasses; null: none. */
+  tunnelRule: PolicyRule | null,
 ): PassedRules {
-  const rules = foreignRules(policyRules, family);
+  const rules = foreignRules(policyRules, family).filter((each) => each !== tunnelRule);
   const host = lookup?.host;
   const deciding = host && host.kind !== 'none' ? rules.indexOf(host.rule) : -1;
   const behind = (deciding === -1 ? rules : rules.slice(0, deciding)).filter(

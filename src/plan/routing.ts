@@ -15,11 +15,10 @@ import {
   type NewRoute,
   type Route,
 } from '../netlink/route/route.ts';
-import type { Tables } from '../snapshot/policy-route.ts';
 import { type Snapshot } from '../snapshot/snapshot.ts';
+import { bypassedTunnel, NO_TABLES, pastTunnel, tunnelTables } from './bypass.ts';
 import { guardOf } from './guard.ts';
 import { passedRules } from './passed-rules.ts';
-import type { Tunnel } from './tunnel.ts';
 import { sharesSubnet } from './shared-subnet.ts';
 import type { Candidate } from './candidate.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
@@ -59,8 +58,11 @@ export interface Routing {
  * default route's gateway in the same table.
  */
 export function routingOf(led: Led, snapshot: Snapshot): Routing {
+  const { table, hostRule } = led.candidate;
+  if (table === null) return { routes: [], policyRules: [] };
   // The administrator's own rule and table are used as they are.
-  if (led.candidate.table === null || led.candidate.hostRule) return { routes: [], policyRules: [] };
+  if (hostRule)
+    return { routes: [], policyRules: pastTunnel(led.candidate, hostRule.rule.priority, snapshot) };
   const connected = connectedRoute(led);
   const leading = defaultRoute(led);
   const rules = policyRules(led, snapshot);
@@ -140,7 +142,13 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
   // Rules of the host that apply before its default routes still come first. The rules after them, up to
   // PRIORITY_SPECIFIC, then move by one priority.
   const ours = { first: PRIORITY_FIRST, last: PRIORITY };
-  const { local, passed, tables } = passedRules(candidate, snapshot.policyRules, ours);
+  const bypassed = bypassedTunnel(candidate);
+  const { local, passed, tables } = passedRules(
+    candidate,
+    snapshot.policyRules,
+    ours,
+    bypassed?.rule ?? null,
+  );
   const first = [
     ...(local ? [rule(PRIORITY_FIRST, RT_TABLE_LOCAL, null)] : []),
     ...passed.map(({ selectors, target }) => ({
@@ -153,59 +161,20 @@ function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
     rule(PRIORITY_SHARED_SUBNET + shift, RT_TABLE_MAIN, address.prefixLength),
     rule(PRIORITY_SUBNET + shift, table!, 0),
   ];
-  const bypass = bypassOf(candidate.tunnel ?? null, snapshot.tables[family]);
+  const inside = bypassed ? tunnelTables(bypassed, snapshot.tables[family]) : NO_TABLES;
   // Scripts of VPNs run `ip rule delete table main suppress_prefixlength 0`, which would delete multihomed's rule
   // instead of theirs. Unless main has routes for halves of all addresses (/1), a length of 1 has the same effect.
   const shortest = (each: number): number => (each === RT_TABLE_MAIN && !snapshot.halves[family] ? 1 : 0);
   const own = [
     ...first,
     ...(sharesSubnet(address, snapshot.addresses) ? shared : []),
-    ...[...new Set([...tables, ...bypass.tables, RT_TABLE_MAIN])].map((each) =>
-      rule(PRIORITY_SPECIFIC + shift, each, bypass.longest.get(each) ?? shortest(each)),
+    ...[...new Set([...tables, ...inside.specific, RT_TABLE_MAIN])].map((each) =>
+      rule(PRIORITY_SPECIFIC + shift, each, Math.max(inside.longest.get(each) ?? 0, shortest(each))),
     ),
     rule(PRIORITY, table!, null),
   ];
-  const start = own[0]!.priority;
-  if (bypass.before === null || bypass.before >= start) return own;
-  return [{ ...rule(bypass.before, 0, null), action: FR_ACT_GOTO, goto: start }, ...own];
+  return [...pastTunnel(candidate, own[0]!.priority, snapshot), ...own];
 }
-
-/** Longest prefix of a tunnel's routes that still take all traffic: halves of IPv4 (/1), an eighth of IPv6 (/3). */
-const MAX_SPLIT_LENGTH = 4;
-
-/**
- * How an address bypasses a full tunnel. No rule names a table that has nothing but a default route: wg-quick(8)
- * deletes every rule that names its table.
- */
-function bypassOf(
-  tunnel: Tunnel | null,
-  known: Tables,
-): {
-  /**
-   * Priority of a rule before the tunnel's, which sends the address's packets to multihomed's rules; null: none is
-   * needed, because the tunnel's rule comes after these.
-   */
-  readonly before: number | null;
-  /** The tunnel's table, if it has more specific routes. */
-  readonly tables: readonly number[];
-  /** For each table, the prefix length of the tunnel's own routes. */
-  readonly longest: ReadonlyMap<number, number>;
-} {
-  if (!tunnel || tunnel.prefixLength > MAX_SPLIT_LENGTH)
-    return { before: beforeRule(tunnel), tables: [], longest: new Map() };
-  return {
-    before: beforeRule(tunnel),
-    tables: (known.get(tunnel.table) ?? []).some((route) => route.prefixLength > tunnel.prefixLength)
-      ? [tunnel.table]
-      : [],
-    longest: new Map([[tunnel.table, tunnel.prefixLength]]),
-  };
-}
-
-const beforeRule = (tunnel: Tunnel | null): number | null =>
-  tunnel?.rule && tunnel.rule.priority > 0 && tunnel.rule.priority <= PRIORITY
-    ? tunnel.rule.priority - 1
-    : null;
 
 /** Whether both routes have the same place: family, table and destination. */
 export const sameDestination = (own: Route, wanted: NewRoute): boolean =>

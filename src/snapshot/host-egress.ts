@@ -72,6 +72,15 @@ export async function findHostEgress(
   };
 }
 
+/**
+ * The policy rule by which a full tunnel takes traffic; null: none.
+ * @param uplinks interface indices of uplinks, which are no tunnels
+ */
+export function tunnelRuleOf(egress: HostEgress | null, uplinks: ReadonlySet<number>): PolicyRule | null {
+  if (egress?.kind === 'refused') return egress.rule;
+  return egress && !egress.ifindexes.some((each) => uplinks.has(each)) ? egress.rule : null;
+}
+
 /** IFLA_INFO_KIND of links whose packets leave inside packets of other links (linux/if_link.h). */
 const TUNNELS = new Set([
   ...['wireguard', 'amneziawg', 'tun', 'ovpn', 'ovpn-dco', 'gre', 'gretap', 'ip6gre', 'ip6gretap', 'erspan'],

@@ -101,11 +101,13 @@ export class HostRoutes {
 
   /**
    * The route of a packet from this address, as by `hostRoute`; reads the tables that it needs.
+   * @param without a policy rule that is left out; null: none
    * @throws NetlinkError
    */
-  async of(family: Family, source: string): Promise<PolicyRoute> {
+  async of(family: Family, source: string, without: PolicyRule | null = null): Promise<PolicyRoute> {
+    const rules = without ? this.#rules[family].filter((each) => each !== without) : this.#rules[family];
     for (;;) {
-      const found = hostRoute(family, source, this.#rules[family], this.tables[family], this.#groupOf);
+      const found = hostRoute(family, source, rules, this.tables[family], this.#groupOf);
       if (found.kind !== 'unread' || !this.#isNeeded(found.rule, family)) return found;
       await this.#read(family, found.rule.table);
     }

@@ -41,7 +41,8 @@ const isSame = (one: LookupRequest, other: LookupRequest): boolean =>
   one.prefixLength === other.prefixLength &&
   one.table === other.table &&
   one.length === other.length &&
-  one.alone === other.alone;
+  one.alone === other.alone &&
+  one.tunnel === other.tunnel;
 
 /**
  * Whether the look-up may be kept: main decides about the address, its default route has one hop and no lifetime, and

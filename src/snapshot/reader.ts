@@ -5,7 +5,7 @@
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
-import { addressFamily, unmapIPv4, type Family } from '../netlink/ip.ts';
+import { FAMILIES, type Family } from '../netlink/ip.ts';
 import { dumpEndpoints } from '../netlink/mptcp/endpoint.ts';
 import { getLimits } from '../netlink/mptcp/limits.ts';
 import { dumpAddresses } from '../netlink/route/address.ts';
@@ -17,12 +17,12 @@ import { systemClock, type Clock } from '../system/clock.ts';
 import type { Dirty } from './dirty.ts';
 import { bestDefault, findDefault, findSourceDefault, mayHaveBetter, preferredSource } from './default.ts';
 import { readDevice, type Device } from './driver.ts';
-import { mayHaveHalves } from './halves.ts';
-import { findHostEgress, isTunnel, readTunnelRoutes, type HostEgress } from './host-egress.ts';
+import { tunnelRuleOf } from './host-egress.ts';
 import { inLastTick } from './expiry.ts';
 import { HostRoutes, isForSource, throughLink } from './host-route.ts';
 import { isOnLink } from './neighbour.ts';
 import type { PolicyRoute } from './policy-route.ts';
+import { readOutward } from './outward.ts';
 import { dirtyTables, keptLookups, type LastRead } from './kept-lookup.ts';
 import {
   ALL_PARTS,
@@ -53,8 +53,6 @@ export interface ReaderOptions {
 /** Identifies a link by more than its index, which the kernel reuses for other links. */
 const sameLink = ({ index, name, hardware, parent }: Link): string =>
   [index, name, hardware, parent?.bus, parent?.device].join(' ');
-
-const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 
 const joinTables = (last: Snapshot['tables'], now: Snapshot['tables']): Snapshot['tables'] => ({
   ipv4: new Map([...last.ipv4, ...now.ipv4]),
@@ -116,10 +114,13 @@ export class SnapshotReader {
     );
     const earlier = last && { requests: this.#requests, snapshot: last };
     const kept = keptLookups(requests, earlier, base.policyRules, dirty);
+    const outside = lookupsStale
+      ? readOutward(this.#options.route, hosts, base, requests)
+      : Promise.resolve(last);
     const [ownRoutes, lookups, outward] = await Promise.all([
       lookupsStale ? this.#readOwnRoutes(base, requests, earlier, dirty) : last.ownRoutes,
-      lookupsStale ? this.#ask(hosts, requests, last, lookedUpAt, kept) : last.lookups,
-      lookupsStale ? this.#readOutward(hosts, base, requests) : last,
+      lookupsStale ? this.#ask(hosts, requests, last, lookedUpAt, kept, outside) : last.lookups,
+      outside,
     ]);
     if (lookupsStale) {
       this.#requests = new Map(requests.map((each) => [lookupKey(each.ifindex, each.address), each]));
@@ -207,44 +208,13 @@ export class SnapshotReader {
     return [...kept, ...(await Promise.all(dumps)).flat()];
   }
 
-  async #readOutward(
-    hosts: HostRoutes,
-    { links, endpoints }: KernelObjects,
-    requests: readonly LookupRequest[],
-  ): Promise<Pick<Snapshot, 'egress' | 'halves' | 'tunnelRoutes'>> {
-    const { route } = this.#options;
-    const families = FAMILIES.filter(
-      (family) =>
-        requests.some((request) => request.family === family) ||
-        endpoints.some(({ address }) => addressFamily(unmapIPv4(address)) === family),
-    );
-    const uplinks = new Set(requests.map(({ ifindex }) => ifindex));
-    const tunnels = [...links.values()].filter(
-      (link) => link.usable && isTunnel(link) && !uplinks.has(link.index),
-    );
-    const ask = async (family: Family): Promise<{ egress: HostEgress | null; halves: boolean }> => {
-      if (!families.includes(family)) return { egress: null, halves: true };
-      const egress = await findHostEgress(route, family, hosts);
-      return { egress, halves: await mayHaveHalves(route, family, egress) };
-    };
-    const [ipv4, ipv6, tunnelRoutes] = await Promise.all([
-      ask('ipv4'),
-      ask('ipv6'),
-      readTunnelRoutes(route, families, tunnels),
-    ]);
-    return {
-      egress: { ipv4: ipv4.egress, ipv6: ipv6.egress },
-      halves: { ipv4: ipv4.halves, ipv6: ipv6.halves },
-      tunnelRoutes,
-    };
-  }
-
   async #ask(
     hosts: HostRoutes,
     requests: readonly LookupRequest[],
     last: Snapshot | null,
     now: number,
     kept: ReadonlyMap<string, RouteLookup>,
+    outside: Promise<Pick<Snapshot, 'egress'>>,
   ): Promise<ReadonlyMap<string, RouteLookup>> {
     const { route } = this.#options;
     const once = new Map<string, Promise<unknown>>();
@@ -252,6 +222,8 @@ export class SnapshotReader {
       if (!once.has(key)) once.set(key, make());
       return once.get(key) as Promise<T>;
     };
+    const uplinks = new Set(requests.map(({ ifindex }) => ifindex));
+    const bypassed = async (family: Family) => tunnelRuleOf((await outside).egress[family], uplinks);
     const answered = requests.map(async (request): Promise<[string, RouteLookup]> => {
       const { family, ifindex, address } = request;
       const key = lookupKey(ifindex, address);
@@ -260,7 +232,9 @@ export class SnapshotReader {
       const plain = (): Promise<FibProbe> => shared(`plain ${family}`, () => probeFib(route, family, {}));
       const objects = (): Promise<boolean> => shared('nexthops', () => hasNexthops(route));
       const [host, own, source, onLink, egresses] = await Promise.all([
-        hosts.of(family, address),
+        request.tunnel === 'bypass'
+          ? bypassed(family).then((rule) => hosts.of(family, address, rule))
+          : hosts.of(family, address),
         shared(`default ${family} ${ifindex}`, () => findDefault(route, family, ifindex, plain, objects)),
         family === 'ipv6'
           ? shared(`source ${ifindex}`, () => preferredSource(route, family, ifindex, plain))

@@ -48,6 +48,8 @@ export interface LookupRequest {
   readonly length: number;
   /** The link has no other address of its family, apart from link-local ones. */
   readonly alone: boolean;
+  /** `bypass`: a policy rule of a full tunnel does not decide about its packets. */
+  readonly tunnel: 'respect' | 'bypass';
 }
 
 /** Where a packet leaves, or why it does not. */

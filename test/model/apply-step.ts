@@ -1,5 +1,5 @@
 /** Applies one step of a history: to the host, to the daemon, or to the communication between the two. */
-import { CONFIGURATIONS } from './configurations.ts';
+import { configurationOf } from './configurations.ts';
 import type { Host } from './host.ts';
 import type { Step } from './steps.ts';
 import type { Fixture } from './fixture.ts';
@@ -10,7 +10,7 @@ export async function applyStep(host: Host, fixture: Fixture, step: Step): Promi
   if (step.when === 'settled' || step.op === 'limits') await host.settle();
   switch (step.op) {
     case 'reload': {
-      const next = CONFIGURATIONS[step.configuration]!;
+      const next = configurationOf(step);
       host.configuration = next;
       host.paused = false;
       void host.daemon.loop.reload(next, { resume: true });

@@ -69,3 +69,23 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   ]),
   configuration([rule('wwan*', { checkRoute: false }), rule('eth*', { families: ['ipv4'] })]),
 ];
+
+/** Bits of `bypass`: which rules of a configuration bypass full tunnels, by the beginning of their globs. */
+const BYPASSING = ['eth', 'wwan'];
+
+/** Returns a configuration with `tunnel: bypass` in some of its rules. */
+export function configurationOf({ configuration: nth, bypass = 0 }: ConfigurationChoice): Configuration {
+  const chosen = CONFIGURATIONS[nth]!;
+  const bypasses = ({ glob }: Rule): boolean =>
+    BYPASSING.some((beginning, bit) => bypass & (1 << bit) && glob.startsWith(beginning));
+  return {
+    ...chosen,
+    rules: chosen.rules.map((each) => (bypasses(each) ? { ...each, tunnel: 'bypass' } : each)),
+  };
+}
+
+export interface ConfigurationChoice {
+  /** Position in CONFIGURATIONS. */
+  readonly configuration: number;
+  readonly bypass?: number;
+}

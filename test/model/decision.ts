@@ -127,3 +127,11 @@ export function behindOurs(
 }
 
 const notOurs = ({ routes }: State): ModelRoute[] => routes.filter(({ maker }) => maker !== 'daemon');
+
+/** Returns the host as it would be if multihomed had never run. */
+export function withoutOurs(state: State): State {
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(state) as object) as State, state);
+  copy.routes = notOurs(state);
+  copy.policyRules = state.policyRules.filter(({ maker }) => maker !== 'daemon');
+  return copy;
+}

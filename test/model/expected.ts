@@ -1,21 +1,20 @@
 /** The expected state, derived as simply as possible from the specification and without any code of src/plan. */
 import type { Family } from '../../src/netlink/ip.ts';
 import type { Rule } from '../../src/rules/rule.ts';
-import { behindOurs, bestOf, decide, matches, ownTable, PROBES, selects } from './decision.ts';
+import { bestOf, decide, matches, ownTable, PROBES, selects, withoutOurs } from './decision.ts';
 import { lookup, type Flow, type Found } from './fib.ts';
-import { mayHaveHalves } from './halves.ts';
 import { holderOf } from './holder.ts';
 import type { Host } from './host.ts';
 import type { RouteWords } from './routes.ts';
-import { guardOf, takesAll } from './tunnel.ts';
-import { addRule, type RuleWords } from './rules.ts';
+import { guardOf, takesAll, withoutTunnel } from './tunnel.ts';
+import { addRule } from './rules.ts';
+import { rulesOf } from './expected-rules.ts';
 import {
   bitsOf,
   covers,
   networkOf,
   nowhere,
   Refusal,
-  type Maker,
   type ModelAddress,
   type ModelEndpoint,
   type ModelHop,
@@ -47,13 +46,17 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
   const endpoints = [...host.kernel.state.endpoints.filter((each) => each.maker === 'daemon'), ...adding];
   const state = withoutOurs(host.kernel.state);
   const tunnelled = takesAll(state);
+  // Where the rule bypasses a tunnel, the host without the tunnel decides.
+  const bare = tunnelled ? withoutTunnel(state) : state;
   const found: Wanted[] = [];
   for (const link of state.links.values()) {
     const rank = host.configuration.rules.findIndex((each) => matches(each.glob, link.name));
     const rule = host.configuration.rules[rank];
     if (!rule || rule.ignore || !link.up || !link.carrier) continue;
-    for (const family of rule.families.filter((each) => each === 'ipv6' || !tunnelled))
-      for (const { address, path, ruled } of serving(host, state, endpoints, link, rule, family)) {
+    for (const family of rule.families.filter(
+      (each) => each === 'ipv6' || !tunnelled || rule.tunnel === 'bypass',
+    ))
+      for (const { address, path, ruled } of serving(host, bare, endpoints, link, rule, family)) {
         const own = rule.routing === 'main' ? null : (rule.table ?? ownTable(host.kernel.state, address));
         const table = ruled ? path!.route.table : own;
         const reached = ruled || routable(state, address, path);
@@ -71,11 +74,6 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
     const isSelected = (link: ModelLink): boolean => selects(host.configuration, link, family);
     return holderOf(host.kernel.state, address, uplinks, isSelected, endpoints) === ifindex;
   });
-}
-
-/** Returns the host as it would be if multihomed had never run. */
-export function withoutOurs(state: State): State {
-  return withoutEach(state, (each) => each.maker === 'daemon');
 }
 
 /** Returns the host with the routes and policy rules of these uplinks, and nothing else of multihomed. */
@@ -104,13 +102,6 @@ const occupant = (state: State, route: RouteWords): ModelRoute | undefined =>
 /** True when another program's route in multihomed's table occupies the place of an uplink's route. */
 export const isBlocked = (state: State, wanted: Wanted): boolean =>
   routesOf(wanted).some((route) => occupant(withoutOurs(state), route));
-
-function withoutEach(state: State, gone: (each: { readonly maker: Maker }) => boolean): State {
-  const copy = Object.assign(Object.create(Object.getPrototypeOf(state) as object) as State, state);
-  copy.routes = state.routes.filter((each) => !gone(each));
-  copy.policyRules = state.policyRules.filter((each) => !gone(each));
-  return copy;
-}
 
 function serving(
   host: Host,
@@ -238,45 +229,5 @@ export function routesOf({ address, table, path, link, ruled }: Wanted): ModelRo
     ...(path?.hop
       ? [route({ destination: nowhere(family), prefixLength: 0 }, { ...path.hop, dead: false })]
       : []),
-  ];
-}
-
-/** Returns the policy rules that an uplink needs. */
-export function rulesOf({ address, table, ruled }: Wanted, state: State): RuleWords[] {
-  if (table === null || ruled) return [];
-  const { family, prefixLength } = address;
-  const subnet = networkOf(family, address.address, prefixLength);
-  const elsewhere = state.addresses.filter((other) => other.ifindex !== address.ifindex);
-  const twin =
-    prefixLength < bitsOf(family) &&
-    elsewhere.some(
-      (other) =>
-        other.prefixLength === prefixLength && networkOf(family, other.address, prefixLength) === subnet,
-    ) &&
-    !elsewhere.some((other) => other.address === address.address);
-  const from = { family, source: address.address, sourceLength: bitsOf(family), action: 1, protocol: 86 };
-  const { passed, tables } = behindOurs(state, address);
-  const [first] = passed;
-  const shift = first ? 1 : 0;
-  return [
-    ...(first
-      ? [
-          {
-            ...{ ...from, action: 2, priority: 8680, table: 0, goto: first.priority },
-            ...{ destination: first.destination, destinationLength: first.destinationLength },
-          },
-        ]
-      : []),
-    ...(twin
-      ? [
-          { ...from, priority: 8680 + shift, table: 254, suppress: prefixLength },
-          { ...from, priority: 8681 + shift, table, suppress: 0 },
-        ]
-      : []),
-    ...[...tables, 254].map((each) => ({
-      ...{ ...from, priority: 8682 + shift, table: each },
-      suppress: each === 254 && !mayHaveHalves(state, family) ? 1 : 0,
-    })),
-    { ...from, priority: 8684, table },
   ];
 }

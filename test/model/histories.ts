@@ -1,7 +1,7 @@
 /** Generators of histories for fast-check. */
 import fc from 'fast-check';
 import type { Family } from '../../src/netlink/ip.ts';
-import { CONFIGURATIONS } from './configurations.ts';
+import { CONFIGURATIONS, type ConfigurationChoice } from './configurations.ts';
 import { ADDRESSES, GATEWAYS, NAMES, type Op, type Step } from './steps.ts';
 
 const slot = fc.nat({ max: 3 });
@@ -132,8 +132,12 @@ const links = fc.oneof(
   of('recreate', { slot, sameIndex: fc.boolean() }),
   of('rename', { slot, name: fc.nat({ max: NAMES.length - 1 }) }),
 );
+const configurationChoice = {
+  configuration: fc.nat({ max: CONFIGURATIONS.length - 1 }),
+  bypass: fc.constantFrom(0, 0, 1, 2, 3),
+};
 const ours = fc.oneof(
-  of('reload', { configuration: fc.nat({ max: CONFIGURATIONS.length - 1 }) }),
+  of('reload', configurationChoice),
   fc.constantFrom(
     { op: 'kill' as const },
     { op: 'restart' as const },
@@ -159,7 +163,7 @@ const op = fc.oneof(
   { weight: 2, arbitrary: links },
   { weight: 4, arbitrary: ours },
   { weight: 1, arbitrary: flush },
-  { weight: 1, arbitrary: tunnel },
+  { weight: 2, arbitrary: tunnel },
 ) as fc.Arbitrary<Op>;
 
 const when = fc.oneof(
@@ -168,8 +172,7 @@ const when = fc.oneof(
   { weight: 2, arbitrary: fc.constant('midway' as const) },
 );
 
-export interface History {
-  readonly configuration: number;
+export interface History extends ConfigurationChoice {
   /** The kernel replies to additions like 6.1. */
   readonly misreports: boolean;
   /** Unless 0, events are delayed and reordered, and dumps are reordered and delayed. */
@@ -198,7 +201,7 @@ export const OPENINGS: Readonly<Record<History['opening'], readonly Step[]>> = {
 };
 
 export const histories: fc.Arbitrary<History> = fc.record({
-  configuration: fc.nat({ max: CONFIGURATIONS.length - 1 }),
+  ...configurationChoice,
   misreports: fc.boolean(),
   noise: fc.oneof(fc.constant(0), fc.nat()),
   slowness: fc.constantFrom(0, 50),

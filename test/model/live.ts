@@ -2,7 +2,7 @@
 import { addressFamily, type Family } from '../../src/netlink/ip.ts';
 import { ALL_PARTS } from '../../src/snapshot/snapshot.ts';
 import { Prng } from './prng.ts';
-import { CONFIGURATIONS } from './configurations.ts';
+import { configurationOf } from './configurations.ts';
 import { SLOTS } from './endpoints.ts';
 import { matches } from './decision.ts';
 import { IMPLICIT } from './expected.ts';
@@ -22,7 +22,7 @@ const LONG = 100_000;
 
 /** Runs a history to its end. @returns the faults, in sentences */
 export async function live(history: History, watch?: (step: Step, host: Host) => void): Promise<string[]> {
-  const host = new Host(CONFIGURATIONS[history.configuration]!);
+  const host = new Host(configurationOf(history));
   const fixture = new Fixture(host);
   const found: string[] = [];
   try {

@@ -215,7 +215,36 @@ const TUNNELS = Object.fromEntries(
   }),
 );
 
-for (const [name, each] of Object.entries({ ...HISTORIES, ...RARITIES, ...TUNNELS }))
+/** Policy rules of the host: for a network of sources, without a priority, and for some destinations. */
+const FOR_SOURCES = 1;
+const FOR_DESTINATIONS = 5;
+
+const BYPASSES = Object.fromEntries(
+  (['rule', 'early rule', 'main', 'split', 'networks'] as const).flatMap((form) => {
+    const change = (verb: 'add' | 'delete'): Step => ({ op: 'tunnel', form, verb, when: 'settled' });
+    const reload = (bypass: number): Step => ({ op: 'reload', configuration: 0, bypass, when: 'settled' });
+    const rule = (kind: number): Step => ({ op: 'policy rule', slot: 0, kind, when: 'settled' });
+    const restart: Step = { op: 'restart', when: 'settled' };
+    return Object.entries({
+      'comes up': history({ bypass: 3, steps: [change('add')] }),
+      'comes up and is removed': history({ bypass: 3, steps: [change('add'), change('delete')] }),
+      'is up when the daemon starts': history({ bypass: 3, steps: [change('add'), restart] }),
+      'is up when the configuration says bypass': history({ steps: [change('add'), reload(3)] }),
+      'is up when the configuration says respect': history({ bypass: 3, steps: [change('add'), reload(0)] }),
+      'is bypassed by one of two uplinks': history({ steps: [change('add'), reload(1), reload(2)] }),
+      'has a rule for the address after it': history({
+        bypass: 3,
+        steps: [rule(FOR_SOURCES), leads(0, 1, 0), change('add')],
+      }),
+      'has a rule for destinations after it': history({
+        bypass: 3,
+        steps: [change('add'), rule(FOR_DESTINATIONS)],
+      }),
+    }).map(([what, each]) => [`tunnel: bypass, tunnel by ${form} ${what}`, each]);
+  }),
+);
+
+for (const [name, each] of Object.entries({ ...HISTORIES, ...RARITIES, ...TUNNELS, ...BYPASSES }))
   test(name, async () => {
     expect(await live(each)).toEqual([]);
   });

@@ -1,5 +1,6 @@
 /** Expected and present routes and policy rules as text, so that they can be compared. */
-import { routesOf, rulesOf, type Wanted } from './expected.ts';
+import { rulesOf } from './expected-rules.ts';
+import { routesOf, type Wanted } from './expected.ts';
 import { guardOf } from './tunnel.ts';
 import type { ModelRoute, ModelRule, State } from './state.ts';
 

@@ -1,5 +1,6 @@
 /** The events of a history, as plain values, so that a failing history is easy to read and to shrink. */
 import type { Family } from '../../src/netlink/ip.ts';
+import type { ConfigurationChoice } from './configurations.ts';
 
 export const NAMES = ['eth0', 'eth1', 'eth2', 'wwan0', 'lan0', 'eth9'] as const;
 /** The addresses of a slot. All slots share the network 10.99.0.0/24 and its first address. */
@@ -92,7 +93,7 @@ export type Op =
   | { readonly op: 'limits'; readonly subflows: number; readonly addAddrAccepted: number }
   | { readonly op: 'policy rule'; readonly slot: number; readonly kind: number }
   | { readonly op: 'remove policy rules' }
-  | { readonly op: 'reload'; readonly configuration: number }
+  | ({ readonly op: 'reload' } & ConfigurationChoice)
   | { readonly op: 'flush' | 'kill' | 'restart' | 'deaf' | 'hear' }
   /** Before a change by the daemon, or (answerLost) right after it. */
   | { readonly op: 'crash'; readonly after: number; readonly answerLost?: boolean }

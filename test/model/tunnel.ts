@@ -1,6 +1,7 @@
 /** A VPN of the model host: a tun device that no rule selects, and the forms in which it takes traffic. */
+import type { Rule } from '../../src/rules/rule.ts';
 import { bitsOf, Refusal, type ModelAddress, type ModelLink, type ModelRoute, type State } from './state.ts';
-import { lookup } from './fib.ts';
+import { lookup, type Found } from './fib.ts';
 import { addAddress, createLink, setUp } from './links.ts';
 import type { ModelKernel } from './kernel.ts';
 import { addRoute } from './routes.ts';
@@ -10,6 +11,10 @@ import type { Op } from './steps.ts';
 
 export const TUNNEL = 900;
 const TABLE = 78;
+
+/** The address that the tunnel's own packets go to, beside the tunnel, and an address in a network that it carries. */
+export const SERVER = '198.51.100.99';
+export const INSIDE = '10.240.0.9';
 
 /** Public addresses, which a full tunnel takes. */
 const PUBLIC = ['192.31.196.9', '203.0.113.9'];
@@ -23,7 +28,8 @@ export function changeTunnel(kernel: ModelKernel, { form, verb }: Op & { op: 'tu
     }
     return removeRoutes(
       kernel,
-      ({ hops, maker }) => maker === 'other' && hops.some(({ ifindex }) => ifindex === TUNNEL),
+      ({ hops, maker, destination }) =>
+        maker === 'other' && (destination === SERVER || hops.some(({ ifindex }) => ifindex === TUNNEL)),
     );
   }
   if (!state.links.has(TUNNEL)) {
@@ -57,8 +63,10 @@ export function changeTunnel(kernel: ModelKernel, { form, verb }: Op & { op: 'tu
       return;
     }
     case 'main':
+      toServer(kernel);
       return add('0.0.0.0', 0, 254, 1);
     case 'split':
+      toServer(kernel);
       for (const half of ['0.0.0.0', '128.0.0.0']) add(half, 1, 254, 0);
       return;
     case 'networks':
@@ -66,17 +74,47 @@ export function changeTunnel(kernel: ModelKernel, { form, verb }: Op & { op: 'tu
   }
 }
 
+/** Leads the tunnel's own packets where they go now, as OpenVPN does before it takes the default route. */
+function toServer(kernel: ModelKernel): void {
+  const found = ask(kernel.state, SERVER);
+  if (!found?.hop || found.route.table !== 254 || found.route.prefixLength > 0) return;
+  const words = { family: 'ipv4' as const, destination: SERVER, prefixLength: 32, table: 254, metric: 0 };
+  const rest = { protocol: 3, scope: found.hop.gateway === null ? 253 : 0, type: 1, metrics: null };
+  const route = { ...words, ...rest, hops: [found.hop], preferredSource: null };
+  const { event } = addRoute(kernel.state, route, 0x600, 'other');
+  if (event) kernel.route(event.kind, event.route);
+}
+
 /** Whether packets without a source leave through it, to any destination. */
 export function takesAll(state: State): boolean {
   if (!state.links.has(TUNNEL)) return false;
-  return PUBLIC.every((destination) => {
-    try {
-      return lookup(state, { family: 'ipv4', destination })?.hop?.ifindex === TUNNEL;
-    } catch (error) {
-      if (error instanceof Refusal) return false;
-      throw error;
-    }
-  });
+  return PUBLIC.every((destination) => ask(state, destination)?.hop?.ifindex === TUNNEL);
+}
+
+function ask(state: State, destination: string): Found | null {
+  try {
+    return lookup(state, { family: 'ipv4', destination });
+  } catch (error) {
+    if (error instanceof Refusal) return null;
+    throw error;
+  }
+}
+
+/** Returns the host as it would be without the tunnel. */
+export function withoutTunnel(state: State): State {
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(state) as object) as State, state);
+  copy.routes = state.routes.filter(({ hops }) => !hops.some(({ ifindex }) => ifindex === TUNNEL));
+  copy.policyRules = state.policyRules.filter(({ table }) => table !== TABLE);
+  return copy;
+}
+
+/** How the tunnel takes all traffic: by which policy rule (null: by main), and whether by halves of the default route. */
+export function wayInside(state: State): { rule: State['policyRules'][number] | null; split: boolean } {
+  const route = ask(state, PUBLIC[0]!)?.route;
+  const rule = state.policyRules.find(({ table, maker }) => table === TABLE && maker === 'other');
+  return route?.table === TABLE
+    ? { rule: rule ?? null, split: false }
+    : { rule: null, split: route?.prefixLength === 1 };
 }
 
 /** Networks that lead into the tunnel in main, or in a table of a rule for all packets. */
@@ -100,16 +138,18 @@ interface Guarded {
   readonly table: number | null;
   readonly link: ModelLink;
   readonly ruled: boolean;
+  readonly rule: Pick<Rule, 'tunnel'>;
 }
 
 /** Returns the rules and routes that refuse TCP to networks that a tunnel carries. */
 export function guardOf(
-  { address, table, link, ruled }: Guarded,
+  { address, table, link, ruled, rule: { tunnel } }: Guarded,
   state: State,
 ): { routes: ModelRoute[]; rules: RuleWords[] } {
   const inside = networksInside(state);
   const { family } = address;
-  if (table === null || ruled || family === 'ipv6' || inside.length === 0) return { routes: [], rules: [] };
+  if (tunnel === 'bypass' || table === null || ruled || family === 'ipv6' || inside.length === 0)
+    return { routes: [], rules: [] };
   const guard = 4_186_840_000 + link.index;
   const routes = inside.map(({ destination, prefixLength }): ModelRoute => ({
     ...{ family, destination, prefixLength, table: guard, protocol: 86, type: 3, scope: 253, metric: 0 },

@@ -1,8 +1,9 @@
 /** Returns the faults of a settled host, in sentences; none when everything is as it should be. */
 import { addressFamily } from '../../src/netlink/ip.ts';
-import { matches } from './decision.ts';
+import type { Rule } from '../../src/rules/rule.ts';
+import { matches, withoutOurs } from './decision.ts';
 import { SLOTS } from './endpoints.ts';
-import { leavesByItsLink, ideal, isBlocked, wantedUplinks, withoutOurs, type Wanted } from './expected.ts';
+import { leavesByItsLink, ideal, isBlocked, wantedUplinks, type Wanted } from './expected.ts';
 import { neededRouting, ownRouting } from './routing-words.ts';
 import { otherTrafficFaults } from './other-traffic.ts';
 import { takesAll } from './tunnel.ts';
@@ -48,6 +49,7 @@ export function faults(host: Host, fixture: Fixture): string[] {
     for (const each of lingering)
       if (
         addressFamily(each.address) === 'ipv4' &&
+        ruleOf(host, each)?.tunnel !== 'bypass' &&
         !host.connections.some((locals) => locals.includes(each.address))
       )
         found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind beside a tunnel`);
@@ -56,10 +58,18 @@ export function faults(host: Host, fixture: Fixture): string[] {
   return found;
 }
 
+function ruleOf(
+  { kernel, configuration }: Host,
+  { ifindex }: Pick<ModelEndpoint, 'ifindex'>,
+): Rule | undefined {
+  const link = kernel.state.links.get(ifindex);
+  return link && configuration.rules.find((each) => matches(each.glob, link.name));
+}
+
 /** Its link exists, and no rule selects the link and the family any more. */
 function isWithdrawn(host: Host, { address, ifindex }: ModelEndpoint): boolean {
   const link = host.kernel.state.links.get(ifindex);
-  const rule = link && host.configuration.rules.find((each) => matches(each.glob, link.name));
+  const rule = ruleOf(host, { ifindex });
   return link !== undefined && (!rule || rule.ignore || !rule.families.includes(addressFamily(address)));
 }
 

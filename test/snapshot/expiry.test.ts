@@ -23,7 +23,10 @@ async function scene(lab: Lab, seconds: number, clock: TestClock | null) {
     sysfs: '/nonexistent',
     ...(clock ? { clock } : {}),
     requests: () => [
-      { ifindex, address, family: FAMILY, prefixLength: null, table: null, length: 64, alone: true },
+      {
+        ...{ ifindex, address, family: FAMILY, prefixLength: null, table: null, length: 64, alone: true },
+        tunnel: 'respect',
+      },
     ],
   });
   return { reader, kernel, key: lookupKey(ifindex, address) };

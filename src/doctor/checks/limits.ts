@@ -1,5 +1,5 @@
 /** Checks that the kernel's limits let every selected uplink carry a subflow of one connection. */
-import type { Family } from '../../netlink/ip.ts';
+import { FAMILIES, type Family } from '../../netlink/ip.ts';
 import type { Uplink } from '../../plan/uplink.ts';
 import type { Configuration, EndpointFlag } from '../../rules/rule.ts';
 import { replaceScalar } from '../edit.ts';
@@ -10,7 +10,6 @@ import type { Remedy } from '../../system/shell-quote.ts';
 
 type LimitSetting = Configuration['limits'];
 
-const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 const UP = new Set(['active', 'verified', 'lingering', 'suspect', 'no free slot', 'conflict', 'failed']);
 
 export function checkLimits(facts: Facts): Finding[] {

@@ -1,11 +1,9 @@
 /** Reports a VPN that takes all traffic, its effect on uplinks, and which uplinks bypass it. */
-import type { Family } from '../../netlink/ip.ts';
+import { FAMILIES } from '../../netlink/ip.ts';
 import { reasonText } from '../../messages/reason.ts';
 import { tunnelReason, tunnelsOf } from '../../plan/tunnel.ts';
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
-
-const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 
 export function checkTunnel({ view }: Facts): Finding[] {
   if (!view) return [];

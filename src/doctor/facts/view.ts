@@ -4,7 +4,7 @@
 import { askOrNot } from '../../control/client.ts';
 import type { StatusDocument } from '../../control/document.ts';
 import type { Requester } from '../../netlink/connection.ts';
-import type { Family } from '../../netlink/ip.ts';
+import { FAMILIES } from '../../netlink/ip.ts';
 import { dumpRoutes, RT_TABLE_LOCAL, RT_TABLE_MAIN, type Route } from '../../netlink/route/route.ts';
 import { explain, type Explanation } from '../../messages/explain.ts';
 import type { State } from '../../actions/state.ts';
@@ -19,7 +19,6 @@ import type { HostView } from '../facts.ts';
 import { findObstacle } from '../../snapshot/obstacle.ts';
 import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 
-const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 /** Maximum number of tables to read, since a host may have policy rules for thousands of tables. */
 const MAX_TABLES = 64;
 

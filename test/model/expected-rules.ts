@@ -1,0 +1,73 @@
+/** The policy rules that an uplink is expected to have. */
+import { behindOurs, decide, withoutOurs } from './decision.ts';
+import type { Wanted } from './expected.ts';
+import { mayHaveHalves } from './halves.ts';
+import type { RuleWords } from './rules.ts';
+import { bitsOf, networkOf, type ModelAddress, type State } from './state.ts';
+import { takesAll, wayInside, withoutTunnel } from './tunnel.ts';
+
+/** Returns the policy rules that an uplink needs. */
+export function rulesOf(wanted: Wanted, state: State): RuleWords[] {
+  const { address, table, ruled } = wanted;
+  if (table === null) return [];
+  const bypass = bypassOf(wanted, state);
+  const from = sourceRule(address);
+  const past = (start: number): RuleWords[] => {
+    const at = bypass?.rule?.priority ?? Infinity;
+    if (at > start) return [];
+    const next = state.policyRules.find(
+      ({ family, maker, priority }) => family === address.family && maker !== 'daemon' && priority > at,
+    );
+    return [{ ...from, action: 2, priority: at - 1, table: 0, goto: Math.min(start, next!.priority) }];
+  };
+  const bare = bypass ? withoutTunnel(state) : state;
+  if (ruled) return past(decide(withoutOurs(bare), address)!.rule.priority);
+  const { passed, tables } = behindOurs(bare, address);
+  const [first] = passed;
+  const shift = first ? 1 : 0;
+  const rules: RuleWords[] = [
+    ...(first
+      ? [
+          {
+            ...{ ...from, action: 2, priority: 8680, table: 0, goto: first.priority },
+            ...{ destination: first.destination, destinationLength: first.destinationLength },
+          },
+        ]
+      : []),
+    ...(isTwin(address, state)
+      ? [
+          { ...from, priority: 8680 + shift, table: 254, suppress: address.prefixLength },
+          { ...from, priority: 8681 + shift, table, suppress: 0 },
+        ]
+      : []),
+    ...[...tables, 254].map((each) => ({
+      ...{ ...from, priority: 8682 + shift, table: each },
+      suppress: each === 254 && (bypass?.split || !mayHaveHalves(state, address.family)) ? 1 : 0,
+    })),
+    { ...from, priority: 8684, table },
+  ];
+  return [...past(rules[0]!.priority!), ...rules];
+}
+
+/** The words that all of them have. */
+const sourceRule = ({ family, address }: ModelAddress) => ({
+  ...{ family, source: address, sourceLength: bitsOf(family), action: 1, protocol: 86 },
+});
+
+/** How the tunnel takes all traffic that an uplink bypasses; null: the uplink bypasses none. */
+const bypassOf = ({ address, rule }: Wanted, state: State): ReturnType<typeof wayInside> | null =>
+  rule.tunnel === 'bypass' && address.family === 'ipv4' && takesAll(state) ? wayInside(state) : null;
+
+/** Whether another link has the address's subnet, and not the address itself. */
+function isTwin({ family, address, prefixLength, ifindex }: ModelAddress, state: State): boolean {
+  const subnet = networkOf(family, address, prefixLength);
+  const elsewhere = state.addresses.filter((other) => other.ifindex !== ifindex);
+  return (
+    prefixLength < bitsOf(family) &&
+    elsewhere.some(
+      (other) =>
+        other.prefixLength === prefixLength && networkOf(family, other.address, prefixLength) === subnet,
+    ) &&
+    !elsewhere.some((other) => other.address === address)
+  );
+}
