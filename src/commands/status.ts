@@ -7,6 +7,7 @@ import { PAUSED } from '../messages/reason.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
 import { printable } from '../system/printable.ts';
 import type { Problem } from '../plan/problem.ts';
+import { subflowSockets } from '../snapshot/connections.ts';
 import { quoteWord, remedyText, type Remedy } from '../system/shell-quote.ts';
 import { hasUnit, restartRemedy, startRemedy } from '../system/unit.ts';
 import { ago } from '../watch/units.ts';
@@ -15,6 +16,7 @@ import { ExitError, EXIT } from './exit.ts';
 import { openNamespace, refuseConfig, type Namespace } from './namespace.ts';
 import { colours, commandLine, print, printExact, table } from './print.ts';
 import { readStatus } from './read-status.ts';
+import { subflowLines } from './subflow-lines.ts';
 
 export async function statusCommand(
   name: string | undefined,
@@ -28,7 +30,11 @@ export async function statusCommand(
     const uplinks = name === undefined ? status.uplinks : await uplinksOf(name, status, namespace);
     if (flags.json) printExact(JSON.stringify({ ...status, uplinks }));
     else
-      print([statusText({ ...status, uplinks }), ...(flags.verbose ? countersLines(status) : [])].join('\n'));
+      print(
+        [statusText({ ...status, uplinks }), ...(flags.verbose ? await details(status, uplinks) : [])].join(
+          '\n',
+        ),
+      );
     return EXIT.done;
   } finally {
     namespace.kernel.close();
@@ -51,6 +57,12 @@ async function uplinksOf(
       ? `no rule selects ${quoted}; for the reason, run: multihomed explain ${quoteWord(name)}`
       : `${quoted}: no such interface`,
   );
+}
+
+async function details(status: StatusDocument, uplinks: readonly UplinkDocument[]): Promise<string[]> {
+  // An ordinary user under an older kernel may not list sockets.
+  const sockets = await subflowSockets().catch(() => []);
+  return [...subflowLines(uplinks, sockets, Date.now()), ...countersLines(status)];
 }
 
 function countersLines({ daemon }: StatusDocument): string[] {

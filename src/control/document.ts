@@ -44,6 +44,9 @@ export interface UplinkDocument {
     readonly failing: number;
     /** The last one that failed: name of its errno, and milliseconds since the epoch; null: none. */
     readonly lastFailure: { readonly errno: string; readonly time: number } | null;
+    /** Established subflows that ended by an error, and the last one, in the same way. */
+    readonly lost: number;
+    readonly lastLoss: { readonly errno: string; readonly time: number } | null;
   } | null;
   /** Why its path is suspect; null: it is not. */
   readonly suspect: {
@@ -148,10 +151,12 @@ export function statusDocument(
 
 function subflowsOf({ joins }: Uplink): UplinkDocument['subflows'] {
   if (!joins) return null;
-  const { established, failed, streak, last } = joins;
+  const { established, failed, streak, last, lost, lastLoss } = joins;
   return {
     ...{ established, failed, failing: streak },
     lastFailure: last && { errno: last.errno, time: last.at },
+    lost,
+    lastLoss: lastLoss && { errno: lastLoss.errno, time: lastLoss.at },
   };
 }
 

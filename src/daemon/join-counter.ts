@@ -16,7 +16,7 @@ const FAILED_TIMEOUTS = 2;
 /** Maximum number of subflows in `#known`; on a busy server the oldest are dropped. */
 const MAX_SUBFLOWS = 16_384;
 
-const NEW: JoinRecord = { established: 0, failed: 0, streak: 0, last: null };
+const NEW: JoinRecord = { established: 0, failed: 0, streak: 0, last: null, lost: 0, lastLoss: null };
 
 export interface JoinCounterParts {
   readonly clock: Clock;
@@ -67,7 +67,8 @@ export class JoinCounter {
     }
     // Without an error the subflow was closed on purpose. ECONNABORTED: its endpoint was deleted.
     if (kind !== 'subflow-closed' || error === null || error === constants.errno.ECONNABORTED) return;
-    if (!this.#known.delete(key)) this.#fail(local.address, errnoName(error), at);
+    if (this.#known.delete(key)) this.#lose(local.address, errnoName(error), at);
+    else this.#fail(local.address, errnoName(error), at);
   }
 
   /** Reads no sockets any more. */
@@ -101,6 +102,10 @@ export class JoinCounter {
       ...record,
       ...{ failed: record.failed + 1, streak: record.streak + 1, last: { errno, at } },
     }));
+  }
+
+  #lose(address: string, errno: string, at: number): void {
+    this.#change(address, (record) => ({ ...record, lost: record.lost + 1, lastLoss: { errno, at } }));
   }
 
   #change(address: string, change: (record: JoinRecord) => JoinRecord): void {

@@ -13,7 +13,7 @@ import type { Configuration, Rule } from '../rules/rule.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Remedy } from '../system/shell-quote.ts';
 import { advise } from './advice.ts';
-import { joinsText, uplinkReason } from './reason.ts';
+import { joinsText, subflowCounts, uplinkReason } from './reason.ts';
 import { addressSteps, linkStep, type ExplainedStep } from './steps.ts';
 
 export interface ExplainedUplink {
@@ -102,7 +102,9 @@ function explainUplink(uplink: Uplink, link: Link, source: ExplainSource): Expla
 
 function joinsStep({ joins }: Uplink): ExplainedStep[] {
   const evidence = joins && joinsText(joins);
-  return evidence ? [{ name: 'joins', state: 'stopped', evidence }] : [];
+  if (evidence) return [{ name: 'joins', state: 'stopped', evidence }];
+  const any = joins && joins.established + joins.failed + joins.lost > 0;
+  return any ? [{ name: 'joins', state: 'passed', evidence: subflowCounts(joins) }] : [];
 }
 
 /** Steps after the first stop were not reached. */

@@ -39,6 +39,9 @@ export interface JoinRecord {
   readonly streak: number;
   /** The last one that failed: the name of its errno, and its time in milliseconds since the epoch; null: none. */
   readonly last: { readonly errno: string; readonly at: number } | null;
+  /** Established subflows that ended by an error: how many, and the last one as above. */
+  readonly lost: number;
+  readonly lastLoss: { readonly errno: string; readonly at: number } | null;
 }
 
 export interface Uplink {

@@ -13,6 +13,8 @@ export interface PathRow {
   readonly address: string | null;
   /** As in `status`; `no uplink` when no rule selects the address. */
   readonly state: string;
+  /** Milliseconds since it entered its state; null: not known. */
+  readonly age: number | null;
   readonly reason: string;
   /** The kernel objects that exist or are about to be added, in words; empty for none. */
   readonly detail: string;

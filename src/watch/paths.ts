@@ -7,12 +7,19 @@ import { share } from './sample.ts';
 import type { Model, PathRow } from './model.ts';
 import type { ScreenStyle } from './style.ts';
 import { hueInk, outside, span, type Ink, type Span } from './text.ts';
-import { ago, perSecond } from './units.ts';
+import { ago, perSecond, roundTrip } from './units.ts';
 
 export function stateInk(state: string): Ink {
   if (state === 'active') return 'good';
   if (state === 'conflict' || state === 'failed') return 'bad';
   return state === 'ignored' || state === 'no uplink' ? 'dim' : 'warn';
+}
+
+/** A suspect path is usually back within seconds, so its state has its age: `suspect 1.2 s`. */
+function stateText({ state, age }: PathRow): string {
+  return state === 'suspect' && age !== null
+    ? `${state} ${roundTrip(age * 1000, { unicode: false })}`
+    : state;
 }
 
 /** Returns at most `room` lines. Reasons are shown only when those of all paths fit. */
@@ -51,7 +58,7 @@ function pathColumns(model: Model, { glyphs }: ScreenStyle): Column<PathRow>[] {
     {
       title: 'STATE',
       ...{ least: 9, most: 16, rank: 0, side: 'left' },
-      cell: (path) => [outside(path.state, stateInk(path.state))],
+      cell: (path) => [outside(stateText(path), stateInk(path.state))],
     },
     {
       title: 'CARRIES',

@@ -1,6 +1,7 @@
 /** Builds the model of a frame from the current sample of kernel and daemon and from earlier samples. */
 import type { ConnectionSocket, SubflowSocket } from '../netlink/diag.ts';
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
+import { counted } from '../messages/count.ts';
 import { Meter, appendSample, sum, total } from './meter.ts';
 import type { Change, Connection, Model, PathRow, Rate, Subflow, SubflowRole } from './model.ts';
 import { PAUSED } from '../messages/reason.ts';
@@ -117,7 +118,7 @@ export class Sampler {
     const roles = new Map([...carried].map(([hue, mine]) => [hue, new Set(mine.map(({ role }) => role))]));
     const path = (
       key: string,
-      facts: Pick<PathRow, 'interface' | 'address' | 'state' | 'reason' | 'detail'>,
+      facts: Pick<PathRow, 'interface' | 'address' | 'state' | 'age' | 'reason' | 'detail'>,
     ): PathRow => {
       const hue = this.#hue(key);
       const mine = carried.get(hue) ?? [];
@@ -131,12 +132,16 @@ export class Sampler {
       const rate = mine.length === 0 ? NOTHING : sum(mine.map((each) => each.rate));
       return { ...facts, hue, rate, history, subflows: mine.length };
     };
-    const known = uplinks.map((uplink) => path(pathKey(uplink), { ...uplink, detail: detailOf(uplink) }));
+    const known = uplinks.map((uplink) =>
+      path(pathKey(uplink), { ...uplink, age: ageOf(uplink), detail: detailOf(uplink) }),
+    );
     const unselected = [...carried.values()].map(([first]) => {
       const { socket, interface: name } = first!;
       const { address } = socket.local;
       const reason = 'carries subflows, and no rule selects it';
-      return path(`${name}/${address}`, { interface: name, address, state: 'no uplink', reason, detail: '' });
+      return path(`${name}/${address}`, {
+        ...{ interface: name, address, state: 'no uplink', age: null, reason, detail: '' },
+      });
     });
     return [...known, ...unselected].sort((a, b) => rankOf(a, roles) - rankOf(b, roles));
   }
@@ -229,10 +234,17 @@ function roleOf({ state, traffic, backup }: SubflowSocket): SubflowRole {
   return backup.local || backup.remote ? 'backup' : 'open';
 }
 
-function detailOf({ endpoint, gateway, flags, state }: UplinkDocument): string {
+/** After the clock was set back, the age is zero instead of negative. */
+const ageOf = ({ since }: UplinkDocument): number | null =>
+  since === null ? null : Math.max(0, Date.now() - since);
+
+function detailOf({ endpoint, gateway, flags, state, subflows }: UplinkDocument): string {
+  const lost = subflows?.lost ?? 0;
   const words = (endpoint?.flags ?? flags).join(' ');
   const what = endpoint ? `endpoint ${endpoint.id} ${words}` : state === 'ignored' ? '' : words;
-  return [what.trim(), gateway === null ? '' : `via ${gateway}`].filter(Boolean).join(', ');
+  // First, since the line may be cut.
+  const loss = subflows && lost > 0 ? `${lost} of ${counted(subflows.established, 'subflow')} lost` : '';
+  return [loss, what.trim(), gateway === null ? '' : `via ${gateway}`].filter(Boolean).join(', ');
 }
 
 /** Returns the initial subflow, which has identifier 0 on both sides; otherwise the first in the list. */

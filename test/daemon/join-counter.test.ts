@@ -56,16 +56,19 @@ describe('joins', () => {
     joins.observe(event('subflow-closed', 2, 111), 6);
     expect(record()).toEqual({
       ...{ established: 0, failed: 2, streak: 2, last: { errno: 'ECONNREFUSED', at: 6 } },
+      ...{ lost: 0, lastLoss: null },
     });
     joins.observe(event('subflow-established', 3), 7);
     expect(record()).toMatchObject({ established: 1, failed: 2, streak: 0 });
   });
 
-  test('established and lost: not counted as failed', () => {
+  test('established and lost: counted as lost, not as failed', () => {
     const { joins, record } = counted();
     joins.observe(event('subflow-established', 3), 7);
     joins.observe(event('subflow-closed', 3, 104), 8);
-    expect(record()).toMatchObject({ established: 1, failed: 0, last: null });
+    expect(record()).toMatchObject({
+      ...{ established: 1, failed: 0, last: null, lost: 1, lastLoss: { errno: 'ECONNRESET', at: 8 } },
+    });
   });
 
   test('closed on purpose or with their endpoint: not counted as failed', () => {

@@ -126,7 +126,7 @@ const reset = (lab: Lab, address: string): string => lab.provider.sh(`ss -K dst 
 
 test('a reset subflow is opened again, and no other subflow is closed', async ({ lab }) => {
   for (const device of ['eth0', 'wwan0']) lab.cable(device).connect();
-  await lab.daemon(RULES);
+  const daemon = await lab.daemon(RULES);
   const connections = await lab.connections();
   const first = await openBoth(lab, connections);
   const second = await openBoth(lab, connections);
@@ -140,6 +140,12 @@ test('a reset subflow is opened again, and no other subflow is closed', async ({
   const closed = mptcp.texts().filter((text) => /SF_CLOSED/.test(text));
   expect(closed.filter((text) => text.includes('saddr4=10.1.0.2'))).toEqual([]);
   expect(closed).toHaveLength(2);
+  const { stdout } = await daemon.command('status', '-v');
+  expect(stdout).toMatch(
+    /^wwan0 10\.2\.0\.2: 4 subflows established, 0 failed, 2 lost \(last: ECONNRESET, [^)]*\); 2 open \(/m,
+  );
+  const explained = await daemon.command('explain', 'wwan0');
+  expect(explained.stdout).toContain('4 established, 2 lost (ECONNRESET)');
 });
 
 test('detect: false ends a suspicion and starts none', async ({ lab }) => {

@@ -145,3 +145,16 @@ test('scrolls through ten thousand connections and stops at the last', () => {
   expect(last.text.at(-1)).toContain(`${30_000 - last.lines + 1}-30000 of 30000`);
   expect(last.text.at(-2)).toMatch(/^└─ wwan0/);
 });
+
+test('the state of a suspect path has its age, also in 80 columns', () => {
+  const suspect = uplink({ state: 'suspect', reason: 'no answer for 72 ms', since: Date.now() - 1_200 });
+  const { text } = frame(only({ status: status([suspect, MODEM]) }), FIRST_VIEW, PAPER, PLAIN);
+  expect(text.join('\n')).toMatch(/eth0 +suspect 1\.\d s /);
+});
+
+test('lost subflows of a path are shown', () => {
+  const lastLoss = { errno: 'ECONNRESET', time: 5 };
+  const subflows = { established: 3, failed: 0, failing: 0, lastFailure: null, lost: 1, lastLoss };
+  const { text } = frame(only({ status: status([uplink({ subflows })]) }), FIRST_VIEW, PAPER, PLAIN);
+  expect(text.join('\n')).toContain('1 of 3 subflows lost');
+});

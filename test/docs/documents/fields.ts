@@ -42,6 +42,8 @@ export const rule = z
   .strictObject({ glob: z.string(), file: z.string(), line: z.int() })
   .describe('The rule that selects the interface, and where it is written');
 
+const failure = z.strictObject({ errno: z.string().describe('EHOSTUNREACH and so on'), time });
+
 export const uplinkKeys = {
   interface: name,
   ifindex: z.int(),
@@ -63,7 +65,9 @@ export const uplinkKeys = {
       established: count,
       failed: count.describe('Joins that failed'),
       failing: count.describe('Joins that failed since the last one that succeeded'),
-      lastFailure: z.strictObject({ errno: z.string().describe('EHOSTUNREACH and so on'), time }).nullable(),
+      lastFailure: failure.nullable(),
+      lost: count.describe('Established subflows that ended by an error'),
+      lastLoss: failure.nullable(),
     })
     .nullable()
     .describe('Since it became active; null: it is not active, or no daemon runs'),
