@@ -35,7 +35,7 @@ export async function readKernel(
   const { state } = journal.read();
   if (!needsConnections(snapshot, configuration.rules, state)) return { snapshot, state };
   const connections = await openConnections().catch(() => null);
-  return { snapshot: connections ? { ...snapshot, connections } : snapshot, state };
+  return { snapshot: { ...snapshot, ...connections }, state };
 }
 
 export async function statusWithoutDaemon(

@@ -19,7 +19,7 @@ export async function withConnections(
 ): Promise<Snapshot> {
   if (!needsConnections(snapshot, rules, state)) return snapshot;
   try {
-    return { ...snapshot, connections: await connections() };
+    return { ...snapshot, ...(await connections()) };
   } catch (error) {
     // While the connections are unknown, an endpoint that they may use lingers.
     log.debug(`open connections were not read: ${(error as Error).message}`);

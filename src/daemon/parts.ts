@@ -6,7 +6,7 @@ import type { HookRecord } from '../hooks/record.ts';
 import type { State } from '../actions/state.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { SnapshotReader } from '../snapshot/reader.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { OpenConnections, Snapshot } from '../snapshot/snapshot.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
@@ -27,7 +27,7 @@ export interface LoopParts {
   readonly journal: Journal;
   readonly hooks: HookDispatcher;
   /** Reads the open connections, as in the snapshot; called only while the plan depends on them. */
-  readonly connections: () => Promise<NonNullable<Snapshot['connections']>>;
+  readonly connections: () => Promise<OpenConnections>;
   /** Suspect uplinks and endpoints to renew, as in the snapshot; absent if nothing watches the paths. */
   readonly health?: () => Pick<Snapshot, 'suspects' | 'renewals'>;
   readonly dryRun: boolean;

@@ -61,12 +61,12 @@ export function guardOf(
   };
 }
 
-type Network = { readonly destination: string; readonly prefixLength: number };
+export type TunnelNetwork = { readonly destination: string; readonly prefixLength: number };
 
-const known = new WeakMap<readonly Route[], Readonly<Record<Family, readonly Network[]>>>();
+const known = new WeakMap<readonly Route[], Readonly<Record<Family, readonly TunnelNetwork[]>>>();
 
 /** Networks that the host routes through tunnels, in main and in tables of its rules without a source; each once. */
-function networksOf(family: Family, snapshot: Snapshot): readonly Network[] {
+export function networksOf(family: Family, snapshot: Snapshot): readonly TunnelNetwork[] {
   const before = known.get(snapshot.tunnelRoutes);
   if (before) return before[family];
   const found = { ipv4: readNetworks('ipv4', snapshot), ipv6: readNetworks('ipv6', snapshot) };
@@ -74,12 +74,12 @@ function networksOf(family: Family, snapshot: Snapshot): readonly Network[] {
   return found[family];
 }
 
-function readNetworks(family: Family, { tunnelRoutes, policyRules }: Snapshot): readonly Network[] {
+function readNetworks(family: Family, { tunnelRoutes, policyRules }: Snapshot): readonly TunnelNetwork[] {
   if (tunnelRoutes.length === 0) return [];
   const tables = new Set([RT_TABLE_MAIN]);
   for (const { source, action, table } of foreignRules(policyRules, family))
     if (source === null && action === FR_ACT_TO_TBL) tables.add(table);
-  const networks = new Map<string, Network>();
+  const networks = new Map<string, TunnelNetwork>();
   for (const { destination, prefixLength, table, ...route } of tunnelRoutes) {
     if (route.family !== family || destination === null || !tables.has(table)) continue;
     if (['linkLocal', 'multicast'].includes(addressRange(destination))) continue;

@@ -17,9 +17,10 @@ import {
 } from '../netlink/route/route.ts';
 import { type Snapshot } from '../snapshot/snapshot.ts';
 import { bypassedTunnel, NO_TABLES, pastTunnel, tunnelTables } from './bypass.ts';
-import { guardOf } from './guard.ts';
+import { guardOf, networksOf } from './guard.ts';
 import { passedRules } from './passed-rules.ts';
 import { sharesSubnet } from './shared-subnet.ts';
+import { sparingRules } from './spare.ts';
 import type { Candidate } from './candidate.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
@@ -35,7 +36,7 @@ const PRIORITY_SPECIFIC = 8682;
  * Refuses TCP to the networks of split tunnels. Comes after the rules for more specific routes, which may have the same
  * priority.
  */
-const PRIORITY_GUARD = 8683;
+export const PRIORITY_GUARD = 8683;
 /** The rule that leads from the address into its table. */
 export const PRIORITY = 8684;
 
@@ -78,15 +79,13 @@ export function routingOf(led: Led, snapshot: Snapshot): Routing {
  * came first would take what more specific routes carry. So the guard's rules are added last, and added
  * again after one of the others is added.
  */
-function guardFor(
-  { address, family, selected }: RoutedAddress,
-  rules: readonly NewPolicyRule[],
-  snapshot: Snapshot,
-): Routing {
+function guardFor(candidate: RoutedAddress, rules: readonly NewPolicyRule[], snapshot: Snapshot): Routing {
+  const { address, family, selected } = candidate;
   if (selected?.rule.tunnel === 'bypass') return { routes: [], policyRules: [] };
   const guarded = { family, address: address.address, ifindex: address.ifindex };
   const guard = guardOf(guarded, snapshot, PRIORITY_GUARD);
   const placed = policyRulesFrom(snapshot, address.address);
+  const spared = sparingRules(candidate, networksOf(family, snapshot), snapshot, placed, PRIORITY_FIRST);
   const equal = rules
     .filter(({ priority }) => priority === PRIORITY_GUARD)
     .map((rule) => placed.findIndex((each) => samePolicyRule(each, rule)));
@@ -94,7 +93,7 @@ function guardFor(
     const at = placed.findIndex((each) => samePolicyRule(each, rule));
     return equal.some((other) => other === -1 || (at !== -1 && at < other));
   });
-  return isEarly ? { routes: guard.routes, policyRules: [] } : guard;
+  return { routes: guard.routes, policyRules: [...spared, ...(isEarly ? [] : guard.policyRules)] };
 }
 
 function connectedRoute({ candidate }: Led): NewRoute | null {

@@ -6,7 +6,20 @@ import { endpointFamily } from './endpoint.ts';
 import type { State } from '../actions/state.ts';
 import { isRenewed } from './renew.ts';
 import { select, selectLink } from './select.ts';
+import { guardOf } from './guard.ts';
+import {
+  ownRoutesIn,
+  policyRulesFrom,
+  PRIORITY,
+  PRIORITY_FIRST,
+  PRIORITY_GUARD,
+  samePolicyRule,
+  sameRoute,
+} from './routing.ts';
+import { isSparing } from './spare.ts';
 import { tunnelsOf } from './tunnel.ts';
+import type { Selected } from './uplink.ts';
+import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 import { ownedEndpoints } from '../actions/ownership.ts';
 
 /**
@@ -34,10 +47,37 @@ export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], sta
   if (owned.some(({ ifindex, address }) => suspects.get(lookupKey(ifindex, address))?.present === false))
     return true;
   if (owned.some((endpoint) => isRenewed(endpoint, snapshot))) return true;
-  const tunnels = tunnelsOf(snapshot, select(snapshot, rules));
+  const selected = select(snapshot, rules);
+  const tunnels = tunnelsOf(snapshot, selected);
   return (
+    owned.some((endpoint) => isGuardDue(endpoint, snapshot, selected)) ||
     owned.some((endpoint) => tunnels[endpointFamily(endpoint)]) ||
     withdrawn(owned, snapshot, rules).length > 0
+  );
+}
+
+/**
+ * Whether a split tunnel has come up and the guard for an endpoint's address is not complete, or spares open subflows.
+ * An address without a table of its own has no guard.
+ */
+function isGuardDue(
+  { address, ifindex }: Endpoint,
+  snapshot: Snapshot,
+  selected: readonly Selected[],
+): boolean {
+  const placed = policyRulesFrom(snapshot, address).filter(({ protocol }) => protocol === RTPROT_MULTIHOMED);
+  if (placed.some((rule) => isSparing(rule, PRIORITY_FIRST))) return true;
+  const leading = placed.find(({ priority }) => priority === PRIORITY);
+  const holder = selected.find(({ link }) => link.index === ifindex);
+  if (!leading || !snapshot.links.get(ifindex)?.usable || holder?.rule.tunnel === 'bypass') return false;
+  const { routes, policyRules } = guardOf(
+    { family: leading.family, address, ifindex },
+    snapshot,
+    PRIORITY_GUARD,
+  );
+  return (
+    !policyRules.every((rule) => placed.some((own) => samePolicyRule(own, rule))) ||
+    !routes.every((route) => ownRoutesIn(snapshot, route.table).some((own) => sameRoute(own, route)))
   );
 }
 

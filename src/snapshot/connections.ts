@@ -3,14 +3,14 @@ import { NetlinkConnection, type Requester } from '../netlink/connection.ts';
 import { dumpSubflowSockets, isCarrying, type SubflowSocket } from '../netlink/diag.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { OpenConnections } from './snapshot.ts';
 
 /**
  * Reads the connections over a socket of its own, because they are seldom needed. `netns`: path of a namespace
  * file; omitted: the caller's namespace.
  * @throws NetlinkError, SystemError
  */
-export async function openConnections(netns?: string): Promise<NonNullable<Snapshot['connections']>> {
+export async function openConnections(netns?: string): Promise<OpenConnections> {
   return withDiag(readConnections, netns);
 }
 
@@ -31,15 +31,21 @@ async function withDiag<T>(read: (diag: Requester) => Promise<T>, netns?: string
 }
 
 /**
- * The local addresses of each connection, as in the snapshot. Older kernels list no sockets without CAP_NET_ADMIN.
+ * The connections as in the snapshot. Older kernels list no sockets without CAP_NET_ADMIN.
  * @throws NetlinkError
  */
-async function readConnections(diag: Requester): Promise<NonNullable<Snapshot['connections']>> {
+async function readConnections(diag: Requester): Promise<OpenConnections> {
   const locals = new Map<number, string[]>();
-  for (const { token, local } of (await dumpSubflowSockets(diag)).filter(isCarrying)) {
+  const carrying = (await dumpSubflowSockets(diag)).filter(isCarrying);
+  for (const { token, local } of carrying) {
     const known = locals.get(token);
     if (known) known.push(local.address);
     else locals.set(token, [local.address]);
   }
-  return [...locals.values()];
+  const boundSubflows = carrying
+    .filter(({ ifindex }) => ifindex !== 0)
+    .map(({ token, ifindex, local, remote }) => ({
+      ...{ ifindex, ...local, remote: remote.address, locals: locals.get(token)! },
+    }));
+  return { connections: [...locals.values()], boundSubflows };
 }

@@ -105,12 +105,27 @@ export interface Snapshot extends KernelObjects {
   readonly tunnelRoutes: readonly Route[];
   /** For each open MPTCP connection the local addresses of its subflows; absent if nothing depends on them. */
   readonly connections?: readonly (readonly string[])[];
+  /** Their subflows that are bound to a link, as subflows of endpoints with a device are; absent like `connections`. */
+  readonly boundSubflows?: readonly BoundSubflow[];
   /** Uplinks whose path does not answer, by `lookupKey`; absent if nothing watches them. */
   readonly suspects?: ReadonlyMap<string, Suspect>;
   /** Ids of endpoints to delete and add again, by `lookupKey`, so that a connection gets its lost subflow back. */
   readonly renewals?: ReadonlyMap<string, number>;
   /** When the look-ups began, in milliseconds by the reader's clock. Remaining lifetimes count from here. */
   readonly lookedUpAt: number;
+}
+
+/** The open connections as far as the plan needs them. */
+export type OpenConnections = Required<Pick<Snapshot, 'connections' | 'boundSubflows'>>;
+
+export interface BoundSubflow {
+  readonly ifindex: number;
+  readonly address: string;
+  readonly port: number;
+  /** Address of the peer. */
+  readonly remote: string;
+  /** The local addresses of all subflows of its connection. */
+  readonly locals: readonly string[];
 }
 
 /** An uplink whose path does not answer although the link has carrier. */

@@ -1,6 +1,7 @@
 /** VPN tunnels for some networks: no subflow to these networks leaves outside the tunnel. */
 import { expect } from 'vitest';
 import { openByRoute, PORT } from '../support/connections.ts';
+import { missing } from '../hooks/harness.ts';
 import { test } from '../support/lab.ts';
 import { INNER, SERVER } from '../support/tunnel.ts';
 
@@ -79,3 +80,53 @@ for (const [name, { version, up }] of Object.entries(SPLITS))
       expect([lab.host.rules(version), lab.host.routes(version)]).toEqual([[], []]);
     },
   );
+
+const lacks = missing({ nft: 'nftables' });
+if (lacks !== null) console.log(`Subflows that were open before a split tunnel are not tested: ${lacks}.`);
+/** The far side of a real VPN drops packets from addresses that it did not assign. */
+const DROP_OTHERS = `table inet vpn { chain input { type filter hook prerouting priority 0;
+  iifname far ip saddr != 10.200.0.0/24 drop; iifname far ip6 saddr != fd20:200::/64 drop; }; }`;
+
+test.skipIf(lacks !== null).for([
+  [4, 'route add 10.99.0.0/16 dev tun0'],
+  [6, '-6 route add 2400:99::/32 dev tun0'],
+] as const)(
+  'tunnels: split, IPv%i: a subflow that was open before continues beside it',
+  async ([version, up], { lab }) => {
+    const cables = [lab.cable('eth0').connect(version), lab.cable('eth1').connect(version)];
+    const addresses = cables.map((cable) => cable.address(version));
+    const connections = await lab.connections(version);
+    const inner = version === 4 ? INNER.near : INNER.near6;
+    lab.provider.ip(`address add ${SERVER}/32 dev lo`);
+    for (const cable of cables) if (version === 6) cable.give(4);
+    lab.host.ip(`route add ${SERVER} via 10.1.0.1`);
+    // Otherwise the provider answers for its server on the links themselves.
+    lab.provider.sysctl('net.ipv4.conf.all.arp_ignore', 1);
+    const rules = { 'eth*': { flags: 'subflow', families: [`ipv${version}`] } };
+    const daemon = await lab.daemon(rules);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const older = await connections.open();
+    await expect.poll(() => connections.subflows()).toEqual(addresses);
+    await lab.tunnel('tun0');
+    lab.provider.sh(`nft '${DROP_OTHERS}'`);
+    lab.host.ip(up);
+    const words = (start: string): string[] =>
+      lab.host.ruleWords(version).filter((each) => each.startsWith(start));
+    await expect.poll(() => words('8683 ')).not.toEqual([]);
+    // Its first subflow is not bound to a link, so its packets go into the tunnel and are lost there.
+    await older.echo('outside');
+    expect(words('8680 ')).toEqual([
+      expect.stringMatching(
+        `^8680 from ${addresses[1]} to ${connections.server}/\\w+ lookup ${lab.host.table('eth1')}`,
+      ),
+    ]);
+    await openByRoute(connections);
+    expect(connections.subflows().filter((each) => each === inner)).toHaveLength(1);
+    expect(connections.subflows().filter((each) => each === addresses[1])).toHaveLength(1);
+    await daemon.stop();
+    await lab.daemon(rules);
+    await older.echo('after a restart');
+    older.close();
+    await expect.poll(() => words('8680 '), { timeout: 20_000 }).toEqual([]);
+  },
+);

@@ -106,7 +106,7 @@ export class Host {
         log,
         journal,
         hooks,
-        connections: () => Promise.resolve(this.connections),
+        connections: () => Promise.resolve({ connections: this.connections, boundSubflows: [] }),
         dryRun: false,
         state: { ...record.state, limitMax: SLOTS },
         notified,

@@ -165,16 +165,19 @@ function selectorsOf(payload: Buffer): Buffer | null {
   return writer.done();
 }
 
-/** Selectors of a rule for TCP to one network; null: to any. */
+/** Selectors of a rule for TCP to one network, and from one local port if it is given; null: to any network. */
 export function tcpSelectors(
   to: { readonly destination: string; readonly prefixLength: number } | null,
+  port: number | null = null,
 ): Buffer {
   const writer = new Writer()
     .u8(to?.prefixLength ?? 0)
     .u8(0)
     .u16(0);
   if (to) writer.attributeBytes(FRA_DST, addressBytes(to.destination));
-  return writer.attributeBytes(FRA_IP_PROTO, Buffer.of(IPPROTO_TCP)).done();
+  writer.attributeBytes(FRA_IP_PROTO, Buffer.of(IPPROTO_TCP));
+  if (port !== null) writer.attributeBytes(FRA_SPORT_RANGE, new Writer().u16(port).u16(port).done());
+  return writer.done();
 }
 
 /** Header selectors in the words of ip-rule(8). */
