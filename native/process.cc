@@ -22,7 +22,7 @@ namespace {
 constexpr int kProgram = 3;
 constexpr char kProgramPath[] = "/proc/self/fd/3";
 /** The child's descriptors are first moved to this number and above, so that they do not overwrite each other. */
-constexpr int kAside = 10;
+constexpr int kFirstTemporary = 10;
 
 /** All data for the child, because it must not allocate memory between fork and exec. */
 struct Plan {
@@ -34,7 +34,7 @@ struct Plan {
   int report;
   char* const* argv;
   char* const* environment;
-  bool become;
+  bool change_user;
   uid_t uid;
   gid_t gid;
 };
@@ -63,22 +63,22 @@ void ResetSignals() {
 }
 
 /** Runs in the child and may make only async-signal-safe calls, signal-safety(7). */
-[[noreturn]] void Become(const Plan& plan) {
+[[noreturn]] void ExecuteProgram(const Plan& plan) {
   setsid();
   umask(022);
-  int report = fcntl(plan.report, F_DUPFD_CLOEXEC, kAside);
+  int report = fcntl(plan.report, F_DUPFD_CLOEXEC, kFirstTemporary);
   if (report < 0) Fail(plan.report, kFcntl);
   const int from[] = {plan.input, plan.output, plan.error, plan.program};
-  int aside[4];
+  int temporary[4];
   for (int place = 0; place < 4; place++) {
-    aside[place] = fcntl(from[place], F_DUPFD_CLOEXEC, kAside);
-    if (aside[place] < 0) Fail(report, kFcntl);
+    temporary[place] = fcntl(from[place], F_DUPFD_CLOEXEC, kFirstTemporary);
+    if (temporary[place] < 0) Fail(report, kFcntl);
   }
   for (int place = 0; place < 4; place++)
-    if (dup2(aside[place], place) < 0) Fail(report, kDup2);
+    if (dup2(temporary[place], place) < 0) Fail(report, kDup2);
   static_assert(kProgram == 3, "the last of the four places");
   if (chdir("/") != 0) Fail(report, kChdir);
-  if (plan.become) {
+  if (plan.change_user) {
     // A user namespace may forbid setgroups (user_namespaces(7)); then the parent's supplementary groups stay.
     if (setgroups(0, nullptr) != 0 && errno != EPERM) Fail(report, kSetGroup);
     if (setresgid(plan.gid, plan.gid, plan.gid) != 0) Fail(report, kSetGroup);
@@ -137,7 +137,7 @@ Failure Start(Plan plan, pid_t* pid) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   *pid = fork();
-  if (*pid == 0) Become(plan);
+  if (*pid == 0) ExecuteProgram(plan);
   int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (*pid < 0) return {error, "fork"};

@@ -20,7 +20,7 @@ namespace multihomed {
 
 namespace {
 
-struct Wish {
+struct Options {
   bool ipv6 = false;
   bool mptcp = true;
   std::string netns;
@@ -31,47 +31,47 @@ struct Wish {
 };
 
 /** Returns false for an address of another family, or with a zone that is not an interface of this namespace. */
-bool Address(const Wish& wish, sockaddr_storage* storage, socklen_t* length) {
-  if (!wish.ipv6) {
+bool Address(const Options& options, sockaddr_storage* storage, socklen_t* length) {
+  if (!options.ipv6) {
     auto* to = reinterpret_cast<sockaddr_in*>(storage);
     to->sin_family = AF_INET;
-    to->sin_port = htons(wish.port);
+    to->sin_port = htons(options.port);
     *length = sizeof *to;
-    return inet_pton(AF_INET, wish.address.c_str(), &to->sin_addr) == 1;
+    return inet_pton(AF_INET, options.address.c_str(), &to->sin_addr) == 1;
   }
   auto* to = reinterpret_cast<sockaddr_in6*>(storage);
   to->sin6_family = AF_INET6;
-  to->sin6_port = htons(wish.port);
+  to->sin6_port = htons(options.port);
   *length = sizeof *to;
-  size_t zone = wish.address.find('%');
+  size_t zone = options.address.find('%');
   if (zone != std::string::npos) {
-    to->sin6_scope_id = if_nametoindex(wish.address.c_str() + zone + 1);
+    to->sin6_scope_id = if_nametoindex(options.address.c_str() + zone + 1);
     if (to->sin6_scope_id == 0) return false;
   }
-  return inet_pton(AF_INET6, wish.address.substr(0, zone).c_str(), &to->sin6_addr) == 1;
+  return inet_pton(AF_INET6, options.address.substr(0, zone).c_str(), &to->sin6_addr) == 1;
 }
 
-Failure Make(const Wish& wish, Descriptor* made) {
-  Descriptor fd(socket(wish.ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                       wish.mptcp ? IPPROTO_MPTCP : IPPROTO_TCP));
+Failure Make(const Options& options, Descriptor* made) {
+  Descriptor fd(socket(options.ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                       options.mptcp ? IPPROTO_MPTCP : IPPROTO_TCP));
   if (!fd.open()) return {errno, "socket"};
   int on = 1;
-  if (wish.backlog >= 0 && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
+  if (options.backlog >= 0 && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
     return {errno, "setsockopt"};
   }
   // The kernel truncates longer names and would bind to another interface.
-  if (wish.device.size() >= IFNAMSIZ) return {ENODEV, "setsockopt"};
-  if (!wish.device.empty() && setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, wish.device.c_str(),
-                                         static_cast<socklen_t>(wish.device.size())) != 0) {
+  if (options.device.size() >= IFNAMSIZ) return {ENODEV, "setsockopt"};
+  if (!options.device.empty() && setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, options.device.c_str(),
+                                            static_cast<socklen_t>(options.device.size())) != 0) {
     return {errno, "setsockopt"};
   }
-  if (!wish.address.empty()) {
+  if (!options.address.empty()) {
     sockaddr_storage address{};
     socklen_t length = 0;
-    if (!Address(wish, &address, &length)) return {EINVAL, "bind"};
+    if (!Address(options, &address, &length)) return {EINVAL, "bind"};
     if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return {errno, "bind"};
   }
-  if (wish.backlog >= 0 && listen(fd.get(), wish.backlog) != 0) return {errno, "listen"};
+  if (options.backlog >= 0 && listen(fd.get(), options.backlog) != 0) return {errno, "listen"};
   *made = std::move(fd);
   return {};
 }
@@ -79,29 +79,29 @@ Failure Make(const Wish& wish, Descriptor* made) {
 }  // namespace
 
 Napi::Value StreamSocket(const Napi::CallbackInfo& info) {
-  Wish wish;
+  Options options;
   double port = 0;
   double backlog = 0;
   if (!info[0].IsBoolean() || !info[1].IsBoolean()) {
     ThrowTypeError(info.Env(), "family and protocol must be known");
     return Napi::Value();
   }
-  wish.ipv6 = info[0].As<Napi::Boolean>();
-  wish.mptcp = info[1].As<Napi::Boolean>();
-  if (!OptionalPath(info[2], "netns", &wish.netns) || !OptionalPath(info[3], "device", &wish.device) ||
-      !OptionalPath(info[4], "address", &wish.address) || !WholeNumber(info[5], "port", 0, 65535, &port) ||
+  options.ipv6 = info[0].As<Napi::Boolean>();
+  options.mptcp = info[1].As<Napi::Boolean>();
+  if (!OptionalPath(info[2], "netns", &options.netns) || !OptionalPath(info[3], "device", &options.device) ||
+      !OptionalPath(info[4], "address", &options.address) || !WholeNumber(info[5], "port", 0, 65535, &port) ||
       !WholeNumber(info[6], "backlog", -1, INT32_MAX, &backlog)) {
     return Napi::Value();
   }
-  wish.port = static_cast<uint16_t>(port);
-  wish.backlog = static_cast<int>(backlog);
+  options.port = static_cast<uint16_t>(port);
+  options.backlog = static_cast<int>(backlog);
   Descriptor made;
-  Failure failure = InNamespace(wish.netns, [&] { return Make(wish, &made); });
+  Failure failure = InNamespace(options.netns, [&] { return Make(options, &made); });
   if (failure.failed()) {
     std::string subject;
-    for (const std::string* wished : {&wish.address, &wish.device, &wish.netns}) {
-      if (!subject.empty() && !wished->empty()) subject += ' ';
-      subject += *wished;
+    for (const std::string* part : {&options.address, &options.device, &options.netns}) {
+      if (!subject.empty() && !part->empty()) subject += ' ';
+      subject += *part;
     }
     ThrowSystemError(info.Env(), failure, subject);
     return Napi::Value();

@@ -50,7 +50,8 @@ export async function apply(
     const replaced = replacedBy(batch[0]!, outcomes);
     const done = await applyBatch(batch, kernel, record, { replaces: replaced !== undefined });
     outcomes.push(...done);
-    if (replaced && done[0]!.putBack) outcomes.push(...(await applyBatch([replaced], kernel, record)));
+    if (replaced && done[0]!.restoreReplaced)
+      outcomes.push(...(await applyBatch([replaced], kernel, record)));
   }
   return outcomes;
 }
@@ -66,7 +67,8 @@ async function applyBatch(
   const done = await Promise.all(batch.map((action) => applyOne(action, kernel)));
   return done.map((outcome) => {
     const { error } = outcome;
-    const marked = replaces && error && !isUnanswered(error) ? { ...outcome, putBack: true } : outcome;
+    const marked =
+      replaces && error && !isUnanswered(error) ? { ...outcome, restoreReplaced: true } : outcome;
     record.after(marked);
     return marked;
   });

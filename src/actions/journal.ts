@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import type { State } from './state.ts';
+import type { RaisedLimit, State } from './state.ts';
 import { EMPTY_STATE } from './state.ts';
 
 const VERSION = 1;
@@ -22,8 +22,8 @@ export interface JournalRecord {
   readonly notified: unknown;
 }
 
-/** The file. Its keys stay as they are, so that the daemon can read the journal of an earlier version. */
-interface Written {
+/** The file. After an upgrade the daemon also reads the keys that an earlier version wrote (`EarlierKeys`). */
+interface Written extends EarlierKeys {
   version: number;
   boot: string;
   namespace: string;
@@ -32,10 +32,23 @@ interface Written {
   raised: unknown;
   unknownFlags: unknown;
   /** What hooks were last notified of. */
-  told: unknown;
+  notified: unknown;
   paused: unknown;
-  /** Written as `true` by earlier versions in place of `paused`. */
+}
+
+/** Keys that are only read. */
+interface EarlierKeys {
+  /** Now `notified`. */
+  told?: unknown;
+  /** `true` in place of `paused`. */
   resting?: unknown;
+}
+
+interface EarlierLimitKeys {
+  /** Now `restoring`. */
+  readonly returning?: boolean;
+  /** Now `foreign`. */
+  readonly theirs?: boolean;
 }
 
 export class Journal {
@@ -65,12 +78,12 @@ export class Journal {
       return empty;
     const endpoints = (Array.isArray(written.endpoints) ? written.endpoints : []).filter(isEndpoint);
     return {
-      notified: written.told ?? null,
+      notified: written.notified ?? written.told ?? null,
       state: {
         ...EMPTY_STATE,
         owned: new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])),
         lastId: isByte(written.lastId) ? written.lastId : 0,
-        raised: isRaised(written.raised) ? written.raised : {},
+        raised: raisedOf(written.raised),
         unknownFlags: isCount(written.unknownFlags) ? written.unknownFlags : 0,
         paused: pauseOf(written.paused ?? (written.resting === true ? {} : null)),
       },
@@ -91,7 +104,7 @@ export class Journal {
       endpoints: [...state.owned.values()],
       raised: state.raised,
       unknownFlags: state.unknownFlags,
-      told: notified,
+      notified,
       paused: state.paused,
     };
     const text = `${JSON.stringify(written)}\n`;
@@ -126,7 +139,17 @@ function isEndpoint(
   return isByte(id) && id > 0 && typeof address === 'string' && [ifindex, flags, port].every(isCount);
 }
 
-function isRaised(value: unknown): value is State['raised'] {
+function raisedOf(value: unknown): State['raised'] {
+  if (!isRaised(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).map(([limit, { returning, theirs, ...raised }]) => [
+      limit,
+      { ...raised, ...(returning && { restoring: true }), ...(theirs && { foreign: true }) },
+    ]),
+  );
+}
+
+function isRaised(value: unknown): value is { readonly [limit: string]: RaisedLimit & EarlierLimitKeys } {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).every(
     ([key, each]: [string, { [part: string]: unknown } | null]) =>

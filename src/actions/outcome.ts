@@ -15,7 +15,7 @@ export interface Outcome {
    */
   readonly gone?: boolean;
   /** The endpoint that was deleted to make room for this one must be added again. */
-  readonly putBack?: boolean;
+  readonly restoreReplaced?: boolean;
   /** The table of endpoints is full: how many it holds. */
   readonly full?: number;
 }

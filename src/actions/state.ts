@@ -7,17 +7,17 @@ import type { Limits } from '../netlink/mptcp/limits.ts';
 import type { RouteLookup } from '../snapshot/snapshot.ts';
 
 export interface RaisedLimit {
-  /** The value before multihomed first raised it; it is put back to this. */
+  /** The value before multihomed first raised it; it is restored to this. */
   readonly from: number;
   /** The value just before the last raise. */
   readonly before: number;
   readonly to: number;
   /** The kernel accepted the value, as its answer or a dump showed; until then the old value may still be set. */
   readonly granted?: boolean;
-  /** A request to put it back to `from` was sent, and no answer has come. */
-  readonly returning?: boolean;
-  /** Another program has changed it since, so it is neither raised nor put back. */
-  readonly theirs?: boolean;
+  /** A request to restore it to `from` was sent, and no answer has come. */
+  readonly restoring?: boolean;
+  /** Another program has changed it since, so it is neither raised nor restored. */
+  readonly foreign?: boolean;
 }
 
 export interface ActionFailure {
@@ -27,7 +27,7 @@ export interface ActionFailure {
   readonly message: string;
   /** The action is to be tried again, because something has changed since or time has passed. */
   readonly retry: boolean;
-  /** Not tried again before a reload: the try deleted an existing object, which then had to be put back. */
+  /** Not tried again before a reload: the try deleted an existing object, which then had to be restored. */
   readonly final?: boolean;
 }
 

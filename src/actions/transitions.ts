@@ -17,7 +17,7 @@ export function intend(state: State, action: Action, snapshot: Snapshot): State 
   const raised = { ...state.raised };
   if (!action.raised) {
     for (const name of Object.keys(action.limits) as (keyof Limits)[])
-      if (raised[name]) raised[name] = { ...raised[name], granted: false, returning: true };
+      if (raised[name]) raised[name] = { ...raised[name], granted: false, restoring: true };
     return { ...state, raised };
   }
   for (const [name, to] of Object.entries(action.limits) as [keyof Limits, number][])
@@ -30,11 +30,11 @@ const NOTHING_TO_DELETE = { errno: null, message: 'the kernel answers that there
 /** The state after an action, by its outcome. */
 export function applyOutcome(
   state: State,
-  { action, error, foreign, full, gone, id, putBack }: Outcome,
+  { action, error, foreign, full, gone, id, restoreReplaced }: Outcome,
 ): State {
   if (foreign) return forget(state, action);
   if (full !== undefined) return { ...forget(state, action), slots: full };
-  if (error) return refused(state, action, error, { final: putBack === true });
+  if (error) return refused(state, action, error, { final: restoreReplaced === true });
   if (gone) return withFailure(state, action, NOTHING_TO_DELETE);
   const done = succeeded(withoutFailure(state, action), action);
   return id !== undefined && action.kind === 'endpoint add' ? underId(done, action, id) : done;

@@ -41,7 +41,7 @@ export function logObservations(log: Log, before: State, now: State, limits: Lim
   if (unknown)
     log.warn(`this kernel does not know the flag ${flagNames(unknown).join(', ')}: it is left out`);
   for (const name of Object.keys(now.raised) as (keyof Limits)[])
-    if (now.raised[name]?.theirs && !before.raised[name]?.theirs)
+    if (now.raised[name]?.foreign && !before.raised[name]?.foreign)
       log.info(
         `limits:${limitsText({ [name]: limits[name] })} was set by another program, and stays while multihomed has endpoints`,
       );

@@ -28,13 +28,15 @@ export function addressSteps(
   snapshot: Snapshot,
   state: State,
 ): ExplainedStep[] {
-  const { out, address } = evaluation.candidate;
+  const { exclusion, address } = evaluation.candidate;
   return [
     linkStep(link),
     {
       name: 'address',
-      state: stoppedIf(out !== null),
-      evidence: out ? reasonText(out.reason) : `${address.address}/${address.prefixLength}, usable`,
+      state: stoppedIf(exclusion !== null),
+      evidence: exclusion
+        ? reasonText(exclusion.reason)
+        : `${address.address}/${address.prefixLength}, usable`,
     },
     ...tunnelSteps(evaluation),
     defaultRouteStep(evaluation, link, snapshot),

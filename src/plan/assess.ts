@@ -30,11 +30,11 @@ export function assess(
 
 /** @returns null: nothing stops the address so far */
 function verdictOn(candidate: Candidate, snapshot: Snapshot, state: State): UplinkVerdict | null {
-  const { selected, hostRule, lookup, out } = candidate;
+  const { selected, hostRule, lookup, exclusion } = candidate;
   // An ignored address is never used, so the state of its link does not matter.
-  if (out?.state === 'ignored') return out;
+  if (exclusion?.state === 'ignored') return exclusion;
   if (!selected.link.usable) return { state: 'no carrier', reason: carrierReason(selected.link.flags) };
-  if (out) return out;
+  if (exclusion) return exclusion;
   if (hostRule && !hostRule.leadsHere) return conflict(hostRuleReason(hostRule, candidate.family, snapshot));
   const blocked = blockingTunnel(candidate);
   if (blocked) return conflict(tunnelReason(blocked));

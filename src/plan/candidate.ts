@@ -24,5 +24,5 @@ export interface Candidate {
   /** The full tunnel that takes all traffic of its family; null: none. */
   readonly tunnel: Tunnel | null;
   /** Why it cannot be used; null: it can. */
-  readonly out: Exclusion | null;
+  readonly exclusion: Exclusion | null;
 }

@@ -10,11 +10,11 @@ import { limitsDifference } from './limits.ts';
 export function flushActions(snapshot: Snapshot, state: State): Action[] {
   const nothing = { sources: new Set<string>(), tables: new Set<number>() };
   const { removals } = routingDifference([], nothing, snapshot);
-  const { putBack } = limitsDifference('auto', [], snapshot, state);
+  const { restore } = limitsDifference('auto', [], snapshot, state);
   const endpoints = ownedEndpoints(snapshot, state).map((endpoint) => ({
     kind: 'endpoint delete' as const,
     endpoint,
     device: snapshot.links.get(endpoint.ifindex)?.name ?? `if${endpoint.ifindex}`,
   }));
-  return [...endpoints, ...removals, ...(putBack ? [putBack] : [])];
+  return [...endpoints, ...removals, ...(restore ? [restore] : [])];
 }

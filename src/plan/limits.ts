@@ -1,4 +1,4 @@
-/** Last step, for the MPTCP limits: the changes that raise them and put them back. */
+/** Last step, for the MPTCP limits: the changes that raise them and restore them. */
 import type { Action } from '../actions/action.ts';
 import type { State } from '../actions/state.ts';
 import {
@@ -20,7 +20,7 @@ const LIMITS = ['subflows', 'addAddrAccepted'] as const;
 const CONNECTS_TO_ANNOUNCED = MPTCP_PM_ADDR_FLAG_FULLMESH | MPTCP_PM_ADDR_FLAG_LAMINAR;
 
 /**
- * Changes of the MPTCP limits. They are raised while an owned endpoint exists or is about to be added, and put back
+ * Changes of the MPTCP limits. They are raised while an owned endpoint exists or is about to be added, and restored
  * afterwards; a limit that an administrator has changed since stays. With `closed` they are set to 0 meanwhile. The
  * kernel refuses both numbers if one is above its maximum.
  * @param endpoints the owned endpoints that exist or are about to be added
@@ -33,15 +33,15 @@ export function limitsDifference(
   state: State,
   /** `closed`: no connection may get a new subflow, because a full tunnel is up and an endpoint beside it is in use. */
   { closed }: { readonly closed: boolean } = { closed: false },
-): { close: Action | null; raise: Action | null; putBack: Action | null } {
+): { close: Action | null; raise: Action | null; restore: Action | null } {
   const raise: { -readonly [K in keyof Limits]?: number } = {};
-  const putBack: typeof raise = {};
+  const restore: typeof raise = {};
   for (const limit of LIMITS) {
     const now = snapshot.limits[limit];
     const goal = closed ? 0 : goalOf(limit, setting, endpoints, state);
     const raised = state.raised[limit];
-    if (raised?.theirs) continue;
-    if (goal === null && raised && now === raised.to) putBack[limit] = raised.from;
+    if (raised?.foreign) continue;
+    if (goal === null && raised && now === raised.to) restore[limit] = raised.from;
     if (goal !== null && now !== goal && (closed || setting !== 'auto' || now < goal)) raise[limit] = goal;
   }
   const set: Action | null = Object.keys(raise).length
@@ -50,7 +50,7 @@ export function limitsDifference(
   return {
     close: closed ? set : null,
     raise: closed ? null : set,
-    putBack: Object.keys(putBack).length ? { kind: 'limits set', limits: putBack, raised: false } : null,
+    restore: Object.keys(restore).length ? { kind: 'limits set', limits: restore, raised: false } : null,
   };
 }
 

@@ -35,16 +35,16 @@ export function lookUp(
       address,
       lookup: lookupOf(address),
       hasEndpoint: hasEndpoint(address),
-      out: exclusionOf(address, rule, lookupOf(address)),
+      exclusion: exclusionOf(address, rule, lookupOf(address)),
     }))
     .sort((a, b) => preference(a, rule) - preference(b, rule));
   let serving = 0;
-  return ordered.map(({ address, lookup, out }) => {
-    const exclusion = out ?? (++serving > rule.perInterface ? beyondLimit(rule) : null);
+  return ordered.map(({ address, lookup, exclusion: own }) => {
+    const exclusion = own ?? (++serving > rule.perInterface ? beyondLimit(rule) : null);
     const hostRule = lookup && hostRuleFor(lookup.host, link.index);
-    const own = isLinkLocal(address.address) ? null : tableOf(rule, link.index);
-    const table = hostRule?.leadsHere ? hostRule.table : own;
-    return { selected, family, address, table, hostRule, lookup, tunnel, out: exclusion };
+    const ownTable = isLinkLocal(address.address) ? null : tableOf(rule, link.index);
+    const table = hostRule?.leadsHere ? hostRule.table : ownTable;
+    return { selected, family, address, table, hostRule, lookup, tunnel, exclusion };
   });
 }
 
@@ -58,7 +58,7 @@ interface Ordered {
   readonly lookup: RouteLookup | null;
   /** Its endpoint is already in place. */
   readonly hasEndpoint: boolean;
-  readonly out: Candidate['out'];
+  readonly exclusion: Exclusion | null;
 }
 
 /**
@@ -66,8 +66,8 @@ interface Ordered {
  * choice), 1 an address whose endpoint is in place, 2 the kernel's choice, 3 primary addresses, 4
  * secondary ones, 5 those that cannot be used.
  */
-function preference({ address, lookup, hasEndpoint, out }: Ordered, { addresses }: Rule): number {
-  if (out) return 5;
+function preference({ address, lookup, hasEndpoint, exclusion }: Ordered, { addresses }: Rule): number {
+  if (exclusion) return 5;
   const taken = lookup?.source === address.address;
   if (lookup?.default?.route.preferredSource === address.address || (taken && addresses === 'auto')) return 0;
   if (hasEndpoint) return 1;

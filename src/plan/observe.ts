@@ -53,14 +53,14 @@ interface LimitOptions {
   readonly idle: boolean;
 }
 
-/** @returns null: nothing is left to put back */
+/** @returns null: nothing is left to restore */
 function observeLimit(raised: RaisedLimit, now: number, { idle }: LimitOptions): RaisedLimit | null {
-  const { from, before, to, granted, returning, theirs } = raised;
-  if (theirs) return idle ? null : raised;
-  // The limit has been put back, perhaps without an answer. It is not observed any longer.
-  if ((idle || returning) && now === from) return null;
+  const { from, before, to, granted, restoring, foreign } = raised;
+  if (foreign) return idle ? null : raised;
+  // The limit has been restored, perhaps without an answer. It is not observed any longer.
+  if ((idle || restoring) && now === from) return null;
   if (now === to) return granted ? raised : { from, before, to, granted: true };
   // The daemon ended before it sent the request, or the kernel's answer was lost.
   if (!granted && (now === from || now === before)) return raised;
-  return { ...raised, theirs: true };
+  return { ...raised, foreign: true };
 }

@@ -124,7 +124,7 @@ function difference(input: DifferenceInput): Action[] {
     ...(limits.close ? [limits.close] : []),
     ...retirement.deletions.map((endpoint) => deletion(endpoint, snapshot)),
     ...routing.removals,
-    ...(limits.putBack ? [limits.putBack] : []),
+    ...(limits.restore ? [limits.restore] : []),
     ...routing.additions,
     ...routing.superseded,
     ...(limits.raise ? [limits.raise] : []),

@@ -42,6 +42,27 @@ describe('the journal', () => {
     expect(journal().read()).toEqual({ state: MEMORY, notified: { uplinks: {} } });
   });
 
+  test('of an earlier version is read with its names of keys', () => {
+    const limit = { from: 2, before: 2, to: 8, granted: true };
+    const earlier = { subflows: { ...limit, returning: true }, addAddrAccepted: { ...limit, theirs: true } };
+    const rest = { lastId: 3, endpoints: [], raised: earlier, unknownFlags: 0 };
+    const uplinks = { '2/ipv4': {} };
+    writeFileSync(
+      path,
+      JSON.stringify({ version: 1, ...IDENTITY, ...rest, told: { uplinks }, resting: true }),
+    );
+    const { state, notified } = journal().read();
+    expect(notified).toEqual({ uplinks });
+    expect(state.paused).toEqual({ files: null });
+    expect(state.raised).toEqual({
+      subflows: { ...limit, restoring: true },
+      addAddrAccepted: { ...limit, foreign: true },
+    });
+    journal().write(state, notified);
+    expect(readFileSync(path, 'utf8')).not.toMatch(/told|resting|returning|theirs/);
+    expect(journal().read()).toEqual({ state, notified });
+  });
+
   test('is empty before the first write', () => {
     expect(journal().read()).toEqual(EMPTY);
   });

@@ -6,7 +6,7 @@
  */
 import { describe, expect } from 'vitest';
 import { test, type Lab } from '../support/lab.ts';
-import { CIRCLES, LIFE, type Circle } from './moves.ts';
+import { CYCLES, LIFE, type Cycle } from './moves.ts';
 import { CLASSES, MOMENTS, type Class, type Moment } from './shim.ts';
 import { CrashHarness, type Death } from './harness.ts';
 
@@ -26,7 +26,7 @@ describe('SIGKILL', () => {
       const harness = await prepare(lab);
       let random = 1;
       const below = (most: number): number => (random = (random * 48271) % 0x7fff_ffff) % most;
-      for (const { moves } of [LIFE, ...CIRCLES]) {
+      for (const { moves } of [LIFE, ...CYCLES]) {
         const deadly = below(moves.length);
         for (const [at, move] of moves.entries()) {
           const kind: Class = below(3) === 0 ? 'journal' : 'change';
@@ -76,7 +76,7 @@ describe('SIGKILL', () => {
     for (const moment of ASKED === 'all' || ASKED === kind ? momentsOf(kind) : [])
       test(`${moment} each ${kind}`, { timeout: HOURS }, async ({ lab }) => {
         const harness = await prepare(lab);
-        for (const circle of [LIFE, ...CIRCLES]) await exhaust(harness, circle, { kind, moment });
+        for (const cycle of [LIFE, ...CYCLES]) await exhaust(harness, cycle, { kind, moment });
         report(harness);
         await harness.stop();
       });
@@ -85,7 +85,7 @@ describe('SIGKILL', () => {
 /** Runs a daemon that added and removed everything, so that the state without multihomed is known. */
 async function prepare(lab: Lab): Promise<CrashHarness> {
   const harness = new CrashHarness(lab);
-  for (const { moves, outside } of CIRCLES)
+  for (const { moves, outside } of CYCLES)
     if (outside)
       for (const move of moves) {
         await move.act(harness);
@@ -95,7 +95,7 @@ async function prepare(lab: Lab): Promise<CrashHarness> {
 }
 
 /** Repeats the moves with a later point each time, until no move has as many points. */
-async function exhaust(harness: CrashHarness, { moves }: Circle, death: Omit<Death, 'left'>): Promise<void> {
+async function exhaust(harness: CrashHarness, { moves }: Cycle, death: Omit<Death, 'left'>): Promise<void> {
   for (let left = 1, died = true; died; left++) {
     died = false;
     for (const move of moves) died = (await harness.deadly(move, { ...death, left })) || died;

@@ -2,7 +2,7 @@
 import type { Move, CrashHarness } from './harness.ts';
 import { PLAIN, type ExpectedObjects } from './fixture.ts';
 
-export interface Circle {
+export interface Cycle {
   readonly what: string;
   /** A change of the network, not of the configuration. */
   readonly outside: boolean;
@@ -41,7 +41,7 @@ const only = (what: string, device: 'eth0' | 'eth1' | null, version: 4 | 6, ling
   },
 });
 
-function lingering(version: 4 | 6): Circle {
+function lingering(version: 4 | 6): Cycle {
   const alone = only('the others lose their way', 'eth0', version);
   const last = only('the last way is lost', null, version, 'eth0');
   return {
@@ -68,7 +68,7 @@ const on = (what: string, act: (fixture: CrashHarness['fixture']) => void): Move
   act: ({ fixture }) => act(fixture),
 });
 
-export const CIRCLES: readonly Circle[] = [
+export const CYCLES: readonly Cycle[] = [
   {
     what: 'flags',
     outside: false,
@@ -127,7 +127,7 @@ export const CIRCLES: readonly Circle[] = [
 ];
 
 /** From no object to all of them, and back. */
-export const LIFE: Circle = {
+export const LIFE: Cycle = {
   what: 'life',
   outside: false,
   moves: [

@@ -79,14 +79,14 @@ test('a failed pass keeps the pending events of each link', async () => {
     line.dump = dump;
     throw new NetlinkError({ operation, errno: 105, kernelText: 'answers were lost' });
   };
-  host.deaf = true;
+  host.losesEvents = true;
   // The kernel removes the routes silently; the only event is that the link was down.
   change(
     { op: 'link', slot: 0, to: 'down', when: 0 },
     { op: 'link', slot: 0, to: 'up', when: 0 },
     { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 100, verb: 'add', when: 0 },
   );
-  host.deaf = false;
+  host.losesEvents = false;
   loop.wake(['links', 'addresses', 'routes'], [fixture.link(0)!.index]);
   await host.pass(1_000);
   expect(host.warnings.filter((each) => each.includes('another program removed it'))).toEqual([]);

@@ -174,7 +174,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
 
 async function watch(user: User): Promise<Run> {
   const oracle = new Oracle();
-  const performed = await perform(user, (fact, inside) => oracle.hear(fact, inside));
+  const performed = await perform(user, (fact, inside) => oracle.record(fact, inside));
   await oracle.end();
   return { ...performed, user, oracle };
 }

@@ -35,7 +35,7 @@ export class Oracle {
   readonly #pending: Promise<void>[] = [];
   #samples = 0;
 
-  hear(fact: Fact, inside: number): void {
+  record(fact: Fact, inside: number): void {
     if (fact.kind === 'scene' && fact.name === 'ethernet') {
       this.#monitor(inside, ['monitor', 'route'], this.routes);
       this.#monitor(inside, ['mptcp', 'monitor'], this.subflows);

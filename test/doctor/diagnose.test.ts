@@ -126,7 +126,7 @@ holds([
     {
       snapshot: { limits: { subflows: 0, addAddrAccepted: 0 } },
       view: {
-        state: { ...EMPTY_STATE, raised: { subflows: { from: 2, before: 2, to: 8, theirs: true } } },
+        state: { ...EMPTY_STATE, raised: { subflows: { from: 2, before: 2, to: 8, foreign: true } } },
       },
     },
     'limits',

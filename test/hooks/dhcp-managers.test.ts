@@ -41,7 +41,7 @@ describe.skipIf(noNetworkd !== null)('a modem under systemd-networkd', () => {
       printf '[Match]\\nName=modem0\\n[Network]\\nDHCP=ipv4\\n' >/run/systemd/network/10-modem.network
       /lib/systemd/systemd-networkd >/run/networkd.log 2>&1 &`);
     await harness.until('networkctl --no-legend list modem0 | grep -q configur');
-    const { lines } = await harness.tell('link-up', modem());
+    const { lines } = await harness.runHook('link-up', modem());
     expect(lines.join('\n')).toContain('modem0 is left to systemd-networkd');
   });
 
@@ -52,7 +52,7 @@ describe.skipIf(noNetworkd !== null)('a modem under systemd-networkd', () => {
       chown -R systemd-network:systemd-network /run/systemd/netif
       /lib/systemd/systemd-networkd >/run/networkd.log 2>&1 &`);
     await harness.until('networkctl --no-legend list modem0 | grep -q unmanaged');
-    const { lines } = await harness.tell('link-up', modem());
+    const { lines } = await harness.runHook('link-up', modem());
     expect(lines.join('\n')).toContain('starting udhcpc on modem0');
   });
 });
@@ -66,13 +66,13 @@ describe.skipIf(noManager !== null)('a modem under NetworkManager', () => {
       printf '[main]\\nplugins=keyfile\\ndns=none\\nno-auto-default=*\\n[keyfile]\\npath=/run/connections\\n' >/run/manager.conf
       NetworkManager --config=/run/manager.conf --no-daemon >/run/manager.log 2>&1 &`);
     await harness.until("nmcli -g GENERAL.STATE device show modem0 | grep -q '^[3-9]'");
-    const managed = await harness.tell('link-up', modem());
+    const managed = await harness.runHook('link-up', modem());
     expect(managed.lines.join('\n')).toContain('modem0 is left to NetworkManager');
     await harness.shell('nmcli device set modem0 managed no');
     await harness.until("nmcli -g GENERAL.STATE device show modem0 | grep -q '^10 '");
     // It sets the link down when it stops managing it.
     await harness.shell('ip link set modem0 up');
-    const free = await harness.tell('link-up', modem());
+    const free = await harness.runHook('link-up', modem());
     expect(free.lines.join('\n')).toContain('starting udhcpc on modem0');
   });
 });

@@ -18,7 +18,7 @@ async function plugIn(client: string, offer?: Offer): Promise<void> {
 /** Brings the modem from administratively down to carrier. */
 async function bringUp(): Promise<void> {
   expect((await harness.shell('ip link show modem0')).stdout).toContain('state DOWN');
-  const { reports } = await harness.tell('device-add', modem());
+  const { reports } = await harness.runHook('device-add', modem());
   expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
   await harness.until('ip link show modem0 | grep LOWER_UP');
 }
@@ -52,7 +52,7 @@ describe.skipIf(why !== null).each([
       await plugIn(client);
       const resolvers = readFileSync('/etc/resolv.conf', 'utf8');
       await bringUp();
-      const up = await harness.tell('link-up', modem());
+      const up = await harness.runHook('link-up', modem());
       expect(up.reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
       expect(up.lines.join('\n')).toContain(`starting ${client} on modem0`);
       await harness.until(address);
@@ -63,10 +63,10 @@ describe.skipIf(why !== null).each([
       expect(readFileSync('/etc/resolv.conf', 'utf8')).toBe(resolvers);
 
       const pid = await harness.until(pidOf[client] ?? '');
-      await harness.tell('link-up', modem());
+      await harness.runHook('link-up', modem());
       expect(await harness.until(pidOf[client] ?? '')).toBe(pid);
 
-      const down = await harness.tell('link-down', modem());
+      const down = await harness.runHook('link-down', modem());
       expect(down.reports.map(({ outcome }) => outcome)).toEqual(['done']);
       await harness.until(`! kill -0 ${pid.trim()} 2>/dev/null`);
       expect((await harness.shell(address)).stdout).toBe('');
@@ -79,7 +79,7 @@ describe.skipIf(why !== null).each([
     const forced = [121, 249].map((option) => `--dhcp-option-force=${option},${halves}`);
     await plugIn(client, { options: [...forced, '--dhcp-option-force=26,68'] });
     await bringUp();
-    await harness.tell('link-up', modem());
+    await harness.runHook('link-up', modem());
     await harness.until(address);
     await harness.until('ip -4 route show default | grep .');
     expect(await shown()).not.toMatch(/0\.0\.0\.0\/1|128\.0\.0\.0\/1/);
@@ -93,7 +93,7 @@ describe.skipIf(why !== null).each([
   it.skipIf(lacks !== null)('uses a valid MTU for the route only', async () => {
     await plugIn(client, { options: ['--dhcp-option-force=26,1400'] });
     await bringUp();
-    await harness.tell('link-up', modem());
+    await harness.runHook('link-up', modem());
     await harness.until('ip -4 route show default | grep "metric 700 mtu 1400"');
     expect(await shown()).toContain('mtu 1500 ');
   });
@@ -113,7 +113,7 @@ describe.skipIf(why !== null).each([
   ])('ignores an offer with a %s', async (_, offer, reason) => {
     await plugIn(client, offer);
     await bringUp();
-    await harness.tell('link-up', modem());
+    await harness.runHook('link-up', modem());
     // How the client handles an answer that its own checks refuse is up to the client.
     await harness.until(
       `grep -q "sent ${reason}" /run/multihomed/dhcp/modem0.refused || [ "$(grep -c DHCPOFFER /run/provider.log)" -ge 3 ]`,
@@ -126,9 +126,9 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
   it('with an address of another program is left alone', async () => {
     await plugIn('udhcpc');
     await harness.shell('ip address add 192.0.2.9/24 dev modem0');
-    expect((await harness.tell('device-add', modem())).lines.join('\n')).toContain('modem0 is left to');
+    expect((await harness.runHook('device-add', modem())).lines.join('\n')).toContain('modem0 is left to');
     expect((await harness.shell('ip link show modem0')).stdout).toContain('state DOWN');
-    const { lines } = await harness.tell('link-up', modem());
+    const { lines } = await harness.runHook('link-up', modem());
     expect(lines.join('\n')).toContain('modem0 is left to the program that gave it an address');
     expect((await harness.shell('ls /run/multihomed/dhcp')).stdout).toBe('');
   });
@@ -140,7 +140,7 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
   ])('ignores %s', async (_, facts) => {
     await plugIn('udhcpc');
     for (const action of ['device-add', 'link-up'] as const) {
-      const { reports, lines } = await harness.tell(action, facts);
+      const { reports, lines } = await harness.runHook(action, facts);
       expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
       expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
     }
@@ -154,13 +154,13 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
       'mkdir -p /run/multihomed/dhcp; sleep 600 >/dev/null 2>&1 & echo $! >/run/multihomed/dhcp/modem0.pid',
     );
     const pid = (await harness.shell('cat /run/multihomed/dhcp/modem0.pid')).stdout.trim();
-    await harness.tell('link-down', modem());
+    await harness.runHook('link-down', modem());
     expect((await harness.shell(`kill -0 ${pid}`)).status).toBe(0);
   });
 
   it('without a DHCP client: names the packages to install', async () => {
     await plugIn('no-such-client');
-    const { reports, lines } = await harness.tell('link-up', modem());
+    const { reports, lines } = await harness.runHook('link-up', modem());
     expect(reports.map(({ outcome }) => outcome)).toEqual(['failed']);
     expect(lines.join('\n')).toContain('modem0 has no DHCP client: install one of no-such-client');
   });

@@ -45,7 +45,7 @@ it.skipIf(why !== null).each([
   ['whose child has left the group', 'setsid sleep 600 & exec sleep 600'],
 ])('a timed-out hook %s: no reused process group gets a signal', async (_, body) => {
   await withHook(body);
-  const { reports } = await harness.tell('up', uplink(), 1_500);
+  const { reports } = await harness.runHook('up', uplink(), 1_500);
   expect(reports.map(({ outcome }) => outcome)).toEqual(['timed out']);
   // The number is free by now, and the other process has it or gets it.
   await harness.until('grep taken /run/taker.log');
@@ -56,7 +56,7 @@ it.skipIf(why !== null).each([
 
 it.skipIf(why !== null)('a hook that has ended leaves no zombie', async () => {
   await withHook('true');
-  await harness.tell('up', uplink());
+  await harness.runHook('up', uplink());
   await harness.until('grep taken /run/taker.log');
   expect((await harness.shell("ps -eo stat= | grep -c '^Z'")).stdout.trim()).toBe('0');
 });

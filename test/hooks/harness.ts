@@ -59,7 +59,7 @@ export interface Harness {
   /** The path of the shipped hook. */
   readonly hook: string;
   /** Runs the hook as the daemon would. */
-  tell(action: HookAction, facts: UplinkFacts | LinkFacts, timeout?: number): Promise<HookResult>;
+  runHook(action: HookAction, facts: UplinkFacts | LinkFacts, timeout?: number): Promise<HookResult>;
   /** Runs a shell command inside; background processes must not hold its output open. */
   shell(text: string): Promise<Answered>;
   /**
@@ -113,7 +113,7 @@ export async function openHarness(hook: string, edit = (text: string): string =>
   return {
     root,
     hook: installed,
-    tell: (action, facts, timeout = 30_000) => ask({ kind: 'hook', action, facts, folder, timeout }),
+    runHook: (action, facts, timeout = 30_000) => ask({ kind: 'hook', action, facts, folder, timeout }),
     shell,
     async until(text) {
       for (;;) {

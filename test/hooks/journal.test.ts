@@ -20,9 +20,9 @@ describe.skipIf(why !== null)('the journal hook', () => {
       'mkdir -p /run/systemd/journal; /lib/systemd/systemd-journald >/run/journald.log 2>&1 &',
     );
     await harness.until('[ -S /run/systemd/journal/socket ]');
-    await harness.tell('link-up', link());
-    await harness.tell('up', uplink());
-    const { reports, lines } = await harness.tell('down', uplink({ reason: 'carrier lost' }));
+    await harness.runHook('link-up', link());
+    await harness.runHook('up', uplink());
+    const { reports, lines } = await harness.runHook('down', uplink({ reason: 'carrier lost' }));
     expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
     expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
     const ask = 'journalctl -D /run/log/journal -o json -t multihomed';
@@ -50,7 +50,7 @@ describe.skipIf(why !== null)('the journal hook', () => {
   it('reports that no journald runs', async () => {
     harness = await openHarness('10-journal');
     // The machine's own /dev/log, if there is one, is a link into a /run that is empty here.
-    const { reports, lines } = await harness.tell('up', uplink());
+    const { reports, lines } = await harness.runHook('up', uplink());
     expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
     if ((await harness.shell('[ -S /dev/log ]')).status !== 0) {
       expect(lines.join('\n')).toContain('neither journald nor a syslog daemon runs: nothing is written');

@@ -60,23 +60,23 @@ const shown = async (text: string): Promise<string> => harness.until(`grep -F -e
 describe.skipIf(why !== null)('the desktop hook', () => {
   it('notifies the user of the active session of up and down', async () => {
     await sitDown(0);
-    const { reports, lines } = await harness.tell('up', uplink());
+    const { reports, lines } = await harness.runHook('up', uplink());
     expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
     expect(lines.filter((line) => !line.startsWith('debug'))).toEqual([]);
     expect(await shown("summary: 'wwan0 is ready as a backup'")).toContain('wwan0');
     await shown("body: '192.0.2.7 via 192.0.2.1'");
-    await harness.tell('down', uplink({ reason: 'carrier lost' }));
+    await harness.runHook('down', uplink({ reason: 'carrier lost' }));
     await shown("summary: 'wwan0 no longer carries data'");
     await shown("body: '192.0.2.7: carrier lost'");
     // Actions of links and changes show no notification.
-    await harness.tell('link-up', link({ interface: 'quiet0' }));
-    await harness.tell('change', uplink({ interface: 'quiet0' }));
+    await harness.runHook('link-up', link({ interface: 'quiet0' }));
+    await harness.runHook('change', uplink({ interface: 'quiet0' }));
     expect((await harness.shell('grep -c quiet0 /run/shown.log')).stdout.trim()).toBe('0');
   });
 
   it('escapes markup in a name or a reason', async () => {
     await sitDown(0);
-    await harness.tell('down', uplink({ reason: '<img src="/etc/passwd"/> & more' }));
+    await harness.runHook('down', uplink({ reason: '<img src="/etc/passwd"/> & more' }));
     await shown('192.0.2.7: &lt;img src=');
   });
 
@@ -85,7 +85,7 @@ describe.skipIf(why !== null)('the desktop hook', () => {
     async () => {
       await sitDown(65534);
       // A bus that a user started only accepts that user.
-      const { lines } = await harness.tell('up', uplink({ flags: ['subflow'] }));
+      const { lines } = await harness.runHook('up', uplink({ flags: ['subflow'] }));
       expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
       await shown("summary: 'wwan0 carries data'");
     },
@@ -101,7 +101,7 @@ describe.skipIf(why !== null)('the desktop hook', () => {
         chown 65534 /run/user/65534
         setpriv --reuid=65534 --regid=65534 --clear-groups python3 ${harness.root}/stopper.py >/run/stopped.log 2>&1 &`);
       await harness.until('grep -q listening /run/stopped.log');
-      const { reports, lines } = await harness.tell('up', uplink());
+      const { reports, lines } = await harness.runHook('up', uplink());
       expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
       expect(lines.join('\n')).toContain('user 65534 was not notified');
       const stopped = await harness.shell('grep ^stopped /run/stopped.log');
@@ -115,7 +115,7 @@ describe.skipIf(why !== null)('the desktop hook', () => {
     await harness.shell(`
       mkdir -p /run/user/0
       dbus-daemon --session --address=unix:path=/run/user/0/bus --fork --nopidfile`);
-    const { reports, lines } = await harness.tell('up', uplink());
+    const { reports, lines } = await harness.runHook('up', uplink());
     expect(reports.map(({ outcome }) => outcome)).toEqual(['done']);
     expect(lines.join('\n')).toContain('user 0 was not notified');
   });

@@ -28,11 +28,11 @@ export async function applyStep(host: Host, fixture: Fixture, step: Step): Promi
     case 'restart':
       await host.settle();
       return host.restart();
-    case 'deaf':
-      host.deaf = true;
+    case 'lose events':
+      host.losesEvents = true;
       return;
-    case 'hear':
-      return host.hearAgain();
+    case 'overrun':
+      return host.overrun();
     case 'crash':
       host.daemon.line.life = step.after;
       host.daemon.line.answerLost = step.answerLost ?? false;

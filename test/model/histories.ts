@@ -141,8 +141,8 @@ const ours = fc.oneof(
   fc.constantFrom(
     { op: 'kill' as const },
     { op: 'restart' as const },
-    { op: 'deaf' as const },
-    { op: 'hear' as const },
+    { op: 'lose events' as const },
+    { op: 'overrun' as const },
   ),
   of('crash', { after: fc.nat({ max: 9 }), answerLost: fc.boolean() }),
   of('crash', { after: fc.nat({ max: 9 }), answerLost: fc.boolean() }),

@@ -29,7 +29,7 @@ interface Daemon {
   readonly loop: Loop;
   readonly line: Line;
   readonly clock: TestClock;
-  readonly hear: (event: Message) => void;
+  readonly onEvent: (event: Message) => void;
 }
 
 export class Host {
@@ -41,7 +41,7 @@ export class Host {
   /** The local addresses of the subflows of each open connection. */
   connections: string[][] = [];
   /** While true, the daemon loses all events. */
-  deaf = false;
+  losesEvents = false;
   crashes = 0;
   random = new Prng(0);
   /** The host changed since the daemon began its last pass. */
@@ -119,19 +119,19 @@ export class Host {
       this.#race();
     };
     line.midway = () => this.#midways.shift()?.();
-    const hear = (event: Message): void => {
+    const onEvent = (event: Message): void => {
       if (ModelKernel.isOwn(event) || !passes(event)) return;
-      if (this.deaf) return kernel.state.saw('event lost');
+      if (this.losesEvents) return kernel.state.saw('event lost');
       const ifindex = touchedBy(event);
-      const tell = (): void =>
+      const wake = (): void =>
         loop.wake(staleAfter(event), ifindex === null ? [] : [ifindex], 'event', dirtyAfter(event));
-      if (this.random.below(3) === 0) return tell();
+      if (this.random.below(3) === 0) return wake();
       kernel.state.saw('event late');
-      this.#late.push(tell);
+      this.#late.push(wake);
     };
     kernel.beforeEndpoint = (address, ifindex) => this.#hasty(address, ifindex);
-    kernel.listeners.add(hear);
-    this.#daemon = { loop, line, clock, hear };
+    kernel.listeners.add(onEvent);
+    this.#daemon = { loop, line, clock, onEvent };
     this.paused = record.state.paused !== null;
     loop.wake([]);
   }
@@ -175,10 +175,10 @@ export class Host {
 
   /** Ends the daemon as SIGKILL does, seen from the kernel. */
   #bury(): void {
-    const { line, clock, hear } = this.daemon;
+    const { line, clock, onEvent } = this.daemon;
     line.dead = true;
     clock.clear();
-    this.kernel.listeners.delete(hear);
+    this.kernel.listeners.delete(onEvent);
     this.#late = [];
     this.recordingHooks.cut();
   }
@@ -200,7 +200,7 @@ export class Host {
     );
     if (wanted && leavesByItsLink(state, wanted)) return null;
     state.saw('path failed for good');
-    if (this.changed || this.deaf || this.#late.length > 0) return null;
+    if (this.changed || this.losesEvents || this.#late.length > 0) return null;
     return `endpoint ${address} dev ${ifindex} was added before its way stood`;
   }
 
@@ -236,9 +236,9 @@ export class Host {
   }
 
   /** Ends the loss of events and reports the overrun, as the listener does. */
-  hearAgain(): void {
-    if (!this.deaf) return;
-    this.deaf = false;
+  overrun(): void {
+    if (!this.losesEvents) return;
+    this.losesEvents = false;
     this.kernel.state.saw('overrun');
     this.daemon.loop.wake(ALL_PARTS, null);
   }

@@ -56,20 +56,20 @@ export class ModelKernel implements Voice {
   #cause: Maker = 'other';
 
   link(kind: 'new' | 'delete', link: Parameters<Voice['link']>[1]): void {
-    this.#tell(kind === 'new' ? 16 : 17, encodeLink(link));
+    this.#notify(kind === 'new' ? 16 : 17, encodeLink(link));
   }
 
   address(kind: 'new' | 'delete', address: Parameters<Voice['address']>[1]): void {
-    this.#tell(kind === 'new' ? 20 : 21, encodeAddress(address));
+    this.#notify(kind === 'new' ? 20 : 21, encodeAddress(address));
   }
 
   route(kind: RouteEvent['kind'], route: ModelRoute): void {
     const flags = kind === 'replace' ? NLM_F_REPLACE : 0;
-    this.#tell(kind === 'delete' ? 25 : 24, encodeRoute(route, this.state), flags);
+    this.#notify(kind === 'delete' ? 25 : 24, encodeRoute(route, this.state), flags);
   }
 
   rule(kind: 'new' | 'delete', rule: ModelRule): void {
-    this.#tell(kind === 'new' ? 32 : 33, encodeRule(rule));
+    this.#notify(kind === 'new' ? 32 : 33, encodeRule(rule));
   }
 
   /** Advances the time. An expired route is ignored at once, and is removed and reported only later. */
@@ -86,10 +86,10 @@ export class ModelKernel implements Voice {
   }
 
   nexthop(kind: 'new' | 'delete', nexthop: ModelNexthop): void {
-    this.#tell(kind === 'new' ? 104 : 105, encodeNexthop(nexthop));
+    this.#notify(kind === 'new' ? 104 : 105, encodeNexthop(nexthop));
   }
 
-  #tell(type: number, payload: Buffer, flags = 0): void {
+  #notify(type: number, payload: Buffer, flags = 0): void {
     const event = { ...message(type, payload, this.#cause === 'daemon' ? OWN_PORT : 0), flags };
     for (const listener of this.listeners) listener(event);
   }

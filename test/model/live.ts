@@ -37,7 +37,7 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
     await host.settle();
     host.daemon.line.life = null;
     host.daemon.line.losses = 0;
-    host.hearAgain();
+    host.overrun();
     await host.settle();
     found.push(...(await host.differences()));
     if (history.steps.every(({ op }) => WITH_EVENTS.has(op))) {
@@ -77,7 +77,7 @@ const WITH_EVENTS: ReadonlySet<Step['op']> = new Set<Step['op']>([
     'nexthop',
   ] as const),
   ...(['split', 'policy rule', 'remove policy rules', 'take policy rule', 'take route', 'tunnel'] as const),
-  ...(['reload', 'flush', 'kill', 'restart', 'deaf', 'hear'] as const),
+  ...(['reload', 'flush', 'kill', 'restart', 'lose events', 'overrun'] as const),
 ]);
 
 /** An uplink takes five changes to add or remove, and two for the limits. A step affects few uplinks, a reload all. */

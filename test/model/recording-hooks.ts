@@ -21,7 +21,7 @@ export class RecordingHooks {
       run: async (request: HookRequest) => {
         // A killed process never continues.
         if (isDead()) await new Promise(() => undefined);
-        this.#hear(JSON.parse(request.environment['MULTIHOMED_JSON']!) as Facts);
+        this.#record(JSON.parse(request.environment['MULTIHOMED_JSON']!) as Facts);
         if (this.slowness > 0)
           await new Promise<void>((resolve) => {
             this.#ends.push(resolve);
@@ -43,7 +43,7 @@ export class RecordingHooks {
     this.#forgiven = new Set(['*']);
   }
 
-  #hear(facts: Facts): void {
+  #record(facts: Facts): void {
     const key = keyOf(facts);
     const known = this.up.has(key);
     const again = this.#forgiven.has('*');

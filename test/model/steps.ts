@@ -94,7 +94,7 @@ export type Op =
   | { readonly op: 'policy rule'; readonly slot: number; readonly kind: number }
   | { readonly op: 'remove policy rules' }
   | ({ readonly op: 'reload' } & ConfigurationChoice)
-  | { readonly op: 'flush' | 'kill' | 'restart' | 'deaf' | 'hear' }
+  | { readonly op: 'flush' | 'kill' | 'restart' | 'lose events' | 'overrun' }
   /** Before a change by the daemon, or (answerLost) right after it. */
   | { readonly op: 'crash'; readonly after: number; readonly answerLost?: boolean }
   | { readonly op: 'lose answers'; readonly count: number }

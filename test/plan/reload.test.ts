@@ -59,7 +59,7 @@ describe('a reload', () => {
     const before = host.state;
     const add = host.look().actions.find(({ kind }) => kind === 'endpoint add')!;
     const error = new NetlinkError({ operation: actionText(add), errno, kernelText });
-    const { failures } = applyOutcome(before, { action: add, error, putBack: true });
+    const { failures } = applyOutcome(before, { action: add, error, restoreReplaced: true });
     host.state = { ...before, failures };
     expect(host.settle()).toEqual([]);
     expect(host.reason('192.0.2.10')).toMatch(reason);

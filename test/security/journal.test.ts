@@ -23,33 +23,36 @@ const uplink = {
   port: null,
   table: null,
 };
-const told = (uplinks: unknown, links: unknown = {}, leaving: unknown = []): object => ({
-  told: { uplinks, links, leaving },
+const notified = (uplinks: unknown, links: unknown = {}, leaving: unknown = []): object => ({
+  notified: { uplinks, links, leaving },
 });
 const without = (key: string): object => ({ ...uplink, [key]: undefined });
 const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
 
 const RECORDS: readonly (readonly [string, object | string])[] = [
-  ['an uplink without a gateway', told({ '99/ipv4': without('gateway') })],
-  ['an uplink whose gateway is an object', told({ '99/ipv4': { ...uplink, gateway: { toString: 1 } } })],
-  ['an uplink whose endpoint is no number', told({ '99/ipv4': { ...uplink, endpointId: { toString: 1 } } })],
-  ['an uplink without a table', told({ '99/ipv4': without('table') })],
-  ['a NUL in the interface', told({}, { 99: { ...link, interface: 'a\0b' } })],
-  ['a path as the name of an interface', told({}, { 99: { ...link, interface: '../../etc/passwd' } })],
-  ['an interface of 300,000 letters', told({}, { 99: { ...link, interface: 'x'.repeat(300_000) } })],
-  ['a driver that is an object', told({}, { 99: { ...link, driver: { toJSON: 1 } } })],
-  ['lists instead of records', told([uplink], [link], ['0'])],
+  ['an uplink without a gateway', notified({ '99/ipv4': without('gateway') })],
+  ['an uplink whose gateway is an object', notified({ '99/ipv4': { ...uplink, gateway: { toString: 1 } } })],
+  [
+    'an uplink whose endpoint is no number',
+    notified({ '99/ipv4': { ...uplink, endpointId: { toString: 1 } } }),
+  ],
+  ['an uplink without a table', notified({ '99/ipv4': without('table') })],
+  ['a NUL in the interface', notified({}, { 99: { ...link, interface: 'a\0b' } })],
+  ['a path as the name of an interface', notified({}, { 99: { ...link, interface: '../../etc/passwd' } })],
+  ['an interface of 300,000 letters', notified({}, { 99: { ...link, interface: 'x'.repeat(300_000) } })],
+  ['a driver that is an object', notified({}, { 99: { ...link, driver: { toJSON: 1 } } })],
+  ['lists instead of records', notified([uplink], [link], ['0'])],
   [
     'names of built-in object properties as keys',
-    `{"told":{"uplinks":{"__proto__":${JSON.stringify(uplink)}},"links":{},"leaving":["__proto__"]}}`,
+    `{"notified":{"uplinks":{"__proto__":${JSON.stringify(uplink)}},"links":{},"leaving":["__proto__"]}}`,
   ],
-  ['__proto__ as a key', '{"__proto__":{"paused":{}},"told":{"__proto__":{"uplinks":{}}}}'],
+  ['__proto__ as a key', '{"__proto__":{"paused":{}},"notified":{"__proto__":{"uplinks":{}}}}'],
   [
     'deep nesting in the record of hooks',
-    JSON.stringify(told({ '99/ipv4': { ...uplink, more: 7 } })).replace('7', deep),
+    JSON.stringify(notified({ '99/ipv4': { ...uplink, more: 7 } })).replace('7', deep),
   ],
   ['deep nesting in endpoints and limits', `{"endpoints":${deep},"raised":${deep},"lastId":${deep}}`],
-  ['a million flags', told({ '99/ipv4': { ...uplink, flags: Array<string>(1_000_000).fill('x') } })],
+  ['a million flags', notified({ '99/ipv4': { ...uplink, flags: Array<string>(1_000_000).fill('x') } })],
   [
     'impossible endpoints',
     {

@@ -72,7 +72,7 @@ function tooLow(
       ),
     );
   const { subflows: raised } = state.raised;
-  return raised?.to === subflows && raised.theirs !== true
+  return raised?.to === subflows && raised.foreign !== true
     ? fault(`this kernel accepts no limit above ${subflows}`)
     : fault('an administrator or another program set this limit, and the daemon does not change it', raise);
 }
