@@ -1,3 +1,4 @@
+/** The completion scripts in the real bash, zsh and fish: every command and option, and the names of interfaces. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

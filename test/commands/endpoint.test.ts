@@ -1,3 +1,4 @@
+/** "multihomed endpoint" and "limits" compared with "ip mptcp" with the same arguments, on the real kernel. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect } from 'vitest';
 import { command } from '../support/daemon.ts';

@@ -1,3 +1,4 @@
+/** Lines and tables that fit the width of a terminal: values only. */
 import { describe, expect, test } from 'vitest';
 import { fold, tableText, WHOLE, widthOf } from '../../src/commands/fold.ts';
 

@@ -1,3 +1,4 @@
+/** The help of every command has examples, and their options exist. */
 import { spawnSync } from 'node:child_process';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+/** "multihomed monitor" with a daemon and without, compared with "ip mptcp monitor" on the real kernel. */
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import type { ChildProcess } from 'node:child_process';

@@ -1,3 +1,4 @@
+/** Log lines about uplinks, and since when each is in its state: values only. */
 import { expect, test } from 'vitest';
 import { UplinkLog } from '../../src/daemon/uplink-log.ts';
 import type { Plan } from '../../src/plan/plan.ts';

@@ -1,3 +1,4 @@
+/** The manual pages have the commands, options, states, keys and variables of the code; mandoc checks their form. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+/** 60-dhcp-modem beside the real systemd-networkd and NetworkManager. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { find, whyNot } from '../neighbours/part.ts';
 import { modem, plugInModem } from './provider.ts';

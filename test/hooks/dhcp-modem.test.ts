@@ -1,3 +1,4 @@
+/** 60-dhcp-modem with real DHCP clients and a DHCP server in a namespace; also with a malicious server. */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { quoteWord } from '../../src/system/shell-quote.ts';

@@ -1,3 +1,4 @@
+/** Which files of the hook folders are run, and which are refused: real files. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Order, parallel runs and record of hooks, with a runner of the test in place of processes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HookDispatcher } from '../../src/hooks/dispatcher.ts';

@@ -1,3 +1,4 @@
+/** Environment variables of a hook, and the names of interfaces that it may get: values only. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hookEnvironment, isSafeName } from '../../src/hooks/environment.ts';

@@ -1,3 +1,4 @@
+/** Hooks as real processes: user, environment, time-out, output, and that the checked file is executed. */
 import {
   closeSync,
   copyFileSync,

@@ -1,3 +1,4 @@
+/** Facts of an uplink and of a link, with their usual values, for tests of hooks. */
 import type { LinkFacts, LinkState, UplinkFacts } from '../../src/hooks/facts.ts';
 
 export const uplink = (changes: Partial<UplinkFacts> = {}): UplinkFacts => ({

@@ -1,3 +1,4 @@
+/** The shipped journal hook with the real systemd-journald in a namespace. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { link, uplink } from './facts.ts';
 import { missing, openHarness, type Harness } from './harness.ts';

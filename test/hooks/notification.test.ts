@@ -1,3 +1,4 @@
+/** The next action for an uplink or a link, from what hooks were last notified of: values only. */
 import { describe, expect, it } from 'vitest';
 import {
   linkTransitions,

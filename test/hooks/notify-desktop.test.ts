@@ -1,3 +1,4 @@
+/** The shipped desktop hook with a real session bus and notification service in a namespace. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';

@@ -1,3 +1,4 @@
+/** Invalid arguments to every function of the addon. */
 import { describe, expect, it } from 'vitest';
 import {
   executeInNamespace,

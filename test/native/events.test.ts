@@ -1,3 +1,4 @@
+/** Netlink events through the addon, from the real kernel. */
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';

@@ -1,3 +1,4 @@
+/** Files of /proc that the addon reads in another network namespace of the real kernel. */
 import { describe, expect, it } from 'vitest';
 import { openNetlink, readInNamespace, SystemError } from '../../src/system/addon.ts';
 import { isPrivate, Net, test } from './net.ts';

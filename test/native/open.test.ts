@@ -1,3 +1,4 @@
+/** Netlink sockets of the addon are opened and closed on the real kernel. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

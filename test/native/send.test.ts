@@ -1,3 +1,4 @@
+/** Requests and dumps through the addon, to the real kernel. */
 import { describe, expect } from 'vitest';
 import { SystemError } from '../../src/system/addon.ts';
 import { getLink, isPrivate, RTM_NEWADDR, RTM_NEWLINK, RTNLGRP_LINK, test, until } from './net.ts';

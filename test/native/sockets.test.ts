@@ -1,3 +1,4 @@
+/** Datagrams, credentials, file locks and MPTCP sockets of the addon, on the real kernel. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';

@@ -1,3 +1,4 @@
+/** Decoding of MPTCP and TCP sockets from sock_diag: values only. */
 import { describe, expect, test } from 'vitest';
 import { DecodeError } from '../../src/netlink/attribute.ts';
 import { Writer } from '../../src/netlink/bytes.ts';

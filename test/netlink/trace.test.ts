@@ -1,3 +1,4 @@
+/** Names and texts of netlink messages, compared with the kernel headers and the recordings. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

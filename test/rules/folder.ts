@@ -1,17 +1,33 @@
-/** A private /etc/multihomed and /usr/lib/multihomed for one test. */
+/** A private /etc/multihomed and /usr/lib/multihomed for each test. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { afterEach, beforeEach } from 'vitest';
 import { formatProblem } from '../../src/rules/problem.ts';
 import { isValid, loadConfiguration } from '../../src/rules/load.ts';
 import type { LoadOptions } from '../../src/rules/load.ts';
 import type { Configuration } from '../../src/rules/rule.ts';
 
-export class Folder {
-  readonly path = mkdtempSync('/tmp/multihomed-rules-');
-  readonly etc = join(this.path, 'etc');
-  readonly usr = join(this.path, 'usr');
+/** Call it outside of tests: each of them gets new, empty folders under another path. */
+export function privateFolder(): Folder {
+  const folder = new Folder();
+  beforeEach(() => folder.create());
+  afterEach(() => folder.remove());
+  return folder;
+}
 
-  constructor() {
+class Folder {
+  path = '';
+
+  get etc(): string {
+    return join(this.path, 'etc');
+  }
+
+  get usr(): string {
+    return join(this.path, 'usr');
+  }
+
+  create(): void {
+    this.path = mkdtempSync('/tmp/multihomed-rules-');
     // If the group of a user's files may write them, all of these would be refused.
     process.umask(0o022);
     mkdirSync(join(this.etc, 'rules.d'), { recursive: true });

@@ -1,3 +1,4 @@
+/** Globs: what they match, which are invalid, and that matching takes bounded time. Values only. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isGlob, parseGlob } from '../../src/rules/glob.ts';

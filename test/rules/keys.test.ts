@@ -1,14 +1,8 @@
 /** Errors and warnings about the content of all files together. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Folder } from './folder.ts';
+import { describe, expect, test } from 'vitest';
+import { privateFolder } from './folder.ts';
 
-let folder: Folder;
-beforeEach(() => {
-  folder = new Folder();
-});
-afterEach(() => {
-  folder.remove();
-});
+const folder = privateFolder();
 
 describe('the same glob twice', () => {
   test('is an error in one file', async () => {

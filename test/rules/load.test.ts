@@ -1,16 +1,10 @@
 /** Which files are read, in which order, and which are refused. */
 import { chmodSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Folder } from './folder.ts';
+import { describe, expect, test } from 'vitest';
+import { privateFolder } from './folder.ts';
 
-let folder: Folder;
-beforeEach(() => {
-  folder = new Folder();
-});
-afterEach(() => {
-  folder.remove();
-});
+const folder = privateFolder();
 
 describe('files that are read', () => {
   test.each(['config.yaml', 'config.yml', 'config.json'])(

@@ -1,3 +1,4 @@
+/** Which rule applies to an interface, and why the earlier ones do not: values only. */
 import { describe, expect, test } from 'vitest';
 import { matchRule } from '../../src/rules/match.ts';
 import { validateFile } from '../../src/rules/validate.ts';

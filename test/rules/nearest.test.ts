@@ -1,3 +1,4 @@
+/** The nearest valid word for a misspelt one: values only. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nearest } from '../../src/rules/nearest.ts';

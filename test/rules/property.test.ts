@@ -1,12 +1,13 @@
+/** Random configurations, valid and invalid, as text and as files. */
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import * as z from 'zod';
 import { formatProblem } from '../../src/rules/problem.ts';
 import { matchRule } from '../../src/rules/match.ts';
 import { configurationSchema } from '../../src/rules/schema.ts';
 import { validateFile } from '../../src/rules/validate.ts';
-import { Folder } from './folder.ts';
+import { privateFolder } from './folder.ts';
 
 const words = [
   'rules',
@@ -180,13 +181,7 @@ describe('property: any valid configuration', () => {
 });
 
 describe('read from files', () => {
-  let folder: Folder;
-  beforeAll(() => {
-    folder = new Folder();
-  });
-  afterAll(() => {
-    folder.remove();
-  });
+  const folder = privateFolder();
 
   test('property: any bytes give rules or problems', async () => {
     await fc.assert(

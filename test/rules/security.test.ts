@@ -3,20 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parseYaml } from '../../src/rules/yaml.ts';
 import { validateFile } from '../../src/rules/validate.ts';
-import { Folder } from './folder.ts';
+import { privateFolder } from './folder.ts';
 
-let folder: Folder;
+const folder = privateFolder();
 const home = process.cwd();
-beforeEach(() => {
-  folder = new Folder();
-});
-afterEach(() => {
-  process.chdir(home);
-  folder.remove();
-});
+afterEach(() => process.chdir(home));
 
 describe('no code is run', () => {
   const code = (): string => `require('fs').writeFileSync(${JSON.stringify(join(folder.path, 'ran'))}, '');`;

@@ -1,3 +1,4 @@
+/** The rules and examples that are shipped in rules/ are valid and match what they are for. */
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';

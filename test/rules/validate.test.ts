@@ -1,3 +1,4 @@
+/** Validation of the text of one file: its values, or the texts of its errors. */
 import { describe, expect, test } from 'vitest';
 import { ENDPOINT_FLAGS } from '../../src/netlink/mptcp/flag-words.ts';
 import { formatProblem } from '../../src/rules/problem.ts';

@@ -1,3 +1,4 @@
+/** Reading of passwd(5): values, and real files. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { findUser, parseUsers, PasswdError, readUsers } from '../../src/system/passwd.ts';

@@ -1,3 +1,4 @@
+/** The screen of "multihomed watch" as text: values only. */
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { frame } from '../../src/watch/frame.ts';

@@ -1,3 +1,4 @@
+/** The keys that "multihomed watch" reads, from a stream in place of a terminal. */
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { listenKeys } from '../../src/watch/keyboard.ts';

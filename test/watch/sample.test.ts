@@ -1,3 +1,4 @@
+/** Rates and paths that "multihomed watch" derives from samples: values only. */
 import { describe, expect, test } from 'vitest';
 import { HISTORY, Meter } from '../../src/watch/meter.ts';
 import { Sampler } from '../../src/watch/sample.ts';

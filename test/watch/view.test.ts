@@ -1,3 +1,4 @@
+/** Sorting, filtering and scrolling in "multihomed watch" by the pressed keys: values only. */
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import { listenKeys } from '../../src/watch/keyboard.ts';
