@@ -3,7 +3,8 @@ import { serve, type ControlServer } from '../control/server.ts';
 import { listen, type EventSocket } from '../events/listener.ts';
 import { HookDispatcher } from '../hooks/dispatcher.ts';
 import { dryRunRunner } from '../hooks/dry-run-runner.ts';
-import { localRunner } from '../hooks/local-runner.ts';
+import { remoteRunner } from '../hooks/remote-runner.ts';
+import { spawnRunner } from '../hooks/spawn-runner.ts';
 import { lookupRequests } from '../plan/lookup-requests.ts';
 import { openConnections } from '../snapshot/connections.ts';
 import { SnapshotReader } from '../snapshot/reader.ts';
@@ -49,7 +50,7 @@ export class Assembly {
     const { trace, limitMax } = kernel;
     this.#problems = new HostProblems({ log, clock: systemClock, netns, limitMax });
     this.hooks = new HookDispatcher({
-      runner: dryRun ? dryRunRunner(log) : localRunner(log),
+      runner: dryRun ? dryRunRunner(log) : remoteRunner(log, spawnRunner),
       settings: configuration.hooks,
       log,
       record: restored.notified,

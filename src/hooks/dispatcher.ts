@@ -11,6 +11,7 @@ import {
   type Notification,
   type UplinkFacts,
 } from './facts.ts';
+import { MAX_RUNS } from './protocol.ts';
 import type { HookReport, HookRunner } from './runner.ts';
 import { linkRecord, linkStates, type HookRecord } from './record.ts';
 
@@ -23,9 +24,6 @@ export interface DispatcherParts {
   /** Called before each run starts and after it has ended, with the complete record. */
   readonly onRecord: (record: HookRecord) => void;
 }
-
-/** Maximum number of simultaneous runs. More would slow each other down until they exceed their time-outs. */
-const AT_A_TIME = 16;
 
 const NO_REASONS: ReadonlyMap<string, string> = new Map();
 
@@ -50,7 +48,7 @@ export class HookDispatcher {
     this.#settings = settings;
     this.#log = log;
     this.#onRecord = onRecord;
-    const semaphore = new Semaphore(AT_A_TIME);
+    const semaphore = new Semaphore(MAX_RUNS);
     const shared = {
       semaphore,
       closing: record.leaving,
@@ -113,7 +111,8 @@ export class HookDispatcher {
       // A run counts as interrupted only when the daemon was asked to stop.
       return !this.#stopping;
     } catch (error) {
-      this.#log.error(`hooks not run: ${facts.interface} ${action}: ${String(error)}`, what);
+      const why = error instanceof Error ? error.message : String(error);
+      this.#log.error(`hooks of ${facts.interface} ${action} failed: ${why}`, what);
       return !this.#stopping;
     }
   }

@@ -1,4 +1,4 @@
-/** A hook runner that starts hooks as children of this process. */
+/** Starts hooks as children of this process, the hook runner. */
 import { setMaxListeners } from 'node:events';
 import { closeSync } from 'node:fs';
 import { closeInherited } from '../system/descriptors.ts';

@@ -1,6 +1,6 @@
 /**
  * The interface between the dispatcher, which decides what to run, and the runner, which runs it. Only plain data
- * crosses it, so that the runner can become a process with fewer privileges than the daemon.
+ * crosses it, because the runner is another process: remote-runner.ts is the daemon's side, session.ts the runner's.
  */
 import type { Environment } from './environment.ts';
 import type { HookAction } from './facts.ts';

@@ -207,8 +207,8 @@ describe('hook dispatcher', () => {
     dispatcher.wantUplinks(level());
     await dispatcher.idle();
     expect(lines).toEqual([
-      'error hooks not run: wwan0 up: Error: no such thing',
-      'error hooks not run: wwan0 down: Error: no such thing',
+      'error hooks of wwan0 up failed: no such thing',
+      'error hooks of wwan0 down failed: no such thing',
     ]);
   });
 

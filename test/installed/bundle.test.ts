@@ -13,8 +13,8 @@ const before = (script: string): NodeJS.ProcessEnv => ({
   NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(script)}`,
 });
 
-/** Every part that main.js loads, at once or later, by its path in dist/. */
-function parts(file = 'main.js', found = new Set<string>()): Set<string> {
+/** Every part that a file of dist/ loads, at once or later, by its path in dist/. */
+function parts(file: string, found = new Set<string>()): Set<string> {
   const text = readFileSync(join(DIST, file), 'utf8');
   for (const [, name = ''] of text.matchAll(/["'](?:\.\/)?([\w-]+-[\w-]{8}\.js)["']/g)) {
     if (found.has(`parts/${name}`)) continue;
@@ -24,12 +24,17 @@ function parts(file = 'main.js', found = new Set<string>()): Set<string> {
   return found;
 }
 
-test('bundle: dist/ has the parts that main.js loads, their source maps, and nothing else', () => {
+test('bundle: dist/ has the parts that its programs load, their source maps, and nothing else', () => {
   const files = readdirSync(DIST, { recursive: true, encoding: 'utf8' }).filter((name) => name !== 'parts');
-  const loaded = [...parts()];
+  const loaded = [...parts('hook-runner.js', parts('main.js'))];
   expect(loaded.length).toBeGreaterThan(20);
-  const others = ['main.js', 'package.json', 'code-cache'];
+  const others = ['main.js', 'hook-runner.js', 'package.json', 'code-cache'];
   expect(files.sort()).toEqual([...loaded.flatMap((name) => [name, `${name}.map`]), ...others].sort());
+});
+
+test('bundle: the hook runner loads a small part of the program, without its libraries', () => {
+  const text = [...parts('hook-runner.js')].map((name) => readFileSync(join(DIST, `${name}.map`), 'utf8'));
+  expect(text.filter((map) => map.includes('node_modules/'))).toEqual([]);
 });
 
 test('bundle: the package only depends on what builds and loads the addon', () => {
