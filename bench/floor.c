@@ -58,6 +58,13 @@ static void handle(struct nlmsghdr *header) {
       if (!uplinks[index].running && uplinks[index].up) drop(index, &uplinks[index]);
       if (uplinks[index].running && !uplinks[index].up && uplinks[index].gateway) add(index, &uplinks[index]);
       return;
+    case RTM_DELROUTE:
+      value = attribute_of(header, sizeof *fixed, RTA_OIF);
+      if (value == NULL || fixed->rtm_dst_len > 0 || fixed->rtm_table != RT_TABLE_MAIN) return;
+      index = *(int *)value;
+      if (uplinks[index].up) drop(index, &uplinks[index]);
+      uplinks[index].gateway = 0;
+      return;
     case RTM_NEWROUTE:
       value = attribute_of(header, sizeof *fixed, RTA_OIF);
       if (value == NULL || fixed->rtm_dst_len > 0 || fixed->rtm_table != RT_TABLE_MAIN) return;

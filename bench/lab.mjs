@@ -1,9 +1,19 @@
-/** The network of a benchmark: uplinks u1, u2, ... here, whose other ends p1, p2, ... are in the namespace `far`. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+/**
+ * The network of a benchmark: uplinks u1, u2, ... here, whose other ends p1, p2, ... are in the namespace `far`. Nothing
+ * of it is deleted: each measurement has namespaces of its own, which end with it.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { inside, talker } from './process.mjs';
 
-export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+// For programs that need only a lab.
+export { sleep, usageOf } from './process.mjs';
+
+/** The kernel delays the report of a lost carrier up to a second after the one before. */
+export const LINKWATCH_MS = 1100;
+/** An address behind every uplink. */
+export const SERVER = '10.255.0.1';
 
 /** Runs `lines` of ip(8) in one process. */
 export function ip(lines, netns) {
@@ -15,106 +25,112 @@ export function ip(lines, netns) {
 export const addressOf = (n) => `10.${n >> 8}.${n & 255}.2`;
 export const gatewayOf = (n) => `10.${n >> 8}.${n & 255}.1`;
 
-/** An open `observer`; `run` sends its commands and returns the seconds that each `wait` and `churn` took. */
-function observe(program) {
-  const child = spawn(program, ['/run/netns/far'], { stdio: ['pipe', 'pipe', 'inherit'] });
+/** An open `observer`. */
+function observe(program, netns) {
+  const child = spawn(program, [`/run/netns/${netns}`], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  /** Sends commands. Resolves with the seconds that each `wait` and `churn` took; Infinity: longer than the limit. */
+  const attempt = async (...commands) => {
+    child.stdin.write(`${commands.join('\n')}\n`);
+    const seconds = [];
+    for (const command of commands)
+      if (/^(wait|churn)/.test(command)) seconds.push(Number((await lines.next()).value));
+    return seconds.map((each) => (each < 0 ? Infinity : each));
+  };
   return {
+    attempt,
+    /** Like `attempt`, and rejects if the limit was reached. */
     async run(...commands) {
-      child.stdin.write(`${commands.join('\n')}\n`);
-      const seconds = [];
-      for (const command of commands)
-        if (/^(wait|churn)/.test(command)) seconds.push(Number((await lines.next()).value));
-      if (seconds.some((each) => each < 0)) throw new Error(`not within 60 s: ${commands.join('; ')}`);
+      const seconds = await attempt(...commands);
+      if (!seconds.every(Number.isFinite)) throw new Error(`not in time: ${commands.join('; ')}`);
       return seconds;
     },
-    close: () => child.kill(),
   };
 }
 
-/** Makes the links of `count` uplinks, and gives addresses and default routes to the first `used`. */
-export function openLab(programs, count, used) {
-  spawnSync('ip', ['netns', 'delete', 'far']);
-  execFileSync('ip', ['netns', 'add', 'far']);
+/** Makes the links of uplink `n`; with `middle`, the cable leads through a namespace whose program forwards packets. */
+const linksOf = (n, middle) =>
+  middle
+    ? [
+        `link add u${n} type veth peer name near netns middle${n}`,
+        `link add p${n} netns far type veth peer name far netns middle${n}`,
+      ]
+    : [`link add u${n} type veth peer name p${n} netns far`];
+
+/**
+ * Makes the links of `count` uplinks, and gives addresses and default routes to the first `used`. With `server`, the
+ * server's address is behind each of them; with `delays` (ms one way, for each), packets are delayed on their way.
+ */
+export async function openLab(programs, { count, used = 0, server = false, delays = null }) {
   const all = Array.from({ length: count }, (_, n) => n + 1);
-  ip(all.map((n) => `link add u${n} type veth peer name p${n} netns far`));
-  ip(
-    all.map((n) => `link set p${n} up`),
-    'far',
-  );
-  ip([
-    ...all.map((n) => `link set u${n} up`),
-    'link add f0 type veth peer name f1',
-    'link set f0 up',
-    'link set f1 up',
-  ]);
-  ip(['address add 172.31.0.1/24 dev f0']);
-  const lab = {
-    ...observe(programs.observer),
-    count,
-    used,
-    /** Interface indexes of the uplinks here, and of their other ends. */
-    here: indexes(JSON.parse(execFileSync('ip', ['-j', 'link']).toString()), 'u'),
-    there: indexes(JSON.parse(execFileSync('ip', ['-n', 'far', '-j', 'link']).toString()), 'p'),
-    /** An interface that no rule selects. */
-    foreign: Number(readFileSync('/sys/class/net/f0/ifindex', 'utf8')),
-    plug: (n) => [
-      `addr add ${lab.here.get(n)} ${addressOf(n)}`,
-      `default add ${lab.here.get(n)} ${gatewayOf(n)}`,
-    ],
-    unplug: (n) => [
-      `default delete ${lab.here.get(n)} ${gatewayOf(n)}`,
-      `addr delete ${lab.here.get(n)} ${addressOf(n)}`,
-    ],
-  };
-  ip(
-    all
-      .slice(0, used)
-      .flatMap((n) => [
-        `address add ${addressOf(n)}/24 dev u${n}`,
-        `route add default via ${gatewayOf(n)} dev u${n} metric ${100 + lab.here.get(n)}`,
-      ]),
-  );
+  for (const netns of ['far', ...(delays ? all.map((n) => `middle${n}`) : [])])
+    execFileSync('ip', ['netns', 'add', netns]);
+  ip(all.flatMap((n) => linksOf(n, delays !== null)));
+  ip([...all.map((n) => `link set p${n} up`), 'link set lo up'], 'far');
+  if (server) {
+    const limits = 'mptcp limits set subflows 8 add_addr_accepted 8';
+    const gateways = all.map((n) => `address add ${gatewayOf(n)}/24 dev p${n}`);
+    ip([...gateways, `address add ${SERVER}/32 dev lo`, limits], 'far');
+    ip(['mptcp limits set subflows 8 add_addr_accepted 8', 'link set lo up']);
+  }
+  const lines = [];
+  for (const [at, delay] of (delays ?? []).entries()) {
+    ip(['link set near up', 'link set far up'], `middle${at + 1}`);
+    const line = await talker(inside(`middle${at + 1}`, programs.line, 'near', 'far'));
+    await line.ask(`delay ${delay}`);
+    lines.push(line);
+  }
+  const foreign = ['link add f0 type veth peer name f1', 'link set f0 up', 'link set f1 up'];
+  ip([...all.map((n) => `link set u${n} up`), ...foreign, 'address add 172.31.0.1/24 dev f0']);
+  const lab = { ...observe(programs.observer, 'far'), programs, count, used, lines, ...operations(delays) };
+  if (delays) lab.middle = all.map((n) => observe(programs.observer, `middle${n}`));
+  lab.use(used);
   return lab;
 }
 
-export function closeLab(lab) {
-  lab.close();
-  execFileSync('ip', ['netns', 'delete', 'far']);
-  for (const command of ['mptcp endpoint flush', 'link delete f0', 'mptcp limits set subflows 2'])
-    spawnSync('ip', command.split(' '));
-  while (spawnSync('ip', ['rule', 'delete', 'protocol', '86']).status === 0);
-}
-
-function indexes(links, letter) {
-  const found = links.map(({ ifname, ifindex }) => [
-    new RegExp(`^${letter}(\\d+)$`).exec(ifname)?.[1],
-    ifindex,
-  ]);
-  return new Map(found.filter(([n]) => n !== undefined).map(([n, index]) => [Number(n), index]));
-}
-
-/** Returns the processor time of a process until now in milliseconds, and how often its threads were woken. */
-export function usageOf(pid) {
-  let nanoseconds = 0;
-  let wakeups = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    const folder = `/proc/${pid}/task/${task}`;
-    nanoseconds += Number(readFileSync(`${folder}/schedstat`, 'utf8').split(' ')[0]);
-    wakeups += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync(`${folder}/status`, 'utf8'))[1]);
-  }
-  // proc_pid_stat(5): cutime and cstime of children, in clock ticks of 10 ms.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return { cpu: nanoseconds / 1e6 + (Number(fields[13]) + Number(fields[14])) * 10, wakeups };
-}
-
-/** Returns the resident megabytes and the number of threads of a process. */
-export function sizeOf(pid) {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const kilobytes = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)[1]) / 1000;
+function operations(delays) {
+  const here = indexes('u');
+  const there = delays ? null : indexes('p', '-n', 'far');
+  const metric = (n) => 100 + here.get(n);
   return {
-    rss: kilobytes('Rss'),
-    dirty: kilobytes('Private_Dirty'),
-    threads: readdirSync(`/proc/${pid}/task`).length,
+    /** Interface indexes of the uplinks here, and of their other ends. */
+    ...{ here, there },
+    /** An interface that no rule selects. */
+    foreign: Number(readFileSync('/sys/class/net/f0/ifindex', 'utf8')),
+    address: (n, verb = 'add') => `addr ${verb} ${here.get(n)} ${addressOf(n)}`,
+    route: (n, verb = 'add') => `default ${verb} ${here.get(n)} ${gatewayOf(n)}`,
+    plug(n) {
+      return [this.address(n), this.route(n)];
+    },
+    unplug(n) {
+      return [this.route(n, 'delete'), this.address(n, 'delete')];
+    },
+    /** Pulls the cable of uplink `n` at its other end, or puts it back, between these commands. */
+    async cable(n, state, before, after) {
+      const observer = delays ? this.middle[n - 1] : this;
+      const index = delays ? indexes('near', '-n', `middle${n}`).get(0) : there.get(n);
+      return observer.attempt(...before, `carrier ${state} ${index}`, ...after);
+    },
+    /** Gives addresses and default routes to the first `used`. */
+    use(used) {
+      const numbers = Array.from({ length: used }, (_, at) => at + 1);
+      const routed = (n) => `route add default via ${gatewayOf(n)} dev u${n} metric ${metric(n)} proto dhcp`;
+      if (used === 0) return;
+      ip(numbers.flatMap((n) => [`address add ${addressOf(n)}/24 dev u${n}`, routed(n)]));
+    },
+    /** Makes uplink `n` again, with the same index, after it was deleted. */
+    remake(n) {
+      ip([`link add u${n} index ${here.get(n)} type veth peer name p${n} netns far`, `link set u${n} up`]);
+      ip([`link set p${n} up`], 'far');
+      there.set(n, indexes('p', '-n', 'far').get(n));
+    },
   };
+}
+
+/** The indexes of the interfaces whose name is this and a number; without a number, it is 0. */
+function indexes(name, ...options) {
+  const links = JSON.parse(execFileSync('ip', [...options, '-j', 'link'], { maxBuffer: 1 << 28 }).toString());
+  const pattern = new RegExp(`^${name}(\\d*)$`);
+  const found = links.map(({ ifname, ifindex }) => [pattern.exec(ifname)?.[1], ifindex]);
+  return new Map(found.filter(([n]) => n !== undefined).map(([n, index]) => [Number(n), index]));
 }

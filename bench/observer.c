@@ -1,17 +1,22 @@
 // Changes the network and measures how long the effect takes. One command a line; `SECONDS` since `mark`, or -1
-// after 60 s, is the answer to each that waits:
-//   mark | addr add|delete INDEX IP | default add|delete INDEX GATEWAY | carrier up|down INDEX (of the peer)
-//   churn INDEX COUNT PERSECOND GATEWAY|0
-//   wait endpoint IP 0|1 | wait table INDEX 0|1 | wait rules COUNT
-// Other forms: `observer ready COMMAND...` prints the seconds until it notifies READY=1, and its processor time;
+// after the limit (60 s), is the answer to each that waits:
+//   mark | limit SECONDS | pause MS | addr add|delete INDEX IP | default add|delete INDEX GATEWAY
+//   link up|down|delete INDEX | carrier up|down INDEX (of the peer)
+//   fill INDEX COUNT GATEWAY|0.0.0.0 | churn INDEX COUNT PERSECOND GATEWAY|0.0.0.0
+//   wait endpoint IP 0|1 | wait address IP 0|1 | wait table INDEX 0|1 | wait rules COUNT | wait file PATH SIZE
+//   wait rule IP 0|1 (added or deleted since `mark`) | wait subflow IP 0|1 (an established TCP socket from there)
+// The second argument of the program is the namespace of the peers. Other forms: `observer ready COMMAND...` prints the seconds until it notifies READY=1, and its processor time;
 // `observer cpu COMMAND...` the seconds of processor time and of real time until it ends.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/if.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,7 +30,7 @@ static double now(void) {
 
 static void sleep_until(double then) {
   double left = then - now();
-  struct timespec pause = {0, left * 1e9};
+  struct timespec pause = {left, (left - (long)left) * 1e9};
   if (left > 0) nanosleep(&pause, NULL);
 }
 
@@ -53,32 +58,138 @@ static int count_rule(struct nlmsghdr *header, void *data) {
   return 0;
 }
 
-static int routes, generic, family, far;
+static int is_address(struct nlmsghdr *header, void *data) {
+  unsigned *ip = attribute_of(header, sizeof(struct ifaddrmsg), IFA_LOCAL);
+  return ip != NULL && *ip == ((struct wanted *)data)->ip;
+}
 
-static int holds(const char *what, const char *which, int expected) {
-  struct wanted wanted = {0};
-  if (strcmp(what, "endpoint") == 0) {
-    struct message m = mptcp(family, GET_ADDR);
-    wanted.ip = inet_addr(which);
-    return dump(generic, &m, is_endpoint, &wanted) == expected;
-  }
-  if (strcmp(what, "table") == 0) {
-    struct rtmsg fixed = {.rtm_family = AF_INET};
-    struct message m = begin(RTM_GETROUTE, 0, &fixed, sizeof fixed);
-    put32(&m, RTA_TABLE, TABLE + atoi(which));
-    return dump(routes, &m, is_default, NULL) == expected;
-  }
+static int is_subflow(struct nlmsghdr *header, void *data) {
+  return *(unsigned *)((struct inet_diag_msg *)NLMSG_DATA(header))->id.idiag_src == ((struct wanted *)data)->ip;
+}
+
+static int routes, generic, family, far, sockets, changes;
+static double limit = 60;
+
+/** Reads the changes of policy rules until now. Returns 1: the rule of this address was added, 0: deleted, -1: neither. */
+static int last_change(unsigned ip) {
+  char bytes[LONGEST];
+  int length, found = -1;
+  while ((length = recv(changes, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+    for (struct nlmsghdr *header = (void *)bytes; NLMSG_OK(header, length); header = NLMSG_NEXT(header, length)) {
+      unsigned *source = attribute_of(header, sizeof(struct fib_rule_hdr), FRA_SRC);
+      unsigned *priority = attribute_of(header, sizeof(struct fib_rule_hdr), FRA_PRIORITY);
+      if (source == NULL || priority == NULL || *source != ip || *priority != PRIORITY) continue;
+      found = header->nlmsg_type == RTM_NEWRULE;
+    }
+  return found;
+}
+
+static int count_rules(void) {
   struct fib_rule_hdr fixed = {.family = AF_INET};
   struct message m = begin(RTM_GETRULE, 0, &fixed, sizeof fixed);
+  struct wanted wanted = {0};
   dump(routes, &m, count_rule, &wanted);
-  return wanted.count == atoi(which);
+  return wanted.count;
+}
+
+static int has_default(int index) {
+  struct rtmsg fixed = {.rtm_family = AF_INET};
+  struct message m = begin(RTM_GETROUTE, 0, &fixed, sizeof fixed);
+  put32(&m, RTA_TABLE, TABLE + index);
+  return dump(routes, &m, is_default, NULL);
+}
+
+static int has_subflow(struct wanted *wanted) {
+  struct inet_diag_req_v2 fixed = {.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = 1 << 1};
+  struct message m = begin(SOCK_DIAG_BY_FAMILY, 0, &fixed, sizeof fixed);
+  return dump(sockets, &m, is_subflow, wanted);
+}
+
+static int holds(const char *what, const char *which, int expected) {
+  struct wanted wanted = {.ip = inet_addr(which)};
+  if (strcmp(what, "endpoint") == 0) {
+    struct message m = mptcp(family, GET_ADDR);
+    return dump(generic, &m, is_endpoint, &wanted) == expected;
+  }
+  if (strcmp(what, "address") == 0) {
+    struct ifaddrmsg fixed = {.ifa_family = AF_INET};
+    struct message m = begin(RTM_GETADDR, 0, &fixed, sizeof fixed);
+    return dump(routes, &m, is_address, &wanted) == expected;
+  }
+  if (strcmp(what, "table") == 0) return has_default(atoi(which)) == expected;
+  if (strcmp(what, "rule") == 0) return last_change(wanted.ip) == expected;
+  if (strcmp(what, "subflow") == 0) return has_subflow(&wanted) == expected;
+  if (strcmp(what, "file") == 0) {
+    struct stat found;
+    return stat(which, &found) == 0 && found.st_size >= expected;
+  }
+  return count_rules() == atoi(which);
+}
+
+/** Pauses for as long as the question took, so that asking takes at most half of a processor and of the kernel's locks. */
+static void wait_for(const char *what, const char *which, int expected, double mark) {
+  for (;;) {
+    double began = now();
+    if (holds(what, which, expected)) break;
+    double ended = now();
+    if (ended > mark + limit) return (void)printf("-1\n");
+    sleep_until(ended + (ended - began > 2e-5 ? ended - began : 2e-5));
+  }
+  printf("%.6f\n", now() - mark);
+}
+
+static void set_flags(int fd, int index, int up) {
+  struct ifinfomsg fixed = {.ifi_index = index, .ifi_change = IFF_UP, .ifi_flags = up ? IFF_UP : 0};
+  struct message m = begin(RTM_NEWLINK, 0, &fixed, sizeof fixed);
+  ask(fd, &m);
+}
+
+/** Deletes in another process, because the kernel answers long after its first notification. */
+static void delete_link(int index) {
+  if (fork() > 0) return;
+  struct ifinfomsg fixed = {.ifi_index = index};
+  struct message m = begin(RTM_DELLINK, 0, &fixed, sizeof fixed);
+  ask(netlink(NETLINK_ROUTE), &m);
+  _exit(0);
+}
+
+/** Routes to the networks 64.0.0.0/24, 64.0.1.0/24, ..., each for a moment. */
+static void churn(int index, int count, double rate, unsigned gateway) {
+  double began = now();
+  for (int i = 0; i < count; i++) {
+    unsigned ip = htonl(0x40000000 + ((i % 60000) << 8));
+    struct message m = route(RTM_NEWROUTE, NLM_F_CREATE, RT_TABLE_MAIN, RTPROT_STATIC, ip, index, gateway);
+    ask(routes, &m);
+    m.header.nlmsg_type = RTM_DELROUTE;
+    m.header.nlmsg_flags = NLM_F_REQUEST;
+    ask(routes, &m);
+    sleep_until(began + (i + 1) * 2 / rate);
+  }
+  printf("%.6f\n", now() - began);
+}
+
+/** Routes to 16.0.0.0/24, 16.0.1.0/24, ..., which stay. */
+static void fill(int index, int count, unsigned gateway) {
+  for (int i = 0; i < count; i++) {
+    struct message m =
+      route(RTM_NEWROUTE, NLM_F_CREATE, RT_TABLE_MAIN, RTPROT_STATIC, htonl(0x10000000 + (i << 8)), index, gateway);
+    transmit(routes, &m);
+  }
+  char answer[LONGEST];
+  while (recv(routes, answer, sizeof answer, MSG_DONTWAIT) > 0)
+    if (((struct nlmsghdr *)answer)->nlmsg_type == NLMSG_ERROR) die("fill");
 }
 
 static void obey(char *line, double *mark) {
   char verb[16] = "", action[16] = "", a[64] = "", b[64] = "", c[64] = "";
   sscanf(line, "%15s %15s %63s %63s %63s", verb, action, a, b, c);
-  int adds = strcmp(action, "add") == 0, index = atoi(a);
-  if (strcmp(verb, "mark") == 0) *mark = now();
+  int adds = strcmp(action, "add") == 0, up = strcmp(action, "up") == 0, index = atoi(a);
+  if (strcmp(verb, "mark") == 0) {
+    last_change(0);
+    *mark = now();
+  }
+  if (strcmp(verb, "limit") == 0) limit = atof(action);
+  if (strcmp(verb, "pause") == 0) sleep_until(now() + atof(action) / 1000);
   if (strcmp(verb, "addr") == 0) {
     struct ifaddrmsg fixed = {.ifa_family = AF_INET, .ifa_prefixlen = 24, .ifa_index = index};
     struct message m = begin(adds ? RTM_NEWADDR : RTM_DELADDR, adds ? NLM_F_CREATE : 0, &fixed, sizeof fixed);
@@ -92,29 +203,12 @@ static void obey(char *line, double *mark) {
     int error = ask(routes, &m);
     if (error && adds) fprintf(stderr, "default %s: %s\n", b, strerror(error));
   }
-  if (strcmp(verb, "carrier") == 0) {
-    struct ifinfomsg fixed = {.ifi_index = index, .ifi_change = IFF_UP};
-    fixed.ifi_flags = strcmp(action, "up") == 0 ? IFF_UP : 0;
-    struct message m = begin(RTM_NEWLINK, 0, &fixed, sizeof fixed);
-    ask(far, &m);
-  }
-  if (strcmp(verb, "churn") == 0) {
-    double began = now(), rate = atof(b);
-    for (int i = 0; i < index; i++) {
-      unsigned ip = htonl(0x14000000 + ((i % 60000) << 8));
-      struct message m = route(RTM_NEWROUTE, NLM_F_CREATE, RT_TABLE_MAIN, RTPROT_STATIC, ip, atoi(action), inet_addr(c));
-      ask(routes, &m);
-      m.header.nlmsg_type = RTM_DELROUTE;
-      m.header.nlmsg_flags = NLM_F_REQUEST;
-      ask(routes, &m);
-      sleep_until(began + (i + 1) * 2 / rate);
-    }
-    printf("%.6f\n", now() - began);
-  }
-  if (strcmp(verb, "wait") == 0) {
-    while (!holds(action, a, atoi(b)) && now() < *mark + 60) sleep_until(now() + 2e-5);
-    printf("%.6f\n", now() < *mark + 60 ? now() - *mark : -1);
-  }
+  if (strcmp(verb, "link") == 0 && strcmp(action, "delete") == 0) delete_link(index);
+  else if (strcmp(verb, "link") == 0) set_flags(routes, index, up);
+  if (strcmp(verb, "carrier") == 0) set_flags(far, index, up);
+  if (strcmp(verb, "fill") == 0) fill(atoi(action), index, inet_addr(b));
+  if (strcmp(verb, "churn") == 0) churn(atoi(action), index, atof(b), inet_addr(c));
+  if (strcmp(verb, "wait") == 0) wait_for(action, a, atoi(b), *mark);
 }
 
 /** Starts the command. `socket`: of sd_notify(3), or null. */
@@ -175,5 +269,11 @@ int main(int count, char **words) {
   routes = netlink(NETLINK_ROUTE);
   generic = netlink(NETLINK_GENERIC);
   family = mptcp_family(generic);
+  sockets = netlink(NETLINK_SOCK_DIAG);
+  changes = netlink(NETLINK_ROUTE);
+  int group = RTNLGRP_IPV4_RULE, size = 8 << 20;
+  setsockopt(changes, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+  setsockopt(changes, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group);
+  signal(SIGCHLD, SIG_IGN);
   while (fgets(line, sizeof line, stdin) != NULL) obey(line, &mark);
 }

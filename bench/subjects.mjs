@@ -1,93 +1,133 @@
-/** The programs that are compared. `start` resolves with the process when it manages the uplinks of a lab. */
-import { spawn } from 'node:child_process';
-import { accessSync, constants, writeFileSync } from 'node:fs';
+/**
+ * The programs that are compared. Of each subject, `start` resolves with the process when it is ready, and `plug`,
+ * `unplug` and `reset` change an uplink and resolve with seconds.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { sleep } from './lab.mjs';
+import { addressOf, ip } from './lab.mjs';
+import { mptcpd, networkManager } from './peers.mjs';
+import { launch, sleep } from './process.mjs';
 
-const CONFIG = '/run/bench.yaml';
+const CONFIG = '/run/bench.json';
+const HOOKS = '/run/bench-hooks.d';
 const SCRIPT = fileURLToPath(new URL('script.sh', import.meta.url));
-const MPTCPD = ['/usr/libexec/mptcpd', '/usr/sbin/mptcpd', '/usr/bin/mptcpd'];
 
-function isExecutable(file) {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** Gives `count` hooks to the daemon. */
+function installHooks(programs, count) {
+  mkdirSync(HOOKS, { mode: 0o755 });
+  for (let n = 0; n < count; n++) copyFileSync(programs.hook, join(HOOKS, `hook${n}`));
 }
 
-/** Starts a program, and ends it with all of its children. */
-function launch(command, options = {}) {
-  const child = spawn(command[0], command.slice(1), {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
-    ...options,
-  });
-  child.stdout?.resume();
-  const ended = new Promise((resolve) => child.on('exit', resolve));
-  return {
-    pid: child.pid,
-    stdout: child.stdout,
-    async stop() {
-      process.kill(-child.pid, 'SIGTERM');
-      await ended;
-    },
-  };
-}
+/** Node with the flags of a profile, and the program. */
+export const program = (main) => [
+  process.execPath,
+  ...JSON.parse(process.env.MULTIHOMED_BENCH_NODE ?? '[]'),
+  main,
+];
 
 /** The command line of a daemon that manages u1, u2, ... */
-export function daemonCommand(main, pattern = 'u*') {
-  writeFileSync(CONFIG, `rules: { "${pattern}": subflow }\n`, { mode: 0o644 });
-  return [process.execPath, main, 'run', '--config', CONFIG, '--log', 'null'];
+export function daemonCommand(main, { pattern = 'u*' } = {}) {
+  const text = { rules: { [pattern]: 'subflow' }, hooks: { path: HOOKS } };
+  writeFileSync(CONFIG, JSON.stringify(text), { mode: 0o644 });
+  return [...program(main), 'run', '--config', CONFIG, '--log', 'null'];
 }
 
-function multihomed(name, main) {
-  return {
-    name,
-    main,
-    async start(lab) {
-      const launched = launch(daemonCommand(main));
-      await lab.run('mark', `wait rules ${lab.used}`);
-      await sleep(500);
-      return launched;
-    },
-  };
+export const endpointGone = (n) => `wait endpoint ${addressOf(n)} 0`;
+export const endpointThere = (n) => `wait endpoint ${addressOf(n)} 1`;
+
+/** Programs that follow the kernel's events: an uplink changes by requests to the kernel. */
+const byEvents = {
+  async plug(lab, n) {
+    const table = this.endpointsOnly ? [] : [`wait table ${lab.here.get(n)} 1`];
+    const times = await lab.attempt('mark', ...lab.plug(n), ...table, endpointThere(n));
+    return { endpoint: times.at(-1), route: this.endpointsOnly ? null : times[0] };
+  },
+  async unplug(lab, n) {
+    const [gone] = await lab.attempt('mark', ...lab.unplug(n), endpointGone(n));
+    // Later work of the subject does not belong to the next change.
+    if (!this.endpointsOnly) await lab.attempt(`wait table ${lab.here.get(n)} 0`);
+    return gone;
+  },
+  /** Makes the uplink as it was, for a subject that missed a change. Resolves with whether the endpoint is there. */
+  async reset(lab, n) {
+    await lab.attempt(...lab.unplug(n), 'mark', endpointGone(n));
+    const id = endpointId(addressOf(n));
+    if (id !== undefined) ip([`mptcp endpoint delete id ${id}`]);
+    const { endpoint } = await this.plug(lab, n);
+    return Number.isFinite(endpoint);
+  },
+};
+
+function endpointId(address) {
+  const line = execFileSync('ip', ['mptcp', 'endpoint', 'show'])
+    .toString()
+    .split('\n')
+    .find((each) => each.startsWith(`${address} `));
+  return /\bid (\d+)/.exec(line ?? '')?.[1];
 }
+
+const multihomed = (name, main) => ({
+  ...byEvents,
+  ...{ name, main },
+  /** `hooks`: how many it has. */
+  async start(lab, { hooks = 0 } = {}) {
+    if (hooks > 0) installHooks(lab.programs, hooks);
+    await lab.run('mark');
+    const launched = launch(daemonCommand(main));
+    const [seconds] = await lab.run(`wait rules ${lab.used}`);
+    await sleep(500);
+    return { ...launched, seconds };
+  },
+});
+
+const floor = {
+  ...byEvents,
+  name: 'floor',
+  async start(lab) {
+    const managed = [...lab.here].flatMap(([n, index]) => [`${index}`, n <= 8 ? `${n}` : '-1']);
+    const launched = launch([lab.programs.floor, ...managed]);
+    await new Promise((resolve) => launched.stdout.once('data', resolve));
+    return launched;
+  },
+};
+
+const script = {
+  ...byEvents,
+  name: 'shell script',
+  peer: true,
+  /** It is not the parent of all processes that it causes, so their time cannot be measured. */
+  unmeasured: true,
+  async start() {
+    const launched = launch(['sh', SCRIPT], { stdio: 'ignore' });
+    await sleep(500);
+    return launched;
+  },
+};
+
+/** No program: the endpoints are in place before, and nothing removes them. */
+const kernel = {
+  ...byEvents,
+  name: 'kernel alone',
+  endpointsOnly: true,
+  passive: true,
+  unmeasured: true,
+  async start() {
+    return { pid: process.pid, stop: async () => undefined };
+  },
+  async plug(lab, n) {
+    ip([`mptcp endpoint add ${addressOf(n)} dev u${n} subflow`]);
+    return byEvents.plug.call(this, lab, n);
+  },
+};
 
 /** `mains`: bundles of multihomed by their names in the table. */
-export function subjects(programs, mains) {
-  const all = [
-    {
-      name: 'floor',
-      async start(lab) {
-        const managed = [...lab.here].flatMap(([n, index]) => [`${index}`, n <= 8 ? `${n}` : '-1']);
-        const launched = launch([programs.floor, ...managed]);
-        await new Promise((resolve) => launched.stdout.once('data', resolve));
-        return launched;
-      },
-    },
-    ...Object.entries(mains).map(([name, main]) => multihomed(name, main)),
-    {
-      name: 'shell script',
-      async start() {
-        const launched = launch(['sh', SCRIPT]);
-        await sleep(500);
-        return launched;
-      },
-    },
-  ];
-  const mptcpd = MPTCPD.find(isExecutable);
-  if (mptcpd !== undefined)
-    all.push({
-      name: 'mptcpd',
-      /** It only adds endpoints. */
-      endpointsOnly: true,
-      async start() {
-        const launched = launch([mptcpd, '--path-manager=addr_adv', '--addr-flags=subflow', '--log=null']);
-        await sleep(1000);
-        return launched;
-      },
-    });
-  return { all, missing: mptcpd === undefined ? ["mptcpd (Debian's package mptcpd)"] : [] };
+export function subjects(mains) {
+  const all = [floor, ...Object.entries(mains).map(([name, main]) => multihomed(name, main)), script, kernel];
+  const missing = [];
+  for (const { subject, what } of [mptcpd(byEvents), networkManager(byEvents)])
+    if (subject === null) missing.push(what);
+    else all.push(subject);
+  return { all, missing };
 }
