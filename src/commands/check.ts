@@ -6,8 +6,8 @@ import { dumpLinks } from '../netlink/route/link.ts';
 import { isGlob, parseGlob } from '../rules/glob.ts';
 import { isValid, loadConfiguration } from '../rules/load.ts';
 import { formatProblem, quote, type ConfigurationProblem } from '../rules/problem.ts';
-import type { Rule } from '../rules/rule.ts';
-import { placeOf } from '../rules/shadow.ts';
+import type { Configuration, Rule } from '../rules/rule.ts';
+import { placeOf, warningText } from '../messages/warning.ts';
 import { NETLINK_ROUTE } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
 import { remedyText } from '../system/shell-quote.ts';
@@ -30,7 +30,7 @@ export async function checkCommand(
   }
   for (const error of errors) complain(formatProblem(error));
   if (!isValid(loaded)) return code;
-  for (const warning of loaded.warnings) complain(`warning: ${warning}`);
+  for (const warning of loaded.warnings) complain(`warning: ${warningText(warning)}`);
   for (const rule of unmatched)
     print(`note: ${quote(rule.glob)} (${placeOf(rule)}) matches no interface that exists now`);
   print(`${counted(loaded.rules.length, 'rule')} in ${counted(loaded.files.length, 'file')}: no errors`);
@@ -66,12 +66,9 @@ const errorJson = ({ remedy = null, ...error }: ConfigurationProblem): object =>
   command: remedyText(remedy && [remedy]),
 });
 
-const summary = (
-  loaded: { rules: readonly unknown[]; files: readonly string[]; warnings: readonly string[] },
-  unmatched: readonly Rule[],
-) => ({
+const summary = (loaded: Configuration, unmatched: readonly Rule[]) => ({
   rules: loaded.rules.length,
   files: loaded.files,
-  warnings: loaded.warnings,
+  warnings: loaded.warnings.map(warningText),
   unmatched: unmatched.map(({ glob, origin }) => ({ glob, file: origin.file, line: origin.line })),
 });

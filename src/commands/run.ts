@@ -2,6 +2,7 @@
 import { run } from '../daemon/run.ts';
 import type { LogTarget } from '../system/log.ts';
 import { openLog } from '../system/logger.ts';
+import { warningText } from '../messages/warning.ts';
 import { configurationOrExit } from './configuration.ts';
 import { namespacePath } from './netns.ts';
 import { requireNetAdmin } from './privilege.ts';
@@ -24,7 +25,7 @@ export async function runCommand(flags: RunFlags): Promise<void> {
   const load = flags.config === undefined ? {} : { config: flags.config };
   const configuration = await configurationOrExit(load);
   const log = openLog(flags.log, { debug: flags.debug ?? false });
-  for (const warning of configuration.warnings) log.warn(warning);
+  for (const warning of configuration.warnings) log.warn(warningText(warning));
   await run({
     configuration,
     load,

@@ -1,6 +1,7 @@
 /** Reads the configuration again, one reading at a time, and decides whether a pause ends. */
 import { RequestError } from '../control/request-error.ts';
 import { counted } from '../messages/count.ts';
+import { warningText } from '../messages/warning.ts';
 import { configurationFingerprint } from '../rules/files.ts';
 import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
 import { formatProblem } from '../rules/problem.ts';
@@ -95,7 +96,8 @@ export class Reloader {
     const loaded = await this.#read();
     if (typeof loaded === 'string') throw new RequestError('configuration', loaded);
     const done = await this.#apply(loaded, { resume: true });
-    const { rules, files, warnings } = loaded;
+    const { rules, files } = loaded;
+    const warnings = loaded.warnings.map(warningText);
     const undone = unfinished(this.#parts.loop.view, loaded);
     return { rules: rules.length, files, warnings, done, undone };
   }
@@ -117,7 +119,7 @@ export class Reloader {
     const errors =
       'fault' in loaded ? [loaded.fault] : isValid(loaded) ? [] : loaded.errors.map(formatProblem);
     if (errors.length > 0) {
-      this.#parts.log.error('the configuration has errors, the one before it stays in force:');
+      this.#parts.log.error('the configuration has errors; the previous one remains in use:');
       for (const error of errors) this.#parts.log.error(error);
     }
     this.#errors = errors.join('\n');
@@ -127,7 +129,7 @@ export class Reloader {
 
   async #apply(loaded: Configuration, { resume }: { readonly resume: boolean }): Promise<string[]> {
     const { log, loop } = this.#parts;
-    for (const warning of loaded.warnings) log.warn(warning);
+    for (const warning of loaded.warnings) log.warn(warningText(warning));
     this.#configuration = loaded;
     const paused = loop.state.paused !== null;
     const how = !paused

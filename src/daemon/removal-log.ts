@@ -42,7 +42,7 @@ export class RemovalLog {
     const often = now < this.#last + QUIET_MS;
     if (restored.length > 0) this.#last = now;
     for (const action of restored) {
-      const text = `${actionText(action)}: put back, another program removed it; ${likelyProgram(action, restored, policyRules)}`;
+      const text = `${actionText(action)}: restored after another program removed it; ${likelyProgram(action, restored, policyRules)}`;
       if (often) this.#log.debug(text);
       else this.#log.warn(text);
     }

@@ -29,7 +29,7 @@ export function shutdownText(view: PassResult | null): string {
   if (counts.length === 0) return 'ended; no object of multihomed is in the kernel';
   const last = counts.pop()!;
   const list = counts.length > 0 ? `${counts.join(', ')} and ${last}` : last;
-  return `ended; ${list} ${total === 1 ? 'stays as it is' : 'stay as they are'}, ${FLUSH}`;
+  return `ended; ${list} ${total === 1 ? 'stays' : 'stay'} in the kernel; ${FLUSH}`;
 }
 
 /** One text for each action that was refused or not reached. */

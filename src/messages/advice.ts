@@ -70,7 +70,7 @@ function adviseOnConflict({ uplink, link, evaluation, removal, snapshot }: Advic
   const verdict = evaluation?.verdict;
   if (isTunnelReason(verdict?.reason))
     return words(
-      'the uplink is used again when the tunnel is down; "tunnel: bypass" in the rule uses it beside the tunnel',
+      'the uplink is used again when the tunnel is down; with "tunnel: bypass" in the rule, it is also used while the tunnel is up',
     );
   if (evaluation?.candidate.hostRule) return adviseOnHostRule(uplink, evaluation, link, snapshot);
   switch (verdict?.reason.code) {

@@ -1,5 +1,4 @@
 /** Detects that no interface is managed, and suggests a rule for an interface of this host. */
-import { nothingText } from '../rules/nothing.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { KernelObjects } from '../snapshot/snapshot.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -21,3 +20,7 @@ export function nothingManaged(
   const file = files[0] ?? '/etc/multihomed/config.yaml';
   return nothingText(why, file, example?.name ?? 'eth*');
 }
+
+/** The message for a host on which no interface is managed. `why` is a clause, `file` a file in which a rule may be written, `glob` the glob of the rule in the example. */
+export const nothingText = (why: string, file: string, glob: string): string =>
+  `nothing is managed: ${why}; write one into ${file}, for example  rules: { ${JSON.stringify(glob)}: subflow }`;

@@ -37,7 +37,7 @@ export function problemWords(problem: Problem): string {
       return `limits: ${limit} is ${wanted}, but this kernel accepts at most ${maximum}, which is used instead`;
     }
     case 'configuration':
-      return `the configuration has errors, so the previous one stays in force: ${problem.errors}`;
+      return `the configuration has errors; the previous one remains in use: ${problem.errors}`;
     default:
       return reasonText(problem);
   }

@@ -103,7 +103,7 @@ const WORDS: Words = {
   'endpoint-next': ({ gateway }) => `${defaultRoute(gateway)}; the endpoint comes next`,
   'old-rules-first': ({ gateway }) =>
     `${defaultRoute(gateway)}; policy rules that are not needed any more are removed first`,
-  'routing-restored': () => 'routes and policy rules are being put back',
+  'routing-restored': () => 'routes and policy rules are being restored',
   paused: () => PAUSED,
   refused: ({ message }) => message,
   'change-refused': ({ message, final }) =>

@@ -1,12 +1,18 @@
 /** Loads the user's configuration, or all problems with it. */
 import { isGlob, parseGlob } from './glob.ts';
-import { nothingText } from './nothing.ts';
 import { quote } from './problem.ts';
-import { shadowedRules, shadowText } from './shadow.ts';
+import { shadowedRules } from './shadow.ts';
 import type { ConfigurationErrors, ConfigurationProblem } from './problem.ts';
 import { readOne, readSystem } from './read.ts';
 import type { Tier } from './read.ts';
-import type { Configuration, HealthSettings, HookSettings, LimitsSetting, Rule } from './rule.ts';
+import type {
+  Configuration,
+  ConfigurationWarning,
+  HealthSettings,
+  HookSettings,
+  LimitsSetting,
+  Rule,
+} from './rule.ts';
 import { DEFAULT_HEALTH, DEFAULT_HOOKS, validateFile } from './validate.ts';
 
 export interface LoadOptions {
@@ -30,7 +36,7 @@ export async function loadConfiguration(
   const { config, etc = '/etc/multihomed', usr = '/usr/lib/multihomed' } = options;
   const found = config === undefined ? await readSystem(etc, usr) : readOne(config);
   const problems = [...found.problems];
-  const warnings = [...found.warnings];
+  const warnings: ConfigurationWarning[] = [...found.warnings];
   const rules: { rule: Rule; tier: Tier }[] = [];
   let limits: LimitsSetting = 'auto';
   let hooks: HookSettings = DEFAULT_HOOKS;
@@ -49,11 +55,12 @@ export async function loadConfiguration(
   const packaged = new Set(rules.filter(({ tier }) => tier === 'usr').map(({ rule }) => rule));
   // The administrator's rules come before the packaged ones on purpose, so these pairs are no mistake.
   const shadowed = shadowedRules(all).filter(({ rule, by }) => !packaged.has(rule) || packaged.has(by));
-  warnings.push(...shadowed.map(shadowText), ...sharedTables(all));
+  for (const each of shadowed) warnings.push({ code: 'rule-shadowed', ...each });
+  warnings.push(...sharedTables(all));
   if (all.length === 0) {
-    const where = config ?? `${etc}/config.yaml, ${etc}/rules.d or ${usr}/rules.d`;
     const file = config ?? `${etc}/config.yaml`;
-    warnings.push(nothingText(`there is no rule in ${where}`, file, 'en*|eth*|wl*'));
+    const searched = config === undefined ? [file, `${etc}/rules.d`, `${usr}/rules.d`] : [file];
+    warnings.push({ code: 'no-rule', searched, file });
   }
   return { rules: all, limits, hooks, health, files: found.files.map(({ file }) => file), warnings };
 }
@@ -66,7 +73,7 @@ export async function loadConfiguration(
 function checkTwice(
   rules: readonly { rule: Rule; tier: Tier }[],
   problems: ConfigurationProblem[],
-  warnings: string[],
+  warnings: ConfigurationWarning[],
 ): void {
   const seen = new Map<string, { rule: Rule; tier: Tier }>();
   for (const each of rules) {
@@ -78,12 +85,12 @@ function checkTwice(
       seen.set(key, each);
       continue;
     }
-    const place = `${first.rule.origin.file}:${first.rule.origin.line}`;
     if (first.tier === each.tier) {
-      const found = `the glob ${quote(glob)} a second time (first in ${place})`;
-      problems.push({ ...origin, found, expected: 'it once', hint: null });
+      const place = `${first.rule.origin.file}:${first.rule.origin.line}`;
+      const found = `the glob ${quote(glob)} a second time, after ${place}`;
+      problems.push({ ...origin, found, expected: 'each glob once', hint: null });
     } else if (first.tier !== 'main') {
-      warnings.push(`the rule ${quote(glob)} in ${origin.file}:${origin.line} is hidden by that in ${place}`);
+      warnings.push({ code: 'rule-hidden', rule: each.rule, by: first.rule });
     }
   }
 }
@@ -95,15 +102,14 @@ function canonical(text: string): string {
 }
 
 /** Warns about a table that two interfaces share, because each would remove the other's default route from it. */
-function sharedTables(rules: readonly Rule[]): string[] {
-  return rules.flatMap(({ glob, table, origin }) => {
+function sharedTables(rules: readonly Rule[]): ConfigurationWarning[] {
+  return rules.flatMap((rule): ConfigurationWarning[] => {
+    const { glob, table, origin } = rule;
     if (table === null) return [];
-    const place = `${origin.file}:${origin.line}`;
-    const other = rules.find((rule) => rule.table === table && rule.origin !== origin);
+    const other = rules.find((each) => each.table === table && each.origin !== origin);
     const parsed = parseGlob(glob);
-    if (other !== undefined)
-      return [`table ${table} of the rule ${quote(glob)} in ${place} is that of ${quote(other.glob)} too`];
+    if (other !== undefined) return [{ code: 'table-shared', table, rule, other }];
     if (isGlob(parsed) && parsed.literal !== null) return [];
-    return [`table ${table} in ${place} can serve one interface only, and ${quote(glob)} may match more`];
+    return [{ code: 'table-of-glob', table, rule }];
   });
 }

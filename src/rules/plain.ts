@@ -94,7 +94,11 @@ export class PlainReader {
         entries.push({ key, keyNode, value });
       } else {
         const { line } = this.#tree.at(first);
-        this.problem(keyNode, `the ${kind} ${quote(key)} a second time (first in line ${line})`, 'it once');
+        this.problem(
+          keyNode,
+          `the ${kind} ${quote(key)} a second time, after line ${line}`,
+          `each ${kind} once`,
+        );
       }
     }
     return entries;

@@ -5,6 +5,7 @@ import { getSystemErrorMap } from 'node:util';
 import { isRefusal, openTrusted } from '../system/trust.ts';
 import type { Refusal, TrustedFile } from '../system/trust.ts';
 import type { ConfigurationProblem } from './problem.ts';
+import type { ConfigurationWarning } from './rule.ts';
 import { loadFirst } from './system.ts';
 import type { YamlSource } from './yaml.ts';
 
@@ -18,7 +19,7 @@ export interface FoundFile extends YamlSource {
 export interface FoundFiles {
   readonly files: readonly FoundFile[];
   readonly problems: readonly ConfigurationProblem[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly ConfigurationWarning[];
 }
 
 export const MAX_BYTES = 1024 * 1024;
@@ -60,7 +61,7 @@ export async function readSystem(etc: string, usr: string): Promise<FoundFiles> 
 async function readMain(etc: string): Promise<FoundFiles> {
   const opened: TrustedFile[] = [];
   const problems: ConfigurationProblem[] = [];
-  const warnings: string[] = [];
+  const warnings: ConfigurationWarning[] = [];
   const files: FoundFile[] = [];
   try {
     for (const name of MAIN_NAMES) {
@@ -70,7 +71,7 @@ async function readMain(etc: string): Promise<FoundFiles> {
     }
     const [first, ...others] = opened;
     if (first === undefined) return { files, problems, warnings };
-    for (const { path } of others) warnings.push(`${path} is not read: ${first.path} takes precedence`);
+    for (const { path } of others) warnings.push({ code: 'second-main-file', file: path, by: first.path });
     const text = await loadFirst(opened);
     if (text === null) problems.push(unreadable(first.path));
     // cosmiconfig decodes bytes that are not UTF-8 as U+FFFD.
@@ -90,7 +91,7 @@ async function readMain(etc: string): Promise<FoundFiles> {
  */
 function readDropIns(etc: string, usr: string): FoundFiles {
   const problems: ConfigurationProblem[] = [];
-  const warnings: string[] = [];
+  const warnings: ConfigurationWarning[] = [];
   const byName = new Map<string, { path: string; tier: Tier }>();
   for (const [folder, tier] of [
     [join(usr, 'rules.d'), 'usr'],
@@ -100,7 +101,7 @@ function readDropIns(etc: string, usr: string): FoundFiles {
       if (name.startsWith('.')) continue;
       if (name.endsWith('.yaml')) byName.set(name, { path: join(folder, name), tier });
       else if (/\.(?:yml|json)$/.test(name)) {
-        warnings.push(`${join(folder, name)} is not read: the names of drop-ins end in .yaml`);
+        warnings.push({ code: 'drop-in-name', file: join(folder, name) });
       }
     }
   }

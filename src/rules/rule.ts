@@ -76,6 +76,20 @@ export interface Configuration {
   readonly health: HealthSettings;
   /** Every file that was read, in the order of reading. */
   readonly files: readonly string[];
-  /** Sentences to show to the user although the configuration is valid. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly ConfigurationWarning[];
 }
+
+/** A mistake in a configuration that is valid nevertheless; `warningText` returns the words. */
+export type ConfigurationWarning =
+  /** `by`: the main file that is read in its place. */
+  | { readonly code: 'second-main-file'; readonly file: string; readonly by: string }
+  | { readonly code: 'drop-in-name'; readonly file: string }
+  /** A packaged rule with the glob of a rule in a drop-in of the administrator. */
+  | { readonly code: 'rule-hidden'; readonly rule: Rule; readonly by: Rule }
+  | { readonly code: 'rule-shadowed'; readonly rule: Rule; readonly by: Rule }
+  /** Each interface would remove the default route of the other from the table. */
+  | { readonly code: 'table-shared'; readonly table: number; readonly rule: Rule; readonly other: Rule }
+  /** As `table-shared`, for the interfaces of one rule. */
+  | { readonly code: 'table-of-glob'; readonly table: number; readonly rule: Rule }
+  /** `searched`: the file, or the files and folders, that were read; `file`: where a rule may be written. */
+  | { readonly code: 'no-rule'; readonly searched: readonly string[]; readonly file: string };

@@ -1,7 +1,6 @@
 /** Finds rules that can never match, because earlier rules match everything that they do. */
 import { coversAll, type SearchBudget } from './cover.ts';
 import { isGlob, parseGlob, type Glob } from './glob.ts';
-import { quote } from './problem.ts';
 import type { Rule } from './rule.ts';
 
 export interface Shadowed {
@@ -45,13 +44,6 @@ export function shadowedRules(rules: readonly Rule[]): Shadowed[] {
     return together ? [{ rule, by: before[0]!.rule }] : [];
   });
 }
-
-/** The warning about a rule that never matches. */
-export const shadowText = ({ rule, by }: Shadowed): string =>
-  `the rule ${quote(rule.glob)} (${placeOf(rule)}) never matches: ${quote(by.glob)} (${placeOf(by)}) comes before it and matches the same interfaces`;
-
-/** `FILE:LINE` of a rule. */
-export const placeOf = ({ origin }: Rule): string => `${origin.file}:${origin.line}`;
 
 /** An invalid glob has been reported already. */
 function globOf(text: string): Glob | null {

@@ -43,7 +43,7 @@ describe.skipIf(noNetworkd !== null)('a modem under systemd-networkd', () => {
       /lib/systemd/systemd-networkd >/run/networkd.log 2>&1 &`);
     await harness.until('networkctl --no-legend list modem0 | grep -q configur');
     const { lines } = await harness.runHook('link-up', modem());
-    expect(lines.join('\n')).toContain('modem0 is left to systemd-networkd');
+    expect(lines.join('\n')).toContain('modem0 is configured by systemd-networkd');
   });
 
   it('is configured by the hook if networkd has no file for it', async () => {
@@ -68,7 +68,7 @@ describe.skipIf(noManager !== null)('a modem under NetworkManager', () => {
       NetworkManager --config=/run/manager.conf --no-daemon >/run/manager.log 2>&1 &`);
     await harness.until("nmcli -g GENERAL.STATE device show modem0 | grep -q '^[3-9]'");
     const managed = await harness.runHook('link-up', modem());
-    expect(managed.lines.join('\n')).toContain('modem0 is left to NetworkManager');
+    expect(managed.lines.join('\n')).toContain('modem0 is configured by NetworkManager');
     await harness.shell('nmcli device set modem0 managed no');
     await harness.until("nmcli -g GENERAL.STATE device show modem0 | grep -q '^10 '");
     // It sets the link down when it stops managing it.

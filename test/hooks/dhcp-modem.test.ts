@@ -127,10 +127,12 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
   it('with an address of another program is left alone', async () => {
     await plugIn('udhcpc');
     await harness.shell('ip address add 192.0.2.9/24 dev modem0');
-    expect((await harness.runHook('device-add', modem())).lines.join('\n')).toContain('modem0 is left to');
+    expect((await harness.runHook('device-add', modem())).lines.join('\n')).toContain(
+      'modem0 is configured by',
+    );
     expect((await harness.shell('ip link show modem0')).stdout).toContain('state DOWN');
     const { lines } = await harness.runHook('link-up', modem());
-    expect(lines.join('\n')).toContain('modem0 is left to the program that gave it an address');
+    expect(lines.join('\n')).toContain('modem0 is configured by the program that gave it an address');
     expect((await harness.shell('ls /run/multihomed/dhcp')).stdout).toBe('');
   });
 

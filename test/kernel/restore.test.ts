@@ -22,7 +22,7 @@ describe.each([4, 6] as const)('removed by another program, IPv%i', (version) =>
     await expect.poll(() => lab.host.state()).toEqual(before);
     lab.host.ip(`-${version} route del default table ${lab.host.table('eth0')}`);
     await expect.poll(() => lab.host.state()).toEqual(before);
-    await expect.poll(() => daemon.log).toMatch(/put back.*networkd/);
+    await expect.poll(() => daemon.log).toMatch(/restored after.*networkd/);
     expect(mptcp.texts().filter((text) => text.includes('SF_CLOSED'))).toEqual([]);
   });
 });
@@ -69,7 +69,7 @@ describe.each([4, 6] as const)('a script that deletes policy rules by their form
     expect(inPlace(lab)).toEqual(before);
     await expect.poll(() => monitor.texts().filter((text) => text.includes('Deleted'))).toHaveLength(3);
     expect(monitor.texts().filter((text) => text.includes('proto 86'))).toEqual([]);
-    expect(daemon.log).not.toContain('put back');
+    expect(daemon.log).not.toContain('restored after');
   });
 
   test('beside a split default: ends at once, and the rules are restored', async ({ lab }) => {
@@ -84,7 +84,7 @@ describe.each([4, 6] as const)('a script that deletes policy rules by their form
     await expect.poll(() => inPlace(lab)).toEqual(before);
     await expect
       .poll(() => daemon.log)
-      .toMatch(new RegExp(`${eth.address(version)} lookup main .*: put back.*probably wg-quick`));
+      .toMatch(new RegExp(`${eth.address(version)} lookup main .*: restored after.*probably wg-quick`));
   });
 
   test('a split default that comes and goes changes which routes of main come first', async ({ lab }) => {

@@ -32,7 +32,7 @@ test('each policy rule is restored ten times, then once in 5 s; status shows a c
   for (const times of remover.came.values()) expect(times).toBeLessThanOrEqual(most);
   expect(lab.host.endpoints()).toEqual(before);
   expect(daemon.changes().filter((change) => change.endsWith('delete'))).toEqual([]);
-  expect(daemon.log.match(/warning: .*put back.*ManageForeignRoutingPolicyRules=no/g)).not.toBeNull();
+  expect(daemon.log.match(/warning: .*restored after.*ManageForeignRoutingPolicyRules=no/g)).not.toBeNull();
   await remover.end();
   await expect.poll(() => lab.host.rules().length).toBe(2);
   await expect.poll(() => lab.host.rules(6).length).toBe(2);

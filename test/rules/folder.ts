@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
+import { warningText } from '../../src/messages/warning.ts';
 import { formatProblem } from '../../src/rules/problem.ts';
 import { isValid, loadConfiguration } from '../../src/rules/load.ts';
 import type { LoadOptions } from '../../src/rules/load.ts';
@@ -49,6 +50,11 @@ class Folder {
     const answer = await loadConfiguration(options);
     if (isValid(answer)) return answer;
     throw new Error(answer.errors.map((each) => formatProblem(each)).join('\n'));
+  }
+
+  /** Returns the warnings in words. */
+  async warnings(): Promise<string[]> {
+    return (await this.load()).warnings.map(warningText);
   }
 
   /** Returns the globs of all rules, in their order. */

@@ -8,7 +8,7 @@ describe('the same glob twice', () => {
   test('is an error in one file', async () => {
     folder.put('etc/config.yaml', 'rules:\n  a: subflow\n  a: signal\n');
     expect(await folder.problems()).toEqual([
-      'etc/config.yaml:3:3: found the glob "a" a second time (first in line 2); expected it once',
+      'etc/config.yaml:3:3: found the glob "a" a second time, after line 2; expected each glob once',
     ]);
   });
 
@@ -16,7 +16,7 @@ describe('the same glob twice', () => {
     folder.put('etc/rules.d/10.yaml', 'rules:\n  "a|b": subflow\n');
     folder.put('etc/rules.d/20.yaml', 'rules:\n  "a | b": signal\n');
     expect(await folder.problems()).toEqual([
-      'etc/rules.d/20.yaml:2:3: found the glob "a | b" a second time (first in etc/rules.d/10.yaml:2); expected it once',
+      'etc/rules.d/20.yaml:2:3: found the glob "a | b" a second time, after etc/rules.d/10.yaml:2; expected each glob once',
     ]);
   });
 
@@ -43,7 +43,7 @@ describe('the same glob twice', () => {
   test('in a drop-in of /etc and a packaged one gives a warning', async () => {
     folder.put('usr/rules.d/50.yaml', 'rules: {"wwan*": subflow}');
     folder.put('etc/rules.d/60.yaml', 'rules: {"wwan*": signal}');
-    expect((await folder.load()).warnings.join()).toMatch(
+    expect((await folder.warnings()).join()).toMatch(
       /rule "wwan\*" in .*60.yaml:1 is hidden by that in .*50.yaml:1/,
     );
   });
@@ -123,7 +123,7 @@ test('table: a glob or two rules with the same table are an error', async () => 
     'etc/config.yaml',
     'rules: {"a*": {flags: subflow, table: 7}, b: {flags: subflow, table: 8}, c: {flags: signal, table: 8}, d: {flags: subflow, table: 9}}',
   );
-  expect((await folder.load()).warnings).toEqual([
+  expect(await folder.warnings()).toEqual([
     expect.stringMatching(/^table 7 in .*:1 can serve one interface only, and "a\*" may match more$/),
     expect.stringMatching(/^table 8 of the rule "b" .* is that of "c" too$/),
     expect.stringMatching(/^table 8 of the rule "c" .* is that of "b" too$/),

@@ -165,7 +165,7 @@ describe('an invalid rule', () => {
     ['!!str subflow', 12, 'the tag "!!str"'],
     ['*none', 6, 'the unknown alias "*none"'],
     ['{<<: {flags: subflow}, flags: subflow}', 7, 'the unknown key "<<"'],
-    ['{flags: subflow, flags: signal}', 23, 'the key "flags" a second time (first in line 2)'],
+    ['{flags: subflow, flags: signal}', 23, 'the key "flags" a second time, after line 2'],
     ['{? {a: b} : c, flags: subflow}', 9, 'something that is not a key'],
   ])('%s', (value, column, text) => {
     const found = problems(`rules:\n  a: ${value}\n`);
@@ -280,7 +280,7 @@ describe('a file', () => {
     ['rules: {}\n---\nrules: {}', '2:1: found a second document'],
     ['rules:\n\ta: subflow', '2:1: not valid YAML: tabs are not allowed as indentation'],
     ['%YAML 1.1\n---\nrules: {}', 'found a %YAML 1.1 directive'],
-    ['rules: {}\nrules: {}', '2:1: found the key "rules" a second time (first in line 1)'],
+    ['rules: {}\nrules: {}', '2:1: found the key "rules" a second time, after line 1'],
     ['"a\u001b[31m": 1', 'found the unknown key "a\\u001b[31m"'],
     ['"a\u202e\u009b": 1', 'found the unknown key "a\\u202e\\u009b"'],
   ])('%j', (text, found) => expect(problems(text).join('\n')).toContain(found));

@@ -1,13 +1,14 @@
 /** Checks the configuration for errors, warnings, and rules that can never match. */
 import { isGlob, parseGlob } from '../../rules/glob.ts';
 import { formatProblem } from '../../rules/problem.ts';
-import { shadowedRules, shadowText, type Shadowed } from '../../rules/shadow.ts';
+import { shadowedRules, type Shadowed } from '../../rules/shadow.ts';
 import type { Rule } from '../../rules/rule.ts';
 import type { Link } from '../../netlink/route/link.ts';
 import { moveRule } from '../edit.ts';
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import { counted } from '../../messages/count.ts';
+import { shadowText, warningText } from '../../messages/warning.ts';
 
 const PACKAGED = '/usr/lib/';
 
@@ -19,11 +20,12 @@ export function checkConfiguration({ configuration, view }: Facts): Finding[] {
     );
   const shadows = shadowedRules(loaded.rules);
   const links = view ? [...view.snapshot.links.values()] : [];
-  const said = new Set(shadows.map(shadowText));
   const findings = [
     ...loaded.warnings
-      .filter((warning) => !said.has(warning))
-      .map((warning, at) => finding('warning', `configuration-warning:${at + 1}`, `${sentence(warning)}.`)),
+      .filter(({ code }) => code !== 'rule-shadowed')
+      .map((warning, at) =>
+        finding('warning', `configuration-warning:${at + 1}`, `${sentence(warningText(warning))}.`),
+      ),
     // The administrator's rules come before the packaged ones on purpose.
     ...shadows
       .filter(({ rule }) => !rule.origin.file.startsWith(PACKAGED))
