@@ -1,5 +1,5 @@
 // Makes dist/: the command with all that it imports, in parts that are loaded when they are needed, and source maps.
-// Run by `npm ci`, `npm run build` and whatever packs the project. What was in dist/ before is removed.
+// Run by `npm ci`, `npm run build` and when the project is packed. It empties dist/ first.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

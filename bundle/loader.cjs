@@ -70,9 +70,9 @@ function engine() {
 }
 
 /**
- * Opens the compiled code, which is trusted as this file is: it must belong to the same user, and nobody else may write
- * it. It consists of the length of an index in bytes (32 bits), the index in JSON (the engine; offset and length of each
- * part's code), and the code.
+ * Opens the compiled code, which is trusted as this file is: it must belong to the same user, and no other user may
+ * write it. It consists of the length of an index in bytes (32 bits), the index in JSON (the engine; offset and length
+ * of each part's code), and the code.
  * @returns null: there is none for this Node
  */
 function openCache(file) {

@@ -21,7 +21,7 @@
         'unix_socket.cc',
       ],
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', '_GNU_SOURCE'],
-      # A system include: warnings in it are not ours to mend.
+      # A system include, so that its headers give no warnings.
       'cflags_cc': ['-isystem', '<(node_addon_api)', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
     },
   ],

@@ -35,21 +35,21 @@ const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mo
 const asRoot = ['unshare', ...namespaces, '--'];
 const asUser = ['unshare', '--user', '--map-root-user', ...namespaces, '--'];
 // Another user may have no permission for the folder above the tree, so it is mounted where everybody has access.
-const STAND = '/mnt';
+const MOUNT = '/mnt';
 const become = `setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups`;
 const asNobody = [
   ...['unshare', '--mount', '--', 'sh', '-euc'],
-  `mount -t tmpfs -o mode=755 tmpfs ${STAND}
-  mkdir ${STAND}/tree
-  touch ${STAND}/node
+  `mount -t tmpfs -o mode=755 tmpfs ${MOUNT}
+  mkdir ${MOUNT}/tree
+  touch ${MOUNT}/node
   # udev lets every user open it, as links of tests need; where nothing has set its mode, it is so here alone.
   if [ -e /dev/net/tun ]; then
-    mknod --mode=666 ${STAND}/tun c 10 200
-    mount --bind ${STAND}/tun /dev/net/tun
+    mknod --mode=666 ${MOUNT}/tun c 10 200
+    mount --bind ${MOUNT}/tun /dev/net/tun
   fi
-  mount --bind "$1" ${STAND}/tree
-  mount --bind "$2" ${STAND}/node
-  cd ${STAND}/tree
+  mount --bind "$1" ${MOUNT}/tree
+  mount --bind "$2" ${MOUNT}/node
+  cd ${MOUNT}/tree
   shift 2
   exec ${become} unshare --user --map-root-user ${namespaces.join(' ')} -- "$@"`,
   ...['sh', project, process.execPath],
@@ -145,7 +145,7 @@ try {
     const args = ['--passWithNoTests', ...(chosen ? [] : AS_USER), ...rest];
     if (whyNot === null) {
       console.log('\nOnce more as an ordinary user, in a user namespace:');
-      runs.push(run('user', asNobody, { where: `${STAND}/tree`, node: `${STAND}/node`, args }));
+      runs.push(run('user', asNobody, { where: `${MOUNT}/tree`, node: `${MOUNT}/node`, args }));
     } else missing.push(`the tests as an ordinary user: ${whyNot}`);
   }
   const { line, broken, skipped } = summary(runs, missing);
@@ -164,7 +164,7 @@ try {
 function unreadable() {
   const { status, stderr } = spawnSync(
     asNobody[0],
-    [...asNobody.slice(1), `${STAND}/node`, `${seenIn(`${STAND}/tree`)}/bin/multihomed`, '--version'],
+    [...asNobody.slice(1), `${MOUNT}/node`, `${seenIn(`${MOUNT}/tree`)}/bin/multihomed`, '--version'],
     { encoding: 'utf8', env: { ...process.env, PATH }, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   return status === 0

@@ -62,7 +62,7 @@ test('cached owners are the same, also beyond the size of the cache', () => {
   expect(owners.of(100_000)).toBe('7');
 });
 
-test('subuid is only used if root owns it and nobody else can write it', () => {
+test('subuid is only used if root owns it and no other user can write it', () => {
   const subuid = write('subuid', '7:100000:65536\n');
   chmodSync(subuid, 0o666);
   expect(new Owners(subuid).of(100_000)).toBe('100000');

@@ -37,7 +37,7 @@ let harness: Harness;
 afterEach(() => harness.end());
 
 /** A desktop: a session bus, an X server without a screen, and a notification service that prints what it shows. */
-async function sitDown(uid: number): Promise<void> {
+async function startDesktop(uid: number): Promise<void> {
   harness = await openHarness('50-notify-desktop');
   const become = uid === 0 ? '' : `setpriv --reuid=${uid} --regid=${uid} --clear-groups`;
   const bus = `DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/${uid}/bus`;
@@ -60,7 +60,7 @@ const shown = async (text: string): Promise<string> => harness.until(`grep -F -e
 
 describe.skipIf(why !== null)('the desktop hook', () => {
   it('notifies the user of the active session of up and down', async () => {
-    await sitDown(0);
+    await startDesktop(0);
     const { reports, lines } = await harness.runHook('up', uplink());
     expect(reports.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', '']]);
     expect(lines.filter((line) => !line.startsWith('debug'))).toEqual([]);
@@ -76,7 +76,7 @@ describe.skipIf(why !== null)('the desktop hook', () => {
   });
 
   it('escapes markup in a name or a reason', async () => {
-    await sitDown(0);
+    await startDesktop(0);
     await harness.runHook('down', uplink({ reason: '<img src="/etc/passwd"/> & more' }));
     await shown('192.0.2.7: &lt;img src=');
   });
@@ -84,7 +84,7 @@ describe.skipIf(why !== null)('the desktop hook', () => {
   it.skipIf(!isWholeRoot())(
     'connects to the bus as that user (skipped unless root over other users)',
     async () => {
-      await sitDown(65534);
+      await startDesktop(65534);
       // A bus that a user started only accepts that user.
       const { lines } = await harness.runHook('up', uplink({ flags: ['subflow'] }));
       expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);

@@ -92,7 +92,7 @@ export const CASES: readonly Case[] = [
     expected: { error: refusal('EHOSTUNREACH') },
   },
   {
-    name: 'route get from an address of nobody',
+    name: 'route get from an address that no interface has',
     ask: ({ route: r }) => askFib(r, { family: 'ipv4', destination: '203.0.113.1', source: '203.0.113.9' }),
     expected: { error: refusal('ENETUNREACH') },
   },
@@ -116,7 +116,7 @@ export const CASES: readonly Case[] = [
     expected: refusal('EEXIST'),
   },
   {
-    name: 'route add by a gateway that nobody reaches',
+    name: 'route add by a gateway that cannot be reached',
     ask: ({ route: r }) =>
       refused(
         addRoute(r, own({ table: 5, hop: { ifindex: 10, gateway: '203.0.113.5', onlink: false } }), 'x'),

@@ -8,14 +8,14 @@ const PERMANENT = 0x80;
 const TENTATIVE = 0x40;
 
 /** Adds a second link with the address of eth0: `eth1`, selected by eth0's rule, or another, selected by none. */
-const twin = (host: Host, name: string, created: number, flags = PERMANENT): Host =>
+const withSameAddress = (host: Host, name: string, created: number, flags = PERMANENT): Host =>
   host.link(name, 4).address(4, `${A}/24`, { created, flags });
 
 const statesOf = (host: Host): string[] => host.states.filter((each) => each.includes(A));
 
 describe('two uplinks with one address', () => {
   test('the uplink in use keeps it, with any metric and age of the other', () => {
-    const host = twin(settled(), 'eth1', -1).default(4, '192.0.2.1', { metric: 50 });
+    const host = withSameAddress(settled(), 'eth1', -1).default(4, '192.0.2.1', { metric: 50 });
     expect(host.settle()).toEqual([]);
     expect(statesOf(host)).toEqual([`eth1 ${A}: conflict`, `eth0 ${A}: active`]);
     expect(host.reason(A)).toMatch(/^eth0 had the same address first/);
@@ -28,13 +28,13 @@ describe('two uplinks with one address', () => {
       [100, 9, 'eth0'],
       [700, -1, 'eth0'],
     ] as const) {
-      const host = settled(twin(two(), 'eth1', created).default(4, '192.0.2.1', { metric }));
+      const host = settled(withSameAddress(two(), 'eth1', created).default(4, '192.0.2.1', { metric }));
       expect(statesOf(host)).toContain(`${holder} ${A}: active`);
     }
   });
 
   test.for(['no carrier', 'down', 'gone'] as const)('%s: the other takes over, and keeps it', (to) => {
-    const host = twin(settled(), 'eth1', 9).default(4, '192.0.2.1');
+    const host = withSameAddress(settled(), 'eth1', 9).default(4, '192.0.2.1');
     host.turn(2, to).settle();
     expect(host.endpoints.map(({ address, ifindex }) => [address, ifindex])).toContainEqual([A, 4]);
     host.link('eth0', 2).settle();
@@ -42,14 +42,14 @@ describe('two uplinks with one address', () => {
   });
 
   test('a lost default route does not move the address', () => {
-    const host = twin(settled(), 'eth1', 9).default(4, '192.0.2.1').withoutDefault(2);
+    const host = withSameAddress(settled(), 'eth1', 9).default(4, '192.0.2.1').withoutDefault(2);
     host.settle();
     expect(host.policyRules.filter(({ source }) => source === A)).toEqual([]);
     expect(statesOf(host)).toContain(`eth1 ${A}: conflict`);
   });
 
   test('the subnet is routed by main: neither has policy rules for it', () => {
-    const host = settled(twin(two(), 'eth1', 9).default(4, '192.0.2.1', { metric: 700 }));
+    const host = settled(withSameAddress(two(), 'eth1', 9).default(4, '192.0.2.1', { metric: 700 }));
     expect(host.policyRules.filter(({ source }) => source === A).map(({ priority }) => priority)).toEqual([
       8682, 8684,
     ]);
@@ -61,44 +61,46 @@ describe('an uplink with the address of a link that no rule selects', () => {
     ['older', -1],
     ['as old', 0],
   ] as const)('%s: nothing is added', ([, created]) => {
-    const host = settled(twin(two(), 'tun0', created));
+    const host = settled(withSameAddress(two(), 'tun0', created));
     expect(statesOf(host)).toEqual([`eth0 ${A}: conflict`]);
     expect(host.reason(A)).toMatch(/^tun0 has the same address; /);
     expect(host.policyRules.filter(({ source }) => source === A)).toEqual([]);
   });
 
   test('ignored by a rule: nothing is added', () => {
-    const host = twin(two().rules([rule('eth0'), rule('*', { ignore: true })]), 'eth1', -1);
+    const host = withSameAddress(two().rules([rule('eth0'), rule('*', { ignore: true })]), 'eth1', -1);
     expect(statesOf(settled(host))).toEqual([`eth0 ${A}: conflict`]);
   });
 
   test('younger: the uplink keeps it', () => {
-    expect(statesOf(settled(twin(two(), 'tun0', 9)))).toEqual([`eth0 ${A}: active`]);
-    const host = twin(settled(), 'tun0', 9);
+    expect(statesOf(settled(withSameAddress(two(), 'tun0', 9)))).toEqual([`eth0 ${A}: active`]);
+    const host = withSameAddress(settled(), 'tun0', 9);
     expect([host.settle(), statesOf(host)]).toEqual([[], [`eth0 ${A}: active`]]);
   });
 
   test('younger, but in use for its packets: nothing is added', () => {
-    const host = twin(two(), 'tun0', 9);
+    const host = withSameAddress(two(), 'tun0', 9);
     host.ways.set(A, { kind: 'leaves', ifindex: [4], gateway: null, table: 254 });
     expect(statesOf(settled(host))).toEqual([`eth0 ${A}: conflict`]);
   });
 
   test('older, with objects of multihomed in place: they are removed', () => {
     const host = settled();
-    twin(host, 'tun0', -1).settle();
+    withSameAddress(host, 'tun0', -1).settle();
     expect(host.policyRules.filter(({ source }) => source === A)).toEqual([]);
     expect(host.endpoints.map(({ address }) => address)).toEqual(['10.0.0.5']);
   });
 
   test('down or in duplicate address detection: the uplink is active', () => {
-    expect(statesOf(settled(twin(two(), 'tun0', -1).turn(4, 'down')))).toEqual([`eth0 ${A}: active`]);
-    expect(statesOf(settled(twin(two(), 'tun0', -1, TENTATIVE)))).toEqual([`eth0 ${A}: active`]);
+    expect(statesOf(settled(withSameAddress(two(), 'tun0', -1).turn(4, 'down')))).toEqual([
+      `eth0 ${A}: active`,
+    ]);
+    expect(statesOf(settled(withSameAddress(two(), 'tun0', -1, TENTATIVE)))).toEqual([`eth0 ${A}: active`]);
   });
 
   test('lingering: no policy rules if another link has the address now', () => {
     const host = settled(two().withoutDefault(3));
-    twin(host, 'tun0', 9).turn(2, 'no carrier').settle();
+    withSameAddress(host, 'tun0', 9).turn(2, 'no carrier').settle();
     expect(statesOf(host)).toEqual([`eth0 ${A}: lingering`]);
     expect(host.policyRules).toEqual([]);
   });

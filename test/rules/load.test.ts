@@ -22,9 +22,9 @@ describe('files that are read', () => {
   test('config.yaml wins over other names; the unread file is named in a warning', async () => {
     folder.put('etc/config.json', '{"rules": {"b": "subflow"}}');
     folder.put('etc/config.yaml', 'rules: {a: subflow}');
-    const { rules, warnings } = await folder.load();
-    expect(rules.map(({ glob }) => glob)).toEqual(['a']);
-    expect(warnings[0]).toContain('config.json is not read');
+    expect(await folder.globs()).toEqual(['a']);
+    const expected = `${folder.etc}/config.json is not read: ${folder.etc}/config.yaml takes precedence`;
+    expect(await folder.warnings()).toEqual([expected]);
   });
 
   test('drop-ins follow it, sorted by name over both folders', async () => {

@@ -140,7 +140,7 @@ for request in (
     const before = memoryOf(daemon.pid);
     const asking = `${CLIENT}
 import os, threading
-# A line at once, whichever thread's.
+# Each line is written whole, although several threads write.
 def print(*words, flush=True): os.write(1, (' '.join(map(str, words)) + '\\n').encode())
 null = os.open('/dev/null', os.O_RDONLY)
 print('asked', ask(b'{"ask":"status"}')[:12])

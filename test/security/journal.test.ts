@@ -1,4 +1,4 @@
-/** A damaged journal of this boot and namespace does not stop the daemon, whatever its content is. */
+/** A damaged journal of this boot and namespace does not stop the daemon. */
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

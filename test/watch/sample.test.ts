@@ -72,9 +72,9 @@ test('a path has the sum of its subflows; one on a foreign address is listed sep
 });
 
 test('the same address on two links: the link of the bound socket', () => {
-  const twin = uplink({ interface: 'eth1', ifindex: 9 });
+  const second = uplink({ interface: 'eth1', ifindex: 9 });
   const bound = { ...subflow({ cookie: 1 }), ifindex: 9 };
-  const { paths } = new Sampler().take(sample(0, { status: status([uplink(), twin]), subflows: [bound] }));
+  const { paths } = new Sampler().take(sample(0, { status: status([uplink(), second]), subflows: [bound] }));
   expect(paths.map((path) => [path.interface, path.subflows])).toEqual([
     ['eth1', 1],
     ['eth0', 0],

@@ -220,7 +220,7 @@ export async function addRoute(requester: Requester, route: NewRoute, operation:
 
 /**
  * Adds a route after those with the same destination and metric in its table. NLM_F_REPLACE would replace the first
- * of them, whichever program made it (ip route prepend default … table 100; ip route replace …).
+ * of them, even one of another program (ip route prepend default … table 100; ip route replace …).
  * @throws NetlinkError
  */
 export async function appendRoute(requester: Requester, route: NewRoute, operation: string): Promise<void> {

@@ -31,7 +31,7 @@ export interface Side {
 }
 
 /** An empty state, because requests do not carry the flags of links. */
-const NOBODY = new State();
+const EMPTY = new State();
 export class Both {
   readonly kernel = new ModelKernel();
   readonly model: Side;
@@ -151,7 +151,7 @@ export class Both {
                 operation.kind
               ];
         const type = operation.kind === 'route delete' ? 25 : 24;
-        const payload = encodeRoute(routeOf(operation), NOBODY);
+        const payload = encodeRoute(routeOf(operation), EMPTY);
         return ({ route }) => route.request({ operation: operation.kind, type, flags, payload });
       }
       case 'route multipath': {
@@ -162,7 +162,7 @@ export class Both {
           ...{ onlink: false, dead: false },
         }));
         const route = { ...plain(family), hops, metric, table };
-        const payload = encodeRoute(route, NOBODY);
+        const payload = encodeRoute(route, EMPTY);
         return ({ route: r }) => r.request({ operation: operation.kind, type: 24, flags: 0x600, payload });
       }
       case 'nexthop add':
@@ -178,7 +178,7 @@ export class Both {
       case 'nexthop route': {
         const { family, metric } = operation;
         const route = { ...plain(family), hops: [], metric, nexthop: nexthopId(operation) };
-        const payload = encodeRoute(route, NOBODY);
+        const payload = encodeRoute(route, EMPTY);
         return ({ route: r }) => r.request({ operation: operation.kind, type: 24, flags: 0x600, payload });
       }
       case 'existing route delete': {
@@ -200,7 +200,7 @@ export class Both {
             nexthop: loose & 8 ? undefined : route.nexthop,
             ...{ preferredSource: null, metrics: null },
           },
-          NOBODY,
+          EMPTY,
         );
         return ({ route: r }) => r.request({ operation: operation.kind, type: 25, payload });
       }
