@@ -262,6 +262,17 @@ async function otherSockets() {
     for (const backlog of [-1, 5])
       closeSync(addon.streamSocket(ipv6, false, '/proc/self/ns/net', 'lo', address, 0, backlog));
   }
+  for (const [ipv6, address] of [
+    [false, '127.0.0.1'],
+    [true, '::1'],
+  ]) {
+    try {
+      closeSync(addon.pingSocket(ipv6, '/proc/self/ns/net', 'lo', address));
+    } catch (error) {
+      // net.ipv4.ping_group_range has no group in a new namespace.
+      assert.equal(error.errno, 13);
+    }
+  }
   for (const path of ['/proc/thread-self/net/dev', '/proc/sys/net/ipv4/ip_forward'])
     assert.ok(addon.readInNamespace(path, '/proc/self/ns/net').length > 0);
   // Some readers end while they are watched, and one callback throws. The watchers own duplicated descriptors.

@@ -22,7 +22,8 @@ namespace {
 
 struct Options {
   bool ipv6 = false;
-  bool mptcp = true;
+  int type = SOCK_STREAM;
+  int protocol = IPPROTO_MPTCP;
   std::string netns;
   std::string device;
   std::string address;
@@ -52,8 +53,8 @@ bool Address(const Options& options, sockaddr_storage* storage, socklen_t* lengt
 }
 
 Failure Make(const Options& options, Descriptor* made) {
-  Descriptor fd(socket(options.ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                       options.mptcp ? IPPROTO_MPTCP : IPPROTO_TCP));
+  Descriptor fd(
+      socket(options.ipv6 ? AF_INET6 : AF_INET, options.type | SOCK_CLOEXEC | SOCK_NONBLOCK, options.protocol));
   if (!fd.open()) return {errno, "socket"};
   int on = 1;
   if (options.backlog >= 0 && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
@@ -76,7 +77,37 @@ Failure Make(const Options& options, Descriptor* made) {
   return {};
 }
 
+/** Throws the error of the kernel, with address, device and namespace as its subject. */
+Napi::Value Open(Napi::Env env, const Options& options) {
+  Descriptor made;
+  Failure failure = InNamespace(options.netns, [&] { return Make(options, &made); });
+  if (!failure.failed()) return Napi::Number::New(env, made.Release());
+  std::string subject;
+  for (const std::string* part : {&options.address, &options.device, &options.netns}) {
+    if (!subject.empty() && !part->empty()) subject += ' ';
+    subject += *part;
+  }
+  ThrowSystemError(env, failure, subject);
+  return Napi::Value();
+}
+
 }  // namespace
+
+Napi::Value PingSocket(const Napi::CallbackInfo& info) {
+  Options options;
+  if (!info[0].IsBoolean()) {
+    ThrowTypeError(info.Env(), "family must be known");
+    return Napi::Value();
+  }
+  options.ipv6 = info[0].As<Napi::Boolean>();
+  options.type = SOCK_DGRAM;
+  options.protocol = options.ipv6 ? static_cast<int>(IPPROTO_ICMPV6) : static_cast<int>(IPPROTO_ICMP);
+  if (!OptionalPath(info[1], "netns", &options.netns) || !OptionalPath(info[2], "device", &options.device) ||
+      !OptionalPath(info[3], "address", &options.address)) {
+    return Napi::Value();
+  }
+  return Open(info.Env(), options);
+}
 
 Napi::Value StreamSocket(const Napi::CallbackInfo& info) {
   Options options;
@@ -87,7 +118,7 @@ Napi::Value StreamSocket(const Napi::CallbackInfo& info) {
     return Napi::Value();
   }
   options.ipv6 = info[0].As<Napi::Boolean>();
-  options.mptcp = info[1].As<Napi::Boolean>();
+  options.protocol = info[1].As<Napi::Boolean>() ? IPPROTO_MPTCP : static_cast<int>(IPPROTO_TCP);
   if (!OptionalPath(info[2], "netns", &options.netns) || !OptionalPath(info[3], "device", &options.device) ||
       !OptionalPath(info[4], "address", &options.address) || !WholeNumber(info[5], "port", 0, 65535, &port) ||
       !WholeNumber(info[6], "backlog", -1, INT32_MAX, &backlog)) {
@@ -95,18 +126,7 @@ Napi::Value StreamSocket(const Napi::CallbackInfo& info) {
   }
   options.port = static_cast<uint16_t>(port);
   options.backlog = static_cast<int>(backlog);
-  Descriptor made;
-  Failure failure = InNamespace(options.netns, [&] { return Make(options, &made); });
-  if (failure.failed()) {
-    std::string subject;
-    for (const std::string* part : {&options.address, &options.device, &options.netns}) {
-      if (!subject.empty() && !part->empty()) subject += ' ';
-      subject += *part;
-    }
-    ThrowSystemError(info.Env(), failure, subject);
-    return Napi::Value();
-  }
-  return Napi::Number::New(info.Env(), made.Release());
+  return Open(info.Env(), options);
 }
 
 }  // namespace multihomed

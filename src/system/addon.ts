@@ -108,6 +108,12 @@ interface Addon {
     port: number,
     backlog: number,
   ): number;
+  pingSocket(
+    ipv6: boolean,
+    netns: string | undefined,
+    device: string | undefined,
+    address: string | undefined,
+  ): number;
   peerCredentials(fd: number): PeerCredentials;
   flock(fd: number): boolean;
   onHangUp(fd: number, callback: () => void): boolean;
@@ -212,6 +218,19 @@ export function mptcpSocket(family: 'ipv4' | 'ipv6', options: StreamSocketOption
       backlog,
     );
   return family === 'ipv4' ? namingFamily('AF_INET', open) : open();
+}
+
+/**
+ * Creates a ping socket (SOCK_DGRAM with IPPROTO_ICMP or IPPROTO_ICMPV6; icmp(7)) and returns its descriptor, for
+ * `bind({ fd })` of a socket of node:dgram. The kernel sets the identifier of what it sends.
+ * @throws SystemError EACCES unless net.ipv4.ping_group_range includes a group of this process
+ */
+export function pingSocket(
+  family: 'ipv4' | 'ipv6',
+  { netns, device, address }: { netns?: string; device?: string; address?: string } = {},
+): number {
+  if (family !== 'ipv4' && family !== 'ipv6') throw new TypeError("family must be 'ipv4' or 'ipv6'");
+  return addon.pingSocket(family === 'ipv6', netns, device, address);
 }
 
 /** Returns the credentials of the peer of a connected unix socket: SO_PEERCRED, unix(7). @throws SystemError */

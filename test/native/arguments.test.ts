@@ -5,6 +5,7 @@ import {
   exitOf,
   flock,
   mptcpSocket,
+  pingSocket,
   openNetlink,
   peerCredentials,
   reap,
@@ -64,6 +65,10 @@ describe('invalid arguments', () => {
     odd((value) => executeInNamespace(value, ['/bin/false']), [undefined]);
     odd((value) => executeInNamespace('/nonexistent', value), lists);
     odd((value) => executeInNamespace('/nonexistent', [value]), ['']);
+    odd((value) => pingSocket(value));
+    odd((value) => pingSocket('ipv4', { netns: value }), [undefined]);
+    odd((value) => pingSocket('ipv4', { device: value }), [undefined]);
+    odd((value) => pingSocket('ipv4', { address: value }), [undefined]);
     odd((value) => mptcpSocket(value));
     odd((value) => mptcpSocket('ipv4', { netns: value }), [undefined]);
     odd((value) => mptcpSocket('ipv4', { device: value }), [undefined]);

@@ -1,12 +1,20 @@
 /** Datagrams, credentials, file locks and MPTCP sockets of the addon, on the real kernel. */
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import * as node from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { flock, mptcpSocket, peerCredentials, sendDatagram, SystemError } from '../../src/system/addon.ts';
+import {
+  flock,
+  mptcpSocket,
+  peerCredentials,
+  pingSocket,
+  sendDatagram,
+  SystemError,
+} from '../../src/system/addon.ts';
 import { isPrivate, test, until } from './net.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'multihomed-'));
@@ -75,6 +83,30 @@ describe('unix sockets and files', () => {
     expect(flock(second)).toBe(true);
     closeSync(second);
     expect(() => flock(second)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'flock' }));
+  });
+});
+
+describe.skipIf(!isPrivate)('a ping socket', () => {
+  for (const [family, address, request, reply] of [
+    ['ipv4', '127.0.0.1', 8, 0],
+    ['ipv6', '::1', 128, 129],
+  ] as const) {
+    test(`gets an answer over ${family}`, async ({ net }) => {
+      net.sh('echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range');
+      const socket = createSocket(family === 'ipv6' ? 'udp6' : 'udp4');
+      const fd = pingSocket(family, { netns: net.path, device: 'lo', address });
+      await new Promise<void>((resolve) => socket.bind({ fd }, resolve));
+      socket.send(Buffer.from([request, 0, 0, 0, 0, 0, 0, 7]), 1, address);
+      const [answer] = (await once(socket, 'message')) as [Buffer];
+      expect([answer[0], answer.readUInt16BE(6)]).toEqual([reply, 7]);
+      socket.close();
+    });
+  }
+
+  test('is refused unless ping_group_range includes a group of the process', ({ net }) => {
+    expect(() => pingSocket('ipv4', { netns: net.path })).toThrow(
+      expect.objectContaining({ code: 'EACCES' }),
+    );
   });
 });
 
