@@ -34,7 +34,7 @@ const NO_RULES: Configuration = {
   rules: [],
   limits: 'leave',
   hooks: { timeout: 0, user: 'root', path: [] },
-  health: { detect: false, rttFactor: 3, margin: 50 },
+  health: { detect: false, rttFactor: 3, margin: 50, probe: null },
   files: [],
   warnings: [],
 };

@@ -29,7 +29,7 @@ const NOTHING: Configuration = {
   rules: [],
   limits: 'leave',
   hooks: { timeout: 0, user: 'root', path: [] },
-  health: { detect: false, rttFactor: 3, margin: 50 },
+  health: { detect: false, rttFactor: 3, margin: 50, probe: null },
   files: [],
   warnings: [],
 };

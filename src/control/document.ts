@@ -50,8 +50,11 @@ export interface UplinkDocument {
   } | null;
   /** Why its path is suspect; null: it is not. */
   readonly suspect: {
-    /** `unanswered`: data waited for an acknowledgement, and nothing arrived on the path. */
-    readonly code: 'unanswered';
+    /**
+     * `unanswered`: data waited for an acknowledgement, and nothing arrived on the path. `probe-failed`: no target of
+     * `health: { probe }` answered.
+     */
+    readonly code: 'unanswered' | 'probe-failed';
     /** Milliseconds. */
     readonly unanswered: number;
     /** How many times in short succession. */
@@ -162,6 +165,6 @@ function subflowsOf({ joins }: Uplink): UplinkDocument['subflows'] {
 
 function suspectOf({ suspect }: Uplink): UplinkDocument['suspect'] {
   if (!suspect) return null;
-  const { unanswered, strikes, pause } = suspect;
-  return { code: 'unanswered', unanswered, strikes, pause };
+  const { unanswered, strikes, pause, probe } = suspect;
+  return { code: probe ? 'probe-failed' : 'unanswered', unanswered, strikes, pause };
 }

@@ -3,13 +3,14 @@ import { NetlinkConnection, type Trace } from '../netlink/connection.ts';
 import type { KernelSession } from '../netlink/session.ts';
 import type { JoinRecords } from '../plan/joins.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { HealthSettings } from '../rules/rule.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { HealthSettings, ProbeSettings } from '../rules/rule.ts';
+import { lookupKey, type Snapshot } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { Health } from './health.ts';
 import { countJoins } from './join-events.ts';
+import { Prober } from './prober.ts';
 
 export interface PathWatch {
   readonly records: JoinRecords;
@@ -40,9 +41,14 @@ export function watchPaths(
   const detection = (settings: HealthSettings): HealthSettings | null =>
     settings.detect && !dryRun ? settings : null;
   const health = new Health({ ...parts, route, diag }, detection(parts.settings));
+  const probes = (settings: HealthSettings): ProbeSettings | null => (dryRun ? null : settings.probe);
+  const prober = new Prober({ ...parts, diag }, probes(parts.settings));
   const joins = countJoins({
     ...parts,
-    onEvent: (event) => health.observe(event),
+    onEvent: (event) => {
+      health.observe(event);
+      prober.observe(event);
+    },
     onOverrun: () => void health.recount(),
   });
   void health.recount();
@@ -51,16 +57,28 @@ export function watchPaths(
       return joins.records;
     },
     get health() {
-      return { suspects: health.suspects, renewals: health.renewals };
+      return {
+        suspects: new Map([...prober.suspects, ...health.suspects]),
+        renewals: health.renewals,
+      };
     },
-    reload: (settings) => health.reload(detection(settings)),
+    reload: (settings) => {
+      health.reload(detection(settings));
+      prober.reload(probes(settings));
+    },
     follow: (plan) => {
       joins.follow(plan);
-      health.follow(plan);
+      // An uplink that is suspect by its probes replaces no other.
+      const uplinks = plan.uplinks.filter(
+        ({ ifindex, address }) => !prober.suspects.has(lookupKey(ifindex, address ?? '')),
+      );
+      health.follow({ ...plan, uplinks });
+      prober.follow(plan.uplinks, health.suspects);
     },
     close: () => {
       joins.close();
       health.stop();
+      prober.stop();
       diag.close();
       route.close();
     },

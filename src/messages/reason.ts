@@ -78,6 +78,8 @@ const WORDS: Words = {
   unanswered: ({ unanswered, pause }) =>
     `no answer for ${unanswered} ms while data was waiting` +
     (pause > 0 ? `; it failed often, so it is tried again after ${pause / 1000} s` : ''),
+  'probe-failed': ({ targets, probes }) =>
+    `no answer from ${targetsText(targets)} for ${counted(probes, 'probe')}`,
   'policy-rule': ({ priority, egress }) => `policy rule ${priority} ${egressText(egress)}`,
   'wrong-egress': ({ egress }) =>
     `the kernel ${egressText(egress)} although routes and policy rules are in place`,
@@ -113,6 +115,15 @@ const WORDS: Words = {
   'mptcp-disabled': () => 'Multipath TCP is disabled (net.mptcp.enabled=0)',
   'userspace-path-manager': ({ sysctl, value }) =>
     `the userspace path manager is in use (net.mptcp.${sysctl}=${value}): endpoints have no effect`,
+};
+
+/** How many targets are named. */
+const NAMED_TARGETS = 2;
+
+const targetsText = (targets: readonly string[]): string => {
+  const named = targets.slice(0, NAMED_TARGETS).join(', ');
+  const more = targets.length - NAMED_TARGETS;
+  return more > 0 ? `${named} and ${more} more` : named;
 };
 
 /** All codes of reasons, for the documentation of the JSON output. */

@@ -1,7 +1,8 @@
 /** The report on each uplink: its state, the reason, and what is known of its path. */
 import type { State } from '../actions/state.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Family } from '../netlink/ip.ts';
+import type { Snapshot, Suspect } from '../snapshot/snapshot.ts';
 import { removalConflict } from './conflict.ts';
 import { endpointFamily, wantedFlags } from './endpoint.ts';
 import type { Evaluation, UplinkVerdict } from './evaluation.ts';
@@ -90,9 +91,12 @@ function withSuspect(uplink: Uplink, { candidate, verdict }: Evaluation, snapsho
   const isKept = state === 'lingering' || (endpoint && suspect.present && suspect.kept);
   return {
     ...{ ...rest, endpoint, state: 'suspect', suspect, reason: suspectReason(suspect) },
-    ...(isKept ? { stays: { code: 'until-other-subflow' } } : {}),
+    ...(isKept ? { stays: staysOf(suspect, uplink.family) } : {}),
   };
 }
+
+const staysOf = ({ isOnly }: Suspect, family: Family | null): Stay =>
+  isOnly && family ? { code: 'until-active', family } : { code: 'until-other-subflow' };
 
 /** The verdict, unless other programs or a pause prevent the uplink. */
 function reported(evaluation: Evaluation, state: State): UplinkVerdict {

@@ -66,7 +66,8 @@ function report(
 ): void {
   const where = reader.locate(root, issue.path);
   if (issue.code === 'unrecognized_keys') {
-    const known = issue.path.at(-1) === 'match' ? KEYS.match : keys;
+    const within = issue.path.at(-1);
+    const known = within === 'match' || within === 'probe' ? KEYS[within] : keys;
     for (const key of issue.keys) {
       const at = reader.keyNode(where, key) ?? fallback;
       reader.problem(at, `the unknown key ${quote(key)}`, `one of ${known.join(', ')}`, nearest(key, known));

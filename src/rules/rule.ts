@@ -2,6 +2,7 @@
 
 import type { Family } from '../netlink/ip.ts';
 import type { EndpointFlag } from '../netlink/mptcp/flag-words.ts';
+import type { ProbeTarget } from './probe-target.ts';
 
 export type { EndpointFlag, Family };
 
@@ -58,6 +59,20 @@ export interface HookSettings {
   readonly path: readonly string[];
 }
 
+/** Packets that are sent over each uplink to find out whether its path works. */
+export interface ProbeSettings {
+  /** A path works if one target of its family answers. */
+  readonly track: readonly ProbeTarget[];
+  /** Milliseconds between two probes. */
+  readonly interval: number;
+  /** Milliseconds after which an answer is overdue. */
+  readonly timeout: number;
+  /** Probes in a row that must be answered before a suspect uplink is used again. */
+  readonly up: number;
+  /** Probes in a row without an answer after which an uplink is suspect. */
+  readonly down: number;
+}
+
 /** When a path counts as failed although its link has carrier. */
 export interface HealthSettings {
   /** false: paths are not watched. */
@@ -66,6 +81,8 @@ export interface HealthSettings {
   readonly rttFactor: number;
   /** Milliseconds in addition. */
   readonly margin: number;
+  /** null: nothing is sent. */
+  readonly probe: ProbeSettings | null;
 }
 
 export interface Configuration {

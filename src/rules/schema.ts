@@ -7,6 +7,7 @@
 import * as z from 'zod';
 import { ENDPOINT_FLAGS } from '../netlink/mptcp/flag-words.ts';
 import { nearest } from './nearest.ts';
+import { DURATION, probeSchema } from './probe-schema.ts';
 import { quote } from './problem.ts';
 import type { AddressChoice, Family } from './rule.ts';
 
@@ -19,8 +20,6 @@ const MAX_TABLE = 2 ** 32 - 1;
 
 /** Endpoint ids are one byte, from 1 to 255. */
 const MAX_ENDPOINTS = 255;
-
-export const DURATION = /^(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|min|h)$/;
 
 const oneOf = (words: readonly string[]): string => `one of ${words.join(', ')}`;
 
@@ -204,8 +203,9 @@ export const healthSchema = z.strictObject(
       .regex(DURATION, { error: MARGIN })
       .describe('Time in addition to the round-trip times')
       .optional(),
+    probe: probeSchema.describe('Packets that are sent to find out whether paths work').optional(),
   },
-  { error: 'a map with "detect", "rtt-factor" or "margin"' },
+  { error: 'a map with "detect", "rtt-factor", "margin" or "probe"' },
 );
 
 /** The whole of config.yaml. A drop-in may have only `rules`. */
@@ -231,4 +231,5 @@ export const KEYS = {
   limits: ['subflows', 'add-addr-accepted'],
   hooks: Object.keys(hooksSchema.shape),
   health: Object.keys(healthSchema.shape),
+  probe: Object.keys(probeSchema.shape),
 } as const;

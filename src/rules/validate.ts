@@ -10,7 +10,9 @@ import type { YamlEntry } from './plain.ts';
 import { quote } from './problem.ts';
 import type { ConfigurationProblem } from './problem.ts';
 import type { HealthSettings, HookSettings, LimitsSetting, Rule } from './rule.ts';
-import { DURATION, healthSchema, hooksSchema, KEYS, limitsSchema, ruleValueSchema } from './schema.ts';
+import { milliseconds } from './duration.ts';
+import { readProbe } from './read-probe.ts';
+import { healthSchema, hooksSchema, KEYS, limitsSchema, ruleValueSchema } from './schema.ts';
 import type { HealthShape, HooksShape, RuleShape } from './schema.ts';
 import { kindOf, parseYaml } from './yaml.ts';
 import type { YamlSource, YamlTree } from './yaml.ts';
@@ -32,7 +34,7 @@ export const DEFAULT_HOOKS: HookSettings = {
   path: ['/etc/multihomed/hooks.d', '/usr/lib/multihomed/hooks.d'],
 };
 
-export const DEFAULT_HEALTH: HealthSettings = { detect: true, rttFactor: 3, margin: 50 };
+export const DEFAULT_HEALTH: HealthSettings = { detect: true, rttFactor: 3, margin: 50, probe: null };
 
 /** `main`: config.yaml, or the file of `--config`. A drop-in may have only `rules`. */
 export type FileKind = 'main' | 'drop-in';
@@ -159,6 +161,7 @@ function readHealth(reader: PlainReader, entry: YamlEntry): HealthSettings {
     detect: detect ?? DEFAULT_HEALTH.detect,
     rttFactor: rttFactor ?? DEFAULT_HEALTH.rttFactor,
     margin: inRange ? margin : DEFAULT_HEALTH.margin,
+    probe: readProbe(reader, entry, shape.probe),
   };
 }
 
@@ -172,19 +175,6 @@ function usersOrNone(): User[] {
     if (error instanceof PasswdError) return [];
     throw error;
   }
-}
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
-
-/**
- * Converts a duration to milliseconds; a number is in seconds. Null for zero or more than a day, and for other texts.
- */
-function milliseconds(timeout: NonNullable<HooksShape['timeout']>): number | null {
-  const [, amount = '', unit = 's'] = typeof timeout === 'string' ? (DURATION.exec(timeout) ?? []) : [];
-  const value = Math.round(
-    typeof timeout === 'number' ? timeout * 1000 : Number(amount) * (UNITS[unit] ?? NaN),
-  );
-  return value >= 1 && value <= 24 * 3_600_000 ? value : null;
 }
 
 function unknownKey(reader: PlainReader, { key, keyNode }: YamlEntry, kind: FileKind): void {

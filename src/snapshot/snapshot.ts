@@ -140,6 +140,10 @@ export interface Suspect {
   readonly strikes: number;
   /** Milliseconds before the path is tried again; grows with each strike. */
   readonly pause: number;
+  /** Its endpoint stays although no connection depends on it, because no other uplink of its family works. */
+  readonly isOnly?: boolean;
+  /** The probes that got no answer; absent: MPTCP's own traffic showed it. */
+  readonly probe?: { readonly targets: readonly string[]; readonly probes: number };
 }
 
 /** The key of an address in `lookups`, `suspects` and `renewals`. */

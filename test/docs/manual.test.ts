@@ -88,7 +88,7 @@ test('multihomed.yaml(5) has exactly the existing keys', () => {
   expect(rules.sort()).toEqual([...KEYS.rule, ...KEYS.match, ...ENDPOINT_FLAGS, 'ignore'].sort());
   expect(items('multihomed.yaml.5', 'LIMITS', 'Cm')).toEqual(['auto', 'leave', ...KEYS.limits]);
   expect(items('multihomed.yaml.5', 'HOOKS', 'Cm')).toEqual(Object.keys(hooksSchema.shape));
-  expect(items('multihomed.yaml.5', 'HEALTH', 'Cm')).toEqual(KEYS.health);
+  expect(items('multihomed.yaml.5', 'HEALTH', 'Cm')).toEqual([...KEYS.health, ...KEYS.probe]);
   expect(Object.keys(configurationSchema.shape)).toEqual(['rules', 'limits', 'hooks', 'health']);
 });
 

@@ -30,7 +30,7 @@ export function configuration(
   return {
     rules,
     limits,
-    health: { detect: false, rttFactor: 3, margin: 50 },
+    health: { detect: false, rttFactor: 3, margin: 50, probe: null },
     hooks: { timeout: 1000, user: 'root', path: [] },
     files: [],
     warnings: [],

@@ -114,7 +114,7 @@ health: { detect: false, rtt-factor: 2.5, margin: 1s }
   ]);
   expect(limits).toEqual({ subflows: 8, addAddrAccepted: 8 });
   expect(hooks.timeout).toBe(30_000);
-  expect(health).toEqual({ detect: false, rttFactor: 2.5, margin: 1_000 });
+  expect(health).toEqual({ detect: false, rttFactor: 2.5, margin: 1_000, probe: null });
   expect(warnings).toEqual([]);
 });
 
@@ -128,4 +128,46 @@ test('table: a glob or two rules with the same table are an error', async () => 
     expect.stringMatching(/^table 8 of the rule "b" .* is that of "c" too$/),
     expect.stringMatching(/^table 8 of the rule "c" .* is that of "b" too$/),
   ]);
+});
+
+describe('health: { probe }', () => {
+  const load = (probe: string) => {
+    folder.put('etc/config.yaml', `rules: {a: subflow}\nhealth:\n  probe: ${probe}\n`);
+  };
+
+  test('targets, times and counts are read', async () => {
+    load(
+      '{ track: [192.0.2.1, "tcp://[2001:db8::1]:443", "http://192.0.2.1/a?b"], interval: 2s, timeout: 1s }',
+    );
+    const { health } = await folder.load();
+    expect(health.probe).toMatchObject({ interval: 2_000, timeout: 1_000, up: 3, down: 3 });
+    expect(health.probe?.track).toMatchObject([
+      { method: 'icmp', family: 'ipv4', address: '192.0.2.1', port: 0, path: '/' },
+      { method: 'tcp', family: 'ipv6', address: '2001:db8::1', port: 443, path: '/' },
+      { method: 'http', family: 'ipv4', address: '192.0.2.1', port: 80, path: '/a?b' },
+    ]);
+    load('{ track: 192.0.2.1 }');
+    expect((await folder.load()).health.probe).toMatchObject({ interval: 10_000, timeout: 4_000 });
+  });
+
+  test.each([
+    ['{ track: example.org }', /3:19: found "example.org"; expected an address .*names are not resolved/],
+    ['{ track: [192.0.2.1, "tcp://192.0.2.1"] }', /found "tcp:\/\/192.0.2.1"; expected an address/],
+    ['{ track: ["https://192.0.2.1/"] }', /found "https:\/\/192.0.2.1\/"; expected an address/],
+    ['{ track: [] }', /found an empty list; expected one target or a list of 1 to 16/],
+    ['{ interval: 5s }', /found no "track"; expected one target/],
+    ['{ track: 192.0.2.1, interval: 500ms }', /found "500ms"; expected a duration from 1s to 24h/],
+    ['{ track: 192.0.2.1, timeout: 50ms }', /found "50ms"; expected a duration from 100ms to 60s/],
+    [
+      '{ track: 192.0.2.1, interval: 2s, timeout: 3s }',
+      /found "3s"; expected at most the interval, which is 2s/,
+    ],
+    ['{ track: 192.0.2.1, up: 0 }', /found "0"; expected a number from 1 to 100/],
+    ['{ track: 192.0.2.1, intervall: 5s }', /unknown key "intervall"; .*did you mean "interval"/],
+  ])('%s is an error', async (probe, message) => {
+    load(probe);
+    const problems = await folder.problems();
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(message);
+  });
 });

@@ -74,8 +74,10 @@ export const uplinkKeys = {
   suspect: z
     .strictObject({
       code: z
-        .literal('unanswered')
-        .describe('Data waited for an acknowledgement, and nothing arrived on the path'),
+        .enum(['unanswered', 'probe-failed'])
+        .describe(
+          'unanswered: data waited for an acknowledgement, and nothing arrived on the path; probe-failed: no target of health.probe answered',
+        ),
       unanswered: count.describe('How long, in milliseconds'),
       strikes: count.describe('How many times in short succession'),
       pause: count.describe('Milliseconds before the path is tried again; grows with each strike'),
