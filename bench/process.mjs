@@ -18,7 +18,8 @@ export function launch(command, options = {}) {
     pid: child.pid,
     stdout: child.stdout,
     async stop() {
-      if (child.exitCode !== null) throw new Error(`${command[0]} ended by itself`);
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`${command[0]} ended by itself`);
       process.kill(-child.pid, 'SIGTERM');
       await ended;
     },

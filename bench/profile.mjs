@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const SHOWN = 30;
+/** A daemon pauses for at least this long, in microseconds, after its start, which does not count. */
+const PAUSE_US = 150_000;
 
 /** Parts of the time that are no function of ours, by the names that V8 gives them. */
 const PARTS = { '(garbage collector)': 'garbage collection', '(idle)': 'idle', '(program)': 'native' };
@@ -16,11 +18,24 @@ function nameOf({ functionName, url, lineNumber, columnNumber }) {
     : `${name} ${url.split('/').at(-1)}:${lineNumber + 1}:${columnNumber + 1}`;
 }
 
+/** The number of the first sample after the first long pause; 0: there is none. */
+function afterStart(names, samples, timeDeltas) {
+  let pause = 0;
+  for (const [at, id] of samples.entries()) {
+    if (names.get(id) === '(idle)') pause += timeDeltas[at];
+    else if (pause >= PAUSE_US) return at;
+    else pause = 0;
+  }
+  return 0;
+}
+
 /** Adds the microseconds of one profile to `times`, by function. */
 function read(file, times) {
   const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, 'utf8'));
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
+  const first = afterStart(names, samples, timeDeltas);
   for (const [at, id] of samples.entries()) {
+    if (at < first) continue;
     const name = names.get(id);
     times.set(name, (times.get(name) ?? 0) + timeDeltas[at]);
   }
@@ -41,7 +56,7 @@ export function profileOf(folder) {
   const garbage = sum((name) => name === '(garbage collector)');
   const functions = [...times].filter(([name]) => name !== '(idle)').sort(([, a], [, b]) => b - a);
   return [
-    `${files.length} profiles, ${(all / 1e6).toFixed(1)} s: ${share(idle, all)} idle`,
+    `${files.length} profiles, ${(all / 1e6).toFixed(1)} s after the start: ${share(idle, all)} idle`,
     `of the rest (${(busy / 1000).toFixed(0)} ms): ${share(garbage, busy)} garbage collection, ` +
       `${share(native, busy)} native (V8, libuv, the addon, the kernel), ` +
       `${share(busy - native - garbage, busy)} JavaScript`,
