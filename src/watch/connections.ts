@@ -81,13 +81,13 @@ function connectionColumns(style: ScreenStyle): Column<Row>[] {
   const amount = (
     title: string,
     [least, rank]: readonly [number, number],
-    of: (facts: Facts) => number | null,
+    of: (facts: RowValues) => number | null,
     text: (value: number) => string,
   ): Column<Row> => ({
     title,
     ...{ least, most: least, rank, side: 'right' },
     cell: (row) => {
-      const value = of(factsOf(row));
+      const value = of(valuesOf(row));
       const ink: Ink = !value ? 'dim' : row.kind === 'connection' ? 'bold' : 'plain';
       return [span(value === null ? '-' : text(value), ink)];
     },
@@ -118,7 +118,7 @@ function connectionColumns(style: ScreenStyle): Column<Row>[] {
   ];
 }
 
-interface Facts {
+interface RowValues {
   readonly rate: Rate;
   readonly received: number;
   readonly sent: number;
@@ -126,7 +126,7 @@ interface Facts {
   readonly retransmits: number;
 }
 
-function factsOf(row: Row): Facts {
+function valuesOf(row: Row): RowValues {
   if (row.kind === 'connection') return row.connection;
   const { traffic } = row.subflow.socket;
   return {

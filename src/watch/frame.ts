@@ -22,7 +22,7 @@ export interface Frame extends Page {
 }
 
 /** Maximum number of connection lines in a frame without a height. */
-const PAPER_LINES = 40;
+const MAX_UNBOUNDED_LINES = 40;
 
 export function frame(model: Model, view: ScreenView, { columns, rows }: Size, style: ScreenStyle): Frame {
   const line = (spans: readonly Span[]): string => render(spans, columns, style.paint, style.glyphs);
@@ -40,7 +40,7 @@ export function frame(model: Model, view: ScreenView, { columns, rows }: Size, s
   const shown = arrange(model.connections, view.sort, view.filter);
   const total = lineCount(shown);
   const heading = [listTitle(model, shown.length, view, style), headLine(view.sort, columns, style)];
-  const room = rows === null ? PAPER_LINES : Math.max(0, height - 2 - above.length - heading.length);
+  const room = rows === null ? MAX_UNBOUNDED_LINES : Math.max(0, height - 2 - above.length - heading.length);
   const page = { lines: room, total };
   const offset = clampOffset(view.offset, page);
   const list = connectionLines(shown, offset, room, columns, style);

@@ -5,10 +5,10 @@ import type { Rate } from './model.ts';
 const SETTLE_MS = 1200;
 /** Samples that are kept, one for each cell of a chart on a wide terminal. */
 export const HISTORY = 240;
-/** A lower rate counts as zero, because it is only the tail of the smoothing. */
-const SILENT = 1;
+/** A lower rate counts as zero, because it is only the tail of the smoothing. In the unit of the rate. */
+const MIN_RATE = 1;
 /** After this number of samples in a row without a byte, the rate is zero. */
-const SILENCE = 3;
+const MAX_EMPTY_SAMPLES = 3;
 
 export class Meter {
   #at: number | null = null;
@@ -31,7 +31,7 @@ export class Meter {
       this.#rateOut = settle(this.#rateOut, written, weight);
       this.#silent = read + written === 0 ? this.#silent + 1 : 0;
       // A lost path carries nothing, even if the smoothed rate has not reached zero yet.
-      if (this.#silent >= SILENCE) this.#rateIn = this.#rateOut = 0;
+      if (this.#silent >= MAX_EMPTY_SAMPLES) this.#rateIn = this.#rateOut = 0;
       // The history is not smoothed, so that a chart shows the moment of a change.
       appendSample(this.history, read + written);
     }
@@ -50,7 +50,7 @@ export function appendSample(history: number[], value: number): void {
 
 function settle(old: number, now: number, weight: number): number {
   const next = old + (now - old) * weight;
-  return next < SILENT ? 0 : next;
+  return next < MIN_RATE ? 0 : next;
 }
 
 export const total = (rate: Rate): number => rate.in + rate.out;

@@ -45,7 +45,7 @@ const added = (a: Totals, b: Totals): Totals => ({
   retransmits: a.retransmits + b.retransmits,
 });
 
-const CHANGES = 50;
+const MAX_CHANGES = 50;
 const NOTHING: Rate = { in: 0, out: 0 };
 
 export class Sampler {
@@ -206,7 +206,7 @@ export class Sampler {
     };
     for (const [key, state] of states) if (old.get(key) !== state) note(key, old.get(key) ?? 'new', state);
     for (const [key, state] of old) if (!states.has(key)) note(key, state, 'gone');
-    this.#changes = [...changes, ...this.#changes].slice(0, CHANGES);
+    this.#changes = [...changes, ...this.#changes].slice(0, MAX_CHANGES);
   }
 }
 

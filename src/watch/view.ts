@@ -25,7 +25,7 @@ export type Pressed = ScreenView | 'quit' | 'suspend' | 'redraw';
 export const clampOffset = (offset: number, { lines, total }: Page): number =>
   Math.max(0, Math.min(offset, total - lines));
 
-const LONGEST_FILTER = 60;
+const MAX_FILTER_LENGTH = 60;
 
 export function press(view: ScreenView, key: Key, page: Page): Pressed {
   if ('name' in key) {
@@ -85,7 +85,7 @@ function command(view: ScreenView, character: string, page: Page): Pressed {
 
 function type(view: ScreenView, key: Key): ScreenView {
   if ('character' in key)
-    return view.filter.length < LONGEST_FILTER
+    return view.filter.length < MAX_FILTER_LENGTH
       ? { ...view, filter: view.filter + key.character, offset: 0 }
       : view;
   switch (key.name) {
