@@ -27,8 +27,8 @@ const ROW_MS = 150_000;
 
 const SIZES = {
   usual: {
-    ...{ samples: 12, carriers: 3, losses: 4, stalls: 3, joins: 5, bursts: 4, starts: 6, hooks: 4, flaps: 2 },
-    ...{ routes: 1_000_000, churn: 10, idle: 60 },
+    ...{ samples: 12, carriers: 3, losses: 3, stalls: 3, joins: 4, bursts: 4, starts: 6, hooks: 4, flaps: 1 },
+    ...{ routes: 1_000_000, churn: 8, idle: 60 },
   },
   quick: {
     ...{ samples: 4, carriers: 1, losses: 1, stalls: 1, joins: 2, bursts: 1, starts: 2, hooks: 1, flaps: 1 },

@@ -5,7 +5,7 @@ import { endpointGone } from '../subjects.mjs';
 import { milliseconds } from './plug.mjs';
 
 const BURST = 50;
-const PLUGS = 5;
+const PLUGS = 3;
 
 const manages = (subject) => subject.main !== undefined || subject.name === 'floor';
 
@@ -53,10 +53,10 @@ async function plugs({ lab, pid, add }, count) {
   for (let n = 0; n <= PLUGS; n++) {
     const before = usageOf(pid);
     const [seconds] = await lab.run('mark', ...lab.plug(last), wait(1));
-    await sleep(700);
+    await sleep(500);
     const { cpu } = usageOf(pid);
     await lab.run('mark', ...lab.unplug(last), wait(0));
-    await sleep(700);
+    await sleep(500);
     // The first runs in code that is not compiled yet.
     if (n === 0) continue;
     add(`${written(count)} uplinks: one more plug → policy rule`, 'ms', milliseconds(seconds));
