@@ -177,3 +177,21 @@ test('an application that pauses makes no uplink suspect', async ({ lab }) => {
   expect(lab.host.endpoints()).toEqual(before);
   expect(daemon.log).not.toContain('suspect');
 });
+
+test('idle connections: a dead path is found with the first data, and not before', async ({ lab }) => {
+  const [eth] = await twoLines(lab, 5);
+  const daemon = await lab.daemon(RULES);
+  const connections = await lab.connections();
+  const connection = await openBoth(lab, connections);
+  const before = lab.host.endpoints();
+  await eth.cut('ip');
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(daemon.log).not.toContain('suspect');
+  expect(lab.host.endpoints()).toEqual(before);
+  keepBusy(connection);
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(SUSPECT);
+  await connection.echo('by the other');
+  await eth.restore();
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(/^active/);
+  expect(connection.error).toBeNull();
+});
