@@ -21,7 +21,7 @@ export interface DispatcherParts {
   readonly log: Log;
   /** What hooks know from an earlier daemon of this boot and namespace, as the journal keeps it. */
   readonly record: HookRecord;
-  /** Called before each run starts and after it has ended, with the complete record. */
+  /** Called with the complete record before each run starts and after it has ended, once for all that do so at the same time. */
   readonly onRecord: (record: HookRecord) => void;
 }
 
@@ -42,6 +42,8 @@ export class HookDispatcher {
   readonly #unsafeNames = new Set<string>();
   #settings: HookSettings;
   #stopping = false;
+  /** Resolves when the record is written; null: nothing waits to be written. */
+  #writing: Promise<void> | null = null;
 
   constructor({ runner, settings, log, record, onRecord }: DispatcherParts) {
     this.#runner = runner;
@@ -53,7 +55,7 @@ export class HookDispatcher {
       semaphore,
       closing: record.leaving,
       notify: (notification: Notification<UplinkFacts | LinkState>) => this.#notify(notification),
-      onNotified: () => this.#report(),
+      record: () => this.#recorded(),
     };
     this.#uplinks = new HookNotifier({
       ...shared,
@@ -89,6 +91,7 @@ export class HookDispatcher {
   /** Resolves when no hook runs and no run is pending. */
   async idle(): Promise<void> {
     await Promise.all([this.#uplinks.idle(), this.#links.idle()]);
+    await this.#writing;
   }
 
   /** Ends running hooks and starts none. The record keeps what hooks know, since the network stays as it is. */
@@ -122,6 +125,15 @@ export class HookDispatcher {
     const fields = { hook: path, ...what, milliseconds };
     if (outcome === 'done') this.#log.debug(`hook ${path} ran: ${what.interface} ${what.action}`, fields);
     else this.#log.warn(`hook ${path} (${what.interface} ${what.action}): ${reason}`, fields);
+  }
+
+  /** Writes the record once for all runs that begin or end at the same time, since it grows with their number. */
+  #recorded(): Promise<void> {
+    this.#writing ??= Promise.resolve().then(() => {
+      this.#writing = null;
+      this.#report();
+    });
+    return this.#writing;
   }
 
   #report(): void {

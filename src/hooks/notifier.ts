@@ -12,7 +12,8 @@ export interface NotifierParts<Facts> {
   readonly closing: readonly string[];
   /** Runs the hooks; resolves to false when the run was interrupted. Never rejects. */
   readonly notify: (notification: Notification<Facts>) => Promise<boolean>;
-  readonly onNotified: () => void;
+  /** Writes down what hooks know; resolves when that is done. Never rejects. */
+  readonly record: () => Promise<void>;
 }
 
 /**
@@ -88,14 +89,18 @@ export class HookNotifier<Facts extends { readonly reason: string }> {
       return;
     }
     this.#subjects.set(key, started(subject, notification));
-    this.#parts.onNotified();
-    void this.#parts.notify(notification).then((whole) => {
-      const now = this.#subjects.get(key) ?? subject;
-      // The next daemon repeats a closing run that was interrupted.
-      this.#subjects.set(key, whole ? finished(now) : { ...now, notification: null });
-      this.#parts.onNotified();
-      this.#release(key);
-    });
+    void this.#run(key, subject, notification);
+  }
+
+  async #run(key: string, subject: Subject<Facts>, notification: Notification<Facts>): Promise<void> {
+    const { record, notify } = this.#parts;
+    await record();
+    const whole = await notify(notification);
+    const now = this.#subjects.get(key) ?? subject;
+    // The next daemon repeats a closing run that was interrupted.
+    this.#subjects.set(key, whole ? finished(now) : { ...now, notification: null });
+    void record();
+    this.#release(key);
   }
 
   #release(key: string): void {

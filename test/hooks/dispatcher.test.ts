@@ -10,6 +10,11 @@ import { memoryLog } from './memory-log.ts';
 
 const settings = { timeout: 30_000, user: 'root', path: ['/etc/multihomed/hooks.d'] };
 
+/** Runs that are due begin meanwhile. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}
+
 /** Holds each run until the test ends it. Other tests run real scripts with the real runner. */
 class HeldRunner implements HookRunner {
   readonly begun: HookRequest[] = [];
@@ -30,11 +35,13 @@ class HeldRunner implements HookRunner {
 
   /** Ends the nth of the running ones. */
   async end(nth = 0): Promise<void> {
+    await settled();
     this.#open.splice(nth % Math.max(1, this.#open.length), 1)[0]?.end();
-    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    await settled();
   }
 
   async endAll(): Promise<void> {
+    await settled();
     while (this.#open.length > 0) await this.end();
   }
 
@@ -97,6 +104,7 @@ describe('hook dispatcher', () => {
     const { runner, dispatcher } = harness();
     const many = Array.from({ length: 40 }, (_, at) => uplink({ rule: `r${at}`, interface: `eth${at}` }));
     dispatcher.wantUplinks(level(...many));
+    await settled();
     expect(runner.together).toBe(16);
     // The last one has not begun; it is removed before it could, so it never runs.
     dispatcher.wantUplinks(level(...many.slice(0, 39)));
@@ -180,6 +188,7 @@ describe('hook dispatcher', () => {
     dispatcher.wantUplinks(level(uplink()));
     await runner.endAll();
     dispatcher.wantUplinks(level());
+    await settled();
     await dispatcher.stop();
     dispatcher.wantUplinks(level(uplink({ gateway: null })));
     expect(actions()).toEqual(['wwan0 up', 'wwan0 down']);
@@ -212,11 +221,12 @@ describe('hook dispatcher', () => {
     ]);
   });
 
-  it('runs no hook for a name with control characters, and warns once', () => {
+  it('runs no hook for a name with control characters, and warns once', async () => {
     const { dispatcher, runner, lines } = harness();
     const strange = level(uplink({ interface: 'e\u001b[2J' }));
     dispatcher.wantUplinks(strange);
     dispatcher.wantUplinks(strange);
+    await settled();
     expect(runner.begun).toEqual([]);
     expect(lines).toEqual([
       'warn no hook runs for "e\\u001b[2J": its name has control characters or is not UTF-8; rename the link',
@@ -229,6 +239,7 @@ describe('hook dispatcher', () => {
     dispatcher.reload({ timeout: 5, user: 'nobody', path: ['/elsewhere'] });
     await runner.endAll();
     dispatcher.wantUplinks(level());
+    await settled();
     expect(runner.begun[1]).toMatchObject({ timeout: 5, user: 'nobody', folders: ['/elsewhere'] });
   });
 });
