@@ -31,7 +31,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("readInNamespace", Napi::Function::New<ReadInNamespace>(env, "readInNamespace"));
   exports.Set("sendDatagram", Napi::Function::New<SendDatagram>(env, "sendDatagram"));
   exports.Set("streamSocket", Napi::Function::New<StreamSocket>(env, "streamSocket"));
-  exports.Set("pingSocket", Napi::Function::New<PingSocket>(env, "pingSocket"));
+  exports.Set("datagramSocket", Napi::Function::New<DatagramSocket>(env, "datagramSocket"));
   exports.Set("peerCredentials", Napi::Function::New<PeerCredentials>(env, "peerCredentials"));
   exports.Set("flock", Napi::Function::New<Flock>(env, "flock"));
   exports.Set("onHangUp", Napi::Function::New<OnHangUp>(env, "onHangUp"));

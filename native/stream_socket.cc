@@ -93,19 +93,21 @@ Napi::Value Open(Napi::Env env, const Options& options) {
 
 }  // namespace
 
-Napi::Value PingSocket(const Napi::CallbackInfo& info) {
+Napi::Value DatagramSocket(const Napi::CallbackInfo& info) {
   Options options;
+  double protocol = 0;
   if (!info[0].IsBoolean()) {
     ThrowTypeError(info.Env(), "family must be known");
     return Napi::Value();
   }
   options.ipv6 = info[0].As<Napi::Boolean>();
   options.type = SOCK_DGRAM;
-  options.protocol = options.ipv6 ? static_cast<int>(IPPROTO_ICMPV6) : static_cast<int>(IPPROTO_ICMP);
-  if (!OptionalPath(info[1], "netns", &options.netns) || !OptionalPath(info[2], "device", &options.device) ||
-      !OptionalPath(info[3], "address", &options.address)) {
+  if (!WholeNumber(info[1], "protocol", 1, 255, &protocol) ||
+      !OptionalPath(info[2], "netns", &options.netns) || !OptionalPath(info[3], "device", &options.device) ||
+      !OptionalPath(info[4], "address", &options.address)) {
     return Napi::Value();
   }
+  options.protocol = static_cast<int>(protocol);
   return Open(info.Env(), options);
 }
 

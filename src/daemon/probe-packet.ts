@@ -1,7 +1,7 @@
 /** Sends one probe over one uplink, from its address and bound to its device, so that no route leads it elsewhere. */
 import { Socket } from 'node:net';
 import type { ProbeTarget } from '../rules/probe-target.ts';
-import { mptcpSocket, pingSocket } from '../system/addon.ts';
+import { datagramSocket, mptcpSocket } from '../system/addon.ts';
 import { SystemError } from '../system/system-error.ts';
 
 export interface ProbePath {
@@ -53,7 +53,7 @@ async function ping(
 ): Promise<boolean> {
   const { createSocket } = await import('node:dgram');
   const v6 = family === 'ipv6';
-  const fd = pingSocket(family, {
+  const fd = datagramSocket(family, 'icmp', {
     ...(netns === undefined ? {} : { netns }),
     ...{ device: path.interface, address: path.address },
   });

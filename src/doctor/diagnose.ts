@@ -4,6 +4,7 @@ import { finding, type Finding } from './finding.ts';
 import { checkConfiguration } from './checks/configuration.ts';
 import { checkConnections } from './checks/connection.ts';
 import { checkCounters } from './checks/counters.ts';
+import { checkDepartures } from './checks/departure.ts';
 import { checkEndpoints } from './checks/endpoints.ts';
 import { checkHooks } from './checks/hooks.ts';
 import { checkKernel } from './checks/kernel.ts';
@@ -25,6 +26,7 @@ const CHECKS = [
   checkManagers,
   checkTunnel,
   checkHooks,
+  checkDepartures,
   checkConnections,
   checkCounters,
 ];

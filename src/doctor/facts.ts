@@ -22,6 +22,8 @@ export interface Facts {
   /** The MPTcpExt line of /proc/net/netstat (net/mptcp/mib.c); null when there is none. */
   readonly counters: ReadonlyMap<string, number> | null;
   readonly connections: readonly ConnectionFacts[];
+  /** One for each active uplink over which a datagram was sent. */
+  readonly departures: readonly DepartureFacts[];
   /** A sentence for each thing that could not be read. */
   readonly unread: readonly string[];
 }
@@ -80,6 +82,17 @@ export interface ManagerFacts {
   };
   /** The effective values of networkd.conf(5); the default is yes. */
   readonly networkd: { readonly foreignRules: boolean; readonly foreignRoutes: boolean };
+}
+
+/** A datagram that was sent bound to an uplink, as subflows are, and that the gateway drops. */
+export interface DepartureFacts {
+  readonly uplink: { readonly interface: string; readonly address: string; readonly family: Family };
+  readonly outcome:
+    | { readonly kind: 'sent' }
+    /** This host refused it; `code`: the errno's name. */
+    | { readonly kind: 'refused'; readonly code: string }
+    /** The kernel found no route, and looks for the destination on the link itself (IPv4). */
+    | { readonly kind: 'on-link' };
 }
 
 /** One MPTCP connection that was made as a test and closed at once. */

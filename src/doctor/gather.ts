@@ -7,6 +7,7 @@ import { SystemError } from '../system/system-error.ts';
 import { tryLoopback } from './facts/connection.ts';
 import { readCounters } from './facts/counters.ts';
 import { findRefusedHooks } from './facts/hooks.ts';
+import { tryDepartures } from './facts/departure.ts';
 import { readNetworkd } from './facts/networkd.ts';
 import { readNetworkManager } from './facts/network-manager.ts';
 import { findManagers } from './facts/processes.ts';
@@ -43,6 +44,7 @@ export async function gather({ configuration, source, target }: Sources): Promis
     // Read before the test connections below are made, which would count.
     counters: readCounters(unread),
     connections: refused === null && view ? await connect(view, target, unread) : [],
+    departures: view && source ? await tryDepartures(source.route, view) : [],
     unread,
   };
 }

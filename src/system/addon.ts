@@ -108,8 +108,9 @@ interface Addon {
     port: number,
     backlog: number,
   ): number;
-  pingSocket(
+  datagramSocket(
     ipv6: boolean,
+    protocol: number,
     netns: string | undefined,
     device: string | undefined,
     address: string | undefined,
@@ -220,17 +221,22 @@ export function mptcpSocket(family: 'ipv4' | 'ipv6', options: StreamSocketOption
   return family === 'ipv4' ? namingFamily('AF_INET', open) : open();
 }
 
+/** Protocol numbers of datagram sockets, linux/in.h and linux/in6.h. */
+const DATAGRAM = { udp: { ipv4: 17, ipv6: 17 }, icmp: { ipv4: 1, ipv6: 58 } } as const;
+
 /**
- * Creates a ping socket (SOCK_DGRAM with IPPROTO_ICMP or IPPROTO_ICMPV6; icmp(7)) and returns its descriptor, for
- * `bind({ fd })` of a socket of node:dgram. The kernel sets the identifier of what it sends.
- * @throws SystemError EACCES unless net.ipv4.ping_group_range includes a group of this process
+ * Creates a datagram socket and returns its descriptor, for `bind({ fd })` of a socket of node:dgram. With `icmp` it is
+ * a ping socket (icmp(7)): the kernel sets the identifier of what it sends.
+ * @throws SystemError EACCES for `icmp` unless net.ipv4.ping_group_range includes a group of this process
  */
-export function pingSocket(
+export function datagramSocket(
   family: 'ipv4' | 'ipv6',
+  protocol: 'udp' | 'icmp',
   { netns, device, address }: { netns?: string; device?: string; address?: string } = {},
 ): number {
-  if (family !== 'ipv4' && family !== 'ipv6') throw new TypeError("family must be 'ipv4' or 'ipv6'");
-  return addon.pingSocket(family === 'ipv6', netns, device, address);
+  const number = DATAGRAM[protocol]?.[family];
+  if (typeof number !== 'number') throw new TypeError('family or protocol is not known');
+  return addon.datagramSocket(family === 'ipv6', number, netns, device, address);
 }
 
 /** Returns the credentials of the peer of a connected unix socket: SO_PEERCRED, unix(7). @throws SystemError */

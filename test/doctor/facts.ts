@@ -142,6 +142,7 @@ export function facts(spoilt: Spoilt = {}): Facts {
     hooks: [],
     counters: new Map([['MPJoinRejected', 0]]),
     connections: [],
+    departures: [],
     unread: [],
     ...spoilt.facts,
   };

@@ -5,7 +5,7 @@ import {
   exitOf,
   flock,
   mptcpSocket,
-  pingSocket,
+  datagramSocket,
   openNetlink,
   peerCredentials,
   reap,
@@ -65,10 +65,11 @@ describe('invalid arguments', () => {
     odd((value) => executeInNamespace(value, ['/bin/false']), [undefined]);
     odd((value) => executeInNamespace('/nonexistent', value), lists);
     odd((value) => executeInNamespace('/nonexistent', [value]), ['']);
-    odd((value) => pingSocket(value));
-    odd((value) => pingSocket('ipv4', { netns: value }), [undefined]);
-    odd((value) => pingSocket('ipv4', { device: value }), [undefined]);
-    odd((value) => pingSocket('ipv4', { address: value }), [undefined]);
+    odd((value) => datagramSocket(value, 'udp'));
+    odd((value) => datagramSocket('ipv4', value));
+    odd((value) => datagramSocket('ipv4', 'icmp', { netns: value }), [undefined]);
+    odd((value) => datagramSocket('ipv4', 'icmp', { device: value }), [undefined]);
+    odd((value) => datagramSocket('ipv4', 'icmp', { address: value }), [undefined]);
     odd((value) => mptcpSocket(value));
     odd((value) => mptcpSocket('ipv4', { netns: value }), [undefined]);
     odd((value) => mptcpSocket('ipv4', { device: value }), [undefined]);

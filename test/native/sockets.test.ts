@@ -11,7 +11,7 @@ import {
   flock,
   mptcpSocket,
   peerCredentials,
-  pingSocket,
+  datagramSocket,
   sendDatagram,
   SystemError,
 } from '../../src/system/addon.ts';
@@ -94,7 +94,7 @@ describe.skipIf(!isPrivate)('a ping socket', () => {
     test(`gets an answer over ${family}`, async ({ net }) => {
       net.sh('echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range');
       const socket = createSocket(family === 'ipv6' ? 'udp6' : 'udp4');
-      const fd = pingSocket(family, { netns: net.path, device: 'lo', address });
+      const fd = datagramSocket(family, 'icmp', { netns: net.path, device: 'lo', address });
       await new Promise<void>((resolve) => socket.bind({ fd }, resolve));
       socket.send(Buffer.from([request, 0, 0, 0, 0, 0, 0, 7]), 1, address);
       const [answer] = (await once(socket, 'message')) as [Buffer];
@@ -104,7 +104,7 @@ describe.skipIf(!isPrivate)('a ping socket', () => {
   }
 
   test('is refused unless ping_group_range includes a group of the process', ({ net }) => {
-    expect(() => pingSocket('ipv4', { netns: net.path })).toThrow(
+    expect(() => datagramSocket('ipv4', 'icmp', { netns: net.path })).toThrow(
       expect.objectContaining({ code: 'EACCES' }),
     );
   });

@@ -8,11 +8,11 @@ import type { Remedy } from '../../system/shell-quote.ts';
 import { restartRemedy, startRemedy } from '../../system/unit.ts';
 import { counted } from '../../messages/count.ts';
 import { setSysctl, withSysctl } from '../remedies.ts';
+import { markCause } from './departure.ts';
 import { guessGateway } from './gateway.ts';
 import { leaveEndpoints, running } from './managers.ts';
 import { renumber, rulesWith } from './policy-rules.ts';
 import { hostRuleRemedy } from '../../plan/host-rule-remedy.ts';
-import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 
 const SEVERITY: Readonly<Record<UplinkState, Severity>> = {
   ignored: 'ok',
@@ -210,18 +210,10 @@ function activeFinding(id: string, name: string, address: string | null, view: H
   const uplink = view.daemon?.uplinks.find((each) => each.address === address);
   const { failed = 0, failing = 0, lastFailure = null } = uplink?.subflows ?? {};
   if (failing === 0 || !lastFailure) return finding('ok', id, `${name} is active.`);
-  const marked = view.snapshot.policyRules.filter(
-    ({ protocol, fwmark, fwmask }) => protocol !== RTPROT_MULTIHOMED && (fwmark & fwmask) !== 0,
-  );
-  const priorities = [...new Set(marked.map(({ priority }) => priority))].join(', ');
-  const cause = marked.length
-    ? ` Policy rules for firewall marks (${priorities}) may send its packets through another link: mwan3 and Passwall, for example, ` +
-      'mark packets that the host itself sends.'
-    : '';
   return finding(
     'warning',
     id,
     `${name} is active, but ${counted(failing, 'join')} failed since the last success: ${lastFailure.errno} ` +
-      `(${failed} in total since it became active).${cause}`,
+      `(${failed} in total since it became active).${markCause(view)}`,
   );
 }

@@ -23,6 +23,30 @@ function encode(address: string, ifindex: number): Buffer {
 }
 
 /**
+ * Whether the host is looking for the address on the link, without an answer so far. An address behind a gateway has
+ * no entry.
+ * @throws NetlinkError other than ENOENT
+ */
+export async function isIncomplete(requester: Requester, address: string, ifindex: number): Promise<boolean> {
+  try {
+    return ((await stateOf(requester, address, ifindex)) & NUD_INCOMPLETE) !== 0;
+  } catch (error) {
+    if (error instanceof NetlinkError && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** NUD_* of an entry; 0: not known. @throws NetlinkError ENOENT if there is none */
+async function stateOf(requester: Requester, address: string, ifindex: number): Promise<number> {
+  const [message] = await requester.request({
+    operation: `neighbour show ${address}`,
+    type: RTM_GETNEIGH,
+    payload: encode(address, ifindex),
+  });
+  return message && message.payload.length >= 12 ? readU16(message.payload, 8) : 0;
+}
+
+/**
  * Deletes a neighbour entry that was not resolved. While a link has no carrier, retransmissions use up the entry's
  * probes. A SYN just after the carrier returns then gets EHOSTUNREACH (`ip monitor neigh`: FAILED), and MPTCP never
  * tries that path again. Errors of the kernel are ignored.
@@ -32,16 +56,13 @@ export async function forgetUnresolved(
   address: string,
   ifindex: number,
 ): Promise<void> {
-  const payload = encode(address, ifindex);
   try {
-    const [message] = await requester.request({
-      operation: `neighbour show ${address}`,
-      type: RTM_GETNEIGH,
-      payload,
+    if (((await stateOf(requester, address, ifindex)) & (NUD_INCOMPLETE | NUD_FAILED)) === 0) return;
+    await requester.request({
+      operation: `neighbour delete ${address}`,
+      type: RTM_DELNEIGH,
+      payload: encode(address, ifindex),
     });
-    if (!message || message.payload.length < 12) return;
-    if ((readU16(message.payload, 8) & (NUD_INCOMPLETE | NUD_FAILED)) === 0) return;
-    await requester.request({ operation: `neighbour delete ${address}`, type: RTM_DELNEIGH, payload });
   } catch (error) {
     // A missing entry is the goal, and with any other error the path is no worse than before.
     if (!(error instanceof NetlinkError)) throw error;
