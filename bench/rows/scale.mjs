@@ -6,6 +6,8 @@ import { milliseconds } from './plug.mjs';
 
 const BURST = 50;
 const PLUGS = 3;
+/** Less processor time than this in half a second is none, in milliseconds. */
+const IDLE_MS = 10;
 
 const manages = (subject) => subject.main !== undefined || subject.name === 'floor';
 
@@ -31,6 +33,15 @@ async function burst({ subject, programs, add, sizes }) {
 /** Names of numbers, with commas. */
 const written = (count) => count.toLocaleString('en-US');
 
+/** Waits until a process does nothing for half a second, at most a minute. */
+async function rested(pid) {
+  for (const end = performance.now() + 60_000; performance.now() < end;) {
+    const before = usageOf(pid).cpu;
+    await sleep(500);
+    if (usageOf(pid).cpu - before < IDLE_MS) return;
+  }
+}
+
 async function growth(context, count) {
   const { subject, programs, add } = context;
   const isFloor = subject.name === 'floor';
@@ -41,7 +52,9 @@ async function growth(context, count) {
   if (isFloor) lab.use(count);
   else add(`${written(count)} uplinks: start → all policy rules`, 'ms', milliseconds(seconds));
   await lab.run('mark', `wait rules ${count}`);
-  await sleep(2000);
+  await rested(pid);
+  if (!isFloor)
+    add(`${written(count)} uplinks: CPU of the start until nothing is left to do`, 'ms', usageOf(pid).cpu);
   await plugs({ lab, pid, add }, count);
   await downs({ lab, add }, count);
   await stop();
@@ -53,10 +66,10 @@ async function plugs({ lab, pid, add }, count) {
   for (let n = 0; n <= PLUGS; n++) {
     const before = usageOf(pid);
     const [seconds] = await lab.run('mark', ...lab.plug(last), wait(1));
-    await sleep(500);
+    await rested(pid);
     const { cpu } = usageOf(pid);
     await lab.run('mark', ...lab.unplug(last), wait(0));
-    await sleep(500);
+    await rested(pid);
     // The first runs in code that is not compiled yet.
     if (n === 0) continue;
     add(`${written(count)} uplinks: one more plug → policy rule`, 'ms', milliseconds(seconds));
