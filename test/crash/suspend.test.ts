@@ -58,8 +58,12 @@ function falls({ same, other, modem, lab }: Scene): void {
 }
 
 function wakes(scene: Scene): void {
-  const { same, other, modem, lab } = scene;
-  same.putBack().give().route(4, 'metric 100');
+  scene.same.putBack().give().route(4, 'metric 100');
+  othersWake(scene);
+}
+
+function othersWake(scene: Scene): void {
+  const { other, modem, lab } = scene;
   other.putBack().give(4, 7).route(4, 'metric 200');
   scene.modem = lab.cable(modem.device, modem.network).connect();
 }
@@ -156,7 +160,11 @@ describe('suspend and resume', () => {
     // The last endpoints stay for the connection.
     expect(lab.host.endpoints()).toHaveLength(3);
     at.hook.forget();
-    wakes(at);
+    // If another link were back first, the endpoint of this one would not have to stay any longer.
+    at.same.putBack().give().route(4, 'metric 100');
+    const route = `default via ${at.same.gateway()} dev eth0 table ${lab.host.table('eth0')}`;
+    await expect.poll(() => lab.host.routeWords()).toContain(route);
+    othersWake(at);
     await right(at);
     expect(idOf(at, at.same)).toBe(id);
     await at.transfer.moves();

@@ -31,10 +31,12 @@ export class Providers {
   /** One router for each address. */
   readonly routers: readonly Netns[];
   readonly #all: readonly Provider[];
+  readonly #provider: Netns;
   readonly #children: ReturnType<Netns['spawn']>[] = [];
 
   constructor({ host, provider }: Lab, all: readonly Provider[]) {
     this.host = host;
+    this.#provider = provider;
     this.#all = all;
     const links = [...new Set(all.map(({ device }) => device))];
     for (const link of links) {
@@ -93,6 +95,9 @@ while True:
     const far = [...new Set(this.routers)].map((netns) => ({ netns, device: 'eth0' }));
     for (const { netns, device } of [...links, ...far])
       while (!netns.ip(`link show dev ${device}`).includes(' state UP ')) await sleep(20);
+    // A bridge forwards nothing from a port whose carrier it has not seen.
+    const ports = (): string[] => this.#provider.sh('bridge link show').trim().split('\n');
+    while (!ports().every((port) => port.includes(' state forwarding '))) await sleep(20);
   }
 
   /** Opens an MPTCP connection from each address. @returns a function that lists those that can transfer data now */
