@@ -20,9 +20,6 @@ async function bundler() {
 // The target is what the installed command runs on; building needs a later Node.
 const COMMON = { platform: 'node', target: 'node18.19', sourcesContent: false, legalComments: 'none' };
 
-/** The programs in dist/ and the names of their parts. */
-const PROGRAMS = { 'main.js': 'main', 'hook-runner.js': 'hook-runner' };
-
 /** @returns ECMAScript modules with inline source maps: esbuild divides no other format into parts */
 async function parts(esbuild) {
   const { outputFiles } = await esbuild.build({
@@ -73,11 +70,12 @@ if (esbuild !== null) {
   rmSync(dist, { recursive: true, force: true });
   mkdirSync(join(dist, 'parts'), { recursive: true });
   for (const file of files) await writePart(esbuild, file);
-  const loader = readFileSync(join(here, 'bundle/loader.cjs'), 'utf8');
-  for (const [program, entry] of Object.entries(PROGRAMS)) {
-    const part = files.map(({ path }) => basename(path)).find((name) => name.startsWith(`${entry}-`));
-    writeFileSync(join(dist, program), loader.replaceAll('MAIN_PART', part), { mode: 0o755 });
-  }
+  const part = (entry) =>
+    files.map(({ path }) => basename(path)).find((name) => name.startsWith(`${entry}-`));
+  const loader = readFileSync(join(here, 'bundle/loader.cjs'), 'utf8')
+    .replaceAll('MAIN_PART', part('main'))
+    .replaceAll('RUNNER_PART', part('hook-runner'));
+  writeFileSync(join(dist, 'main.js'), loader, { mode: 0o755 });
   // A CommonJS program starts sooner than a module does.
   writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
 } else if (!existsSync(join(dist, 'main.js'))) {

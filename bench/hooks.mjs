@@ -25,7 +25,7 @@ const programs = () =>
   readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
     try {
-      return /dist\/(main|hook-runner)\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
+      return /dist\/main\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
     } catch {
       // It has ended.
       return false;

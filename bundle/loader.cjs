@@ -92,5 +92,6 @@ function openCache(file) {
   return null;
 }
 
-if (require.main === module) load('MAIN_PART');
+// The hook runner is a program of its own, which needs no library of the command.
+if (require.main === module) load(process.argv[2] === 'hook-runner' ? 'RUNNER_PART' : 'MAIN_PART');
 else module.exports = { MAIN: 'MAIN_PART', PARTS, engine, load, modules, script, scripts };

@@ -67,12 +67,12 @@ function program() {
   const to = 'usr/libexec/multihomed';
   install('package.json', to);
   for (const name of filesOf('rules', /\.yaml$/)) install(name, `${to}/rules`);
-  for (const name of filesOf('dist', /^(main|hook-runner)\.js$|^package\.json$/)) install(name, `${to}/dist`);
+  for (const name of filesOf('dist', /^(main\.js|package\.json)$/)) install(name, `${to}/dist`);
   install('dist/parts', `${to}/dist/parts`);
   install('bundle/code-cache.mjs', `${to}/bundle`);
   // Debian's Node, not the one that an administrator's PATH finds first.
-  for (const name of [`${to}/dist/main.js`, `${to}/dist/hook-runner.js`])
-    write(name, readFileSync(inRoot(name), 'utf8').replace(/^#!.*\n/, '#!/usr/bin/node\n'), 0o755);
+  const main = inRoot(`${to}/dist/main.js`);
+  write(`${to}/dist/main.js`, readFileSync(main, 'utf8').replace(/^#!.*\n/, '#!/usr/bin/node\n'), 0o755);
   buildAddon(
     values.arch,
     scratch,

@@ -1,10 +1,10 @@
 /** Connects the daemon's parts. Each part owns its state; this file only defines which part calls which. */
 import { serve, type ControlServer } from '../control/server.ts';
 import { listen, type EventSocket } from '../events/listener.ts';
+import { connectRunner } from '../hooks/connect-runner.ts';
 import { HookDispatcher } from '../hooks/dispatcher.ts';
 import { dryRunRunner } from '../hooks/dry-run-runner.ts';
 import { remoteRunner } from '../hooks/remote-runner.ts';
-import { spawnRunner } from '../hooks/spawn-runner.ts';
 import { lookupRequests } from '../plan/lookup-requests.ts';
 import { openConnections } from '../snapshot/connections.ts';
 import { SnapshotReader } from '../snapshot/reader.ts';
@@ -50,7 +50,7 @@ export class Assembly {
     const { trace, limitMax } = kernel;
     this.#problems = new HostProblems({ log, clock: systemClock, netns, limitMax });
     this.hooks = new HookDispatcher({
-      runner: dryRun ? dryRunRunner(log) : remoteRunner(log, spawnRunner),
+      runner: dryRun ? dryRunRunner(log) : remoteRunner(log, connectRunner),
       settings: configuration.hooks,
       log,
       record: restored.notified,

@@ -95,7 +95,7 @@ function isEnvironment(value: unknown): boolean {
   return (
     entries.length <= MAX_VARIABLES &&
     entries.every(([name, text]) => VARIABLE.test(name) && isText(text, MAX_MESSAGE)) &&
-    isObject(parsed(String(value['MULTIHOMED_JSON'] ?? '{}')))
+    isObject(parsed((variables['MULTIHOMED_JSON'] as string | undefined) ?? '{}'))
   );
 }
 

@@ -4,16 +4,23 @@ import type { Log } from '../system/log.ts';
 import { encode, isToRunner, MAX_RUNS, readMessages, type FromRunner, type ToRunner } from './protocol.ts';
 import type { HookRunner } from './runner.ts';
 
+export interface Session {
+  /** Resolves when no hook runs and the connection is closed. */
+  readonly ended: Promise<void>;
+  /** Ends the hooks early. */
+  readonly stop: () => Promise<void>;
+}
+
 /**
  * Runs the hooks that the daemon asks for, until it says stop or closes the connection. If it closes the connection
  * without a stop, it was killed; its runs then continue to their end, because its journal says that they were made.
- * @returns resolves when no hook runs and the connection is closed; `stop` ends the hooks early
+ * @param fallback logs what the daemon can no longer log
  */
 export function serveDaemon(
   socket: Socket,
   fallback: (text: string) => void,
   makeRunner: (log: Log) => HookRunner,
-): { readonly ended: Promise<void>; readonly stop: () => Promise<void> } {
+): Session {
   const send = (message: FromRunner): void => {
     if (socket.writable) socket.write(encode(message));
     else if ('log' in message) fallback(message.text);
@@ -24,7 +31,7 @@ export function serveDaemon(
     try {
       send({ run: message.run, reports: await runner.run(message.request) });
     } catch (error) {
-      send({ run: message.run, error: String(error) });
+      send({ run: message.run, error: error instanceof Error ? error.message : String(error) });
     }
   };
   const stop = async (): Promise<void> => {
@@ -54,6 +61,7 @@ export function serveDaemon(
     socket.on('error', () => socket.destroy());
     socket.once('close', () => void finish());
   });
+  socket.resume();
   readMessages(socket, take, () => refuse('it sent a line that is not JSON, or is too long'));
   return { ended, stop };
 }

@@ -11,7 +11,7 @@ export interface RunnerConnection {
   readonly ended: Promise<string>;
 }
 
-const PROGRAM = join(PACKAGE_ROOT, 'dist/hook-runner.js');
+const PROGRAM = [join(PACKAGE_ROOT, 'dist/main.js'), 'hook-runner'];
 /** The number of the runner's descriptor; see src/hook-runner.ts. */
 const CONNECTION = 3;
 
@@ -21,7 +21,7 @@ const CONNECTION = 3;
  * @throws an error of spawn(2), such as EAGAIN
  */
 export function spawnRunner(): RunnerConnection {
-  const child = spawn(process.execPath, [PROGRAM], {
+  const child = spawn(process.execPath, PROGRAM, {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
     detached: true,
     env: {},

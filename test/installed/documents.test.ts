@@ -102,7 +102,9 @@ describe('README', () => {
       'systemctl enable --now multihomed',
     ]);
     const copies = [
-      ['systemd/multihomed.service', '/etc/systemd/system/multihomed.service'],
+      ...['multihomed.service', 'multihomed-hooks.service', 'multihomed-hooks.socket'].map(
+        (name) => [`systemd/${name}`, `/etc/systemd/system/${name}`] as const,
+      ),
       ['systemd/multihomed.rt_protos.conf', '/etc/iproute2/rt_protos.d/multihomed.conf'],
       ['docs/multihomed.schema.json', '/usr/share/multihomed/multihomed.schema.json'],
     ] as const;
@@ -110,7 +112,7 @@ describe('README', () => {
     const check = await host.multihomed('check');
     expect([check.code, check.stdout]).toEqual([0, expect.stringMatching(/in [2-9] files/)]);
     const rest = await host.shell(
-      'bash -n /etc/bash_completion.d/multihomed; systemd-analyze verify --man=no /etc/systemd/system/multihomed.service',
+      'bash -n /etc/bash_completion.d/multihomed; systemd-analyze verify --man=no /etc/systemd/system/multihomed*',
     );
     expect([rest.code, rest.stderr]).toEqual([0, '']);
     const owned = await host.multihomed('run', '--once');
@@ -120,7 +122,7 @@ describe('README', () => {
     const there = [...copies.map(([, to]) => to), '/usr/lib/multihomed', '/etc/bash_completion.d/multihomed'];
     expect(there.filter((name) => host.has(name))).toEqual([]);
     expect(host.read(RECORD).trim().split('\n').slice(3)).toEqual([
-      'systemctl disable --now multihomed',
+      'systemctl disable --now multihomed multihomed-hooks.socket multihomed-hooks',
       'npm uninstall --global --prefix /usr multihomed',
     ]);
   });

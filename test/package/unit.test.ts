@@ -8,20 +8,56 @@ const unit = (name: string): string[] =>
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
 
+/** The lines that one of two units has and the other has not. */
+function differences(name: string, template: string): readonly [string[], string[]] {
+  const [own, other] = [unit(name), unit(template)];
+  return [own.filter((line) => !other.includes(line)), other.filter((line) => !own.includes(line))];
+}
+
 test('multihomed@.service differs from multihomed.service only in the network namespace', () => {
-  const [own, template] = [unit('multihomed.service'), unit('multihomed@.service')];
-  const only = (these: readonly string[], others: readonly string[]): string[] =>
-    these.filter((line) => !others.includes(line));
-  expect(only(own, template)).toEqual([
-    'Description=Multipath TCP endpoints for every uplink',
-    'ExecStart=/usr/bin/multihomed run --log journal',
+  expect(differences('multihomed.service', 'multihomed@.service')).toEqual([
+    [
+      'Description=Multipath TCP endpoints for every uplink',
+      'After=network-pre.target multihomed-hooks.socket',
+      'Wants=network-pre.target multihomed-hooks.socket',
+      'ExecStart=/usr/bin/multihomed run --log journal',
+      'Environment=MULTIHOMED_HOOKS_SOCKET=/run/multihomed-hooks/socket',
+    ],
+    [
+      'Description=Multipath TCP endpoints for every uplink of the network namespace %i',
+      'ConditionPathExists=/run/netns/%i',
+      'After=network-pre.target multihomed-hooks@%i.socket',
+      'Wants=network-pre.target multihomed-hooks@%i.socket',
+      'NetworkNamespacePath=/run/netns/%i',
+      'ExecStart=/usr/bin/multihomed run --log journal --config /etc/multihomed/%i.yaml',
+      'Environment=MULTIHOMED_HOOKS_SOCKET=/run/multihomed-hooks/%i',
+    ],
   ]);
-  expect(only(template, own)).toEqual([
-    'Description=Multipath TCP endpoints for every uplink of the network namespace %i',
-    'ConditionPathExists=/run/netns/%i',
-    'NetworkNamespacePath=/run/netns/%i',
-    'ExecStart=/usr/bin/multihomed run --log journal --config /etc/multihomed/%i.yaml',
+});
+
+test('the units of the hooks: those of a namespace differ only in the network namespace', () => {
+  expect(differences('multihomed-hooks.service', 'multihomed-hooks@.service')).toEqual([
+    ['Description=Hooks of multihomed', 'ExecStart=/usr/bin/multihomed hook-runner'],
+    [
+      'Description=Hooks of multihomed of the network namespace %i',
+      'ConditionPathExists=/run/netns/%i',
+      'NetworkNamespacePath=/run/netns/%i',
+      'ExecStart=/usr/bin/multihomed hook-runner --config /etc/multihomed/%i.yaml',
+    ],
   ]);
+  expect(differences('multihomed-hooks.socket', 'multihomed-hooks@.socket')).toEqual([
+    ['Description=Socket for the hooks of multihomed', 'ListenStream=/run/multihomed-hooks/socket'],
+    [
+      'Description=Socket for the hooks of multihomed of the network namespace %i',
+      'ConditionPathExists=/run/netns/%i',
+      'ListenStream=/run/multihomed-hooks/%i',
+    ],
+  ]);
+});
+
+test('the daemon has one capability, and only root connects to the hook runner', () => {
+  expect(unit('multihomed.service')).toContain('CapabilityBoundingSet=CAP_NET_ADMIN');
+  expect(unit('multihomed-hooks.socket')).toContain('SocketMode=0600');
 });
 
 test('no target of the boot waits for the daemon', () => {

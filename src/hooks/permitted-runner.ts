@@ -1,0 +1,42 @@
+/** Keeps a daemon that has fewer privileges than the hook runner to the hooks that the configuration permits. */
+import type { LoadOptions } from '../rules/load.ts';
+import type { HookSettings } from '../rules/rule.ts';
+import type { HookRequest, HookRunner } from './runner.ts';
+
+/**
+ * Runs hooks of the folders, and as the user, that the configuration names, whatever the daemon asks for. Otherwise a
+ * daemon that was taken over could have any program of any folder run as root. Between a change of the configuration and
+ * the daemon's reload, the two differ; then the new one counts.
+ */
+export function permittedRunner(runner: HookRunner, load: LoadOptions): HookRunner {
+  let fingerprint = '';
+  /** null: the configuration has had errors since this process started. */
+  let settings: HookSettings | null = null;
+  const refresh = async (): Promise<void> => {
+    // Loaded at the first hook.
+    const { configurationFingerprint } = await import('../rules/files.ts');
+    const now = await configurationFingerprint(load);
+    if (now === fingerprint) return;
+    const { isValid, loadConfiguration } = await import('../rules/load.ts');
+    const configuration = await loadConfiguration(load);
+    // The daemon goes on with its old configuration until the errors are fixed, and so does this process.
+    if (isValid(configuration)) settings = configuration.hooks;
+    fingerprint = now;
+  };
+  return {
+    async run(request) {
+      await refresh();
+      const { user, path } = settings ?? (await defaults(request));
+      return await runner.run({ ...request, user, folders: path });
+    },
+    stop: () => runner.stop(),
+  };
+}
+
+/** @throws Error when the daemon asks for anything else, which this process cannot check */
+async function defaults({ user, folders }: HookRequest): Promise<HookSettings> {
+  const { DEFAULT_HOOKS } = await import('../rules/validate.ts');
+  if (user === DEFAULT_HOOKS.user && folders.join('\0') === DEFAULT_HOOKS.path.join('\0'))
+    return DEFAULT_HOOKS;
+  throw new Error('the configuration has errors, so that its hooks are not known: multihomed check');
+}
