@@ -71,9 +71,9 @@ function sentence(parts, ids) {
   const needs = `multihomed needs ${listed}, which ${parts.length > 1 ? 'are' : 'is'} not here`;
   const installer = installers.find((candidate) => candidate.ids.some((id) => ids.includes(id)));
   if (!installer) return `${needs}: install with your system's package manager`;
-  const become = process.getuid?.() === 0 ? '' : 'sudo ';
+  const privileged = process.getuid?.() === 0 ? '' : 'sudo ';
   const packages = parts.map((part) => installer.packages[part]).join(' ');
-  return `${needs}: ${become}${installer.command} ${packages}`;
+  return `${needs}: ${privileged}${installer.command} ${packages}`;
 }
 
 /** Returns errors that stop the build, warnings about tests and demo, and the variable that names the compiler. */

@@ -115,12 +115,12 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   return pointers;
 }
 
-/** Both ends are close-on-exec; `ours` is non-blocking. */
-Failure Pair(Descriptor* ours, Descriptor* theirs) {
+/** Both ends are close-on-exec; the parent's is non-blocking. */
+Failure Pair(Descriptor* parent, Descriptor* child) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return {errno, "socketpair"};
-  *ours = Descriptor(pair[0]);
-  *theirs = Descriptor(pair[1]);
+  *parent = Descriptor(pair[0]);
+  *child = Descriptor(pair[1]);
   if (fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0) return {errno, "fcntl"};
   return {};
 }

@@ -279,7 +279,7 @@ export class Loop {
         if (this.#write()) return;
         // Without its record an endpoint would have no owner after a crash.
         this.#state = before;
-        throw new Error(`${actionText(action)}: not done, since it could not be written down`);
+        throw new Error(`${actionText(action)}: not executed, because the journal could not be written`);
       },
       after: (outcome) => (this.#state = applyOutcome(this.#state, outcome)),
     });

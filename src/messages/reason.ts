@@ -66,7 +66,8 @@ const WORDS: Words = {
   'interface-gone': () => 'the interface is gone',
   'address-gone': () => 'the address is gone',
   'not-selected': () => 'no rule selects the address any more',
-  'no-default-route': ({ interface: name, missing }) => `none through ${name}${missingText(missing)}`,
+  'no-default-route': ({ interface: name, missing }) =>
+    `no default route through ${name}${missingText(missing)}`,
   'host-rule-refuses': ({ priority, rule, errno }) =>
     `policy rule ${priority} (${rule}) rejects packets from this address (${errno})`,
   'host-rule-elsewhere': ({ priority, rule, family, interfaces }) =>

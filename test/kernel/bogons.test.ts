@@ -45,7 +45,9 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
       lab,
       both.filter((each) => each.includes('wwan0')),
     );
-    expect(await daemon.stateOf(eth.address(version))).toMatch(/^no default route: none through eth0/);
+    expect(await daemon.stateOf(eth.address(version))).toMatch(
+      /^no default route: no default route through eth0/,
+    );
     eth.route(version, 'metric 100');
     await endpointsBecome(lab, both);
   });

@@ -211,11 +211,11 @@ describe('a default route that is removed and added again is logged', () => {
     const active = (): number => daemon.log.split(`eth0 ${eth.address()}: active`).length - 1;
     await expect.poll(active).toBe(1);
     eth.unroute();
-    await expect.poll(() => daemon.log).toContain('none through eth0');
+    await expect.poll(() => daemon.log).toContain('no default route through eth0');
     eth.route();
     await expect.poll(active).toBe(2);
     const state = where === 'the last path' ? 'lingering' : 'no default route';
-    expect(daemon.log).toContain(`eth0 ${eth.address()}: ${state}: none through eth0`);
+    expect(daemon.log).toContain(`eth0 ${eth.address()}: ${state}: no default route through eth0`);
   });
 });
 

@@ -49,7 +49,7 @@ const STATES: readonly (readonly [name: string, host: () => Host, state: string,
     'no default route',
     () => new Host().link('eth0', 2).address(2, '192.0.2.10/24'),
     'eth0 192.0.2.10: no default route',
-    /^none through eth0$/,
+    /^no default route through eth0$/,
   ],
   [
     'a link-local address',
