@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { ExitError, EXIT } from './commands/exit.ts';
 import { complain } from './commands/print.ts';
 import { codeOf, program } from './commands/program.ts';
+import { AddonError } from './system/load-addon.ts';
 import { sourceStack } from './system/stack.ts';
 
 // Without a listener, Node opens its debugger at this signal (kill -USR1; ss -ltn: 127.0.0.1:9229), and any user who
@@ -28,19 +29,33 @@ async function main(): Promise<void> {
   try {
     await program((given) => (code = given)).parseAsync();
   } catch (error) {
-    if (error instanceof CommanderError) code = codeOf(error.exitCode);
-    else {
-      const known = (await import('./commands/explained.ts')).explained(error);
-      if (known instanceof ExitError) {
-        complain(known.message);
-        code = known.exitCode;
-      } else {
-        report(error);
-        code = EXIT.software;
-      }
-    }
+    code = error instanceof CommanderError ? codeOf(error.exitCode) : explain(await known(error));
   }
   process.exitCode = code;
+}
+
+/** @returns an error of a known kind; or the error itself */
+async function known(error: unknown): Promise<unknown> {
+  if (error instanceof AddonError) return error;
+  // The modules of the kinds of errors need the addon.
+  return import('./commands/explained.ts').then(
+    ({ explained }) => explained(error),
+    (missing: unknown) => missing,
+  );
+}
+
+/** @returns the exit code */
+function explain(error: unknown): number {
+  if (error instanceof ExitError) {
+    complain(error.message);
+    return error.exitCode;
+  }
+  if (error instanceof AddonError) {
+    complain(`multihomed: ${error.message}`);
+    return EXIT.unavailable;
+  }
+  report(error);
+  return EXIT.software;
 }
 
 /** For bundle/code-cache.mjs, which runs several commands in one process. */

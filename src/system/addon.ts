@@ -1,8 +1,6 @@
 /** The native addon: sockets and child processes with features that Node lacks. It does not decode messages. */
 
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { PACKAGE_ROOT } from './root.ts';
+import { loadAddon } from './load-addon.ts';
 import { namingFamily, SystemError } from './system-error.ts';
 
 export { errnoName, SystemError } from './system-error.ts';
@@ -152,9 +150,7 @@ export interface PeerCredentials {
   gid: number;
 }
 
-const require = createRequire(import.meta.url);
-const load = require('node-gyp-build') as (folder: string) => Addon;
-const addon = load(join(PACKAGE_ROOT, 'native'));
+const addon = loadAddon() as Addon;
 addon.setErrorClass(SystemError);
 
 class Socket extends addon.Netlink implements NetlinkSocket {

@@ -1,5 +1,5 @@
 /** The bundle in the installed copy: only its parts, and stack traces with lines of the source. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { finished, MAIN } from '../support/daemon.ts';
@@ -50,6 +50,21 @@ test('bundle: the package only depends on what builds and loads the addon', () =
     dependencies: Record<string, string>;
   };
   expect(Object.keys(dependencies)).toEqual(['node-addon-api', 'node-gyp', 'node-gyp-build']);
+});
+
+test('exit 69: the addon cannot be loaded', async ({ lab }) => {
+  const copy = join(lab.folder, 'copy');
+  for (const part of ['dist', 'package.json'])
+    cpSync(join(PACKAGE, part), join(copy, part), { recursive: true });
+  for (const command of ['run', 'status', 'doctor']) {
+    const { code, stderr } = await finished(
+      lab.host.spawn(process.execPath, [join(copy, 'dist/main.js'), command]),
+    );
+    expect([code, stderr]).toEqual([
+      69,
+      expect.stringMatching(/^multihomed: the native addon cannot be loaded by Node v[\d.]+: .+\n$/),
+    ]);
+  }
 });
 
 test('exit 70: the stack of an unexpected error names lines of the source', async ({ lab }) => {
