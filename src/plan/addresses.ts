@@ -10,12 +10,17 @@ import {
 import type { Rule } from '../rules/rule.ts';
 import type { KernelObjects, RouteLookup } from '../snapshot/snapshot.ts';
 import type { Exclusion } from './candidate.ts';
+import { groupedBy } from './grouped-by.ts';
 import type { ExcludedRange, Reason } from './reason.ts';
-import type { Selected } from './uplink.ts';
+
+const byLink = groupedBy(({ ifindex, family }: Address) => `${ifindex} ${family}`);
 
 /** The addresses of one interface in one family, in the kernel's order. */
-export const addressesOf = (base: KernelObjects, { link }: Selected, family: Family): Address[] =>
-  base.addresses.filter((address) => address.ifindex === link.index && address.family === family);
+export const addressesOf = (
+  { addresses }: Pick<KernelObjects, 'addresses'>,
+  ifindex: number,
+  family: Family,
+): readonly Address[] => byLink(addresses, `${ifindex} ${family}`);
 
 /** Whether an address is in fe80::/10 or 169.254.0.0/16. */
 export const isLinkLocal = (address: string): boolean => addressRange(address) === 'linkLocal';

@@ -21,7 +21,7 @@ export function lookUp(
   tunnel: Tunnel | null,
 ): Candidate[] {
   const { rule, link } = selected;
-  const addresses = addressesOf(snapshot, selected, family);
+  const addresses = addressesOf(snapshot, link.index, family);
   const lookupOf = (address: Address): RouteLookup | null => {
     const lookup = snapshot.lookups.get(lookupKey(link.index, address.address)) ?? null;
     // With several nexthops the kernel may return the address of another link.

@@ -25,7 +25,7 @@ function ofUplinks(base: KernelObjects, rules: readonly Rule[]): LookupRequest[]
     .filter(({ rule, link }) => !rule.ignore && link.usable)
     .flatMap((selected) =>
       selected.rule.families.flatMap((family) =>
-        addressesOf(base, selected, family)
+        addressesOf(base, selected.link.index, family)
           .filter((address) => !excludedRange(address, selected.rule) && !isUnfinished(address))
           .map((address) =>
             requestOf(address, tableOf(selected.rule, address.ifindex), base, selected.rule.tunnel),
@@ -70,21 +70,9 @@ const requestOf = (
   table,
   length: prefixLength,
   tunnel,
-  alone: countByLink(base.addresses).get(`${ifindex} ${family}`) === 1 || isLinkLocal(address),
+  alone: isLinkLocal(address) || isAlone({ ifindex, family }, base),
 });
 
-const counts = new WeakMap<readonly Address[], Map<string, number>>();
-
-/** How many addresses a link has in each family, without link-local ones. */
-function countByLink(addresses: readonly Address[]): ReadonlyMap<string, number> {
-  const known = counts.get(addresses);
-  if (known) return known;
-  const count = new Map<string, number>();
-  for (const { ifindex, family, address } of addresses)
-    if (!isLinkLocal(address)) {
-      const key = `${ifindex} ${family}`;
-      count.set(key, (count.get(key) ?? 0) + 1);
-    }
-  counts.set(addresses, count);
-  return count;
-}
+/** Whether the link has one address in the family, without link-local ones. */
+const isAlone = ({ ifindex, family }: Pick<Address, 'ifindex' | 'family'>, base: KernelObjects): boolean =>
+  addressesOf(base, ifindex, family).filter(({ address }) => !isLinkLocal(address)).length === 1;

@@ -17,6 +17,7 @@ import {
 } from '../netlink/route/route.ts';
 import { type Snapshot } from '../snapshot/snapshot.ts';
 import { bypassedTunnel, NO_TABLES, pastTunnel, tunnelTables } from './bypass.ts';
+import { groupedBy } from './grouped-by.ts';
 import { guardOf, networksOf } from './guard.ts';
 import { passedRules } from './passed-rules.ts';
 import { sharesSubnet } from './shared-subnet.ts';
@@ -226,30 +227,13 @@ function metricsText(metrics: Buffer | null): string {
     .join(' ');
 }
 
-const byTable = new WeakMap<readonly Route[], Map<number, Route[]>>();
-const bySource = new WeakMap<readonly PolicyRule[], Map<string | null, PolicyRule[]>>();
+const byTable = groupedBy((route: Route) => route.table);
+const bySource = groupedBy((rule: PolicyRule) => rule.source);
 
-/** Routes of multihomed in one table; indexed, because a host with a thousand links has thousands of them. */
+/** Routes of multihomed in one table. */
 export const ownRoutesIn = (snapshot: Snapshot, table: number): readonly Route[] =>
-  grouped(byTable, snapshot.ownRoutes, (route) => route.table).get(table) ?? [];
+  byTable(snapshot.ownRoutes, table);
 
 /** Policy rules of all programs by source, in the kernel's order. `source`: null selects rules without one. */
 export const policyRulesFrom = (snapshot: Snapshot, source: string | null): readonly PolicyRule[] =>
-  grouped(bySource, snapshot.policyRules, (rule) => rule.source).get(source) ?? [];
-
-function grouped<Each, Key>(
-  known: WeakMap<readonly Each[], Map<Key, Each[]>>,
-  all: readonly Each[],
-  keyOf: (each: Each) => Key,
-): Map<Key, Each[]> {
-  const before = known.get(all);
-  if (before) return before;
-  const groups = new Map<Key, Each[]>();
-  for (const each of all) {
-    const group = groups.get(keyOf(each));
-    if (group) group.push(each);
-    else groups.set(keyOf(each), [each]);
-  }
-  known.set(all, groups);
-  return groups;
-}
+  bySource(snapshot.policyRules, source);

@@ -1,24 +1,15 @@
 /** Finds addresses whose subnet or peer another link has too. */
 import { hostBits, networkOf } from '../netlink/ip.ts';
 import type { Address } from '../netlink/route/address.ts';
+import { groupedBy } from './grouped-by.ts';
 
-const byText = new WeakMap<readonly Address[], Map<string, Address[]>>();
+const byText = groupedBy(({ address }: Address) => address);
 
 /** The address on every link that has it. */
-export function sameAddress(address: string, addresses: readonly Address[]): readonly Address[] {
-  let known = byText.get(addresses);
-  if (!known) {
-    known = new Map();
-    for (const each of addresses) known.set(each.address, [...(known.get(each.address) ?? []), each]);
-    byText.set(addresses, known);
-  }
-  return known.get(address) ?? [];
-}
+export const sameAddress = (address: string, addresses: readonly Address[]): readonly Address[] =>
+  byText(addresses, address);
 
-/** Links by subnet. */
-type Index = Map<string, Set<number>>;
-
-const indices = new WeakMap<readonly Address[], Index>();
+const bySubnet = groupedBy(subnetOf);
 
 /**
  * Whether another link has the same subnet. Subnets of different lengths do not count, because the routes of the longer
@@ -28,20 +19,7 @@ const indices = new WeakMap<readonly Address[], Index>();
 export function sharesSubnet(own: Address, addresses: readonly Address[]): boolean {
   if (sameAddress(own.address, addresses).some(({ ifindex }) => ifindex !== own.ifindex)) return false;
   const subnet = subnetOf(own);
-  const links = subnet === null ? undefined : linksBySubnet(addresses).get(subnet);
-  return links !== undefined && (links.size > 1 || !links.has(own.ifindex));
-}
-
-function linksBySubnet(addresses: readonly Address[]): Index {
-  const known = indices.get(addresses);
-  if (known) return known;
-  const index: Index = new Map();
-  for (const each of addresses) {
-    const subnet = subnetOf(each);
-    if (subnet !== null) index.set(subnet, (index.get(subnet) ?? new Set()).add(each.ifindex));
-  }
-  indices.set(addresses, index);
-  return index;
+  return subnet !== null && bySubnet(addresses, subnet).some(({ ifindex }) => ifindex !== own.ifindex);
 }
 
 /** The destination of the address's connected route; null: it has none. */

@@ -1,6 +1,8 @@
 /** Assigns tables to uplinks. A table has one default route per family, so each gateway of a link has its own table. */
 import type { Family } from '../netlink/ip.ts';
+import type { Route } from '../netlink/route/route.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { groupedBy } from './grouped-by.ts';
 import { MAX_TABLES, ownTable, TABLE_BASE, TABLE_STEP } from './own-table.ts';
 import type { Assessed } from './evaluation.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
@@ -50,10 +52,10 @@ function tablesOf(
     tables.set(gateway, table);
     taken.add(table);
   };
-  for (const route of snapshot.ownRoutes) {
+  for (const route of ofLink(snapshot.ownRoutes, ifindex)) {
     const gateway = route.hops[0]?.gateway ?? 'link';
     const isDefault = route.family === family && route.prefixLength === 0;
-    if (!isDefault || route.protocol !== RTPROT_MULTIHOMED || !isOfLink(route.table, ifindex)) continue;
+    if (!isDefault || route.protocol !== RTPROT_MULTIHOMED) continue;
     if (gateways.includes(gateway) && !tables.has(gateway) && !taken.has(route.table))
       assign(gateway, route.table);
   }
@@ -66,5 +68,7 @@ function tablesOf(
   return tables;
 }
 
-const isOfLink = (table: number, ifindex: number): boolean =>
-  table >= TABLE_BASE && (table - TABLE_BASE) % TABLE_STEP === ifindex;
+/** By the link that a table belongs to; null: it is no table of a link. */
+const ofLink = groupedBy(({ table }: Route) =>
+  table >= TABLE_BASE ? (table - TABLE_BASE) % TABLE_STEP : null,
+);
