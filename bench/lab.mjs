@@ -60,6 +60,8 @@ const linksOf = (n, middle) =>
 /**
  * Makes the links of `count` uplinks, and gives addresses and default routes to the first `used`. With `server`, the
  * server's address is behind each of them; with `delays` (ms one way, for each), packets are delayed on their way.
+ * @param {any} programs
+ * @param {{ count: number, used?: number, server?: boolean, delays?: readonly number[] | null }} options
  */
 export async function openLab(programs, { count, used = 0, server = false, delays = null }) {
   const all = Array.from({ length: count }, (_, n) => n + 1);

@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     include: [
       'test/{plan,health,actions}/*.test.ts',
+      'test/daemon/health.test.ts',
       'test/doctor/{diagnose,others}.test.ts',
       'test/rules/{keys,load,match,nearest,quotes,validate}.test.ts',
       'test/netlink/{diag,replay}.test.ts',

@@ -16,7 +16,7 @@ async function connect({ programs }) {
   const client = await talker([programs.traffic, 'client', SERVER, addressOf(1), 'up', '1', ...PACE]);
   return {
     server,
-    end() {
+    end: () => {
       client.end();
       server.end();
     },
