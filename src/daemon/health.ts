@@ -3,22 +3,29 @@
  * link sends without receiving. The decisions are made in src/health/.
  */
 import { destroySubflow } from '../netlink/destroy.ts';
-import { dumpConnectionSockets, isCarrying, type SubflowSocket } from '../netlink/diag.ts';
+import {
+  dumpConnectionSockets,
+  dumpSubflowSockets,
+  isCarrying,
+  type SubflowSocket,
+} from '../netlink/diag.ts';
 import type { Requester } from '../netlink/connection.ts';
-import { isExpected } from '../netlink/error.ts';
+import { DecodeError } from '../netlink/attribute.ts';
+import { NetlinkError } from '../netlink/error.ts';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
+import { Budget } from '../health/budget.ts';
 import { decide, type Decision } from '../health/decide.ts';
 import { begin } from '../health/suspicion.ts';
 import type { AnswerTime } from '../health/answer-time.ts';
+import { firstGauge, readGauge } from '../health/gauge.ts';
+import { judge } from '../health/judge.ts';
 import { LostSubflows } from '../health/lost.ts';
-import { recordVain } from '../health/look.ts';
-import type { Path } from '../health/path.ts';
+import { isLossy, mayReadSockets, pollPause, recordJudgement, type Path } from '../health/path.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Plan } from '../plan/plan.ts';
-import { PathPoller } from './path-poller.ts';
-import { PathSockets } from './path-sockets.ts';
+import { PacketCounters } from './packet-counters.ts';
 import { Timers } from './timers.ts';
 import { HealthPaths } from './health-paths.ts';
 
@@ -38,24 +45,23 @@ export interface HealthParts {
 export class Health {
   readonly #parts: HealthParts;
   readonly #timers: Timers;
-  readonly #sockets: PathSockets;
+  readonly #budget = new Budget();
   readonly #paths: HealthPaths;
   /** Tokens of open connections. */
   readonly #tokens = new Set<number>();
-  readonly #poller: PathPoller;
+  readonly #counters: PacketCounters;
   readonly #lost = new LostSubflows();
   readonly #renewals = new Map<string, number>();
   #answerTime: AnswerTime | null;
+  #polling = false;
   #stopped = false;
 
   constructor(parts: HealthParts, answerTime: AnswerTime | null) {
     this.#parts = parts;
     this.#answerTime = answerTime;
     this.#timers = new Timers(parts.clock);
+    this.#counters = new PacketCounters(parts.route);
     this.#paths = new HealthPaths(parts.clock);
-    this.#sockets = new PathSockets(parts.diag, parts.clock);
-    this.#poller = new PathPoller(parts, this.#paths, this.#sockets, (stalled) => this.#confirm(stalled));
-    this.#poller.answerTime = answerTime;
   }
 
   /** By `lookupKey`. */
@@ -71,7 +77,6 @@ export class Health {
   /** `answerTime`: null switches detection off. */
   reload(answerTime: AnswerTime | null): void {
     this.#answerTime = answerTime;
-    this.#poller.answerTime = answerTime;
     if (!answerTime) this.#forget();
     this.#schedule();
   }
@@ -81,7 +86,7 @@ export class Health {
     const { kind, token, local } = event;
     if (token !== null && (kind === 'created' || kind === 'established')) this.#tokens.add(token);
     if (token !== null && kind === 'closed') this.#tokens.delete(token);
-    if ((kind === 'subflow-established' || kind === 'established') && local) this.#onSubflow(local.address);
+    if ((kind === 'subflow-established' || kind === 'established') && local) this.#onAnswer(local.address);
     if (kind === 'closed' && this.#tokens.size === 0) this.#forget();
     this.#lost.observe(event, this.#parts.clock.now());
     if (kind !== 'announced' && kind !== 'removed') this.#schedule();
@@ -96,7 +101,6 @@ export class Health {
     if (!sockets || this.#stopped) return;
     this.#tokens.clear();
     for (const { token, fallback } of sockets) if (!fallback) this.#tokens.add(token);
-    for (const path of this.#paths.all) path.expectData(this.#parts.clock.now());
     if (this.#tokens.size === 0) this.#forget();
     this.#schedule();
   }
@@ -104,7 +108,6 @@ export class Health {
   /** Called after each pass. */
   follow(plan: Plan): void {
     if (this.#answerTime && this.#paths.follow(plan.uplinks)) this.#parts.onChange();
-    this.#poller.follow();
     // The pass has renewed these endpoints, or has found a reason not to.
     this.#renewals.clear();
     this.#schedule();
@@ -114,7 +117,7 @@ export class Health {
   stop(): void {
     this.#stopped = true;
     this.#timers.stop();
-    this.#poller.stop();
+    this.#counters.close();
   }
 
   /** Without a connection nothing is known about any path. */
@@ -122,20 +125,24 @@ export class Health {
     if (this.#paths.endAll()) this.#parts.onChange();
   }
 
-  #onSubflow(address: string): void {
-    for (const path of this.#paths.all)
-      if (path.address === address) path.expectData(this.#parts.clock.now());
+  #onAnswer(address: string): void {
     if (this.#paths.end((path) => path.address === address, 'answered')) this.#parts.onChange();
   }
 
-  /** Sets the timers. There is none without connections, or without a second path to move them to. */
-  #schedule(): void {
+  /**
+   * Sets the timers. There is none without connections, or without a second path to move them to.
+   * @param pause milliseconds until the counters are read; 0: at once, unless a reading is planned
+   */
+  #schedule(pause = 0): void {
     if (!this.#answerTime || this.#stopped || this.#tokens.size === 0 || !this.#paths.any) {
-      this.#poller.pause();
-      for (const name of ['review', 'lost', 'suspicion']) this.#timers.cancel(name);
+      this.#timers.cancel('poll');
+      this.#timers.cancel('review');
+      this.#timers.cancel('lost');
+      this.#timers.cancel('suspicion');
       return;
     }
-    this.#poller.schedule();
+    if (!this.#polling && (pause > 0 || !this.#timers.has('poll')))
+      this.#timers.set('poll', pause, () => void this.#poll());
     const due = this.#lost.next;
     if (due === null) this.#timers.cancel('lost');
     else this.#timers.set('lost', Math.max(0, due - this.#parts.clock.now()), () => void this.#renewLost());
@@ -153,7 +160,7 @@ export class Health {
 
   /** Counts the connections that depend on suspect uplinks again. */
   async #review(): Promise<void> {
-    const sockets = await this.#readAll();
+    const sockets = await this.#sockets();
     if (sockets && !this.#stopped && this.#paths.review(sockets)) this.#parts.onChange();
     this.#schedule();
   }
@@ -166,7 +173,7 @@ export class Health {
     const now = this.#parts.clock.now();
     const due = this.#lost.due(now);
     for (const lost of due) this.#lost.postpone(lost, now);
-    const sockets = due.length > 0 ? await this.#readAll() : null;
+    const sockets = due.length > 0 ? await this.#sockets() : null;
     if (!sockets || this.#stopped) return this.#schedule();
     for (const { token, address } of due) {
       const own = sockets.filter((socket) => socket.token === token);
@@ -183,13 +190,61 @@ export class Health {
     this.#schedule();
   }
 
+  async #poll(): Promise<void> {
+    this.#polling = true;
+    try {
+      await this.#readCounters(this.#answerTime!);
+    } catch (error) {
+      if (!isExpected(error)) throw error;
+      this.#parts.log.debug(`the paths were not read: ${error.message}`);
+    } finally {
+      this.#polling = false;
+    }
+    this.#schedule(pollPause(this.#paths.all, this.#parts.clock.now()));
+  }
+
+  async #readCounters(answerTime: AnswerTime): Promise<void> {
+    const paths = [...this.#paths.all];
+    this.#counters.keep(new Set(paths.map(({ ifindex }) => ifindex)));
+    const stats = await Promise.all(paths.map(({ ifindex, name }) => this.#counters.read(ifindex, name)));
+    const now = this.#parts.clock.now();
+    let isAnyStalled = false;
+    for (const [at, path] of paths.entries()) {
+      const read = stats[at];
+      if (!read) continue;
+      path.gauge = path.gauge ? readGauge(path.gauge, read, now) : firstGauge(read, now);
+      if (path.suspicion || !mayReadSockets(path, now, this.#budget.left(now))) continue;
+      isAnyStalled = (await this.#isStalled(path, answerTime)) || isAnyStalled;
+    }
+    if (isAnyStalled) await this.#confirm(answerTime);
+  }
+
+  /** Reads the sockets of one path. @returns whether nothing on it is answered */
+  async #isStalled(path: Path, answerTime: AnswerTime): Promise<boolean> {
+    const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag, path.address));
+    const now = this.#parts.clock.now();
+    const judgement = judge(path.waits, path.select(sockets, now), now, answerTime, {
+      lossy: isLossy(path, now),
+    });
+    recordJudgement(path, judgement, now);
+    return judgement.verdict.kind === 'stalled';
+  }
+
+  /** Counts the processor time of reading sockets. */
+  async #spend<T>(work: () => Promise<T>): Promise<T> {
+    const began = process.cpuUsage();
+    const result = await work();
+    const { user, system } = process.cpuUsage(began);
+    this.#budget.spend((user + system) / 1000, this.#parts.clock.now());
+    return result;
+  }
+
   /** Reads all sockets once, because a connection may be moved only if it has another subflow that works. */
-  async #confirm(stalled: readonly Path[]): Promise<void> {
-    const { sockets, at: now } = await this.#sockets.readAll();
-    if (!this.#answerTime) return;
-    const decisions = decide(this.#paths.all, sockets, now, this.#answerTime);
+  async #confirm(answerTime: AnswerTime): Promise<void> {
+    const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag));
+    const now = this.#parts.clock.now();
+    const decisions = decide(this.#paths.all, sockets, now, answerTime);
     for (const decision of decisions) await this.#suspect(decision, now);
-    for (const path of stalled) if (!path.suspicion) recordVain(path, now);
     if (decisions.length > 0) this.#parts.onChange();
   }
 
@@ -216,16 +271,20 @@ export class Health {
     } catch (error) {
       if (!isExpected(error)) throw error;
       // The kernel has no mptcp_diag.
-      return this.#readAll();
+      return this.#sockets();
     }
   }
 
-  async #readAll(): Promise<readonly SubflowSocket[] | null> {
+  async #sockets(): Promise<SubflowSocket[] | null> {
     try {
-      return (await this.#sockets.readAll()).sockets;
+      return await this.#spend(() => dumpSubflowSockets(this.#parts.diag));
     } catch (error) {
       if (!isExpected(error)) throw error;
       return null;
     }
   }
 }
+
+/** Refusals, lost answers, and messages that are shorter than they claim: the next reading shows it. */
+const isExpected = (error: unknown): error is Error =>
+  error instanceof NetlinkError || error instanceof DecodeError;

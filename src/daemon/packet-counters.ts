@@ -29,18 +29,6 @@ export class PacketCounters {
     this.#sysfs = sysfs;
   }
 
-  /** The packets that a link has received; null: its files are not open, `read` opens them if it can. */
-  received(ifindex: number, name: string): number | null {
-    const link = this.#links.get(ifindex);
-    return link && link.name === name ? this.#number(link.received) : null;
-  }
-
-  /** The packets that a link has sent; null: its files are not open. */
-  sent(ifindex: number): number | null {
-    const link = this.#links.get(ifindex);
-    return link ? this.#number(link.sent) : null;
-  }
-
   /**
    * The counters of a link.
    * @returns null: there is no such link
@@ -106,19 +94,17 @@ export class PacketCounters {
     }
   }
 
-  #readFiles(link: OpenLink): LinkStats | null {
-    const [received, sent] = [this.#number(link.received), this.#number(link.sent)];
-    return received === null || sent === null ? null : { received, sent };
-  }
-
-  /** @returns null: the link is gone */
-  #number(fd: number): number | null {
+  #readFiles({ received, sent }: OpenLink): LinkStats | null {
     try {
-      const length = readSync(fd, this.#buffer, 0, LENGTH, 0);
-      return Number(this.#buffer.toString('latin1', 0, length));
+      return { received: this.#number(received), sent: this.#number(sent) };
     } catch {
       return null;
     }
+  }
+
+  #number(fd: number): number {
+    const length = readSync(fd, this.#buffer, 0, LENGTH, 0);
+    return Number(this.#buffer.toString('latin1', 0, length));
   }
 
   #close(ifindex: number): void {

@@ -34,7 +34,6 @@ export function decide(
     if (path.suspicion) continue;
     const { waits, verdict } = judge(path.waits, path.select(sockets, now), now, answerTime, {
       lossy: isLossy(path, now),
-      steadyUntil: null,
     });
     path.waits = waits;
     if (verdict.kind !== 'stalled') continue;

@@ -2,23 +2,19 @@
  * Judges by its subflows whether a path answers. A path is stalled if a subflow waits for an answer for longer than its
  * round-trip time explains, and nothing arrives on the path. Pure: sockets and a time in, a verdict out.
  */
-import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
-import type { Traffic } from '../netlink/tcp-info.ts';
+import { isCarrying, type SubflowSocket, type Traffic } from '../netlink/diag.ts';
 import { answerLimit, type AnswerTime } from './answer-time.ts';
 
 /** What is remembered of a subflow until its socket is read again. */
 export interface Wait {
   /** When the first unacknowledged data was sent at the latest, in milliseconds by the clock; null: none waits. */
   readonly since: number | null;
-  /** Segments that had been sent in all when this wait was first read, without those that were sent again since an answer. */
-  readonly segments: number;
-  /** Segments that were in flight then. */
-  readonly inFlight: number;
+  /** Segments that had been sent again before then. */
+  readonly retransmits: number;
+  /** Segments that waited when this wait was first read. */
+  readonly unacked: number;
   /** Segments that had been lost until the last reading. */
   readonly lost: number;
-  /** When its socket was read last, in milliseconds by the clock, and `busy` of Traffic then. */
-  readonly readAt: number;
-  readonly busy: number | null;
 }
 
 /** By the cookie of the socket. */
@@ -43,8 +39,6 @@ export interface Judgement {
   readonly isLosing: boolean;
   /** The shortest round-trip time in milliseconds; null: not known. */
   readonly rtt: number | null;
-  /** The shortest time in milliseconds after which an answer is overdue; null: not known. */
-  readonly limit: number | null;
 }
 
 /**
@@ -53,19 +47,10 @@ export interface Judgement {
  */
 const MIN_SEGMENTS = 3;
 const MIN_SEGMENTS_SINGLE = 4;
-/** More are not asked for, however many segments the path loses. */
-const MAX_SEGMENTS = 12;
-/** So improbable must it be that the path works and all of these segments, or their acknowledgements, were lost. */
-const CHANCE = 1e-6;
-/** Segments without a loss that are added to those of the path, so that few segments do not show a path without loss. */
-const PRIOR_SEGMENTS = 200;
 /**
- * A flight of this many segments more is not lost by chance. After a smaller one a segment that was sent later must be
- * lost too, because a burst may be lost as a whole.
+ * A flight of at least this many segments is not lost by chance. After a smaller one a retransmission must be lost too.
  */
-const FLIGHT_SEGMENTS = 5;
-/** From this many segments in flight on, the peer does not delay its acknowledgement (RFC 5681 section 4.2). */
-const PROMPT_SEGMENTS = 3;
+const FLIGHT_SEGMENTS = 8;
 /** On a path that loses segments although it works, answers may take this many times as long. */
 const LOSSY_FACTOR = 2;
 /** Shortest time between two readings of the same path, in milliseconds. */
@@ -84,14 +69,7 @@ interface Overdue {
 export interface JudgeOptions {
   /** The path has lost segments lately. */
   readonly lossy: boolean;
-  /**
-   * When the link, which had been sending and receiving steadily, last received anything: by then the first of several
-   * segments in flight had been sent. In milliseconds by the clock; null: not known.
-   */
-  readonly steadyUntil: number | null;
 }
-
-const UNKNOWN: JudgeOptions = { lossy: false, steadyUntil: null };
 
 /**
  * Judges one path.
@@ -104,7 +82,7 @@ export function judge(
   sockets: readonly SubflowSocket[],
   now: number,
   answerTime: AnswerTime,
-  options: JudgeOptions = UNKNOWN,
+  options: JudgeOptions = { lossy: false },
 ): Judgement {
   const waits = new Map<number, Wait>();
   const overdue: Overdue[] = [];
@@ -114,86 +92,53 @@ export function judge(
   let arrivedAt: number | null = null;
   let movedAt: number | null = null;
   let rtt: number | null = null;
-  let shortest: number | null = null;
-  const least = leastSegments(sockets);
   for (const socket of sockets) {
     const { cookie, traffic } = socket;
     if (!isCarrying(socket) || !traffic) continue;
     const arrived = now - Math.min(traffic.sinceAck, traffic.sinceData);
     arrivedAt = Math.max(arrivedAt ?? -Infinity, arrived);
     movedAt = Math.max(movedAt ?? -Infinity, now - Math.min(traffic.sinceSent, traffic.sinceData));
-    const limit = answerLimit(traffic, answerTime) * (options.lossy ? LOSSY_FACTOR : 1);
-    shortest = Math.min(shortest ?? Infinity, limit);
     if (traffic.rtt > 0) rtt = Math.min(rtt ?? Infinity, traffic.rtt / 1000);
     const known = before.get(cookie);
-    const wait = waitOf(known, traffic, { arrived, now, steadyUntil: options.steadyUntil });
+    const wait = waitOf(known, traffic, arrived, now);
     // A single lost segment may be TCP's probe, which the peer reports as a duplicate later.
     const lost = known === undefined ? 0 : wait.lost - known.lost;
-    // What a dead path makes TCP send again is no sign of a lossy one.
-    isLosing ||=
-      lost > 1 && traffic.timeouts === 0 && now - arrived < limit && arrived > (known?.since ?? -Infinity);
+    isLosing ||= lost > 1 && arrived > (known?.since ?? -Infinity);
     waits.set(cookie, wait);
     if (wait.since === null) continue;
     isWaiting = true;
+    const limit = answerLimit(traffic, answerTime) * (options.lossy ? LOSSY_FACTOR : 1);
     const left = wait.since + limit - now;
     if (left > 0) next = Math.min(next ?? Infinity, left);
-    else if (isProven(traffic, wait, limit, least, options))
-      overdue.push({
-        cookie,
-        since: wait.since,
-        segments: unansweredOf(traffic, wait),
-        isSingle: traffic.unacked === 1,
-      });
+    else if (isProven(traffic, wait, limit, options)) {
+      const segments = traffic.unacked + traffic.retransmits - wait.retransmits;
+      overdue.push({ cookie, since: wait.since, segments, isSingle: traffic.unacked === 1 });
+    }
   }
-  const verdict: Verdict = isWaiting
-    ? verdictOn(overdue, arrivedAt!, { next, now, least })
-    : { kind: 'idle' };
-  return { waits, verdict, movedAt, arrivedAt, isLosing, rtt, limit: shortest };
-}
-
-/** Segments without an answer since the wait began: those that were in flight then, and all that were sent since. */
-const unansweredOf = ({ segments }: Traffic, wait: Wait): number => wait.inFlight + segments - wait.segments;
-
-/**
- * How many segments without an answer prove that the path is dead, by the share that it has lost so far. The loss of an
- * acknowledgement looks the same, and is assumed to be as frequent.
- */
-function leastSegments(sockets: readonly SubflowSocket[]): number {
-  let lost = 0;
-  let sent = 0;
-  for (const { traffic } of sockets) {
-    if (!traffic) continue;
-    lost += Math.max(0, traffic.retransmits - traffic.duplicates);
-    sent += traffic.segments;
-  }
-  const share = Math.min(0.5, (2 * (lost + 1)) / (sent + PRIOR_SEGMENTS));
-  return Math.min(MAX_SEGMENTS, Math.max(MIN_SEGMENTS, Math.ceil(Math.log(CHANCE) / Math.log(share))));
+  const verdict: Verdict = isWaiting ? verdictOn(overdue, arrivedAt!, next, now) : { kind: 'idle' };
+  return { waits, verdict, movedAt, arrivedAt, isLosing, rtt };
 }
 
 /** Whether the overdue answer of a subflow cannot be explained by the loss of a few segments. */
-function isProven(
-  traffic: Traffic,
-  wait: Wait,
-  limit: number,
-  least: number,
-  { lossy }: JudgeOptions,
-): boolean {
+function isProven(traffic: Traffic, wait: Wait, limit: number, { lossy }: JudgeOptions): boolean {
   // On a lossy path TCP's retransmission timer must have run out.
   if (lossy) return traffic.timeouts > 0 && traffic.sinceSent >= limit / 2;
-  return traffic.segments > wait.segments || wait.inFlight >= least + FLIGHT_SEGMENTS;
+  const isRepeated = traffic.unacked > wait.unacked || traffic.retransmits > wait.retransmits;
+  return isRepeated || traffic.unacked + traffic.retransmits - wait.retransmits >= FLIGHT_SEGMENTS;
 }
 
 /** The verdict on a path on which data waits. `arrivedAt`: when anything last arrived. `next`: as in Verdict. */
 function verdictOn(
   overdue: readonly Overdue[],
   arrivedAt: number,
-  { next, now, least }: { readonly next: number | null; readonly now: number; readonly least: number },
+  next: number | null,
+  now: number,
 ): Verdict {
   // If anything arrived after the data was sent, the path works and only this peer does not answer.
   const silent = overdue.filter(({ since }) => since >= arrivedAt);
   const segments = silent.reduce((sum, each) => sum + each.segments, 0);
-  const isSingle = silent.every((each) => each.isSingle);
-  if (segments < (isSingle ? Math.max(least, MIN_SEGMENTS_SINGLE) : least))
+  const least = silent.every(({ isSingle }) => isSingle) ? MIN_SEGMENTS_SINGLE : MIN_SEGMENTS;
+  if (segments < least)
     return { kind: 'waiting', next: next === null ? null : Math.max(MIN_PAUSE_MS, Math.ceil(next)) };
   const unanswered = now - Math.min(...silent.map(({ since }) => since));
   return { kind: 'stalled', unanswered, cookies: new Set(silent.map(({ cookie }) => cookie)) };
@@ -201,45 +146,14 @@ function verdictOn(
 
 /**
  * The wait of one subflow. The kernel reports when data was last sent, not when the first unacknowledged data was sent.
- * So the first reading that finds unacknowledged data takes the time of the last send as the begin of the wait, less
- * the time of TCP's own timeouts.
+ * So the first reading that finds unacknowledged data takes the time of the last send as the begin of the wait.
+ * @param arrived when anything last arrived on the subflow, in milliseconds by the clock
  */
-function waitOf(
-  before: Wait | undefined,
-  traffic: Traffic,
-  {
-    arrived,
-    now,
-    steadyUntil,
-  }: { readonly arrived: number; readonly now: number; readonly steadyUntil: number | null },
-): Wait {
-  const { unacked, inFlight, repeated, segments, retransmits, duplicates, sinceSent, timedOut } = traffic;
+function waitOf(before: Wait | undefined, traffic: Traffic, arrived: number, now: number): Wait {
+  const { unacked, retransmits, duplicates, sinceSent } = traffic;
   const lost = retransmits - duplicates;
-  const read = { lost, readAt: now, busy: traffic.busy };
-  if (unacked === 0) return { since: null, segments, inFlight, ...read };
-  if (before && before.since !== null && arrived <= before.since) return { ...before, ...read };
-  const isSteady = steadyUntil !== null && inFlight >= PROMPT_SEGMENTS;
-  const sent = Math.min(
-    now - sinceSent - timedOut,
-    isSteady ? steadyUntil : Infinity,
-    Math.max(arrived, before?.readAt ?? now) + idleTime(before, traffic, now),
-  );
-  return {
-    since: Math.max(arrived, sent),
-    segments: segments - repeated,
-    inFlight: Math.max(1, inFlight),
-    ...read,
-  };
+  if (unacked === 0) return { since: null, retransmits, unacked, lost };
+  if (before && before.since !== null && arrived <= before.since) return { ...before, lost };
+  const since = Math.max(arrived, now - sinceSent);
+  return { since, retransmits: before?.retransmits ?? retransmits, unacked, lost };
 }
-
-/** Resolution of the kernel's times in milliseconds, at 100 Hz. */
-const TICK_MS = 10;
-
-/**
- * For how long in all nothing waited since the last reading, in milliseconds: what waits now was sent at most so long
- * after the last arrival or, if that was earlier, the last reading.
- */
-const idleTime = (before: Wait | undefined, { busy }: Traffic, now: number): number =>
-  before && before.busy !== null && busy !== null
-    ? Math.max(0, now - before.readAt - (busy - before.busy)) + TICK_MS
-    : Infinity;

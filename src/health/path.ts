@@ -1,10 +1,10 @@
-/** One watched path, and what is known of it. */
+/** One watched path, and when its sockets are worth reading. */
 import { inNetwork } from '../netlink/ip.ts';
 import type { Family } from '../netlink/ip.ts';
 import type { SubflowSocket } from '../netlink/diag.ts';
 import { end, type Suspicion, type PastSuspicion } from './suspicion.ts';
 import type { Gauge } from './gauge.ts';
-import type { Waits } from './judge.ts';
+import type { Judgement, Waits } from './judge.ts';
 
 /** If the path answers within this time, the suspicion was wrong: the peers had failed, not the path. */
 const FALSE_ALARM_MS = 500;
@@ -25,14 +25,6 @@ export class Path {
   readonly address: string;
   readonly #prefixLength: number;
   gauge: Gauge | null = null;
-  /** When the counters of its link are read next, in milliseconds by the clock. */
-  nextLookAt = 0;
-  /** Subflows that moved data last, which are read in place of all. */
-  sample: readonly SubflowSocket[] = [];
-  /** When all of its sockets were read last, in milliseconds by the clock. */
-  listedAt = -Infinity;
-  /** Milliseconds until they may be read again while the link receives. */
-  listPause = 0;
   waits: Waits = new Map();
   /** When its sockets may be read again, in milliseconds by the clock. */
   nextReadAt = 0;
@@ -40,14 +32,10 @@ export class Path {
   lastReadAt = -Infinity;
   /** Milliseconds. Grows while the link sends without receiving and no socket of the path waits for an answer. */
   idlePause = 0;
-  /** Milliseconds. Grows while the path is silent and no connection on it can be helped. */
-  vainPause = 0;
   /** When data of MPTCP last moved, in milliseconds by the clock; -Infinity: it has no subflow; null: not read yet. */
   movedAt: number | null = null;
   /** The shortest round-trip time of its subflows in milliseconds; null: not known. */
   rtt: number | null = null;
-  /** The shortest time in milliseconds after which an answer is overdue; null: not known. */
-  limit: number | null = null;
   /** When it last lost segments although it works, in milliseconds by the clock. */
   lostAt = -Infinity;
   /** Data waited for an answer when its sockets were last read. */
@@ -79,14 +67,6 @@ export class Path {
     );
   }
 
-  /** A subflow was opened: its data may move now. `now`: milliseconds by the clock. */
-  expectData(now: number): void {
-    this.movedAt = null;
-    this.listPause = 0;
-    if (this.gauge) this.gauge = { ...this.gauge, movedAt: now };
-    this.nextLookAt = Math.min(this.nextLookAt, now);
-  }
-
   /** Ends the suspicion, if there is one. `now`: milliseconds by the clock. */
   endSuspicion(now: number, why: SuspicionEnd): void {
     const { suspicion } = this;
@@ -101,8 +81,66 @@ export class Path {
   }
 }
 
+/** Time between two readings of a link's counters while data moves. */
+const FAST_MS = 20;
+/** The same while no data moves. */
+const SLOW_MS = 1_000;
+/**
+ * A link that has received nothing for this long may be dead: longer than FAST_MS, since one interval proves nothing.
+ */
+const SILENT_MS = 24;
+/** Time between two readings of the sockets of a link that receives. */
+const BACKGROUND_MS = 250;
+const LONGEST_IDLE_MS = 500;
+/** Part of the budget that is kept for links that send without receiving. */
+const RESERVE_MS = 100;
+
+/**
+ * Whether the sockets of the path are worth reading now.
+ * @param now milliseconds by the clock
+ * @param budget milliseconds that may be spent on reading sockets
+ */
+export function mayReadSockets(path: Path, now: number, budget: number): boolean {
+  const { gauge, nextReadAt, lastReadAt, rtt, waiting } = path;
+  if (!gauge || budget <= 0) return false;
+  const { receivedAt, movedAt } = gauge;
+  const silent = now - receivedAt >= Math.max(SILENT_MS, rtt ?? 0);
+  if (silent && (waiting || movedAt > lastReadAt) && now >= nextReadAt) return true;
+  // Other traffic may arrive on the link although the path does not work.
+  return movedAt > lastReadAt && now - lastReadAt >= BACKGROUND_MS && budget > RESERVE_MS;
+}
+
 /** How long a path that lost segments counts as lossy. */
 const LOSSY_MS = 30_000;
 
 /** Whether segments were lost lately on a path that works. */
 export const isLossy = ({ lostAt }: Path, now: number): boolean => now - lostAt < LOSSY_MS;
+
+/** Records in the path what its sockets showed. `now`: milliseconds by the clock. */
+export function recordJudgement(path: Path, judgement: Judgement, now: number): void {
+  const { waits, verdict, movedAt, rtt } = judgement;
+  path.waits = waits;
+  if (judgement.isLosing) path.lostAt = now;
+  path.movedAt = movedAt ?? -Infinity;
+  path.rtt = rtt;
+  path.lastReadAt = now;
+  path.waiting = verdict.kind !== 'idle';
+  if (verdict.kind === 'idle')
+    path.idlePause = Math.min(LONGEST_IDLE_MS, Math.max(FAST_MS, path.idlePause * 2));
+  else path.idlePause = 0;
+  path.nextReadAt = now + (verdict.kind === 'waiting' ? (verdict.next ?? 2 * FAST_MS) : path.idlePause);
+}
+
+/** Milliseconds until the counters of links are read again. */
+export function pollPause(paths: Iterable<Path>, now: number): number {
+  let pause = SLOW_MS;
+  for (const path of paths) {
+    if (!path.gauge || path.suspicion) continue;
+    const isIdle = path.movedAt !== null && now - path.movedAt > SLOW_MS && !path.waiting;
+    if (isIdle || now - path.gauge.movedAt > SLOW_MS) continue;
+    pause = Math.min(pause, FAST_MS);
+    // Read at the moment at which the answer is overdue.
+    if (path.waiting && path.nextReadAt > now) pause = Math.min(pause, Math.max(4, path.nextReadAt - now));
+  }
+  return pause;
+}

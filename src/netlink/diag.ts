@@ -1,18 +1,17 @@
 /** Sockets of MPTCP connections and of their subflows: sock_diag(7), linux/inet_diag.h, linux/tcp.h, linux/mptcp.h. */
 import { DecodeError, NLA_TYPE_MASK } from './attribute.ts';
-import { align4, readU16, readU32, Writer } from './bytes.ts';
+import { align4, readU16, readU32, readU64, Writer } from './bytes.ts';
 import type { Requester } from './connection.ts';
 import { addressBytes, familyNumber, IPPROTO_TCP, unmapIPv4, readAddress, type Family } from './ip.ts';
 import type { Message } from './message.ts';
-import { readTraffic, type Traffic } from './tcp-info.ts';
 
-export const SOCK_DIAG_BY_FAMILY = 20;
+const SOCK_DIAG_BY_FAMILY = 20;
 /** Does not fit into the request's protocol byte, so it is sent as an attribute. */
 const IPPROTO_MPTCP = 262;
 const INET_DIAG_REQ_BYTECODE = 1;
 const INET_DIAG_REQ_PROTOCOL = 3;
 const INET_DIAG_BC_S_COND = 7;
-export const INET_DIAG_INFO = 2;
+const INET_DIAG_INFO = 2;
 const INET_DIAG_ULP_INFO = 19;
 const INET_ULP_INFO_NAME = 1;
 const INET_ULP_INFO_MPTCP = 3;
@@ -63,6 +62,29 @@ export interface SocketId {
   readonly bytes: Buffer;
 }
 
+export interface Traffic {
+  /** Bytes that the peer has acknowledged. */
+  readonly acked: number;
+  /** Bytes received from the peer. */
+  readonly received: number;
+  /** Smoothed round-trip time in microseconds. */
+  readonly rtt: number;
+  /** Segments that were sent again, since the socket was opened. */
+  readonly retransmits: number;
+  /** Of these, how many the peer reported as duplicates (DSACK, RFC 2883), which were not lost; 0 before Linux 4.19. */
+  readonly duplicates: number;
+  /** Consecutive timeouts without an answer. */
+  readonly timeouts: number;
+  /** Mean deviation of the round-trip time in microseconds. */
+  readonly rttVariation: number;
+  /** Segments that were sent and not acknowledged yet. */
+  readonly unacked: number;
+  /** Milliseconds since data was sent last, since data arrived last, and since an acknowledgement arrived last. */
+  readonly sinceSent: number;
+  readonly sinceData: number;
+  readonly sinceAck: number;
+}
+
 export interface ConnectionSocket {
   readonly token: number;
   readonly local: Side;
@@ -87,6 +109,8 @@ const DIAG_MSG = 72;
 /** Where inet_diag_sockid begins, and its size. */
 const SOCKID = 4;
 const SOCKID_LENGTH = 48;
+/** Size of struct tcp_info up to and including tcpi_bytes_received. */
+const TCP_INFO = 136;
 /** Size of struct mptcp_info up to and including mptcpi_token. */
 const MPTCP_INFO = 16;
 
@@ -119,7 +143,8 @@ export function decodeSubflowSocket({ payload }: Message): SubflowSocket | null 
       local: numberIn(payload, mptcp, MPTCP_SUBFLOW_ATTR_ID_LOC, 1) ?? 0,
       remote: numberIn(payload, mptcp, MPTCP_SUBFLOW_ATTR_ID_REM, 1) ?? 0,
     },
-    traffic: info ? readTraffic(payload, info.from, info.to - info.from) : null,
+    traffic:
+      info && info.to - info.from >= TCP_INFO ? readTraffic(payload, info.from, info.to - info.from) : null,
     sockid: { family: payload.readUInt8(0), bytes: payload.subarray(SOCKID, SOCKID + SOCKID_LENGTH) },
   };
 }
@@ -138,6 +163,27 @@ export function decodeConnectionSocket({ payload }: Message): ConnectionSocket |
     state: TCP_STATES[payload.readUInt8(1)] ?? 'UNKNOWN',
     fallback: (readU32(payload, info.from + 8) & MPTCP_INFO_FLAG_FALLBACK) !== 0,
     extraSubflows: payload.readUInt8(info.from),
+  };
+}
+
+/**
+ * Offsets in struct tcp_info: tcpi_retransmits 2, tcpi_unacked 24, tcpi_last_data_sent 44, tcpi_last_data_recv 52,
+ * tcpi_last_ack_recv 56, tcpi_rtt 68, tcpi_rttvar 72, tcpi_total_retrans 100, tcpi_bytes_acked 120,
+ * tcpi_bytes_received 128, tcpi_dsack_dups 216.
+ */
+function readTraffic(payload: Buffer, at: number, length: number): Traffic {
+  return {
+    acked: Number(readU64(payload, at + 120)),
+    received: Number(readU64(payload, at + 128)),
+    rtt: readU32(payload, at + 68),
+    retransmits: readU32(payload, at + 100),
+    duplicates: length >= 220 ? readU32(payload, at + 216) : 0,
+    timeouts: payload.readUInt8(at + 2),
+    rttVariation: readU32(payload, at + 72),
+    unacked: readU32(payload, at + 24),
+    sinceSent: readU32(payload, at + 44),
+    sinceData: readU32(payload, at + 52),
+    sinceAck: readU32(payload, at + 56),
   };
 }
 

@@ -72,7 +72,3 @@ export const isUnanswered = ({ code }: NetlinkError): boolean => UNANSWERED.has(
 export class NoMptcpError extends Error {
   override readonly name = 'NoMptcpError';
 }
-
-/** Refusals, lost answers, and messages that are shorter than they claim: reading again may succeed. */
-export const isExpected = (error: unknown): error is Error =>
-  error instanceof NetlinkError || error instanceof DecodeError;

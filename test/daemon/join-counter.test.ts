@@ -18,7 +18,6 @@ const socket = (port: number, timeouts: number, state = 'SYN-SENT'): SubflowSock
   traffic: {
     ...{ acked: 0, received: 0, rtt: 0, retransmits: timeouts, timeouts },
     ...{ duplicates: 0, rttVariation: 0, unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
-    ...{ inFlight: 0, repeated: 0, segments: 0, busy: null, timedOut: 0 },
   },
   sockid: { family: 2, bytes: Buffer.alloc(48) },
 });

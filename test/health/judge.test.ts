@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/health/decide.ts';
 import { DEFAULT_HEALTH } from '../../src/rules/validate.ts';
-import { judge, type Wait, type Waits } from '../../src/health/judge.ts';
+import { judge, type Waits } from '../../src/health/judge.ts';
 import { Path } from '../../src/health/path.ts';
 import { subflow, type Flow } from './sockets.ts';
 
@@ -16,11 +16,6 @@ function looks(...all: readonly (readonly [at: number, ...flows: Flow[]])[]): st
   });
 }
 
-/** A wait of a subflow with so many segments in flight. */
-const wait = (since: number, inFlight: number): Wait => ({
-  ...{ since, inFlight, segments: inFlight, lost: 0, readAt: since, busy: null },
-});
-
 describe('a path', () => {
   test('without unacknowledged data is idle, however long ago something arrived', () =>
     expect(looks([0, { sinceAck: 60_000, sinceData: 60_000, sinceSent: 60_000 }])).toEqual(['idle']));
@@ -29,9 +24,9 @@ describe('a path', () => {
     const flow = { unacked: 10, rtt: 30_000 };
     expect(
       looks(
-        [0, { ...flow, segments: 10, sinceAck: 5, sinceData: 900 }],
-        [135, { ...flow, segments: 10, sinceAck: 140, sinceData: 1_035, sinceSent: 120 }],
-        [141, { ...flow, segments: 11, sinceAck: 146, sinceData: 1_041, sinceSent: 60, retransmits: 1 }],
+        [0, { ...flow, sinceAck: 5, sinceData: 900 }],
+        [135, { ...flow, sinceAck: 140, sinceData: 1_035, sinceSent: 120 }],
+        [141, { ...flow, sinceAck: 146, sinceData: 1_041, sinceSent: 60, retransmits: 1 }],
       ),
     ).toEqual(['waiting', 'waiting', 'stalled']);
   });
@@ -58,8 +53,8 @@ describe('a path', () => {
     expect(
       looks(
         [0, { ...lone, sinceAck: 0 }],
-        [230, { ...lone, sinceAck: 230, sinceSent: 20, segments: 2 }],
-        [900, { ...lone, sinceAck: 900, sinceSent: 200, segments: 4 }],
+        [230, { ...lone, sinceAck: 230, sinceSent: 20, retransmits: 1 }],
+        [900, { ...lone, sinceAck: 900, sinceSent: 200, retransmits: 3 }],
       ),
     ).toEqual(['waiting', 'waiting', 'stalled']);
   });
@@ -106,14 +101,13 @@ describe('a path', () => {
 describe('a path that loses segments', () => {
   const flow = { unacked: 3, rtt: 10_000, sinceData: 9_000 };
   const stalled = (lossy: boolean, now: number, more: Flow): boolean => {
-    const waits: Waits = new Map([[1, wait(0, 3)]]);
+    const waits: Waits = new Map([[1, { since: 0, retransmits: 0, unacked: 3, lost: 0 }]]);
     const socket = subflow({ ...flow, sinceAck: now, sinceSent: 10, ...more });
-    const options = { lossy, steadyUntil: null };
-    return judge(waits, [socket], now, DEFAULT_HEALTH, options).verdict.kind === 'stalled';
+    return judge(waits, [socket], now, DEFAULT_HEALTH, { lossy }).verdict.kind === 'stalled';
   };
 
   test('is stalled after twice the time, and only after a retransmission timeout', () => {
-    const [probe, timeout] = [{ segments: 4 }, { segments: 5, timeouts: 1, sinceSent: 100 }];
+    const [probe, timeout] = [{ retransmits: 1 }, { retransmits: 2, timeouts: 1, sinceSent: 100 }];
     expect([stalled(false, 90, {}), stalled(false, 90, probe), stalled(true, 90, probe)]).toEqual([
       false,
       true,
@@ -139,59 +133,6 @@ describe('a path that loses segments', () => {
   });
 });
 
-describe('the loss that a path is known for', () => {
-  /** Judges 5 segments in flight and those sent since, of which none was answered for longer than it may take. */
-  const unanswered = (more: number, history: Flow): string => {
-    const flow: Flow = { unacked: 5, rtt: 1_000, sinceData: 9_000, ...history, segments: 10_000 + more };
-    const waits: Waits = new Map([[1, { ...wait(0, 5), segments: 10_000, lost: history.retransmits ?? 0 }]]);
-    return judge(waits, [subflow({ ...flow, sinceAck: 200, sinceSent: 100 })], 200, DEFAULT_HEALTH).verdict
-      .kind;
-  };
-
-  test.each([
-    [0, 0, 'waiting'],
-    [0, 1, 'stalled'],
-    [200, 1, 'stalled'],
-    [1_000, 1, 'waiting'],
-    [1_000, 4, 'stalled'],
-    [3_000, 4, 'waiting'],
-    [3_000, 7, 'stalled'],
-  ])('%i of 10,000 segments lost, %i more sent: %s', (lost, more, verdict) =>
-    expect(unanswered(more, { retransmits: lost })).toBe(verdict),
-  );
-
-  test('duplicates that the peer reported were not lost', () =>
-    expect(unanswered(1, { retransmits: 1_000, duplicates: 1_000 })).toBe('stalled'));
-});
-
-describe('when data began to wait', () => {
-  const flow: Flow = { unacked: 10, rtt: 1_000, sinceData: 9_000, sinceAck: 400, sinceSent: 1 };
-  const begin = (more: Flow, steadyUntil: number | null = null, before: Waits = new Map()): number =>
-    judge(before, [subflow({ ...flow, ...more })], 1_000, DEFAULT_HEALTH, {
-      lossy: false,
-      steadyUntil,
-    }).waits.get(1)!.since!;
-
-  test('is the last send at the latest', () => expect(begin({})).toBe(999));
-  test("is earlier by TCP's timeouts", () => expect(begin({ timedOut: 300 })).toBe(699));
-  test('is never before the last arrival', () => expect(begin({ timedOut: 3_000 })).toBe(600));
-  test('is the last arrival on the link if it was steady', () => expect(begin({}, 950)).toBe(950));
-  test('is the last send for a lone segment, which is acknowledged late', () =>
-    expect(begin({ unacked: 1, inFlight: 1 }, 950)).toBe(999));
-  test('is soon after the last arrival if data has waited all the time', () => {
-    const busy = (milliseconds: number): number =>
-      begin(
-        { busy: 5_000 + milliseconds },
-        null,
-        new Map([[1, { ...wait(0, 1), since: null, readAt: 500, busy: 5_000 }]]),
-      );
-    expect([busy(500), busy(400), busy(10)]).toEqual([610, 710, 999]);
-    // The application paused until the last reading, long after the last arrival.
-    const paused = new Map([[1, { ...wait(0, 1), since: null, readAt: 900, busy: 5_000 }]]);
-    expect(begin({ busy: 5_020 }, null, paused)).toBe(990);
-  });
-});
-
 describe('of two paths', () => {
   const paths = (): [Path, Path] => [
     new Path('2/192.0.2.10', 'ipv4', 2, '192.0.2.10', 24),
@@ -200,12 +141,14 @@ describe('of two paths', () => {
   const dead: Flow = {
     unacked: 10,
     rtt: 10_000,
-    segments: 11,
+    retransmits: 1,
     sinceAck: 300,
     sinceData: 300,
     sinceSent: 90,
   };
-  const waits: Waits = new Map([1, 2, 7].map((cookie) => [cookie, wait(710, 10)]));
+  const waits: Waits = new Map(
+    [1, 2, 7].map((cookie) => [cookie, { since: 710, retransmits: 0, unacked: 10, lost: 0 }]),
+  );
   const there: Flow = { address: '203.0.113.10', cookie: 7 };
   const named = (sockets: readonly Flow[]): unknown[] =>
     decide(

@@ -1,6 +1,5 @@
 /** Subflows as sock_diag reports them, for judgements on paths. */
-import type { SubflowSocket } from '../../src/netlink/diag.ts';
-import type { Traffic } from '../../src/netlink/tcp-info.ts';
+import type { SubflowSocket, Traffic } from '../../src/netlink/diag.ts';
 
 export interface Flow extends Partial<Traffic> {
   readonly token?: number;
@@ -21,8 +20,7 @@ export function subflow({ token = 1, cookie = 1, address = '192.0.2.10', ...rest
     ids: { local: 0, remote: 0 },
     traffic: {
       ...{ acked: 0, received: 0, rtt: 30_000, retransmits: 0, duplicates: 0, timeouts: 0, rttVariation: 0 },
-      ...{ unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0, timedOut: 0, busy: null },
-      ...{ inFlight: traffic.unacked ?? 0, repeated: 0, segments: traffic.unacked ?? 0 },
+      ...{ unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
       ...traffic,
     },
     sockid: { family: 2, bytes: Buffer.alloc(48) },

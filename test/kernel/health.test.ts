@@ -195,26 +195,3 @@ test('idle connections: a dead path is found with the first data, and not before
   await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(/^active/);
   expect(connection.error).toBeNull();
 });
-
-test('a path that loses packets, and one whose queue grows tenfold, stay active', async ({ lab }) => {
-  const [eth, wwan] = await twoLines(lab, 0);
-  const daemon = await lab.daemon(RULES);
-  const connections = await lab.connections();
-  // Each packet is lost by itself.
-  for (const device of ['eth0', 'wwan0']) lab.host.ip(`link set ${device} gso_max_segs 1`);
-  const connection = await openBoth(lab, connections);
-  const before = lab.host.endpoints();
-  keepBusy(connection);
-  for (const percent of [2, 10]) {
-    await Promise.all([eth.lose(percent), wwan.lose(percent)]);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-  }
-  await Promise.all([eth.lose(0), wwan.lose(0)]);
-  for (let oneWay = 1; oneWay <= 10; oneWay++) {
-    await Promise.all([eth.delay(oneWay), wwan.delay(oneWay)]);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  await connection.echo('after');
-  expect(lab.host.endpoints()).toEqual(before);
-  expect(daemon.log).not.toContain('suspect');
-});

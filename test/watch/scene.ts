@@ -83,7 +83,6 @@ export function subflow(flow: Flow): SubflowSocket {
       retransmits: flow.retransmits ?? 0,
       timeouts: flow.timeouts ?? 0,
       ...{ duplicates: 0, rttVariation: 0, unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },
-      ...{ inFlight: 0, repeated: 0, segments: 0, busy: null, timedOut: 0 },
     },
     sockid: { family: 2, bytes: Buffer.alloc(48) },
   };
