@@ -1,6 +1,6 @@
 /**
- * The shape of the configuration. Each `error` says what was expected. check.ts checks what a schema cannot express
- * (the kernel's refusals, globs, users); transforms and defaults are there too, so that
+ * The shape of the configuration. Each `error` says what was expected. check.ts and validate.ts check what a schema
+ * cannot express (the kernel's refusals, globs, durations, users); transforms and defaults are there too, so that
  * `z.toJSONSchema(configurationSchema)` can write the schema that editors read. Custom checks do not appear in that
  * schema, so the strings that they check get a `pattern` through `meta`.
  */
@@ -26,7 +26,7 @@ const oneOf = (words: readonly string[]): string => `one of ${words.join(', ')}`
 const choice = <const T extends readonly [string, ...string[]]>(words: T) =>
   z.enum(words, { error: oneOf(words) });
 
-/** What an issue about a misspelt word carries beside its message. */
+/** Parameters of an issue about a misspelt word, in addition to its message. */
 export interface WordParams {
   readonly found: string;
   readonly hint: string | null;
@@ -177,7 +177,7 @@ export const hooksSchema = z.strictObject(
           error: USER,
         },
       )
-      .describe('Whom hooks run as')
+      .describe('The user that hooks run as')
       .optional(),
     path: z
       .union([folder, someOf(folder, FOLDER)], { error: FOLDER })
