@@ -1,4 +1,6 @@
-/** The state of this network namespace: asked from its daemon, or read from the kernel when none runs. */
+/**
+ * Opens the kernel, the runtime folder and the journal of this network namespace, and finds out whether a daemon runs.
+ */
 import { Journal } from '../actions/journal.ts';
 import { askOrNot } from '../control/client.ts';
 import { openSession, type KernelSession } from '../netlink/session.ts';

@@ -25,7 +25,7 @@ export interface UplinkDocument {
   /** As in src/plan/reason.ts, with its fields in `details`. */
   readonly code: Reason['code'];
   readonly details: Details;
-  /** Until when the endpoint of a lingering uplink stays. */
+  /** Until when the endpoint stays; null: the uplink is neither lingering nor a suspect one whose endpoint is kept. */
   readonly stays: Stay | null;
   /** When it entered its state, as seen by the daemon, in milliseconds since the epoch; null: no daemon runs. */
   readonly since: number | null;
@@ -36,7 +36,7 @@ export interface UplinkDocument {
   readonly table: number | null;
   readonly endpoint: { readonly id: number; readonly flags: readonly string[] } | null;
   readonly flags: readonly string[];
-  /** Joins of an active uplink since it became active; null: no daemon counts them. */
+  /** Joins of an active or suspect uplink since it became active; null: no daemon counts them. */
   readonly subflows: {
     readonly established: number;
     readonly failed: number;
@@ -64,7 +64,7 @@ export interface UplinkDocument {
   } | null;
 }
 
-/** What a daemon has done since its start. */
+/** Counts of what a daemon has done since its start. */
 export interface CountersDocument {
   /** Its start, in milliseconds since the epoch. */
   readonly since: number;

@@ -1,4 +1,4 @@
-/** Finds the longest gap in the receiver's log of arrivals. */
+/** Finds the gaps in the receiver's log of arrivals: the longest one, and the sum of the long ones. */
 
 import { tenth } from './fact.ts';
 

@@ -1,7 +1,8 @@
 /**
  * Computes what must be done, from the kernel's state and the user's rules: select, look up, assess, allocate, route,
- * verify, difference. Each step takes values and returns new ones. It is pure, so that tests, `--dry-run`, `plan` and
- * `explain` see what the daemon sees. One pass takes an uplink one step further, and its changes cause the next pass.
+ * verify, grant slots, difference. Each step takes values and returns new ones. It is pure, so that tests, `--dry-run`,
+ * `plan` and `explain` see what the daemon sees. One pass takes an uplink one step further, and its changes cause the
+ * next pass.
  */
 import { actionKey, type Action } from '../actions/action.ts';
 import { ownedEndpoints } from '../actions/ownership.ts';

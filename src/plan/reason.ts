@@ -129,7 +129,7 @@ type RefusalReason =
 
 export type Reason = AddressReason | LinkReason | RouteReason | OwnerReason | ProgressReason | RefusalReason;
 
-/** Until when the endpoint of a lingering uplink stays. */
+/** Until when the endpoint of a lingering or suspect uplink stays. */
 export type Stay =
   | { readonly code: 'until-active'; readonly family: Family }
   /** Open connections have no subflow on another path that answers. */

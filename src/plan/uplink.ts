@@ -21,7 +21,7 @@ export const UPLINK_STATES = [
   'active',
   /** The link has carrier, but nothing on the path is answered. */
   'suspect',
-  /** The path is lost; the endpoint stays because no other uplink of its family is active. */
+  /** The address is no longer a usable uplink, and its endpoint stays for the reason in `stays`. */
   'lingering',
   'no free slot',
   /** An object of another program is in the way; the reason names it. */
@@ -49,7 +49,7 @@ export interface Uplink {
   readonly key: string;
   readonly state: UplinkState;
   readonly reason: Reason;
-  /** Only for a lingering uplink: until when its endpoint stays. */
+  /** Only for a lingering uplink, or a suspect one whose endpoint is kept: until when the endpoint stays. */
   readonly stays?: Stay;
   readonly interface: string;
   readonly ifindex: number;
@@ -65,7 +65,7 @@ export interface Uplink {
   readonly endpoint: Endpoint | null;
   /** MPTCP_PM_ADDR_FLAG_* bits that the endpoint has or is to have. */
   readonly flags: number;
-  /** Only for an active uplink, if a daemon counts its joins. */
+  /** Only for an active or suspect uplink, if a daemon counts its joins. */
   readonly joins?: JoinRecord;
   /** Only for a suspect uplink. */
   readonly suspect?: Suspect;
