@@ -1,6 +1,6 @@
-// Compiles dist/ for the V8 that runs this, into dist/code-cache, at installation: the functions that usual commands
-// call, and the whole of the parts that these do not load. Prints nothing. A failure is no error: without its result the
-// command starts more slowly and is otherwise the same.
+// Compiles dist/ at installation for the V8 of this Node and writes the code to dist/code-cache: the functions that
+// usual commands call, and all functions of the parts that these commands do not load. Prints nothing. A failure is no
+// error: without the file the command starts more slowly and is otherwise the same.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,12 +11,13 @@ import { setFlagsFromString } from 'node:v8';
 
 const self = fileURLToPath(import.meta.url);
 const dist = fileURLToPath(new URL('../dist/', import.meta.url));
+/** Milliseconds after which the commands are ended. */
 const LIMIT_MS = 60_000;
 
 const CONFIG = 'rules: { "u*": subflow backup, "v*": { flags: [signal], families: [ipv4] } }\n';
-/** Commands that look at nothing of the host. `config.yaml` is in their folder. */
+/** Commands that do not read the network of the host. `config.yaml` is in their working folder. */
 const READING = ['--version', '--help', 'check config.yaml', 'check config.yaml --json'];
-/** Commands that are run in namespaces alone. */
+/** Commands that are run only inside namespaces. */
 const MANAGING = [
   'plan --config config.yaml',
   'run --once --config config.yaml --log null',
@@ -27,7 +28,7 @@ const MANAGING = [
   'limits show',
 ];
 const NAMESPACES = ['--user', '--map-root-user', '--net', '--mount'];
-const LAB = `mount -t tmpfs tmpfs /run
+const SETUP = `mount -t tmpfs tmpfs /run
 ip link add u0 type veth peer name p0
 ip address add 192.0.2.2/24 dev u0
 ip link set u0 up
@@ -51,7 +52,7 @@ function make() {
       killSignal: 'SIGKILL',
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     };
-    const inside = ['sh', '-ec', LAB, 'sh', process.execPath, self, 'all'];
+    const inside = ['sh', '-ec', SETUP, 'sh', process.execPath, self, 'all'];
     const { status } = spawnSync('unshare', [...NAMESPACES, ...inside], options);
     // A container or a builder may not permit namespaces.
     if (status !== 0) spawnSync(process.execPath, [self, 'reading'], options);
@@ -74,7 +75,7 @@ async function compile(commands, file) {
     modules.delete(MAIN);
     await load(MAIN).ended;
   }
-  // V8 refuses code for flags that differ, so --lazy, the default, is on again when the code is written.
+  // V8 refuses code that was written under other flags, so the default --lazy is set again before the code is written.
   setFlagsFromString('--no-lazy');
   for (const name of readdirSync(PARTS)) if (name.endsWith('.js')) script(name);
   setFlagsFromString('--lazy');

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 'use strict';
 // Loads the parts of the command when they are needed, with the code that V8 compiled from them at installation (see
-// code-cache.mjs) if it is for this Node. V8 refuses code for other flags; then it compiles the part as without it.
+// code-cache.mjs) if it is for this Node. V8 refuses code that was compiled under other flags and then compiles the
+// part itself.
 const { closeSync, fstatSync, openSync, readSync, statSync } = require('node:fs');
 const { join } = require('node:path');
 const { pathToFileURL } = require('node:url');
@@ -35,7 +36,7 @@ function find(id) {
   return require(id === 'node-gyp-build' || id.startsWith('node:') ? id : `node:${id}`);
 }
 
-/** @returns the part, compiled, which has not run yet */
+/** @returns the compiled part, which has not run yet */
 function script(name) {
   const known = scripts.get(name);
   if (known !== undefined) return known;

@@ -26,7 +26,7 @@ export interface Kernel {
 }
 
 export interface ActionObserver {
-  /** Called before each action, to write what must be recorded first. */
+  /** Called before each action, to record it first. */
   readonly before: (action: Action) => void;
   readonly after: (outcome: Outcome) => void;
 }

@@ -1,6 +1,7 @@
 /**
- * Records what must survive a crash: owned endpoints, raised limits, and what hooks were last notified of. It is
- * written before an endpoint is added. A record of another boot or namespace is ignored, so nothing of it is owned.
+ * Records the state that must survive a crash: owned endpoints, raised limits, and the facts that hooks were last
+ * notified of. It is written before an endpoint is added. A record of another boot or namespace is ignored, so nothing
+ * of it is owned.
  */
 import { dirname } from 'node:path';
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +19,7 @@ export interface JournalIdentity {
 
 export interface JournalRecord {
   readonly state: State;
-  /** What hooks were last notified of; opaque to the journal. */
+  /** The facts that hooks were last notified of; opaque to the journal. */
   readonly notified: unknown;
 }
 
@@ -31,7 +32,7 @@ interface Written extends EarlierKeys {
   endpoints: unknown[];
   raised: unknown;
   unknownFlags: unknown;
-  /** What hooks were last notified of. */
+  /** The facts that hooks were last notified of. */
   notified: unknown;
   paused: unknown;
 }

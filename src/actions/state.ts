@@ -1,5 +1,5 @@
 /**
- * What the plan knows in addition to the snapshot: endpoints carry no mark of their owner, and a
+ * The input of the plan in addition to the snapshot: endpoints carry no mark of their owner, and a
  * refusal leaves no trace in the kernel.
  */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';

@@ -1,4 +1,4 @@
-/** `multihomed doctor`: finds what is wrong with the host, with the command that fixes it. */
+/** `multihomed doctor`: finds faults of the host, and the command that fixes each. */
 import { askOrNot } from '../control/client.ts';
 import type { StatusDocument } from '../control/document.ts';
 import { diagnose } from '../doctor/diagnose.ts';

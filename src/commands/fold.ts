@@ -31,8 +31,8 @@ const wrap = (text: string, width: number): string[] => breakLine(text, '', widt
 const foldLine = (line: string, width: number): string[] => breakLine(line, hanging(line, width), width);
 
 /**
- * The indentation of continuations: to the text after a sign (`✗ text`) or the first gap (`name  text`), or two cells
- * more.
+ * The indentation of continuations: to the text after a sign (`✗ text`) or the first gap (`name  text`), otherwise two
+ * cells more than the line's own.
  */
 function hanging(line: string, width: number): string {
   const plain = line.replace(MARKS, '');

@@ -51,7 +51,7 @@ async function set(namespace: Namespace, limits: Partial<Limits>): Promise<void>
   await setLimits(generic, mptcp, limits, `limits set ${words}`).catch(explainRefusal);
 }
 
-/** Warns that the daemon will not raise a limit again that the user lowers, until its last endpoint is removed. */
+/** Warns that the daemon raises a lowered limit again only after its last endpoint was removed. */
 async function warnTaken(namespace: Namespace, limits: Partial<Limits>): Promise<void> {
   const { raised } = namespace.journal.read().state;
   const taken = (['subflows', 'addAddrAccepted'] as const).filter((limit) => {

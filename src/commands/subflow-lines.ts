@@ -1,4 +1,4 @@
-/** What happened to the subflows of each uplink, for `status -v`. */
+/** Counts of the subflows of each uplink, for `status -v`. */
 import type { UplinkDocument } from '../control/document.ts';
 import { counted } from '../messages/count.ts';
 import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';

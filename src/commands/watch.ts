@@ -184,9 +184,9 @@ class Reader {
         this.#asking = null;
       });
     const problems: string[] = [];
-    const [sockets] = await Promise.all([this.#sockets(problems), this.#patience(this.#asking)]);
+    const [sockets] = await Promise.all([this.#sockets(problems), this.#waitForStatus(this.#asking)]);
     if (this.#problem !== null) problems.push(this.#problem);
-    const names = await this.#learnNames(sockets.subflows).catch((error: unknown) => {
+    const names = await this.#readNames(sockets.subflows).catch((error: unknown) => {
       problems.push(`interfaces could not be read: ${firstLine(error)}`);
       return this.#names;
     });
@@ -212,7 +212,7 @@ class Reader {
    * Reads the names again for an unknown address. Names of removed addresses are kept, because their subflows close
    * later.
    */
-  async #learnNames(subflows: Sample['subflows']): Promise<ReadonlyMap<string, string>> {
+  async #readNames(subflows: Sample['subflows']): Promise<ReadonlyMap<string, string>> {
     if (subflows.every(({ local }) => this.#names.has(local.address))) return this.#names;
     const { route } = this.#namespace.kernel;
     const [links, addresses] = await Promise.all([dumpLinks(route), dumpAddresses(route)]);
@@ -224,7 +224,7 @@ class Reader {
     return this.#names;
   }
 
-  async #patience(asking: Promise<void>): Promise<void> {
+  async #waitForStatus(asking: Promise<void>): Promise<void> {
     let stop = (): void => undefined;
     await Promise.race([
       asking,

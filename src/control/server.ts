@@ -76,7 +76,7 @@ export async function serve(
     }
     clients.add(client);
     socket.on('close', () => clients.delete(client));
-    attend({ client, clients, verbs });
+    serveClient({ client, clients, verbs });
   };
   let server = await open(path, accept, log);
   return {
@@ -141,14 +141,14 @@ const BUSY = line({
   code: 'busy',
 });
 
-interface Visit {
+interface ClientContext {
   readonly client: Client;
   readonly clients: ReadonlySet<Client>;
   readonly verbs: Readonly<Record<string, Verb>>;
 }
 
-function attend(visit: Visit): void {
-  const { socket: client } = visit.client;
+function serveClient(context: ClientContext): void {
+  const { socket: client } = context.client;
   let text = '';
   client.setEncoding('utf8');
   client.setTimeout(SILENCE_MS, () => client.destroy());
@@ -174,7 +174,8 @@ function attend(visit: Visit): void {
       const each = text.slice(0, end);
       text = text.slice(end + 1);
       const request = parse(each);
-      if (!watch(visit, request)) client.write(line(await withoutTimeout(visit, respond(visit, request))));
+      if (!watch(context, request))
+        client.write(line(await withoutTimeout(context, respond(context, request))));
       if (client.writableNeedDrain) await drained(client);
       await nextTurn();
     }
@@ -187,7 +188,7 @@ function attend(visit: Visit): void {
 
 /** Suspends the timeout: a client that waits for an answer is not silent. */
 async function withoutTimeout<Answer>(
-  { client: { socket, watches } }: Visit,
+  { client: { socket, watches } }: ClientContext,
   answer: Promise<Answer>,
 ): Promise<Answer> {
   socket.setTimeout(0);
@@ -219,7 +220,7 @@ function drained(client: Socket): Promise<void> {
  * Synchronous, so that nothing is published between the answer and the first change.
  * @returns whether the request was for a watch
  */
-function watch({ client, clients, verbs }: Visit, request: Request | null): boolean {
+function watch({ client, clients, verbs }: ClientContext, request: Request | null): boolean {
   const { socket } = client;
   const verb = verbOf(request, verbs);
   if (!request || !verb?.watch) return false;
@@ -239,7 +240,7 @@ function watch({ client, clients, verbs }: Visit, request: Request | null): bool
 }
 
 async function respond(
-  { client, verbs }: Visit,
+  { client, verbs }: ClientContext,
   request: Request | null,
 ): Promise<{ version: number; answer?: unknown } & Partial<Failure>> {
   const version = DOCUMENT_VERSION;

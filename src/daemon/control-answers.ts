@@ -1,4 +1,4 @@
-/** What the daemon answers on its control socket. */
+/** The daemon's answers on its control socket. */
 import { resolve } from 'node:path';
 import { statusDocument, type CountersDocument } from '../control/document.ts';
 import { RequestError } from '../control/request-error.ts';

@@ -1,4 +1,4 @@
-/** Derives the complete state that hooks are to know from the plan of each pass. */
+/** Derives from the plan of each pass the complete state of which hooks are to be notified. */
 import { flagNames } from '../netlink/mptcp/flags.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Uplink } from '../plan/uplink.ts';

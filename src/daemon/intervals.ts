@@ -11,7 +11,10 @@ export const READ_RETRY_MS = 100;
 export const ACTION_RETRY_MS = 5_000;
 /** The loop pauses for as long as its last passes took, at most this, so that many events use half of the processor. */
 export const MAX_THROTTLE_MS = 250;
-/** Most consecutive passes that own changes cause; more mean that the kernel does not do what it acknowledges. */
+/**
+ * Maximum number of consecutive passes caused by own changes. More of them mean that the kernel does not execute what
+ * it acknowledges.
+ */
 export const MAX_PASSES = 50;
 /** If one of these changes, refused actions may succeed and are tried again. */
 export const RETRY_PARTS: readonly SnapshotPart[] = ['links', 'addresses', 'routes'];

@@ -1,4 +1,7 @@
-/** Compares what was kept from earlier reads with a whole new read. A difference means that a change was missed. */
+/**
+ * Compares the parts that were kept from earlier reads with a whole new read. A difference means that a change was
+ * missed.
+ */
 import { differences } from '../snapshot/kept-lookup.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Log } from '../system/log.ts';

@@ -1,4 +1,4 @@
-/** What the user asks of `multihomed run`. */
+/** The options of `multihomed run`. */
 import type { LoadOptions } from '../rules/load.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Log } from '../system/log.ts';

@@ -1,4 +1,6 @@
-/** What the daemon reports at its end: what stays in place, and what `--once` did not do. */
+/**
+ * The report of the daemon at its end: the objects that stay in place, and the actions that `--once` did not complete.
+ */
 import { retryAll } from '../actions/transitions.ts';
 import { actionKey, actionText } from '../actions/action.ts';
 import { flushActions } from '../plan/flush.ts';

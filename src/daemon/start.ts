@@ -1,4 +1,4 @@
-/** Prepares the daemon: opens the kernel, takes the lock, and reads what an earlier run wrote down. */
+/** Prepares the daemon: opens the kernel, takes the lock, and reads the journal of an earlier run. */
 import { Journal, type JournalIdentity } from '../actions/journal.ts';
 import type { State } from '../actions/state.ts';
 import { EMPTY_HOOK_RECORD, isHookRecord, type HookRecord } from '../hooks/record.ts';
@@ -69,7 +69,7 @@ function lockOrThrow(folder: RuntimeFolder, netns: string | undefined): number {
 /** State that an earlier run left. */
 export interface Restored {
   readonly state: State;
-  /** What hooks were last notified of. */
+  /** The facts that hooks were last notified of. */
   readonly notified: HookRecord;
 }
 

@@ -131,7 +131,7 @@ export interface EndFact extends At {
   readonly blocks: number;
   /** Milliseconds from the first arrival to the last. */
   readonly duration: number;
-  /** What each link received, including links that have been removed. */
+  /** Counters of each link, including links that have been removed. */
   readonly links: Readonly<Record<string, LinkCounters>>;
 }
 

@@ -1,4 +1,4 @@
-/** Records what the kernel reports: events of links, routes and MPTCP subflows, and the counters of links. */
+/** Records the kernel's reports: events of links, routes and MPTCP subflows, and the counters of links. */
 import { NetlinkConnection } from '../netlink/connection.ts';
 import { findFamily } from '../netlink/generic/family.ts';
 import { readBatch, type Message } from '../netlink/message.ts';

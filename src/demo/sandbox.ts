@@ -1,6 +1,6 @@
 /**
  * User, network, mount and process namespaces that exist only as long as their processes. Their first process ends
- * when the pipe at its standard input closes, which happens however this process ends, and the kernel then ends all
+ * when the pipe at its standard input closes, which happens at any end of this process, and the kernel then ends all
  * the others (pid_namespaces(7)). So there is nothing to clean up.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';

@@ -1,4 +1,4 @@
-/** The input of all checks: values, read once. What could not be read is listed in `unread`. */
+/** The input of all checks: values, read once. `unread` lists the facts that could not be read. */
 import type { StatusDocument } from '../control/document.ts';
 import type { Family } from '../netlink/ip.ts';
 import type { Route } from '../netlink/route/route.ts';

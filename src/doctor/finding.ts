@@ -23,7 +23,7 @@ export interface FindingDocument {
   readonly id: string;
   /** The check. */
   readonly code: string;
-  /** What it is about; null: the host. */
+  /** The object of the finding, such as an uplink; null: the host. */
   readonly subject: string | null;
   readonly text: string;
   /** The remedy, quoted for a shell. */
@@ -37,7 +37,7 @@ export interface FindingDocument {
 export interface Fix {
   readonly remedy: Remedy | null;
   readonly lasting?: Remedy | null;
-  /** What the user should know before running the command. */
+  /** A clause for the user to read before running the command; may be empty. */
   readonly remark: string;
 }
 

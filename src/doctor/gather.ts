@@ -1,4 +1,4 @@
-/** Reads the input of all checks. What this user may not read is reported, not skipped. */
+/** Reads the input of all checks. Facts that this user may not read are listed in `unread`. */
 import { existsSync, closeSync } from 'node:fs';
 import { NetlinkConnection } from '../netlink/connection.ts';
 import { NETLINK_SOCK_DIAG, mptcpSocket } from '../system/addon.ts';

@@ -57,8 +57,8 @@ export interface ListenerOptions {
 
 export interface EventSocket {
   /**
-   * From now on, routes straight to a link and routes of an administrator wake the daemon only if they lead through one
-   * of these links. If one of them is new, routes are stale: events about its routes may have been dropped.
+   * From now on, routes without a gateway and routes of an administrator wake the daemon only if they lead through
+   * one of these links. If one of them is new, routes are stale: events about its routes may have been dropped.
    */
   follow(links: ReadonlySet<number>): void;
   close(): void;

@@ -24,7 +24,7 @@ import type { SnapshotPart } from '../snapshot/snapshot.ts';
 
 const NOTHING: readonly SnapshotPart[] = [];
 
-/** As the objects of ip(8) are called. */
+/** Named like the objects of ip(8). */
 export type EventKind = 'link' | 'address' | 'route' | 'rule' | 'neighbour' | 'nexthop';
 
 const KINDS: ReadonlyMap<number, EventKind> = new Map([

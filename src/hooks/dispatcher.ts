@@ -19,9 +19,12 @@ export interface DispatcherParts {
   readonly runner: HookRunner;
   readonly settings: HookSettings;
   readonly log: Log;
-  /** What hooks know from an earlier daemon of this boot and namespace, as the journal keeps it. */
+  /** The journal's record of what hooks know from an earlier daemon of this boot and namespace. */
   readonly record: HookRecord;
-  /** Called with the complete record before each run starts and after it has ended, once for all that do so at the same time. */
+  /**
+   * Called with the complete record before each run starts and after it has ended. One call covers all runs that start
+   * or end at the same time.
+   */
   readonly onRecord: (record: HookRecord) => void;
 }
 
@@ -73,14 +76,14 @@ export class HookDispatcher {
    * Sets all uplinks that are active now. An uplink that is absent gets a `down` run with its last known values, and
    * with its reason from `downReasons` if there is one.
    */
-  wantUplinks(level: ReadonlyMap<string, UplinkFacts>, downReasons = NO_REASONS): void {
-    this.#families = activeFamilies(level);
-    this.#uplinks.want(this.#safe(level), downReasons);
+  wantUplinks(current: ReadonlyMap<string, UplinkFacts>, downReasons = NO_REASONS): void {
+    this.#families = activeFamilies(current);
+    this.#uplinks.want(this.#safe(current), downReasons);
   }
 
   /** Sets all selected interfaces that exist now; otherwise like `wantUplinks`. */
-  wantLinks(level: ReadonlyMap<string, LinkState>, downReasons = NO_REASONS): void {
-    this.#links.want(this.#safe(level), downReasons);
+  wantLinks(current: ReadonlyMap<string, LinkState>, downReasons = NO_REASONS): void {
+    this.#links.want(this.#safe(current), downReasons);
   }
 
   /** Applies to runs that start from now on. */
@@ -142,10 +145,10 @@ export class HookDispatcher {
   }
 
   #safe<Facts extends { readonly interface: string }>(
-    level: ReadonlyMap<string, Facts>,
+    current: ReadonlyMap<string, Facts>,
   ): ReadonlyMap<string, Facts> {
     const safe = new Map<string, Facts>();
-    for (const [key, facts] of level) {
+    for (const [key, facts] of current) {
       if (isSafeName(facts.interface)) safe.set(key, facts);
       else if (!this.#unsafeNames.has(key)) {
         this.#unsafeNames.add(key);
@@ -159,10 +162,10 @@ export class HookDispatcher {
   }
 }
 
-function activeFamilies(level: ReadonlyMap<string, UplinkFacts>): Map<number, Family[]> {
+function activeFamilies(current: ReadonlyMap<string, UplinkFacts>): Map<number, Family[]> {
   const families = new Map<number, Family[]>();
   for (const family of ['ipv4', 'ipv6'] as const)
-    for (const { ifindex } of [...level.values()].filter((each) => each.family === family)) {
+    for (const { ifindex } of [...current.values()].filter((each) => each.family === family)) {
       const known = families.get(ifindex) ?? [];
       if (!known.includes(family)) families.set(ifindex, [...known, family]);
     }

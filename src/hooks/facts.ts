@@ -43,7 +43,7 @@ export interface LinkState extends LinkFacts {
 export interface Notification<Facts> {
   readonly action: HookAction;
   readonly facts: UplinkFacts | LinkFacts;
-  /** What hooks know after this run; null for nothing. */
+  /** The facts that hooks know after this run; null for none. */
   readonly after: Facts | null;
   /** True for a closing run, which revokes an earlier one and takes effect only when it has completed. */
   readonly ends: boolean;

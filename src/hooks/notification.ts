@@ -1,5 +1,6 @@
 /**
- * Tracks what hooks know about each subject: one uplink or one link. This file runs nothing and uses no clock.
+ * Tracks the facts that hooks know about each subject: one uplink or one link. This file runs nothing and uses no
+ * clock.
  *
  * There is no queue. Only the latest wanted state is kept, so a newer change replaces an older one, and an outdated
  * `up` never runs.
@@ -25,10 +26,13 @@ export function newSubject<Facts>(lastNotified: Facts | null): Subject<Facts> {
 }
 
 /** Returns the next run that is due, or null. Returns null while another run is under way. */
-export function next<Facts>(subject: Subject<Facts>, words: Transitions<Facts>): Notification<Facts> | null {
+export function next<Facts>(
+  subject: Subject<Facts>,
+  transitions: Transitions<Facts>,
+): Notification<Facts> | null {
   const { lastNotified, wanted, downReason, notification, closing } = subject;
   if (notification !== null) return null;
-  return words.next(lastNotified, closing ? null : wanted, downReason);
+  return transitions.next(lastNotified, closing ? null : wanted, downReason);
 }
 
 /**
@@ -50,7 +54,7 @@ export function finished<Facts>(subject: Subject<Facts>): Subject<Facts> {
   };
 }
 
-/** True when hooks know nothing, nothing is wanted and nothing runs, so that the entry can be deleted. */
+/** True when hooks know nothing, nothing is wanted and nothing runs, so that the subject can be deleted. */
 export function isForgotten<Facts>(subject: Subject<Facts>): boolean {
   return subject.lastNotified === null && subject.wanted === null && subject.notification === null;
 }

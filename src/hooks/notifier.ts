@@ -17,7 +17,7 @@ export interface NotifierParts<Facts> {
 }
 
 /**
- * Brings what hooks know about one kind of subject to the current state, with at most one run per subject at a time.
+ * Notifies hooks until they know the current state of one kind of subject, with at most one run per subject at a time.
  */
 export class HookNotifier<Facts extends { readonly reason: string }> {
   readonly #parts: NotifierParts<Facts>;
@@ -48,11 +48,11 @@ export class HookNotifier<Facts extends { readonly reason: string }> {
       .map(([key]) => key);
   }
 
-  /** `level` is the complete current state. A key that is absent is gone; `downReasons` may give the reason. */
-  want(level: ReadonlyMap<string, Facts>, downReasons: ReadonlyMap<string, string>): void {
-    for (const key of new Set([...this.#subjects.keys(), ...level.keys()])) {
+  /** `current` is the complete current state. A key that is absent is gone; `downReasons` may give the reason. */
+  want(current: ReadonlyMap<string, Facts>, downReasons: ReadonlyMap<string, string>): void {
+    for (const key of new Set([...this.#subjects.keys(), ...current.keys()])) {
       const subject = this.#subjects.get(key) ?? newSubject<Facts>(null);
-      const wanted = level.get(key) ?? null;
+      const wanted = current.get(key) ?? null;
       const downReason = wanted === null ? (downReasons.get(key) ?? subject.downReason) : null;
       this.#subjects.set(key, { ...subject, wanted, downReason });
       this.#startNext(key);
@@ -95,10 +95,10 @@ export class HookNotifier<Facts extends { readonly reason: string }> {
   async #run(key: string, subject: Subject<Facts>, notification: Notification<Facts>): Promise<void> {
     const { record, notify } = this.#parts;
     await record();
-    const whole = await notify(notification);
+    const completed = await notify(notification);
     const now = this.#subjects.get(key) ?? subject;
     // The next daemon repeats a closing run that was interrupted.
-    this.#subjects.set(key, whole ? finished(now) : { ...now, notification: null });
+    this.#subjects.set(key, completed ? finished(now) : { ...now, notification: null });
     void record();
     this.#release(key);
   }

@@ -5,8 +5,8 @@ import type { HookRequest, HookRunner } from './runner.ts';
 
 /**
  * Runs hooks of the folders, and as the user, that the configuration names, whatever the daemon asks for. Otherwise a
- * daemon that was taken over could have any program of any folder run as root. Between a change of the configuration and
- * the daemon's reload, the two differ; then the new one counts.
+ * daemon that was taken over could have any program of any folder run as root. Between a change of the configuration
+ * and the daemon's reload, the two configurations differ; then the new one applies.
  */
 export function permittedRunner(runner: HookRunner, load: LoadOptions): HookRunner {
   let fingerprint = '';
@@ -19,7 +19,7 @@ export function permittedRunner(runner: HookRunner, load: LoadOptions): HookRunn
     if (now === fingerprint) return;
     const { isValid, loadConfiguration } = await import('../rules/load.ts');
     const configuration = await loadConfiguration(load);
-    // The daemon goes on with its old configuration until the errors are fixed, and so does this process.
+    // The daemon and this process use the old configuration until the errors are fixed.
     if (isValid(configuration)) settings = configuration.hooks;
     fingerprint = now;
   };

@@ -124,7 +124,9 @@ class RemoteRunner implements HookRunner {
   }
 }
 
-/** Without this, a host without hooks would start a process at each change. Refused folders are the runner's to report. */
+/**
+ * Without this, a host without hooks would start a process at each change. The runner itself reports refused folders.
+ */
 function isEmpty(folders: readonly string[]): boolean {
   const { paths, refusals } = listHooks(folders);
   return paths.length === 0 && refusals.length === 0;

@@ -46,7 +46,7 @@ export interface Explanation {
   readonly advice: string | null;
 }
 
-/** What an explanation is made from. */
+/** The input of an explanation. */
 export interface ExplainSource {
   readonly plan: Plan;
   readonly snapshot: Snapshot;

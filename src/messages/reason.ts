@@ -33,7 +33,7 @@ export function joinsText({ streak, last }: JoinRecord): string | null {
   return `${counted(streak, 'join')} failed since the last success: ${last.errno}`;
 }
 
-/** What happened to the subflows of an uplink, such as `3 established, 1 failed, 2 lost (ECONNRESET)`. */
+/** Counts of the subflows of an uplink, such as `3 established, 1 failed, 2 lost (ECONNRESET)`. */
 export function subflowCounts({ established, failed, last, lost, lastLoss }: JoinRecord): string {
   const withErrno = (count: number, what: string, errno: string | undefined): string[] =>
     count === 0 ? [] : [`${count} ${what}${errno === undefined ? '' : ` (${errno})`}`];

@@ -35,14 +35,14 @@ const TIMEOUT_MS = 30_000;
 const DUMP_TRIES = 5;
 
 export interface NetlinkRequest {
-  /** What is requested, for errors and the debug log. */
+  /** The request in words, for errors and the debug log. */
   readonly operation: string;
   /** nlmsg_type of the request. */
   readonly type: number;
   /** NLM_F_* in addition to NLM_F_REQUEST and NLM_F_ACK. */
   readonly flags?: number;
   readonly payload: Buffer;
-  /** The kernel waits while it handles the request, for milliseconds. */
+  /** The kernel sleeps for some milliseconds while it handles the request. */
   readonly waits?: boolean;
   /** Replies for which it returns false are discarded at once, since a dump may have a million of them. */
   readonly keep?: (reply: Message) => boolean;
@@ -72,7 +72,7 @@ interface Pending {
 
 /**
  * Called with each message, for the debug log.
- * @param operation what was requested; `event` for a message of a multicast group
+ * @param operation the request in words; `event` for a message of a multicast group
  * @param protocol NETLINK_ROUTE, NETLINK_GENERIC
  */
 export type Trace = (

@@ -8,7 +8,7 @@ const NLMSGERR_ATTR_MSG = 1;
 const NLMSGERR_ATTR_OFFS = 2;
 
 export interface NetlinkFailure {
-  /** What was requested, in words: `route add default via 192.0.2.1 dev wwan0 table 86840003`. */
+  /** The request in words: `route add default via 192.0.2.1 dev wwan0 table 86840003`. */
   readonly operation: string;
   /** Positive, as in errno(3). */
   readonly errno: number;

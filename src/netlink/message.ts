@@ -66,7 +66,7 @@ export function decodeMessages(datagram: Buffer): Message[] {
 }
 
 /**
- * Reads what NetlinkSocketOptions.onBatch was called with: each message of each datagram, in their order. This is the
+ * Reads the arguments of NetlinkSocketOptions.onBatch: each message of each datagram, in their order. This is the
  * only reader of batches.
  * @param spans offset and length of each datagram
  * @param onMalformed called for a datagram of which a length is wrong or `onMessage` throws a DecodeError. Of a

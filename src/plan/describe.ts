@@ -1,4 +1,4 @@
-/** The report on each uplink: its state, the reason, and what is known of its path. */
+/** The report on each uplink: its state, the reason, and the known facts about its path. */
 import type { State } from '../actions/state.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Family } from '../netlink/ip.ts';

@@ -18,7 +18,7 @@ export interface LingeringRoutes {
   readonly kept: Kept;
 }
 
-/** @returns the routings to make, and what is to be kept unchanged */
+/** @returns the routings to make, and the routes and policy rules to keep unchanged */
 export function lingeringRoutes(
   lingering: readonly Endpoint[],
   evaluations: readonly Evaluation[],

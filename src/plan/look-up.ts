@@ -1,4 +1,4 @@
-/** Second step: the addresses of a selected interface, with what the kernel's look-ups say about each. */
+/** Second step: the addresses of a selected interface, with the results of the kernel's look-ups for each. */
 
 import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';

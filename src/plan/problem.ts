@@ -1,4 +1,4 @@
-/** What is wrong on the host as a whole, or cannot be done as the user wishes: a code with its fields. */
+/** Problems of the whole host, and settings that cannot be met: a code with its fields. */
 import type { Obstacle } from '../snapshot/obstacle.ts';
 import type { LimitsSetting } from '../rules/rule.ts';
 

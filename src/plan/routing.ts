@@ -45,7 +45,7 @@ export const PRIORITY = 8684;
 export type RoutedAddress = Pick<Candidate, 'family' | 'address' | 'table' | 'lookup'> &
   Partial<Pick<Candidate, 'hostRule' | 'tunnel' | 'selected'>>;
 
-interface Led {
+interface RoutedPath {
   readonly candidate: RoutedAddress;
   readonly default: DefaultRoute | null;
 }
@@ -59,16 +59,16 @@ export interface Routing {
  * The routes and policy rules of one uplink. The connected route comes first: the kernel looks for the
  * default route's gateway in the same table.
  */
-export function routingOf(led: Led, snapshot: Snapshot): Routing {
-  const { table, hostRule } = led.candidate;
+export function routingOf(path: RoutedPath, snapshot: Snapshot): Routing {
+  const { table, hostRule } = path.candidate;
   if (table === null) return { routes: [], policyRules: [] };
   // The administrator's own rule and table are used as they are.
   if (hostRule)
-    return { routes: [], policyRules: pastTunnel(led.candidate, hostRule.rule.priority, snapshot) };
-  const connected = connectedRoute(led);
-  const leading = defaultRoute(led);
-  const rules = policyRules(led, snapshot);
-  const guard = guardFor(led.candidate, rules, snapshot);
+    return { routes: [], policyRules: pastTunnel(path.candidate, hostRule.rule.priority, snapshot) };
+  const connected = connectedRoute(path);
+  const leading = defaultRoute(path);
+  const rules = policyRules(path, snapshot);
+  const guard = guardFor(path.candidate, rules, snapshot);
   return {
     routes: [connected, leading, ...guard.routes].filter((route) => route !== null),
     policyRules: [...rules, ...guard.policyRules],
@@ -97,7 +97,7 @@ function guardFor(candidate: RoutedAddress, rules: readonly NewPolicyRule[], sna
   return { routes: guard.routes, policyRules: [...spared, ...(isEarly ? [] : guard.policyRules)] };
 }
 
-function connectedRoute({ candidate }: Led): NewRoute | null {
+function connectedRoute({ candidate }: RoutedPath): NewRoute | null {
   const { address, family, table, lookup } = candidate;
   // noprefixroute, or a prefix that the router has not announced as on-link: the host itself has no such route.
   if (lookup && !lookup.onLink) return null;
@@ -114,7 +114,7 @@ function connectedRoute({ candidate }: Led): NewRoute | null {
   };
 }
 
-function defaultRoute({ candidate, default: found }: Led): NewRoute | null {
+function defaultRoute({ candidate, default: found }: RoutedPath): NewRoute | null {
   if (!found) return null;
   const { ifindex, gateway } = found.hop;
   return {
@@ -128,7 +128,7 @@ function defaultRoute({ candidate, default: found }: Led): NewRoute | null {
   };
 }
 
-function policyRules({ candidate }: Led, snapshot: Snapshot): NewPolicyRule[] {
+function policyRules({ candidate }: RoutedPath, snapshot: Snapshot): NewPolicyRule[] {
   const { family, address, table } = candidate;
   const rule = (priority: number, lookup: number, suppressPrefixLength: number | null): NewPolicyRule => ({
     family,

@@ -1,8 +1,8 @@
-/** Reads what the user wrote under `health: { probe: { track } }`. */
+/** Reads the targets under `health: { probe: { track } }`. */
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Family } from '../netlink/ip.ts';
 
-/** What a probe sends, and where. */
+/** The kind of packets that a probe sends, and their destination. */
 export interface ProbeTarget {
   /** As the user wrote it. */
   readonly text: string;

@@ -9,7 +9,7 @@ export interface Shadowed {
   readonly by: Rule;
 }
 
-/** Maximum number of steps: enough for some hundred rules, and at most about a second, for which a reload waits. */
+/** Maximum number of steps: enough for several hundred rules, and at most about a second, for which a reload waits. */
 const STEPS = 300_000;
 
 /** Returns the shadowed rules in the order of `rules`. */

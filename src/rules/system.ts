@@ -26,7 +26,7 @@ export async function loadFirst(files: readonly TrustedFile[]): Promise<string |
   const {
     default: { cosmiconfig },
   } = await import('cosmiconfig');
-  const explorer = elsewhere(() =>
+  const explorer = inUnwritableFolder(() =>
     cosmiconfig('multihomed', {
       searchPlaces: files.map(({ fd }) => String(fd)),
       searchStrategy: 'none',
@@ -54,7 +54,7 @@ export async function loadFirst(files: readonly TrustedFile[]): Promise<string |
  * Creates an explorer in another current folder, because cosmiconfig runs `.config/config.js` of the current folder
  * regardless of its options. It is synchronous, so nothing else in this program sees the change of folder.
  */
-function elsewhere<T>(make: () => T): T {
+function inUnwritableFolder<T>(make: () => T): T {
   const here = currentFolder();
   try {
     process.chdir(UNWRITABLE_FOLDER);

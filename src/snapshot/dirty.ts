@@ -1,4 +1,4 @@
-/** What changed since the last read, as far as look-ups and multihomed's own routes depend on it. */
+/** Changes since the last read, as far as look-ups and multihomed's own routes depend on it. */
 
 /** A look-up is asked again if its link, its address or its table is named here. */
 export interface Dirty {

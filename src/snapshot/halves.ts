@@ -18,8 +18,8 @@ export const HALVES: Readonly<Record<Family, readonly (readonly string[])[]>> = 
 };
 
 /**
- * Looks addresses of both halves up. If a rule for all packets without a certain mark leads elsewhere, as
- * wg-quick(8) adds it, the look-ups have that mark.
+ * Looks up addresses of both halves. If a rule for all packets without a certain mark leads elsewhere, as wg-quick(8)
+ * adds it, the look-ups have that mark.
  * @returns true also if it is not certain, because other rules or more specific routes answer
  * @throws NetlinkError, DecodeError
  */

@@ -1,4 +1,6 @@
-/** Finds where packets leave that neither source nor mark selects, and which other routes lead through tunnels. */
+/**
+ * Finds where packets leave if no policy rule selects them by source or mark, and which routes lead through tunnels.
+ */
 import type { Requester } from '../netlink/connection.ts';
 import type { Family } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';

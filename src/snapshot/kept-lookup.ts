@@ -4,7 +4,7 @@ import type { Route } from '../netlink/route/route.ts';
 import type { Dirty } from './dirty.ts';
 import { lookupKey, type Egress, type LookupRequest, type RouteLookup, type Snapshot } from './snapshot.ts';
 
-/** What the last read asked, by `lookupKey`, and what it found. */
+/** The requests of the last read, by `lookupKey`, and its result. */
 export interface LastRead {
   readonly requests: ReadonlyMap<string, LookupRequest>;
   readonly snapshot: Snapshot;

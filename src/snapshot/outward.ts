@@ -1,4 +1,7 @@
-/** Reads where the host's packets leave that no address selects: full tunnels, halves of all addresses, tunnels' routes. */
+/**
+ * Reads the parts of a snapshot that belong to no uplink: full tunnels, routes for half of all addresses, tunnels'
+ * routes.
+ */
 import type { Requester } from '../netlink/connection.ts';
 import { addressFamily, FAMILIES, unmapIPv4, type Family } from '../netlink/ip.ts';
 import { mayHaveHalves } from './halves.ts';

@@ -59,13 +59,13 @@ export type PolicyRoute =
 
 export type UnreachableCode = 'EINVAL' | 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES';
 
-/** What the kernel answers, by FR_ACT_*. */
+/** The kernel's answers by FR_ACT_*. */
 const ACTION_CODES: Readonly<Record<number, UnreachableCode>> = {
   [FR_ACT_BLACKHOLE]: 'EINVAL',
   [FR_ACT_UNREACHABLE]: 'ENETUNREACH',
   [FR_ACT_PROHIBIT]: 'EACCES',
 };
-/** What the kernel answers, by RTN_*. */
+/** The kernel's answers by RTN_*. */
 const TYPE_CODES: Readonly<Record<number, UnreachableCode>> = {
   [RTN_BLACKHOLE]: 'EINVAL',
   [RTN_UNREACHABLE]: 'EHOSTUNREACH',

@@ -97,7 +97,7 @@ export interface Snapshot extends KernelObjects {
   readonly lookups: ReadonlyMap<string, RouteLookup>;
   /** Routes of other programs in the tables that their policy rules lead to, as far as these tables were read. */
   readonly tables: Readonly<Record<Family, Tables>>;
-  /** Where packets leave that no source or mark selects; null: nowhere, or not looked up. */
+  /** Where packets leave if no policy rule selects them by source or mark; null: nowhere, or not looked up. */
   readonly egress: Readonly<Record<Family, HostEgress | null>>;
   /** Whether main may have a route for half of all addresses (/1). */
   readonly halves: Readonly<Record<Family, boolean>>;

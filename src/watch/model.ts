@@ -81,6 +81,6 @@ export interface Model {
   readonly rate: Rate;
   /** The newest comes first. */
   readonly changes: readonly Change[];
-  /** Sentences on problems and on what could not be read. */
+  /** Sentences on problems and on state that could not be read. */
   readonly problems: readonly string[];
 }

@@ -15,7 +15,7 @@ export interface Sample {
   readonly connections: readonly ConnectionSocket[];
   /** Names of interfaces by address, for addresses that are no uplink. */
   readonly names: ReadonlyMap<string, string>;
-  /** Sentences on what could not be read. */
+  /** Sentences on state that could not be read. */
   readonly problems: readonly string[];
 }
 

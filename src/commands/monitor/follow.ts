@@ -43,7 +43,7 @@ export class Follower {
     this.#options = options;
   }
 
-  /** Called once by the user of the class, and then internally when the daemon starts or ends. */
+  /** Called once by the caller, and then by this class when the daemon starts or ends. */
   async start(): Promise<void> {
     const { namespace, onError } = this.#options;
     let answered = false;

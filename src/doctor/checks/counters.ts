@@ -7,7 +7,7 @@ interface CounterNote {
   readonly id: string;
   /** Names in net/mptcp/mib.c; their values are added up. */
   readonly counters: readonly string[];
-  readonly thing: string;
+  readonly noun: string;
   readonly rest: string;
 }
 
@@ -15,19 +15,19 @@ const NOTES: readonly CounterNote[] = [
   {
     id: 'fallback-out',
     counters: ['MPCapableFallbackSYNACK'],
-    thing: 'connection',
+    noun: 'connection',
     rest: 'from here fell back to TCP: the peer or a middlebox does not support MPTCP',
   },
   {
     id: 'syn-dropped',
     counters: ['MPCapableSYNTXDrop'],
-    thing: 'connection',
+    noun: 'connection',
     rest: 'from here continued without MPTCP, because the first SYNs were not answered',
   },
   {
     id: 'fallback-in',
     counters: ['MPCapableFallbackACK'],
-    thing: 'connection',
+    noun: 'connection',
     rest: 'to this host fell back to TCP before data was sent',
   },
   {
@@ -39,62 +39,62 @@ const NOTES: readonly CounterNote[] = [
       'DssFallback',
       'InfiniteMapRx',
     ],
-    thing: 'connection',
+    noun: 'connection',
     rest: 'fell back to TCP after the start: a middlebox removes MPTCP options or changes data',
   },
   {
     id: 'blackhole',
     counters: ['Blackhole'],
-    thing: 'time',
+    noun: 'time',
     rest: 'a path dropped all MPTCP handshakes, and the kernel disabled MPTCP for a while (net.mptcp.blackhole_timeout)',
   },
   {
     id: 'join-rejected',
     counters: ['MPJoinRejected'],
-    thing: 'join',
+    noun: 'join',
     rest: 'by peers refused here: the limit of subflows was reached, or the connection had ended',
   },
   {
     id: 'join-unknown',
     counters: ['MPJoinNoTokenFound'],
-    thing: 'join',
+    noun: 'join',
     rest: 'arrived for connections that this host does not know (closed before, or behind a load balancer)',
   },
   {
     id: 'join-hmac',
     counters: ['MPJoinSynAckHMacFailure', 'MPJoinAckHMacFailure'],
-    thing: 'join',
+    noun: 'join',
     rest: 'failed authentication (HMAC): a middlebox changes MPTCP options',
   },
   {
     id: 'join-bind',
     // MPJoinSynTxCreatSkErr is left out, because every server connection that is not accepted yet counts there.
     counters: ['MPJoinSynTxBindErr'],
-    thing: 'join',
+    noun: 'join',
     rest: 'from here failed before a packet was sent: the address or device of the endpoint was missing',
   },
   {
     id: 'join-failed',
     counters: ['MPJoinSynTxConnectErr'],
-    thing: 'join',
+    noun: 'join',
     rest: 'from here failed before a packet was sent: the address of the endpoint had no route to the peer',
   },
   {
     id: 'announcement-dropped',
     counters: ['AddAddrDrop', 'AddAddrTxDrop', 'EchoAddTxDrop'],
-    thing: 'announcement',
+    noun: 'announcement',
     rest: 'of an address dropped: too many at once, or no room for the option',
   },
   {
     id: 'removal-dropped',
     counters: ['RmAddrDrop', 'RmAddrTxDrop'],
-    thing: 'removal',
+    noun: 'removal',
     rest: 'of an address dropped: too many at once, or no room for the option',
   },
   {
     id: 'stale',
     counters: ['SubflowStale'],
-    thing: 'time',
+    noun: 'time',
     rest: 'a subflow was considered stale, and its data was sent over another path',
   },
 ];
@@ -110,11 +110,11 @@ function unanswered(counters: ReadonlyMap<string, number>): Finding[] {
 
 export function checkCounters({ counters }: Facts): Finding[] {
   if (!counters) return [];
-  const findings = NOTES.flatMap(({ id, counters: names, thing, rest }): Finding[] => {
+  const findings = NOTES.flatMap(({ id, counters: names, noun, rest }): Finding[] => {
     const nonzero = names.filter((name) => (counters.get(name) ?? 0) > 0);
     const sum = nonzero.reduce((all, name) => all + (counters.get(name) ?? 0), 0);
     if (sum === 0) return [];
-    return [finding('note', `counter-${id}`, `${counted(sum, thing)} ${rest} (${nonzero.join(', ')}).`)];
+    return [finding('note', `counter-${id}`, `${counted(sum, noun)} ${rest} (${nonzero.join(', ')}).`)];
   });
   findings.push(...unanswered(counters));
   if (findings.length > 0) return findings;

@@ -1,4 +1,4 @@
-/** Checks for other programs that add endpoints, or remove what they did not add. */
+/** Checks for other programs that add endpoints, or remove objects that they did not add. */
 import type { Facts, Setting } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';

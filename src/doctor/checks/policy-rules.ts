@@ -10,7 +10,7 @@ import { finding, type Finding } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
 import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 
-/** multihomed uses the priorities 8680 to 8689. */
+/** The priorities 8680 to 8689 are reserved for multihomed. */
 const LAST = PRIORITY_FIRST + 9;
 const AFTER = LAST + 1;
 

@@ -54,7 +54,7 @@ const REFUSALS = new Set([
 ]);
 
 /**
- * Looks a destination up in the FIB.
+ * Looks up a destination in the FIB.
  * @throws NetlinkError, DecodeError
  */
 export async function askFib(requester: Requester, query: FibQuery): Promise<FibAnswer> {
