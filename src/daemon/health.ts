@@ -130,7 +130,7 @@ export class Health {
   }
 
   /**
-   * Sets the timers. There is none without connections, or without a second path to move them to.
+   * Sets the timers. No timer is set without connections, or without a second path to which they can move.
    * @param pause milliseconds until the counters are read; 0: at once, unless a reading is planned
    */
   #schedule(pause = 0): void {
@@ -158,7 +158,7 @@ export class Health {
     this.#schedule();
   }
 
-  /** Counts the connections that depend on suspect uplinks again. */
+  /** Counts again how many connections depend on suspect uplinks. */
   async #review(): Promise<void> {
     const sockets = await this.#sockets();
     if (sockets && !this.#stopped && this.#paths.review(sockets)) this.#parts.onChange();
@@ -285,6 +285,6 @@ export class Health {
   }
 }
 
-/** Refusals, lost answers, and messages that are shorter than they claim: the next reading shows it. */
+/** Refusals, lost answers, and messages that are shorter than they claim: the next reading may succeed. */
 const isExpected = (error: unknown): error is Error =>
   error instanceof NetlinkError || error instanceof DecodeError;

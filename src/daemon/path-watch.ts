@@ -1,4 +1,4 @@
-/** Watches what MPTCP does on the paths of uplinks: counts their joins, and finds those that do not answer. */
+/** Watches MPTCP's traffic on the paths of uplinks: counts joins, and finds paths that do not answer. */
 import { NetlinkConnection, type Trace } from '../netlink/connection.ts';
 import type { KernelSession } from '../netlink/session.ts';
 import type { JoinRecords } from '../plan/joins.ts';
@@ -22,7 +22,7 @@ export interface PathWatch {
   close(): void;
 }
 
-/** `onChange`: a suspicion began, changed its phase or ended. A dry run only counts. */
+/** `onChange`: a suspicion began, changed its phase or ended. A dry run only counts joins. */
 export function watchPaths(
   parts: Pick<KernelSession, 'mptcp'> & {
     readonly netns: string | undefined;

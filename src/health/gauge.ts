@@ -1,4 +1,4 @@
-/** What the packet counters of a link show: whether packets move, and whether any arrive. Pure. */
+/** Reads from the packet counters of a link whether packets move, and whether any arrive. Pure. */
 import type { LinkStats } from '../netlink/route/stats.ts';
 
 export interface Gauge {

@@ -5,7 +5,7 @@
 import { isCarrying, type SubflowSocket, type Traffic } from '../netlink/diag.ts';
 import { answerLimit, type AnswerTime } from './answer-time.ts';
 
-/** What is remembered of a subflow until its socket is read again. */
+/** The state of a subflow that is kept until its socket is read again. */
 export interface Wait {
   /** When the first unacknowledged data was sent at the latest, in milliseconds by the clock; null: none waits. */
   readonly since: number | null;
@@ -43,12 +43,14 @@ export interface Judgement {
 
 /**
  * How many segments without an answer make a path stalled, retransmissions included. The loss of one segment does not
- * prove a dead path. For a single segment TCP probes late (RFC 8985 section 7), so the number is higher.
+ * prove a dead path. The number is higher if only one segment is unacknowledged, because TCP then probes late (RFC 8985
+ * section 7).
  */
 const MIN_SEGMENTS = 3;
 const MIN_SEGMENTS_SINGLE = 4;
 /**
- * A flight of at least this many segments is not lost by chance. After a smaller one a retransmission must be lost too.
+ * A flight of at least this many segments is not lost by chance. After a smaller flight, a retransmission must be lost
+ * too.
  */
 const FLIGHT_SEGMENTS = 8;
 /** On a path that loses segments although it works, answers may take this many times as long. */
@@ -145,8 +147,8 @@ function verdictOn(
 }
 
 /**
- * The wait of one subflow. The kernel reports when data was last sent, not when the first unacknowledged data was sent.
- * So the first reading that finds unacknowledged data takes the time of the last send as the begin of the wait.
+ * The wait of one subflow. The kernel reports when data was last sent, not when the first unacknowledged data was
+ * sent. The first reading that finds unacknowledged data therefore dates the begin of the wait to the last send.
  * @param arrived when anything last arrived on the subflow, in milliseconds by the clock
  */
 function waitOf(before: Wait | undefined, traffic: Traffic, arrived: number, now: number): Wait {

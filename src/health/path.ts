@@ -7,7 +7,7 @@ import type { Gauge } from './gauge.ts';
 import type { Judgement, Waits } from './judge.ts';
 
 /** If the path answers within this time, the suspicion was wrong: the peers had failed, not the path. */
-const FALSE_ALARM_MS = 500;
+const WRONG_SUSPICION_MS = 500;
 /** For how long the sockets of such a peer are then ignored. */
 const DISTRUST_MS = 60_000;
 
@@ -71,7 +71,7 @@ export class Path {
   endSuspicion(now: number, why: SuspicionEnd): void {
     const { suspicion } = this;
     if (!suspicion) return;
-    if (why === 'answered' && now - suspicion.began < FALSE_ALARM_MS)
+    if (why === 'answered' && now - suspicion.began < WRONG_SUSPICION_MS)
       for (const peer of suspicion.peers) this.#distrusted.set(peer, now + DISTRUST_MS);
     this.past = end(suspicion, now);
     this.suspicion = null;
@@ -81,18 +81,19 @@ export class Path {
   }
 }
 
-/** Time between two readings of a link's counters while data moves. */
+/** Time between two readings of a link's counters while data moves, in milliseconds. */
 const FAST_MS = 20;
-/** The same while no data moves. */
+/** The same while no data moves, and the time without data after which it applies. */
 const SLOW_MS = 1_000;
 /**
  * A link that has received nothing for this long may be dead: longer than FAST_MS, since one interval proves nothing.
  */
 const SILENT_MS = 24;
-/** Time between two readings of the sockets of a link that receives. */
+/** Time between two readings of the sockets of a link that receives, in milliseconds. */
 const BACKGROUND_MS = 250;
+/** Longest pause between two readings of sockets while the link sends without receiving and no subflow waits. */
 const LONGEST_IDLE_MS = 500;
-/** Part of the budget that is kept for links that send without receiving. */
+/** Part of the budget that is kept for links that send without receiving, in milliseconds. */
 const RESERVE_MS = 100;
 
 /**
@@ -116,7 +117,7 @@ const LOSSY_MS = 30_000;
 /** Whether segments were lost lately on a path that works. */
 export const isLossy = ({ lostAt }: Path, now: number): boolean => now - lostAt < LOSSY_MS;
 
-/** Records in the path what its sockets showed. `now`: milliseconds by the clock. */
+/** Records in the path the judgement on its sockets. `now`: milliseconds by the clock. */
 export function recordJudgement(path: Path, judgement: Judgement, now: number): void {
   const { waits, verdict, movedAt, rtt } = judgement;
   path.waits = waits;

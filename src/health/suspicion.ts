@@ -29,7 +29,7 @@ export interface Suspicion {
   readonly probes: number;
 }
 
-/** What is remembered of the last suspicion of a path. */
+/** The part of the last suspicion of a path that is kept. */
 export interface PastSuspicion {
   readonly strikes: number;
   /** Milliseconds by the clock. */
@@ -102,5 +102,5 @@ function probeTime({ probes, began }: Suspicion, now: number): number {
     : Math.min(LONGEST_PAUSE_MS, Math.round(PROBE_MS + (age - FREQUENT_PROBES_MS) / 10));
 }
 
-/** What is remembered when the suspicion ends. */
+/** The part of a suspicion that is kept when it ends. */
 export const end = ({ strikes }: Suspicion, now: number): PastSuspicion => ({ strikes, ended: now });
