@@ -102,9 +102,8 @@ Napi::Value DatagramSocket(const Napi::CallbackInfo& info) {
   }
   options.ipv6 = info[0].As<Napi::Boolean>();
   options.type = SOCK_DGRAM;
-  if (!WholeNumber(info[1], "protocol", 1, 255, &protocol) ||
-      !OptionalPath(info[2], "netns", &options.netns) || !OptionalPath(info[3], "device", &options.device) ||
-      !OptionalPath(info[4], "address", &options.address)) {
+  if (!WholeNumber(info[1], "protocol", 1, 255, &protocol) || !OptionalPath(info[2], "netns", &options.netns) ||
+      !OptionalPath(info[3], "device", &options.device) || !OptionalPath(info[4], "address", &options.address)) {
     return Napi::Value();
   }
   options.protocol = static_cast<int>(protocol);
