@@ -18,35 +18,36 @@ export const ARCHITECTURES = {
 const NEWEST = { GLIBC: '2.34', GLIBCXX: '3.4.29', CXXABI: '1.3.13' };
 
 /**
- * Builds the addon where it is out of date, and writes a stripped copy to `to`.
+ * Builds the addon if it is out of date, and writes a stripped copy to `to`.
  * @param {keyof typeof ARCHITECTURES} arch
  * @param {string} scratch a folder below the project that is kept between builds
  * @throws Error when a symbol is too new, or a tool is missing
  */
 export function buildAddon(arch, scratch, to) {
   const tools = arch === process.arch ? '' : ARCHITECTURES[arch].tools;
-  const built = arch === process.arch ? buildHere() : buildThere(arch, tools, join(scratch, `addon-${arch}`));
+  const built = arch === process.arch ? buildNative() : buildCross(arch, tools, join(scratch, `addon-${arch}`));
   mkdirSync(dirname(to), { recursive: true });
   execFileSync(`${tools}strip`, ['--strip-unneeded', '-R', '.comment', '-R', '.note', '-o', to, built]);
   chmodSync(to, 0o644);
   const symbols = execFileSync(`${tools}objdump`, ['-T', to], { encoding: 'utf8' });
   for (const [library, newest] of Object.entries(NEWEST)) {
     const found = [...symbols.matchAll(new RegExp(`\\b${library}_([\\d.]+)`, 'g'))].map((match) => match[1]);
-    const worst = found.sort(byVersion).at(-1);
-    if (worst !== undefined && byVersion(worst, newest) > 0)
+    const needed = found.sort(byVersion).at(-1);
+    if (needed !== undefined && byVersion(needed, newest) > 0)
       throw new Error(
-        `The addon needs ${library}_${worst}, and the package supports ${library}_${newest}: build it on Debian 12 or older`,
+        `The addon needs ${library}_${needed}, and the package supports ${library}_${newest}: build it on Debian 12 or older`,
       );
   }
 }
 
 /** @returns the addon that `npm ci` and `npm run build` make */
-function buildHere() {
+function buildNative() {
   execFileSync(process.execPath, [join(native, 'build.mjs')], { stdio: 'inherit' });
   return join(native, 'build/Release/multihomed.node');
 }
 
-function buildThere(arch, tools, folder) {
+/** Cross-compiles the addon in `folder`. @returns its path */
+function buildCross(arch, tools, folder) {
   const built = join(folder, 'build/Release/multihomed.node');
   const sources = readdirSync(native).filter((name) => /\.(cc|h|gyp)$/.test(name));
   const newest = Math.max(...sources.map((name) => statSync(join(native, name)).mtimeMs));

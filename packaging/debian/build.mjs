@@ -70,7 +70,7 @@ function program() {
   for (const name of filesOf('dist', /^(main\.js|package\.json)$/)) install(name, `${to}/dist`);
   install('dist/parts', `${to}/dist/parts`);
   install('bundle/code-cache.mjs', `${to}/bundle`);
-  // Debian's Node, not the one that an administrator's PATH finds first.
+  // Debian's Node, not the one that is first in an administrator's PATH.
   const main = inRoot(`${to}/dist/main.js`);
   write(`${to}/dist/main.js`, readFileSync(main, 'utf8').replace(/^#!.*\n/, '#!/usr/bin/node\n'), 0o755);
   buildAddon(
@@ -99,7 +99,7 @@ function shared() {
     write(file, execFileSync(process.execPath, [join(project, 'dist/main.js'), 'completion', shell]));
 }
 
-/** Files that an administrator may change. */
+/** Files and folders in /etc, which an administrator may change. */
 function settings() {
   for (const folder of ['rules.d', 'hooks.d'])
     mkdirSync(inRoot(`etc/multihomed/${folder}`), { recursive: true });
