@@ -45,7 +45,7 @@ function holdsHeaders(prefix) {
   return found?.[1] === process.versions.modules;
 }
 
-/** Returns the folder to pass to node-gyp, so that it need not download the headers; undefined when there is none. */
+/** Returns a folder with Node's headers, which node-gyp then does not download; undefined when there is none. */
 function headersFolder() {
   const beside = [realpathSync(process.execPath), process.execPath].map((path) => dirname(dirname(path)));
   // Debian installs them in /usr/include/node, with a separate package.

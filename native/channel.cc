@@ -67,7 +67,7 @@ void Channel::Read(int status) {
   Batch batch;
   socket_.Receive(&batch);
   if (status < 0) {
-    // libuv stops watching a socket after an error on it, and another reader may have cleared the error by now.
+    // libuv stops watching a socket after an error on it. Another system call may already have returned the error.
     if (!batch.error_seen) batch.overrun = true;
     int error = uv_poll_start(&poll_, UV_READABLE, OnReadable);
     if (error != 0 && batch.broken == 0) batch.broken = -error;

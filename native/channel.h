@@ -1,4 +1,4 @@
-// An open netlink socket on an event loop: waits until it is readable and calls JavaScript.
+// An open netlink socket on an event loop: calls JavaScript when the socket is readable.
 #ifndef MULTIHOMED_CHANNEL_H
 #define MULTIHOMED_CHANNEL_H
 
@@ -20,7 +20,7 @@ struct Callbacks {
 
 /**
  * Reference counted: the JavaScript object, the libuv handle until it is closed, and each send in progress hold a
- * reference. When the environment ends, it closes the channel and waits for it.
+ * reference. When the environment ends, Node waits until the channel is closed.
  */
 class Channel : public SendQueue::Owner, public std::enable_shared_from_this<Channel> {
  public:
@@ -31,6 +31,7 @@ class Channel : public SendQueue::Owner, public std::enable_shared_from_this<Cha
   void Send(const uint8_t* data, size_t length, bool waits, napi_value settled) {
     sends_.Push(data, length, waits, settled, shared_from_this());
   }
+  /** Sets whether the socket keeps the event loop alive. */
   void Hold(bool hold);
   void Close();
   bool closed() const { return closed_; }

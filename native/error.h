@@ -15,7 +15,7 @@ struct Environment {
   Napi::FunctionReference error_class;
 };
 
-/** new SystemError(errno, syscall, text, subject); null when that throws, or when JavaScript cannot run any more. */
+/** new SystemError(errno, syscall, text, subject); null when the constructor throws, or when JavaScript cannot run. */
 napi_value NewSystemError(napi_env env, const Failure& failure, const std::string& subject = "");
 void ThrowSystemError(napi_env env, const Failure& failure, const std::string& subject = "");
 void ThrowTypeError(napi_env env, const char* message);

@@ -1,4 +1,4 @@
-// Replaces this process by a program in another network namespace.
+// Executes a program in another network namespace, in place of this process.
 #ifndef MULTIHOMED_EXECUTE_H
 #define MULTIHOMED_EXECUTE_H
 
@@ -6,7 +6,7 @@
 
 namespace multihomed {
 
-/** (netns, arguments): execv(3) of the first argument inside the namespace; returns only by throwing. */
+/** (netns, arguments): execv(3) of the first argument inside the namespace; throws if that fails. */
 Napi::Value ExecuteInNamespace(const Napi::CallbackInfo& info);
 
 }  // namespace multihomed

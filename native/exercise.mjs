@@ -14,7 +14,7 @@ const built = isMainThread ? process.argv[2] : workerData.built;
 const addon = createRequire(import.meta.url)(built);
 const nothing = () => {};
 const short = process.argv[3] === 'short';
-/** How often something is repeated. */
+/** Returns the number of repetitions. */
 const times = (count) => (short ? Math.ceil(count / 10) : count);
 const groups = [1, 5]; // RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR
 
@@ -61,7 +61,7 @@ function churn(count) {
   execFileSync('ip', ['-batch', '-'], { env, input: `${input.join('\n')}\n` });
 }
 
-/** Waits for a condition. The long limit is reached only by a fault. */
+/** Waits for a condition. The long limit is reached only if something is wrong. */
 async function until(condition) {
   for (const end = Date.now() + 60_000; !condition();) {
     assert.ok(Date.now() < end, String(condition));
@@ -69,6 +69,7 @@ async function until(condition) {
   }
 }
 
+/** Receives events until the buffer overruns, and again after each overrun. */
 async function receiving() {
   let received = 0;
   let overruns = 0;
@@ -96,7 +97,8 @@ async function receiving() {
   assert.ok(kept.every((bytes) => bytes.length > 0));
 }
 
-async function closingAnywhere() {
+/** Closes sockets in their callbacks, while sends are pending, and twice. */
+async function closing() {
   for (const during of ['onBatch', 'onOverrun']) {
     const socket = open({ receiveBuffer: 4096, [during]: () => socket.close() });
     churn(100);
@@ -115,7 +117,7 @@ async function closingAnywhere() {
   }
 }
 
-/** Sends from within the callback of a completed send, which the queue must handle. */
+/** Sends from the callback of a completed send. */
 async function sendingFromSettled() {
   const socket = open();
   let left = 500;
@@ -358,11 +360,11 @@ async function workers() {
     env,
   });
   for (let i = 0; i < times(40); i++) {
-    const way = ['return', 'exit', 'terminate', 'throw'][i % 4];
-    const worker = new Worker(script, { workerData: { built, way } });
+    const ending = ['return', 'exit', 'terminate', 'throw'][i % 4];
+    const worker = new Worker(script, { workerData: { built, ending } });
     const ended = new Promise((resolve) => worker.on('exit', resolve));
     worker.on('error', nothing);
-    if (way === 'terminate') {
+    if (ending === 'terminate') {
       await once(worker, 'message');
       await sleep(i);
       await worker.terminate();
@@ -374,7 +376,8 @@ async function workers() {
   await ended;
 }
 
-async function work(way) {
+/** Runs in a worker. `ending`: how its environment ends. */
+async function work(ending) {
   const { parentPort } = await import('node:worker_threads');
   const sockets = Array.from({ length: 5 }, () => open());
   for (const socket of sockets) void sendMany(socket, 50);
@@ -382,9 +385,9 @@ async function work(way) {
   sockets[0].close();
   // This watcher's reader still exists when its environment ends.
   addon.onHangUp(1, nothing);
-  if (way !== 'terminate') for (const socket of sockets) socket.unref();
-  if (way === 'exit') process.exit(0);
-  if (way === 'throw') throw new Error('thrown on purpose');
+  if (ending !== 'terminate') for (const socket of sockets) socket.unref();
+  if (ending === 'exit') process.exit(0);
+  if (ending === 'throw') throw new Error('thrown on purpose');
 }
 
 addon.setErrorClass(CallError);
@@ -396,7 +399,7 @@ if (process.argv[3] === 'execute') {
   /** @type {readonly (() => void | Promise<void>)[]} */
   const parts = [
     receiving,
-    closingAnywhere,
+    closing,
     sendingFromSettled,
     throwingCallbacks,
     openingAndClosing,
@@ -416,5 +419,5 @@ if (process.argv[3] === 'execute') {
   void sendMany(last, 10);
   last.unref();
 } else {
-  await work(workerData.way);
+  await work(workerData.ending);
 }

@@ -22,30 +22,30 @@ Failure EnterNamespace(const std::string& path) {
 
 namespace {
 
-struct Visit {
+struct Task {
   const std::string& path;
-  const std::function<Failure()>& make;
+  const std::function<Failure()>& function;
   Failure failure;
 };
 
 void* Run(void* data) {
-  auto* visit = static_cast<Visit*>(data);
-  visit->failure = EnterNamespace(visit->path);
-  if (!visit->failure.failed()) visit->failure = visit->make();
+  auto* task = static_cast<Task*>(data);
+  task->failure = EnterNamespace(task->path);
+  if (!task->failure.failed()) task->failure = task->function();
   return nullptr;
 }
 
 }  // namespace
 
-Failure InNamespace(const std::string& path, const std::function<Failure()>& make) {
-  if (path.empty()) return make();
-  Visit visit{path, make, {}};
+Failure InNamespace(const std::string& path, const std::function<Failure()>& function) {
+  if (path.empty()) return function();
+  Task task{path, function, {}};
   pthread_t thread;
-  int error = pthread_create(&thread, nullptr, Run, &visit);
+  int error = pthread_create(&thread, nullptr, Run, &task);
   if (error != 0) return {error, "pthread_create"};
   error = pthread_join(thread, nullptr);
   if (error != 0) return {error, "pthread_join"};
-  return visit.failure;
+  return task.failure;
 }
 
 }  // namespace multihomed

@@ -1,4 +1,4 @@
-// Checks for what a build needs besides npm packages, and prints the command that installs what is missing.
+// Finds the programs that a build needs besides npm packages, and the command that installs missing ones.
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -63,12 +63,13 @@ function systemIds() {
   return [];
 }
 
+/** Returns a sentence that names missing programs, with the command that installs them. `ids`: of os-release(5). */
 function sentence(parts, ids) {
   const listed = parts
     .map((part) => names[part])
     .join(', ')
     .replace(/, ([^,]*)$/, ' and $1');
-  const needs = `multihomed needs ${listed}, which ${parts.length > 1 ? 'are' : 'is'} not here`;
+  const needs = `multihomed needs ${listed}, which ${parts.length > 1 ? 'are' : 'is'} not installed`;
   const installer = installers.find((candidate) => candidate.ids.some((id) => ids.includes(id)));
   if (!installer) return `${needs}: install with your system's package manager`;
   const privileged = process.getuid?.() === 0 ? '' : 'sudo ';

@@ -24,7 +24,7 @@ constexpr char kProgramPath[] = "/proc/self/fd/3";
 /** The child's descriptors are first moved to this number and above, so that they do not overwrite each other. */
 constexpr int kFirstTemporary = 10;
 
-/** All data for the child, because it must not allocate memory between fork and exec. */
+/** All data of the child, which must not allocate memory between fork and exec. */
 struct Plan {
   int program;
   int input;
@@ -79,7 +79,7 @@ void ResetSignals() {
   static_assert(kProgram == 3, "the last of the four places");
   if (chdir("/") != 0) Fail(report, kChdir);
   if (plan.change_user) {
-    // A user namespace may forbid setgroups (user_namespaces(7)); then the parent's supplementary groups stay.
+    // If a user namespace forbids setgroups (user_namespaces(7)), the child keeps the parent's supplementary groups.
     if (setgroups(0, nullptr) != 0 && errno != EPERM) Fail(report, kSetGroup);
     if (setresgid(plan.gid, plan.gid, plan.gid) != 0) Fail(report, kSetGroup);
     if (setresuid(plan.uid, plan.uid, plan.uid) != 0) Fail(report, kSetUser);
@@ -202,9 +202,9 @@ Napi::Value ExitOf(const Napi::CallbackInfo& info) {
   // waitid(2) sets the pid to zero while the child runs.
   if (exited.si_pid == 0) return info.Env().Null();
   Napi::Object exit = Napi::Object::New(info.Env());
-  bool by_itself = exited.si_code == CLD_EXITED;
-  exit.Set("status", by_itself ? Napi::Number::New(info.Env(), exited.si_status) : info.Env().Null());
-  exit.Set("signal", by_itself ? info.Env().Null() : Napi::Number::New(info.Env(), exited.si_status));
+  bool has_status = exited.si_code == CLD_EXITED;
+  exit.Set("status", has_status ? Napi::Number::New(info.Env(), exited.si_status) : info.Env().Null());
+  exit.Set("signal", has_status ? info.Env().Null() : Napi::Number::New(info.Env(), exited.si_status));
   return exit;
 }
 

@@ -1,4 +1,4 @@
-// Runs programs in process groups of their own, which keep their process number until they are reaped.
+// Runs programs in process groups of their own. The number of a group is not reused until its leader is reaped.
 #ifndef MULTIHOMED_PROCESS_H
 #define MULTIHOMED_PROCESS_H
 

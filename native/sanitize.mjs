@@ -33,7 +33,7 @@ function library(name) {
 }
 
 /** Returns LeakSanitizer's reports about memory that the addon allocated. Leaks of V8 are ignored. */
-function ourLeaks(output) {
+function addonLeaks(output) {
   return output
     .split(/\n(?=(?:Direct|Indirect) leak of )/)
     .map((block) => block.split('\n\n')[0] ?? '')
@@ -46,7 +46,7 @@ mkdirSync(folder, { recursive: true });
 const sources = readdirSync(here).filter((file) => file.endsWith('.cc'));
 for (const name of [...sources, ...readdirSync(here).filter((file) => file.endsWith('.h'))])
   cpSync(join(here, name), join(folder, name));
-// One file that includes all of them: Node's headers, which are most of the time, are compiled once.
+// One file that includes all of them, so that Node's headers, which take most of the time, are compiled once.
 writeFileSync(join(folder, 'all.cpp'), sources.map((name) => `#include "${name}"\n`).join(''));
 const gyp = readFileSync(join(here, 'binding.gyp'), 'utf8');
 writeFileSync(join(folder, 'binding.gyp'), gyp.replace(/'sources': \[[^\]]*\]/, "'sources': ['all.cpp']"));
@@ -65,7 +65,7 @@ const result = spawnSync(
     env: {
       ...process.env,
       LD_PRELOAD: `${library('libasan.so')} ${library('libubsan.so')}`,
-      // Node has an operator new from another library. The exit code is ignored, because V8 leaks too.
+      // alloc_dealloc_mismatch: Node's operator new is from another library. exitcode: V8 also leaks.
       ASAN_OPTIONS: 'exitcode=0:alloc_dealloc_mismatch=0:detect_leaks=1:detect_stack_use_after_return=1',
       // The slow way also finds the frames of Node, whose code has no frame pointers.
       LSAN_OPTIONS: `exitcode=0:fast_unwind_on_malloc=${short ? 1 : 0}`,
@@ -75,10 +75,10 @@ const result = spawnSync(
 );
 const output = result.stderr ?? '';
 process.stdout.write(result.stdout ?? '');
-const leaks = ourLeaks(output);
+const leaks = addonLeaks(output);
 const problems = [];
 if (result.status !== 0) problems.push(`exit ${result.status ?? result.signal ?? result.error?.message}`);
-if (!(result.stdout ?? '').includes('exercised: all\n')) problems.push('did not come to its end');
+if (!(result.stdout ?? '').includes('exercised: all\n')) problems.push('did not complete');
 if (/ERROR: AddressSanitizer|runtime error:/.test(output))
   problems.push('a memory error or undefined behaviour');
 if (leaks.length > 0) problems.push(`${leaks.length} leaks in the addon`);

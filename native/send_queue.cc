@@ -10,7 +10,7 @@ namespace multihomed {
 
 namespace {
 
-/** A send that takes this long has waited for a lock: 128 changes of routes take 2 ms. */
+/** A send that takes this long has waited for a lock. 128 changes of routes without a wait take 2 ms. */
 constexpr std::chrono::milliseconds kLong{5};
 constexpr std::chrono::seconds kPause{1};
 
@@ -65,7 +65,7 @@ void SendQueue::Complete(napi_env env, napi_status status, void* data) {
     if (status != napi_ok) message.error = ECANCELED;
     queue->Settle(message);
   }
-  // Reset only after the callback, which may have queued more or closed the socket.
+  // Reset only after the callbacks, which may have queued more messages or closed the socket.
   queue->busy_ = false;
   if (!queue->waiting_.empty() && !queue->Start(job->owner)) queue->Close();
   if (!queue->busy_) job->owner->SendsDone();

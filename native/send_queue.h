@@ -33,7 +33,7 @@ class SendQueue {
    * promise would leak when its environment ends. `waits`: the kernel waits while it handles the message.
    */
   void Push(const uint8_t* data, size_t length, bool waits, napi_value settled, const std::shared_ptr<Owner>& owner);
-  /** Rejects the waiting messages. The current send runs to its end, and then the owner's SendsDone is called. */
+  /** Rejects the waiting messages. When the current send has ended, the owner's SendsDone is called. */
   void Close();
   bool busy() const { return busy_; }
 

@@ -97,7 +97,7 @@ Napi::Value DatagramSocket(const Napi::CallbackInfo& info) {
   Options options;
   double protocol = 0;
   if (!info[0].IsBoolean()) {
-    ThrowTypeError(info.Env(), "family must be known");
+    ThrowTypeError(info.Env(), "ipv6 must be a boolean");
     return Napi::Value();
   }
   options.ipv6 = info[0].As<Napi::Boolean>();
@@ -115,7 +115,7 @@ Napi::Value StreamSocket(const Napi::CallbackInfo& info) {
   double port = 0;
   double backlog = 0;
   if (!info[0].IsBoolean() || !info[1].IsBoolean()) {
-    ThrowTypeError(info.Env(), "family and protocol must be known");
+    ThrowTypeError(info.Env(), "ipv6 and mptcp must be booleans");
     return Napi::Value();
   }
   options.ipv6 = info[0].As<Napi::Boolean>();

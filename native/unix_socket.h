@@ -6,8 +6,11 @@
 
 namespace multihomed {
 
+/** (path, bytes): sends a datagram; a path that begins with @ is an abstract name, unix(7). */
 Napi::Value SendDatagram(const Napi::CallbackInfo& info);
+/** (fd): { pid, uid, gid } of the peer of a unix socket, SO_PEERCRED. */
 Napi::Value PeerCredentials(const Napi::CallbackInfo& info);
+/** (fd): locks the file exclusively, flock(2); false if another process has locked it. */
 Napi::Value Flock(const Napi::CallbackInfo& info);
 
 }  // namespace multihomed
