@@ -82,7 +82,7 @@ function drawn({ points, colour, shape, subject }, { x, y }) {
   return `<g stroke="${colour}" fill="${colour}">${path}${marks.join('')}</g>`;
 }
 
-/** The names of the lines, in the order of their right ends, so that none covers another. */
+/** The names of the lines, sorted by the height of their right ends and moved apart, so that none covers another. */
 function legend(lines, { y, plot }) {
   const named = lines.filter(({ subject }) => subject === 'multihomed');
   const ends = named

@@ -1,5 +1,6 @@
-// The minimum for any program: on an event of a default route, an address or carrier it sends the messages that
-// multihomed sends, without reading or checking anything. Arguments: pairs of a link's index and the id of its endpoint.
+// The minimum for any program: at an event of a default route, an address or carrier it sends the messages that
+// multihomed sends, without reading or checking anything. Arguments: pairs of a link's index and the id of its endpoint
+// (-1: the link has none).
 #include <linux/if.h>
 #include "netlink.h"
 

@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
 });
 const samples = Number(options.samples);
 
-/** The pids of the daemon and of its hook runner. */
+/** Returns the pids of the daemon and of its hook runner. */
 const programs = () =>
   readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
@@ -32,7 +32,7 @@ const programs = () =>
     }
   });
 const total = () => programs().reduce((sum, pid) => sum + ownTime(pid), 0);
-/** Milliseconds of a process without its children. */
+/** Returns the processor time of a process without its children, in milliseconds. */
 const ownTime = (pid) =>
   readdirSync(`/proc/${pid}/task`)
     .map((task) => Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]) / 1e6)

@@ -1,16 +1,16 @@
 /**
- * The network of a benchmark: uplinks u1, u2, ... here, whose other ends p1, p2, ... are in the namespace `far`. Nothing
- * of it is deleted: each measurement has namespaces of its own, which end with it.
+ * The network of a benchmark: uplinks u1, u2, ... in this namespace, whose other ends p1, p2, ... are in the namespace
+ * `far`. Nothing is deleted, because each measurement has namespaces of its own, which end with it.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { inside, talker } from './process.mjs';
+import { dialogue, inside } from './process.mjs';
 
-// For programs that need only a lab.
+// For programs that need no other function of process.mjs.
 export { sleep, usageOf } from './process.mjs';
 
-/** The kernel delays the report of a lost carrier up to a second after the one before. */
+/** The kernel reports a lost carrier at the earliest a second after its previous report. */
 export const LINKWATCH_MS = 1100;
 /** An address behind every uplink. */
 export const SERVER = '10.255.0.1';
@@ -25,11 +25,11 @@ export function ip(lines, netns) {
 export const addressOf = (n) => `10.${n >> 8}.${n & 255}.2`;
 export const gatewayOf = (n) => `10.${n >> 8}.${n & 255}.1`;
 
-/** An open `observer`. */
+/** Starts an `observer`, which changes and watches the network. `netns`: the namespace of the other ends. */
 function observe(program, netns) {
   const child = spawn(program, [`/run/netns/${netns}`], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  /** Sends commands. Resolves with the seconds that each `wait` and `churn` took; Infinity: longer than the limit. */
+  /** Sends commands. Resolves with the seconds of each `wait` and `churn`; Infinity: longer than the limit. */
   const attempt = async (...commands) => {
     child.stdin.write(`${commands.join('\n')}\n`);
     const seconds = [];
@@ -48,7 +48,7 @@ function observe(program, netns) {
   };
 }
 
-/** Makes the links of uplink `n`; with `middle`, the cable leads through a namespace whose program forwards packets. */
+/** Returns commands that make the links of uplink `n`; with `middle`, a program in between forwards the packets. */
 const linksOf = (n, middle) =>
   middle
     ? [
@@ -58,8 +58,8 @@ const linksOf = (n, middle) =>
     : [`link add u${n} type veth peer name p${n} netns far`];
 
 /**
- * Makes the links of `count` uplinks, and gives addresses and default routes to the first `used`. With `server`, the
- * server's address is behind each of them; with `delays` (ms one way, for each), packets are delayed on their way.
+ * Makes the links of `count` uplinks, and adds addresses and default routes to the first `used`. With `server`, the
+ * server's address is behind each of them. `delays`: milliseconds in each direction, for each uplink; null: no delay.
  * @param {any} programs
  * @param {{ count: number, used?: number, server?: boolean, delays?: readonly number[] | null }} options
  */
@@ -78,7 +78,7 @@ export async function openLab(programs, { count, used = 0, server = false, delay
   const lines = [];
   for (const [at, delay] of (delays ?? []).entries()) {
     ip(['link set near up', 'link set far up'], `middle${at + 1}`);
-    const line = await talker(inside(`middle${at + 1}`, programs.line, 'near', 'far'));
+    const line = await dialogue(inside(`middle${at + 1}`, programs.line, 'near', 'far'));
     await line.ask(`delay ${delay}`);
     lines.push(line);
   }
@@ -107,20 +107,20 @@ function operations(delays) {
     unplug(n) {
       return [this.route(n, 'delete'), this.address(n, 'delete')];
     },
-    /** Pulls the cable of uplink `n` at its other end, or puts it back, between these commands. */
+    /** Sets the carrier of uplink `n` down or up, by its other end, between these commands. */
     async cable(n, state, before, after) {
       const observer = delays ? this.middle[n - 1] : this;
       const index = delays ? indexes('near', '-n', `middle${n}`).get(0) : there.get(n);
       return observer.attempt(...before, `carrier ${state} ${index}`, ...after);
     },
-    /** Gives addresses and default routes to the first `used`. */
+    /** Adds addresses and default routes to the first `used` uplinks. */
     use(used) {
       const numbers = Array.from({ length: used }, (_, at) => at + 1);
       const routed = (n) => `route add default via ${gatewayOf(n)} dev u${n} metric ${metric(n)} proto dhcp`;
       if (used === 0) return;
       ip(numbers.flatMap((n) => [`address add ${addressOf(n)}/24 dev u${n}`, routed(n)]));
     },
-    /** Makes uplink `n` again, with the same index, after it was deleted. */
+    /** Creates uplink `n` again, with the same index, after it was deleted. */
     remake(n) {
       ip([`link add u${n} index ${here.get(n)} type veth peer name p${n} netns far`, `link set u${n} up`]);
       ip([`link set p${n} up`], 'far');
@@ -129,7 +129,7 @@ function operations(delays) {
   };
 }
 
-/** The indexes of the interfaces whose name is this and a number; without a number, it is 0. */
+/** Returns the indexes of the interfaces whose name is `name` and a number, by that number; without a number: 0. */
 function indexes(name, ...options) {
   const links = JSON.parse(execFileSync('ip', [...options, '-j', 'link'], { maxBuffer: 1 << 28 }).toString());
   const pattern = new RegExp(`^${name}(\\d*)$`);

@@ -1,7 +1,8 @@
 #define _GNU_SOURCE
 /*
- * A cable whose packets a program forwards between two interfaces: it delays and withholds them.
- * Usage: line NEAR FAR. Standard input: `delay MS` one way, `cut`, `restore`; each is answered by a line.
+ * Forwards packets between two interfaces like a cable, and delays or drops them.
+ * Usage: line NEAR FAR. Commands on standard input: `delay MS` (in each direction), `cut` (drops all packets), `restore`.
+ * Each is answered with a line.
  */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -81,7 +82,7 @@ static void deliver(struct direction *d) {
     }
 }
 
-static void obey(void) {
+static void execute_command(void) {
     static char line[64];
     int milliseconds, length = read(0, line, sizeof line - 1);
     if (length <= 0) exit(0);
@@ -109,7 +110,7 @@ int main(int count, char **names) {
         int64_t wait = due == INT64_MAX ? 0 : due - now();
         struct timespec timeout = {wait > 0 ? wait / 1000000000 : 0, wait > 0 ? wait % 1000000000 : 0};
         ppoll(fds, 3, due == INT64_MAX ? NULL : &timeout, NULL);
-        if (fds[2].revents) obey();
+        if (fds[2].revents) execute_command();
         for (int n = 0; n < 2; n++) {
             if (fds[n].revents) receive(&directions[n]);
             deliver(&directions[n]);

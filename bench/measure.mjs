@@ -7,7 +7,7 @@ import { sleep } from './process.mjs';
 import { ROWS } from './rows.mjs';
 import { subjects } from './subjects.mjs';
 
-/** The kernel removes the namespaces of the measurement before in the background, and holds a lock meanwhile. */
+/** Waits until the kernel has removed the namespaces of the previous measurement: it holds a lock meanwhile. */
 async function settled() {
   const end = performance.now() + 6_000;
   for (let quick = 0; quick < 4 && performance.now() < end;) {

@@ -1,12 +1,14 @@
-// Changes the network and measures how long the effect takes. One command a line; `SECONDS` since `mark`, or -1
-// after the limit (60 s), is the answer to each that waits:
+// Changes the network and measures the time until the effect. Its argument is the file of the namespace of the peers, the
+// other ends of the links. It reads commands from standard input, one per line. `wait` and `churn` print seconds: `wait`
+// those since `mark`, or -1 if the limit (60 s) is reached, `churn` its own duration.
 //   mark | limit SECONDS | pause MS | addr add|delete INDEX IP | default add|delete INDEX GATEWAY
 //   link up|down|delete INDEX | carrier up|down INDEX (of the peer)
 //   fill INDEX COUNT GATEWAY|0.0.0.0 | churn INDEX COUNT PERSECOND GATEWAY|0.0.0.0
 //   wait endpoint IP 0|1 | wait address IP 0|1 | wait table INDEX 0|1 | wait rules COUNT | wait file PATH SIZE
 //   wait rule IP 0|1 (added or deleted since `mark`) | wait subflow IP 0|1 (an established TCP socket from there)
-// The second argument of the program is the namespace of the peers. Other forms: `observer ready COMMAND...` prints the seconds until it notifies READY=1, and its processor time;
-// `observer cpu COMMAND...` the seconds of processor time and of real time until it ends.
+// Other forms: `observer ready COMMAND...` starts the command, ends it when it notifies READY=1, and prints its seconds of
+// processor time and the seconds until READY=1; `observer cpu COMMAND...` prints the seconds of processor time and of real
+// time until the command ends. Both also print its exit status.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/if.h>
@@ -126,7 +128,7 @@ static int holds(const char *what, const char *which, int expected) {
   return count_rules() == atoi(which);
 }
 
-/** Pauses for as long as the question took, so that asking takes at most half of a processor and of the kernel's locks. */
+/** Pauses for as long as the last request took, so that requests use at most half of a processor and of the kernel's locks. */
 static void wait_for(const char *what, const char *which, int expected, double mark) {
   for (;;) {
     double began = now();
@@ -144,7 +146,7 @@ static void set_flags(int fd, int index, int up) {
   ask(fd, &m);
 }
 
-/** Deletes in another process, because the kernel answers long after its first notification. */
+/** Deletes a link in another process, because the kernel answers long after its first notification. */
 static void delete_link(int index) {
   if (fork() > 0) return;
   struct ifinfomsg fixed = {.ifi_index = index};
@@ -153,7 +155,7 @@ static void delete_link(int index) {
   _exit(0);
 }
 
-/** Routes to the networks 64.0.0.0/24, 64.0.1.0/24, ..., each for a moment. */
+/** Adds and deletes routes to the networks 64.0.0.0/24, 64.0.1.0/24, ..., one after the other. `rate`: changes a second. */
 static void churn(int index, int count, double rate, unsigned gateway) {
   double began = now();
   for (int i = 0; i < count; i++) {
@@ -168,7 +170,7 @@ static void churn(int index, int count, double rate, unsigned gateway) {
   printf("%.6f\n", now() - began);
 }
 
-/** Routes to 16.0.0.0/24, 16.0.1.0/24, ..., which stay. */
+/** Adds routes to 16.0.0.0/24, 16.0.1.0/24, ..., and keeps them. */
 static void fill(int index, int count, unsigned gateway) {
   for (int i = 0; i < count; i++) {
     struct message m =
@@ -180,7 +182,7 @@ static void fill(int index, int count, unsigned gateway) {
     if (((struct nlmsghdr *)answer)->nlmsg_type == NLMSG_ERROR) die("fill");
 }
 
-static void obey(char *line, double *mark) {
+static void execute_command(char *line, double *mark) {
   char verb[16] = "", action[16] = "", a[64] = "", b[64] = "", c[64] = "";
   sscanf(line, "%15s %15s %63s %63s %63s", verb, action, a, b, c);
   int adds = strcmp(action, "add") == 0, up = strcmp(action, "up") == 0, index = atoi(a);
@@ -211,7 +213,7 @@ static void obey(char *line, double *mark) {
   if (strcmp(verb, "wait") == 0) wait_for(action, a, atoi(b), *mark);
 }
 
-/** Starts the command. `socket`: of sd_notify(3), or null. */
+/** Starts the command. `socket`: the path of the socket for sd_notify(3), or null. */
 static pid_t start(char **words, const char *socket) {
   pid_t child = fork();
   if (child != 0) return child;
@@ -275,5 +277,5 @@ int main(int count, char **words) {
   setsockopt(changes, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
   setsockopt(changes, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group);
   signal(SIGCHLD, SIG_IGN);
-  while (fgets(line, sizeof line, stdin) != NULL) obey(line, &mark);
+  while (fgets(line, sizeof line, stdin) != NULL) execute_command(line, &mark);
 }

@@ -22,7 +22,7 @@ function isExecutable(file) {
   }
 }
 
-/** A program, or null. */
+/** Returns the path and the environment of a program; null: it is not installed. */
 function find(program) {
   for (const root of ROOTS)
     for (const folder of FOLDERS) {
@@ -65,7 +65,7 @@ export function mptcpd(byEvents) {
 const FOLDER = '/run/bench-nm';
 const QUIET = { stdio: 'ignore' };
 
-/** Everybody may send everything on this bus; only the benchmark's programs know it. */
+/** Every user may send all messages on this bus, whose path only the programs of the benchmark know. */
 const BUS = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -74,7 +74,7 @@ const BUS = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
 </busconfig>
 `;
 
-/** As on a host where a person has configured each uplink; NetworkManager adds the endpoints by its own default. */
+/** A connection as an administrator configures it; NetworkManager adds endpoints by default. */
 const profile = (n) => `[connection]
 id=u${n}
 type=ethernet
@@ -87,7 +87,7 @@ address1=${addressOf(n)}/24,${gatewayOf(n)}
 method=disabled
 `;
 
-/** By a read-only /sys it knows that no udev runs; its folder under /run is one of the benchmark. */
+/** A read-only /sys shows NetworkManager that no udev runs; /run/NetworkManager is a folder of the benchmark. */
 const MOUNTED = `mount -o remount,ro,bind /sys
 mkdir -p /run/NetworkManager && mount --bind "$0/run" /run/NetworkManager
 for each in /var/lib /etc/NetworkManager; do

@@ -26,8 +26,8 @@ export function launch(command, options = {}) {
   };
 }
 
-/** A program that answers lines on its standard input with one line each, after a first line when it is ready. */
-export async function talker(command) {
+/** Starts a program that answers each line on its standard input with one line, after a first line when it is ready. */
+export async function dialogue(command) {
   const child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => (await lines.next()).value;
@@ -53,7 +53,7 @@ function unlessEnded(read) {
   }
 }
 
-/** What `read` returns for a process and for all that it has started and that have not ended, added up. */
+/** Returns the sum of what `read` returns for a process and for its running descendants. */
 function total(pid, read) {
   const own = read(pid);
   const children = readdirSync(`/proc/${pid}/task`)

@@ -1,12 +1,12 @@
-/** Reads the profiles that `node --cpu-prof` has written, and says where the time went. */
+/** Reads profiles of `node --cpu-prof`, and prints which functions took the time. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const SHOWN = 30;
-/** A daemon pauses for at least this long, in microseconds, after its start, which does not count. */
+/** Microseconds of idle time that end the start of a daemon. Samples before the end of this pause are ignored. */
 const PAUSE_US = 150_000;
 
-/** Parts of the time that are no function of ours, by the names that V8 gives them. */
+/** Times outside of the program's functions, by V8's names for them. */
 const PARTS = { '(garbage collector)': 'garbage collection', '(idle)': 'idle', '(program)': 'native' };
 
 /** A function that is written in C++ has no file. */
@@ -41,7 +41,7 @@ function read(file, times) {
   }
 }
 
-/** Text: shares of all profiles in the folder, and the functions that took most time by themselves. */
+/** Returns text: shares of all profiles in the folder, and the functions with the most time of their own. */
 export function profileOf(folder) {
   const times = new Map();
   const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));

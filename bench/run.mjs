@@ -1,13 +1,13 @@
 /**
  * Compares multihomed with the minimum for any program and with other programs: `node bench/run.mjs`, as root, after
- * `npm run build`. It needs a C compiler and Python, and takes at most 15 minutes, in which the machine should have
- * nothing else to do. Everything is measured in turn, round by round; each measurement has namespaces of its own, and
- * one that fails or hangs is reported at the end. The floor of starts is Node without a program.
+ * `npm run build`. It needs a C compiler, and takes at most 15 minutes, in which the machine should have nothing else to
+ * do. Everything is measured in turn, round by round; each measurement has namespaces of its own, and one that fails or
+ * hangs is reported at the end. The floor of starts is Node without a program.
  *
  * --only ROW...: these rows, of bench/rows/ (a name that is not one prints all); --quick: one round of few samples;
  * --rounds N (3); --minutes N (14): no later round of a row starts that would end after it; --before FILE: the
  * dist/main.js of another build, to compare; --json FILE: all values, for bench/chart.mjs, too.
- * --profile ROW: in place of all this, one row of multihomed with Node's profiler, and where its time went.
+ * --profile ROW: instead, runs one row of multihomed with Node's profiler, and prints which functions took the time.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ import { heading, summaries, table } from './table.mjs';
 import { withTargets } from './targets.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
-/** After this, a measurement is taken as hanging. */
+/** A measurement that takes longer counts as hung. */
 const ROW_MS = 150_000;
 
 const SIZES = {
@@ -98,7 +98,7 @@ const folder = mkdtempSync(join(tmpdir(), 'multihomed-bench-'));
 let current = null;
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.on(signal, () => {
-    // The processes of its namespace of processes end with it, and so the other namespaces, too.
+    // Its process namespace ends with it, and with the processes in it the other namespaces.
     current?.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
     process.exit(130);
@@ -128,7 +128,7 @@ async function measure(task, env = {}) {
   return { values, failure: signal ? `hung for ${ROW_MS / 1000} s` : 'failed; its message is above' };
 }
 
-/** Runs all rounds. A row with `rounds` has no more than these, and a peer, which is only compared, has one. */
+/** Runs all rounds. A row has at most its own `rounds`; other programs are measured in one. */
 async function rounds({ rows, rounds: count, minutes, mains, sizes, programs }, all) {
   const end = performance.now() + Number(minutes) * 60_000;
   const results = [];

@@ -1,8 +1,8 @@
 #!/bin/sh
-# A shell script in place of a daemon: reads the lines of `ip monitor`, and runs one `ip` for each step.
+# What users write instead of a daemon: reads the lines of `ip monitor`, and runs one `ip` for each step.
 ip -o monitor link route | while read -r first second rest; do
   case "$first $second $rest" in
-    *" table "*) ;; # its own
+    *" table "*) ;; # a route that this script added
     "default via "*" dev u"*)
       gateway=${rest%% *}
       device=${rest#* dev }

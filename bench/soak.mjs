@@ -1,7 +1,8 @@
 /**
  * A soak test of path health: random outages of two uplinks while connections carry checked data. An outage is a
- * pulled cable, a silent death (the far end leaves its bridge), or resets of all subflows of one path, as by a NAT
- * that forgets. Each connection must receive what it sent, in order, and none may break. As root:
+ * pulled cable, a path that dies while its link keeps carrier (the far end leaves its bridge), or resets of all subflows
+ * of one path, as by a NAT that drops idle connections. Each connection must receive what it sent, in order, and none may
+ * break. As root:
  *
  *     node bench/soak.mjs [MINUTES] [CONNECTIONS] [SEED] [alone]
  *
@@ -89,13 +90,13 @@ function wire() {
   }
 }
 
-/** A connection that sends numbered messages, which the server sends back. */
-class Talker {
+/** A connection that sends numbered messages, which the server echoes. */
+class Exchange {
   #sent = 0;
   #received = 0;
   #pending = Buffer.alloc(0);
   #last = performance.now();
-  /** Milliseconds of the longest time without an answer. */
+  /** The longest time without an answer, in milliseconds. */
   longest = 0;
   error = null;
   constructor(socket) {
@@ -139,15 +140,15 @@ class Talker {
 
 async function open() {
   const socket = new Socket({ fd: addon.streamSocket(false, true, undefined, undefined, undefined, 0, -1) });
-  const talker = new Talker(socket);
+  const exchange = new Exchange(socket);
   await new Promise((resolve, reject) => {
     socket.once('error', reject);
     socket.connect({ host: SERVER, port: PORT }, resolve);
   });
-  return talker;
+  return exchange;
 }
 
-/** Two paths are never dead at once, as the data could not move then. */
+/** At most one path is dead at any time, because otherwise no data could move. */
 const OUTAGES = {
   cable: { begin: (n) => far(`link set p${n} down`), end: (n) => far(`link set p${n} up`) },
   silent: { begin: (n) => far(`link set p${n} nomaster`), end: (n) => far(`link set p${n} master b${n}`) },
@@ -158,7 +159,7 @@ const OUTAGES = {
   },
 };
 
-/** What the daemon does for these uplinks. */
+/** Adds by ip(8) what the daemon would add for these uplinks. */
 function configure() {
   ip('mptcp limits set subflows 8');
   for (const n of PATHS) {
@@ -193,28 +194,28 @@ async function main() {
   });
   server.listen({ fd: addon.streamSocket(false, true, '/run/netns/far', undefined, SERVER, PORT, 511) });
   const daemon = isAlone ? configure() : await start();
-  const talkers = await Promise.all(Array.from({ length: connections }, open));
-  const timer = setInterval(() => talkers.forEach((talker) => talker.send()), 10);
+  const exchanges = await Promise.all(Array.from({ length: connections }, open));
+  const timer = setInterval(() => exchanges.forEach((exchange) => exchange.send()), 10);
   await sleep(2000);
   const stalls = { cable: [], silent: [], resets: [] };
   const until = performance.now() + minutes * 60_000;
-  while (performance.now() < until && !daemon.isEnded() && talkers.every(({ error }) => error === null)) {
+  while (performance.now() < until && !daemon.isEnded() && exchanges.every(({ error }) => error === null)) {
     const kind = Object.keys(OUTAGES)[Math.floor(random() * 3)];
     const n = PATHS[Math.floor(random() * PATHS.length)];
-    for (const talker of talkers) talker.longest = 0;
+    for (const exchange of exchanges) exchange.longest = 0;
     OUTAGES[kind].begin(n);
     await sleep(300 + random() * 6000);
     OUTAGES[kind].end(n);
     await sleep(1500 + random() * 4000);
-    stalls[kind].push(Math.max(...talkers.map(({ longest }) => longest)));
+    stalls[kind].push(Math.max(...exchanges.map(({ longest }) => longest)));
   }
   clearInterval(timer);
   const settled = performance.now() + 60_000;
-  while (talkers.some(({ behind, error }) => behind > 0 && !error) && performance.now() < settled)
+  while (exchanges.some(({ behind, error }) => behind > 0 && !error) && performance.now() < settled)
     await sleep(100);
-  report(talkers, stalls, daemon);
+  report(exchanges, stalls, daemon);
   daemon.kill();
-  const broken = daemon.isEnded() || talkers.some(({ error, behind }) => error !== null || behind > 0);
+  const broken = daemon.isEnded() || exchanges.some(({ error, behind }) => error !== null || behind > 0);
   process.exit(broken ? 1 : 0);
 }
 
@@ -225,10 +226,10 @@ function secondsOf(pid) {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-function report(talkers, stalls, daemon) {
-  const messages = talkers.reduce((sum, { received }) => sum + received, 0);
+function report(exchanges, stalls, daemon) {
+  const messages = exchanges.reduce((sum, { received }) => sum + received, 0);
   console.log(
-    `seed ${seed}, ${minutes} min, ${talkers.length} connections: ${messages} messages of 500 bytes received in order`,
+    `seed ${seed}, ${minutes} min, ${exchanges.length} connections: ${messages} messages of 500 bytes received in order`,
   );
   for (const [kind, each] of Object.entries(stalls)) {
     const sorted = each.toSorted((a, b) => a - b);
@@ -237,10 +238,10 @@ function report(talkers, stalls, daemon) {
       `${kind}: ${each.length} outages; longest stall of any connection: median ${at(0.5)}, 90 % ${at(0.9)}, worst ${at(1)}`,
     );
   }
-  const bad = talkers.filter(({ error, behind }) => error !== null || behind > 0);
+  const bad = exchanges.filter(({ error, behind }) => error !== null || behind > 0);
   console.log(bad.length === 0 ? 'no connection was lost' : `${bad.length} connections failed:`);
   for (const { error, behind } of bad)
-    console.log(`  ${error ?? 'no end'}, ${behind} messages without an answer`);
+    console.log(`  ${error ?? 'did not complete'}, ${behind} messages without an answer`);
   if (daemon.pid === null) return;
   if (daemon.isEnded()) console.log(`the daemon ended by itself: ${daemon.log().split('\n').at(-2)}`);
   else console.log(`daemon: ${secondsOf(daemon.pid).toFixed(1)} s of processor time`);

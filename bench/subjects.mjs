@@ -14,13 +14,13 @@ const CONFIG = '/run/bench.json';
 const HOOKS = '/run/bench-hooks.d';
 const SCRIPT = fileURLToPath(new URL('script.sh', import.meta.url));
 
-/** Gives `count` hooks to the daemon. */
+/** Installs `count` hooks. */
 function installHooks(programs, count) {
   mkdirSync(HOOKS, { mode: 0o755 });
   for (let n = 0; n < count; n++) copyFileSync(programs.hook, join(HOOKS, `hook${n}`));
 }
 
-/** Node with the flags of a profile, and the program. */
+/** Returns Node, its flags for a profile if one is made, and the program. */
 export const program = (main) => [
   process.execPath,
   ...JSON.parse(process.env.MULTIHOMED_BENCH_NODE ?? '[]'),
@@ -46,11 +46,11 @@ const byEvents = {
   },
   async unplug(lab, n) {
     const [gone] = await lab.attempt('mark', ...lab.unplug(n), endpointGone(n));
-    // Later work of the subject does not belong to the next change.
+    // The subject may still be deleting routes, which must not delay the next change.
     if (!this.endpointsOnly) await lab.attempt(`wait table ${lab.here.get(n)} 0`);
     return gone;
   },
-  /** Makes the uplink as it was, for a subject that missed a change. Resolves with whether the endpoint is there. */
+  /** Restores the uplink for a subject that missed a change. Resolves with whether the endpoint is in place. */
   async reset(lab, n) {
     await lab.attempt(...lab.unplug(n), 'mark', endpointGone(n));
     const id = endpointId(addressOf(n));
@@ -71,7 +71,7 @@ function endpointId(address) {
 const multihomed = (name, main) => ({
   ...byEvents,
   ...{ name, main },
-  /** `hooks`: how many it has. */
+  /** `hooks`: the number of hooks. */
   async start(lab, { hooks = 0 } = {}) {
     if (hooks > 0) installHooks(lab.programs, hooks);
     await lab.run('mark');
@@ -97,7 +97,7 @@ const script = {
   ...byEvents,
   name: 'shell script',
   peer: true,
-  /** It is not the parent of all processes that it causes, so their time cannot be measured. */
+  /** Some of its processes are not its descendants, so their time cannot be measured. */
   unmeasured: true,
   async start() {
     const launched = launch(['sh', SCRIPT], { stdio: 'ignore' });
@@ -106,7 +106,7 @@ const script = {
   },
 };
 
-/** No program: the endpoints are in place before, and nothing removes them. */
+/** No program: the endpoints are added by the benchmark, and are not removed. */
 const kernel = {
   ...byEvents,
   name: 'kernel alone',

@@ -35,7 +35,7 @@ function grouped(results) {
   return groups;
 }
 
-/** Three digits; infinite: the change had no effect in time. */
+/** Formats a value with three digits; Infinity: the change had no effect in time. */
 export const number = (value) => {
   if (value === Infinity) return 'never';
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);

@@ -50,7 +50,7 @@ export function withTargets(rows) {
   });
 }
 
-/** Null: it depends on the floor, which was not measured. */
+/** Returns the limit in the row's unit; null: it depends on the floor, which was not measured. */
 function limitOf({ floor, target, above, least }, measured) {
   if (least !== undefined) return least;
   if (above !== undefined) return measured === undefined ? null : measured + above;

@@ -1,8 +1,9 @@
 /*
- * Paced data over MPTCP connections, and the longest time without any.
+ * Sends paced data over MPTCP connections, and measures the longest time without data.
  * Usage: traffic server ADDRESS | traffic client ADDRESS SOURCE up|down COUNT PERIOD BYTES
- * Every PERIOD ms one side of each of COUNT connections sends BYTES. Standard input: `gap`, which is answered by the
- * longest time in ms between two receptions since the last `gap`, `rest` and `go`.
+ * Every PERIOD ms one side of each of COUNT connections sends BYTES: the client (up) or the server (down). Commands on
+ * standard input: `gap`, `pause` (sends nothing until `go`), `go`. Each is answered with the longest time in ms between two
+ * receptions since the last command; after `go` it is measured from then.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,7 +24,7 @@
 #define CONNECTIONS 4096
 #define MPTCP 262
 
-/* What the server is to do on a connection. */
+/* The first bytes of a connection: whether the server sends, and its pace. */
 struct order {
     int sends;
     int period;
@@ -35,7 +36,7 @@ static struct connection {
     struct order order;
     double due;
 } connections[CONNECTIONS];
-static int count, poller, resting;
+static int count, poller, paused;
 static char data[1 << 20];
 static double received, longest;
 
@@ -91,17 +92,17 @@ static void send_due(void) {
         if (c->fd < 0 || !c->order.sends || at < c->due) continue;
         c->due += c->order.period;
         if (c->due < at) c->due = at;
-        if (!resting) send(c->fd, data, c->order.bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (!paused) send(c->fd, data, c->order.bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 }
 
-static void obey(void) {
+static void execute_command(void) {
     char line[64];
     int length = read(0, line, sizeof line - 1);
     if (length <= 0) exit(0);
     line[length] = 0;
-    if (!strncmp(line, "rest", 4)) resting = 1;
-    if (!strncmp(line, "go", 2)) resting = 0;
+    if (!strncmp(line, "pause", 5)) paused = 1;
+    if (!strncmp(line, "go", 2)) paused = 0;
     double at = now();
     if (received > 0 && at - received > longest) longest = at - received;
     printf("%.1f\n", longest);
@@ -160,7 +161,7 @@ int main(int arguments, char **words) {
                 long long ticks;
                 read(timer, &ticks, sizeof ticks);
                 send_due();
-            } else obey();
+            } else execute_command();
         }
     }
 }

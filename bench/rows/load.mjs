@@ -1,10 +1,10 @@
-/** Rows: changes that do not concern any uplink, changes in great number, and none. */
+/** Rows: changes that concern no uplink, floods of changes, and idle programs. */
 import { addressOf, gatewayOf, ip, LINKWATCH_MS, openLab } from '../lab.mjs';
 import { sizeOf, sleep, usageOf } from '../process.mjs';
 import { pair } from './plug.mjs';
 
 const PER_SECOND = 5000;
-const STORM = { changes: 20_000, uplinks: 50 };
+const FLOOD = { changes: 20_000, uplinks: 50 };
 const FLAPS = 20;
 
 const measured = (subject) => !subject.unmeasured;
@@ -23,24 +23,24 @@ async function routes(context) {
   ]) {
     const used = usageOf(pid);
     const changes = sizes.churn * PER_SECOND;
-    // Each of them is one route, added and deleted.
+    // Each route is added and deleted, which are two changes.
     const [seconds] = await lab.run(`churn ${lab.foreign} ${changes / 2} ${PER_SECOND} ${gateway}`);
     await sleep(500);
     const share = (usageOf(pid).cpu - used.cpu) / seconds / 10;
     add(`${name} routes, ${PER_SECOND.toLocaleString('en-US')} changes a second ${what}`, '% CPU', share);
-    // Lower than wished if the kernel or the machine is too slow.
-    add(`${name} routes, changes a second in fact ${what}`, '/s', changes / seconds);
+    // Lower than PER_SECOND if the kernel or the machine is too slow.
+    add(`${name} routes, actual changes a second ${what}`, '/s', changes / seconds);
   }
   add(`${name} routes, growth of resident memory`, 'MB', sizeOf(pid).rss - before.rss);
   await stop();
 }
 
 /** The same sequence at every run: a multiplicative generator modulo a prime. */
-function* stormLines() {
+function* floodLines() {
   let state = 1;
-  for (let n = 0; n < STORM.changes / 4; n++) {
+  for (let n = 0; n < FLOOD.changes / 4; n++) {
     state = (state * 48271) % 0x7fff_ffff;
-    const i = (state % STORM.uplinks) + 1;
+    const i = (state % FLOOD.uplinks) + 1;
     const [address, route] = [`${addressOf(i)}/24 dev u${i}`, `default via ${gatewayOf(i)} dev u${i}`];
     yield `addr replace ${address}`;
     yield `route replace ${route} metric ${100 + i}`;
@@ -50,23 +50,23 @@ function* stormLines() {
 }
 
 /** Addresses and default routes change as fast as ip(8) can; at the end all uplinks are in place. */
-async function storm({ subject, programs, add }) {
-  const lab = await openLab(programs, { count: STORM.uplinks });
+async function flood({ subject, programs, add }) {
+  const lab = await openLab(programs, { count: FLOOD.uplinks });
   const { pid, stop } = await subject.start(lab);
   await sleep(1000);
   const before = usageOf(pid);
-  ip([...stormLines()]);
-  lab.use(STORM.uplinks);
-  const [seconds] = await lab.run('mark', `wait rules ${STORM.uplinks}`);
+  ip([...floodLines()]);
+  lab.use(FLOOD.uplinks);
+  const [seconds] = await lab.run('mark', `wait rules ${FLOOD.uplinks}`);
   await sleep(1000);
-  const name = `storm of ${STORM.changes.toLocaleString('en-US')} changes`;
+  const name = `flood of ${FLOOD.changes.toLocaleString('en-US')} changes`;
   add(`${name}: last change → all policy rules`, 'ms', seconds * 1000);
   add(`${name}: CPU`, 'ms', usageOf(pid).cpu - before.cpu);
   add(`${name}: resident memory`, 'MB', sizeOf(pid).rss);
   await stop();
 }
 
-/** A cable with a bad contact: its carrier is lost and comes back within 50 ms, again and again. */
+/** A cable with a bad contact: its carrier is lost and comes back repeatedly, every 50 ms. */
 async function flaps(context) {
   const { add, sizes } = context;
   const { lab, pid, stop } = await pair(context);
@@ -103,7 +103,7 @@ const ours = (subject) => subject.main !== undefined;
 
 export const ROWS = [
   { name: 'routes', rounds: 1, subjects: manages, run: routes },
-  { name: 'storm', rounds: 2, subjects: ours, run: storm },
+  { name: 'flood', rounds: 2, subjects: ours, run: flood },
   { name: 'flaps', rounds: 1, subjects: manages, run: flaps },
   {
     name: 'idle',

@@ -1,9 +1,9 @@
-/** Rows: an uplink comes and goes, as seen by its endpoint. */
+/** Rows: an uplink is plugged and unplugged; measured until its endpoint is added or deleted. */
 import { addressOf, ip, LINKWATCH_MS, openLab } from '../lab.mjs';
 import { sizeOf, sleep, usageOf } from '../process.mjs';
 import { endpointGone, endpointThere } from '../subjects.mjs';
 
-/** Seconds after which a change is taken as missed by the subject. */
+/** Seconds after which a change without an effect counts as missed. */
 const LIMIT = 'limit 2.5';
 const HOOKS = 3;
 
@@ -23,7 +23,7 @@ async function plug(context) {
   const { subject, add, sizes } = context;
   const { lab, pid, stop } = await pair(context);
   await subject.unplug(lab, 2);
-  // The first changes of a program that is compiled while it runs are slower; later ones count.
+  // The first changes are not measured: they are slower in a program that is compiled while it runs.
   for (let n = 0; n < sizes.samples / 4; n++) {
     await subject.plug(lab, 2);
     await subject.unplug(lab, 2);
@@ -73,7 +73,7 @@ async function carriers(context, hooks) {
   await stop();
 }
 
-/** How an uplink is lost; `back` makes it as it was. */
+/** How an uplink is lost; `back` restores it. */
 const LOSSES = [
   {
     what: 'default route deleted',

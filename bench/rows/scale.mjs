@@ -6,7 +6,7 @@ import { milliseconds } from './plug.mjs';
 
 const BURST = 50;
 const PLUGS = 3;
-/** Less processor time than this in half a second is none, in milliseconds. */
+/** A process that uses less than this many milliseconds of processor time in half a second is idle. */
 const IDLE_MS = 10;
 
 const manages = (subject) => subject.main !== undefined || subject.name === 'floor';
@@ -30,11 +30,11 @@ async function burst({ subject, programs, add, sizes }) {
   await stop();
 }
 
-/** Names of numbers, with commas. */
+/** Formats a number with commas. */
 const written = (count) => count.toLocaleString('en-US');
 
-/** Waits until a process does nothing for half a second, at most a minute. */
-async function rested(pid) {
+/** Waits until a process is idle for half a second, at most a minute. */
+async function becomesIdle(pid) {
   for (const end = performance.now() + 60_000; performance.now() < end;) {
     const before = usageOf(pid).cpu;
     await sleep(500);
@@ -52,9 +52,8 @@ async function growth(context, count) {
   if (isFloor) lab.use(count);
   else add(`${written(count)} uplinks: start → all policy rules`, 'ms', milliseconds(seconds));
   await lab.run('mark', `wait rules ${count}`);
-  await rested(pid);
-  if (!isFloor)
-    add(`${written(count)} uplinks: CPU of the start until nothing is left to do`, 'ms', usageOf(pid).cpu);
+  await becomesIdle(pid);
+  if (!isFloor) add(`${written(count)} uplinks: CPU from the start until idle`, 'ms', usageOf(pid).cpu);
   await plugs({ lab, pid, add }, count);
   await downs({ lab, add }, count);
   await stop();
@@ -66,10 +65,10 @@ async function plugs({ lab, pid, add }, count) {
   for (let n = 0; n <= PLUGS; n++) {
     const before = usageOf(pid);
     const [seconds] = await lab.run('mark', ...lab.plug(last), wait(1));
-    await rested(pid);
+    await becomesIdle(pid);
     const { cpu } = usageOf(pid);
     await lab.run('mark', ...lab.unplug(last), wait(0));
-    await rested(pid);
+    await becomesIdle(pid);
     // The first runs in code that is not compiled yet.
     if (n === 0) continue;
     add(`${written(count)} uplinks: one more plug → policy rule`, 'ms', milliseconds(seconds));
@@ -77,7 +76,7 @@ async function plugs({ lab, pid, add }, count) {
   }
 }
 
-/** Sets uplinks that have endpoints down, and up again; another uplink takes the place of the endpoint. */
+/** Sets uplinks that have endpoints down, and up again; another uplink gets the slot of the endpoint. */
 async function downs({ lab, add }, count) {
   for (let n = 1; n <= PLUGS + 1; n++) {
     const index = lab.here.get(n);

@@ -1,4 +1,4 @@
-/** Rows: the program starts, and other programs are started by it. The floor of starts is Node without a program. */
+/** Rows: starts of the daemon, of commands and of hooks. The floor of starts is Node without a program. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { openLab } from '../lab.mjs';
@@ -56,14 +56,14 @@ async function commands({ subject, programs, add, sizes }) {
     }
   };
   repeat('--version', ['--version']);
-  // Without the program of the first words.
+  // Without the first words, Node and the program, which `repeat` adds.
   repeat('run --once', [...daemonCommand(subject.main).slice(program(subject.main).length), '--once']);
   const running = subject.name === 'floor' ? null : await subject.start(lab);
   repeat('status', ['status']);
   await running?.stop();
 }
 
-/** Four uplinks come at once, beside one that stays; each runs all hooks, one after the other. */
+/** Four uplinks are plugged at once, beside one that stays; each runs all hooks, one after the other. */
 async function hooks({ subject, programs, add, sizes }) {
   const lab = await openLab(programs, { count: CHANGED.uplinks + 1 });
   const { pid, stop } = await subject.start(lab, { hooks: CHANGED.hooks });

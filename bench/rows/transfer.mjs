@@ -1,19 +1,19 @@
 /** Rows: an MPTCP connection with steady data, as its receiver sees it. */
 import { addressOf, LINKWATCH_MS, openLab, SERVER } from '../lab.mjs';
-import { inside, sleep, talker } from '../process.mjs';
+import { dialogue, inside, sleep } from '../process.mjs';
 import { milliseconds } from './plug.mjs';
 
 /** Milliseconds between two messages, and the bytes of each. */
 const PACE = ['1', '1000'];
-/** Milliseconds after the loss in which the longest time without data is looked for. */
+/** Milliseconds after the loss in which the longest time without data is measured; followed: the subject reacts to it. */
 const WINDOW_MS = { followed: 600, 'not followed': 3000 };
-/** A join later than this was lost once: TCP sends its SYN again after a second. */
+/** Seconds. The first SYN of a join that takes longer was lost: TCP sends it again after a second. */
 const LATE_S = 0.5;
 
-/** A connection from the first uplink, which sends all the time. */
+/** A connection from the first uplink, which sends without pause. */
 async function connect({ programs }) {
-  const server = await talker(inside('far', programs.traffic, 'server', SERVER));
-  const client = await talker([programs.traffic, 'client', SERVER, addressOf(1), 'up', '1', ...PACE]);
+  const server = await dialogue(inside('far', programs.traffic, 'server', SERVER));
+  const client = await dialogue([programs.traffic, 'client', SERVER, addressOf(1), 'up', '1', ...PACE]);
   return {
     server,
     end: () => {
@@ -25,7 +25,7 @@ async function connect({ programs }) {
 
 const subflow = (n, state) => `wait subflow ${addressOf(n)} ${state}`;
 
-/** `delays`: milliseconds one way of both paths; null: none, and no program on the way. */
+/** `delays`: milliseconds in each direction of both paths; null: no delay, and no program that forwards packets. */
 async function stall({ subject, programs, add, sizes }, delays) {
   const lab = await openLab(programs, { count: 2, server: true, delays });
   const running = await subject.start(lab);
@@ -56,7 +56,7 @@ async function stall({ subject, programs, add, sizes }, delays) {
   await running.stop();
 }
 
-/** A link with carrier gets an address and a default route; then a link without, whose carrier comes at the same time. */
+/** A link with carrier is plugged; then a link without carrier, which gets carrier at the same time. */
 async function join({ subject, programs, add, sizes }) {
   const lab = await openLab(programs, { count: 2, server: true });
   const running = await subject.start(lab);
