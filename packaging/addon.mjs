@@ -25,7 +25,8 @@ const NEWEST = { GLIBC: '2.34', GLIBCXX: '3.4.29', CXXABI: '1.3.13' };
  */
 export function buildAddon(arch, scratch, to) {
   const tools = arch === process.arch ? '' : ARCHITECTURES[arch].tools;
-  const built = arch === process.arch ? buildNative() : buildCross(arch, tools, join(scratch, `addon-${arch}`));
+  const built =
+    arch === process.arch ? buildNative() : buildCross(arch, tools, join(scratch, `addon-${arch}`));
   mkdirSync(dirname(to), { recursive: true });
   execFileSync(`${tools}strip`, ['--strip-unneeded', '-R', '.comment', '-R', '.note', '-o', to, built]);
   chmodSync(to, 0o644);

@@ -90,9 +90,12 @@ const PATH_GLOB = 'a glob, such as "pci-*-usb-*"';
 const matchSchema = z
   .strictObject(
     {
-      driver: z.string({ error: GLOB }).describe('The name of its driver').optional(),
-      'mac-address': z.string({ error: MAC_GLOB }).describe('Its hardware address').optional(),
-      path: z.string({ error: PATH_GLOB }).describe('Where it is plugged in: ID_PATH of udev').optional(),
+      driver: z.string({ error: GLOB }).describe('The name of the driver').optional(),
+      'mac-address': z.string({ error: MAC_GLOB }).describe('The hardware address').optional(),
+      path: z
+        .string({ error: PATH_GLOB })
+        .describe('Where the device is plugged in: ID_PATH of udev')
+        .optional(),
     },
     { error: MATCH },
   )
@@ -100,29 +103,33 @@ const matchSchema = z
 
 const ruleSchema = z.strictObject(
   {
-    flags: flagWords.describe('What the endpoint is for; ignore: nothing is done'),
-    port: whole(1, 65535, PORT).describe('A port on which subflows are accepted too; with signal').optional(),
+    flags: flagWords.describe('Flags of the endpoint; ignore: the interface is not used'),
+    port: whole(1, 65535, PORT).describe('Additional port that accepts subflows; requires signal').optional(),
     families: words(FAMILIES, 'one or both of').describe('In order of preference').optional(),
-    addresses: choice(ADDRESSES).describe('Which IPv6 addresses serve').optional(),
+    addresses: choice(ADDRESSES).describe('Which IPv6 addresses are used').optional(),
     'per-interface': z
       .union([whole(1, MAX_ENDPOINTS, PER_INTERFACE), z.literal('all', { error: PER_INTERFACE })], {
         error: PER_INTERFACE,
       })
-      .describe('Endpoints of one family on one interface')
+      .describe('Maximum number of endpoints of one family on one interface')
       .optional(),
     routing: choice(['policy', 'main'])
-      .describe('policy: own table and policy rule; main: the endpoint alone')
+      .describe('policy: a routing table of its own and a policy rule; main: only the endpoint')
       .optional(),
-    'check-route': flag.describe('false: install without a default route').optional(),
-    match: matchSchema.describe('Globs that the interface must match too, each of them').optional(),
-    driver: z.string({ error: GLOB }).describe('As match: { driver }').optional(),
+    'check-route': flag.describe('false: the endpoint is added even without a default route').optional(),
+    match: matchSchema.describe('Globs, each of which the interface must also match').optional(),
+    driver: z.string({ error: GLOB }).describe('The same as driver in match').optional(),
     table: z
       .union([z.literal('auto', { error: TABLE }), whole(1, MAX_TABLE, TABLE)], { error: TABLE })
-      .describe('The routing table; auto: one of the interface’s own')
+      .describe('Number of the routing table; auto: a table of its own for the interface')
       .optional(),
-    'link-local': flag.describe('true: link-local addresses too; for one interface by its name').optional(),
+    'link-local': flag
+      .describe('true: link-local addresses are also used; only for one interface, by its name')
+      .optional(),
     tunnel: choice(['respect', 'bypass'])
-      .describe('respect: no endpoint while a VPN takes all traffic; bypass: go past it')
+      .describe(
+        'respect: no endpoint while a VPN takes all traffic; bypass: the uplink is used outside of the VPN',
+      )
       .optional(),
   },
   { error: 'flags, a list of flags, or a map with "flags"' },
@@ -162,7 +169,7 @@ export const hooksSchema = z.strictObject(
         ],
         { error: TIMEOUT },
       )
-      .describe('Until a hook that still runs is ended; a number is in seconds')
+      .describe('Time limit of a hook; a number is in seconds')
       .optional(),
     user: z
       .union(
@@ -212,7 +219,7 @@ export const healthSchema = z.strictObject(
 export const configurationSchema = z.strictObject({
   rules: z
     .record(z.string(), ruleValueSchema)
-    .describe('Globs of interfaces, and what to do there; the first that matches decides')
+    .describe('Globs of interfaces and their actions; the first glob that matches decides')
     .optional(),
   limits: limitsSchema.optional(),
   hooks: hooksSchema.optional(),

@@ -7,8 +7,10 @@ const place = { file: z.string(), line: z.int(), column: z.int() };
 
 export const plan = z.strictObject({
   version: version(1),
-  paused: z.boolean().describe('Since "multihomed flush": nothing is made until "multihomed reload"'),
-  actions: z.array(z.string()).describe('One change each, in order'),
+  paused: z
+    .boolean()
+    .describe('Paused since "multihomed flush": nothing is changed until "multihomed reload"'),
+  actions: z.array(z.string()).describe('The changes, in order'),
   changes: z
     .array(z.looseObject({ code: z.enum(ACTION_CODES) }))
     .describe('The same changes, with the object of each as multihomed has it'),
@@ -16,16 +18,16 @@ export const plan = z.strictObject({
 
 export const flush = z.strictObject({
   version: version(1),
-  done: z.array(z.string()).describe('What was removed, one change each, in order'),
+  done: z.array(z.string()).describe('The objects that were removed, in order'),
 });
 
 export const reload = z.strictObject({
   version: version(1),
-  rules: count.describe('How many rules were read'),
+  rules: count.describe('Number of rules that were read'),
   files: z.array(z.string()).describe('The files that were read'),
   warnings: z.array(sentence),
-  done: z.array(z.string()).describe('What was changed, one change each, in order'),
-  undone: z.array(sentence).describe('What the kernel refused'),
+  done: z.array(z.string()).describe('The changes, in order'),
+  undone: z.array(sentence).describe('Changes that the kernel refused'),
 });
 
 export const check = z.strictObject({
@@ -34,7 +36,7 @@ export const check = z.strictObject({
   errors: z.array(
     z.looseObject({ ...place, message: sentence, command: z.string().nullable().describe('Fixes it') }),
   ),
-  rules: count.optional().describe('How many; with errors, this key and those below are absent'),
+  rules: count.optional().describe('Number of rules; with errors, this key and those below are absent'),
   files: z.array(z.string()).optional(),
   warnings: z.array(sentence).optional(),
   unmatched: z.array(rule).optional().describe('Rules that match no interface of this host now'),

@@ -39,7 +39,7 @@ export const demo = z
     fact('arrivals', {
       log: z
         .array(z.tuple([z.number(), bytes]))
-        .describe("The receiver's: milliseconds since its start, bytes"),
+        .describe('By the receiver: milliseconds since its start, bytes'),
     }),
     fact('figure', {
       scene,
@@ -53,7 +53,7 @@ export const demo = z
       from: z.number(),
       to: z.number(),
       window: z.tuple([z.number(), z.number()]).optional(),
-      count: count.describe('Of stalls: how many').optional(),
+      count: count.describe('Number of stalls').optional(),
     }),
     fact('end', {
       received: bytes,
@@ -64,4 +64,4 @@ export const demo = z
     }),
     fact('failure', { reason: z.enum(['mptcp', 'fault']), text: sentence }),
   ])
-  .describe('One document a line');
+  .describe('One document per line');

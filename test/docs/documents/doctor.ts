@@ -12,7 +12,7 @@ export const doctor = z.strictObject({
       severity,
       id: z.string().describe('Names the check, and its subject: reverse-path:eth0'),
       code: z.string().describe('The check: reverse-path'),
-      subject: z.string().nullable().describe('What it is about: eth0; null: the host'),
+      subject: z.string().nullable().describe('The object of the finding: eth0; null: the host'),
       text: sentence,
       command: z.string().nullable().describe('Fixes it now, quoted for a shell'),
       remedy: remedy.describe('The command as arguments'),

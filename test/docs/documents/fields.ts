@@ -28,7 +28,9 @@ export const remedy = z
     }),
   )
   .nullable()
-  .describe('Commands, one after the other while each succeeds; null: none can be run as it is');
+  .describe(
+    'Commands to run in order, each only if the previous one succeeded; null: no command can be printed',
+  );
 export const code = z.enum(REASON_CODES).describe('Stable; the list is in docs/json.md');
 export const details = z
   .record(z.string(), z.unknown())
@@ -58,7 +60,7 @@ export const uplinkKeys = {
   gateway: address.nullable(),
   metric: count.nullable(),
   table: count.nullable().describe('Its own routing table'),
-  endpoint: z.strictObject({ id: count, flags }).nullable().describe('The one in place'),
+  endpoint: z.strictObject({ id: count, flags }).nullable().describe('Its endpoint in the kernel'),
   flags: flags.describe('The flags that its endpoint should have'),
   subflows: z
     .strictObject({
@@ -79,7 +81,7 @@ export const uplinkKeys = {
           'unanswered: data waited for an acknowledgement, and nothing arrived on the path; probe-failed: no target of health.probe answered',
         ),
       unanswered: count.describe('How long, in milliseconds'),
-      strikes: count.describe('How many times in short succession'),
+      strikes: count.describe('Number of times in short succession'),
       pause: count.describe('Milliseconds before the path is tried again; grows with each strike'),
     })
     .nullable()

@@ -36,4 +36,4 @@ const mptcpEvent = z.strictObject({
   error: z.string().nullable().describe('Name of the errno that ended a subflow'),
 });
 
-export const monitor = z.union([uplinkChange, mptcpEvent]).describe('One document a line');
+export const monitor = z.union([uplinkChange, mptcpEvent]).describe('One document per line');

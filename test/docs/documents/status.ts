@@ -23,15 +23,15 @@ export const status = z.strictObject({
       pid: count,
       paused: z.boolean().describe('Paused since "multihomed flush"'),
       dryRun: z.boolean(),
-      overruns: count.describe('How often events were lost'),
+      overruns: count.describe('Number of times that events were lost'),
       counters: z
         .strictObject({
           since: time.describe('Start of the daemon'),
-          passes: count.describe('How often it read the kernel and planned'),
+          passes: count.describe('Number of passes: the kernel was read and the plan made'),
           wakeUps: z.strictObject(counts('event', 'overrun', 'timer', 'request', 'reload')),
           events: z
             .strictObject(counts('link', 'address', 'route', 'rule', 'neighbour', 'nexthop'))
-            .describe('rtnetlink messages that made it read something again'),
+            .describe('rtnetlink messages that caused a new read'),
           actions: z.strictObject(counts('done', 'failed')).describe('Changes to the kernel'),
           restored: count.describe('Objects that another program had removed'),
         })
@@ -49,7 +49,7 @@ export const status = z.strictObject({
   endpoints: z.strictObject({
     owned: count,
     foreign: count,
-    slots: count.nullable().describe('How many the kernel holds; null: not known'),
+    slots: count.nullable().describe('Maximum of the kernel; null: not known'),
   }),
   problems: z.array(sentence),
   problemDetails: z

@@ -41,11 +41,11 @@ export const watch = z
             received: bytes.optional(),
             rtt: count.optional().describe('Smoothed round-trip time in microseconds'),
             retransmits: count.optional(),
-            timeouts: count.optional().describe('In a row, without an answer'),
+            timeouts: count.optional().describe('Consecutive retransmission timeouts'),
           }),
         ),
       }),
     ),
     problems: z.array(sentence),
   })
-  .describe('One document a line');
+  .describe('One document per line');
