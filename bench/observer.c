@@ -128,7 +128,7 @@ static int holds(const char *what, const char *which, int expected) {
   return count_rules() == atoi(which);
 }
 
-/** Pauses for as long as the last request took, so that requests use at most half of a processor and of the kernel's locks. */
+/** Pauses for as long as the last request took: requests use at most half of a processor and of the kernel's locks. */
 static void wait_for(const char *what, const char *which, int expected, double mark) {
   for (;;) {
     double began = now();

@@ -105,7 +105,7 @@ describe('a client that is refused as busy', () => {
     await expect.poll(() => ends).toEqual([null]);
   });
 
-  it('gives up after retries, with the refusal', async () => {
+  it('gives up after some retries, with the refusal', async () => {
     await busy(Infinity);
     await expect(ask(path, { ask: 'status' })).rejects.toMatchObject({
       code: expect.stringMatching(/busy|unanswered/),

@@ -1,4 +1,4 @@
-/** Objects of other programs beside the uplinks: endpoints, limits, policy rules, routes, neighbours. */
+/** Objects of other programs: endpoints, limits, policy rules, routes, neighbours. */
 import type { Netns } from '../support/netns.ts';
 
 /** An endpoint with an id that the daemon would have used. */

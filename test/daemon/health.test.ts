@@ -91,7 +91,7 @@ test('no timer without a connection, nor with a single uplink', () => {
   expect([timers(), requests()]).toEqual([0, 0]);
 });
 
-test('one look a second while connections are idle', async () => {
+test('counters are read once a second while connections are idle', async () => {
   const { follow, see, pass, health, timers } = watched();
   follow(...BOTH);
   see('created');

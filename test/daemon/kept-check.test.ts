@@ -38,7 +38,7 @@ test('kept look-ups: a default route that was missed is logged as an internal er
   expect(lines).toHaveLength(1);
 });
 
-test('kept look-ups: a change that is reported meanwhile is no fault', async () => {
+test('kept look-ups: a difference whose event arrives during the check is not logged', async () => {
   const { log, lines } = logged();
   const check = new KeptCheck(log);
   check.begin(host().snapshot);

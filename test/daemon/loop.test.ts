@@ -41,16 +41,16 @@ const hasEndpoint = (address: string): boolean =>
 
 /** Runs in the middle of the next pass. */
 function amidst(run: () => void): void {
-  host.daemon.line.midway = () => {
-    host.daemon.line.midway = () => undefined;
+  host.daemon.requester.midway = () => {
+    host.daemon.requester.midway = () => undefined;
     run();
   };
 }
 
 test('a refused action is retried at an event during a pass with other actions', async () => {
-  const { line } = host.daemon;
-  const request = line.request.bind(line);
-  line.request = async (asked) => {
+  const { requester } = host.daemon;
+  const request = requester.request.bind(requester);
+  requester.request = async (asked) => {
     if (/^route add .*eth1/.test(asked.operation))
       throw new NetlinkError({
         operation: asked.operation,
@@ -62,8 +62,8 @@ test('a refused action is retried at an event during a pass with other actions',
   change(...SECOND);
   await host.settle();
   expect(hasEndpoint('10.2.0.1')).toBe(false);
-  line.request = request;
-  change({ op: 'take policy rule', nth: 0, when: 0 });
+  requester.request = request;
+  change({ op: 'delete policy rule', nth: 0, when: 0 });
   amidst(() => change({ op: 'address', slot: 1, which: 1, to: 'permanent', when: 0 }));
   // Less than the five seconds after which it would be retried without an event.
   await host.settle();
@@ -73,10 +73,10 @@ test('a refused action is retried at an event during a pass with other actions',
 test('a failed pass keeps the pending events of each link', async () => {
   // Waits until the events of the start are no longer recent.
   await host.pass(2_000);
-  const { line, loop } = host.daemon;
-  const dump = line.dump.bind(line);
-  line.dump = async ({ operation }) => {
-    line.dump = dump;
+  const { requester, loop } = host.daemon;
+  const dump = requester.dump.bind(requester);
+  requester.dump = async ({ operation }) => {
+    requester.dump = dump;
     throw new NetlinkError({ operation, errno: 105, kernelText: 'answers were lost' });
   };
   host.losesEvents = true;
@@ -94,10 +94,10 @@ test('a failed pass keeps the pending events of each link', async () => {
 });
 
 test('flush lists what it removed, not what was added meanwhile', async () => {
-  const { line, loop } = host.daemon;
-  const request = line.request.bind(line);
+  const { requester, loop } = host.daemon;
+  const request = requester.request.bind(requester);
   let flushed: Promise<{ done: string[] }> | null = null;
-  line.request = async (asked) => {
+  requester.request = async (asked) => {
     if (asked.operation.startsWith('endpoint add')) flushed ??= loop.flush(PAUSE);
     return request(asked);
   };
@@ -134,8 +134,8 @@ test('settled() resolves after one pass if there is nothing to do', async () => 
 });
 
 test('settled() is not delayed by events during the pass', async () => {
-  const { line, loop } = host.daemon;
-  line.midway = () => loop.wake(['addresses'], [fixture.link(0)!.index]);
+  const { requester, loop } = host.daemon;
+  requester.midway = () => loop.wake(['addresses'], [fixture.link(0)!.index]);
   let ready = false;
   loop.wake(['addresses']);
   void loop.settled().then(() => (ready = true));
@@ -143,6 +143,6 @@ test('settled() is not delayed by events during the pass', async () => {
     for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
     host.daemon.clock.step(250);
   }
-  line.midway = () => undefined;
+  requester.midway = () => undefined;
   expect(ready).toBe(true);
 });

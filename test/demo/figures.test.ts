@@ -76,7 +76,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
     }
   });
 
-  it('finds the silent death by what is not answered', () => {
+  it('detects the dead path by unanswered data', () => {
     const from = only(run().facts, 'scene').find(({ name }) => name === 'dead')!.at;
     const changes = only(run().facts, 'uplink').filter(
       ({ interface: name, at }) => name === 'eth0' && at >= from,
@@ -89,7 +89,7 @@ describe.skipIf(forbidden).each(everybody)('the demo as %s', (user) => {
     expect(carrier).toEqual([]);
   });
 
-  it('the stall includes the time of the pull', () => {
+  it('the stall includes the loss of carrier', () => {
     const [from, to] = figure('pulled', 'stall').window!;
     const pulled = only(run().facts, 'link').find(
       ({ interface: name, state, at }) => name === 'eth0' && state === 'no carrier' && at >= from,

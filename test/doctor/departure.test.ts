@@ -14,7 +14,7 @@ const REFUSING = `table inet wan { chain output { type filter hook output priori
   oifname eth1 udp dport 443 drop; oifname eth1 tcp dport 443 drop; }; }`;
 
 test.skipIf(lacks !== null)(
-  'departure: packets that a firewall marks or refuses are found on the uplink that they should leave by',
+  'departure: packets that a firewall marks or refuses are found on the uplink through which they should leave',
   async ({ lab }) => {
     const cables = [lab.cable('eth0').connect().connect(6), lab.cable('eth1').connect().connect(6)] as const;
     for (const version of ['', '-6 ']) {

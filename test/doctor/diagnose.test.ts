@@ -64,7 +64,7 @@ holds([
     'sysctl -w net.mptcp.close_timeout=60',
   ],
   [
-    'never stale',
+    'stale_loss_cnt is zero',
     { sysctls: { 'mptcp.stale_loss_cnt': '0' } },
     'sysctl-stale-loss-cnt',
     'warning',
@@ -270,7 +270,7 @@ describe('uplinks', () => {
     expect(found(packaged)?.command).toBe('multihomed endpoint delete id 5');
   });
 
-  test('the policy rule of a conflict is moved behind ours and reported once', () => {
+  test('the policy rule of a conflict is moved behind multihomed’s and reported once', () => {
     const { view } = explained('conflict', {
       code: 'policy-rule',
       priority: 100,

@@ -1,4 +1,4 @@
-/** When a lost subflow is tried again. */
+/** When a lost subflow is opened again. */
 import { constants } from 'node:os';
 import { expect, test } from 'vitest';
 import { LostSubflows } from '../../src/health/lost.ts';

@@ -63,7 +63,7 @@ test('a path that fails repeatedly is paused longer each time, up to a minute', 
   expect(begin(past, { unanswered: 140, kept: false, peers: [] }, now + 300_000).pause).toBe(0);
 });
 
-test('a suspicion that ends at once: that peer is not used to judge the path for a while', () => {
+test('a suspicion that ends at once: the path is not judged by that peer for a minute', () => {
   const path = new Path('2/192.0.2.10', 'ipv4', 2, '192.0.2.10', 24);
   const sockets = [subflow({}), subflow({ cookie: 2, remote: '198.51.100.77' })];
   const seen = (now: number): number[] => path.select(sockets, now).map(({ cookie }) => cookie);

@@ -1,6 +1,6 @@
 /**
- * Runs inside a harness as a program of its own: reads requests as JSON lines, passes them to the real runner or to a
- * shell, and answers each with a JSON line.
+ * The program inside a harness: reads requests as lines of JSON, passes them to the real runner or to a shell, and answers
+ * each with a line of JSON.
  */
 import { spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';

@@ -1,4 +1,4 @@
-/** The number of a hook's process group, and which process has it. */
+/** The number of a hook's process group is not reused while a signal may be sent to it. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';

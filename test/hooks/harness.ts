@@ -1,3 +1,4 @@
+/** Namespaces in which a shipped hook runs as a child of the real runner, with shell commands beside it. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -33,8 +34,8 @@ const unshare = [
 ];
 
 /**
- * Names the first missing program; null if none is missing and namespaces can be created. If the environment promises
- * all of them, a missing one is a failure.
+ * Returns the reason why the test cannot run: a program is not installed, or namespaces cannot be created; null if it
+ * can. `programs`: the Debian package of each. @throws Error with this reason if CI is `true`
  */
 export function missing(programs: Readonly<Record<string, string>>): string | null {
   const reason = absent(programs);
@@ -42,7 +43,7 @@ export function missing(programs: Readonly<Record<string, string>>): string | nu
   return reason;
 }
 
-/** Like `missing`, for programs that need not be installed for tests. */
+/** Like `missing`, also in CI: for programs that need not be installed for tests. */
 export function absent(programs: Readonly<Record<string, string>>): string | null {
   const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
   for (const [program, debianPackage] of Object.entries(programs)) {
@@ -54,7 +55,7 @@ export function absent(programs: Readonly<Record<string, string>>): string | nul
 }
 
 export interface Harness {
-  /** A folder outside of the namespaces too; removed at the end. */
+  /** A folder that also exists outside of the namespaces; removed at the end. */
   readonly root: string;
   /** The path of the shipped hook. */
   readonly hook: string;
@@ -81,7 +82,7 @@ export async function openHarness(hook: string, edit = (text: string): string =>
   writeFileSync(installed, edit(readFileSync(installed, 'utf8')));
   chmodSync(installed, 0o755);
   const bundle = join(root, 'actor.mjs');
-  // There the actor finds the native addon, as the shipped bundle does.
+  // The actor finds the native addon there, as the shipped bundle does.
   for (const part of ['package.json', 'native', 'node_modules'])
     symlinkSync(join(project, part), join(root, part));
   await build({
@@ -95,7 +96,7 @@ export async function openHarness(hook: string, edit = (text: string): string =>
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
   });
-  // The shell stays as the first process, because it has to reap the daemons of the others.
+  // The shell remains the first process, because it must reap the background processes of others.
   const script = 'mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && "$1" "$2"; exit $?';
   const child = spawn('unshare', [...unshare, 'sh', '-c', script, 'sh', process.execPath, bundle], {
     stdio: ['pipe', 'pipe', 'inherit'],

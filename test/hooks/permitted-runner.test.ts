@@ -64,7 +64,7 @@ test('the folders and the user of the configuration, also when it changes', asyn
   expect(ran(tested.ran)).toEqual([configured, configured, USUAL]);
 });
 
-test('errors in the configuration: the settings before them stay; without any, only the usual hooks run', async () => {
+test('errors in the configuration: the previous settings are kept; without any, only the usual hooks run', async () => {
   const tested = permitted();
   tested.configure('rules: [\n');
   await expect(tested.run({ user: 'nobody' })).rejects.toThrow('the configuration has errors');

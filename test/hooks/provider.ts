@@ -1,3 +1,4 @@
+/** A modem, and a provider at the other end of its cable with a DHCP server. */
 import { expect } from 'vitest';
 import type { LinkFacts } from '../../src/hooks/facts.ts';
 import { link } from './facts.ts';
@@ -13,7 +14,7 @@ export interface Offer {
   readonly options?: readonly string[];
 }
 
-/** A modem at one end of a cable, administratively down, and a provider's DHCP server at the other end. */
+/** Makes a modem that is administratively down, and starts the provider's DHCP server. `client`: the only DHCP client. */
 export async function plugInModem(client: string, offer: Offer = {}): Promise<Harness> {
   const harness = await openHarness('60-dhcp-modem', (text) =>
     text.replace(/^clients=.*$/m, `clients=${client}`),
@@ -30,7 +31,7 @@ export async function plugInModem(client: string, offer: Offer = {}): Promise<Ha
   return harness;
 }
 
-/** Starts the provider's server, Debian's dnsmasq, in place of a running one. */
+/** Starts the provider's server, Debian's dnsmasq; ends an earlier one. */
 export async function serve(
   harness: Harness,
   { network = '198.51.100', options = [] }: Offer,

@@ -100,7 +100,7 @@ test('stop ends the running hooks and the runner', async () => {
   expect(await tested.run()).toEqual([]);
 });
 
-test('the daemon is killed: its runs end as if it lived, and then the runner ends', async () => {
+test('the daemon is killed: running hooks end normally, and then the runner ends', async () => {
   const tested = remote();
   tested.write('10-wait', `${PARENT}; sleep 0.3; echo written`);
   tested.write('20-after', 'echo >"$(dirname "$MULTIHOMED_HOOK")/../after"');

@@ -1,3 +1,4 @@
+/** Hooks that a test writes as shell scripts, and the real runner for them. */
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +22,7 @@ export interface Scripts {
   readonly runner: HookRunner;
   readonly run: (changes?: Partial<HookRequest>) => Promise<readonly HookReport[]>;
   readonly lines: string[];
-  /** Returns what the hooks wrote, without the prefix of the log. */
+  /** Returns the output of the hooks, without the prefix of the log. */
   readonly said: () => string[];
   readonly read: (name: string) => string;
 }
@@ -61,7 +62,7 @@ export function scripts(): Scripts {
   };
 }
 
-/** Whether this process is root over more than its own uid, so that files and processes can belong to others. */
+/** Whether this process is root and its namespace maps other uids, so that files and processes can belong to other users. */
 export function isWholeRoot(): boolean {
   const [inside, , count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
   return process.geteuid?.() === 0 && inside === 0 && (count ?? 0) > 65534;

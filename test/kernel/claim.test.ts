@@ -66,6 +66,6 @@ describe('a second daemon with another /run', () => {
 
 test('two network namespaces: one daemon in each', async ({ lab }) => {
   await activeDaemon(lab);
-  const other = lab.outside(RULES, ['--netns', lab.provider.name, '--once']);
+  const other = lab.prepareFar(RULES, ['--netns', lab.provider.name, '--once']);
   expect(await other.finished()).toMatchObject({ code: 0 });
 });

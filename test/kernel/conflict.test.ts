@@ -28,7 +28,7 @@ describe.each([4, 6] as const)('a policy rule of another program, IPv%i', (versi
     );
   });
 
-  test('added later without a priority gets one before ours and is noticed', async ({ lab }) => {
+  test('added later without a priority gets one before multihomed’s and is noticed', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
     const wwan = lab.cable('wwan0').connect(version);
     const daemon = await lab.daemon(RULES);

@@ -55,7 +55,7 @@ describe('exit codes', () => {
     'limits set subflows 1000',
   ])('77: no CAP_NET_ADMIN, before any other error: %s', async (words, { lab }) => {
     const drop = ['--bounding-set=-net_admin', '--inh-caps=-net_admin'];
-    const { code, stderr } = await lab.weak(drop, words.split(' '));
+    const { code, stderr } = await lab.withPrivileges(drop, words.split(' '));
     expect(stderr).toMatch(/^needs root \(CAP_NET_ADMIN\)/);
     expect(code).toBe(77);
   });

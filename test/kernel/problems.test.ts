@@ -22,7 +22,7 @@ describe('the userspace path manager enabled while a daemon runs', () => {
 
   test('is reported in another namespace, too', async ({ lab }) => {
     lab.host.sysctl('net.mptcp.pm_type', 1);
-    const daemon = lab.outside(RULES, ['--netns', lab.host.name]);
+    const daemon = lab.prepareFar(RULES, ['--netns', lab.host.name]);
     await expect.poll(() => daemon.log).toContain('userspace path manager');
   });
 });

@@ -31,7 +31,7 @@ test('providers: a policy rule into a tunnel is a conflict until deleted as advi
 });
 
 test.for(['unreachable', 'prohibit', 'blackhole'])(
-  'providers: a policy rule of type %s is a conflict, before and behind ours',
+  'providers: a policy rule of type %s is a conflict, before and after multihomed’s',
   async (action, { lab }) => {
     lab.cable('eth0').connect();
     const [address] = ['10.1.0.2'];

@@ -88,17 +88,17 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
 
   test('two links with the same peer: each address uses its own link', async ({ lab }) => {
     const peer = version === 4 ? '10.64.64.64/32' : '2400:64::1/128';
-    const nobody = peer.split('/')[0]!;
+    const peerAddress = peer.split('/')[0]!;
     const addresses = [0, 1].map((each) => (version === 4 ? `10.9.${each}.2` : `2400:9:${each}::2`));
     for (const [at, address] of addresses.entries()) {
       await lab.modem(`ethp${at}`);
       lab.host.ip(`link set ethp${at} up`);
       lab.host.ip(`address add ${address} peer ${peer} dev ethp${at}${version === 6 ? ' nodad' : ''}`);
-      lab.host.ip(`-${version} route add default via ${nobody} dev ethp${at} metric ${1100 + at}`);
+      lab.host.ip(`-${version} route add default via ${peerAddress} dev ethp${at} metric ${1100 + at}`);
     }
     await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-    expect(addresses.map((address) => lab.host.leaves(nobody, address))).toEqual(['ethp0', 'ethp1']);
+    expect(addresses.map((address) => lab.host.leaves(peerAddress, address))).toEqual(['ethp0', 'ethp1']);
   });
 
   const halves = version === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];

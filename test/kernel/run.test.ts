@@ -32,7 +32,7 @@ describe('ending', () => {
       expect(stderr.trim().split('\n').at(-1)).toMatch(/\bflush\b/);
       expect(lab.host.state()).toEqual(before);
       expect(connections.subflows()).toEqual([eth.address(), wwan.address()]);
-      await connection.echo('nobody noticed');
+      await connection.echo('unaffected');
     },
   );
 
@@ -155,7 +155,7 @@ test('--once applies everything, leaves it in place and exits', async ({ lab }) 
 test('--netns manages another namespace from outside and no other', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const here = lab.provider.state();
-  lab.outside(RULES, ['--netns', lab.host.name]);
+  lab.prepareFar(RULES, ['--netns', lab.host.name]);
   await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
   lab.host.ip('link set eth0 down');
   const wwan = lab.cable('wwan0').connect();

@@ -20,7 +20,7 @@ export async function applyStep(host: Host, fixture: Fixture, step: Step): Promi
       host.paused = true;
       // Objects that flush could not remove, or that a reload added again, are reported at the end of the history.
       void host.daemon.loop.flush({ files: null }).then(({ left }) => {
-        if (left.length > 0) host.kernel.state.saw('flush said what it could not do');
+        if (left.length > 0) host.kernel.state.saw('flush reported objects that it could not remove');
       });
       return;
     case 'kill':
@@ -34,11 +34,11 @@ export async function applyStep(host: Host, fixture: Fixture, step: Step): Promi
     case 'overrun':
       return host.overrun();
     case 'crash':
-      host.daemon.line.life = step.after;
-      host.daemon.line.answerLost = step.answerLost ?? false;
+      host.daemon.requester.changesUntilCrash = step.after;
+      host.daemon.requester.answerLost = step.answerLost ?? false;
       return;
     case 'lose answers':
-      host.daemon.line.losses = step.count;
+      host.daemon.requester.lostAnswers = step.count;
       return;
     case 'time':
       return host.pass(step.milliseconds);

@@ -12,11 +12,12 @@ export function count(host: Host): void {
   count('changes by the daemon', done.length);
 }
 
-export function atMost(what: string, much: number): void {
-  all.set(what, Math.max(all.get(what) ?? 0, Math.ceil(much)));
+/** Keeps the greatest value of all histories. */
+export function recordMaximum(what: string, value: number): void {
+  all.set(what, Math.max(all.get(what) ?? 0, Math.ceil(value)));
 }
 
-export const tallied = (): ReadonlyMap<string, number> => all;
+export const counts = (): ReadonlyMap<string, number> => all;
 
 export const summary = (): string =>
   `${histories} histories: ` +

@@ -43,7 +43,7 @@ export function decide(
   return null;
 }
 
-/** If every probe has a route more specific than a default, as with a split default: the rule with the widest of these. */
+/** If no default route decides, as with a split default: returns the rule with the widest route to one of the probes. */
 function splitRule(
   state: State,
   { family, address: source }: ModelAddress,
@@ -52,7 +52,7 @@ function splitRule(
   for (const destination of PROBES[family]) {
     for (const rule of state.policyRules) {
       if (rule.family !== family || rule.action !== 1) continue;
-      // multihomed does not read main for it: what it adds for later rules is superfluous then, but changes nothing.
+      // multihomed does not read main for this. What it adds for later rules is then unnecessary, but has no effect.
       if (rule.table === 254 && rule.suppress !== null) continue;
       if (!fits(rule, { family, destination, source })) continue;
       const found = inTable(state, rule.table, { family, destination, source });
@@ -65,7 +65,7 @@ function splitRule(
   return widest?.rule ?? null;
 }
 
-/** Returns the best of a link's several defaults in main for the address. `main` is the one that the kernel takes. */
+/** Returns the best of a link's default routes in main for the address. `main` is the one that the kernel uses. */
 export function bestOf(state: State, address: ModelAddress, main: Found | null): Found | null {
   if (!main?.hop || main.route.table !== 254) return main;
   const { family, ifindex, prefixLength } = address;
@@ -100,17 +100,17 @@ export function ownTable(state: State, { address, ifindex }: ModelAddress): numb
 }
 
 /**
- * Returns rules after multihomed's and before the deciding one: those for some destinations, and the tables of the
- * others.
+ * Returns the rules after those of multihomed and before the deciding one: the rules for some destinations, and the
+ * tables of the others.
  */
-export function behindOurs(
+export function laterRules(
   state: State,
   address: ModelAddress,
 ): { readonly passed: readonly State['policyRules'][number][]; readonly tables: readonly number[] } {
   const foreign = state.policyRules.filter(
     ({ maker, family }) => maker !== 'daemon' && family === address.family,
   );
-  const alone = { ...state, policyRules: foreign, routes: notOurs(state) } as State;
+  const alone = { ...state, policyRules: foreign, routes: foreignRoutes(state) } as State;
   const deciding = decide(alone, address)?.rule ?? splitRule(alone, address);
   const behind = foreign
     .slice(0, deciding ? foreign.indexOf(deciding) : foreign.length)
@@ -126,12 +126,12 @@ export function behindOurs(
   };
 }
 
-const notOurs = ({ routes }: State): ModelRoute[] => routes.filter(({ maker }) => maker !== 'daemon');
+const foreignRoutes = ({ routes }: State): ModelRoute[] => routes.filter(({ maker }) => maker !== 'daemon');
 
 /** Returns the host as it would be if multihomed had never run. */
-export function withoutOurs(state: State): State {
+export function withoutMultihomed(state: State): State {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(state) as object) as State, state);
-  copy.routes = notOurs(state);
+  copy.routes = foreignRoutes(state);
   copy.policyRules = state.policyRules.filter(({ maker }) => maker !== 'daemon');
   return copy;
 }

@@ -8,7 +8,7 @@ import { addressPool, gateways, type Op } from './steps.ts';
 import { networkOf, nowhere, type ModelHop, type ModelLink, type ModelRoute } from './state.ts';
 
 type Routes = Op & {
-  op: 'default' | 'split' | 'route in our table' | 'multipath' | 'nexthop' | 'advertised';
+  op: 'default' | 'split' | 'route in own table' | 'multipath' | 'nexthop' | 'advertised';
 };
 type LinkOf = (slot: number) => ModelLink | null;
 
@@ -19,8 +19,8 @@ export function changeRoutes(kernel: ModelKernel, linkOf: LinkOf, op: Routes): v
       return changeDefault(kernel, linkOf, op);
     case 'split':
       return split(kernel, linkOf, op);
-    case 'route in our table':
-      return intrude(kernel, linkOf, op);
+    case 'route in own table':
+      return changeOwnTable(kernel, linkOf, op);
     case 'multipath':
       return multipath(kernel, linkOf, op);
     case 'nexthop':
@@ -85,7 +85,7 @@ function split(kernel: ModelKernel, linkOf: LinkOf, { slot, verb }: Op & { op: '
 }
 
 /** Adds another program's route to a table with one of multihomed's numbers. */
-function intrude(kernel: ModelKernel, linkOf: LinkOf, op: Op & { op: 'route in our table' }): void {
+function changeOwnTable(kernel: ModelKernel, linkOf: LinkOf, op: Op & { op: 'route in own table' }): void {
   const { slot, family, what, metric, verb } = op;
   const link = linkOf(slot);
   if (!link) return;

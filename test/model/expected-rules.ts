@@ -1,10 +1,10 @@
 /** The policy rules that an uplink is expected to have. */
-import { behindOurs, decide, withoutOurs } from './decision.ts';
+import { laterRules, decide, withoutMultihomed } from './decision.ts';
 import type { Wanted } from './expected.ts';
 import { mayHaveHalves } from './halves.ts';
 import type { RuleWords } from './rules.ts';
 import { bitsOf, networkOf, type ModelAddress, type State } from './state.ts';
-import { takesAll, wayInside, withoutTunnel } from './tunnel.ts';
+import { takesAll, tunnelForm, withoutTunnel } from './tunnel.ts';
 
 /** Returns the policy rules that an uplink needs. */
 export function rulesOf(wanted: Wanted, state: State): RuleWords[] {
@@ -21,8 +21,8 @@ export function rulesOf(wanted: Wanted, state: State): RuleWords[] {
     return [{ ...from, action: 2, priority: at - 1, table: 0, goto: Math.min(start, next!.priority) }];
   };
   const bare = bypass ? withoutTunnel(state) : state;
-  if (ruled) return past(decide(withoutOurs(bare), address)!.rule.priority);
-  const { passed, tables } = behindOurs(bare, address);
+  if (ruled) return past(decide(withoutMultihomed(bare), address)!.rule.priority);
+  const { passed, tables } = laterRules(bare, address);
   const [first] = passed;
   const shift = first ? 1 : 0;
   const rules: RuleWords[] = [
@@ -34,7 +34,7 @@ export function rulesOf(wanted: Wanted, state: State): RuleWords[] {
           },
         ]
       : []),
-    ...(isTwin(address, state)
+    ...(sharesSubnet(address, state)
       ? [
           { ...from, priority: 8680 + shift, table: 254, suppress: address.prefixLength },
           { ...from, priority: 8681 + shift, table, suppress: 0 },
@@ -54,12 +54,12 @@ const sourceRule = ({ family, address }: ModelAddress) => ({
   ...{ family, source: address, sourceLength: bitsOf(family), action: 1, protocol: 86 },
 });
 
-/** How the tunnel takes all traffic that an uplink bypasses; null: the uplink bypasses none. */
-const bypassOf = ({ address, rule }: Wanted, state: State): ReturnType<typeof wayInside> | null =>
-  rule.tunnel === 'bypass' && address.family === 'ipv4' && takesAll(state) ? wayInside(state) : null;
+/** Returns the form of the full tunnel that an uplink bypasses; null: it bypasses none. */
+const bypassOf = ({ address, rule }: Wanted, state: State): ReturnType<typeof tunnelForm> | null =>
+  rule.tunnel === 'bypass' && address.family === 'ipv4' && takesAll(state) ? tunnelForm(state) : null;
 
 /** Whether another link has the address's subnet, and not the address itself. */
-function isTwin({ family, address, prefixLength, ifindex }: ModelAddress, state: State): boolean {
+function sharesSubnet({ family, address, prefixLength, ifindex }: ModelAddress, state: State): boolean {
   const subnet = networkOf(family, address, prefixLength);
   const elsewhere = state.addresses.filter((other) => other.ifindex !== ifindex);
   return (

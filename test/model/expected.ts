@@ -1,7 +1,7 @@
 /** The expected state, derived as simply as possible from the specification and without any code of src/plan. */
 import type { Family } from '../../src/netlink/ip.ts';
 import type { Rule } from '../../src/rules/rule.ts';
-import { bestOf, decide, matches, ownTable, PROBES, selects, withoutOurs } from './decision.ts';
+import { bestOf, decide, matches, ownTable, PROBES, selects, withoutMultihomed } from './decision.ts';
 import { lookup, type Flow, type Found } from './fib.ts';
 import { holderOf } from './holder.ts';
 import type { Host } from './host.ts';
@@ -35,16 +35,16 @@ export interface Wanted {
   readonly table: number | null;
   /** null under `check-route: false` when there is no default route. */
   readonly path: Found | null;
-  /** An administrator's policy rule already leads it there, so multihomed adds no rule or route. */
+  /** An administrator's policy rule already sends packets from it through the link, so multihomed adds no rule or route. */
   readonly ruled: boolean;
-  /** Whether its default can be put into its own table. If not, its presence depends on the order of events. */
+  /** Whether its default route can be added to its own table. If not, its presence depends on the order of events. */
   readonly routable: boolean;
 }
 
 /** Returns uplinks with a complete path by rank, one per address. Endpoints in `adding` are treated as existing. */
 export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wanted[] {
   const endpoints = [...host.kernel.state.endpoints.filter((each) => each.maker === 'daemon'), ...adding];
-  const state = withoutOurs(host.kernel.state);
+  const state = withoutMultihomed(host.kernel.state);
   const tunnelled = takesAll(state);
   // Where the rule bypasses a tunnel, the host without the tunnel decides.
   const bare = tunnelled ? withoutTunnel(state) : state;
@@ -56,7 +56,7 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
     for (const family of rule.families.filter(
       (each) => each === 'ipv6' || !tunnelled || rule.tunnel === 'bypass',
     ))
-      for (const { address, path, ruled } of serving(host, bare, endpoints, link, rule, family)) {
+      for (const { address, path, ruled } of candidatesOn(host, bare, endpoints, link, rule, family)) {
         const own = rule.routing === 'main' ? null : (rule.table ?? ownTable(host.kernel.state, address));
         const table = ruled ? path!.route.table : own;
         const reached = ruled || routable(state, address, path);
@@ -78,7 +78,7 @@ export function wantedUplinks(host: Host, adding: readonly Endpoint[] = []): Wan
 
 /** Returns the host with the routes and policy rules of these uplinks, and nothing else of multihomed. */
 export function ideal(state: State, wanted: readonly Wanted[]): State {
-  const copy = withoutOurs(state);
+  const copy = withoutMultihomed(state);
   for (const each of wanted) {
     for (const route of [...routesOf(each), ...guardOf(each, state).routes])
       if (!occupant(copy, route)) copy.routes.push(route);
@@ -101,16 +101,17 @@ const occupant = (state: State, route: RouteWords): ModelRoute | undefined =>
 
 /** True when another program's route in multihomed's table occupies the place of an uplink's route. */
 export const isBlocked = (state: State, wanted: Wanted): boolean =>
-  routesOf(wanted).some((route) => occupant(withoutOurs(state), route));
+  routesOf(wanted).some((route) => occupant(withoutMultihomed(state), route));
 
-function serving(
+/** Returns the addresses that the rule uses on the link, each with its path. */
+function candidatesOn(
   host: Host,
   state: State,
   endpoints: readonly Endpoint[],
   link: ModelLink,
   rule: Rule,
   family: Family,
-): Serving[] {
+): Candidate[] {
   const usable = state.addresses.filter(
     (each) =>
       each.ifindex === link.index &&
@@ -123,7 +124,7 @@ function serving(
         (each.flags & TEMPORARY) === (rule.addresses === 'temporary' ? TEMPORARY : 0)),
   );
   const main = defaultThrough(state, { family, destination: '', oif: link.index });
-  const pairs = usable.map((each): Serving => {
+  const pairs = usable.map((each): Candidate => {
     const decided = decide(state, each);
     if (!decided?.rule.source) return { address: each, path: bestOf(state, each, main), ruled: false };
     const hop = decided.found?.route.hops.find(({ ifindex, dead }) => ifindex === link.index && !dead);
@@ -145,7 +146,7 @@ function serving(
     .filter(({ path, elsewhere }) => !elsewhere && (path !== null || !rule.checkRoute));
 }
 
-interface Serving {
+interface Candidate {
   readonly address: ModelAddress;
   readonly path: Found | null;
   readonly ruled: boolean;
@@ -153,7 +154,7 @@ interface Serving {
   readonly elsewhere?: true;
 }
 
-/** In this order: the default's own source, an address with an endpoint, the kernel's choice, primary addresses. */
+/** Returns a rank: the default route's source, then an address with an endpoint, the kernel's choice, primary addresses. */
 function preference(
   endpoints: readonly Endpoint[],
   address: ModelAddress,

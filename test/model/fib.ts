@@ -19,7 +19,7 @@ export interface Flow {
   readonly scope?: number;
   /** Ignores suppress_prefixlength, as IPv6 does in a lookup of a gateway (fib6_rule_suppress has no fib6_info). */
   readonly unsuppressed?: boolean;
-  /** Includes routes that a nexthop object hides from lookups: what exists, not what the kernel finds. */
+  /** Also finds routes that the kernel skips because of a nexthop object. */
   readonly unhidden?: boolean;
 }
 
@@ -37,7 +37,7 @@ const UNREACHABLE: Readonly<Record<number, 'EINVAL' | 'EHOSTUNREACH' | 'EACCES'>
   8: 'EACCES',
 };
 
-/** null when no rule leads to a route. @throws Refusal for an unreachable, blackhole or prohibit route */
+/** Returns null when no rule leads to a route. @throws Refusal for an unreachable, blackhole or prohibit route */
 export function lookup(
   state: Tables & Pick<State, 'policyRules'>,
   flow: Flow,

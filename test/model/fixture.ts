@@ -60,7 +60,7 @@ export class Fixture {
         return this.#address(op);
       case 'default':
       case 'split':
-      case 'route in our table':
+      case 'route in own table':
       case 'multipath':
       case 'nexthop':
       case 'advertised':
@@ -72,8 +72,8 @@ export class Fixture {
         if (used) addImplicit(state, used.address);
         return;
       }
-      case 'steal endpoint':
-        return this.#steal(op);
+      case 'replace endpoint':
+        return this.#replaceEndpoint(op);
       case 'foreign endpoint': {
         this.interfered = true;
         const [address] = addressPool(op.slot)[op.which]!;
@@ -88,11 +88,11 @@ export class Fixture {
           state.endpoints = state.endpoints.map((each) =>
             each === added ? { ...each, maker: 'daemon' } : each,
           );
-          state.saw('an endpoint of a neighbour’s just as ours was');
+          state.saw('foreign endpoint identical to a deleted one of multihomed');
         }
         return;
       }
-      case 'take endpoint': {
+      case 'delete endpoint': {
         const found = state.endpoints[op.nth % Math.max(1, state.endpoints.length)];
         this.interfered = true;
         if (found) deleteEndpoint(state, found.id);
@@ -104,7 +104,7 @@ export class Fixture {
         if (found) setFlags(state, found.id, found.flags ^ 4);
         return;
       }
-      case 'take policy rule': {
+      case 'delete policy rule': {
         const own = state.policyRules.filter((each) => each.maker === 'daemon');
         const rule = own[op.nth % Math.max(1, own.length)];
         if (rule) this.#removeRules((each) => each === rule);
@@ -112,7 +112,7 @@ export class Fixture {
       }
       case 'remove policy rules':
         return this.#removeRules((each) => each.maker === 'other');
-      case 'take route': {
+      case 'delete route': {
         const own = state.routes.filter((each) => each.maker === 'daemon');
         const route = own[op.nth % Math.max(1, own.length)];
         if (route) removeRoutes(kernel, (each) => each === route);
@@ -123,12 +123,12 @@ export class Fixture {
       case 'policy rule':
         return this.#policyRule(op.slot, op.kind);
       default:
-        throw new Error(`${op.op} does not happen to the kernel`);
+        throw new Error(`${op.op} does not change the kernel`);
     }
   }
 
   /** An endpoint that looks exactly like the daemon's cannot be distinguished from it, so it counts as the daemon's. */
-  #steal({ nth, how }: Op & { op: 'steal endpoint' }): void {
+  #replaceEndpoint({ nth, how }: Op & { op: 'replace endpoint' }): void {
     const { kernel } = this.#host;
     const { state } = kernel;
     const own = state.endpoints.filter((each) => each.maker === 'daemon');
@@ -146,12 +146,12 @@ export class Fixture {
       maker,
       kernel.misreports,
     );
-    state.saw('id taken over by a neighbour');
+    state.saw('id taken over by another program');
   }
 
   /**
-   * The journal has each limit that the daemon has changed or is about to change. If an administrator sets it then,
-   * that value is final, even if the daemon had restored the administrator's own value.
+   * The journal has each limit that the daemon has changed or will change. A value that an administrator sets meanwhile is
+   * not changed any more, even if the daemon had restored the administrator's own value.
    */
   #limits(limits: { readonly subflows: number; readonly addAddrAccepted: number }): void {
     const { state } = this.#host.kernel;

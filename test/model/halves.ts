@@ -5,7 +5,7 @@ import { HALVES } from '../../src/snapshot/halves.ts';
 import { lookup } from './fib.ts';
 import { Refusal, type State } from './state.ts';
 
-/** Whether main may have such a route, as far as look-ups show it. */
+/** Whether main may have a route for half of all addresses, as far as look-ups show it. */
 export function mayHaveHalves(state: State, family: Family): boolean {
   const mayHaveHalf = (destinations: readonly string[]): boolean => {
     for (const destination of destinations) {

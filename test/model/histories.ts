@@ -109,21 +109,21 @@ const neighbour = fc.oneof(
   of('foreign endpoint', { slot, which: fc.nat({ max: ADDRESSES - 1 }), flags: fc.constantFrom(1, 2, 6) }),
   of('implicit endpoint', { nth: fc.nat({ max: 19 }) }),
   of('implicit endpoint', { nth: fc.nat({ max: 19 }) }),
-  of('steal endpoint', {
+  of('replace endpoint', {
     nth: fc.nat({ max: 9 }),
     how: fc.constantFrom('device' as const, 'flags' as const, 'address' as const, 'same' as const),
   }),
-  of('route in our table', {
+  of('route in own table', {
     slot,
     family,
     what: fc.constantFrom('default' as const, 'subnet' as const),
     metric: fc.constantFrom(0, 0, 50),
     verb: fc.constantFrom('add' as const, 'delete' as const),
   }),
-  of('take endpoint', { nth: fc.nat({ max: 9 }) }),
+  of('delete endpoint', { nth: fc.nat({ max: 9 }) }),
   of('change endpoint', { nth: fc.nat({ max: 9 }) }),
-  of('take policy rule', { nth: fc.nat({ max: 9 }) }),
-  of('take route', { nth: fc.nat({ max: 9 }) }),
+  of('delete policy rule', { nth: fc.nat({ max: 9 }) }),
+  of('delete route', { nth: fc.nat({ max: 9 }) }),
   of('policy rule', { slot, kind: fc.nat({ max: 8 }) }),
   of('remove policy rules', {}),
   of('limits', { subflows: fc.nat({ max: 8 }), addAddrAccepted: fc.nat({ max: 8 }) }),

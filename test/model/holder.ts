@@ -3,7 +3,7 @@ import { lookup } from './fib.ts';
 import { PROBES } from './decision.ts';
 import { Refusal, type ModelAddress, type ModelEndpoint, type ModelLink, type State } from './state.ts';
 
-/** An address with a path, in the order of rank. */
+/** An address with a path. */
 interface Uplink {
   readonly address: ModelAddress;
   readonly metric: number;
@@ -12,7 +12,7 @@ interface Uplink {
 const TENTATIVE = 0x40;
 
 /**
- * @param uplinks those that have the address and a path
+ * @param uplinks those that have a path, in the order of rank
  * @param isSelected whether a rule selects a link for the address's family
  * @param owned endpoints that are in place
  * @returns the index of its link; null when no link can carry its packets

@@ -1,4 +1,4 @@
-/** A host for one history: the model kernel, the program under test in it, its time, its journal and its hooks. */
+/** A host for one history: the model kernel and a daemon, with its clock, its journal and its hooks. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Journal } from '../../src/actions/journal.ts';
 import type { KernelSession } from '../../src/netlink/session.ts';
@@ -17,17 +17,17 @@ import { RecordingHooks } from './recording-hooks.ts';
 import { Prng } from './prng.ts';
 import { leavesByItsLink, wantedUplinks } from './expected.ts';
 import { ModelKernel, MPTCP_FAMILY } from './kernel.ts';
-import { Line } from './requester.ts';
+import { ModelRequester } from './requester.ts';
 import { SLOTS } from './endpoints.ts';
 import type { ModelEndpoint } from './state.ts';
 import { lookupRequests } from '../../src/plan/lookup-requests.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const quiet = (): void => undefined;
+const noop = (): void => undefined;
 
 interface Daemon {
   readonly loop: Loop;
-  readonly line: Line;
+  readonly requester: ModelRequester;
   readonly clock: TestClock;
   readonly onEvent: (event: Message) => void;
 }
@@ -47,7 +47,7 @@ export class Host {
   /** The host changed since the daemon began its last pass. */
   changed = false;
   /** Events that have not been delivered yet. */
-  #late: (() => void)[] = [];
+  #undelivered: (() => void)[] = [];
   /** Actions to run after a number of further requests of the daemon, one after the other. */
   readonly #races: { left: number; run: () => void }[] = [];
   readonly #midways: (() => void)[] = [];
@@ -65,34 +65,34 @@ export class Host {
 
   start(): void {
     const { configuration, kernel } = this;
-    const line = new Line(kernel, 'daemon', this.random);
+    const requester = new ModelRequester(kernel, 'daemon', this.random);
     const clock = new TestClock();
     clock.onMove = (by) => {
       if (kernel.advance(by)) this.changed = true;
     };
     const connections = {
-      route: line,
-      generic: line,
+      route: requester,
+      generic: requester,
       mptcp: { id: MPTCP_FAMILY, groups: new Map() },
       namespace: '1',
-      close: quiet,
+      close: noop,
     };
     const journal = this.#journal();
     const write = journal.write.bind(journal);
     journal.write = (state, notified) => {
-      if (!line.dead) write(state, notified);
+      if (!requester.dead) write(state, notified);
     };
     const record = journal.read();
     const notified = (record.notified as HookRecord | null) ?? EMPTY_HOOK_RECORD;
-    const reader = this.#reader(line, clock);
+    const reader = this.#reader(requester, clock);
     const log = {
-      debug: quiet,
-      info: quiet,
+      debug: noop,
+      info: noop,
       warn: (text: string) => void this.warnings.push(text),
       error: (text: string) => void this.warnings.push(text),
     };
     const hooks = new HookDispatcher({
-      runner: this.recordingHooks.runner(clock, () => line.dead),
+      runner: this.recordingHooks.runner(clock, () => requester.dead),
       settings: configuration.hooks,
       log,
       record: notified,
@@ -114,11 +114,11 @@ export class Host {
       },
       configuration,
     );
-    line.before = () => {
-      if (this.#late.length > 0 && this.random.below(4) === 0) this.#deliver();
+    requester.before = () => {
+      if (this.#undelivered.length > 0 && this.random.below(4) === 0) this.#deliver();
       this.#race();
     };
-    line.midway = () => this.#midways.shift()?.();
+    requester.midway = () => this.#midways.shift()?.();
     const onEvent = (event: Message): void => {
       if (ModelKernel.isOwn(event) || !passes(event)) return;
       if (this.losesEvents) return kernel.state.saw('event lost');
@@ -127,27 +127,27 @@ export class Host {
         loop.wake(staleAfter(event), ifindex === null ? [] : [ifindex], 'event', dirtyAfter(event));
       if (this.random.below(3) === 0) return wake();
       kernel.state.saw('event late');
-      this.#late.push(wake);
+      this.#undelivered.push(wake);
     };
-    kernel.beforeEndpoint = (address, ifindex) => this.#hasty(address, ifindex);
+    kernel.beforeEndpoint = (address, ifindex) => this.#endpointFault(address, ifindex);
     kernel.listeners.add(onEvent);
-    this.#daemon = { loop, line, clock, onEvent };
+    this.#daemon = { loop, requester, clock, onEvent };
     this.paused = record.state.paused !== null;
     loop.wake([]);
   }
 
-  #reader(line: Line, clock: TestClock): SnapshotReader {
+  #reader(requester: ModelRequester, clock: TestClock): SnapshotReader {
     return new SnapshotReader({
-      ...{ route: line, generic: line, mptcp: { id: MPTCP_FAMILY, groups: new Map() } },
+      ...{ route: requester, generic: requester, mptcp: { id: MPTCP_FAMILY, groups: new Map() } },
       ...{ sysfs: '/nonexistent', clock },
       requests: (base) => lookupRequests(base, this.configuration.rules),
     });
   }
 
-  /** How the daemon's last snapshot, of which parts were kept, differs from what a new reader finds. */
+  /** Returns the differences between the daemon's last snapshot, of which parts were kept, and a complete new one. */
   async differences(): Promise<string[]> {
     const { loop, clock } = this.daemon;
-    const reader = this.#reader(new Line(this.kernel, 'other'), clock);
+    const reader = this.#reader(new ModelRequester(this.kernel, 'other'), clock);
     const whole = await reader.read(new Set(ALL_PARTS));
     return differences(loop.view!.snapshot, whole).map((each) => `kept too long: ${each}`);
   }
@@ -173,39 +173,39 @@ export class Host {
     return this.#journal().read().state.raised[limit] !== undefined;
   }
 
-  /** Ends the daemon as SIGKILL does, seen from the kernel. */
-  #bury(): void {
-    const { line, clock, onEvent } = this.daemon;
-    line.dead = true;
+  /** Ends the daemon as SIGKILL does: it sends no further request. */
+  #endDaemon(): void {
+    const { requester, clock, onEvent } = this.daemon;
+    requester.dead = true;
     clock.clear();
     this.kernel.listeners.delete(onEvent);
-    this.#late = [];
+    this.#undelivered = [];
     this.recordingHooks.cut();
   }
 
-  /** Delivers any of the pending events. */
+  /** Delivers one of the pending events, at random. */
   #deliver(): void {
-    const at = this.random.below(this.#late.length);
+    const at = this.random.below(this.#undelivered.length);
     if (at > 0) this.kernel.state.saw('events in another order');
     // The event is delivered, and no pass has handled it yet.
     this.changed = true;
-    this.#late.splice(at, 1)[0]?.();
+    this.#undelivered.splice(at, 1)[0]?.();
   }
 
-  /** The kernel never retries a path, so its routes must exist before its endpoint is added, as far as can be known. */
-  #hasty(address: string, ifindex: number): string | null {
+  /** The kernel never retries a path, so its routes must be in place before the endpoint is added. Returns what is wrong. */
+  #endpointFault(address: string, ifindex: number): string | null {
     const { state } = this.kernel;
     const wanted = wantedUplinks(this, [{ address, ifindex }]).find(
       (each) => each.address.address === address && each.link.index === ifindex,
     );
     if (wanted && leavesByItsLink(state, wanted)) return null;
-    state.saw('path failed for good');
-    if (this.changed || this.losesEvents || this.#late.length > 0) return null;
-    return `endpoint ${address} dev ${ifindex} was added before its way stood`;
+    state.saw('path failed permanently');
+    if (this.changed || this.losesEvents || this.#undelivered.length > 0) return null;
+    return `endpoint ${address} dev ${ifindex} was added before its routes`;
   }
 
   kill(): void {
-    this.#bury();
+    this.#endDaemon();
     this.crashes++;
     this.start();
   }
@@ -216,7 +216,7 @@ export class Host {
     this.recordingHooks.stop();
     await turn();
     await stopped;
-    this.#bury();
+    this.#endDaemon();
     this.start();
   }
 
@@ -247,13 +247,13 @@ export class Host {
   async settle(): Promise<void> {
     for (let i = 0; i < 300; i++) {
       await turn();
-      if (this.daemon.line.dead) {
+      if (this.daemon.requester.dead) {
         this.kill();
         continue;
       }
       const waiting = this.#races.shift()?.run ?? this.#midways.shift();
       if (waiting) waiting();
-      else if (this.#late.length > 0) this.#deliver();
+      else if (this.#undelivered.length > 0) this.#deliver();
       else if ((this.daemon.clock.next ?? 1000) <= 250) this.daemon.clock.step(250);
       else return;
     }
@@ -270,14 +270,14 @@ export class Host {
   }
 
   end(): void {
-    this.#bury();
+    this.#endDaemon();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
 /**
- * The filter on the event socket: of routes, only defaults, halves of them, multihomed's own and those not of routing
- * daemons.
+ * The filter on the event socket. Of route events, only these pass: defaults and halves of them, and routes with the
+ * protocol of multihomed, boot or static.
  */
 function passes({ type, payload }: Message): boolean {
   const [length, protocol] = [payload.readUInt8(1), payload.readUInt8(5)];

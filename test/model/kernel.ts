@@ -12,7 +12,7 @@ import {
 } from './answers.ts';
 import { addEndpoint, byId, deleteEndpoint, setFlags, setLimits } from './endpoints.ts';
 import { matchRoute } from './fib.ts';
-import { addNexthop, dropNexthop, type Voice } from './links.ts';
+import { addNexthop, dropNexthop, type Notifier } from './links.ts';
 import { readEndpoint, readFlow, readLimits, readNexthop, readRoute, readRule } from './requests.ts';
 import { NLM_F_REPLACE } from '../../src/netlink/message.ts';
 import { addRoute, deleteRoute, remove, type RouteEvent, type RouteWords } from './routes.ts';
@@ -31,35 +31,35 @@ import {
 export const MPTCP_FAMILY = 37;
 const OWN_PORT = 4711;
 /** Milliseconds until the kernel collects expired routes. */
-const GARBAGE = 20_000;
+const GARBAGE_MS = 20_000;
 
 /** One request, as Connection would send it. */
-export interface Asked {
+export interface ModelRequest {
   readonly type: number;
   readonly flags: number;
   readonly payload: Buffer;
 }
 
-export class ModelKernel implements Voice {
+export class ModelKernel implements Notifier {
   readonly state = new State();
   readonly listeners = new Set<(event: Message) => void>();
   /** Forbidden actions of the daemon. */
   readonly harm: string[] = [];
-  /** Every change by the daemon, as a sentence. */
+  /** Each change by the daemon, as text. */
   readonly done: string[] = [];
   /** Returns what would be wrong with an endpoint that the daemon is about to add. */
   beforeEndpoint: (address: string, ifindex: number) => string | null = () => null;
   /** Replies EINVAL to every wrong request, like 6.1. */
   misreports = false;
   /** The last endpoint that the daemon read by its id. */
-  #looked: ModelEndpoint | null = null;
+  #lastRead: ModelEndpoint | null = null;
   #cause: Maker = 'other';
 
-  link(kind: 'new' | 'delete', link: Parameters<Voice['link']>[1]): void {
+  link(kind: 'new' | 'delete', link: Parameters<Notifier['link']>[1]): void {
     this.#notify(kind === 'new' ? 16 : 17, encodeLink(link));
   }
 
-  address(kind: 'new' | 'delete', address: Parameters<Voice['address']>[1]): void {
+  address(kind: 'new' | 'delete', address: Parameters<Notifier['address']>[1]): void {
     this.#notify(kind === 'new' ? 20 : 21, encodeAddress(address));
   }
 
@@ -80,7 +80,7 @@ export class ModelKernel implements Voice {
     state.now += milliseconds;
     const expired = before - state.routes.filter(fresh).length;
     state.saw('default expired before its event was sent', expired);
-    for (const route of remove(state, (each) => (each.expires ?? Infinity) + GARBAGE <= state.now))
+    for (const route of remove(state, (each) => (each.expires ?? Infinity) + GARBAGE_MS <= state.now))
       this.route('delete', route);
     return expired > 0;
   }
@@ -99,7 +99,7 @@ export class ModelKernel implements Voice {
   }
 
   /** @throws Refusal */
-  request(asked: Asked, maker: Maker): Message[] {
+  request(asked: ModelRequest, maker: Maker): Message[] {
     this.#cause = maker;
     try {
       return asked.type === MPTCP_FAMILY ? this.#pathManager(asked, maker) : this.#route(asked, maker);
@@ -112,11 +112,11 @@ export class ModelKernel implements Voice {
    * True when another program took over the id since the daemon read it. The kernel offers no way to avoid this race.
    */
   #isUnseen(endpoint: ModelEndpoint | null): boolean {
-    const before = this.#looked;
-    this.#looked = null;
+    const before = this.#lastRead;
+    this.#lastRead = null;
     if (endpoint?.maker === 'daemon' || before?.maker !== 'daemon' || before.id !== endpoint?.id)
       return false;
-    this.state.saw('id taken over between the look and the change');
+    this.state.saw('id taken over between the read and the change');
     return true;
   }
 
@@ -126,7 +126,7 @@ export class ModelKernel implements Voice {
     if (touched && touched.maker !== 'daemon') this.harm.push(`${what}: it is ${touched.maker}'s`);
   }
 
-  #route({ type, flags, payload }: Asked, maker: Maker): Message[] {
+  #route({ type, flags, payload }: ModelRequest, maker: Maker): Message[] {
     const { state } = this;
     switch (type) {
       case 24: {
@@ -202,7 +202,7 @@ export class ModelKernel implements Voice {
     return fit.toReversed().sort((a, b) => rank(a.flags) - rank(b.flags))[0]?.address ?? null;
   }
 
-  #pathManager({ payload }: Asked, maker: Maker): Message[] {
+  #pathManager({ payload }: ModelRequest, maker: Maker): Message[] {
     const { state } = this;
     switch (payload.readUInt8(0)) {
       case 1: {
@@ -226,8 +226,8 @@ export class ModelKernel implements Voice {
       }
       case 3: {
         const existing = byId(state, readEndpoint(payload).id);
-        if (maker === 'daemon') this.#looked = existing;
-        if (existing.maker !== 'daemon') state.saw("a neighbour's endpoint under an id of ours");
+        if (maker === 'daemon') this.#lastRead = existing;
+        if (existing.maker !== 'daemon') state.saw('foreign endpoint under an id of multihomed');
         return [message(MPTCP_FAMILY, encodeEndpoint(existing))];
       }
       case 4:
@@ -257,7 +257,7 @@ export class ModelKernel implements Voice {
   }
 
   /** @throws Refusal */
-  dump({ type, payload }: Asked): Message[] {
+  dump({ type, payload }: ModelRequest): Message[] {
     const { state } = this;
     switch (type) {
       case 18:

@@ -11,8 +11,8 @@ import {
   type State,
 } from './state.ts';
 
-/** The notifications of changes. */
-export interface Voice {
+/** Sends the notifications of changes. */
+export interface Notifier {
   link(kind: 'new' | 'delete', link: ModelLink): void;
   address(kind: 'new' | 'delete', address: ModelAddress): void;
   route(kind: 'new' | 'delete', route: ModelRoute): void;
@@ -21,20 +21,20 @@ export interface Voice {
 
 export const IFA_F_PERMANENT = 0x80;
 
-export function createLink(state: State, voice: Voice, link: ModelLink): void {
+export function createLink(state: State, notifier: Notifier, link: ModelLink): void {
   if (state.links.has(link.index)) throw new Refusal('EBUSY');
   if ([...state.links.values()].some((each) => each.name === link.name)) throw new Refusal('EEXIST');
   state.links.set(link.index, link);
-  voice.link('new', link);
+  notifier.link('new', link);
 }
 
-export function deleteLink(state: State, voice: Voice, link: ModelLink): void {
-  setUp(state, voice, link, false);
+export function deleteLink(state: State, notifier: Notifier, link: ModelLink): void {
+  setUp(state, notifier, link, false);
   for (const address of state.addresses.filter((each) => each.ifindex === link.index)) {
     state.addresses = state.addresses.filter((each) => each !== address);
-    voice.address('delete', address);
-    // fib_del_ifaddr finds no primary address for a secondary one any more, and keeps routes that prefer it.
-    if (!(address.flags & IFA_F_SECONDARY)) removeSourced(state, voice, address.address);
+    notifier.address('delete', address);
+    // fib_del_ifaddr no longer finds the primary address of a secondary one, and keeps routes that prefer it.
+    if (!(address.flags & IFA_F_SECONDARY)) removeSourced(state, notifier, address.address);
   }
   const through = (route: ModelRoute): boolean => route.hops.some((hop) => hop.ifindex === link.index);
   // IPv4 removes the whole route, IPv6 only the one hop.
@@ -44,49 +44,49 @@ export function deleteLink(state: State, voice: Voice, link: ModelLink): void {
     return route.family === 'ipv6' && hops.length > 0 ? [{ ...route, hops }] : [];
   });
   state.links.delete(link.index);
-  voice.link('delete', link);
+  notifier.link('delete', link);
 }
 
 /** The kernel also notifies about the addresses, because their labels change. */
-export function renameLink(state: State, voice: Voice, link: ModelLink, name: string): void {
+export function renameLink(state: State, notifier: Notifier, link: ModelLink, name: string): void {
   if ([...state.links.values()].some((each) => each.name === name)) throw new Refusal('EEXIST');
   link.name = name;
-  voice.link('new', link);
-  for (const address of addressesOf(state, link.index, 'ipv4')) voice.address('new', address);
+  notifier.link('new', link);
+  for (const address of addressesOf(state, link.index, 'ipv4')) notifier.address('new', address);
 }
 
 const addressesOf = (state: State, ifindex: number, family: string): ModelAddress[] =>
   state.addresses.filter((each) => each.ifindex === ifindex && each.family === family);
 
-export function setUp(state: State, voice: Voice, link: ModelLink, up: boolean): void {
+export function setUp(state: State, notifier: Notifier, link: ModelLink, up: boolean): void {
   if (link.up === up) return;
   link.up = up;
-  if (up) comeUp(state, voice, link);
-  else goDown(state, voice, link);
+  if (up) comeUp(state, notifier, link);
+  else goDown(state, notifier, link);
 }
 
-function comeUp(state: State, voice: Voice, link: ModelLink): void {
-  voice.link('new', link);
+function comeUp(state: State, notifier: Notifier, link: ModelLink): void {
+  notifier.link('new', link);
   revive(state, link.index);
   for (const address of addressesOf(state, link.index, 'ipv4'))
-    if (!(address.flags & IFA_F_SECONDARY)) connect(state, voice, address);
+    if (!(address.flags & IFA_F_SECONDARY)) connect(state, notifier, address);
 }
 
 /** IPv4 routes are removed from every table silently. IPv6 routes are reported, and IPv6 addresses are removed. */
-function goDown(state: State, voice: Voice, link: ModelLink): void {
-  forgetNexthops(state, link.index);
-  loseLegs(state, 'ipv4', link.index);
-  for (const route of loseLegs(state, 'ipv6', link.index)) voice.route('delete', route);
+function goDown(state: State, notifier: Notifier, link: ModelLink): void {
+  removeNexthops(state, link.index);
+  removeHops(state, 'ipv4', link.index);
+  for (const route of removeHops(state, 'ipv6', link.index)) notifier.route('delete', route);
   for (const address of addressesOf(state, link.index, 'ipv6')) {
     state.addresses = state.addresses.filter((each) => each !== address);
-    voice.address('delete', address);
-    forgetSource(state, address.address);
+    notifier.address('delete', address);
+    clearSource(state, address.address);
   }
-  voice.link('new', link);
+  notifier.link('new', link);
 }
 
 /** One of several hops is only marked dead until its link is up again; a route is removed with its last hop. */
-function loseLegs(state: State, family: string, ifindex: number): ModelRoute[] {
+function removeHops(state: State, family: string, ifindex: number): ModelRoute[] {
   const through = (route: ModelRoute): boolean =>
     route.family === family &&
     route.nexthop === undefined &&
@@ -109,7 +109,7 @@ function revive(state: State, ifindex: number, family?: string): void {
 }
 
 /** Removes nexthop objects with their routes, both silently. */
-function forgetNexthops(state: State, ifindex: number): void {
+function removeNexthops(state: State, ifindex: number): void {
   for (const { id } of [...state.nexthops.values()].filter((each) => each.ifindex === ifindex))
     dropNexthop(state, id);
 }
@@ -121,7 +121,7 @@ export function dropNexthop(state: State, id: number): void {
 }
 
 /** @throws Refusal */
-export function addNexthop(state: State, voice: Voice, nexthop: ModelNexthop): void {
+export function addNexthop(state: State, notifier: Notifier, nexthop: ModelNexthop): void {
   const link = state.links.get(nexthop.ifindex);
   if (!link) throw new Refusal('ENODEV');
   if (!link.up || !link.carrier) throw new Refusal('ENETDOWN');
@@ -129,18 +129,18 @@ export function addNexthop(state: State, voice: Voice, nexthop: ModelNexthop): v
   validateHop(state, { family, table: 0 }, { ifindex, gateway, onlink: false });
   if (state.nexthops.has(nexthop.id)) throw new Refusal('EEXIST');
   state.nexthops.set(nexthop.id, nexthop);
-  voice.nexthop('new', nexthop);
+  notifier.nexthop('new', nexthop);
 }
 
 /** The kernel only marks the routes, silently. Nexthop objects are removed. */
-export function setCarrier(state: State, voice: Voice, link: ModelLink, carrier: boolean): void {
+export function setCarrier(state: State, notifier: Notifier, link: ModelLink, carrier: boolean): void {
   if (link.carrier === carrier) return;
   link.carrier = carrier;
-  if (!carrier) forgetNexthops(state, link.index);
-  if (link.up) voice.link('new', link);
+  if (!carrier) removeNexthops(state, link.index);
+  if (link.up) notifier.link('new', link);
 }
 
-export function addAddress(state: State, voice: Voice, address: ModelAddress): void {
+export function addAddress(state: State, notifier: Notifier, address: ModelAddress): void {
   const link = state.links.get(address.ifindex);
   if (!link) throw new Refusal('ENODEV');
   const same = (each: ModelAddress): boolean =>
@@ -156,16 +156,16 @@ export function addAddress(state: State, voice: Voice, address: ModelAddress): v
   address.created = ++state.added;
   state.addresses.push(address);
   if (link.up && address.family === 'ipv4') revive(state, link.index, 'ipv4');
-  if (link.up && !(address.family === 'ipv4' && primary)) connect(state, voice, address);
-  voice.address('new', address);
+  if (link.up && !(address.family === 'ipv4' && primary)) connect(state, notifier, address);
+  notifier.address('new', address);
 }
 
-function connect(state: State, voice: Voice, address: ModelAddress): void {
+function connect(state: State, notifier: Notifier, address: ModelAddress): void {
   const { family, prefixLength } = address;
   const route = connectedRoute(address, networkOf(family, address.address, prefixLength));
   if (!route || state.routes.some((each) => isConnected(each, route))) return;
   state.routes.push(route);
-  voice.route('new', route);
+  notifier.route('new', route);
 }
 
 const isConnected = (one: ModelRoute, other: ModelRoute): boolean =>
@@ -175,53 +175,54 @@ const isConnected = (one: ModelRoute, other: ModelRoute): boolean =>
   one.prefixLength === other.prefixLength &&
   one.hops[0]!.ifindex === other.hops[0]!.ifindex;
 
-export function removeAddress(state: State, voice: Voice, address: ModelAddress): void {
-  if (address.family === 'ipv6') return removeIPv6(state, voice, address);
+export function removeAddress(state: State, notifier: Notifier, address: ModelAddress): void {
+  if (address.family === 'ipv6') return removeIPv6(state, notifier, address);
   const others = (): ModelAddress[] =>
     addressesOf(state, address.ifindex, 'ipv4').filter((each) => each !== address);
   // Without promote_secondaries they are removed with their primary address, and before it.
   if (!(address.flags & IFA_F_SECONDARY))
     for (const each of others())
       if (each.flags & IFA_F_SECONDARY && inSameSubnet(each, address)) {
-        takeAway(state, voice, each);
+        takeAway(state, notifier, each);
         state.saw('secondary address gone with its primary');
       }
-  takeAway(state, voice, address);
-  if (!(address.flags & IFA_F_SECONDARY)) disconnect(state, voice, address);
-  removeSourced(state, voice, address.address);
+  takeAway(state, notifier, address);
+  if (!(address.flags & IFA_F_SECONDARY)) disconnect(state, notifier, address);
+  removeSourced(state, notifier, address.address);
   // Removing the last address silently removes every IPv4 route of the link.
-  if (others().length === 0) loseLegs(state, 'ipv4', address.ifindex);
+  if (others().length === 0) removeHops(state, 'ipv4', address.ifindex);
 }
 
 /** Removes routes of main, on other links too, that prefer an IPv4 source that no link has any more. */
-function removeSourced(state: State, voice: Voice, address: string): void {
+function removeSourced(state: State, notifier: Notifier, address: string): void {
   if (state.isLocal(address)) return;
   const dead = (route: ModelRoute): boolean =>
     route.family === 'ipv4' && route.table === 254 && route.preferredSource === address;
-  for (const route of remove(state, dead)) voice.route('delete', route);
+  for (const route of remove(state, dead)) notifier.route('delete', route);
 }
 
-function removeIPv6(state: State, voice: Voice, address: ModelAddress): void {
-  takeAway(state, voice, address);
+function removeIPv6(state: State, notifier: Notifier, address: ModelAddress): void {
+  takeAway(state, notifier, address);
   const shared = addressesOf(state, address.ifindex, 'ipv6').some((each) => inSameSubnet(each, address));
-  if (!shared) disconnect(state, voice, address);
-  forgetSource(state, address.address);
+  if (!shared) disconnect(state, notifier, address);
+  clearSource(state, address.address);
 }
 
-function takeAway(state: State, voice: Voice, address: ModelAddress): void {
+function takeAway(state: State, notifier: Notifier, address: ModelAddress): void {
   state.addresses = state.addresses.filter((each) => each !== address);
-  voice.address('delete', address);
+  notifier.address('delete', address);
 }
 
-function disconnect(state: State, voice: Voice, address: ModelAddress): void {
+function disconnect(state: State, notifier: Notifier, address: ModelAddress): void {
   const network = networkOf(address.family, address.address, address.prefixLength);
   const connected = connectedRoute(address, network);
   if (connected)
-    for (const route of remove(state, (each) => isConnected(each, connected))) voice.route('delete', route);
+    for (const route of remove(state, (each) => isConnected(each, connected)))
+      notifier.route('delete', route);
 }
 
 /** IPv6 clears RTA_PREFSRC silently. */
-function forgetSource(state: State, address: string): void {
+function clearSource(state: State, address: string): void {
   if (state.isLocal(address)) return;
   for (const route of state.routes) {
     if (route.preferredSource !== address) continue;

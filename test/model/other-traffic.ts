@@ -1,6 +1,6 @@
 /** Checks that multihomed does not change the route of packets from other addresses or to other destinations. */
 import { lookup } from './fib.ts';
-import { withoutOurs } from './decision.ts';
+import { withoutMultihomed } from './decision.ts';
 import type { Wanted } from './expected.ts';
 import { Refusal, type ModelAddress, type State } from './state.ts';
 import { INSIDE, SERVER, takesAll, withoutTunnel } from './tunnel.ts';
@@ -10,7 +10,7 @@ const RULED = '198.18.0.1';
 const ELSEWHERE = '203.0.113.77';
 
 export function otherTrafficFaults(state: State, wanted: readonly Wanted[]): string[] {
-  const host = withoutOurs(state);
+  const host = withoutMultihomed(state);
   const bypassed = takesAll(host) ? withoutTunnel(host) : host;
   const own = new Set(
     state.policyRules.filter(({ maker }) => maker === 'daemon').map(({ source }) => source),
@@ -30,7 +30,9 @@ export function otherTrafficFaults(state: State, wanted: readonly Wanted[]): str
       if ((uplink || own.has(address.address)) && !kept) continue;
       const now = routeOf(state, address, destination);
       if (now !== before)
-        found.push(`packets from ${address.address} to ${destination} take ${now}, and without us ${before}`);
+        found.push(
+          `packets from ${address.address} to ${destination} take ${now}, and without multihomed ${before}`,
+        );
     }
   }
   return found;

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { SEED } from '../support/seed.ts';
 import { histories } from './histories.ts';
-import { live } from './live.ts';
-import { summary, tallied } from './counters.ts';
+import { runHistory } from './run-history.ts';
+import { summary, counts } from './counters.ts';
 
-// This is the only input that does not come from the kernel's messages.
+// Drivers and paths are the only input that does not come from the kernel's messages.
 vi.mock('../../src/snapshot/driver.ts', () => ({ readDevice: async () => ({ driver: null, path: null }) }));
 
 const runs = Number(process.env['MULTIHOMED_HISTORIES'] ?? 150);
@@ -14,7 +14,7 @@ const runs = Number(process.env['MULTIHOMED_HISTORIES'] ?? 150);
 test(`${runs} random histories end in the expected state`, { timeout: 0 }, async () => {
   await fc.assert(
     fc.asyncProperty(histories, async (history) => {
-      const found = await live(history);
+      const found = await runHistory(history);
       // The faults as sentences, and the history as JSON to copy into the regressions.
       if (found.length > 0) throw new Error(`${found.slice(0, 8).join('\n')}\n${JSON.stringify(history)}`);
     }),
@@ -34,7 +34,7 @@ const TROUBLES: Readonly<Record<string, number>> = {
   'event late': 6000,
   'event lost': 350,
   'events in another order': 800,
-  'id taken over by a neighbour': 160,
+  'id taken over by another program': 160,
   'implicit endpoint': 200,
   overrun: 80,
 };
@@ -42,5 +42,5 @@ const TROUBLES: Readonly<Record<string, number>> = {
 test('every fault of the model occurred in the histories', () => {
   console.log(summary());
   const due = Object.keys(TROUBLES).filter((each) => TROUBLES[each]! * runs > 20_000);
-  expect(due.filter((each) => !tallied().has(each))).toEqual([]);
+  expect(due.filter((each) => !counts().has(each))).toEqual([]);
 });

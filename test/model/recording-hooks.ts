@@ -13,8 +13,8 @@ export class RecordingHooks {
   /** Milliseconds that each run takes. */
   slowness = 0;
   #ends: (() => void)[] = [];
-  /** Contains `*` after the daemon crashed or was stopped, because it may then repeat runs. */
-  #forgiven = new Set<string>();
+  /** The daemon crashed or was stopped, so the next one may repeat runs. */
+  #mayRepeat = false;
 
   runner(clock: TestClock, isDead: () => boolean): HookRunner {
     return {
@@ -40,19 +40,19 @@ export class RecordingHooks {
 
   cut(): void {
     this.#ends = [];
-    this.#forgiven = new Set(['*']);
+    this.#mayRepeat = true;
   }
 
   #record(facts: Facts): void {
     const key = keyOf(facts);
     const known = this.up.has(key);
-    const again = this.#forgiven.has('*');
+    const again = this.#mayRepeat;
     if (['up', 'link-up', 'device-add'].includes(facts.action)) {
       if (known && !again) this.contradictions.push(`${facts.action} twice: ${key}`);
       this.up.set(key, facts);
     } else if (facts.action === 'change') this.#change(key, facts as UplinkFacts & Facts, again);
     else {
-      if (!known && !again) this.contradictions.push(`${facts.action} without its beginning: ${key}`);
+      if (!known && !again) this.contradictions.push(`${facts.action} without an earlier up: ${key}`);
       this.up.delete(key);
     }
   }
@@ -61,7 +61,7 @@ export class RecordingHooks {
   #change(key: string, facts: UplinkFacts & Facts, again: boolean): void {
     const near = [...this.up.keys()].filter((each) => each.startsWith(`${facts.ifindex}/${facts.family}/`));
     const before = this.up.has(key) ? key : near[0];
-    if (before === undefined && !again) this.contradictions.push(`change of what is not up: ${key}`);
+    if (before === undefined && !again) this.contradictions.push(`change without an earlier up: ${key}`);
     if (before !== key && near.length > 1) this.contradictions.push(`change to ${key} of one of several`);
     if (before !== undefined) this.up.delete(before);
     this.up.set(key, facts);

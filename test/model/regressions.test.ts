@@ -4,7 +4,7 @@ import type { Family } from '../../src/netlink/ip.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { OPENINGS, type History } from './histories.ts';
 import { Host } from './host.ts';
-import { live } from './live.ts';
+import { runHistory } from './run-history.ts';
 import type { Step } from './steps.ts';
 import { applyStep } from './apply-step.ts';
 import { Fixture } from './fixture.ts';
@@ -28,7 +28,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'split', slot: 4, verb: 'add', when: 'settled' },
       { op: 'policy rule', slot: 0, kind: 5, when: 'settled' },
       { op: 'policy rule', slot: 0, kind: 4, when: 'settled' },
-      { op: 'take route', nth: 0, when: 'settled' },
+      { op: 'delete route', nth: 0, when: 'settled' },
     ],
   }),
   'route added, uplink lost before its policy rule: the route is removed': history({
@@ -62,9 +62,9 @@ const HISTORIES: Readonly<Record<string, History>> = {
   }),
   'limits: restored, but the answer lost: still managed by multihomed': history({
     steps: [
-      { op: 'take endpoint', nth: 0, when: 'settled' },
+      { op: 'delete endpoint', nth: 0, when: 'settled' },
       { op: 'lose answers', count: 1, when: 'settled' },
-      { op: 'take endpoint', nth: 0, when: 'settled' },
+      { op: 'delete endpoint', nth: 0, when: 'settled' },
       { op: 'default', slot: 3, family: 'ipv4', gateway: 1, metric: 0, verb: 'add', when: 0 },
       { op: 'reload', configuration: 1, when: 0 },
       {
@@ -95,7 +95,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'crash', after: 0, answerLost: true, when: 'settled' },
       { op: 'flush', when: 0 },
       { op: 'default', slot: 0, family: 'ipv4', gateway: 0, metric: 0, verb: 'add', when: 'settled' },
-      { op: 'steal endpoint', nth: 7, how: 'device', when: 'midway' },
+      { op: 'replace endpoint', nth: 7, how: 'device', when: 'midway' },
       { op: 'address', slot: 3, which: 1, to: 'permanent', when: 0 },
       { op: 'lose answers', count: 0, when: 'settled' },
     ],
@@ -105,9 +105,9 @@ const HISTORIES: Readonly<Record<string, History>> = {
     opening: 'many',
     steps: [
       { op: 'reload', configuration: 0, when: 'midway' },
-      { op: 'take endpoint', nth: 1, when: 0 },
+      { op: 'delete endpoint', nth: 1, when: 0 },
       { op: 'implicit endpoint', nth: 5, when: 0 },
-      { op: 'take endpoint', nth: 1, when: 'midway' },
+      { op: 'delete endpoint', nth: 1, when: 'midway' },
     ],
   }),
   'endpoint deleted and added with other flags: still owned': history({
@@ -149,7 +149,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
       { op: 'address', slot: 3, which: 0, to: 'absent', when: 0 },
       { op: 'address', slot: 0, which: 0, to: 'permanent', when: 5 },
       { op: 'address', slot: 0, which: 0, to: 'permanent', when: 3 },
-      { op: 'take route', nth: 2, when: 8 },
+      { op: 'delete route', nth: 2, when: 8 },
     ],
   }),
   'endpoint added just before a crash: owned by the next daemon': history({
@@ -246,7 +246,7 @@ const BYPASSES = Object.fromEntries(
 
 for (const [name, each] of Object.entries({ ...HISTORIES, ...RARITIES, ...TUNNELS, ...BYPASSES }))
   test(name, async () => {
-    expect(await live(each)).toEqual([]);
+    expect(await runHistory(each)).toEqual([]);
   });
 
 test('limits: a value that an administrator lowered after it was raised is kept', async () => {

@@ -1,4 +1,4 @@
-/** The model kernel's interface to the program under test, with the faults that can happen between the two. */
+/** Sends the daemon's requests to the model kernel, with the faults that can happen between the two. */
 import { readU32 } from '../../src/netlink/bytes.ts';
 import type { NetlinkRequest, Requester } from '../../src/netlink/connection.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
@@ -13,18 +13,18 @@ const ENOBUFS = 105;
 /** Types of requests that only read. */
 const LOOKS = new Set([18, 22, 26, 30, 34, 106]);
 
-export class Line implements Requester {
+export class ModelRequester implements Requester {
   readonly #kernel: ModelKernel;
   readonly #maker: Maker;
   /** Called before each request is handled; throws nothing. */
   before: () => void = () => undefined;
   /** Called in the middle of each dump, so that a change appears in only half of it. */
   midway: () => void = () => undefined;
-  /** Number of the next replies that are lost although the request is handled. */
-  losses = 0;
-  /** Number of changes until the program dies; null when it lives on. */
-  life: number | null = null;
-  /** Whether the last change is made and only its reply is lost. */
+  /** The number of following answers that are lost although the request is handled. */
+  lostAnswers = 0;
+  /** The number of changes until the daemon crashes; null: it does not. */
+  changesUntilCrash: number | null = null;
+  /** Whether the last change is made and only its answer is lost. */
   answerLost = false;
   dead = false;
   readonly #random: Prng;
@@ -40,14 +40,14 @@ export class Line implements Requester {
     const { operation, type, flags = 0, payload } = request;
     const changes = !LOOKS.has(type) && !(type === MPTCP_FAMILY && [3, 6].includes(payload.readUInt8(0)));
     const last = changes && this.#isLast();
-    // The change is in the journal and not made; or it is made, and the reply is lost.
+    // The change is in the journal and not made; or it is made, and the answer is lost.
     if (last && !this.answerLost) this.#die();
     if (this.dead) await never();
     const answer = this.#ask(operation, () => this.#kernel.request({ type, flags, payload }, this.#maker));
     if (last) this.#die();
     if (this.dead) await never();
-    if (changes && this.losses > 0) {
-      this.losses--;
+    if (changes && this.lostAnswers > 0) {
+      this.lostAnswers--;
       this.#saw('answer lost');
       throw new NetlinkError({ operation, errno: ENOBUFS, kernelText: 'answers were lost' });
     }
@@ -95,7 +95,7 @@ export class Line implements Requester {
   }
 
   #isLast(): boolean {
-    return this.life !== null && this.life-- === 0;
+    return this.changesUntilCrash !== null && this.changesUntilCrash-- === 0;
   }
 
   #die(): void {

@@ -128,14 +128,18 @@ export function deleteRoute(state: State, words: RouteWords): ModelRoute[] {
 function deleteOne(state: State, words: RouteWords): ModelRoute {
   const gone = findDeleted(state, words);
   const [named] = words.hops;
-  const leg =
+  const deletedHop =
     gone.family === 'ipv6' && gone.hops.length > 1 && named && named.gateway !== null
       ? gone.hops.find((hop) => hop.ifindex === named.ifindex && hop.gateway === named.gateway)
       : undefined;
   state.routes = state.routes.flatMap((each) =>
-    each !== gone ? [each] : leg ? [{ ...gone, hops: gone.hops.filter((hop) => hop !== leg) }] : [],
+    each !== gone
+      ? [each]
+      : deletedHop
+        ? [{ ...gone, hops: gone.hops.filter((hop) => hop !== deletedHop) }]
+        : [],
   );
-  return leg ? { ...gone, hops: [leg] } : gone;
+  return deletedHop ? { ...gone, hops: [deletedHop] } : gone;
 }
 
 /**

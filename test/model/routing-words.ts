@@ -21,7 +21,7 @@ const ruleLine = (
   rule: Partial<Pick<ModelRule, 'priority' | 'source' | 'table' | 'suppress' | 'goto'>>,
 ): string => `rule ${rule.priority} ${rule.source} ${rule.table} ${rule.suppress} ${rule.goto}`;
 
-/** Returns multihomed's routes and policy rules in the same words. */
+/** Returns multihomed's routes and policy rules in the same format. */
 export const ownRouting = ({ routes, policyRules }: State): string[] => [
   ...routes.filter((each) => each.maker === 'daemon').map(routeLine),
   ...policyRules.filter((each) => each.maker === 'daemon').map(ruleLine),

@@ -52,7 +52,7 @@ const sameRule = (one: ModelRule, other: ModelRule, everywhere: boolean): boolea
   one.family === other.family &&
   KEYS.every((key) => (everywhere && key.startsWith('source')) || one[key] === other[key]);
 
-/** A suppressor of -1 and a protocol of 0 are the same as absent ones. */
+/** A suppress_prefixlength of -1 and a protocol of 0 are the same as absent ones. */
 const isAny = (key: (typeof KEYS)[number], value: unknown): boolean =>
   value === undefined || (key === 'suppress' && value === null) || (key === 'protocol' && value === 0);
 

@@ -46,7 +46,7 @@ export type Op =
     }
   /** A route in one of multihomed's tables: a default, or the subnet of the slot's first address of the family. */
   | {
-      readonly op: 'route in our table';
+      readonly op: 'route in own table';
       readonly slot: number;
       readonly family: Family;
       readonly what: 'default' | 'subnet';
@@ -74,7 +74,7 @@ export type Op =
   | { readonly op: 'implicit endpoint'; readonly nth: number }
   /** Deletes an endpoint and adds another under the same id. */
   | {
-      readonly op: 'steal endpoint';
+      readonly op: 'replace endpoint';
       readonly nth: number;
       readonly how: 'device' | 'flags' | 'address' | 'same';
     }
@@ -87,7 +87,7 @@ export type Op =
   | { readonly op: 'split'; readonly slot: number; readonly verb: 'add' | 'delete' }
   | { readonly op: 'foreign endpoint'; readonly slot: number; readonly which: number; readonly flags: number }
   | {
-      readonly op: 'take endpoint' | 'change endpoint' | 'take policy rule' | 'take route';
+      readonly op: 'delete endpoint' | 'change endpoint' | 'delete policy rule' | 'delete route';
       readonly nth: number;
     }
   | { readonly op: 'limits'; readonly subflows: number; readonly addAddrAccepted: number }
@@ -95,7 +95,7 @@ export type Op =
   | { readonly op: 'remove policy rules' }
   | ({ readonly op: 'reload' } & ConfigurationChoice)
   | { readonly op: 'flush' | 'kill' | 'restart' | 'lose events' | 'overrun' }
-  /** Before a change by the daemon, or (answerLost) right after it. */
+  /** The daemon crashes before its next change after `after` changes, or (answerLost) right after that change. */
   | { readonly op: 'crash'; readonly after: number; readonly answerLost?: boolean }
   | { readonly op: 'lose answers'; readonly count: number }
   | { readonly op: 'time'; readonly milliseconds: number };

@@ -12,7 +12,7 @@ import type { Op } from './steps.ts';
 export const TUNNEL = 900;
 const TABLE = 78;
 
-/** The address that the tunnel's own packets go to, beside the tunnel, and an address in a network that it carries. */
+/** The address to which the tunnel's own packets go outside of the tunnel, and an address in a network that it carries. */
 export const SERVER = '198.51.100.99';
 export const INSIDE = '10.240.0.9';
 
@@ -74,7 +74,7 @@ export function changeTunnel(kernel: ModelKernel, { form, verb }: Op & { op: 'tu
   }
 }
 
-/** Leads the tunnel's own packets where they go now, as OpenVPN does before it takes the default route. */
+/** Adds a route that keeps the path of the tunnel's own packets, as OpenVPN does before it takes the default route. */
 function toServer(kernel: ModelKernel): void {
   const found = ask(kernel.state, SERVER);
   if (!found?.hop || found.route.table !== 254 || found.route.prefixLength > 0) return;
@@ -108,8 +108,8 @@ export function withoutTunnel(state: State): State {
   return copy;
 }
 
-/** How the tunnel takes all traffic: by which policy rule (null: by main), and whether by halves of the default route. */
-export function wayInside(state: State): { rule: State['policyRules'][number] | null; split: boolean } {
+/** Returns how the tunnel takes all traffic: by which policy rule (null: by main), and whether by halves of a default. */
+export function tunnelForm(state: State): { rule: State['policyRules'][number] | null; split: boolean } {
   const route = ask(state, PUBLIC[0]!)?.route;
   const rule = state.policyRules.find(({ table, maker }) => table === TABLE && maker === 'other');
   return route?.table === TABLE

@@ -1,7 +1,7 @@
-/** Returns the faults of a settled host, in sentences; none when everything is as it should be. */
+/** Returns the faults of a settled host, as text; none if its state is the expected one. */
 import { addressFamily } from '../../src/netlink/ip.ts';
 import type { Rule } from '../../src/rules/rule.ts';
-import { matches, withoutOurs } from './decision.ts';
+import { matches, withoutMultihomed } from './decision.ts';
 import { SLOTS } from './endpoints.ts';
 import { leavesByItsLink, ideal, isBlocked, wantedUplinks, type Wanted } from './expected.ts';
 import { neededRouting, ownRouting } from './routing-words.ts';
@@ -31,7 +31,7 @@ export function faults(host: Host, fixture: Fixture): string[] {
   );
   for (const each of serving.filter((one) => one.routable))
     if (!leavesByItsLink(state, each))
-      found.push(`packets from ${each.address.address} leave by another link`);
+      found.push(`packets from ${each.address.address} leave through another link`);
   found.push(...endpointFaults(state, owned, serving, host.kernel.misreports ? ~BITS['laminar']! : ~0));
   const lingering = owned.filter((each) => !serving.some((one) => holds(one, each)));
   for (const each of lingering)
@@ -45,7 +45,7 @@ export function faults(host: Host, fixture: Fixture): string[] {
   for (const each of lingering)
     if (isWithdrawn(host, each) && !host.connections.some((locals) => locals.includes(each.address)))
       found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind after its rule`);
-  if (takesAll(withoutOurs(state)))
+  if (takesAll(withoutMultihomed(state)))
     for (const each of lingering)
       if (
         addressFamily(each.address) === 'ipv4' &&
@@ -53,7 +53,7 @@ export function faults(host: Host, fixture: Fixture): string[] {
         !host.connections.some((locals) => locals.includes(each.address))
       )
         found.push(`endpoint ${each.address} dev ${each.ifindex} is left behind beside a tunnel`);
-  found.push(...wayFaults(state, wanted, routable, lingering), ...otherTrafficFaults(state, wanted));
+  found.push(...routingFaults(state, wanted, routable, lingering), ...otherTrafficFaults(state, wanted));
   found.push(...limitFaults(host, fixture, owned), ...hookFaults(host, serving, owned));
   return found;
 }
@@ -98,7 +98,7 @@ function endpointFaults(
   return found;
 }
 
-function wayFaults(
+function routingFaults(
   state: State,
   wanted: readonly Wanted[],
   routable: readonly Wanted[],
@@ -112,7 +112,7 @@ function wayFaults(
     state.policyRules.filter((each) => lost.has(each.source ?? '')).map((each) => `${each.table}`),
   );
   const found: string[] = [];
-  // When two subnets or gateways compete in one table, that of the better-ranked uplink is there.
+  // If two subnets or gateways compete in one table, it has that of the uplink with the better rank.
   const seen = new Set<string>();
   for (const line of due) {
     const slot = line.replace(/ via .* dev/, ' dev');

@@ -78,7 +78,7 @@ describe('an uplink with the address of a link that no rule selects', () => {
     expect([host.settle(), statesOf(host)]).toEqual([[], [`eth0 ${A}: active`]]);
   });
 
-  test('younger, but in use for its packets: nothing is added', () => {
+  test('younger, but packets from the address already use it: nothing is added', () => {
     const host = withSameAddress(two(), 'tun0', 9);
     host.ways.set(A, { kind: 'leaves', ifindex: [4], gateway: null, table: 254 });
     expect(statesOf(settled(host))).toEqual([`eth0 ${A}: conflict`]);

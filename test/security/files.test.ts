@@ -1,4 +1,4 @@
-/** Files that an ordinary user passes to root: what is read, what is printed, and the cost. */
+/** Configuration of an ordinary user that root reads: what is accepted, what is printed, and the cost. */
 import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

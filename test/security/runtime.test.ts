@@ -101,7 +101,7 @@ test('the folder of another namespace is neither read nor written', async ({ lab
   lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-  const far = await lab.outside(RULES, ['--once']).finished();
+  const far = await lab.prepareFar(RULES, ['--once']).finished();
   expect(far.stderr).toContain('one pass made');
   expect(daemon.runs).toBe(true);
   await daemon.stop();

@@ -1,9 +1,9 @@
-/** Many uplinks of one host, a script that changes them, and the expected state afterwards. */
+/** Many uplinks of one host, random changes to them, and the expected state afterwards. */
 import { once } from 'node:events';
 import type { Lab } from '../support/lab.ts';
 import type { Netns } from '../support/netns.ts';
 
-/** Every endpoint that the kernel can hold, one of them of another program. */
+/** The kernel's maximum number of endpoints; one of them is of another program. */
 const SLOTS = 8;
 const FOREIGN_ID = 99;
 const FOREIGN_NETWORK = '198.18.0.0/15';
@@ -16,7 +16,7 @@ interface Uplink {
   readonly device: string;
   readonly subnet: string;
   readonly metric: number;
-  /** 0: nothing; CONNECTED: an address; ROUTED: a default route, too. */
+  /** 0: neither address nor route; CONNECTED: an address; ROUTED: an address and a default route. */
   progress: number;
   /** Last byte of its address. */
   number: number;
@@ -40,7 +40,7 @@ export class Field {
     }));
   }
 
-  /** Interfaces, and objects of other programs: endpoints, policy rules, routes, limits. */
+  /** Adds interfaces, and objects of other programs: endpoints, policy rules, routes, limits. */
   async build(): Promise<void> {
     const { host, provider } = this.#lab;
     await this.run(
@@ -58,7 +58,7 @@ export class Field {
     this.#tables = new Map(links.map(({ ifname, ifindex }) => [ifname, 86_840_000 + ifindex]));
     for (const line of [
       'link add keep0 type veth peer name keep1',
-      // Without addresses of the kernel's own choice, which are only unique after duplicate address detection.
+      // Without link-local addresses, whose state changes after duplicate address detection.
       'link set keep0 addrgenmode none up',
       'link set keep1 addrgenmode none up',
       'address add 192.168.50.1/24 dev keep0',
@@ -78,7 +78,7 @@ export class Field {
       host.ip(line);
   }
 
-  /** Lines for `ip -batch`; each of them changes something, and the kernel sends an event for it. */
+  /** Returns lines for `ip -batch`. Each of them changes something, and the kernel sends an event for it. */
   changes(count: number): string[] {
     return Array.from({ length: count }, () => this.#change());
   }
@@ -92,8 +92,8 @@ export class Field {
   }
 
   /**
-   * Leads to the state in which every uplink has the address that ends with `number`, and all but these have a default
-   * route.
+   * Returns lines that lead to the state in which every uplink has the address that ends with `number`, and a default route
+   * unless `without` is true for it.
    */
   restore(number: number, without: (index: number) => boolean = () => false): string[] {
     return this.#uplinks.flatMap((uplink, index) => [
@@ -124,13 +124,13 @@ export class Field {
     return `route del default via ${uplink.subnet}.1 dev ${uplink.device} metric ${uplink.metric}`;
   }
 
-  /** The same sequence in every run: a multiplicative generator modulo a prime. */
+  /** Returns the next pseudo-random number, the same in every run: a multiplicative generator modulo a prime. */
   #next(below: number): number {
     this.#random = (this.#random * 48271) % 0x7fff_ffff;
     return (this.#random >>> 8) % below;
   }
 
-  /** Resolves when the kernel has accepted the last line; a refused line is an error. */
+  /** Runs lines of `ip -batch`. Resolves when the kernel has accepted the last one. @throws Error at a refused line */
   async run(lines: readonly string[], netns: Netns = this.#lab.host): Promise<void> {
     const child = netns.spawn('ip', ['-batch', '-']);
     let trouble = '';
@@ -145,9 +145,9 @@ export class Field {
   wrong(): string[] {
     const { host } = this.#lab;
     const routed = this.#uplinks.filter(({ progress }) => progress === ROUTED);
-    // The administrator's rule for a destination keeps its packets.
+    // Packets for which the administrator has a rule by destination or mark skip multihomed's rules.
     const rules = routed.flatMap((uplink) => [
-      // The rule for a mark; the words do not show its selector.
+      // The rule for the mark, which ruleWords() does not show.
       ...(uplink.subnet === MARKED ? [`8680 from ${address(uplink)} goto 8684`] : []),
       `8680 from ${address(uplink)} to ${FOREIGN_NETWORK} goto ${FOREIGN_PRIORITY}`,
       `8683 from ${address(uplink)} lookup 254 suppress 1`,
@@ -178,7 +178,7 @@ export class Field {
         .ip(text)
         .split('\n')
         .filter((line) => !ours.test(line));
-    // The script changes the objects of others on these uplinks.
+    // `changes` changes the objects of other programs on these uplinks.
     const uplinks = /\bdev u\d+\b/;
     return [
       ...lines('mptcp endpoint show', uplinks),

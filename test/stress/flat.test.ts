@@ -21,16 +21,17 @@ import { test, type Lab } from '../support/lab.ts';
 
 const RUNS = Number(process.env['MULTIHOMED_RUNS'] ?? 100);
 const UPLINKS = 4;
-/** The number of runs: device-add, link-up and up. */
+/** The number of actions when an uplink appears: device-add, link-up and up. */
 const FIRST_ACTIONS = 3;
-/** The number of runs for each change of an uplink. */
+/** The number of hooks that run for each change of an uplink. */
 const SCRIPTS = RUNS < 1_000 ? 1 : 10;
-const LOOKS = RUNS < 1_000 ? 4 : 10;
+/** The number of readings of descriptors and memory. */
+const READINGS = RUNS < 1_000 ? 4 : 10;
 /** KiB: V8 collects at any time; in a short run the heap may still grow after the first reading. */
 const GROWTH = RUNS < 1_000 ? 96 * 1024 : 32 * 1024;
 
-/** Milliseconds for many processes one after the other. */
-const MANY = 120_000;
+/** For many processes one after the other. */
+const MANY_MS = 120_000;
 
 interface Scene {
   readonly lab: Lab;
@@ -57,7 +58,7 @@ async function scene(lab: Lab, scripts: number): Promise<Scene> {
   await expect.poll(() => lab.host.endpoints()).toHaveLength(UPLINKS);
   const control = lab.host.journal().replace(/journal\.json$/, 'control');
   const runs = (): number => (existsSync(count) ? statSync(count).size : 0);
-  await expect.poll(runs, { timeout: MANY }).toBe(FIRST_ACTIONS * UPLINKS * scripts);
+  await expect.poll(runs, { timeout: MANY_MS }).toBe(FIRST_ACTIONS * UPLINKS * scripts);
   return { lab, daemon, control, text, runs };
 }
 
@@ -69,7 +70,7 @@ interface Sample {
 
 const descriptors = (pid: number): string[] => readdirSync(`/proc/${pid}/fd`);
 
-/** Waits until nothing runs: hooks and clients end a little later than what the test waits for. */
+/** Reads until the descriptors do not change any more: hooks and clients may end later than the condition of a test. */
 async function sample({ pid }: Daemon): Promise<Sample> {
   let fds = descriptors(pid);
   for (let looks = 0, same = 0; same < 4 && looks < 200; looks++) {
@@ -87,7 +88,7 @@ async function flat(what: string, daemon: Daemon, part: () => Promise<void>): Pr
   // Runs once, so that everything that is loaded lazily is loaded.
   await part();
   const samples: Sample[] = [await sample(daemon)];
-  for (let look = 1; look < LOOKS; look++) {
+  for (let look = 1; look < READINGS; look++) {
     await part();
     samples.push(await sample(daemon));
   }
@@ -95,7 +96,7 @@ async function flat(what: string, daemon: Daemon, part: () => Promise<void>): Pr
   const counts = new Set(samples.map(({ fds }) => fds.length));
   console.log(`flat: ${what}: descriptors ${[...counts].join(', ')}; memory ${state.join(' ')} MiB`);
   for (const { fds } of samples) expect(fds).toEqual(samples[0]!.fds);
-  const early = Math.max(...samples.slice(0, LOOKS / 2).map(({ rss }) => rss));
+  const early = Math.max(...samples.slice(0, READINGS / 2).map(({ rss }) => rss));
   for (const { rss } of samples) expect(rss).toBeLessThan(early + GROWTH);
 }
 
@@ -107,10 +108,10 @@ describe('descriptors and memory do not grow', { timeout: 300_000 + 150 * RUNS }
       const wanted = at.runs() + UPLINKS * SCRIPTS;
       for (let each = 0; each < UPLINKS; each++)
         lab.host.ip(`route ${onward} default via 10.${each + 1}.0.1 dev u${each} metric ${100 * (each + 1)}`);
-      await expect.poll(at.runs, { timeout: MANY }).toBe(wanted);
+      await expect.poll(at.runs, { timeout: MANY_MS }).toBe(wanted);
     };
     await flat(`${RUNS} hook runs`, at.daemon, async () => {
-      for (const end = at.runs() + RUNS / LOOKS; at.runs() < end;) {
+      for (const end = at.runs() + RUNS / READINGS; at.runs() < end;) {
         await step('del');
         await step('add');
       }
@@ -124,13 +125,13 @@ describe('descriptors and memory do not grow', { timeout: 300_000 + 150 * RUNS }
     const questions: readonly { readonly ask: string; readonly [key: string]: string }[] = [
       { ask: 'status' },
       { ask: 'explain', interface: 'u1' },
-      { ask: 'explain', interface: 'nobody' },
-      { ask: 'what nobody knows' },
+      { ask: 'explain', interface: 'missing' },
+      { ask: 'an unknown request' },
     ];
     await flat(`${RUNS} requests`, at.daemon, async () => {
-      for (let done = 0; done < RUNS / LOOKS; done += questions.length + 1) {
+      for (let done = 0; done < RUNS / READINGS; done += questions.length + 1) {
         const answers = questions.map((each) => ask(at.control, each).catch(String));
-        await Promise.all([...answers, leaves(at.control)]);
+        await Promise.all([...answers, abandonWatch(at.control)]);
       }
     });
     expect(
@@ -143,7 +144,7 @@ describe('descriptors and memory do not grow', { timeout: 300_000 + 150 * RUNS }
     const flags = ['subflow', 'subflow backup', 'signal'];
     let turn = 0;
     await flat(`${RUNS / 10} reloads`, at.daemon, async () => {
-      for (let done = 0; done < RUNS / 10 / LOOKS; done++) {
+      for (let done = 0; done < RUNS / 10 / READINGS; done++) {
         // Every tenth has an error and changes nothing.
         if (++turn % 10 === 0) {
           at.daemon.configure('{"rules": {"u*": "sublow"}}');
@@ -163,8 +164,8 @@ describe('descriptors and memory do not grow', { timeout: 300_000 + 150 * RUNS }
   });
 });
 
-/** Starts to watch, and closes the connection in the middle of an answer. */
-async function leaves(control: string): Promise<void> {
+/** Sends a watch request, and closes the connection at the first part of the answer. */
+async function abandonWatch(control: string): Promise<void> {
   const client = createConnection(control);
   await new Promise((resolve) =>
     client

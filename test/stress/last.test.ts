@@ -8,12 +8,12 @@ import { Transfer } from './transfer.ts';
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };
 /** net.mptcp.close_timeout, in seconds. */
 const CLOSE_TIMEOUT = 5;
-/** Milliseconds without a path: longer than the time-out, which is longer than a SYN that is sent twice again (3 s). */
-const LOST = 1_600 * CLOSE_TIMEOUT;
+/** The time without a path. It is longer than CLOSE_TIMEOUT, which is longer than two retransmissions of a SYN (3 s). */
+const LOST_MS = 1_600 * CLOSE_TIMEOUT;
 
 interface Case {
   readonly loss: Loss;
-  /** The signal that ends the daemon before, if any. */
+  /** The signal that ends the daemon before the loss, if any. */
   readonly end?: NodeJS.Signals;
 }
 
@@ -39,13 +39,13 @@ async function outlives(lab: Lab, { loss, end }: Case, other: boolean): Promise<
     await transfer.moves();
     if (end) await daemon.stop(end);
     loss.lose(last);
-    await sleep(LOST);
+    await sleep(LOST_MS);
     const moved = transfer.moved;
     await sleep(200);
     // Without a default route in main, a lingering endpoint still has the one in its own table.
     if (loss !== DEFAULT_ROUTE) expect(transfer.moved).toBe(moved);
     expect(lab.host.endpointWords()).toEqual([`${last.address()} ${last.device} subflow`]);
-    // Its successor only finds the lingering endpoint and keeps it.
+    // The next daemon takes over only the lingering endpoint, and keeps it.
     if (end) await lab.daemon(RULES);
     const returned = other ? first : last;
     loss.back(returned);
@@ -62,9 +62,9 @@ async function outlives(lab: Lab, { loss, end }: Case, other: boolean): Promise<
 }
 
 describe('the last path of a transfer', () => {
-  // In parallel, each with its own host, because each mostly waits.
+  // All cases run in parallel, each with a host of its own, because each mostly waits.
   test.for([false, true])(
-    'is lost for longer than close_timeout and back; by another uplink: %s',
+    'is lost for longer than close_timeout: the transfer continues; over the other uplink: %s',
     async (other, { lab: first }) => {
       const outcomes = await Promise.all(
         CASES.map(async (each, index) => {

@@ -31,7 +31,7 @@ describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, 
       const [cable, other] = at === 0 ? cables : [cables[1], cables[0]];
       loss.lose(cable);
       if (cycle % 3 === 2) {
-        // Killed before, during or after an action; its successor completes it.
+        // Killed before, during or after an action; the next daemon completes it.
         await sleep((cycle * 7) % 31);
         await daemon.stop('SIGKILL');
         restarts.amid++;
@@ -66,31 +66,34 @@ describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, 
     const bytes = await transfer.finish();
     console.log(
       `live: ${CYCLES} cycles, ${restarts.SIGTERM} restarts by SIGTERM, ${restarts.SIGKILL} by SIGKILL, ` +
-        `${restarts.amid} kills while it acted; ${bytes} bytes, none wrong; no subflow lost at a restart`,
+        `${restarts.amid} kills during actions; ${bytes} bytes, none wrong; no subflow lost at a restart`,
     );
   });
 
-  test.for([true, false])('is counted by flush, which refuses; daemon: %s', async (runs, { lab }) => {
-    const [eth, wwan] = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()];
-    const daemon = await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-    const transfers: Transfer[] = [];
-    for (const [number, from] of [eth, wwan, eth].entries()) {
-      const transfer = await Transfer.open(lab, from.address(), number);
-      onTestFinished(() => transfer.end());
-      transfers.push(transfer);
-    }
-    await expect.poll(() => transfers[0]!.subflows()).toHaveLength(6);
-    if (!runs) await daemon.stop();
-    const [before, state] = [await transfers[0]!.identities(), lab.host.state()];
-    const { code, stderr } = await daemon.command('flush');
-    expect(code).not.toBe(0);
-    expect(stderr).toMatch(/\b3 open MPTCP connections\. To remove everything anyway:\n/);
-    expect(lab.host.state()).toEqual(state);
-    expect(await transfers[0]!.identities()).toEqual(before);
-    for (const transfer of transfers) {
-      await transfer.moves();
-      await transfer.finish();
-    }
-  });
+  test.for([true, false])(
+    'is counted by flush, which refuses to cut it; daemon runs: %s',
+    async (runs, { lab }) => {
+      const [eth, wwan] = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()];
+      const daemon = await lab.daemon(RULES);
+      await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+      const transfers: Transfer[] = [];
+      for (const [number, from] of [eth, wwan, eth].entries()) {
+        const transfer = await Transfer.open(lab, from.address(), number);
+        onTestFinished(() => transfer.end());
+        transfers.push(transfer);
+      }
+      await expect.poll(() => transfers[0]!.subflows()).toHaveLength(6);
+      if (!runs) await daemon.stop();
+      const [before, state] = [await transfers[0]!.identities(), lab.host.state()];
+      const { code, stderr } = await daemon.command('flush');
+      expect(code).not.toBe(0);
+      expect(stderr).toMatch(/\b3 open MPTCP connections\. To remove everything anyway:\n/);
+      expect(lab.host.state()).toEqual(state);
+      expect(await transfers[0]!.identities()).toEqual(before);
+      for (const transfer of transfers) {
+        await transfer.moves();
+        await transfer.finish();
+      }
+    },
+  );
 });

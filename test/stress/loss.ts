@@ -32,7 +32,7 @@ export const LINK: Loss = {
   back: (cable) => route(cable.up()),
 };
 
-/** The metric with which it was connected. */
+/** Adds the default route with the metric of `Cable.connect`. */
 function route(cable: Cable): void {
   cable.route(4, `metric ${100 * cable.network}`);
 }

@@ -9,7 +9,7 @@ import { systemClock } from '../../src/system/clock.ts';
 import type { Lab } from '../support/lab.ts';
 import type { Netns } from '../support/netns.ts';
 
-/** An address behind every uplink. */
+/** The server's address, which is behind every uplink. */
 const SERVER = '10.99.0.1';
 const PORT = 7690;
 /** Bytes that prove progress: more than the buffers between both ends hold. */
@@ -29,7 +29,7 @@ if role == 'server':
     s.bind((sys.argv[3], port))
     s.listen(1)
     print(json.dumps({'ready': True}), flush=True)
-    # Joins come to the socket that listens: it stays.
+    # Joins need the listening socket, so it stays open.
     listener = s
     s = listener.accept()[0]
 else:
@@ -158,7 +158,7 @@ export class Transfer {
     return this.#client.report.received + this.#server.report.received;
   }
 
-  /** Checks that it is not broken and that no byte is wrong. */
+  /** Checks that the connection is not broken and that no byte is wrong. */
   whole(): void {
     for (const { report, trouble } of [this.#client, this.#server]) {
       expect(report).toMatchObject({ wrong: 0 });
@@ -208,7 +208,7 @@ export class Transfer {
     }
   }
 
-  /** Returns the local addresses of the subflows; none may be there twice. */
+  /** Returns the local addresses of the subflows, one entry for each subflow; sorted. */
   async addresses(): Promise<string[]> {
     return (await this.subflows()).map(({ local }) => local.address);
   }

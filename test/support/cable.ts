@@ -1,4 +1,4 @@
-/** A veth pair between the host and its provider: network N is 10.N.0.0/24 and 2400:N::/64. */
+/** A veth pair between the host and its provider. Network N is 10.N.0.0/24 and 2400:N::/64. */
 import type { Netns, Version } from './netns.ts';
 
 export class Cable {
@@ -9,7 +9,7 @@ export class Cable {
   readonly far: string;
   readonly network: number;
 
-  /** `middle`: a namespace in between, whose devices `near` and `far` are the inner ends. */
+  /** `middle`: a namespace between both, with the inner ends `near` and `far`. */
   constructor(host: Netns, provider: Netns, device: string, network: number, middle?: Netns) {
     [this.host, this.provider, this.device, this.network] = [host, provider, device, network];
     this.far = `to-${device}`;
@@ -61,6 +61,7 @@ export class Cable {
     return `${this.address(version, number)}/${version === 4 ? 24 : 64}`;
   }
 
+  /** Adds an address to the host's end. */
   give(version: Version = 4, number = 2): this {
     this.host.ip(
       `address add ${this.prefixed(version, number)} dev ${this.device}${version === 6 ? ' nodad' : ''}`,
@@ -68,6 +69,7 @@ export class Cable {
     return this;
   }
 
+  /** Deletes an address of the host's end. */
   take(version: Version = 4, number = 2): this {
     this.host.ip(`address del ${this.prefixed(version, number)} dev ${this.device}`);
     return this;

@@ -122,7 +122,7 @@ export class Connection {
   }
 }
 
-/** Opens a connection by the host's route to it, and exchanges words for as long as subflows need to join. */
+/** Opens a connection from the address that the host's route gives, and exchanges words for as long as joins need. */
 export async function openByRoute(connections: Connections): Promise<Connection> {
   const connection = await connections.open();
   for (let word = 0; word < 5; word++) await connection.echo(`word${word}`);

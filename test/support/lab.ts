@@ -45,7 +45,7 @@ export class Lab {
     return new Cable(this.host, this.provider, device, network);
   }
 
-  /** Adds a cable whose packets can be delayed, lost or withheld. */
+  /** Adds a cable whose packets can be delayed or dropped. */
   async line(device: string): Promise<Line> {
     return this.#keep(await Line.lay(this.host, this.provider, device, ++this.#cables));
   }
@@ -79,12 +79,12 @@ export class Lab {
   }
 
   /** Starts a daemon in the provider's namespace instead of the host's. */
-  outside(rules: Record<string, unknown>, args: readonly string[]): Daemon {
+  prepareFar(rules: Record<string, unknown>, args: readonly string[]): Daemon {
     return this.#keep(new Daemon(this.provider, this.folder, rules, { args }));
   }
 
   /** Runs a command without all of root's capabilities; `privileges` are arguments of setpriv(1). */
-  weak(privileges: readonly string[], args: readonly string[]): Promise<Finished> {
+  withPrivileges(privileges: readonly string[], args: readonly string[]): Promise<Finished> {
     return finished(this.host.spawn('setpriv', [...privileges, process.execPath, MAIN, ...args]));
   }
 
@@ -119,7 +119,7 @@ export class Lab {
   }
 }
 
-/** False, with a printed reason, when this may be the host's own network. */
+/** Whether the tests run in a network namespace of their own; if not, they could change the host's network. */
 export const isPrivate = process.env['MULTIHOMED_TEST_NETNS'] === '1';
 
 export const test = base.extend<{ lab: Lab }>({

@@ -1,11 +1,11 @@
-/** A cable whose packets a program forwards: it delays, loses and withholds them, while both ends have carrier. */
+/** A cable whose packets a program forwards: it delays or drops them, while both ends have carrier. */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';
 import { Cable } from './cable.ts';
 import { Netns } from './netns.ts';
 
-/** Commands on standard input: `delay MS` one way, `cut none|all|ip`, `loss PERCENT`. Each is answered by a line. */
+/** Reads commands: `delay MS` in each direction, `cut none|all|ip`, `loss PERCENT`. Each is answered with a line. */
 const FORWARDER = `
 import heapq, random, select, socket, sys, time
 SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING, ETH_P_ALL = 263, 15, 23, 3
@@ -71,12 +71,12 @@ export class Line {
     return line;
   }
 
-  /** Milliseconds in each direction. */
+  /** Delays packets by this time in each direction. */
   delay(milliseconds: number): Promise<void> {
     return this.#say(`delay ${milliseconds}`);
   }
 
-  /** Withholds all packets, or all but ARP, as a router that has lost its provider. */
+  /** Drops all packets, or all but ARP, like a router that has lost its provider. */
   cut(what: 'all' | 'ip'): Promise<void> {
     return this.#say(`cut ${what}`);
   }
@@ -85,7 +85,7 @@ export class Line {
     return this.#say('cut none');
   }
 
-  /** Percent of the packets in each direction. */
+  /** Drops this percentage of the packets in each direction, but no ARP. */
   lose(percent: number): Promise<void> {
     return this.#say(`loss ${percent}`);
   }

@@ -1,4 +1,4 @@
-/** A network namespace for a test, and its state as `ip` shows it, which is the oracle of all kernel tests. */
+/** A network namespace for a test, and its state as `ip` shows it: the oracle of all kernel tests. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NETLINK_ROUTE, openNetlink } from '../../src/system/addon.ts';
@@ -154,7 +154,7 @@ export class Netns {
     return 86_840_000 + this.index(device);
   }
 
-  /** Waits for the route of the device's IPv6 link-local address: what the kernel adds last, seconds after the link is up. */
+  /** Waits for the route of the device's link-local address, which the kernel adds last, seconds after the link is up. */
   async linkLocal(device: string): Promise<void> {
     for (let tries = 0; tries < 1_500; tries++) {
       if (this.ip(`-6 route show table local dev ${device}`).includes('local fe80')) return;

@@ -1,4 +1,4 @@
-/** Decoded netlink objects with their usual values. A new field of a decoded type gets its value for all tests here. */
+/** Decoded netlink objects with their usual values. The usual value of a new field is added here, for all tests. */
 import type { Address } from '../../src/netlink/route/address.ts';
 import type { Link } from '../../src/netlink/route/link.ts';
 import type { PolicyRule } from '../../src/netlink/route/policy-rule.ts';

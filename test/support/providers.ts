@@ -1,4 +1,4 @@
-/** Several providers on one or more links of a host. Each router drops packets with the other providers' addresses. */
+/** Several providers on one or more links of a host, and connections over them. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,13 +22,10 @@ export interface Provider {
 export const A: Provider = { gateway: '192.0.2.1', address: '192.0.2.10', length: 24, device: 'eth0' };
 export const B: Provider = { gateway: '203.0.113.1', address: '203.0.113.10', length: 24, device: 'eth0' };
 
-/**
- * Each router drops packets with the others' source addresses, as providers do (BCP 38): it has no route back to
- * them.
- */
+/** Each provider has a router, which drops packets from the other providers' addresses (BCP 38): it has no route to them. */
 export class Providers {
   readonly host: Netns;
-  /** One router for each address. */
+  /** The router of each address. */
   readonly routers: readonly Netns[];
   readonly #all: readonly Provider[];
   readonly #provider: Netns;
@@ -63,7 +60,7 @@ export class Providers {
     });
   }
 
-  /** Starts a server in each namespace, for TCP and MPTCP. It answers each word with a large amount of data. */
+  /** Starts a server in each namespace, for TCP and MPTCP. It answers each byte with BYTES bytes. */
   async serve(): Promise<void> {
     await this.#linksUp();
     const script = `
@@ -86,7 +83,7 @@ while True:
     }
   }
 
-  /** A new link drops packets until the kernel's work queue has seen its carrier, which takes a second and more. */
+  /** A new link drops packets until the kernel's work queue has handled its carrier, which takes a second or more. */
   async #linksUp(): Promise<void> {
     const links = [...new Set(this.#all.map(({ device }) => device))].map((device) => ({
       netns: this.host,
@@ -95,7 +92,7 @@ while True:
     const far = [...new Set(this.routers)].map((netns) => ({ netns, device: 'eth0' }));
     for (const { netns, device } of [...links, ...far])
       while (!netns.ip(`link show dev ${device}`).includes(' state UP ')) await sleep(20);
-    // A bridge forwards nothing from a port whose carrier it has not seen.
+    // A bridge forwards no packets of a port until it has handled the port's carrier.
     const ports = (): string[] => this.#provider.sh('bridge link show').trim().split('\n');
     while (!ports().every((port) => port.includes(' state forwarding '))) await sleep(20);
   }
@@ -121,7 +118,7 @@ while True:
       );
   }
 
-  /** `ADDRESS out in`: `out` if it reaches the outside, `in` if it is reached from there; by ping, TCP and MPTCP. */
+  /** Returns `ADDRESS out in` of each: `out` if it reaches OUTSIDE, `in` if OUTSIDE reaches it; by ping, TCP and MPTCP. */
   reached(): Promise<string[]> {
     return Promise.all(
       this.#all.map(async ({ address }, at) => {
@@ -174,7 +171,7 @@ def mptcp(s):
 
 const TRANSFER = `${CLIENT}
 plain, multipath = transfer(connect(0)), transfer(mptcp(connect(${IPPROTO_MPTCP})))
-# With a deadline it repeats the request each second until there is one reply.
+# With a deadline ping repeats the request each second until there is a reply.
 ping = subprocess.run(['ping', '-c', '1', '-w', '10', '-I', source, target], stdout=subprocess.DEVNULL).returncode
 print(ping, plain, multipath)`;
 

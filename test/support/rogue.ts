@@ -1,11 +1,11 @@
-/** A network on another link of the host that has the same addresses as the first link's, with its own DHCP server. */
+/** A network on another link of the host whose DHCP server assigns an address that a first link already has. */
 import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { Netns } from './netns.ts';
 
-/** udhcpc(8) runs this with the lease in its environment. It configures the lease like a client's own script. */
+/** udhcpc(8) runs this script with the lease in the environment. It configures the interface like Debian's script. */
 const SCRIPT = `#!/bin/sh
 case $1 in
 deconfig) ip link set "$interface" up ;;

@@ -1,13 +1,13 @@
-/** Checks that something does not change. */
+/** Checks that a value does not change. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 
-/** Checks that a value does not change, by reading it repeatedly for `duration` milliseconds. */
-export async function stays<T>(look: () => T, duration = 500): Promise<T> {
-  const first = look();
+/** Reads a value repeatedly for `duration` milliseconds, and checks that it is always equal. @returns the value */
+export async function stays<T>(read: () => T, duration = 500): Promise<T> {
+  const first = read();
   for (const end = Date.now() + duration; Date.now() < end;) {
     await sleep(25);
-    expect(look()).toEqual(first);
+    expect(read()).toEqual(first);
   }
   return first;
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import type { Netns } from './netns.ts';
 
-/** The outer address of the far side, and the inner addresses of both. */
+/** The outer address of the provider's end, and the inner addresses of both ends. */
 export const SERVER = '10.98.0.1';
 export const OUTER_PORT = 51_820;
 export const INNER = { near: '10.200.0.2', far: '10.200.0.1', near6: 'fd20:200::2', far6: 'fd20:200::1' };
@@ -59,7 +59,7 @@ def send(s, data):
     if transport == 'mptcp': s.sendall(struct.pack('!H', len(data)) + data)
     elif s is near: s.sendto(data, outer)
     elif peer: s.sendto(data, peer)
-# As a handshake would: MPTCP adds no subflow before data was acknowledged.
+# Like a handshake: MPTCP adds no subflow before data has been acknowledged.
 if transport == 'mptcp':
     for s in [near, far]: send(s, b'')
 print('ready', flush=True)

@@ -9,7 +9,7 @@ import { dumpLinks } from '../../../src/netlink/route/link.ts';
 import { decodeNexthop } from '../../../src/netlink/route/nexthop.ts';
 import { dumpPolicyRules } from '../../../src/netlink/route/policy-rule.ts';
 import { dumpRoutes, type Route } from '../../../src/netlink/route/route.ts';
-import type { Side } from './both.ts';
+import type { Side } from './kernel-pair.ts';
 import { indexOf } from './words.ts';
 import { SLOTS } from './operations.ts';
 
@@ -32,7 +32,7 @@ const routeLine = (route: Route): string =>
   `metric ${route.metric} proto ${route.protocol} type ${route.type} src ${route.preferredSource} nexthop ${route.nexthop}`;
 
 /** Returns policy rules in their order, and everything else sorted. */
-export async function holdings({ route, generic, mptcp }: Side): Promise<string[]> {
+export async function stateLines({ route, generic, mptcp }: Side): Promise<string[]> {
   const [links, addresses, limits, endpoints, routes, rules, nexthops] = await Promise.all([
     dumpLinks(route),
     dumpAddresses(route),

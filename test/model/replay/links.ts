@@ -9,7 +9,7 @@ import { generic } from '../../../src/netlink/generic/family.ts';
 import { addressBytes, addressFamily, familyNumber } from '../../../src/netlink/ip.ts';
 import { setLimits } from '../../../src/netlink/mptcp/limits.ts';
 import { deletePolicyRule, dumpPolicyRules } from '../../../src/netlink/route/policy-rule.ts';
-import type { Side } from './both.ts';
+import type { Side } from './kernel-pair.ts';
 import { asNewRule } from '../../../src/plan/difference.ts';
 
 const NEW = 0x400 | 0x200;

@@ -4,14 +4,14 @@ import type { FibQuery } from '../../../src/netlink/route/fib.ts';
 import { systemClock } from '../../../src/system/clock.ts';
 import { Netns } from '../../support/netns.ts';
 import { addressPool } from '../steps.ts';
-import { Both } from './both.ts';
+import { KernelPair } from './kernel-pair.ts';
 import { indexOf } from './words.ts';
-import { answer, differences, holdings } from './compare.ts';
+import { answer, differences, stateLines } from './compare.ts';
 import { SLOTS, type Operation } from './operations.ts';
 
-/** Milliseconds; the kernel reports carrier up to a second late. */
+/** Longer than the second by which the kernel may report carrier late. */
 const LIMIT_MS = 1_500;
-/** Milliseconds, for shrinking a history that is known to fail. */
+/** For shrinking a history that is known to fail. */
 export const SHORT_LIMIT_MS = 200;
 
 /** The number of operations of each kind that the kernel accepted and refused. */
@@ -37,15 +37,15 @@ export class ReplayNamespace {
   /** @returns the first difference, in sentences */
   async replay(history: readonly Operation[], limit = LIMIT_MS): Promise<string[]> {
     this.#kernel ??= await openSession({ clock: systemClock, netns: this.#netns.path });
-    const both = new Both(this.#kernel);
-    await both.begin();
+    const pair = new KernelPair(this.#kernel);
+    await pair.begin();
     for (const [at, operation] of history.entries()) {
-      const { model, real } = await both.do(operation);
+      const { model, real } = await pair.do(operation);
       this.#count(operation, real);
       const differences =
         model.split(' ')[0] === real.split(' ')[0] ? [] : [`the model says "${model}", the kernel "${real}"`];
-      const unlikeness = async () => [...(await unlike(both)), ...(await unlikeAnswers(both, at))];
-      const found = [...differences, ...(await until(limit, unlikeness))];
+      const compare = async () => [...(await stateDifferences(pair)), ...(await answerDifferences(pair, at))];
+      const found = [...differences, ...(await untilEmpty(limit, compare))];
       if (found.length > 0) return [`operation ${at}: ${JSON.stringify(operation)}`, ...found];
     }
     return [];
@@ -60,29 +60,29 @@ export class ReplayNamespace {
 }
 
 /** Repeats a comparison until there is no difference, or until the time is over. */
-async function until(limit: number, look: () => Promise<string[]>): Promise<string[]> {
+async function untilEmpty(limit: number, compare: () => Promise<string[]>): Promise<string[]> {
   const begun = performance.now();
   for (;;) {
-    const found = await look();
+    const found = await compare();
     if (found.length === 0 || performance.now() - begun > limit) return found;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-async function unlike(both: Both): Promise<string[]> {
-  const [model, real] = await Promise.all([holdings(both.model), holdings(both.real)]);
+async function stateDifferences(pair: KernelPair): Promise<string[]> {
+  const [model, real] = await Promise.all([stateLines(pair.model), stateLines(pair.real)]);
   return differences(model, real);
 }
 
 /**
- * Compares the answers to some of all queries, other ones each time. The comparison is repeated, because after the
- * better of two IPv6 defaults over one nexthop object was deleted, the kernel finds neither for up to a second
- * (6.18).
+ * Compares the answers to four of all queries, other ones after each operation. The comparison is repeated, because the
+ * kernel (6.18) finds neither of two IPv6 defaults over one nexthop object for up to a second after the better one was
+ * deleted.
  */
-async function unlikeAnswers(both: Both, at: number): Promise<string[]> {
+async function answerDifferences(pair: KernelPair, at: number): Promise<string[]> {
   const asked = [0, 1, 2, 3].map(async (i) => {
-    const query = question(at * 4 + i);
-    const [model, real] = await Promise.all([answer(both.model, query), answer(both.real, query)]);
+    const query = queryAt(at * 4 + i);
+    const [model, real] = await Promise.all([answer(pair.model, query), answer(pair.real, query)]);
     return model === real ? [] : [`${JSON.stringify(query)}: the model "${model}", the kernel "${real}"`];
   });
   return (await Promise.all(asked)).flat();
@@ -92,7 +92,7 @@ const DESTINATIONS = ['192.0.2.1', '240.0.0.1', '10.1.0.77', '10.99.0.77', '203.
 const DESTINATIONS6 = ['2001:db8::1', 'a000::1', '2001:db8:1::77', '2001:db8:99::5'];
 
 /** Returns the queries in a fixed order that covers all of them. */
-function question(number: number): FibQuery {
+function queryAt(number: number): FibQuery {
   const four = number % 2 === 0;
   const at = Math.floor(number / 2) * 7;
   const destinations = four ? DESTINATIONS : DESTINATIONS6;

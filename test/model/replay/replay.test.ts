@@ -19,7 +19,7 @@ describe.skipIf(!isPrivate)('model kernel and real kernel', () => {
   const counters: Counters = new Map();
   const namespaces: ReplayNamespace[] = [];
   let replayed = 0;
-  let said = performance.now();
+  let reportedAt = performance.now();
 
   afterAll(() => {
     for (const namespace of namespaces) namespace.end();
@@ -49,8 +49,8 @@ describe.skipIf(!isPrivate)('model kernel and real kernel', () => {
         const found = await namespace.replay(history);
         if (found.length > 0) failures.push(await described(namespace, history, found));
         replayed++;
-        if (performance.now() - said < 60_000) continue;
-        said = performance.now();
+        if (performance.now() - reportedAt < 60_000) continue;
+        reportedAt = performance.now();
         console.log(summary());
       }
     };
@@ -59,13 +59,13 @@ describe.skipIf(!isPrivate)('model kernel and real kernel', () => {
   });
 });
 
-/** Returns the shortest failing history, with its difference. */
+/** Shrinks a failing history. @returns its difference and the history */
 async function described(
   namespace: ReplayNamespace,
   history: readonly Operation[],
   found: string[],
 ): Promise<string> {
-  console.log(`to be made smaller: ${found.join('\n')}`);
+  console.log(`shrinking: ${found.join('\n')}`);
   const small = await shrink(
     history,
     async (each) => (await namespace.replay(each, SHORT_LIMIT_MS)).length > 0,

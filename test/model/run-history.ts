@@ -13,15 +13,18 @@ import type { ModelAddress, ModelEndpoint } from './state.ts';
 import type { Step } from './steps.ts';
 import { applyStep } from './apply-step.ts';
 import { TUNNEL } from './tunnel.ts';
-import { atMost, count } from './counters.ts';
+import { recordMaximum, count } from './counters.ts';
 import { faults } from './verdict.ts';
 import { Fixture } from './fixture.ts';
 
-/** Milliseconds, longer than all timers: the poll, the limiter's refill, a retry. */
-const LONG = 100_000;
+/** Longer than all timers: the poll, the limiter's refill, a retry. */
+const LONG_MS = 100_000;
 
-/** Runs a history to its end. @returns the faults, in sentences */
-export async function live(history: History, watch?: (step: Step, host: Host) => void): Promise<string[]> {
+/** Runs a history to its end. @returns the faults, as text */
+export async function runHistory(
+  history: History,
+  watch?: (step: Step, host: Host) => void,
+): Promise<string[]> {
   const host = new Host(configurationOf(history));
   const fixture = new Fixture(host);
   const found: string[] = [];
@@ -35,26 +38,26 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
       watch?.(step, host);
     }
     await host.settle();
-    host.daemon.line.life = null;
-    host.daemon.line.losses = 0;
+    host.daemon.requester.changesUntilCrash = null;
+    host.daemon.requester.lostAnswers = 0;
     host.overrun();
     await host.settle();
     found.push(...(await host.differences()));
     if (history.steps.every(({ op }) => WITH_EVENTS.has(op))) {
-      await host.pass(SOON);
+      await host.pass(SOON_MS);
       const { failures, contested } = host.daemon.loop.view!.state;
       host.kernel.state.saw('judged within a second');
       // Refused changes, and objects that others keep removing, are retried at times of their own.
       if (failures.size === 0 && contested.size === 0 && host.recordingHooks.slowness === 0)
         found.push(...faults(host, fixture).map((each) => `a second later: ${each}`));
     }
-    await host.pass(LONG);
+    await host.pass(LONG_MS);
     found.push(...faults(host, fixture));
-    found.push(...(await stillness(host)));
+    found.push(...(await furtherChanges(host)));
     const most = mostChanges(history, host);
     if (host.kernel.done.length > most)
-      found.push(`${host.kernel.done.length} changes, and no more than ${most} are due`);
-    atMost('changes of the most that are allowed, in percent', (100 * host.kernel.done.length) / most);
+      found.push(`${host.kernel.done.length} changes, and at most ${most} are allowed`);
+    recordMaximum('changes in percent of the allowed maximum', (100 * host.kernel.done.length) / most);
   } finally {
     count(host);
     host.end();
@@ -62,8 +65,8 @@ export async function live(history: History, watch?: (step: Step, host: Host) =>
   return found;
 }
 
-/** Milliseconds within which the daemon must respond to an event. */
-const SOON = 1_000;
+/** The daemon must respond to an event within this time. */
+const SOON_MS = 1_000;
 /** Steps with an event. The kernel sends none for endpoints and limits, or for a default that expires. */
 const WITH_EVENTS: ReadonlySet<Step['op']> = new Set<Step['op']>([
   ...([
@@ -72,15 +75,22 @@ const WITH_EVENTS: ReadonlySet<Step['op']> = new Set<Step['op']>([
     'rename',
     'address',
     'default',
-    'route in our table',
+    'route in own table',
     'multipath',
     'nexthop',
   ] as const),
-  ...(['split', 'policy rule', 'remove policy rules', 'take policy rule', 'take route', 'tunnel'] as const),
+  ...([
+    'split',
+    'policy rule',
+    'remove policy rules',
+    'delete policy rule',
+    'delete route',
+    'tunnel',
+  ] as const),
   ...(['reload', 'flush', 'kill', 'restart', 'lose events', 'overrun'] as const),
 ]);
 
-/** An uplink takes five changes to add or remove, and two for the limits. A step affects few uplinks, a reload all. */
+/** Adding or removing an uplink takes five changes, and two for the limits. A step affects few uplinks, a reload all. */
 function mostChanges({ steps, opening }: History, { crashes }: Host): number {
   const whole = steps.filter(({ op }) => ['reload', 'flush', 'tunnel'].includes(op)).length + crashes + 1;
   return 5 * (OPENINGS[opening].length + steps.length) + 16 * whole;
@@ -95,7 +105,7 @@ async function runStep(host: Host, fixture: Fixture, step: Step): Promise<string
   await host.settle();
   const comparable = !host.paused && step.op !== 'flush';
   const before = owned(host);
-  const [stood, done] = [host.kernel.state.endpoints, host.kernel.done.length];
+  const [endpoints, done] = [host.kernel.state.endpoints, host.kernel.done.length];
   const led = host.kernel.state.addresses.filter(({ address, ifindex }) =>
     leadingLinks(host.kernel.state, address).includes(ifindex),
   );
@@ -105,22 +115,23 @@ async function runStep(host: Host, fixture: Fixture, step: Step): Promise<string
   // While a full tunnel is up, it may be right that a family has no endpoint.
   if (!comparable || fixture.interfered || host.kernel.state.links.has(TUNNEL)) return [];
   const after = new Set(owned(host).map(familyOf));
-  const late = step.op === 'address' ? replacedTooEarly(host, stood, host.kernel.done.slice(done)) : [];
+  const late = step.op === 'address' ? replacedTooEarly(host, endpoints, host.kernel.done.slice(done)) : [];
   return [
     ...late,
-    ...(NEWCOMERS.has(step.op) ? takenFrom(host, led) : []),
+    ...(UPLINK_STEPS.has(step.op) ? packetFaults(host, led) : []),
     ...[...new Set(before.filter((each) => isSelected(host, each)).map(familyOf))]
       .filter((family) => !after.has(family))
-      .map((family) => `the last ${family} path was taken away at ${JSON.stringify(step)}`),
+      .map((family) => `the last ${family} path was removed at ${JSON.stringify(step)}`),
   ];
 }
 
-const NEWCOMERS: ReadonlySet<Step['op']> = new Set([
+/** Steps that can make an uplink active. */
+const UPLINK_STEPS: ReadonlySet<Step['op']> = new Set([
   ...(['link', 'address', 'default', 'multipath', 'nexthop', 'split', 'advertised'] as const),
 ]);
 
-/** `led`: addresses whose packets multihomed leads to their link, from which no other link may take them later. */
-function takenFrom({ kernel: { state } }: Host, led: readonly ModelAddress[]): string[] {
+/** `led`: addresses whose packets multihomed sends through their own link. No other link may take these packets later. */
+function packetFaults({ kernel: { state } }: Host, led: readonly ModelAddress[]): string[] {
   return led.flatMap((first) => {
     const link = state.links.get(first.ifindex);
     const keeps =
@@ -171,7 +182,7 @@ function replacedTooEarly(
         gone < done.findIndex((each) => each.startsWith(`endpoint add ${added.address} `))
       );
     })
-    .map((old) => `endpoint ${old.address} went before its successor came`);
+    .map((old) => `endpoint ${old.address} was deleted before its replacement was added`);
 }
 
 const owned = (host: Host): ModelEndpoint[] =>
@@ -187,20 +198,20 @@ function isSelected({ configuration, kernel }: Host, endpoint: ModelEndpoint): b
   return rule !== undefined && !rule.ignore && rule.families.includes(familyOf(endpoint));
 }
 
-/** An endpoint that replaces an implicit one needs no slot, and yet the kernel refuses it while there is none. */
+/** Zero beside an implicit endpoint: one that replaces it needs no slot, but the kernel refuses it if none is free. */
 const refusedForRoom = ({ kernel: { state } }: Host): number =>
   state.endpoints.some((each) => each.flags & IMPLICIT)
     ? 0
     : (state.seen.get('endpoint refused: ERANGE') ?? 0);
 
-/** Checks that a further pass, and another daemon, change nothing. */
-async function stillness(host: Host): Promise<string[]> {
+/** Returns the changes of a second pass and of a second daemon, which must make none. */
+async function furtherChanges(host: Host): Promise<string[]> {
   const before = host.kernel.done.length;
   const full = refusedForRoom(host);
   host.daemon.loop.wake(ALL_PARTS);
   await host.pass(31_000);
   const second = host.kernel.done.slice(before);
-  if (refusedForRoom(host) > full) second.push('asks for a slot where it knows that none is free');
+  if (refusedForRoom(host) > full) second.push('adds an endpoint although it knows that no slot is free');
   host.kill();
   await host.pass(31_000);
   const third = host.kernel.done.slice(before + second.length);

@@ -1,4 +1,4 @@
-/** Applies each operation to the model and to the real kernel, and returns both results. */
+/** Applies each operation to the model and to the real kernel, and returns the result of each. */
 import { NetlinkError } from '../../../src/netlink/error.ts';
 import type { Requester } from '../../../src/netlink/connection.ts';
 import type { GenericFamily } from '../../../src/netlink/generic/family.ts';
@@ -17,7 +17,7 @@ import {
   setCarrier,
   setUp,
 } from '../links.ts';
-import { Line } from '../requester.ts';
+import { ModelRequester } from '../requester.ts';
 import { addressPool, gateways } from '../steps.ts';
 import { Refusal, State } from '../state.ts';
 import { SLOTS, type Operation } from './operations.ts';
@@ -32,18 +32,18 @@ export interface Side {
 
 /** An empty state, because requests do not carry the flags of links. */
 const EMPTY = new State();
-export class Both {
+export class KernelPair {
   readonly kernel = new ModelKernel();
   readonly model: Side;
   readonly real: Side;
 
   constructor(kernel: Side) {
     this.real = kernel;
-    const line = new Line(this.kernel, 'other');
-    this.model = { route: line, generic: line, mptcp: { id: MPTCP_FAMILY, groups: new Map() } };
+    const requester = new ModelRequester(this.kernel, 'other');
+    this.model = { route: requester, generic: requester, mptcp: { id: MPTCP_FAMILY, groups: new Map() } };
   }
 
-  /** Removes everything that an earlier history left. */
+  /** Removes everything that an earlier history left, and creates the links of both kernels. */
   async begin(): Promise<void> {
     await real.clear(this.real, SLOTS, indexOf(0));
     for (let slot = 0; slot < SLOTS; slot++) {
@@ -66,7 +66,7 @@ export class Both {
     if ('slot' in operation && !/^(endpoint|route|nexthop)/.test(operation.kind))
       return this.#links(operation);
     const ask = this.#request(operation);
-    return { model: await said(() => ask(this.model)), real: await said(() => ask(this.real)) };
+    return { model: await resultOf(() => ask(this.model)), real: await resultOf(() => ask(this.real)) };
   }
 
   async #links(operation: Operation & { slot: number }): Promise<{ model: string; real: string }> {
@@ -74,26 +74,26 @@ export class Both {
     const { route } = this.real;
     const index = indexOf(operation.slot);
     const link = state.links.get(index)!;
-    const both = async (model: () => void, kernel: () => Promise<unknown>) => ({
-      model: await said(model),
-      real: await said(kernel),
+    const onBoth = async (model: () => void, kernel: () => Promise<unknown>) => ({
+      model: await resultOf(model),
+      real: await resultOf(kernel),
     });
     switch (operation.kind) {
       case 'up':
       case 'down':
-        return both(
+        return onBoth(
           () => setUp(state, this.kernel, link, operation.kind === 'up'),
           () => real.linkSet(route, index, operation.kind === 'up'),
         );
       case 'plug':
       case 'unplug':
-        return both(
+        return onBoth(
           () => setCarrier(state, this.kernel, link, operation.kind === 'plug'),
           () => real.plug(route, index, operation.kind === 'plug'),
         );
       case 'rename': {
         const name = `eth${operation.name}`;
-        return both(
+        return onBoth(
           () => {
             if (link.name !== name) renameLink(state, this.kernel, link, name);
           },
@@ -111,16 +111,16 @@ export class Both {
       case 'address delete': {
         const [address, prefixLength] = addressPool(operation.slot)[operation.which]!;
         const family = addressFamily(address);
-        // The kernel accepts an IPv6 address on a link that is down only when the link comes up.
+        // The kernel uses an IPv6 address that is added to a link that is down only when the link comes up.
         if (family === 'ipv6' && !link.up) return { model: '', real: '' };
         const payload = real.addressPayload(index, address, prefixLength, operation.deprecated);
         const flags = 0x80 | (family === 'ipv6' && operation.deprecated ? 0x20 : 0);
         if (operation.kind === 'address add')
-          return both(
+          return onBoth(
             () => addAddress(state, this.kernel, { ifindex: index, family, address, prefixLength, flags }),
             () => real.addressAdd(route, payload),
           );
-        return both(
+        return onBoth(
           () => {
             const existing = state.addresses.find(
               (each) => each.ifindex === index && each.address === address,
@@ -275,7 +275,7 @@ export class Both {
   }
 }
 
-async function said(what: () => unknown): Promise<string> {
+async function resultOf(what: () => unknown): Promise<string> {
   try {
     await what();
     return '';
