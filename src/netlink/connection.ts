@@ -44,8 +44,11 @@ export interface NetlinkRequest {
   readonly payload: Buffer;
   /** The kernel sleeps for some milliseconds while it handles the request. */
   readonly waits?: boolean;
-  /** Replies for which it returns false are discarded at once, since a dump may have a million of them. */
-  readonly keep?: (reply: Message) => boolean;
+  /**
+   * Replies for which it returns false are discarded at once, since a dump may have a million of them. `kept`: how many
+   * were kept before; a repeated dump begins with none.
+   */
+  readonly keep?: (reply: Message, kept: number) => boolean;
 }
 
 /** Sends requests to the kernel; tests implement it with a model of the kernel. */
@@ -232,7 +235,7 @@ export class NetlinkConnection implements Requester {
       this.#finish(pending, failed);
       return;
     }
-    if (pending.request.keep?.(message) ?? true) pending.replies.push(message);
+    if (pending.request.keep?.(message, pending.replies.length) ?? true) pending.replies.push(message);
     // Old kernels answer a generic netlink get without NLM_F_MULTI, and end it with the acknowledgement.
     if (pending.dump && !(message.flags & NLM_F_MULTI)) this.#finish(pending, null);
   }

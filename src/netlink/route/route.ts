@@ -271,15 +271,15 @@ export async function dumpRoutes(
     .u32(0);
   if (filter.table !== undefined) writer.attributeU32(RTA_TABLE, filter.table);
   if (filter.ifindex !== undefined) writer.attributeU32(RTA_OIF, filter.ifindex);
+  const { most } = filter;
   const where = filter.table === undefined ? '' : ` table ${filter.table}`;
-  let left = filter.most ?? Infinity;
   try {
     const messages = await requester.dump({
       operation: `route show${where}`,
       type: RTM_GETROUTE,
       payload: writer.done(),
       ...(filter.defaultsOnly ? { keep: isDefault } : filter.anyService ? { keep: isForAll } : {}),
-      ...(filter.most === undefined ? {} : { keep: () => left-- > 0 }),
+      ...(most === undefined ? {} : { keep: (_: Message, kept: number) => kept < most }),
     });
     return (
       messages
