@@ -51,26 +51,33 @@ export class RuntimeKeeper {
 
   /** Does nothing if everything is in place. Never throws. */
   readonly check = (): void => {
-    const { log, clock, namespace } = this.#parts;
     const locked = isFile(this.#lock, this.#folder.lock);
     const listens = !this.#control || existsSync(this.#folder.socket);
-    if (this.#making || (locked && listens)) return;
+    if (!this.#making && !(locked && listens)) void this.#makeAgain({ locked, listens });
+  };
+
+  /** Never rejects. */
+  async #makeAgain({ locked, listens }: { readonly locked: boolean; readonly listens: boolean }) {
+    const { log, clock, namespace } = this.#parts;
     this.#making = true;
     this.#cancel();
     try {
       makeRuntimeFolder(namespace);
       if (!locked) this.#lockAgain();
-      if (!listens) this.#control?.listenAgain().catch(this.#fail);
       this.#persist();
+      // Until the new socket is there, a second one must not be made.
+      if (!listens) await this.#control?.listenAgain();
       this.#lastError = '';
       log.warn(`${this.#folder.lock} or its socket was removed by another program: both are made again`);
+      // They may have been removed again meanwhile.
+      this.#cancel = clock.after(0, this.check);
     } catch (error) {
       this.#fail(error as Error);
       this.#cancel = clock.after(RETRY_MS, this.check);
     } finally {
       this.#making = false;
     }
-  };
+  }
 
   #lockAgain(): void {
     const file = lockFile(this.#folder);
