@@ -7,7 +7,7 @@ import { GONE, type LinkState, type UplinkFacts } from '../hooks/facts.ts';
 import type { HookRecord } from '../hooks/record.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { carrierReason } from '../plan/reason.ts';
-import { uplinkReason, reasonText } from '../messages/reason.ts';
+import { reasonText, stateText, uplinkReason } from '../messages/reason.ts';
 
 export interface DesiredState {
   readonly uplinks: ReadonlyMap<string, UplinkFacts>;
@@ -42,7 +42,7 @@ export function desiredState(
     const key = firsts.get(place) === address ? place : `${place}/${address}`;
     if (uplink.state !== 'active' || prefixLength === null || !rule) {
       const known = notified.uplinks[place]?.address === address ? place : key;
-      downReasons.set(known, `${uplink.state}: ${uplinkReason(uplink)}`);
+      downReasons.set(known, stateText(uplink));
       continue;
     }
     uplinks.set(key, {

@@ -1,5 +1,5 @@
 /** Logs one line for each change of an uplink. */
-import { uplinkReason } from '../messages/reason.ts';
+import { stateText, uplinkReason } from '../messages/reason.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import type { Log } from '../system/log.ts';
@@ -60,7 +60,7 @@ export class UplinkLog {
     if (before?.state !== uplink.state) return this.#line(uplink, nameOf(uplink), now - since);
     if (passing && uplink.state === 'active')
       this.#log.info(
-        `${nameOf(uplink)}: active again, after ${words(now - since)} ${passing.state}: ${uplinkReason(passing)}`,
+        `${nameOf(uplink)}: active again, after ${words(now - since)} ${stateText(passing)}`,
         fields(uplink),
       );
     if (before.gateway === uplink.gateway || uplink.state !== 'active') return;
@@ -71,7 +71,7 @@ export class UplinkLog {
   #line(uplink: Uplink, name: string, took: number): void {
     const { state } = uplink;
     const duration = state === 'active' && took >= 1 ? `, after ${words(took)}` : '';
-    const text = `${name}: ${state}: ${uplinkReason(uplink)}${duration}`;
+    const text = `${name}: ${stateText(uplink)}${duration}`;
     // An intermediate state, and uplinks that the user excluded.
     if (state === 'verified' || state === 'ignored') this.#log.debug(text, fields(uplink));
     else if (state === 'conflict' || state === 'failed' || state === 'no free slot')

@@ -21,6 +21,11 @@ export function nothingManaged(
   return nothingText(why, file, example?.name ?? 'eth*');
 }
 
-/** The message for a host on which no interface is managed. `why` is a clause, `file` a file in which a rule may be written, `glob` the glob of the rule in the example. */
+/**
+ * The message for a host on which no interface is managed.
+ * @param why a clause
+ * @param file a file into which a rule may be written
+ * @param glob the glob of the rule in the example
+ */
 export const nothingText = (why: string, file: string, glob: string): string =>
   `nothing is managed: ${why}; write one into ${file}, for example  rules: { ${JSON.stringify(glob)}: subflow }`;

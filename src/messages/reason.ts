@@ -27,6 +27,12 @@ export function uplinkReason({ reason, stays, joins }: Pick<Uplink, 'reason' | '
   return `${text}${stays ? `; ${stayText(stays)}` : ''}${failing ? `, but ${failing}` : ''}`;
 }
 
+/** The state of an uplink with its reason. Without a default route, the reason says the same as the state. */
+export function stateText(uplink: Pick<Uplink, 'state' | 'reason' | 'stays' | 'joins'>): string {
+  const reason = uplinkReason(uplink);
+  return uplink.state === 'no default route' ? reason : `${uplink.state}: ${reason}`;
+}
+
 /** @returns null: the last join was established, or there was none */
 export function joinsText({ streak, last }: JoinRecord): string | null {
   if (streak === 0 || !last) return null;
