@@ -4,7 +4,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { hookEnvironment } from '../../src/hooks/environment.ts';
 import { remoteRunner } from '../../src/hooks/remote-runner.ts';
 import type { HookRequest, HookRunner } from '../../src/hooks/runner.ts';
 import { serveDaemon } from '../../src/hooks/session.ts';
@@ -23,7 +22,7 @@ interface Remote extends Pick<Scripts, 'write' | 'root'> {
 }
 
 function remote(idleMs?: number): Remote {
-  const { write, root, folders } = scripts();
+  const { write, root, request } = scripts();
   const { log, lines } = memoryLog();
   let count = 0;
   const connect = () => {
@@ -32,14 +31,6 @@ function remote(idleMs?: number): Remote {
   };
   const runner = remoteRunner(log, connect, idleMs === undefined ? {} : { idleMs });
   onTestFinished(() => runner.stop());
-  const request: HookRequest = {
-    action: 'up',
-    interface: 'wwan0',
-    environment: hookEnvironment('up', uplink()),
-    timeout: 60_000,
-    user: String(process.geteuid?.() ?? 0),
-    folders,
-  };
   return {
     ...{ write, root, runner, lines, request },
     run: () => runner.run(request),

@@ -20,6 +20,7 @@ export interface Scripts {
    */
   readonly write: (name: string, body: string, mode?: number, folder?: string) => string;
   readonly runner: HookRunner;
+  readonly request: HookRequest;
   readonly run: (changes?: Partial<HookRequest>) => Promise<readonly HookReport[]>;
   readonly lines: string[];
   /** Returns the output of the hooks, without the prefix of the log. */
@@ -36,6 +37,14 @@ export function scripts(): Scripts {
   const { log, lines } = memoryLog();
   const runner = localRunner(log);
   onTestFinished(() => runner.stop());
+  const request: HookRequest = {
+    action: 'up',
+    interface: 'wwan0',
+    environment: hookEnvironment('up', uplink()),
+    timeout: 60_000,
+    user: String(process.geteuid?.() ?? 0),
+    folders,
+  };
   return {
     root,
     folders,
@@ -47,16 +56,8 @@ export function scripts(): Scripts {
       chmodSync(path, mode);
       return path;
     },
-    run: (changes = {}) =>
-      runner.run({
-        action: 'up',
-        interface: 'wwan0',
-        environment: hookEnvironment('up', uplink()),
-        timeout: 60_000,
-        user: String(process.geteuid?.() ?? 0),
-        folders,
-        ...changes,
-      }),
+    request,
+    run: (changes = {}) => runner.run({ ...request, ...changes }),
     said: () => lines.flatMap((line) => /^info \S+ \(.*?\): (.*)$/s.exec(line)?.[1] ?? []),
     read: (name) => readFileSync(join(root, name), 'utf8'),
   };

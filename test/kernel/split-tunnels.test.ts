@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { openByRoute, PORT } from '../support/connections.ts';
 import { missing } from '../hooks/harness.ts';
-import { test } from '../support/lab.ts';
+import { test, type Lab } from '../support/lab.ts';
 import { INNER, SERVER } from '../support/tunnel.ts';
 
 interface Split {
@@ -24,17 +24,22 @@ const SPLITS: Readonly<Record<string, Split>> = {
   },
 };
 
+/** Two links, and a server that the first one reaches. */
+async function twoUplinks(lab: Lab, version: 4 | 6) {
+  const cables = [lab.cable('eth0').connect(version), lab.cable('eth1').connect(version)];
+  const connections = await lab.connections(version);
+  lab.provider.ip(`address add ${SERVER}/32 dev lo`);
+  for (const cable of cables) if (version === 6) cable.give(4);
+  lab.host.ip(`route add ${SERVER} via 10.1.0.1`);
+  const inner = version === 4 ? INNER.near : INNER.near6;
+  return { cables, addresses: cables.map((cable) => cable.address(version)), connections, inner };
+}
+
 for (const [name, { version, up }] of Object.entries(SPLITS))
   test.for(['first', 'last'])(
     `tunnels: split, by ${name}: no subflow outside of it; the tunnel comes up %s`,
     async (order, { lab }) => {
-      const cables = [lab.cable('eth0').connect(version), lab.cable('eth1').connect(version)];
-      const addresses = cables.map((cable) => cable.address(version));
-      const connections = await lab.connections(version);
-      const inner = version === 4 ? INNER.near : INNER.near6;
-      lab.provider.ip(`address add ${SERVER}/32 dev lo`);
-      for (const cable of cables) if (version === 6) cable.give(4);
-      lab.host.ip(`route add ${SERVER} via 10.1.0.1`);
+      const { cables, addresses, connections, inner } = await twoUplinks(lab, version);
       const raise = async (): Promise<void> => {
         await lab.tunnel('tun0');
         for (const command of up) lab.host.ip(command);
@@ -93,13 +98,7 @@ test.skipIf(lacks !== null).for([
 ] as const)(
   'tunnels: split, IPv%i: a subflow that was open before continues beside it',
   async ([version, up], { lab }) => {
-    const cables = [lab.cable('eth0').connect(version), lab.cable('eth1').connect(version)];
-    const addresses = cables.map((cable) => cable.address(version));
-    const connections = await lab.connections(version);
-    const inner = version === 4 ? INNER.near : INNER.near6;
-    lab.provider.ip(`address add ${SERVER}/32 dev lo`);
-    for (const cable of cables) if (version === 6) cable.give(4);
-    lab.host.ip(`route add ${SERVER} via 10.1.0.1`);
+    const { addresses, connections, inner } = await twoUplinks(lab, version);
     // Otherwise the provider answers for its server on the links themselves.
     lab.provider.sysctl('net.ipv4.conf.all.arp_ignore', 1);
     const rules = { 'eth*': { flags: 'subflow', families: [`ipv${version}`] } };
