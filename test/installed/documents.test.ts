@@ -124,6 +124,7 @@ describe('README', () => {
     expect(host.read(RECORD).trim().split('\n').slice(3)).toEqual([
       'systemctl disable --now multihomed multihomed-hooks.socket multihomed-hooks',
       'npm uninstall --global --prefix /usr multihomed',
+      'systemctl daemon-reload',
     ]);
   });
 });
