@@ -169,8 +169,8 @@ const sinceCell = (since: number | null): string =>
   since === null ? '-' : ago(Math.max(0, Date.now() - since));
 
 /** Empty when it would only repeat the columns GATEWAY and STATE. */
-const reasonCell = ({ state, code, gateway, subflows, reason }: UplinkDocument): string =>
-  state === 'active' && code === 'default-route' && gateway !== null && !subflows?.failing
+const reasonCell = ({ state, code, gateway, subflows, misrouted, reason }: UplinkDocument): string =>
+  state === 'active' && code === 'default-route' && gateway !== null && !subflows?.failing && !misrouted
     ? ''
     : printable(reason);
 

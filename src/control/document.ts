@@ -48,6 +48,8 @@ export interface UplinkDocument {
     readonly lost: number;
     readonly lastLoss: { readonly errno: string; readonly time: number } | null;
   } | null;
+  /** The last packets that did not reach the gateway, although the route leads there; null: none, or not known. */
+  readonly misrouted: { readonly destination: string; readonly time: number } | null;
   /** Why its path is suspect; null: it is not. */
   readonly suspect: {
     /**
@@ -139,6 +141,9 @@ export function statusDocument(
       endpoint: uplink.endpoint && { id: uplink.endpoint.id, flags: flagNames(uplink.endpoint.flags) },
       flags: flagNames(uplink.flags),
       subflows: subflowsOf(uplink),
+      misrouted: uplink.misrouted
+        ? { destination: uplink.misrouted.destination, time: uplink.misrouted.at }
+        : null,
       suspect: suspectOf(uplink),
     })),
     limits: snapshot.limits,

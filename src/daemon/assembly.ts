@@ -71,7 +71,7 @@ export class Assembly {
     });
     this.#answers = new ControlAnswers({
       ...{ load: options.load, dryRun, loop: this.loop, reloader: this.reloader },
-      ...{ paths: this.#paths, problems: this.#problems },
+      ...{ paths: this.#paths, problems: this.#problems, route: kernel.route },
     });
   }
 

@@ -4,11 +4,13 @@ import { statusDocument, type CountersDocument } from '../control/document.ts';
 import { RequestError } from '../control/request-error.ts';
 import type { Verb } from '../control/server.ts';
 import { explain } from '../messages/explain.ts';
-import { planWithJoins } from '../plan/joins.ts';
+import type { Requester } from '../netlink/connection.ts';
+import { planWithEvidence } from '../plan/evidence.ts';
 import { planUnder } from '../plan/obstacle.ts';
 import type { LoadOptions } from '../rules/load.ts';
 import type { HostProblems } from './host-problems.ts';
 import type { Loop } from './loop.ts';
+import { MisroutedPackets } from './misrouted-packets.ts';
 import type { PassResult } from './parts.ts';
 import type { PathWatch } from './path-watch.ts';
 import type { Reloader } from './reloader.ts';
@@ -20,13 +22,17 @@ interface AnswerParts {
   readonly problems: HostProblems;
   readonly load: LoadOptions;
   readonly dryRun: boolean;
+  /** NETLINK_ROUTE. */
+  readonly route: Requester;
 }
 
 export class ControlAnswers {
   readonly #parts: AnswerParts;
+  readonly #misrouted: MisroutedPackets;
 
   constructor(parts: AnswerParts) {
     this.#parts = parts;
+    this.#misrouted = new MisroutedPackets(parts.route);
   }
 
   get verbs(): Readonly<Record<string, Verb>> {
@@ -34,7 +40,10 @@ export class ControlAnswers {
     return {
       status: {
         change: false,
-        answer: () => loop.refresh().then(() => this.#document(loop.counters.document)),
+        answer: async () => {
+          await this.#read();
+          return this.#document(loop.counters.document);
+        },
       },
       watch: {
         change: false,
@@ -47,7 +56,7 @@ export class ControlAnswers {
       explain: {
         change: false,
         answer: async ({ interface: name }) => {
-          await loop.refresh();
+          await this.#read();
           return explain(String(name), { ...this.#view(), configuration: reloader.configuration });
         },
       },
@@ -61,17 +70,25 @@ export class ControlAnswers {
    */
   readonly status = (): object => this.#document();
 
+  /** Waits for a pass, then looks for misrouted packets. */
+  async #read(): Promise<void> {
+    const { loop } = this.#parts;
+    await loop.refresh();
+    if (loop.view) await this.#misrouted.read(loop.view);
+  }
+
   /**
-   * The last pass, with the present problems of the host and join records.
+   * The last pass, with the present problems of the host and the evidence on uplinks.
    * @throws RequestError before the first pass
    */
   #view(): PassResult {
     const { loop, reloader, paths, problems } = this.#parts;
     if (!loop.view) throw new RequestError('starting', 'the daemon has not read the kernel yet');
     problems.check(reloader.configuration.limits);
+    const evidence = { joins: paths.records, misrouted: this.#misrouted.found };
     return {
       ...loop.view,
-      plan: planUnder(planWithJoins(loop.view.plan, paths.records), problems.obstacle),
+      plan: planUnder(planWithEvidence(loop.view.plan, evidence), problems.obstacle),
     };
   }
 

@@ -5,7 +5,7 @@ import { DecodeError } from '../netlink/attribute.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
 import type { Message } from '../netlink/message.ts';
 import { decodeMptcpEvent, type MptcpEvent } from '../netlink/mptcp/event.ts';
-import type { JoinRecords } from '../plan/joins.ts';
+import type { JoinRecords } from '../plan/evidence.ts';
 import type { Plan } from '../plan/plan.ts';
 import { subflowSockets } from '../snapshot/connections.ts';
 import type { Clock } from '../system/clock.ts';

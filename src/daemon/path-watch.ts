@@ -1,7 +1,7 @@
 /** Watches MPTCP's traffic on the paths of uplinks: counts joins, and finds paths that do not answer. */
 import { NetlinkConnection, type Trace } from '../netlink/connection.ts';
 import type { KernelSession } from '../netlink/session.ts';
-import type { JoinRecords } from '../plan/joins.ts';
+import type { JoinRecords } from '../plan/evidence.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { HealthSettings, ProbeSettings } from '../rules/rule.ts';
 import { lookupKey, type Snapshot } from '../snapshot/snapshot.ts';

@@ -1,4 +1,4 @@
-/** Advice for an administrator on an uplink that is not active. No advice makes an address less reachable. */
+/** Advice for an administrator on an uplink that is not active or has misrouted packets. No advice makes an address less reachable. */
 import { IFF_UP, type Link } from '../netlink/route/link.ts';
 import type { Evaluation } from '../plan/evaluation.ts';
 import { hostRuleRemedy } from '../plan/host-rule-remedy.ts';
@@ -57,9 +57,13 @@ export function advise(source: AdviceSource): Advice | null {
     case 'tentative':
       return words('wait a second or two for duplicate address detection');
     default:
-      return null;
+      return uplink.misrouted ? words(EXEMPTION) : null;
   }
 }
+
+/** What to do if a firewall marks the packets of an uplink. */
+export const EXEMPTION =
+  'exempt packets of sockets that are bound to the interface from the firewall rules that mark them';
 
 const words = (text: string): Advice => ({ text, remedy: null });
 

@@ -13,7 +13,7 @@ import type { Configuration, Rule } from '../rules/rule.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Remedy } from '../system/shell-quote.ts';
 import { advise } from './advice.ts';
-import { joinsText, subflowCounts, uplinkReason } from './reason.ts';
+import { joinsText, misroutedText, subflowCounts, uplinkReason } from './reason.ts';
 import { addressSteps, linkStep, type ExplainedStep } from './steps.ts';
 
 export interface ExplainedUplink {
@@ -94,7 +94,7 @@ function explainUplink(uplink: Uplink, link: Link, source: ExplainSource): Expla
     reason: uplinkReason(uplink),
     ...coded(uplink.reason),
     stays: uplink.stays ?? null,
-    steps: [...afterStop(steps), ...joinsStep(uplink)],
+    steps: [...afterStop(steps), ...joinsStep(uplink), ...packetsStep(uplink)],
     advice: advice?.text ?? null,
     remedy: advice?.remedy ?? null,
   };
@@ -106,6 +106,9 @@ function joinsStep({ joins }: Uplink): ExplainedStep[] {
   const any = joins && joins.established + joins.failed + joins.lost > 0;
   return any ? [{ name: 'joins', state: 'passed', evidence: subflowCounts(joins) }] : [];
 }
+
+const packetsStep = ({ misrouted }: Uplink): ExplainedStep[] =>
+  misrouted ? [{ name: 'packets', state: 'stopped', evidence: misroutedText(misrouted) }] : [];
 
 /** Steps after the first stop were not reached. */
 function afterStop(steps: readonly ExplainedStep[]): ExplainedStep[] {

@@ -3,6 +3,7 @@ import type { Family } from '../netlink/ip.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import type { EgressDetails, ExcludedRange, Reason, Stay } from '../plan/reason.ts';
 import type { JoinRecord, Uplink } from '../plan/uplink.ts';
+import type { Misrouted } from '../snapshot/misrouted.ts';
 import type { MissingDefault } from '../snapshot/snapshot.ts';
 import { counted } from './count.ts';
 
@@ -20,18 +21,25 @@ export const LEAVE_ROUTING =
 export const LEAVE_ENDPOINTS =
   'if that is NetworkManager, set connection.mptcp-flags=1; if mptcpd, "systemctl disable --now mptcp.service"';
 
-/** The reason of an uplink, with the reason for a lingering endpoint and with failed joins. */
-export function uplinkReason({ reason, stays, joins }: Pick<Uplink, 'reason' | 'stays' | 'joins'>): string {
+type Reasoned = Pick<Uplink, 'reason' | 'stays' | 'joins' | 'misrouted'>;
+
+/** The reason of an uplink, with the reason for a lingering endpoint, with failed joins and with misrouted packets. */
+export function uplinkReason({ reason, stays, joins, misrouted }: Reasoned): string {
   const text = reasonText(reason);
-  const failing = joins && joinsText(joins);
-  return `${text}${stays ? `; ${stayText(stays)}` : ''}${failing ? `, but ${failing}` : ''}`;
+  const evidence = [joins && joinsText(joins), misrouted && misroutedText(misrouted)].filter(Boolean);
+  const failing = evidence.length > 0 ? `, but ${evidence.join('; ')}` : '';
+  return `${text}${stays ? `; ${stayText(stays)}` : ''}${failing}`;
 }
 
 /** The state of an uplink with its reason. Without a default route, the reason says the same as the state. */
-export function stateText(uplink: Pick<Uplink, 'state' | 'reason' | 'stays' | 'joins'>): string {
+export function stateText(uplink: Reasoned & Pick<Uplink, 'state'>): string {
   const reason = uplinkReason(uplink);
   return uplink.state === 'no default route' ? reason : `${uplink.state}: ${reason}`;
 }
+
+/** `destination`: as in `Misrouted`. */
+export const misroutedText = ({ destination }: Pick<Misrouted, 'destination'>): string =>
+  `packets to ${destination} are not sent to the gateway: a firewall of this host may mark them`;
 
 /** @returns null: the last join was established, or there was none */
 export function joinsText({ streak, last }: JoinRecord): string | null {

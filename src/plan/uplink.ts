@@ -3,6 +3,7 @@ import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { Rule } from '../rules/rule.ts';
+import type { Misrouted } from '../snapshot/misrouted.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Reason, Stay } from './reason.ts';
 
@@ -67,6 +68,8 @@ export interface Uplink {
   readonly flags: number;
   /** Only for an active or suspect uplink, if a daemon counts its joins. */
   readonly joins?: JoinRecord;
+  /** Only for an active or suspect IPv4 uplink, if a daemon looked for such packets and found one. */
+  readonly misrouted?: Misrouted;
   /** Only for a suspect uplink. */
   readonly suspect?: Suspect;
 }

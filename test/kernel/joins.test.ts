@@ -34,7 +34,7 @@ test.skipIf(lacks !== null)(
     await expect
       .poll(() => daemon.stateOf('wwan0'), { timeout: 60_000 })
       .toMatch(
-        /^active: default route through 10\.2\.0\.1, but \d+ joins? failed since the last success: EHOSTUNREACH$/,
+        /^active: default route through 10\.2\.0\.1, but \d+ joins? failed since the last success: EHOSTUNREACH; packets to 10\.99\.0\.1 are not sent to the gateway: a firewall of this host may mark them$/,
       );
     const uplink = await daemon.uplink('10.2.0.2');
     // The daemon has the kernel join again, so more than one may have failed.
@@ -44,14 +44,17 @@ test.skipIf(lacks !== null)(
       ...{ established: 0, failing: failed, lastFailure: { errno: 'EHOSTUNREACH' } },
     });
     expect(uplink?.subflows?.lastFailure?.time).toBeGreaterThan(began);
-    expect((await daemon.uplink('10.1.0.2'))?.subflows).toMatchObject({ failed: 0, lastFailure: null });
+    expect(uplink?.misrouted?.destination).toBe('10.99.0.1');
+    expect(uplink?.misrouted?.time).toBeGreaterThan(began);
+    const other = await daemon.uplink('10.1.0.2');
+    expect(other).toMatchObject({ subflows: { failed: 0, lastFailure: null }, misrouted: null });
     const explained = await daemon.command('explain', 'wwan0');
     expect(explained.stdout.replaceAll(/\s+/g, ' ')).toMatch(
-      /\d+ joins? failed since the last success: EHOSTUNREACH/,
+      /joins \d+ joins? failed since the last success: EHOSTUNREACH .* packets packets to 10\.99\.0\.1 are not sent to the gateway.* exempt packets/,
     );
     const doctor = await daemon.command('doctor', '--config', daemon.config);
     expect(doctor.stdout.replaceAll(/\s+/g, ' ')).toMatch(
-      /wwan0 10\.2\.0\.2 is active, but \d+ joins? failed.*EHOSTUNREACH.* firewall marks \(2001, 3001\)/,
+      /wwan0 10\.2\.0\.2 is active, but \d+ joins? failed.*EHOSTUNREACH.*; packets to 10\.99\.0\.1 are not sent to the gateway.* firewall marks \(2001, 3001\)/,
     );
     await connection.echo('by the other');
   },

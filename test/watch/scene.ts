@@ -22,6 +22,7 @@ export function uplink(facts: Partial<UplinkDocument> = {}): UplinkDocument {
     endpoint: { id: 1, flags: ['subflow'] },
     flags: ['subflow'],
     subflows: null,
+    misrouted: null,
     suspect: null,
     ...facts,
   };

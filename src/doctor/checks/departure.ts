@@ -1,4 +1,5 @@
 /** Reports uplinks that packets cannot leave by although their routes are right: a firewall decides. */
+import { EXEMPTION } from '../../messages/advice.ts';
 import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 import type { DepartureFacts, Facts, HostView } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
@@ -26,8 +27,7 @@ function describe(name: string, outcome: DepartureFacts['outcome']): string {
         'their destination on the link, so connections fail with EHOSTUNREACH';
 }
 
-const ADVICE =
-  'Exempt packets of sockets that are bound to the interface from the firewall rules that mark them.';
+const ADVICE = `To solve this, ${EXEMPTION}.`;
 
 /** Which policy rules may send packets elsewhere that a firewall marks; an empty text if there are none. */
 export function markCause({ snapshot }: HostView): string {

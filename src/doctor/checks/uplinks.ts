@@ -1,5 +1,6 @@
 /** Reports uplinks that are not active, with the plan's reason and advice and a command that helps. */
 import type { ExplainedUplink } from '../../messages/explain.ts';
+import { misroutedText } from '../../messages/reason.ts';
 import { foreignClaim } from '../../plan/assess.ts';
 import type { Uplink, UplinkState } from '../../plan/uplink.ts';
 import type { Facts, HostView } from '../facts.ts';
@@ -205,15 +206,16 @@ function disabledIpv6({ plan }: HostView, sysctls: Facts['sysctls']): Finding[] 
     );
 }
 
-/** Reports an active uplink as fine unless its joins fail, which a program that marks packets may cause. */
+/** Reports an active uplink as fine unless its joins fail or its packets are misrouted, which a firewall mark causes. */
 function activeFinding(id: string, name: string, address: string | null, view: HostView): Finding {
   const uplink = view.daemon?.uplinks.find((each) => each.address === address);
   const { failed = 0, failing = 0, lastFailure = null } = uplink?.subflows ?? {};
-  if (failing === 0 || !lastFailure) return finding('ok', id, `${name} is active.`);
-  return finding(
-    'warning',
-    id,
-    `${name} is active, but ${counted(failing, 'join')} failed since the last success: ${lastFailure.errno} ` +
-      `(${failed} in total since it became active).${markCause(view)}`,
-  );
+  const joins =
+    failing > 0 && lastFailure
+      ? `${counted(failing, 'join')} failed since the last success: ${lastFailure.errno} (${failed} in total since it became active)`
+      : null;
+  const misrouted = uplink?.misrouted ? misroutedText(uplink.misrouted) : null;
+  const evidence = [joins, misrouted].filter((each) => each !== null);
+  if (evidence.length === 0) return finding('ok', id, `${name} is active.`);
+  return finding('warning', id, `${name} is active, but ${evidence.join('; ')}.${markCause(view)}`);
 }

@@ -203,6 +203,7 @@ const NEIGHBOUR: Layout = {
     2: ['NDA_LLADDR', { format: 'hardware' }],
     3: ['NDA_CACHEINFO', HEX],
     4: ['NDA_PROBES', U32],
+    8: ['NDA_IFINDEX', U32],
     12: ['NDA_PROTOCOL', U8],
   }),
 };

@@ -73,6 +73,12 @@ export const uplinkKeys = {
     })
     .nullable()
     .describe('Since it became active; null: it is not active, or no daemon runs'),
+  misrouted: z
+    .strictObject({ destination: address, time })
+    .nullable()
+    .describe(
+      'The last packets, within a minute, that did not reach the gateway although the route leads there, because a firewall may mark them; null: none, not IPv4, not active, or no daemon runs',
+    ),
   suspect: z
     .strictObject({
       code: z
