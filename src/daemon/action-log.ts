@@ -26,7 +26,8 @@ export function logOutcome(
   // A full table is no failure: the uplinks that wait for a slot report it.
   if (error && failures.has(actionKey(action))) logRefused(log, action, error, before);
   else if (error) log.debug(error.message);
-  else if (foreign) log.warn(`${actionText(action)}: left alone, the endpoint is another program's now`);
+  else if (foreign)
+    log.warn(`${actionText(action)}: not done, because another program deleted or replaced the endpoint`);
   else log.debug(actionText(action));
 }
 

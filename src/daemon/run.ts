@@ -103,5 +103,5 @@ async function reloadUntil(
 function reportPass({ loop, reloader }: Assembly, { log }: RunOptions, { hasEnded }: Signals): void {
   const left = hasEnded ? ['ended by a signal'] : unfinished(loop.view, reloader.configuration);
   if (left.length > 0) throw new UnfinishedError(`not everything was done: ${left.join('; ')}`);
-  log.info('one pass made');
+  log.info('everything is done; ended, because of --once');
 }

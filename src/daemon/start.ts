@@ -101,6 +101,6 @@ export function startText(
   { once, dryRun }: Pick<RunOptions, 'once' | 'dryRun'>,
   { rules, files }: Configuration,
 ): string {
-  const how = dryRun ? 'watching without changing anything' : once ? 'making one pass' : 'started';
-  return `${how}, ${rulesText({ rules })} from ${files.join(', ') || 'no file'}`;
+  const mode = dryRun ? ' (--dry-run: changes nothing)' : once ? ' (--once: ends when all is in place)' : '';
+  return `started${mode}, ${rulesText({ rules })} from ${files.join(', ') || 'no file'}`;
 }

@@ -18,7 +18,7 @@ export interface Facts {
   /** null when the kernel has no MPTCP path manager. */
   readonly view: HostView | null;
   readonly managers: ManagerFacts;
-  readonly hooks: readonly Refusal[];
+  readonly hooks: readonly HookRefusal[];
   /** The MPTcpExt line of /proc/net/netstat (net/mptcp/mib.c); null when there is none. */
   readonly counters: ReadonlyMap<string, number> | null;
   readonly connections: readonly ConnectionFacts[];
@@ -26,6 +26,11 @@ export interface Facts {
   readonly departures: readonly DepartureFacts[];
   /** A sentence for each thing that could not be read. */
   readonly unread: readonly string[];
+}
+
+/** A hook that is not run, or a folder of which no hook is run. */
+export interface HookRefusal extends Refusal {
+  readonly kind: 'file' | 'folder';
 }
 
 export interface KernelFacts {

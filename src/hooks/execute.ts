@@ -37,7 +37,7 @@ const DRAIN_MS = 250;
 /** Runs one program until it exits. Its background children are ended only at a time-out or stop. */
 export async function execute(execution: Execution): Promise<Ending> {
   const { fd, argv, environment, identity, timeout, stop } = execution;
-  if (stop.aborted) return { outcome: 'stopped', reason: 'multihomed stops' };
+  if (stop.aborted) return { outcome: 'stopped', reason: 'not started, because multihomed stops' };
   let group: ProcessGroup;
   try {
     // Set for root too, because setting the identity also drops the supplementary groups.
@@ -107,12 +107,12 @@ function ending(cut: Cut, { status, signal }: Exit, timeout: number): Ending {
 function whyNotStarted(error: SystemError): string {
   switch (error.code) {
     case 'ENOENT':
-      return 'not started (ENOENT): the interpreter that its first line names does not exist.';
+      return 'not started (ENOENT): the interpreter that its first line names does not exist';
     case 'EACCES':
-      return 'not started (EACCES): its user may not execute and read it, or it is on a file system mounted noexec.';
+      return 'not started (EACCES): its user may not execute and read it, or it is on a file system mounted noexec';
     case 'EPERM':
-      return 'not started (EPERM): this process may not become the user that hooks.user names.';
+      return 'not started (EPERM): this process may not become the user that hooks.user names';
     default:
-      return `not started: ${error.message}.`;
+      return `not started: ${error.message}`;
   }
 }

@@ -13,16 +13,16 @@ export function resolveIdentity(user: string): HookIdentity | string {
   if (typeof identity === 'string') return identity;
   const own = process.geteuid?.() ?? 0;
   if (own !== 0 && identity.uid !== own) {
-    return `hooks.user is ${user}, but this process is user ${own}, and only root can change its user.`;
+    return `hooks.user is ${user}, but this process is user ${own}, and only root can change its user`;
   }
   return { uid: identity.uid, gid: identity.gid };
 }
 
 function lookUp(user: string): User | string {
   try {
-    return findUser(user, readUsers()) ?? `hooks.user is ${user}, and /etc/passwd has no such user.`;
+    return findUser(user, readUsers()) ?? `hooks.user is ${user}, and /etc/passwd has no such user`;
   } catch (error) {
     if (!(error instanceof PasswdError)) throw error;
-    return `hooks.user is ${user}, and ${error.message}.`;
+    return `hooks.user is ${user}, and ${error.message}`;
   }
 }

@@ -47,17 +47,18 @@ async function runAll(
   const reports: HookReport[] = [];
   const listing = listHooks(request.folders);
   for (const folder of request.folders) {
-    refusals.note(folder, listing.refusals.find(({ path }) => path === folder)?.reason ?? null);
+    const refusal = listing.refusals.find(({ path }) => path === folder);
+    refusals.note(folder, refusal ? `no hook in ${folder} is run: ${refusal.reason}` : null);
   }
   if (listing.paths.length === 0) return reports;
   const identity = resolveIdentity(request.user);
-  refusals.note('hooks.user', typeof identity === 'string' ? `No hook is run: ${identity}` : null);
+  refusals.note('hooks.user', typeof identity === 'string' ? `no hook is run: ${identity}` : null);
   if (typeof identity === 'string') return reports;
   for (const path of listing.paths) {
     if (stop.aborted) break;
     const report = await runOne(path, request, identity, log, stop);
     const refused = 'code' in report;
-    refusals.note(path, refused && report.code === 'refused' ? report.reason : null);
+    refusals.note(path, refused && report.code === 'refused' ? `hook not run: ${report.reason}` : null);
     if (!refused) reports.push(report);
   }
   return reports;
@@ -94,19 +95,20 @@ async function runOne(
 /** Logs each refusal once, until its reason changes or it is gone. */
 class RefusalLog {
   readonly #log: Log;
-  readonly #reasons = new Map<string, string>();
+  readonly #messages = new Map<string, string>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  note(path: string, reason: string | null): void {
-    if (this.#reasons.get(path) === (reason ?? undefined)) return;
-    if (reason === null) {
-      this.#reasons.delete(path);
+  /** `hook`: the path of a hook or folder, or `hooks.user`. `message`: null when it is no longer refused. */
+  note(hook: string, message: string | null): void {
+    if (this.#messages.get(hook) === (message ?? undefined)) return;
+    if (message === null) {
+      this.#messages.delete(hook);
       return;
     }
-    this.#reasons.set(path, reason);
-    this.#log.warn(path === 'hooks.user' ? reason : `Not run: ${reason}`, { hook: path });
+    this.#messages.set(hook, message);
+    this.#log.warn(message, { hook });
   }
 }

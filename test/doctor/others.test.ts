@@ -1,6 +1,7 @@
 /** Findings about other programs, objects of other programs, and connections. */
+import { expect, test } from 'vitest';
 import type { ConnectionFacts, ManagerFacts } from '../../src/doctor/facts.ts';
-import { holds } from './case.ts';
+import { diagnosis, holds } from './case.ts';
 import { defaultRoute, facts, link, policyRule, snapshot, type Spoilt } from './facts.ts';
 
 const managers = (more: Partial<ManagerFacts>): Spoilt => ({
@@ -150,6 +151,7 @@ holds([
       facts: {
         hooks: [
           {
+            kind: 'file',
             path: '/h',
             code: 'refused',
             reason: '/h is writable by everyone',
@@ -168,6 +170,7 @@ holds([
       facts: {
         hooks: [
           {
+            kind: 'file',
             path: '/h',
             code: 'refused',
             reason: '/h is not executable',
@@ -179,6 +182,25 @@ holds([
     'hook:/h',
     'warning',
     'chmod +x /h',
+  ],
+  [
+    'a folder of hooks that others can write',
+    {
+      facts: {
+        hooks: [
+          {
+            kind: 'folder',
+            path: '/hooks.d',
+            code: 'refused',
+            reason: '/hooks.d is writable by everyone',
+            remedy: { argv: ['chmod', 'o-w', '/hooks.d'] },
+          },
+        ],
+      },
+    },
+    'hook:/hooks.d',
+    'warning',
+    'chmod o-w /hooks.d',
   ],
   [
     'refused joins',
@@ -234,3 +256,12 @@ holds([
     null,
   ],
 ]);
+
+test('hooks: the finding names the hook, or the folder of which no hook is run', () => {
+  const text = (kind: 'file' | 'folder', path: string): string | undefined => {
+    const refusal = { kind, path, code: 'refused', reason: `${path} is a link to /x`, remedy: null } as const;
+    return diagnosis({ facts: { hooks: [refusal] } }).find(({ code }) => code === 'hook')?.text;
+  };
+  expect(text('file', '/h')).toBe('The hook is not run: /h is a link to /x.');
+  expect(text('folder', '/hooks.d')).toBe('No hook in /hooks.d is run: /hooks.d is a link to /x.');
+});

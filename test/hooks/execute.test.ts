@@ -93,7 +93,7 @@ describe('a hook gets', () => {
     expect(await run({ user: 'no-such-user' })).toEqual([]);
     await run({ user: 'no-such-user' });
     expect(lines).toEqual([
-      'warn No hook is run: hooks.user is no-such-user, and /etc/passwd has no such user.',
+      'warn no hook is run: hooks.user is no-such-user, and /etc/passwd has no such user',
     ]);
   });
 });
@@ -157,7 +157,7 @@ describe('the executed file', () => {
       ['failed', 'ended with status 3'],
       ['failed', 'ended by SIGKILL'],
       ['done', ''],
-      ['refused', 'not started (ENOENT): the interpreter that its first line names does not exist.'],
+      ['refused', 'not started (ENOENT): the interpreter that its first line names does not exist'],
       ['done', ''],
     ]);
     expect(said()).toEqual(['last']);

@@ -45,7 +45,7 @@ test('user namespace: a runtime folder of an unmapped user is refused, one of th
       77,
       expect.stringContaining(`/run/multihomed belongs to ${UNMAPPED}`),
     ]);
-  expect([caller.code, caller.stderr]).toEqual([0, expect.stringContaining('one pass made')]);
+  expect([caller.code, caller.stderr]).toEqual([0, expect.stringContaining('everything is done')]);
 });
 
 test('user namespace: no command asks a daemon of an unmapped user', async ({ lab, attack }) => {

@@ -1,14 +1,15 @@
-/** Finds hooks that would be refused, with the same checks as the daemon. */
+/** Finds hooks and folders that would be refused, with the same checks as the daemon. */
 import { closeSync } from 'node:fs';
 import { listHooks, openHook } from '../../hooks/discover.ts';
-import { isRefusal, type Refusal } from '../../system/trust.ts';
+import { isRefusal } from '../../system/trust.ts';
+import type { HookRefusal } from '../facts.ts';
 
-export function findRefusedHooks(folders: readonly string[], unread: string[]): Refusal[] {
+export function findRefusedHooks(folders: readonly string[], unread: string[]): HookRefusal[] {
   const { paths, refusals } = listHooks(folders);
-  const refused = [...refusals];
+  const refused: HookRefusal[] = refusals.map((each) => ({ ...each, kind: 'folder' }));
   for (const path of paths) {
     const hook = openHook(path);
-    if (isRefusal(hook)) refused.push(hook);
+    if (isRefusal(hook)) refused.push({ ...hook, kind: 'file' });
     else closeSync(hook.fd);
   }
   if (process.geteuid?.() === 0) return refused;
