@@ -1,7 +1,7 @@
 /** Removes runtime folders of namespaces from an earlier boot, and folders whose journal is empty. */
 import { closeSync, constants, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Journal } from '../actions/journal.ts';
-import { isHookRecord } from '../hooks/record.ts';
+import { EMPTY_HOOK_RECORD, readHookRecord } from '../hooks/record.ts';
 import { flock } from '../system/addon.ts';
 import type { Log } from '../system/log.ts';
 import { RUNTIME, runtimeFolder } from '../system/runtime.ts';
@@ -38,8 +38,7 @@ function isOfAnotherBoot(journal: string, boot: string): boolean {
 function isEmpty(journal: Journal): boolean {
   const { state, notified } = journal.read();
   const { owned, raised, paused } = state;
-  const silent =
-    !isHookRecord(notified) ||
-    Object.values(notified).every((part) => Object.keys(part as object).length === 0);
+  const record = readHookRecord(notified) ?? EMPTY_HOOK_RECORD;
+  const silent = Object.values(record).every((part: object) => Object.keys(part).length === 0);
   return owned.size === 0 && Object.keys(raised).length === 0 && paused === null && silent;
 }

@@ -1,7 +1,7 @@
 /** Prepares the daemon: opens the kernel, takes the lock, and reads the journal of an earlier run. */
 import { Journal, type JournalIdentity } from '../actions/journal.ts';
 import type { State } from '../actions/state.ts';
-import { EMPTY_HOOK_RECORD, isHookRecord, type HookRecord } from '../hooks/record.ts';
+import { EMPTY_HOOK_RECORD, readHookRecord, type HookRecord } from '../hooks/record.ts';
 import type { Trace } from '../netlink/connection.ts';
 import { checkEnabled, openSession, probeLimits, type KernelSession } from '../netlink/session.ts';
 import { configurationFingerprint } from '../rules/files.ts';
@@ -83,7 +83,7 @@ export async function restore(
   const paused = await pauseAtStart(state.paused, options);
   return {
     state: { ...state, limitMax, paused },
-    notified: isHookRecord(notified) ? notified : EMPTY_HOOK_RECORD,
+    notified: readHookRecord(notified) ?? EMPTY_HOOK_RECORD,
   };
 }
 

@@ -56,7 +56,7 @@ export class HookDispatcher {
     const semaphore = new Semaphore(MAX_RUNS);
     const shared = {
       semaphore,
-      closing: record.leaving,
+      closing: record.closing,
       notify: (notification: Notification<UplinkFacts | LinkState>) => this.#notify(notification),
       record: () => this.#recorded(),
     };
@@ -140,8 +140,8 @@ export class HookDispatcher {
   }
 
   #report(): void {
-    const leaving = [...this.#uplinks.closing, ...this.#links.closing];
-    this.#onRecord({ uplinks: this.#uplinks.lastNotified, ...linkRecord(this.#links.lastNotified), leaving });
+    const closing = [...this.#uplinks.closing, ...this.#links.closing];
+    this.#onRecord({ uplinks: this.#uplinks.lastNotified, ...linkRecord(this.#links.lastNotified), closing });
   }
 
   #safe<Facts extends { readonly interface: string }>(

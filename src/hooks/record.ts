@@ -13,17 +13,22 @@ export interface HookRecord {
   /** Links for which `device-add` ran; absent in the record of an older version. */
   readonly devices?: Readonly<Record<string, LinkFacts>>;
   /** Keys of uplinks and links whose closing run has started and has not completed. */
-  readonly leaving: readonly string[];
+  readonly closing: readonly string[];
 }
 
-export const EMPTY_HOOK_RECORD: HookRecord = { uplinks: {}, links: {}, leaving: [] };
+export const EMPTY_HOOK_RECORD: HookRecord = { uplinks: {}, links: {}, closing: [] };
 
-/** Checks a record from outside, such as a journal of another version. A record that does not fit is discarded. */
-export function isHookRecord(value: unknown): value is HookRecord {
-  if (typeof value !== 'object' || value === null) return false;
-  const { uplinks, links, devices, leaving } = value as { [part: string]: unknown };
+/**
+ * Reads a record from outside, such as a journal of another version. In earlier versions `closing` is `leaving`.
+ * @returns null: the record does not fit
+ */
+export function readHookRecord(value: unknown): HookRecord | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { leaving, ...record } = value as { [part: string]: unknown };
+  const { uplinks, links, devices, closing = leaving } = record;
   const fits = devices === undefined || isRecordOf(devices, LINK);
-  return fits && isRecordOf(uplinks, UPLINK) && isRecordOf(links, LINK) && isStrings(leaving);
+  if (!fits || !isRecordOf(uplinks, UPLINK) || !isRecordOf(links, LINK) || !isStrings(closing)) return null;
+  return { ...record, closing } as unknown as HookRecord;
 }
 
 type Check = (value: unknown) => boolean;

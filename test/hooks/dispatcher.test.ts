@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HookDispatcher } from '../../src/hooks/dispatcher.ts';
-import { isHookRecord, EMPTY_HOOK_RECORD, type HookRecord } from '../../src/hooks/record.ts';
+import { readHookRecord, EMPTY_HOOK_RECORD, type HookRecord } from '../../src/hooks/record.ts';
 import type { UplinkFacts } from '../../src/hooks/facts.ts';
 import type { HookReport, HookRequest, HookRunner } from '../../src/hooks/runner.ts';
 import { link, state, uplink } from './facts.ts';
@@ -160,13 +160,13 @@ describe('hook dispatcher', () => {
     const { runner, dispatcher, records, actions } = harness({
       uplinks: {},
       links: { 7: link() },
-      leaving: [],
+      closing: [],
     });
     dispatcher.wantLinks(new Map([['7', state()]]));
     await runner.endAll();
     expect(actions()).toEqual(['wwan0 device-add']);
     expect(records.at(-1)).toMatchObject({ links: { 7: link() }, devices: { 7: { interface: 'wwan0' } } });
-    expect(isHookRecord(JSON.parse(JSON.stringify(records.at(-1))))).toBe(true);
+    expect(readHookRecord(JSON.parse(JSON.stringify(records.at(-1))))).toEqual(records.at(-1));
   });
 
   it('after a restart: runs down for lost uplinks and nothing for unchanged ones', async () => {
@@ -180,7 +180,7 @@ describe('hook dispatcher', () => {
     second.dispatcher.wantUplinks(level(stays));
     await second.runner.endAll();
     expect(second.actions()).toEqual(['eth1 down']);
-    expect(second.records.at(-1)).toEqual({ uplinks: { stays }, links: {}, devices: {}, leaving: [] });
+    expect(second.records.at(-1)).toEqual({ uplinks: { stays }, links: {}, devices: {}, closing: [] });
   });
 
   it('down that was interrupted runs again in the next daemon', async () => {
@@ -197,6 +197,11 @@ describe('hook dispatcher', () => {
     next.dispatcher.wantUplinks(level(uplink()));
     await next.runner.endAll();
     expect(next.actions()).toEqual(['wwan0 down', 'wwan0 up']);
+  });
+
+  it('reads the key `leaving` of an earlier version as `closing`', () => {
+    const record = { uplinks: { 7: uplink() }, links: {} };
+    expect(readHookRecord({ ...record, leaving: ['7'] })).toEqual({ ...record, closing: ['7'] });
   });
 
   it('continues when the runner fails', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { Journal } from '../../src/actions/journal.ts';
 import { HookDispatcher } from '../../src/hooks/dispatcher.ts';
-import { isHookRecord, EMPTY_HOOK_RECORD } from '../../src/hooks/record.ts';
+import { readHookRecord, EMPTY_HOOK_RECORD } from '../../src/hooks/record.ts';
 import type { HookRequest } from '../../src/hooks/runner.ts';
 import { memoryLog } from '../hooks/memory-log.ts';
 import type { Finished } from '../support/daemon.ts';
@@ -23,8 +23,8 @@ const uplink = {
   port: null,
   table: null,
 };
-const notified = (uplinks: unknown, links: unknown = {}, leaving: unknown = []): object => ({
-  notified: { uplinks, links, leaving },
+const notified = (uplinks: unknown, links: unknown = {}, closing: unknown = []): object => ({
+  notified: { uplinks, links, closing },
 });
 const without = (key: string): object => ({ ...uplink, [key]: undefined });
 const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
@@ -44,7 +44,7 @@ const RECORDS: readonly (readonly [string, object | string])[] = [
   ['lists instead of records', notified([uplink], [link], ['0'])],
   [
     'names of built-in object properties as keys',
-    `{"notified":{"uplinks":{"__proto__":${JSON.stringify(uplink)}},"links":{},"leaving":["__proto__"]}}`,
+    `{"notified":{"uplinks":{"__proto__":${JSON.stringify(uplink)}},"links":{},"closing":["__proto__"]}}`,
   ],
   ['__proto__ as a key', '{"__proto__":{"paused":{}},"notified":{"__proto__":{"uplinks":{}}}}'],
   [
@@ -101,13 +101,13 @@ test.for(RECORDS)('damaged journal: %s: read, passed to hooks and written again'
     },
     settings: { timeout: 1, user: 'root', path: [] },
     log,
-    record: isHookRecord(notified) ? notified : EMPTY_HOOK_RECORD,
+    record: readHookRecord(notified) ?? EMPTY_HOOK_RECORD,
     onRecord: (now) => journal.write(state, now),
   });
   hooks.wantUplinks(new Map());
   hooks.wantLinks(new Map());
   await hooks.idle();
-  journal.write(state, isHookRecord(notified) ? notified : EMPTY_HOOK_RECORD);
+  journal.write(state, readHookRecord(notified) ?? EMPTY_HOOK_RECORD);
   expect(lines).toEqual([]);
   for (const { environment } of requests)
     for (const value of Object.values(environment)) expect(value).toBeTypeOf('string');
