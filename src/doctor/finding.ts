@@ -14,7 +14,7 @@ export interface Finding {
   /** The commands that fix it now; null when no command can. */
   readonly remedy: Remedy | null;
   /** The commands that keep it fixed after a reboot; null when `remedy` is enough, or no command can. */
-  readonly lasting: Remedy | null;
+  readonly permanentRemedy: Remedy | null;
 }
 
 /** A finding, printed as text or JSON and put in the report. */
@@ -29,14 +29,16 @@ export interface FindingDocument {
   /** The remedy, quoted for a shell. */
   readonly command: string | null;
   readonly remedy: Remedy | null;
+  /** The permanent remedy, quoted for a shell. */
   readonly permanent: string | null;
+  /** The permanent remedy. The key is published. */
   readonly lasting: Remedy | null;
 }
 
 /** How to fix an uplink. */
 export interface Fix {
   readonly remedy: Remedy | null;
-  readonly lasting?: Remedy | null;
+  readonly permanentRemedy?: Remedy | null;
   /** A clause for the user to read before running the command; may be empty. */
   readonly remark: string;
 }
@@ -46,16 +48,16 @@ export const finding = (
   id: string,
   text: string,
   remedy: Remedy | null = null,
-  lasting: Remedy | null = null,
-): Finding => ({ severity, id, text, remedy, lasting });
+  permanentRemedy: Remedy | null = null,
+): Finding => ({ severity, id, text, remedy, permanentRemedy });
 
 /** `netns` is the name of the examined network namespace if it is not the caller's own; otherwise null. */
 export function findingDocument(
-  { severity, id, text, remedy, lasting }: Finding,
+  { severity, id, text, remedy, permanentRemedy }: Finding,
   netns: string | null = null,
 ): FindingDocument {
   const [code = id, ...rest] = id.split(':');
-  const [now, later] = [inNamespace(remedy, netns), inNamespace(lasting, netns)];
+  const [now, permanent] = [inNamespace(remedy, netns), inNamespace(permanentRemedy, netns)];
   return {
     severity,
     id,
@@ -64,8 +66,8 @@ export function findingDocument(
     text,
     command: remedyText(now),
     remedy: now,
-    permanent: remedyText(later),
-    lasting: later,
+    permanent: remedyText(permanent),
+    lasting: permanent,
   };
 }
 

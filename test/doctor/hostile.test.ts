@@ -105,7 +105,9 @@ function remediesFor(name: string): Remedy[] {
       snapshot: { policyRules: [policyRule({ priority: 8681, iif: name, oif: name })] },
     }),
   ];
-  const found = all.flatMap((each) => diagnose(each)).flatMap(({ remedy, lasting }) => [remedy, lasting]);
+  const found = all
+    .flatMap((each) => diagnose(each))
+    .flatMap(({ remedy, permanentRemedy }) => [remedy, permanentRemedy]);
   return [...found, ...filesFor(name)].filter((each) => each !== null);
 }
 

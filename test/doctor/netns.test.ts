@@ -15,8 +15,8 @@ test('doctor -n: commands for the kernel are printed with the namespace', () => 
 });
 
 test('doctor -n: no command writes a file that only applies to the initial namespace', () => {
-  const { remedy, lasting } = setSysctl(['net', 'mptcp', 'enabled'], 1);
-  const document = findingDocument(finding('fault', 'id', 'text', remedy, lasting), 'blue');
+  const { remedy, permanentRemedy } = setSysctl(['net', 'mptcp', 'enabled'], 1);
+  const document = findingDocument(finding('fault', 'id', 'text', remedy, permanentRemedy), 'blue');
   expect([document.command, document.permanent]).toEqual([
     'ip netns exec blue sysctl -w net.mptcp.enabled=1',
     null,

@@ -57,7 +57,7 @@ export function checkUplinks(facts: Facts): Finding[] {
         id,
         `${name}: ${state}, ${each.reason}${fix.remark}${advice}.`,
         fix.remedy,
-        fix.lasting ?? null,
+        fix.permanentRemedy ?? null,
       ),
     );
   }
