@@ -6,7 +6,7 @@ import { problemWords } from '../messages/problem.ts';
 import { PAUSED } from '../messages/reason.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
 import { printable } from '../system/printable.ts';
-import type { Problem } from '../plan/problem.ts';
+import type { HostProblem } from '../plan/problem.ts';
 import { subflowSockets } from '../snapshot/connections.ts';
 import { quoteWord, remedyText, type Remedy } from '../system/shell-quote.ts';
 import { hasUnit, restartRemedy, startRemedy } from '../system/unit.ts';
@@ -82,7 +82,7 @@ function countersLines({ daemon }: StatusDocument): string[] {
 }
 
 /** A problem, and the command that solves it on a line of its own. */
-export function problemLines(problem: Problem & { readonly remedy: Remedy | null }): string[] {
+export function problemLines(problem: HostProblem & { readonly remedy: Remedy | null }): string[] {
   const command = remedyText(problem.remedy);
   const text = colours.red(problemWords(problem));
   return command === null ? [text] : [`${text}; to solve it:`, `    ${commandLine(colours.bold(command))}`];

@@ -10,7 +10,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import { isOwned } from '../actions/ownership.ts';
 import { problemText, problemRemedy } from '../messages/problem.ts';
 import { uplinkReason } from '../messages/reason.ts';
-import type { Problem } from '../plan/problem.ts';
+import type { HostProblem } from '../plan/problem.ts';
 import { type Reason, type Details, type Stay, coded } from '../plan/reason.ts';
 import type { Remedy } from '../system/shell-quote.ts';
 
@@ -101,7 +101,7 @@ export interface StatusDocument {
   /** Sentences, one per problem. */
   readonly problems: readonly string[];
   /** The same problems, as codes with their fields and the commands that solve each. */
-  readonly problemDetails: readonly (Problem & { readonly remedy: Remedy | null })[];
+  readonly problemDetails: readonly (HostProblem & { readonly remedy: Remedy | null })[];
 }
 
 /** `daemon`: null if the caller is no daemon. */
@@ -113,7 +113,7 @@ export function statusDocument(
     readonly since?: ReadonlyMap<string, number>;
   },
   daemon: StatusDocument['daemon'],
-  problems: readonly Problem[],
+  problems: readonly HostProblem[],
 ): StatusDocument {
   const { plan, snapshot, state, since } = view;
   const owned = snapshot.endpoints.filter((endpoint) => isOwned(state, endpoint)).length;

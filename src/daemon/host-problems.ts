@@ -1,6 +1,6 @@
 /** Current problems of the host and settings that cannot be met: shown by `status`, and logged when they begin. */
 import { problemText } from '../messages/problem.ts';
-import { limitProblems, obstacleProblems, type Problem } from '../plan/problem.ts';
+import { limitProblems, obstacleProblems, type HostProblem } from '../plan/problem.ts';
 import type { LimitsSetting } from '../rules/rule.ts';
 import { type Obstacle, findObstacle } from '../snapshot/obstacle.ts';
 import type { Clock } from '../system/clock.ts';
@@ -18,7 +18,7 @@ interface Parts {
 
 export class HostProblems {
   readonly #parts: Parts;
-  #known: readonly Problem[] = [];
+  #known: readonly HostProblem[] = [];
   /** The texts of `#known`. */
   #logged: readonly string[] = [];
   #limits: LimitsSetting | null = null;
@@ -38,7 +38,7 @@ export class HostProblems {
    * Checks the host, at most once a second for the same `limits`, and logs new problems.
    * @returns all current problems
    */
-  check(limits: LimitsSetting): readonly Problem[] {
+  check(limits: LimitsSetting): readonly HostProblem[] {
     const { log, clock, netns, limitMax } = this.#parts;
     const now = clock.now();
     if (limits === this.#limits && now < this.#checkedAt + FRESH_MS) return this.#known;

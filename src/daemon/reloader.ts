@@ -5,7 +5,7 @@ import { warningText } from '../messages/warning.ts';
 import { configurationFingerprint } from '../rules/files.ts';
 import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
 import { formatProblem } from '../rules/problem.ts';
-import type { Problem } from '../plan/problem.ts';
+import type { HostProblem } from '../plan/problem.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Log } from '../system/log.ts';
 import { sourceStack } from '../system/stack.ts';
@@ -50,7 +50,7 @@ export class Reloader {
   }
 
   /** For `status`: at most one, with the errors of the files. */
-  get problems(): readonly Problem[] {
+  get problems(): readonly HostProblem[] {
     return this.#errors === '' ? [] : [{ code: 'configuration', errors: this.#errors }];
   }
 

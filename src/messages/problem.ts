@@ -1,5 +1,5 @@
 /** Problems of the host in words, and the command against each. */
-import type { Problem } from '../plan/problem.ts';
+import type { HostProblem } from '../plan/problem.ts';
 import { remedyText, type Remedy } from '../system/shell-quote.ts';
 import { reasonText } from './reason.ts';
 
@@ -9,10 +9,10 @@ export const PROBLEM_CODES = [
   'userspace-path-manager',
   'limit-too-high',
   'configuration',
-] as const satisfies readonly Problem['code'][];
+] as const satisfies readonly HostProblem['code'][];
 
 /** @returns null: no command solves it */
-export function problemRemedy(problem: Problem): Remedy | null {
+export function problemRemedy(problem: HostProblem): Remedy | null {
   switch (problem.code) {
     case 'mptcp-disabled':
       return [{ argv: ['sysctl', '-w', 'net.mptcp.enabled=1'] }];
@@ -24,13 +24,13 @@ export function problemRemedy(problem: Problem): Remedy | null {
 }
 
 /** One line, with the command that solves it. */
-export function problemText(problem: Problem): string {
+export function problemText(problem: HostProblem): string {
   const command = remedyText(problemRemedy(problem));
   return `${problemWords(problem)}${command === null ? '' : `; to solve it: ${command}`}`;
 }
 
 /** One clause, without a command. */
-export function problemWords(problem: Problem): string {
+export function problemWords(problem: HostProblem): string {
   switch (problem.code) {
     case 'limit-too-high': {
       const { limit, wanted, maximum } = problem;

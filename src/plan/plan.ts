@@ -29,7 +29,7 @@ import { suspectOf } from './suspect.ts';
 import { tunnelsOf, type Tunnels } from './tunnel.ts';
 import type { Selected, Uplink } from './uplink.ts';
 import { verify, type VerifyOptions } from './verify.ts';
-import { withdrawn } from './withdraw.ts';
+import { findWithdrawn } from './withdraw.ts';
 
 export interface Plan {
   readonly uplinks: readonly Uplink[];
@@ -73,9 +73,9 @@ export function plan(
     .filter((each) => each.verdict?.state === 'active' && removalConflict(each, state) === null)
     .filter((each) => !suspectOf(each.candidate, snapshot))
     .map(({ candidate }) => candidate.family);
-  const leaving = withdrawn(owned, snapshot, configuration.rules);
+  const withdrawn = findWithdrawn(owned, snapshot, configuration.rules);
   const active = new Set(families);
-  const retirement = retire({ evaluations: verified, owned, active, leaving, tunnels, snapshot });
+  const retirement = retire({ evaluations: verified, owned, active, withdrawn, tunnels, snapshot });
   const granted = grantSlots(verified, snapshot, state, owned, retirement);
   const actions = state.paused
     ? []

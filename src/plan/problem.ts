@@ -2,7 +2,7 @@
 import type { Obstacle } from '../snapshot/obstacle.ts';
 import type { LimitsSetting } from '../rules/rule.ts';
 
-export type Problem =
+export type HostProblem =
   | { readonly code: 'mptcp-disabled' }
   /** `kernel`: the value that selects the in-kernel path manager. */
   | {
@@ -22,7 +22,7 @@ export type Problem =
   | { readonly code: 'configuration'; readonly errors: string };
 
 /** @returns at most one */
-export function obstacleProblems(obstacle: Obstacle | null): Problem[] {
+export function obstacleProblems(obstacle: Obstacle | null): HostProblem[] {
   if (!obstacle) return [];
   if (obstacle.kind === 'disabled') return [{ code: 'mptcp-disabled' }];
   const { name: sysctl, now: value, kernel } = obstacle;
@@ -30,7 +30,7 @@ export function obstacleProblems(obstacle: Obstacle | null): Problem[] {
 }
 
 /** `maximum`: of this kernel. */
-export function limitProblems(limits: LimitsSetting, maximum: number): Problem[] {
+export function limitProblems(limits: LimitsSetting, maximum: number): HostProblem[] {
   if (typeof limits === 'string') return [];
   const { subflows, addAddrAccepted } = limits;
   return Object.entries({ subflows, 'add-addr-accepted': addAddrAccepted }).flatMap(([limit, wanted]) =>

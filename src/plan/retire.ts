@@ -26,7 +26,7 @@ interface RetirementInput {
   /** Families that have an active uplink. */
   readonly active: ReadonlySet<Family>;
   /** Endpoints that the user withdrew. */
-  readonly leaving: readonly Endpoint[];
+  readonly withdrawn: readonly Endpoint[];
   readonly tunnels: Tunnels;
   readonly snapshot: Snapshot;
 }
@@ -35,19 +35,19 @@ interface RetirementInput {
  * An endpoint without an uplink is deleted at once if its family has another active uplink, and lingers otherwise: its
  * deletion would close the last subflow, and the kernel drops a connection without subflows after
  * net.mptcp.close_timeout. It also lingers while an uplink that replaces it gets its endpoint. Exceptions: an endpoint
- * that the user withdrew (`leaving`) is deleted as soon as that cuts no connection; an endpoint beside a full tunnel,
+ * that the user withdrew is deleted as soon as that cuts no connection; an endpoint beside a full tunnel,
  * as soon as no connection that began outside the tunnel uses it; an endpoint of a suspect uplink lingers while a
  * connection has no subflow elsewhere.
  */
 export function retire(input: RetirementInput): Retirement {
-  const { evaluations, owned, active, leaving, tunnels, snapshot } = input;
+  const { evaluations, owned, active, withdrawn, tunnels, snapshot } = input;
   const { connections } = snapshot;
   const deletions: Endpoint[] = [];
   const lingering: Endpoint[] = [];
   const beside = new Map<Endpoint, number | null>();
   const besideTunnel = owned.filter((each) => isTunnelReason(holderOf(each, evaluations)?.verdict?.reason));
   for (const endpoint of owned) {
-    if (connections && leaving.includes(endpoint)) continue;
+    if (connections && withdrawn.includes(endpoint)) continue;
     const holder = holderOf(endpoint, evaluations);
     if (holder?.verdict?.state === 'active' || holder?.verdict?.state === 'verified') continue;
     const family = endpointFamily(endpoint);
@@ -71,7 +71,7 @@ export function retire(input: RetirementInput): Retirement {
     else deletions.push(endpoint);
   }
   const cut = new Map<Endpoint, number>();
-  for (const endpoint of connections ? leaving : []) {
+  for (const endpoint of connections ? withdrawn : []) {
     const removed = new Set([...deletions, endpoint].map(({ address }) => address));
     const used = (connections ?? []).filter((locals) => locals.includes(endpoint.address));
     const count = countCut(used, removed);

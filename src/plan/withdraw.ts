@@ -26,7 +26,7 @@ import { ownedEndpoints } from '../actions/ownership.ts';
  * The endpoints of `owned` that the user withdrew. If the link is gone, the endpoint's path is lost instead: it is
  * not known which rule would select the link.
  */
-export function withdrawn(
+export function findWithdrawn(
   owned: readonly Endpoint[],
   base: KernelObjects,
   rules: readonly Rule[],
@@ -52,7 +52,7 @@ export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], sta
   return (
     owned.some((endpoint) => isGuardDue(endpoint, snapshot, selected)) ||
     owned.some((endpoint) => tunnels[endpointFamily(endpoint)]) ||
-    withdrawn(owned, snapshot, rules).length > 0
+    findWithdrawn(owned, snapshot, rules).length > 0
   );
 }
 

@@ -5,7 +5,7 @@ import { MATCH, splitWords } from './schema.ts';
 import type { RuleShape } from './schema.ts';
 
 /** A problem with the value at `key`; `key` is null for a problem with the glob. */
-export interface Complaint {
+export interface RuleProblem {
   readonly key: keyof RuleShape | readonly PropertyKey[] | null;
   readonly found: string;
   readonly expected: string;
@@ -45,81 +45,81 @@ export function toRule(glob: string, shape: Partial<RuleShape>, origin: Origin):
 }
 
 /** @param shape the rule as it was written, before the defaults */
-export function checkRule(rule: Rule, shape: Partial<RuleShape>): Complaint[] {
+export function checkRule(rule: Rule, shape: Partial<RuleShape>): RuleProblem[] {
   return [...checkGlobs(rule), ...checkMatch(rule, shape), ...checkFlags(rule), ...checkTable(rule)];
 }
 
 /** Reports combinations of flags that the kernel refuses (mptcp_pm_nl_add_addr_doit, ip-mptcp(8)). */
-function checkFlags(rule: Rule): Complaint[] {
+function checkFlags(rule: Rule): RuleProblem[] {
   const has = (flag: EndpointFlag): boolean => rule.flags.includes(flag);
-  const complaints: Complaint[] = [];
-  const complain = (key: keyof RuleShape, found: string, expected: string): void => {
-    complaints.push({ key, found, expected });
+  const problems: RuleProblem[] = [];
+  const report = (key: keyof RuleShape, found: string, expected: string): void => {
+    problems.push({ key, found, expected });
   };
   if (rule.ignore) {
     if (rule.flags.length > 0)
-      complain('flags', 'ignore together with other flags', 'ignore alone, or flags without it');
-    if (rule.port !== null) complain('port', 'a port with ignore', 'no port: with ignore nothing is done');
-    return complaints;
+      report('flags', 'ignore together with other flags', 'ignore alone, or flags without it');
+    if (rule.port !== null) report('port', 'a port with ignore', 'no port: with ignore nothing is done');
+    return problems;
   }
   // Flags that could not be read have been reported already.
-  if (rule.flags.length === 0) return complaints;
+  if (rule.flags.length === 0) return problems;
   if (has('signal') && has('fullmesh')) {
-    complain('flags', 'signal with fullmesh', 'one of the two: the kernel refuses both together');
+    report('flags', 'signal with fullmesh', 'one of the two: the kernel refuses both together');
   } else if (has('fullmesh') && !has('subflow')) {
-    complain('flags', 'fullmesh without subflow', 'subflow fullmesh: only subflows can make a full mesh');
+    report('flags', 'fullmesh without subflow', 'subflow fullmesh: only subflows can make a full mesh');
   }
   if (rule.flags.length === 1 && has('backup')) {
-    complain('flags', 'backup alone', 'subflow backup or signal backup: backup alone makes no path');
+    report('flags', 'backup alone', 'subflow backup or signal backup: backup alone makes no path');
   }
   if (rule.port !== null && !has('signal')) {
-    complain('port', 'a port without signal', 'a port with signal, which announces it to the peer');
+    report('port', 'a port without signal', 'a port with signal, which announces it to the peer');
   } else if (rule.port !== null && has('subflow')) {
-    complain(
+    report(
       'port',
       'a port with subflow',
       'a port with signal and without subflow: the kernel refuses it otherwise',
     );
   }
-  return complaints;
+  return problems;
 }
 
-function checkGlobs(rule: Rule): Complaint[] {
-  const complaints: Complaint[] = [];
+function checkGlobs(rule: Rule): RuleProblem[] {
+  const problems: RuleProblem[] = [];
   const name = parseGlob(rule.glob);
-  if (!isGlob(name)) complaints.push({ key: null, ...name });
+  if (!isGlob(name)) problems.push({ key: null, ...name });
   else if (rule.linkLocal && name.literal === null) {
-    complaints.push({
+    problems.push({
       key: 'link-local',
       found: 'link-local: true in a rule for more than one interface',
       expected: 'the name of one interface in its place, without "*", "?", "[" and "|"',
     });
   }
-  return complaints;
+  return problems;
 }
 
-function checkMatch({ driver, macAddress, path }: Rule, shape: Partial<RuleShape>): Complaint[] {
+function checkMatch({ driver, macAddress, path }: Rule, shape: Partial<RuleShape>): RuleProblem[] {
   const globs = [
     [shape.match?.driver === undefined ? ['driver'] : ['match', 'driver'], driver],
     [['match', 'mac-address'], macAddress],
     [['match', 'path'], path],
   ] as const;
-  const complaints: Complaint[] = globs.flatMap(([key, text]) => {
+  const problems: RuleProblem[] = globs.flatMap(([key, text]) => {
     const glob = text === null ? null : parseGlob(text);
     return glob === null || isGlob(glob) ? [] : [{ key, ...glob }];
   });
   if (shape.match && Object.keys(shape.match).length === 0)
-    complaints.push({ key: 'match', found: 'an empty map', expected: MATCH });
+    problems.push({ key: 'match', found: 'an empty map', expected: MATCH });
   if (shape.driver !== undefined && shape.match?.driver !== undefined)
-    complaints.push({
+    problems.push({
       key: 'driver',
       found: 'driver both in the rule and in its match',
       expected: 'it in match alone',
     });
-  return complaints;
+  return problems;
 }
 
-function checkTable(rule: Rule): Complaint[] {
+function checkTable(rule: Rule): RuleProblem[] {
   const name = rule.table === null ? undefined : KERNEL_TABLES.get(rule.table);
   if (name === undefined) return [];
   return [

@@ -8,7 +8,7 @@ import { quote } from './problem.ts';
 import { KEYS, type WordParams } from './schema.ts';
 import { kindOf } from './yaml.ts';
 
-type Issue = z.core.$ZodIssue;
+type ZodIssue = z.core.$ZodIssue;
 
 export type Shape<T> =
   | { readonly valid: true; readonly value: T }
@@ -43,12 +43,12 @@ export function readShape<T>(
   };
 }
 
-function keysOf(issue: Issue): string[] {
+function keysOf(issue: ZodIssue): string[] {
   return issue.code === 'unrecognized_keys' ? issue.keys : [];
 }
 
 /** Replaces an issue of a union by those of the alternative that the user meant, when that can be determined. */
-function meant(issue: Issue, above: readonly PropertyKey[]): Issue[] {
+function meant(issue: ZodIssue, above: readonly PropertyKey[]): ZodIssue[] {
   const path = [...above, ...issue.path];
   if (issue.code === 'invalid_union') {
     const branch = issue.errors.find((issues) => issues.length > 0 && issues.every(isWithin));
@@ -61,7 +61,7 @@ function report(
   reader: PlainReader,
   fallback: Node,
   root: Node | null,
-  issue: Issue,
+  issue: ZodIssue,
   keys: readonly string[],
 ): void {
   const where = reader.locate(root, issue.path);
@@ -105,14 +105,14 @@ function found(
 }
 
 /** True when this alternative is the one the user meant: the value has its type and is wrong inside. */
-function isWithin(issue: Issue): boolean {
+function isWithin(issue: ZodIssue): boolean {
   if (issue.path.length > 0) return true;
   if (issue.code === 'invalid_union') return issue.errors.some((branch) => branch.every(isWithin));
   return issue.code !== 'invalid_type' && issue.code !== 'invalid_value';
 }
 
 /** The words that would have been valid in any alternative. */
-function valuesOf(issue: Issue): string[] {
+function valuesOf(issue: ZodIssue): string[] {
   if (issue.code === 'invalid_value') return issue.values.filter((value) => typeof value === 'string');
   if (issue.code === 'invalid_union') return issue.errors.flat().flatMap(valuesOf);
   return [];

@@ -98,10 +98,10 @@ function readRule(reader: PlainReader, tree: YamlTree, entry: YamlEntry): Rule {
   const isShort = typeof found === 'string' || Array.isArray(found);
   const long = isShort ? { flags: found } : found;
   const rule = toRule(key, long, tree.at(keyNode));
-  for (const complaint of checkRule(rule, long)) {
-    const place = [complaint.key ?? []].flat();
-    const where = complaint.key === null ? keyNode : reader.locate(value, isShort ? [] : place);
-    reader.problem(where ?? keyNode, complaint.found, complaint.expected);
+  for (const problem of checkRule(rule, long)) {
+    const place = [problem.key ?? []].flat();
+    const where = problem.key === null ? keyNode : reader.locate(value, isShort ? [] : place);
+    reader.problem(where ?? keyNode, problem.found, problem.expected);
   }
   return rule;
 }

@@ -18,7 +18,7 @@ import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 /** Prefix length that the subnet of an IPv6 link usually has (RFC 4291 section 2.5.1). */
 const SUBNET = 64;
 
-export interface Found {
+export interface DefaultSearch {
   readonly default: DefaultRoute | null;
   /** Why there is no default route; null: there is one. */
   readonly missing: MissingDefault | null;
@@ -47,7 +47,7 @@ export async function findDefault(
   ifindex: number,
   plain: () => Promise<FibProbe>,
   objects: () => Promise<boolean>,
-): Promise<Found> {
+): Promise<DefaultSearch> {
   const asked = await probeFib(requester, family, { ifindex }, plain);
   // Another program's policy rule may lead into a table with routes of multihomed.
   if (asked.specific || asked.route?.protocol === RTPROT_MULTIHOMED)
@@ -67,7 +67,7 @@ export async function findDefault(
  * With a split default (0/1 and 128/1) on the link every probe has a more specific route, so the default routes of
  * main are dumped. Only in this case, because main may hold a million routes.
  */
-async function defaultBelow(requester: Requester, family: Family, ifindex: number): Promise<Found> {
+async function defaultBelow(requester: Requester, family: Family, ifindex: number): Promise<DefaultSearch> {
   const found = bestDefault(
     await dumpRoutes(requester, { family, table: RT_TABLE_MAIN, ifindex, defaultsOnly: true }),
     ifindex,

@@ -132,13 +132,13 @@ function matches(rule: PolicyRule, packet: Packet): boolean {
   return match !== rule.invert;
 }
 
-interface Found {
+interface RouteMatch {
   readonly route: Route;
   readonly hop: Hop | null;
 }
 
 /** The longest prefix; of equal ones the narrowest source, then the lowest metric, then the first in the list. */
-export function inTable(packet: Packet, routes: readonly Route[]): Found | null {
+export function inTable(packet: Packet, routes: readonly Route[]): RouteMatch | null {
   const covering = routes.filter(
     ({ destination, prefixLength, expires }) =>
       (destination === null || inNetwork(packet.destination, destination, prefixLength)) &&
@@ -173,7 +173,7 @@ const isHidden = ({ prefixLength }: Route, covering: readonly Route[]): boolean 
   prefixLength > 0 && covering.some((other) => other.from && other.prefixLength === prefixLength);
 
 /** A blackhole nexthop object has no hop. */
-function refusalOf({ route, hop }: Found): UnreachableCode | null {
+function refusalOf({ route, hop }: RouteMatch): UnreachableCode | null {
   if (route.type === RTN_UNICAST && !hop && route.nexthop !== null) return 'EINVAL';
   return TYPE_CODES[route.type] ?? null;
 }
@@ -181,7 +181,7 @@ function refusalOf({ route, hop }: Found): UnreachableCode | null {
 /** Error routes are never suppressed: `unreachable default` refuses packets even under suppress_prefixlength 0. */
 const isSuppressed = (
   rule: PolicyRule,
-  { route, hop }: Found,
+  { route, hop }: RouteMatch,
   groupOf: (ifindex: number) => number,
 ): boolean =>
   (rule.suppressPrefixLength !== null && route.prefixLength <= rule.suppressPrefixLength) ||
