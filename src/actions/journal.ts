@@ -3,8 +3,16 @@
  * notified of. It is written before an endpoint is added. A record of another boot or namespace is ignored, so nothing
  * of it is owned.
  */
-import { dirname } from 'node:path';
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import type { RaisedLimit, State } from './state.ts';
 import { EMPTY_STATE } from './state.ts';
 
@@ -56,7 +64,9 @@ export class Journal {
   readonly #path: string;
   readonly #identity: JournalIdentity;
   readonly #remake: () => void;
+  /** The text of the file, and the values in it; null: not written yet. */
   #last = '';
+  #written: JournalRecord | null = null;
 
   /** `remake`: creates the folder again if it is missing. */
   constructor(path: string, identity: JournalIdentity, remake: () => void = () => undefined) {
@@ -96,6 +106,7 @@ export class Journal {
    * @throws the error of node:fs
    */
   write(state: State, notified: unknown): void {
+    if (this.#has(state, notified)) return;
     const { boot, namespace } = this.#identity;
     const written: Written = {
       version: VERSION,
@@ -109,16 +120,53 @@ export class Journal {
       paused: state.paused,
     };
     const text = `${JSON.stringify(written)}\n`;
-    if (text === this.#last && existsSync(this.#path)) return;
-    if (!existsSync(dirname(this.#path))) this.#remake();
-    const fresh = `${this.#path}.new`;
-    // Only multihomed writes to this folder. A file that a crash left behind is deleted, not opened.
-    rmSync(fresh, { force: true });
-    writeFileSync(fresh, text, { flag: 'wx', mode: 0o600 });
-    // Every user may read what is owned, even without a daemon; the umask does not apply to chmod(2).
-    chmodSync(fresh, 0o644);
-    renameSync(fresh, this.#path);
+    if (text !== this.#last || !existsSync(this.#path)) this.#replace(text);
     this.#last = text;
+    this.#written = { state, notified };
+  }
+
+  /** Whether the file has these values, by identity: most passes change nothing. */
+  #has(state: State, notified: unknown): boolean {
+    const written = this.#written;
+    if (!written || written.notified !== notified) return false;
+    const before = written.state;
+    return (
+      before.owned === state.owned &&
+      before.lastId === state.lastId &&
+      before.raised === state.raised &&
+      before.unknownFlags === state.unknownFlags &&
+      before.paused === state.paused &&
+      existsSync(this.#path)
+    );
+  }
+
+  #replace(text: string): void {
+    const fresh = `${this.#path}.new`;
+    const fd = this.#create(fresh);
+    try {
+      writeFileSync(fd, text);
+      // Every user may read what is owned, even without a daemon; the umask does not apply to fchmod(2).
+      fchmodSync(fd, 0o644);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(fresh, this.#path);
+  }
+
+  /**
+   * Only multihomed writes to this folder. A file that a crash left behind is deleted, not opened.
+   * @returns the descriptor
+   */
+  #create(path: string): number {
+    try {
+      return openSync(path, 'wx', 0o600);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') this.#remake();
+      else if (code === 'EEXIST') rmSync(path, { force: true });
+      else throw error;
+      return openSync(path, 'wx', 0o600);
+    }
   }
 }
 

@@ -269,7 +269,7 @@ export class Loop {
   async #do(actions: readonly Action[], snapshot: Snapshot): Promise<Outcome[]> {
     const { clock, kernel, log, reader } = this.#parts;
     const { failures, owned } = this.#state;
-    for (const action of actions) if (addsRoute(action)) reader.include(action.route.table);
+    for (const action of actions) if (addsRoute(action)) reader.include(action.route);
     const outcomes = await apply(actions, kernel, {
       before: (action) => {
         const intended = intend(this.#state, action, snapshot);

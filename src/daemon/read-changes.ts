@@ -22,7 +22,8 @@ async function readOnce(pending: PendingChanges, reader: SnapshotReader): Promis
   const batch = pending.take();
   try {
     const stale = new Set<SnapshotPart>([...batch.stale, 'endpoints']);
-    return { batch, read: await reader.read(stale, batch.dirty) };
+    const by = batch.woken ? 'anybody' : 'actions';
+    return { batch, read: await reader.read(stale, batch.dirty, by) };
   } catch (error) {
     pending.requeue(batch);
     throw error;

@@ -3,6 +3,7 @@ import { nothingManaged } from '../messages/nothing.ts';
 import { PAUSED } from '../messages/reason.ts';
 import { configurationPlaces } from '../rules/files.ts';
 import { systemClock } from '../system/clock.ts';
+import { optimizeRarely } from '../system/compiler.ts';
 import { notify, watchdogInterval } from '../system/notify.ts';
 import { Assembly } from './assembly.ts';
 import { UnfinishedError } from './error.ts';
@@ -41,6 +42,7 @@ async function runOn(kernel: DaemonKernel, options: RunOptions, signals: Signals
   try {
     await daemon.open();
     await makeFirstPasses(daemon, options, end);
+    optimizeRarely();
     if (!signals.hasEnded) notify(`READY=1\nMAINPID=${process.pid}`);
     if (once) await Promise.race([daemon.hooks.idle(), end]);
     else await reloadUntil(end, daemon.reloader, options, signals);

@@ -1,7 +1,6 @@
 /** Whether main may have a route for half of all addresses (/1), with which VPN clients cover the default route. */
-import type { Requester } from '../netlink/connection.ts';
 import type { Family } from '../netlink/ip.ts';
-import { askFib } from '../netlink/route/fib.ts';
+import type { Fib } from '../netlink/route/fib.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import type { HostEgress } from './host-egress.ts';
 
@@ -23,25 +22,21 @@ export const HALVES: Readonly<Record<Family, readonly (readonly string[])[]>> = 
  * @returns true also if it is not certain, because other rules or more specific routes answer
  * @throws NetlinkError, DecodeError
  */
-export async function mayHaveHalves(
-  requester: Requester,
-  family: Family,
-  egress: HostEgress | null,
-): Promise<boolean> {
+export async function mayHaveHalves(fib: Fib, family: Family, egress: HostEgress | null): Promise<boolean> {
   const rule = egress?.rule;
   const mark = rule?.invert ? rule.fwmark : 0;
-  const both = HALVES[family].map((destinations) => mayHaveHalf(requester, family, destinations, mark));
+  const both = HALVES[family].map((destinations) => mayHaveHalf(fib, family, destinations, mark));
   return (await Promise.all(both)).includes(true);
 }
 
 async function mayHaveHalf(
-  requester: Requester,
+  fib: Fib,
   family: Family,
   destinations: readonly string[],
   mark: number,
 ): Promise<boolean> {
   for (const destination of destinations) {
-    const found = await askFib(requester, { family, destination, mark });
+    const found = await fib({ family, destination, mark });
     if ('error' in found) {
       if (found.error.code === 'ENETUNREACH') return false;
       continue;

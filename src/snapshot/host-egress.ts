@@ -3,7 +3,7 @@
  */
 import type { Requester } from '../netlink/connection.ts';
 import type { Family } from '../netlink/ip.ts';
-import { askFib } from '../netlink/route/fib.ts';
+import type { Fib } from '../netlink/route/fib.ts';
 import type { Link } from '../netlink/route/link.ts';
 import type { PolicyRule } from '../netlink/route/policy-rule.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
@@ -40,12 +40,12 @@ const PUBLIC: Readonly<Record<Family, readonly [string, string]>> = {
 
 /** @returns null: packets leave nowhere, or by routes for some destinations only */
 export async function findHostEgress(
-  requester: Requester,
+  fib: Fib,
   family: Family,
   hosts: HostRoutes,
 ): Promise<HostEgress | null> {
   const [first, second] = PUBLIC[family];
-  const lookup = await askFib(requester, { family, destination: first });
+  const lookup = await fib({ family, destination: first });
   if (!('route' in lookup)) {
     const found = await hosts.unbound(family, first);
     if (found.kind !== 'refused' || found.rule.table === RT_TABLE_MAIN) return null;
@@ -57,7 +57,7 @@ export async function findHostEgress(
   if (route.type !== RTN_UNICAST) return null;
   let { prefixLength } = route;
   if (prefixLength > 0) {
-    const other = await askFib(requester, { family, destination: second });
+    const other = await fib({ family, destination: second });
     if ('route' in other) {
       if (!other.route.hops.every(({ ifindex }) => route.hops.some((hop) => hop.ifindex === ifindex)))
         return null;

@@ -4,6 +4,7 @@
  */
 import type { Requester } from '../netlink/connection.ts';
 import { addressFamily, FAMILIES, unmapIPv4, type Family } from '../netlink/ip.ts';
+import { askedOnce } from '../netlink/route/fib.ts';
 import { mayHaveHalves } from './halves.ts';
 import { findHostEgress, isTunnel, readTunnelRoutes, type HostEgress } from './host-egress.ts';
 import type { HostRoutes } from './host-route.ts';
@@ -28,10 +29,11 @@ export async function readOutward(
   const tunnels = [...links.values()].filter(
     (link) => link.usable && isTunnel(link) && !uplinks.has(link.index),
   );
+  const fib = askedOnce(requester);
   const ask = async (family: Family): Promise<{ egress: HostEgress | null; halves: boolean }> => {
     if (!families.includes(family)) return { egress: null, halves: true };
-    const egress = await findHostEgress(requester, family, hosts);
-    return { egress, halves: await mayHaveHalves(requester, family, egress) };
+    const egress = await findHostEgress(fib, family, hosts);
+    return { egress, halves: await mayHaveHalves(fib, family, egress) };
   };
   const [ipv4, ipv6, tunnelRoutes] = await Promise.all([
     ask('ipv4'),

@@ -5,14 +5,14 @@
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { GenericFamily } from '../netlink/generic/family.ts';
-import { FAMILIES, type Family } from '../netlink/ip.ts';
+import { addressFamily, FAMILIES, type Family } from '../netlink/ip.ts';
 import { dumpEndpoints } from '../netlink/mptcp/endpoint.ts';
 import { getLimits } from '../netlink/mptcp/limits.ts';
 import { dumpAddresses } from '../netlink/route/address.ts';
 import { dumpLinks, type Link } from '../netlink/route/link.ts';
 import { hasNexthops } from '../netlink/route/nexthop.ts';
-import { dumpPolicyRules } from '../netlink/route/policy-rule.ts';
-import { dumpRoutes, isReservedTable, type DefaultRoute, type Route } from '../netlink/route/route.ts';
+import { dumpPolicyRules, type PolicyRule } from '../netlink/route/policy-rule.ts';
+import type { DefaultRoute, Route } from '../netlink/route/route.ts';
 import { systemClock, type Clock } from '../system/clock.ts';
 import type { Dirty } from './dirty.ts';
 import { bestDefault, findDefault, findSourceDefault, mayHaveBetter, preferredSource } from './default.ts';
@@ -22,8 +22,9 @@ import { inLastTick } from './expiry.ts';
 import { HostRoutes, isForSource, throughLink } from './host-route.ts';
 import { isOnLink } from './neighbour.ts';
 import type { PolicyRoute } from './policy-route.ts';
+import { readOwnRoutes, type InTable } from './own-routes.ts';
 import { readOutward } from './outward.ts';
-import { dirtyTables, keptLookups, type LastRead } from './kept-lookup.ts';
+import { keptLookups, type LastRead } from './kept-lookup.ts';
 import {
   ALL_PARTS,
   lookupKey,
@@ -35,7 +36,6 @@ import {
 } from './snapshot.ts';
 import { probeFib, type FibProbe } from './probe-fib.ts';
 import { findEgresses } from './egress.ts';
-import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 
 export interface ReaderOptions {
   readonly route: Requester;
@@ -66,8 +66,8 @@ export class SnapshotReader {
   #requests: ReadonlyMap<string, LookupRequest> = new Map();
   /** Whether look-ups or own routes were kept since everything was read. */
   #partial = false;
-  /** Tables in which routes were added since own routes were read. */
-  #included = new Set<number>();
+  /** Tables in which routes were added since own routes were read, by family and number. */
+  #included = new Map<string, InTable>();
   /** By `sameLink`. */
   #devices = new Map<string, Device>();
 
@@ -84,8 +84,8 @@ export class SnapshotReader {
    * Makes the next read of own routes include this table, in which a route was added. At the time of that read,
    * possibly no policy rule and no uplink leads to it any more.
    */
-  include(table: number): void {
-    this.#included.add(table);
+  include({ family, table }: InTable): void {
+    this.#included.set(`${family} ${table}`, { family, table });
   }
 
   /** Whether look-ups or own routes were kept since everything was read. */
@@ -96,14 +96,21 @@ export class SnapshotReader {
   /**
    * Reads the stale parts; on the first call all parts.
    * @param dirty look-ups that may have changed, if a part is stale on which they depend; null: any
+   * @param by who changed something: with `actions` only multihomed, so policy rules of other families and what
+   * belongs to no uplink are as they were
    * @throws NetlinkError
    */
-  async read(stale: ReadonlySet<SnapshotPart>, dirty: Dirty | null = null): Promise<Snapshot> {
+  async read(
+    stale: ReadonlySet<SnapshotPart>,
+    dirty: Dirty | null = null,
+    by: 'anybody' | 'actions' = 'anybody',
+  ): Promise<Snapshot> {
     const last = this.#last;
     // If this read fails, no part may count as fresh.
     this.#last = null;
     const parts = last ? stale : new Set(ALL_PARTS);
-    const base = await this.#readBase(parts, last);
+    const own = by === 'actions' ? dirty : null;
+    const base = await this.#readBase(parts, last, own);
     const lookupsStale = !last || [...parts].some((part) => part !== 'endpoints');
     const requests = this.#options.requests(base);
     const lookedUpAt = lookupsStale ? (this.#options.clock ?? systemClock).now() : last.lookedUpAt;
@@ -114,9 +121,10 @@ export class SnapshotReader {
     );
     const earlier = last && { requests: this.#requests, snapshot: last };
     const kept = keptLookups(requests, earlier, base.policyRules, dirty);
-    const outside = lookupsStale
-      ? readOutward(this.#options.route, hosts, base, requests)
-      : Promise.resolve(last);
+    const outside =
+      last && (own || !lookupsStale)
+        ? Promise.resolve(last)
+        : readOutward(this.#options.route, hosts, base, requests);
     const [ownRoutes, lookups, outward] = await Promise.all([
       lookupsStale ? this.#readOwnRoutes(base, requests, earlier, dirty) : last.ownRoutes,
       lookupsStale ? this.#ask(hosts, requests, last, lookedUpAt, kept, outside) : last.lookups,
@@ -136,16 +144,19 @@ export class SnapshotReader {
     return this.#last;
   }
 
-  async #readBase(parts: ReadonlySet<SnapshotPart>, last: Snapshot | null): Promise<KernelObjects> {
+  /** `own`: if only own actions changed something, what they changed. */
+  async #readBase(
+    parts: ReadonlySet<SnapshotPart>,
+    last: Snapshot | null,
+    own: Dirty | null,
+  ): Promise<KernelObjects> {
     const { route, generic, mptcp } = this.#options;
     const [links, addresses, policyRules, endpoints, limits] = await Promise.all([
       last && !parts.has('links')
         ? last.links
         : dumpLinks(route).then((all) => new Map(all.map((link) => [link.index, link]))),
       last && !parts.has('addresses') ? last.addresses : dumpAddresses(route),
-      last && !parts.has('policyRules')
-        ? last.policyRules
-        : Promise.all(FAMILIES.map((family) => this.#policyRules(family))).then((both) => both.flat()),
+      last && !parts.has('policyRules') ? last.policyRules : this.#readPolicyRules(last, own),
       last && !parts.has('endpoints') ? last.endpoints : dumpEndpoints(generic, mptcp),
       last && !parts.has('endpoints') ? last.limits : getLimits(generic, mptcp),
     ]);
@@ -154,6 +165,16 @@ export class SnapshotReader {
       ...{ links, drivers: devices.drivers, paths: devices.paths },
       ...{ addresses, policyRules, endpoints, limits },
     };
+  }
+
+  /** After own actions only those of the families whose rules were changed. */
+  async #readPolicyRules(last: Snapshot | null, own: Dirty | null): Promise<readonly PolicyRule[]> {
+    const changed = new Set([...(own?.sources ?? [])].map(addressFamily));
+    const read = async (family: Family): Promise<readonly PolicyRule[]> =>
+      last && own && !changed.has(family)
+        ? last.policyRules.filter((rule) => rule.family === family)
+        : this.#policyRules(family);
+    return (await Promise.all(FAMILIES.map(read))).flat();
   }
 
   /** A kernel without IPv6 has no IPv6 policy rules. */
@@ -183,29 +204,15 @@ export class SnapshotReader {
     return { drivers, paths };
   }
 
-  /** The first read covers every table, because an earlier run may have used other tables. */
-  async #readOwnRoutes(
-    base: KernelObjects,
+  #readOwnRoutes(
+    { policyRules }: KernelObjects,
     requests: readonly LookupRequest[],
     last: LastRead | null,
     dirty: Dirty | null,
   ): Promise<readonly Route[]> {
-    const { route } = this.#options;
-    const own = { protocol: RTPROT_MULTIHOMED };
-    const included = this.#included;
-    this.#included = new Set();
-    if (!last)
-      return (await Promise.all(FAMILIES.map((family) => dumpRoutes(route, { family, ...own })))).flat();
-    const tables = new Set<number>([...last.snapshot.ownRoutes.map((each) => each.table), ...included]);
-    for (const request of requests) if (request.table !== null) tables.add(request.table);
-    for (const rule of base.policyRules)
-      if (rule.protocol === RTPROT_MULTIHOMED && !isReservedTable(rule.table)) tables.add(rule.table);
-    const read = dirty ? new Set([...dirtyTables(tables, requests, last, dirty), ...included]) : tables;
-    const dumps = [...read].flatMap((table) =>
-      FAMILIES.map((family) => dumpRoutes(route, { family, table, ...own })),
-    );
-    const kept = last.snapshot.ownRoutes.filter(({ table }) => !read.has(table));
-    return [...kept, ...(await Promise.all(dumps)).flat()];
+    const added = [...this.#included.values()];
+    this.#included = new Map();
+    return readOwnRoutes(this.#options.route, { last, requests, policyRules, added, dirty });
   }
 
   async #ask(

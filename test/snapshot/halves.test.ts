@@ -1,6 +1,7 @@
 /** Whether main may have a route for half of all addresses, on the running kernel. */
 import { describe, expect } from 'vitest';
 import { NetlinkConnection } from '../../src/netlink/connection.ts';
+import { askedOnce } from '../../src/netlink/route/fib.ts';
 import { dumpPolicyRules } from '../../src/netlink/route/policy-rule.ts';
 import { mayHaveHalves } from '../../src/snapshot/halves.ts';
 import { findHostEgress } from '../../src/snapshot/host-egress.ts';
@@ -22,7 +23,8 @@ async function found(host: Netns): Promise<boolean> {
   const route = new NetlinkConnection({ protocol: NETLINK_ROUTE, clock: systemClock, netns: host.path });
   try {
     const hosts = new HostRoutes(route, await dumpPolicyRules(route, 'ipv4'), () => 0);
-    return await mayHaveHalves(route, 'ipv4', await findHostEgress(route, 'ipv4', hosts));
+    const fib = askedOnce(route);
+    return await mayHaveHalves(fib, 'ipv4', await findHostEgress(fib, 'ipv4', hosts));
   } finally {
     route.close();
   }

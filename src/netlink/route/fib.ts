@@ -84,3 +84,18 @@ export async function askFib(requester: Requester, query: FibQuery): Promise<Fib
     throw error;
   }
 }
+
+export type Fib = (query: FibQuery) => Promise<FibAnswer>;
+
+/** Asks the kernel at most once for each destination and mark; the other parts of the queries must be the same. */
+export function askedOnce(requester: Requester): Fib {
+  const answers = new Map<string, Promise<FibAnswer>>();
+  return (query) => {
+    const key = `${query.destination} ${query.mark ?? 0}`;
+    const known = answers.get(key);
+    if (known) return known;
+    const answer = askFib(requester, query);
+    answers.set(key, answer);
+    return answer;
+  };
+}
