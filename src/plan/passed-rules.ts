@@ -4,8 +4,9 @@
  */
 import { inNetwork } from '../netlink/ip.ts';
 import { FR_ACT_TO_TBL, type PolicyRule } from '../netlink/route/policy-rule.ts';
-import { isReservedTable, RT_TABLE_LOCAL } from '../netlink/route/route.ts';
-import { foreignRules } from '../snapshot/host-route.ts';
+import { isReservedTable, RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../netlink/route/route.ts';
+import { foreignRules, specificity } from '../snapshot/host-route.ts';
+import type { PolicyRoute } from '../snapshot/policy-route.ts';
 import type { Candidate } from './candidate.ts';
 
 export interface PassedRules {
@@ -33,9 +34,8 @@ export function passedRules(
   tunnelRule: PolicyRule | null,
 ): PassedRules {
   const rules = foreignRules(policyRules, family).filter((each) => each !== tunnelRule);
-  const host = lookup?.host;
-  const deciding = host && host.kind !== 'none' ? rules.indexOf(host.rule) : -1;
-  const behind = (deciding === -1 ? rules : rules.slice(0, deciding)).filter(
+  const deciding = decidingRule(rules, lookup?.host, address.address);
+  const behind = (deciding ? rules.slice(0, rules.indexOf(deciding)) : rules).filter(
     (rule) => rule.priority > first && isForAddress(rule, address.address),
   );
   const some = behind.filter(isForSome);
@@ -46,17 +46,43 @@ export function passedRules(
     const key = rule.selectors!.toString('hex');
     if (!selectors.has(key)) selectors.set(key, rule);
   }
-  const targets = [...some, ...(isBehind ? [local] : [])].map(({ priority }) => priority);
+  const plain = behind.filter((rule) => !isForSome(rule) && isPlainLookup(rule));
+  // A packet continues at the host's first rule, because one for all packets may come before its own. Past a tunnel it
+  // continues at its own rule.
+  const targets = [...some, ...(tunnelRule ? [] : plain), ...(isBehind ? [local] : [])].map(
+    ({ priority }) => priority,
+  );
   // A packet that continues between multihomed's rules would match the next of them. So a packet continues there only
   // if its own rule is there.
   const beyond = targets.filter((priority) => priority > last);
   const targetOf = ({ priority }: PolicyRule): number => Math.min(...(priority > last ? beyond : targets));
-  const tables = behind.filter((rule) => !isForSome(rule) && isPlainLookup(rule)).map(({ table }) => table);
   return {
     local: isBehind,
     passed: [...selectors.values()].map((rule) => ({ selectors: rule.selectors!, target: targetOf(rule) })),
-    tables: [...new Set(tables)],
+    tables: [...new Set(plain.map(({ table }) => table))],
   };
+}
+
+/**
+ * The rule with the default route, so that no packet reaches the rules after it. A split default leads to none, because
+ * it decides only some packets: then the rule for main.
+ */
+function decidingRule(
+  rules: readonly PolicyRule[],
+  host: PolicyRoute | undefined,
+  address: string,
+): PolicyRule | undefined {
+  if (!host || host.kind === 'none') return undefined;
+  if (specificity(host) === 0) return host.rule;
+  return rules.find(
+    (rule) =>
+      rule.action === FR_ACT_TO_TBL &&
+      rule.table === RT_TABLE_MAIN &&
+      rule.suppressPrefixLength === null &&
+      rule.suppressGroup === null &&
+      isForAddress(rule, address) &&
+      !isForSome(rule),
+  );
 }
 
 const isLocal = ({ table, source, selectors, iif, oif, invert, l3mdev }: PolicyRule): boolean =>

@@ -55,8 +55,8 @@ export function hostRoute(
   return widest;
 }
 
-/** How many bits of the destination decided. */
-function specificity(found: PolicyRoute): number {
+/** How many bits of the destination decided; 0: a default route, or nothing. */
+export function specificity(found: PolicyRoute): number {
   if (found.kind === 'none' || found.kind === 'unread') return 0;
   const { rule, route } = found;
   const asked = rule.invert || rule.destination === null ? 0 : rule.destinationLength;

@@ -65,6 +65,38 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     expect(lab.host.leaves(outside, eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
   });
 
+  test('halves of a default in the table of a policy rule for all are kept, also for marked packets', async ({
+    lab,
+  }) => {
+    const [eth, wwan] = [lab.cable('eth0').connect(version), lab.cable('wwan0').connect(version)];
+    vpn(lab, version);
+    const by = `via ${wwan.gateway(version)} dev wwan0`;
+    const halves = version === 4 ? ['0.0.0.0/1', '128.0.0.0/1'] : ['::/1', '8000::/1'];
+    const subnet = `${wwan.subnet(version)} dev wwan0 table 9`;
+    for (const route of [
+      `${inside} dev vpn0 table 7`,
+      subnet,
+      ...halves.map((half) => `${half} ${by} table 9`),
+    ])
+      lab.host.ip(`-${version} route add ${route}`);
+    lab.host.ip(`-${version} route replace default ${by} table 8`);
+    for (const rule of ['pref 9000 lookup 7', 'pref 9001 fwmark 0x10 lookup 8', 'pref 9002 lookup 9'])
+      lab.host.ip(`-${version} rule add ${rule}`);
+    const all = (): string[] =>
+      [destination, outside].flatMap((to) =>
+        ['', ' mark 0x10'].map((words) => lab.host.leaves(to, `${eth.address(version)}${words}`)),
+      );
+    const before = all();
+    expect(before).toEqual([
+      'vpn0',
+      'vpn0',
+      ...['wwan0', 'wwan0'].map(() => `wwan0 via ${wwan.gateway(version)}`),
+    ]);
+    await lab.daemon({ '*0': 'subflow', 'vpn*': 'ignore' });
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    expect(all()).toEqual(before);
+  });
+
   test.for([32_765, 8684, 100])(
     'the host reaches its own addresses: lookup local at %i',
     async (priority, { lab }) => {

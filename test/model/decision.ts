@@ -43,28 +43,6 @@ export function decide(
   return null;
 }
 
-/** If no default route decides, as with a split default: returns the rule with the widest route to one of the probes. */
-function splitRule(
-  state: State,
-  { family, address: source }: ModelAddress,
-): State['policyRules'][number] | null {
-  let widest: { rule: State['policyRules'][number]; length: number } | null = null;
-  for (const destination of PROBES[family]) {
-    for (const rule of state.policyRules) {
-      if (rule.family !== family || rule.action !== 1) continue;
-      // multihomed does not read main for this. What it adds for later rules is then unnecessary, but has no effect.
-      if (rule.table === 254 && rule.suppress !== null) continue;
-      if (!fits(rule, { family, destination, source })) continue;
-      const found = inTable(state, rule.table, { family, destination, source });
-      if (!found || (rule.suppress !== null && found.route.prefixLength <= rule.suppress)) continue;
-      const length = found.route.prefixLength;
-      if (!widest || length < widest.length) widest = { rule, length };
-      break;
-    }
-  }
-  return widest?.rule ?? null;
-}
-
 /** Returns the best of a link's default routes in main for the address. `main` is the one that the kernel uses. */
 export function bestOf(state: State, address: ModelAddress, main: Found | null): Found | null {
   if (!main?.hop || main.route.table !== 254) return main;
@@ -100,18 +78,22 @@ export function ownTable(state: State, { address, ifindex }: ModelAddress): numb
 }
 
 /**
- * Returns the rules after those of multihomed and before the deciding one: the rules for some destinations, and the
- * tables of the others.
+ * Returns the rules after those of multihomed and before the deciding one: those for some destinations, and those that
+ * lead all packets into a table.
  */
 export function laterRules(
   state: State,
   address: ModelAddress,
-): { readonly passed: readonly State['policyRules'][number][]; readonly tables: readonly number[] } {
+): Record<'passed' | 'plain', readonly State['policyRules'][number][]> {
   const foreign = state.policyRules.filter(
     ({ maker, family }) => maker !== 'daemon' && family === address.family,
   );
-  const alone = { ...state, policyRules: foreign, routes: foreignRoutes(state) } as State;
-  const deciding = decide(alone, address)?.rule ?? splitRule(alone, address);
+  // multihomed does not read main for a rule that suppresses its default.
+  const read = foreign.filter(({ table, suppress }) => table !== 254 || suppress === null);
+  const alone = { ...state, policyRules: read, routes: foreignRoutes(state) } as State;
+  // A split default decides only some packets, so those for main may follow.
+  const main = read.find(({ table, source }) => table === 254 && source === null);
+  const deciding = decide(alone, address)?.rule ?? main;
   const behind = foreign
     .slice(0, deciding ? foreign.indexOf(deciding) : foreign.length)
     .filter(({ priority }) => priority > 8680)
@@ -119,10 +101,10 @@ export function laterRules(
       ({ source, sourceLength }) =>
         source === null || covers(address.family, source, sourceLength, address.address),
     );
-  const tables = behind.filter((each) => each.destination === null && each.table < 253 && each.action === 1);
+  const plain = behind.filter((each) => each.destination === null && each.table < 253 && each.action === 1);
   return {
     passed: behind.filter(({ destination }) => destination !== null),
-    tables: [...new Set(tables.map(({ table }) => table))],
+    plain,
   };
 }
 

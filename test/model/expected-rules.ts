@@ -22,14 +22,17 @@ export function rulesOf(wanted: Wanted, state: State): RuleWords[] {
   };
   const bare = bypass ? withoutTunnel(state) : state;
   if (ruled) return past(decide(withoutMultihomed(bare), address)!.rule.priority);
-  const { passed, tables } = laterRules(bare, address);
+  const { passed, plain } = laterRules(bare, address);
   const [first] = passed;
+  // A passed packet continues at the host's first rule; past a tunnel, at its own.
+  const next = Math.min(...[...passed, ...(bypass?.rule ? [] : plain)].map(({ priority }) => priority));
+  const tables = new Set(plain.map(({ table }) => table));
   const shift = first ? 1 : 0;
   const rules: RuleWords[] = [
     ...(first
       ? [
           {
-            ...{ ...from, action: 2, priority: 8680, table: 0, goto: first.priority },
+            ...{ ...from, action: 2, priority: 8680, table: 0, goto: next },
             ...{ destination: first.destination, destinationLength: first.destinationLength },
           },
         ]
