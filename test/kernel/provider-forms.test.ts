@@ -1,9 +1,10 @@
 /** Forms in which several providers are set up: each address works in both directions before, during and after. */
 import { expect } from 'vitest';
 import { test } from '../support/lab.ts';
-import { A, B, Providers, type Provider } from '../support/providers.ts';
+import { A, B, outside, Providers, type Provider } from '../support/providers.ts';
 
 const onTwoLinks: readonly Provider[] = [A, { ...B, device: 'eth1' }];
+const SIX = { gateway: 'fe80::1', length: 64 };
 const everything = (all: readonly Provider[]): string[] => all.map(({ address }) => `${address} out in`);
 
 interface Scene {
@@ -119,6 +120,26 @@ const SCENES: Readonly<Record<string, Scene>> = {
     commands: ['route add default via 192.0.2.1 dev eth0 onlink'],
     gateways: ['192.0.2.1'],
   },
+  'IPv6: two routers on a link by source (RFC 8028), links with rules, an address of its own (/128)': {
+    providers: [
+      { ...SIX, address: '2400:a::10', device: 'eth0' },
+      { ...SIX, address: '2400:b::10', device: 'eth0', gateway: 'fe80::2' },
+      { ...SIX, address: '2400:c::10', device: 'eth1' },
+      { ...SIX, address: '2400:d::10', device: 'eth2', gateway: '2400:d::1' },
+      { ...SIX, address: '2400:e::10', device: 'eth3', length: 128 },
+    ],
+    commands: [
+      '-6 route add default from 2400:a::/64 via fe80::1 dev eth0 proto ra',
+      '-6 route add default from 2400:b::/64 via fe80::2 dev eth0 proto ra',
+      '-6 route add default via fe80::1 dev eth1 table 101',
+      '-6 rule add from 2400:c::10 lookup 101',
+      '-6 route add 2400:d::/64 dev eth2 table 102',
+      '-6 route add default via 2400:d::1 dev eth2 table 102',
+      '-6 rule add from 2400:d::/64 lookup 102 priority 100',
+      '-6 route add default via fe80::1 dev eth3 onlink',
+    ],
+    gateways: ['fe80::1', 'fe80::2', 'fe80::1', '2400:d::1', 'fe80::1'],
+  },
 };
 
 for (const [name, { providers, commands, before, gateways }] of Object.entries(SCENES))
@@ -138,14 +159,15 @@ for (const [name, { providers, commands, before, gateways }] of Object.entries(S
       await expect.poll(() => lab.host.endpoints(), { timeout: 20_000 }).toHaveLength(providers.length);
       expect(await scene.reached()).toEqual(everything(providers));
       if (ask) expect(await ask()).toEqual(held);
-      expect(providers.map(({ address }) => lab.host.leaves('198.51.100.1', address))).toEqual(
+      expect(providers.map(({ address }) => lab.host.leaves(outside(address), address))).toEqual(
         providers.map(({ device }, at) => `${device} via ${gateways[at]}`),
       );
       await daemon.stop();
       expect(await scene.reached()).toEqual(everything(providers));
       if (ask) expect(await ask()).toEqual(held);
       expect((await daemon.command('flush', '--force')).code).toBe(0);
-      expect([lab.host.rules(), lab.host.routes()]).toEqual([[], []]);
+      for (const version of [4, 6] as const)
+        expect([lab.host.rules(version), lab.host.routes(version)]).toEqual([[], []]);
       expect(await scene.reached()).toEqual(baseline);
     } finally {
       scene.end();

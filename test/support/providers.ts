@@ -5,8 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from './lab.ts';
 import { Netns } from './netns.ts';
 
-/** An address in "the Internet", which is behind each provider's router. */
+/** An IPv4 address in "the Internet", which is behind each provider's router. */
 export const OUTSIDE = '198.51.100.9';
+/** Such an address of the same family as an address of the host. */
+export const outside = (address: string): string => (isIpv6(address) ? '2600::9' : OUTSIDE);
+const isIpv6 = (address: string): boolean => address.includes(':');
 const PORT = 7684;
 const IPPROTO_MPTCP = 262;
 const BYTES = 20_000;
@@ -45,7 +48,8 @@ export class Providers {
     }
     const known = new Map<string, Netns>();
     this.routers = all.map(({ gateway, address, length, device }, at) => {
-      host.ip(`address add ${address}/${length} dev ${device}`);
+      const six = isIpv6(address);
+      host.ip(`address add ${address}/${length} dev ${device}${six ? ' nodad' : ''}`);
       const same = known.get(`${device} ${gateway}`);
       if (same) return same;
       const router = new Netns(`${provider.name}-${at}`);
@@ -53,8 +57,9 @@ export class Providers {
       provider.ip(`link add r${at} type veth peer name eth0 netns ${router.name}`);
       provider.ip(`link set r${at} master lan-${device} up`);
       router.ip('link set eth0 up');
-      router.ip(`address add ${gateway}/24 dev eth0`);
-      router.ip(`address add ${OUTSIDE}/32 dev lo`);
+      router.ip(`address add ${gateway}/${six ? '64 dev eth0 nodad' : '24 dev eth0'}`);
+      router.ip(`address add ${outside(address)}/${six ? '128 dev lo nodad' : '32 dev lo'}`);
+      if (six) router.ip(`-6 route add ${address}/128 dev eth0`);
       known.set(`${device} ${gateway}`, router);
       return router;
     });
@@ -65,9 +70,9 @@ export class Providers {
     await this.#linksUp();
     const script = `
 import socket, threading
-s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, ${IPPROTO_MPTCP})
+s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, ${IPPROTO_MPTCP})
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('0.0.0.0', ${PORT}))
+s.bind(('::', ${PORT}))
 s.listen()
 print('listening', flush=True)
 def answer(c):
@@ -101,7 +106,7 @@ while True:
   async hold(): Promise<() => Promise<string[]>> {
     const held = await Promise.all(
       this.#all.map(async ({ address }) => {
-        const child = this.host.spawn('python3', ['-c', HOLD, address, OUTSIDE]);
+        const child = this.host.spawn('python3', ['-c', HOLD, address, outside(address)]);
         this.#children.push(child);
         const lines = createInterface({ input: child.stdout! });
         await once(lines, 'line');
@@ -118,13 +123,14 @@ while True:
       );
   }
 
-  /** Returns `ADDRESS out in` of each: `out` if it reaches OUTSIDE, `in` if OUTSIDE reaches it; by ping, TCP and MPTCP. */
+  /** Returns `ADDRESS out in` of each: `out` if it reaches the Internet, `in` if it is reached from there; by ping, TCP and MPTCP. */
   reached(): Promise<string[]> {
     return Promise.all(
       this.#all.map(async ({ address }, at) => {
+        const there = outside(address);
         const [out, into] = await Promise.all([
-          transfers(this.host, address, OUTSIDE),
-          transfers(this.routers[at]!, OUTSIDE, address),
+          transfers(this.host, address, there),
+          transfers(this.routers[at]!, there, address),
         ]);
         return `${address}${out ? ' out' : ''}${into ? ' in' : ''}`;
       }),
@@ -151,7 +157,8 @@ const CLIENT = `
 import socket, subprocess, sys
 source, target = sys.argv[1:3]
 def connect(protocol):
-    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
+    family = socket.AF_INET6 if ':' in source else socket.AF_INET
+    s = socket.socket(family, socket.SOCK_STREAM, protocol)
     s.settimeout(6)
     s.bind((source, 0))
     s.connect((target, ${PORT}))
