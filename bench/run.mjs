@@ -137,7 +137,7 @@ async function rounds({ rows, rounds: count, minutes, mains, sizes, programs }, 
   for (let round = 1; round <= count; round++)
     for (const row of rows)
       for (const subject of all) {
-        const most = Math.min(row.rounds ?? count, subject.peer || subject.passive ? 1 : count);
+        const most = Math.min(row.rounds ?? count, subject.otherProgram || subject.passive ? 1 : count);
         if (!row.subjects(subject) || round > most) continue;
         const began = performance.now();
         const name = `${row.name}, ${subject.name}`;

@@ -7,7 +7,7 @@ import { mkdirSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addressOf, ip } from './lab.mjs';
-import { mptcpd, networkManager } from './peers.mjs';
+import { mptcpd, networkManager } from './other-programs.mjs';
 import { launch, sleep } from './process.mjs';
 
 const CONFIG = '/run/bench.json';
@@ -96,7 +96,7 @@ const floor = {
 const script = {
   ...byEvents,
   name: 'shell script',
-  peer: true,
+  otherProgram: true,
   /** Some of its processes are not its descendants, so their time cannot be measured. */
   unmeasured: true,
   async start() {

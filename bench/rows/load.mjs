@@ -99,11 +99,11 @@ async function idle(context) {
 }
 
 const manages = (subject) => subject.main !== undefined || subject.name === 'floor';
-const ours = (subject) => subject.main !== undefined;
+const isMultihomed = (subject) => subject.main !== undefined;
 
 export const ROWS = [
   { name: 'routes', rounds: 1, subjects: manages, run: routes },
-  { name: 'flood', rounds: 2, subjects: ours, run: flood },
+  { name: 'flood', rounds: 2, subjects: isMultihomed, run: flood },
   { name: 'flaps', rounds: 1, subjects: manages, run: flaps },
   {
     name: 'idle',

@@ -135,12 +135,12 @@ async function foreign(context) {
 }
 
 const active = (subject) => !subject.passive;
-const ours = (subject) => subject.main !== undefined;
+const isMultihomed = (subject) => subject.main !== undefined;
 
 export const ROWS = [
   { name: 'plug', subjects: active, run: plug },
   { name: 'carrier', subjects: active, run: (context) => carriers(context, 0) },
-  { name: 'carrier-hooks', rounds: 2, subjects: ours, run: (context) => carriers(context, HOOKS) },
+  { name: 'carrier-hooks', rounds: 2, subjects: isMultihomed, run: (context) => carriers(context, HOOKS) },
   { name: 'unplug', subjects: active, run: unplug },
   { name: 'foreign', rounds: 1, subjects: (subject) => active(subject) && !subject.unmeasured, run: foreign },
 ];

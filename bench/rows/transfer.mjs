@@ -36,7 +36,7 @@ async function stall({ subject, programs, add, sizes }, delays) {
   const name = `RTT ${delays ? delays.map((each) => 2 * each).join('/') : 0} ms`;
   let followed = !subject.passive;
   // The reports of links that have just been made delay the first one, which does not count.
-  const most = subject.passive || subject.peer ? sizes.stalls / 2 + 1 : sizes.stalls;
+  const most = subject.passive || subject.otherProgram ? sizes.stalls / 2 + 1 : sizes.stalls;
   for (let n = 0; n <= most; n++) {
     const count = (row, value) => n > 0 && add(`${row}, ${name}`, 'ms', value);
     await sleep(LINKWATCH_MS);
@@ -86,7 +86,7 @@ async function join({ subject, programs, add, sizes }) {
 const followsBoth = (subject) => subject.main !== undefined || subject.name === 'floor';
 
 export const ROWS = [
-  { name: 'stall', subjects: (subject) => !subject.peer, run: (context) => stall(context, null) },
+  { name: 'stall', subjects: (subject) => !subject.otherProgram, run: (context) => stall(context, null) },
   { name: 'stall-30-60', subjects: () => true, run: (context) => stall(context, [15, 30]) },
   { name: 'join', rounds: 2, subjects: followsBoth, run: join },
 ];

@@ -51,7 +51,7 @@ export function mptcpd(byEvents) {
     ...byEvents,
     name: 'mptcpd',
     version: versionOf(program),
-    peer: true,
+    otherProgram: true,
     endpointsOnly: true,
     async start() {
       const launched = launch([program.path, ...options], { env: program.env });
@@ -144,7 +144,7 @@ export function networkManager(byEvents) {
     ...byEvents,
     name: 'NetworkManager',
     version: versionOf(program),
-    peer: true,
+    otherProgram: true,
     endpointsOnly: true,
     start: (lab) => startNetworkManager(program, env, lab),
     async plug(lab, n) {
