@@ -60,7 +60,7 @@ bool OptionalPath(const Napi::Value& value, const char* name, std::string* path)
     *path = value.As<Napi::String>().Utf8Value();
     if (!path->empty() && path->find('\0') == std::string::npos) return true;
   }
-  ThrowTypeError(value.Env(), (std::string(name) + " must be a path").c_str());
+  ThrowTypeError(value.Env(), (std::string(name) + " must be a non-empty string without NUL").c_str());
   return false;
 }
 

@@ -22,7 +22,7 @@ void ThrowTypeError(napi_env env, const char* message);
 
 /** Returns false with a pending TypeError unless `value` is a whole number from `low` to `high`. */
 bool WholeNumber(const Napi::Value& value, const char* name, double low, double high, double* number);
-/** Returns false with a pending TypeError unless `value` is a string without NUL, or undefined, which becomes "". */
+/** Returns false with a pending TypeError unless `value` is undefined (then "") or a non-empty string without NUL. */
 bool OptionalPath(const Napi::Value& value, const char* name, std::string* path);
 /** Returns false with a pending TypeError unless `value` is a Uint8Array, such as a Buffer. */
 bool Bytes(const Napi::Value& value, const char* name, uint8_t** data, size_t* length);

@@ -15,7 +15,7 @@ namespace multihomed {
 Napi::Value ExecuteInNamespace(const Napi::CallbackInfo& info) {
   std::string netns;
   if (!info[0].IsString() || !info[1].IsArray()) {
-    ThrowTypeError(info.Env(), "netns must be a path, and arguments an array");
+    ThrowTypeError(info.Env(), "netns must be a string, and arguments an array");
     return Napi::Value();
   }
   if (!OptionalPath(info[0], "netns", &netns)) return Napi::Value();

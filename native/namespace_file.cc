@@ -32,7 +32,7 @@ Napi::Value ReadInNamespace(const Napi::CallbackInfo& info) {
   std::string path;
   std::string netns;
   if (!info[0].IsString()) {
-    ThrowTypeError(info.Env(), "path must be a path");
+    ThrowTypeError(info.Env(), "path must be a string");
     return Napi::Value();
   }
   if (!OptionalPath(info[0], "path", &path) || !OptionalPath(info[1], "netns", &netns)) return Napi::Value();

@@ -18,7 +18,7 @@ Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
   uint8_t* data = nullptr;
   size_t length = 0;
   if (!info[0].IsString()) {
-    ThrowTypeError(info.Env(), "path must be a path");
+    ThrowTypeError(info.Env(), "path must be a string");
     return Napi::Value();
   }
   if (!OptionalPath(info[0], "path", &path) || !Bytes(info[1], "bytes", &data, &length)) return Napi::Value();
