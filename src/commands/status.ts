@@ -2,7 +2,7 @@
 import type { StatusDocument, UplinkDocument } from '../control/document.ts';
 import { findManagers } from '../doctor/facts/processes.ts';
 import { counted } from '../messages/count.ts';
-import { problemWords } from '../messages/problem.ts';
+import { problemClause } from '../messages/problem.ts';
 import { PAUSED } from '../messages/reason.ts';
 import { dumpLinks, findLink } from '../netlink/route/link.ts';
 import { printable } from '../system/printable.ts';
@@ -84,7 +84,7 @@ function countersLines({ daemon }: StatusDocument): string[] {
 /** A problem, and the command that solves it on a line of its own. */
 export function problemLines(problem: HostProblem & { readonly remedy: Remedy | null }): string[] {
   const command = remedyText(problem.remedy);
-  const text = colours.red(problemWords(problem));
+  const text = colours.red(problemClause(problem));
   return command === null ? [text] : [`${text}; to solve it:`, `    ${commandLine(colours.bold(command))}`];
 }
 

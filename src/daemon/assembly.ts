@@ -21,7 +21,7 @@ import type { RunOptions } from './options.ts';
 import type { PassResult } from './parts.ts';
 import { watchPaths, type PathWatch } from './path-watch.ts';
 import { Reloader } from './reloader.ts';
-import { statusWords } from './service-status.ts';
+import { statusText } from './service-status.ts';
 import type { DaemonKernel, DaemonRuntime, Restored } from './start.ts';
 
 export class Assembly {
@@ -137,7 +137,7 @@ export class Assembly {
   #onPass(view: PassResult): void {
     this.#paths.follow(view.plan);
     this.#events.follow(followedLinks(view));
-    notify(`STATUS=${statusWords(view)}`);
+    notify(`STATUS=${statusText(view)}`);
     this.#problems.check(this.reloader.configuration.limits);
     this.#publish();
   }

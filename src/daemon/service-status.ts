@@ -4,7 +4,7 @@ import { printable } from '../system/printable.ts';
 import type { PassResult } from './parts.ts';
 
 /** `1 of 2 uplinks active: eth0 10.0.0.2` */
-export function statusWords({ plan, state }: Pick<PassResult, 'plan' | 'state'>): string {
+export function statusText({ plan, state }: Pick<PassResult, 'plan' | 'state'>): string {
   if (state.paused) return 'paused since "multihomed flush"; resume with "multihomed reload"';
   const uplinks = plan.uplinks.filter((uplink) => uplink.state !== 'ignored');
   const active = uplinks.filter((uplink) => uplink.state === 'active');

@@ -26,11 +26,11 @@ export function problemRemedy(problem: HostProblem): Remedy | null {
 /** One line, with the command that solves it. */
 export function problemText(problem: HostProblem): string {
   const command = remedyText(problemRemedy(problem));
-  return `${problemWords(problem)}${command === null ? '' : `; to solve it: ${command}`}`;
+  return `${problemClause(problem)}${command === null ? '' : `; to solve it: ${command}`}`;
 }
 
 /** One clause, without a command. */
-export function problemWords(problem: HostProblem): string {
+export function problemClause(problem: HostProblem): string {
   switch (problem.code) {
     case 'limit-too-high': {
       const { limit, wanted, maximum } = problem;

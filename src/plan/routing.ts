@@ -141,12 +141,12 @@ function policyRules({ candidate }: RoutedPath, snapshot: Snapshot): NewPolicyRu
   });
   // Rules of the host that apply before its default routes still come first. The rules after them, up to
   // PRIORITY_SPECIFIC, then move by one priority.
-  const ours = { first: PRIORITY_FIRST, last: PRIORITY };
+  const ownPriorities = { first: PRIORITY_FIRST, last: PRIORITY };
   const bypassed = bypassedTunnel(candidate);
   const { local, passed, tables } = passedRules(
     candidate,
     snapshot.policyRules,
-    ours,
+    ownPriorities,
     bypassed?.rule ?? null,
   );
   const first = [
