@@ -18,15 +18,15 @@ const asNow = (text: string): string =>
 
 /** Runs the same in two namespaces: `ip` in one, multihomed in the other. */
 async function both(lab: Lab, text: string): Promise<void> {
-  const theirs = ip(lab.host, `mptcp ${text}`);
-  const ours = await command(lab.provider, words(text));
-  expect({ text, code: ours.code, stdout: ours.stdout }, ours.stderr).toEqual({ text, ...theirs });
+  const expected = ip(lab.host, `mptcp ${text}`);
+  const actual = await command(lab.provider, words(text));
+  expect({ text, code: actual.code, stdout: actual.stdout }, actual.stderr).toEqual({ text, ...expected });
 }
 
 async function same(lab: Lab): Promise<void> {
-  const [theirs, ours] = [ip(lab.host, 'mptcp endpoint'), ip(lab.provider, 'mptcp endpoint')];
-  expect(ours.stdout).toBe(theirs.stdout);
-  expect((await command(lab.provider, ['endpoint'])).stdout).toBe(asNow(theirs.stdout));
+  const [expected, actual] = [ip(lab.host, 'mptcp endpoint'), ip(lab.provider, 'mptcp endpoint')];
+  expect(actual.stdout).toBe(expected.stdout);
+  expect((await command(lab.provider, ['endpoint'])).stdout).toBe(asNow(expected.stdout));
   expect((await command(lab.provider, ['endpoint', 'show', '--json'])).stdout).toBe(
     asNow(ip(lab.host, '-j mptcp endpoint').stdout),
   );
@@ -145,9 +145,9 @@ describe('endpoint and limits', () => {
     lab.host.ip('mptcp endpoint add 10.0.0.1 subflow dev lo');
     lab.provider.ip('mptcp endpoint add 10.0.0.1 subflow dev lo');
     for (const [text, code, said] of BAD) {
-      const ours = await command(lab.host, words(text));
-      expect({ text, code: ours.code, stdout: ours.stdout }).toEqual({ text, code, stdout: '' });
-      expect(ours.stderr).toMatch(said);
+      const actual = await command(lab.host, words(text));
+      expect({ text, code: actual.code, stdout: actual.stdout }).toEqual({ text, code, stdout: '' });
+      expect(actual.stderr).toMatch(said);
       expect({ text, code: ip(lab.provider, `mptcp ${text}`).code }).not.toEqual({ text, code: 0 });
     }
     expect(ip(lab.host, 'mptcp endpoint').stdout).toBe('10.0.0.1 id 1 subflow dev lo \n');

@@ -112,23 +112,23 @@ describe('monitor', () => {
           );
         }
       lab.host.ip('mptcp limits set subflows 4');
-      const theirs = await lab.monitor('mptcp');
-      const ours = await monitor(lab, '--mptcp');
+      const expected = await lab.monitor('mptcp');
+      const observed = await monitor(lab, '--mptcp');
       const json = await monitor(lab, '--json');
       const text = await monitor(lab);
       await expect.poll(() => lab.host.sh('cat /proc/net/netlink').split('\n').length).toBeGreaterThan(4);
       lab.host.ip('mptcp endpoint add 192.0.2.77 signal');
       await connections.open();
       lab.host.ip(`mptcp endpoint add ${second.address(version)} dev eth1 subflow`);
-      await expect.poll(() => ours.text).toContain('SF_ESTABLISHED');
+      await expect.poll(() => observed.text).toContain('SF_ESTABLISHED');
       lab.host.ip('mptcp endpoint change id 2 backup');
       lab.host.ip('mptcp endpoint delete id 2');
-      await expect.poll(() => ours.text).toContain('SF_CLOSED');
-      await expect.poll(() => theirs.texts().at(-1)).toContain('SF_CLOSED');
-      await expect.poll(() => ours.lines().at(-1)).toContain('SF_CLOSED');
-      await expect.poll(() => theirs.texts().length).toBe(ours.lines().length);
-      expect(ours.lines().filter(known)).toEqual(
-        theirs
+      await expect.poll(() => observed.text).toContain('SF_CLOSED');
+      await expect.poll(() => expected.texts().at(-1)).toContain('SF_CLOSED');
+      await expect.poll(() => observed.lines().at(-1)).toContain('SF_CLOSED');
+      await expect.poll(() => expected.texts().length).toBe(observed.lines().length);
+      expect(observed.lines().filter(known)).toEqual(
+        expected
           .texts()
           .map((line) => asNow(lab, line))
           .filter(known),
@@ -147,7 +147,7 @@ describe('monitor', () => {
         }),
       );
       expect(text.text).toMatch(/mptcp {3}[0-9a-f]{8} subflow established .* on eth1 id 2\/0/);
-      for (const each of [ours, json, text]) expect(await each.end()).toBe(0);
+      for (const each of [observed, json, text]) expect(await each.end()).toBe(0);
     },
   );
 

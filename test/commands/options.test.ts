@@ -29,7 +29,7 @@ test('--netns: each command works in the named namespace', { timeout: 120_000 },
   expect((await outside(lab, `doctor -n ${name}`)).stdout).toContain('path manager is userspace');
   lab.host.sysctl('net.mptcp.pm_type', 0);
   expect((await outside(lab, `flush --force -n ${name}`)).stdout).toContain('endpoint delete');
-  expect(lab.host.endpointWords()).toEqual(['192.0.2.9  signal']);
+  expect(lab.host.endpointTexts()).toEqual(['192.0.2.9  signal']);
   expect(lab.provider.state()).toEqual(before);
 });
 

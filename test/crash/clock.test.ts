@@ -48,17 +48,17 @@ async function isItself(
   expect(idle.filter(({ kind }) => kind !== 'question')).toEqual([]);
   expect(idle.length).toBeLessThan(60);
   const both = [`${eth.address()} eth0 subflow`, `${wwan.address()} wwan0 subflow,backup`];
-  expect(lab.host.endpointWords()).toEqual(both);
+  expect(lab.host.endpointTexts()).toEqual(both);
   hook.forget();
   const losses = (): number =>
     daemon.log.split('\n').filter((line) => line.includes('no default route')).length;
   const lost = losses();
-  eth.unroute();
-  await expect.poll(() => lab.host.endpointWords()).toEqual([both[1]]);
+  eth.deleteDefault();
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([both[1]]);
   await expect.poll(() => hook.lines()).toEqual([`eth0 down ${eth.address()}`]);
   await expect.poll(losses).toBe(lost + 1);
-  eth.route(4, 'metric 100');
-  await expect.poll(() => lab.host.endpointWords()).toEqual(both);
+  eth.addDefault(4, 'metric 100');
+  await expect.poll(() => lab.host.endpointTexts()).toEqual(both);
   await expect.poll(() => hook.lines('eth0 up')).toEqual([`eth0 up ${eth.address()}`]);
   // Objects are removed by another program: a jump neither uses up nor refills a limit.
   lab.host.ip(`rule delete priority 8684 from ${eth.address()}`);

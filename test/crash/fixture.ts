@@ -227,12 +227,12 @@ export class HostFixture {
       ...difference(
         'policy rule',
         expected.rules,
-        both((version) => host.ruleWords(version)),
+        both((version) => host.ruleTexts(version)),
       ),
       ...difference(
         'route',
         expected.routes,
-        both((version) => host.routeWords(version)),
+        both((version) => host.routeTexts(version)),
       ),
       ...difference('limits', [JSON.stringify(expected.limits)], [JSON.stringify(limitsOf(host))]),
       ...difference(

@@ -52,19 +52,19 @@ async function scene(lab: Lab): Promise<Scene> {
 }
 
 function falls({ same, other, modem, lab }: Scene): void {
-  for (const cable of [same, other, modem]) cable.pull();
-  for (const cable of [same, other]) cable.take();
+  for (const cable of [same, other, modem]) cable.unplug();
+  for (const cable of [same, other]) cable.deleteAddress();
   lab.host.ip(`link delete ${modem.device}`);
 }
 
 function wakes(scene: Scene): void {
-  scene.same.putBack().give().route(4, 'metric 100');
+  scene.same.plugIn().addAddress().addDefault(4, 'metric 100');
   othersWake(scene);
 }
 
 function othersWake(scene: Scene): void {
   const { other, modem, lab } = scene;
-  other.putBack().give(4, 7).route(4, 'metric 200');
+  other.plugIn().addAddress(4, 7).addDefault(4, 'metric 200');
   scene.modem = lab.cable(modem.device, modem.network).connect();
 }
 
@@ -103,9 +103,9 @@ function comparison({ lab, same, other, modem }: Scene): { expected: object; sho
         .sort(),
     },
     shown: {
-      endpoints: lab.host.endpointWords(),
-      rules: lab.host.ruleWords().sort(),
-      routes: lab.host.routeWords(),
+      endpoints: lab.host.endpointTexts(),
+      rules: lab.host.ruleTexts().sort(),
+      routes: lab.host.routeTexts(),
     },
   };
 }
@@ -161,7 +161,7 @@ describe('suspend and resume', () => {
     expect(lab.host.endpoints()).toHaveLength(3);
     at.hook.forget();
     // If another link were back first, the endpoint of this one would not have to stay any longer.
-    at.same.putBack().give().route(4, 'metric 100');
+    at.same.plugIn().addAddress().addDefault(4, 'metric 100');
     // Its old routes may still be there, so only the hook shows that it is in use again.
     await expect.poll(() => at.hook.lines('eth0')).toContain('eth0 up 10.1.0.2');
     othersWake(at);
@@ -181,21 +181,21 @@ describe('suspend and resume', () => {
 
   test('a router-advertised default route has expired', async ({ lab }) => {
     const shim = new Shim(lab.folder);
-    const [eth, usb] = [lab.cable('eth0').connect(6), lab.cable('usb0').up().give(6)];
+    const [eth, usb] = [lab.cable('eth0').connect(6), lab.cable('usb0').up().addAddress(6)];
     const daemon = await lab.daemon({ '*': 'subflow' }, { environment: shim.environment });
     lab.host.ip(`-6 route add default via ${usb.gateway(6)} dev usb0 metric 1024 proto ra expires 4`);
     const both = [`${eth.address(6)} eth0 subflow`, `${usb.address(6)} usb0 subflow`];
-    await expect.poll(() => lab.host.endpointWords()).toEqual(both);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual(both);
     daemon.signal('SIGSTOP');
     // The kernel reports it at its next garbage collection, up to 30 s later.
     await expect
       .poll(() => lab.host.sh('ip -6 route get fibmatch 2001:db8::1 oif usb0 2>&1 || true'))
       .toMatch(/unreachable/);
-    expect(lab.host.endpointWords()).toEqual(both);
+    expect(lab.host.endpointTexts()).toEqual(both);
     daemon.signal('SIGCONT');
-    await expect.poll(() => lab.host.endpointWords()).toEqual([both[0]]);
-    expect(lab.host.ruleWords(6).filter((words) => words.includes(usb.address(6)))).toEqual([]);
-    expect(lab.host.routeWords(6).filter((words) => words.includes('usb0'))).toEqual([]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([both[0]]);
+    expect(lab.host.ruleTexts(6).filter((words) => words.includes(usb.address(6)))).toEqual([]);
+    expect(lab.host.routeTexts(6).filter((words) => words.includes('usb0'))).toEqual([]);
     shim.close();
   });
 });

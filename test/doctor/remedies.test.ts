@@ -88,7 +88,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     id: `uplink:eth0:${first}`,
     command: null,
   },
-  'a policy rule for a mark among ours': {
+  'a policy rule for a mark among those of multihomed': {
     commands: [
       ...[...DEFAULTS, 'route add default via 203.0.113.1 dev eth1 table 100'],
       'rule add fwmark 0x10/0xf0 lookup 100 priority 8684',
@@ -113,7 +113,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
 };
 
 /** Replaces TABLE by the table of eth0. */
-const inWords = ({ host }: Lab, text: string): string => text.replaceAll('TABLE', `${host.table('eth0')}`);
+const withTable = ({ host }: Lab, text: string): string => text.replaceAll('TABLE', `${host.table('eth0')}`);
 
 /** Adds a VPN's tunnel and another link; no rule selects them. */
 async function tunnels(lab: Lab): Promise<void> {
@@ -144,7 +144,7 @@ function hasRoute(host: Lab['host'], address: string): boolean {
 async function settled(lab: Lab, daemon: Daemon): Promise<void> {
   const words = async (): Promise<string> => {
     const { uplinks, problems } = (await daemon.status())!;
-    return JSON.stringify([uplinks, problems, lab.host.ruleWords()]);
+    return JSON.stringify([uplinks, problems, lab.host.ruleTexts()]);
   };
   let before = '';
   await expect
@@ -165,14 +165,14 @@ for (const [name, scene] of Object.entries(SCENES))
     const providers = new Providers(lab, TWO);
     try {
       await tunnels(lab);
-      for (const command of scene.commands) lab.host.ip(inWords(lab, command));
+      for (const command of scene.commands) lab.host.ip(withTable(lab, command));
       await providers.serve();
       const daemon = await lab.daemon({ 'eth*': 'subflow' });
       await settled(lab, daemon);
-      for (const command of scene.later ?? []) lab.host.ip(inWords(lab, command));
+      for (const command of scene.later ?? []) lab.host.ip(withTable(lab, command));
       await settled(lab, daemon);
       const before = await reached(providers, lab);
-      const finding = found(await visit(lab, daemon), inWords(lab, scene.id));
+      const finding = found(await visit(lab, daemon), withTable(lab, scene.id));
       expect(finding?.severity).toMatch(/^(?:warning|fault)$/);
       if (!scene.command) expect(finding?.command).toBeNull();
       else expect(finding?.command).toMatch(scene.command);

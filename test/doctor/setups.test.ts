@@ -33,7 +33,7 @@ const explained = async (lab: Lab, name: string): Promise<string> =>
   (await command(lab.host, ['explain', name])).stdout;
 
 test('no default route', async ({ lab }) => {
-  const cable = lab.cable('eth0').up().give();
+  const cable = lab.cable('eth0').up().addAddress();
   const daemon = await lab.daemon({ 'eth*': 'subflow' });
   const id = `uplink:eth0:${cable.address()}`;
   expect(await explained(lab, 'eth0')).toContain('no default route');
@@ -42,14 +42,14 @@ test('no default route', async ({ lab }) => {
   obey(lab, finding);
   await cured(lab, daemon, id);
   await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
-  expect(lab.host.endpointWords()).toEqual([`${cable.address()} eth0 subflow`]);
+  expect(lab.host.endpointTexts()).toEqual([`${cable.address()} eth0 subflow`]);
 });
 
 test('no default route: the command has the last known gateway', async ({ lab }) => {
   const cable = lab.cable('eth0').connect();
   const daemon = await lab.daemon({ eth0: 'subflow' });
   await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
-  cable.unroute();
+  cable.deleteDefault();
   await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^lingering/);
   const finding = await diagnosed(lab, daemon, `uplink:eth0:${cable.address()}`);
   expect(finding.command).toContain(`via ${cable.gateway()}`);
@@ -77,7 +77,7 @@ limits: auto
   expect(readFileSync(daemon.config, 'utf8')).toContain('# The cable to the provider.');
   await cured(lab, daemon, 'rule-shadowed:eth0');
   await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
-  expect(lab.host.endpointWords()).toEqual([`${cable.address()} eth0 subflow,backup`]);
+  expect(lab.host.endpointTexts()).toEqual([`${cable.address()} eth0 subflow,backup`]);
 });
 
 test('rp_filter strict with routing: main', async ({ lab }) => {
@@ -136,7 +136,7 @@ test('NetworkManager overwriting flags', async ({ lab }) => {
     .poll(() => daemon.stateOf(cable.address()), { timeout: 120_000, interval: 500 })
     .toMatch(/^active/);
   expect(bad()).toEqual([]);
-  expect(lab.host.endpointWords()).toEqual([`${cable.address()} eth0 subflow,backup`]);
+  expect(lab.host.endpointTexts()).toEqual([`${cable.address()} eth0 subflow,backup`]);
 });
 
 for (const [how, limits] of [

@@ -67,7 +67,7 @@ test('a hook that others can write', async ({ lab }) => {
 });
 
 test('errors in the configuration while a daemon uses the old one', async ({ lab }) => {
-  lab.cable('eth0').up().give();
+  lab.cable('eth0').up().addAddress();
   const daemon = await lab.daemon({ eth0: 'subflow' });
   daemon.configure('rules: { eth0: subflw }\n');
   const seen = await visit(lab, daemon);

@@ -126,7 +126,7 @@ test('reload: an unexpected error is logged, and the old configuration is kept',
   child.kill('SIGHUP');
   await expect.poll(faults, { timeout: 20_000 }).toBeGreaterThan(1);
   expect(log).toContain('remains in use');
-  expect(lab.host.endpointWords()).toEqual(['10.1.0.2 eth0 subflow']);
+  expect(lab.host.endpointTexts()).toEqual(['10.1.0.2 eth0 subflow']);
   child.kill('SIGTERM');
   expect((await ended).code).toBe(0);
 });

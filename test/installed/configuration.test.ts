@@ -63,7 +63,7 @@ test.for(FORMS)('/etc/multihomed/%s is read by every command', async ([name, tex
   await whileRunning(files, async (pid, log) => {
     await expect.poll(() => states(files, pid), { timeout: 20_000 }).toEqual(['eth0 active subflow']);
     expect(log()).toContain(`1 rule from ${path}`);
-    expect(lab.host.endpointWords()).toEqual(['10.1.0.2 eth0 subflow']);
+    expect(lab.host.endpointTexts()).toEqual(['10.1.0.2 eth0 subflow']);
     expect((await files.multihomed('plan')).code).toBe(0);
     const explain = await files.multihomed('explain', 'eth0');
     expect([explain.code, explain.stdout]).toEqual([0, expect.stringContaining(`(${path}:2)`)]);
@@ -75,7 +75,7 @@ test.for(FORMS)('/etc/multihomed/%s is read by every command', async ([name, tex
     files.write(path, text.replace('subflow', 'subflow backup'));
     process.kill(pid, 'SIGHUP');
     await expect.poll(() => states(files, pid), { timeout: 20_000 }).toEqual(['eth0 active subflow,backup']);
-    expect(lab.host.endpointWords()).toEqual(['10.1.0.2 eth0 subflow,backup']);
+    expect(lab.host.endpointTexts()).toEqual(['10.1.0.2 eth0 subflow,backup']);
   });
 });
 

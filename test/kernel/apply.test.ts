@@ -84,6 +84,6 @@ test('an endpoint whose id is taken meanwhile is not added, and none is deleted'
   const eth = lab.cable('eth0').connect();
   const both = [adding(lab, eth.address(), 42, true), adding(lab, eth.address(4, 7), 1)];
   const state = await applied(lab, both);
-  expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  expect(lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
   expect([...state.owned.values()].map(({ id, address }) => [id, address])).toEqual([[1, eth.address()]]);
 });

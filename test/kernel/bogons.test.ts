@@ -11,7 +11,7 @@ const LISTS = {
 };
 
 const endpointsBecome = (lab: Lab, words: readonly string[]): Promise<void> =>
-  expect.poll(() => lab.host.endpointWords()).toEqual(words);
+  expect.poll(() => lab.host.endpointTexts()).toEqual(words);
 
 describe.each([4, 6] as const)('IPv%i', (version) => {
   const [first] = LISTS[version];
@@ -40,7 +40,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
       `${wwan.address(version)} wwan0 subflow,backup`,
     ].sort();
     await endpointsBecome(lab, both);
-    eth.unroute(version);
+    eth.deleteDefault(version);
     await endpointsBecome(
       lab,
       both.filter((each) => each.includes('wwan0')),
@@ -48,7 +48,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     expect(await daemon.stateOf(eth.address(version))).toMatch(
       /^no default route: no default route through eth0/,
     );
-    eth.route(version, 'metric 100');
+    eth.addDefault(version, 'metric 100');
     await endpointsBecome(lab, both);
   });
 
@@ -63,7 +63,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
   });
 
   test('in the table of a policy rule for the address', async ({ lab }) => {
-    const eth = lab.cable('eth0').up().give(version);
+    const eth = lab.cable('eth0').up().addAddress(version);
     const wwan = lab.cable('wwan0').connect(version);
     lab.host.ip(`-${version} route add blackhole ${first} table 777`);
     lab.host.ip(`-${version} route add default via ${eth.gateway(version)} dev eth0 table 777`);

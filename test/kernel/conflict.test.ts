@@ -14,13 +14,13 @@ describe.each([4, 6] as const)('a policy rule of another program, IPv%i', (versi
     const foreign = lab.host.rules(version, 'all').filter(({ protocol }) => protocol !== '86');
     const daemon = await lab.daemon(RULES);
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
     expect(await daemon.stateOf(eth.address(version))).toMatch(/^conflict: .*policy rule 500\b/);
     await stays(() => lab.host.endpoints());
     lab.host.ip(`-${version} rule del from ${eth.address(version)} lookup 777 priority 500`);
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${eth.address(version)} eth0 subflow`, `${wwan.address(version)} wwan0 subflow,backup`]);
     expect(await daemon.stateOf(eth.address(version))).toMatch(/^active: ./);
     expect(lab.host.rules(version, 'all').filter(({ protocol }) => protocol !== '86')).toEqual(
@@ -41,7 +41,7 @@ describe.each([4, 6] as const)('a policy rule of another program, IPv%i', (versi
       .toMatch(new RegExp(`^conflict: .*policy rule ${added?.priority}\\b`));
     // Another uplink is active, so this one has no endpoint.
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
     lab.host.ip(`-${version} rule del priority ${added?.priority}`);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
@@ -62,7 +62,7 @@ describe.each([4, 6] as const)('a policy rule of another program, IPv%i', (versi
     lab.host.ip(`-${version} rule add to ${other} lookup 777 priority 501`);
     lab.host.ip(`-${version} rule add fwmark 0x51 lookup 51820 priority 502`);
     await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version)} eth0 subflow`]);
   });
 });
 
@@ -72,11 +72,11 @@ test('foreign endpoint on the uplink address: conflict, and it is left unchanged
   lab.host.ip(`mptcp endpoint add ${eth.address()} dev eth0 id 77 signal`);
   const daemon = await lab.daemon(RULES);
   const both = [`${eth.address()} eth0 signal`, `${wwan.address()} wwan0 subflow,backup`];
-  await expect.poll(() => lab.host.endpointWords()).toEqual(both);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual(both);
   expect(await daemon.stateOf(eth.address())).toMatch(/^conflict: .*77/);
-  eth.unroute();
-  eth.route();
-  wwan.unroute();
+  eth.deleteDefault();
+  eth.addDefault();
+  wwan.deleteDefault();
   await expect.poll(() => daemon.stateOf(wwan.address())).toMatch(/^lingering/);
   expect(lab.host.endpoints().find(({ id }) => id === 77)).toEqual({
     address: eth.address(),
@@ -94,7 +94,7 @@ test('conflict ends at the next pass after the foreign endpoint was deleted', as
   lab.host.ip('mptcp endpoint del id 77');
   // The kernel sends no event for a deleted endpoint, so another event must start the pass.
   await daemon.reload();
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
 });
 
 test('foreign endpoints, routes and policy rules are left unchanged', async ({ lab }) => {
@@ -104,11 +104,11 @@ test('foreign endpoints, routes and policy rules are left unchanged', async ({ l
   lab.host.ip('rule add from 192.168.50.1 lookup 8684 priority 8684');
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-  eth.unroute();
+  eth.deleteDefault();
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^lingering/);
-  eth.take();
+  eth.deleteAddress();
   await daemon.stop();
-  expect(lab.host.endpointWords()).toContain('192.168.50.1  signal');
+  expect(lab.host.endpointTexts()).toContain('192.168.50.1  signal');
   expect(lab.host.rules(4, 'all')).toContainEqual(
     expect.objectContaining({ src: '192.168.50.1', priority: 8684 }),
   );

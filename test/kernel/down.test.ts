@@ -16,11 +16,11 @@ async function two(lab: Lab, version: Version): Promise<[Cable, Cable, Daemon]> 
 }
 
 const LOSSES: [string, (lab: Lab, eth: Cable, version: Version) => void][] = [
-  ['carrier is lost', (_, eth) => void eth.pull()],
+  ['carrier is lost', (_, eth) => void eth.unplug()],
   ['the link is set down', (_, eth) => void eth.down()],
   ['the link is gone', (lab) => void lab.host.ip('link del eth0')],
-  ['the address is gone', (_, eth, version) => void eth.take(version)],
-  ['the default route is gone', (_, eth, version) => void eth.unroute(version)],
+  ['the address is gone', (_, eth, version) => void eth.deleteAddress(version)],
+  ['the default route is gone', (_, eth, version) => void eth.deleteDefault(version)],
   [
     'the link moves to another namespace',
     (lab) => void lab.host.ip(`link set eth0 netns ${lab.provider.name}`),
@@ -34,7 +34,7 @@ describe.each([4, 6] as const)('an uplink is lost while another is active, IPv%i
     // On a new link the kernel may report carrier a second late.
     const timeout = 2_000;
     await expect
-      .poll(() => lab.host.endpointWords(), { timeout })
+      .poll(() => lab.host.endpointTexts(), { timeout })
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
     await expect
       .poll(() => lab.host.rules(version).map(({ src }) => src))
@@ -52,14 +52,14 @@ describe.each([4, 6] as const)('an uplink is lost while another is active, IPv%i
     await expect.poll(() => connections.subflows()).toEqual([eth.address(version), wwan.address(version)]);
     const mptcp = await lab.monitor('mptcp');
     const routing = await lab.monitor('route', 'rule');
-    wwan.unroute(version);
+    wwan.deleteDefault(version);
     await expect.poll(() => mptcp.texts().filter((text) => text.includes('SF_CLOSED'))).toHaveLength(1);
     await expect.poll(() => lab.host.routes(version)).toHaveLength(2);
     await expect
       .poll(() => routing.texts().filter((text) => /Deleted .*proto 86/.test(text)).length)
       .toBeGreaterThanOrEqual(3);
-    const ours = routing.texts().filter((text) => /Deleted .*proto 86/.test(text));
-    const kinds = ours.map((text) => (text.startsWith('[RULE]') ? 'policy rule' : 'route'));
+    const own = routing.texts().filter((text) => /Deleted .*proto 86/.test(text));
+    const kinds = own.map((text) => (text.startsWith('[RULE]') ? 'policy rule' : 'route'));
     expect(kinds).toEqual([...kinds].sort());
     const removed = (): string[] => daemon.changes().filter((change) => change.endsWith('delete'));
     await expect.poll(() => removed().slice(0, 2)).toEqual(['endpoint delete', 'policy-rule delete']);
@@ -69,11 +69,11 @@ describe.each([4, 6] as const)('an uplink is lost while another is active, IPv%i
 
   test('adds everything again when the uplink is back', async ({ lab }) => {
     const [eth, wwan] = await two(lab, version);
-    eth.unroute(version);
+    eth.deleteDefault(version);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-    eth.route(version, 'metric 100');
+    eth.addDefault(version, 'metric 100');
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${eth.address(version)} eth0 subflow`, `${wwan.address(version)} wwan0 subflow,backup`]);
     expect(lab.host.routes(version)).toHaveLength(4);
   });

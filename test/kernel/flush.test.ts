@@ -8,7 +8,7 @@ const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow backup' };
 
 describe('flush', () => {
   test('with a daemon: removes all owned objects and pauses the daemon until reload', async ({ lab }) => {
-    const eth = lab.cable('eth0').connect().give(6).route(6);
+    const eth = lab.cable('eth0').connect().addAddress(6).addDefault(6);
     lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
     const before = lab.host.state();
     const daemon = await lab.daemon(RULES);
@@ -17,7 +17,7 @@ describe('flush', () => {
     expect(code).toBe(0);
     expect(stdout).toContain(`endpoint delete ${eth.address()}`);
     expect(lab.host.state()).toEqual(before);
-    eth.unroute().route();
+    eth.deleteDefault().addDefault();
     lab.cable('wwan0').connect();
     await stays(() => lab.host.endpoints());
     expect(lab.host.endpoints()).toHaveLength(1);
@@ -29,7 +29,7 @@ describe('flush', () => {
   });
 
   test('without a daemon: removes all owned objects', async ({ lab }) => {
-    lab.cable('eth0').connect().give(6).route(6);
+    lab.cable('eth0').connect().addAddress(6).addDefault(6);
     lab.host.ip('mptcp endpoint add 192.168.50.1 id 9 signal');
     const before = lab.host.state();
     const daemon = await lab.daemon(RULES);

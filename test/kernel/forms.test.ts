@@ -16,8 +16,8 @@ describe('a modem: point-to-point and without a gateway', () => {
     );
     lab.host.ip(`-${version} route add default dev wwan0`);
     await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${address} wwan0 subflow,backup`]);
-    expect(lab.host.routeWords(version)).toContain(`default dev wwan0 table ${lab.host.table('wwan0')}`);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${address} wwan0 subflow,backup`]);
+    expect(lab.host.routeTexts(version)).toContain(`default dev wwan0 table ${lab.host.table('wwan0')}`);
     expect(lab.host.leaves(outside(version), address)).toBe('wwan0');
   });
 
@@ -27,7 +27,7 @@ describe('a modem: point-to-point and without a gateway', () => {
     lab.host.ip('address add 100.64.3.2 peer 100.64.9.1 dev wwan0');
     lab.host.ip('route add default via 100.64.9.1 dev wwan0');
     await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toEqual(['100.64.3.2 wwan0 subflow,backup']);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual(['100.64.3.2 wwan0 subflow,backup']);
     expect(lab.host.leaves(outside(4), '100.64.3.2')).toBe('wwan0 via 100.64.9.1');
     expect(lab.host.leaves('100.64.9.1', '100.64.3.2')).toBe('wwan0');
   });
@@ -40,26 +40,29 @@ describe('a modem: point-to-point and without a gateway', () => {
     lab.host.ip('route add default dev wwan0 metric 700');
     await lab.daemon(RULES);
     const both = [`${eth.address()} eth0 subflow`, '100.64.3.2 wwan0 subflow,backup'].sort();
-    await expect.poll(() => lab.host.endpointWords()).toEqual(both);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual(both);
     modem.carrier(false);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
     modem.carrier(true);
-    await expect.poll(() => lab.host.endpointWords()).toEqual(both);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual(both);
     await modem.end();
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
-    expect(lab.host.ruleWords().filter((words) => words.includes('100.64.3.2'))).toEqual([]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
+    expect(lab.host.ruleTexts().filter((words) => words.includes('100.64.3.2'))).toEqual([]);
   });
 });
 
 describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
   test('multipath: each nexthop makes its own link an uplink', async ({ lab }) => {
-    const [eth0, eth1] = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
+    const [eth0, eth1] = [
+      lab.cable('eth0').up().addAddress(version),
+      lab.cable('eth1').up().addAddress(version),
+    ];
     lab.host.ip(
       `-${version} route add default nexthop via ${eth0.gateway(version)} dev eth0 nexthop via ${eth1.gateway(version)} dev eth1`,
     );
     await lab.daemon(RULES);
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${eth0.address(version)} eth0 subflow`, `${eth1.address(version)} eth1 subflow`]);
     for (const eth of [eth0, eth1])
       expect(lab.host.leaves(outside(version), eth.address(version))).toBe(
@@ -68,44 +71,52 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
   });
 
   test('multipath: a nexthop whose link goes down only ends that uplink', async ({ lab }) => {
-    const [eth0, eth1] = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
+    const [eth0, eth1] = [
+      lab.cable('eth0').up().addAddress(version),
+      lab.cable('eth1').up().addAddress(version),
+    ];
     lab.host.ip(
       `-${version} route add default nexthop via ${eth0.gateway(version)} dev eth0 nexthop via ${eth1.gateway(version)} dev eth1`,
     );
     await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
     eth0.down();
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth1.address(version)} eth1 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth1.address(version)} eth1 subflow`]);
   });
 
   test('nexthop object: used, and its deletion without a route event is noticed', async ({ lab }) => {
-    const [eth, wwan] = [lab.cable('eth0').up().give(version), lab.cable('wwan0').connect(version)];
+    const [eth, wwan] = [lab.cable('eth0').up().addAddress(version), lab.cable('wwan0').connect(version)];
     lab.host.ip(`nexthop add id 5 via ${eth.gateway(version)} dev eth0`);
     lab.host.ip(`-${version} route add default nhid 5 metric 100`);
     await lab.daemon(RULES);
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${eth.address(version)} eth0 subflow`, `${wwan.address(version)} wwan0 subflow,backup`]);
     expect(lab.host.leaves(outside(version), eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
     lab.host.ip('nexthop del id 5');
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
   });
 
   test('nexthop object: a default route with a worse metric is used for its link', async ({ lab }) => {
-    const [best, middle, last] = ['eth0', 'eth1', 'eth2'].map((name) => lab.cable(name).up().give(version));
-    best!.route(version, 'metric 50');
+    const [best, middle, last] = ['eth0', 'eth1', 'eth2'].map((name) =>
+      lab.cable(name).up().addAddress(version),
+    );
+    best!.addDefault(version, 'metric 50');
     lab.host.ip(`nexthop add id 5 via ${middle!.gateway(version)} dev eth1`);
     lab.host.ip(`-${version} route add default nhid 5 metric 100`);
-    last!.route(version, 'metric 300');
+    last!.addDefault(version, 'metric 300');
     const daemon = await lab.daemon(RULES);
     for (const each of [best!, middle!, last!])
       await expect.poll(() => daemon.stateOf(each.address(version))).toMatch(/^active/);
   });
 
   test('nexthop group: each member makes its own link an uplink', async ({ lab }) => {
-    const [eth0, eth1] = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
+    const [eth0, eth1] = [
+      lab.cable('eth0').up().addAddress(version),
+      lab.cable('eth1').up().addAddress(version),
+    ];
     lab.host.ip(`nexthop add id 5 via ${eth0.gateway(version)} dev eth0`);
     lab.host.ip(`nexthop add id 6 via ${eth1.gateway(version)} dev eth1`);
     lab.host.ip('nexthop add id 7 group 5/6');
@@ -113,11 +124,11 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
     await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
     lab.host.ip('nexthop del id 5');
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth1.address(version)} eth1 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth1.address(version)} eth1 subflow`]);
   });
 
   test('two on one interface: the lower metric is used, then the other', async ({ lab }) => {
-    const eth = lab.cable('eth0').up().give(version).route(version, 'metric 50');
+    const eth = lab.cable('eth0').up().addAddress(version).addDefault(version, 'metric 50');
     lab.host.ip(`-${version} route add default via ${eth.gateway(version, 9)} dev eth0 metric 90`);
     await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
@@ -130,16 +141,16 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
   });
 
   test('in another table, reached through a policy rule of the host', async ({ lab }) => {
-    const eth = lab.cable('eth0').up().give(version);
+    const eth = lab.cable('eth0').up().addAddress(version);
     lab.host.ip(`-${version} route add default via ${eth.gateway(version)} dev eth0 table 777`);
     lab.host.ip(`-${version} rule add from ${eth.address(version)} lookup 777 priority 1000`);
     await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version)} eth0 subflow`]);
     expect(lab.host.leaves(outside(version), eth.address(version))).toBe(`eth0 via ${eth.gateway(version)}`);
   });
 
   test('unreachable, prohibit and blackhole do not count as default route', async ({ lab }) => {
-    const eth = lab.cable('eth0').up().give(version);
+    const eth = lab.cable('eth0').up().addAddress(version);
     const daemon = await lab.daemon(RULES);
     for (const type of ['unreachable', 'prohibit', 'blackhole']) {
       lab.host.ip(`-${version} route add ${type} default`);
@@ -152,30 +163,30 @@ describe.each([4, 6] as const)('a default route, IPv%i', (version) => {
 
   test('through another interface does not count', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
-    const wwan = lab.cable('wwan0').up().give(version);
+    const wwan = lab.cable('wwan0').up().addAddress(version);
     const daemon = await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version)} eth0 subflow`]);
     expect(await daemon.stateOf(wwan.address(version))).toMatch(/^no default route: ./);
   });
 
   test('is not needed with check-route: false', async ({ lab }) => {
-    const eth = lab.cable('eth0').up().give(version);
+    const eth = lab.cable('eth0').up().addAddress(version);
     await lab.daemon({ 'eth*': { flags: 'subflow', 'check-route': false } });
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version)} eth0 subflow`]);
   });
 });
 
 test('router-advertised: expiry is noticed with and without an event', async ({ lab }) => {
-  const eth = lab.cable('eth0').up().give(6);
+  const eth = lab.cable('eth0').up().addAddress(6);
   const wwan = lab.cable('wwan0').connect(6);
   lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra metric 50 expires 8`);
   await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address(6)} wwan0 subflow,backup`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${wwan.address(6)} wwan0 subflow,backup`]);
 });
 
 test('a default route for one type of service does not make an uplink', async ({ lab }) => {
-  const eth = lab.cable('eth0').up().give();
+  const eth = lab.cable('eth0').up().addAddress();
   const wwan = lab.cable('wwan0').connect();
   // While a nexthop object exists, the daemon finds default routes by reading the table.
   lab.host.ip(`nexthop add id 77 via ${eth.gateway()} dev eth0`);
@@ -187,10 +198,10 @@ test('a default route for one type of service does not make an uplink', async ({
 
 test('an IPv4-mapped address is never used', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
-  eth.give(6).route(6, 'metric 100');
+  eth.addAddress(6).addDefault(6, 'metric 100');
   lab.host.ip(`-6 address add ::ffff:${eth.address()}/128 dev eth0 nodad`);
   const daemon = await lab.daemon({ 'eth*': { flags: 'subflow', addresses: 'all', 'per-interface': 'all' } });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
   expect(await daemon.stateOf('::ffff:a01:2')).toMatch(/^ignored: IPv4-mapped/);
-  expect(lab.host.ruleWords(6).filter((each) => each.includes('ffff'))).toEqual([]);
+  expect(lab.host.ruleTexts(6).filter((each) => each.includes('ffff'))).toEqual([]);
 });

@@ -48,7 +48,7 @@ describe.each([4, 6] as const)('a default route that is deleted and added again,
     lab.cable('wwan0').connect(version);
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-    eth.unroute(version);
+    eth.deleteDefault(version);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     expect(await daemon.stateOf(eth.address(version))).toMatch(/^no default route: /);
   });

@@ -52,7 +52,7 @@ test('a dead path with carrier is suspect, and is used again when it works', asy
   await expect.poll(() => connections.subflows()).toEqual(['10.2.0.2']);
   await connection.echo('by the other');
   // Other traffic from the address is routed as before.
-  expect(lab.host.ruleWords().filter((words) => words.includes('10.1.0.2'))).not.toEqual([]);
+  expect(lab.host.ruleTexts().filter((words) => words.includes('10.1.0.2'))).not.toEqual([]);
   const uplink = await daemon.uplink('10.1.0.2');
   expect(uplink?.suspect).toMatchObject({ code: 'unanswered', strikes: 1, pause: 0 });
   const explained = await daemon.command('explain', 'eth0');

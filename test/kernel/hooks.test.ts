@@ -48,7 +48,7 @@ test('link-up, up, change, down and link-down run when they happen', async ({ la
   expect(calls()).toContain('eth0 device-add');
   eth.up();
   await expect.poll(ofEth).toEqual(['eth0 link-up']);
-  eth.give().route();
+  eth.addAddress().addDefault();
   const up = ['eth0 link-up', 'eth0 up 10.1.0.2 subflow 10.1.0.1'];
   await expect.poll(ofEth).toEqual(up);
   lab.host.ip('route replace default via 10.1.0.9 dev eth0');
@@ -56,7 +56,7 @@ test('link-up, up, change, down and link-down run when they happen', async ({ la
   await expect.poll(ofEth).toEqual(changed);
   // `down` carries the last known values.
   const down = [...changed, 'eth0 down 10.1.0.2 subflow 10.1.0.9'];
-  eth.unroute();
+  eth.deleteDefault();
   await expect.poll(ofEth).toEqual(down);
   eth.down();
   await expect.poll(ofEth).toEqual([...down, 'eth0 link-down']);
@@ -70,7 +70,7 @@ test('an address that is replaced runs one change', async ({ lab }) => {
   const { text, calls } = hooked(lab, { 'eth*': 'subflow' });
   await lab.daemon(text);
   await expect.poll(calls).toHaveLength(3);
-  eth.give(4, 7).take(4);
+  eth.addAddress(4, 7).deleteAddress(4);
   await expect.poll(calls).toContain('eth0 change 10.1.0.7 subflow 10.1.0.1');
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
   expect(calls().filter((line) => / (up|down) /.test(line))).toHaveLength(1);
@@ -103,8 +103,8 @@ test('a slow or failing hook does not delay network changes', async ({ lab }) =>
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
   const wwan = lab.cable('wwan0').connect();
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-  eth.unroute();
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address()} wwan0 subflow,backup`]);
+  eth.deleteDefault();
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${wwan.address()} wwan0 subflow,backup`]);
   expect(daemon.log).not.toContain('10-tell');
   writeFileSync(end, '');
   await expect.poll(() => daemon.log).toMatch(/10-tell.*7/);
@@ -154,7 +154,7 @@ test('hooks: each change has its reason, its families and the path of the script
     .poll(() => said('down').at(-1))
     .toMatch(/^eth0 down \[down\] \[\] .*: lingering: the link is down;/);
   lab.host.ip('link set eth0 up');
-  eth.route();
+  eth.addDefault();
   await expect.poll(() => said('up')).toHaveLength(2);
   // Simulates a modem that is unplugged.
   lab.host.ip('link del eth0');

@@ -11,7 +11,7 @@ limits: { subflows: 4, add-addr-accepted: 4 }
 describe.each([4, 6] as const)('an implicit endpoint, IPv%i', (version) => {
   test('is no conflict and is not touched; an uplink on its address takes over its id', async ({ lab }) => {
     const eth = lab.cable('eth0').connect(version);
-    const wwan = lab.cable('wwan0').up().give(version);
+    const wwan = lab.cable('wwan0').up().addAddress(version);
     const daemon = await lab.daemon(RULES);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     const connections = await lab.connections(version);
@@ -23,16 +23,16 @@ describe.each([4, 6] as const)('an implicit endpoint, IPv%i', (version) => {
     const [made] = implicit();
     expect(made?.address).toBe(wwan.address(version));
     expect(await daemon.stateOf(wwan.address(version))).toMatch(/^no default route/);
-    wwan.route(version, 'metric 700');
+    wwan.addDefault(version, 'metric 700');
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual(
         [`${eth.address(version)} eth0 subflow`, `${wwan.address(version)} wwan0 subflow,backup`].sort(),
       );
     expect(lab.host.endpoints().find(({ dev }) => dev === 'wwan0')?.id).toBe(made?.id);
     await expect.poll(() => daemon.stateOf(wwan.address(version))).toMatch(/^active/);
-    wwan.unroute(version);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    wwan.deleteDefault(version);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version)} eth0 subflow`]);
     await connection.echo('still here');
   });
 });

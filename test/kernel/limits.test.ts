@@ -50,12 +50,12 @@ test('limits: the original value, set again by an administrator, is kept', async
   await daemon.reload();
   lab.host.ip(`mptcp limits set subflows ${before.subflows} add_addr_accepted ${before.accepted}`);
   // The kernel sends no event for limits, so this address starts a pass.
-  eth.give(4, 9).take(4, 9);
+  eth.addAddress(4, 9).deleteAddress(4, 9);
   await expect
     .poll(() => daemon.log)
     .toContain(`limits: subflows ${before.subflows} was set by another program`);
   for (let times = 0; times < 5; times++) {
-    eth.give(4, 9).take(4, 9);
+    eth.addAddress(4, 9).deleteAddress(4, 9);
     await sleep(100);
     expect(lab.host.limits()).toEqual(before);
   }

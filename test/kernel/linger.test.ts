@@ -15,27 +15,27 @@ const LOSSES: [
   (lab: Lab, eth: Cable, version: Version) => void,
   back: (eth: Cable, version: Version) => void,
 ][] = [
-  ['carrier', (_, eth) => void eth.pull(), (eth) => void eth.putBack()],
+  ['carrier', (_, eth) => void eth.unplug(), (eth) => void eth.plugIn()],
   [
     'link',
     (_, eth) => void eth.down(),
     (eth, version) => {
       eth.up();
-      if (version === 6) eth.give(6);
-      eth.route(version);
+      if (version === 6) eth.addAddress(6);
+      eth.addDefault(version);
     },
   ],
   [
     'default route',
-    (_, eth, version) => void eth.unroute(version),
-    (eth, version) => void eth.route(version),
+    (_, eth, version) => void eth.deleteDefault(version),
+    (eth, version) => void eth.addDefault(version),
   ],
   [
     'address',
-    (_, eth, version) => void eth.take(version),
+    (_, eth, version) => void eth.deleteAddress(version),
     (eth, version) => {
-      eth.give(version);
-      if (version === 4) eth.route(4);
+      eth.addAddress(version);
+      if (version === 4) eth.addDefault(4);
     },
   ],
 ];
@@ -83,7 +83,7 @@ describe.each([4, 6] as const)('the last endpoint lingers, IPv%i', (version) => 
     const before = lab.host.endpoints();
     lab.host.ip('link add br0 type bridge');
     lab.host.ip('link set br0 up');
-    eth.take(version);
+    eth.deleteAddress(version);
     lab.host.ip('link set eth0 master br0');
     lab.host.ip(`address add ${eth.prefixed(version)} dev br0${version === 6 ? ' nodad' : ''}`);
     lab.host.ip(`-${version} route replace default via ${eth.gateway(version)} dev br0 metric 100`);
@@ -120,12 +120,12 @@ describe.each([4, 6] as const)('the last endpoint lingers, IPv%i', (version) => 
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     const connections = await lab.connections(version);
     const connection = await connections.open(eth.address(version));
-    eth.pull();
-    await stays(() => lab.host.endpointWords(), 1_200);
+    eth.unplug();
+    await stays(() => lab.host.endpointTexts(), 1_200);
     const mptcp = await lab.monitor('mptcp');
     wwan.connect(version);
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
     const calls = (): string[] =>
       mptcp.texts().flatMap((text) => /SF_ESTABLISHED|SF_CLOSED/.exec(text)?.[0] ?? []);
@@ -173,9 +173,9 @@ test('IPv4 and IPv6 linger independently', async ({ lab }) => {
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
   const before = lab.host.endpoints();
-  eth.unroute();
+  eth.deleteDefault();
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^lingering: ./);
-  wwan.unroute(6);
+  wwan.deleteDefault(6);
   await expect.poll(() => daemon.stateOf(wwan.address(6))).toMatch(/^lingering: ./);
   expect(lab.host.endpoints()).toEqual(before);
 });
@@ -184,12 +184,12 @@ test('all uplinks lost at once: the endpoint of the last active one lingers', as
   const [eth, wwan] = [lab.cable('eth0').connect(), lab.cable('wwan0').connect()];
   await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-  eth.unroute();
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address()} wwan0 subflow,backup`]);
-  wwan.unroute();
-  await stays(() => lab.host.endpointWords());
-  eth.route();
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  eth.deleteDefault();
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${wwan.address()} wwan0 subflow,backup`]);
+  wwan.deleteDefault();
+  await stays(() => lab.host.endpointTexts());
+  eth.addDefault();
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
 });
 
 test('a connection survives without a path for longer than close_timeout', async ({ lab, skip }) => {
@@ -201,10 +201,10 @@ test('a connection survives without a path for longer than close_timeout', async
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
   const connections = await lab.connections();
   const connection = await connections.open(eth.address());
-  eth.pull();
+  eth.unplug();
   connection.send('sent without a path');
-  await stays(() => lab.host.endpointWords(), 6_000);
-  eth.putBack();
+  await stays(() => lab.host.endpointTexts(), 6_000);
+  eth.plugIn();
   await connection.receives('sent without a path');
   expect(connection.error).toBeNull();
   await connection.echo('and on');
@@ -222,7 +222,7 @@ test('an endpoint is restored if the kernel refuses its replacement', async ({ l
     .poll(() => daemon.stateOf(eth.address()))
     .toMatch(/^active: its endpoint could not be changed .* at the next reload: .*EADDRINUSE/);
   // Longer than the delay before a failed change is retried.
-  expect(await stays(() => lab.host.endpointWords(), 6_000)).toEqual([`${eth.address()} eth0 subflow`]);
+  expect(await stays(() => lab.host.endpointTexts(), 6_000)).toEqual([`${eth.address()} eth0 subflow`]);
   expect(daemon.changes().filter((change) => change === 'endpoint delete')).toHaveLength(1);
   await connection.echo('still here');
   taken.kill();

@@ -20,7 +20,7 @@ describe.each([4, 6] as const)('an open connection, IPv%i', (version) => {
       .poll(() => mptcp.texts().join('\n'))
       .toMatch(new RegExp(`SF_ESTABLISHED.*saddr[46]=${wwan.address(version)} `));
     await connection.echo('with both');
-    wwan.unroute(version);
+    wwan.deleteDefault(version);
     await expect.poll(() => connections.subflows()).toEqual([eth.address(version)]);
     await connection.echo('with one');
   });
@@ -33,11 +33,11 @@ describe.each([4, 6] as const)('an open connection, IPv%i', (version) => {
     const connections = await lab.connections(version);
     const connection = await connections.open(eth.address(version));
     await expect.poll(() => connections.subflows()).toHaveLength(2);
-    eth.pull();
+    eth.unplug();
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     await connection.echo('by the modem');
     expect(connections.subflows()).toEqual([wwan.address(version)]);
-    eth.putBack();
+    eth.plugIn();
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
     await expect.poll(() => connections.subflows()).toContain(eth.address(version));
     await connection.echo('by the cable');
@@ -54,7 +54,7 @@ test('every open connection gets a subflow', async ({ lab }) => {
   wwan.connect();
   const by = (address: string): number => connections.subflows().filter((each) => each === address).length;
   await expect.poll(() => by(wwan.address())).toBe(20);
-  wwan.pull();
+  wwan.unplug();
   await expect.poll(() => by(wwan.address())).toBe(0);
   expect(by(eth.address())).toBe(20);
 });

@@ -20,7 +20,7 @@ test('match: MAC address selects one of two similar links', async ({ lab }) => {
     'eth*': 'subflow',
   });
   await expect
-    .poll(() => lab.host.endpointWords())
+    .poll(() => lab.host.endpointTexts())
     .toEqual(['10.1.0.2 eth0 subflow', '10.2.0.2 eth1 subflow,backup']);
 });
 

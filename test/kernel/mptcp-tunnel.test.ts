@@ -32,7 +32,7 @@ test.for([
     expect(carriers()).toEqual(addresses);
     const connections = await lab.connections();
     const inner = await openByRoute(connections);
-    cables[0].pull();
+    cables[0].unplug();
     await expect.poll(carriers).toEqual([addresses[1]]);
     await inner.echo('by the other cable');
   },

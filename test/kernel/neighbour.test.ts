@@ -19,7 +19,7 @@ function scene(lab: Lab, version: Version, numbers: readonly number[], length = 
 /** Returns the routes in the table other than its default, after the endpoint was added. */
 async function connected(lab: Lab, version: Version): Promise<string[]> {
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
-  const routes = await stays(() => lab.host.routeWords(version), 300);
+  const routes = await stays(() => lab.host.routeTexts(version), 300);
   expect(routes.filter((each) => each.startsWith('default '))).toHaveLength(1);
   return routes.filter((each) => !each.startsWith('default '));
 }
@@ -58,7 +58,7 @@ describe.each([4, 6] as const)('IPv%i, noprefixroute', (version) => {
       ['delete', 1],
     ] as const) {
       lab.host.ip(`-${version} route ${verb} ${route}`);
-      await expect.poll(() => lab.host.routeWords(version)).toHaveLength(count);
+      await expect.poll(() => lab.host.routeTexts(version)).toHaveLength(count);
     }
   });
 

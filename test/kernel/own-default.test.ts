@@ -18,7 +18,7 @@ describe.each([4, 6] as const)(
           'wwan*': 'subflow backup',
         });
         await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-        eth.unroute(version);
+        eth.deleteDefault(version);
         await expect.poll(() => daemon.stateOf(eth.address(version))).toMatch(/^no default route/);
         expect(lab.host.endpoints()).toHaveLength(1);
       },

@@ -41,7 +41,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
       const before = all();
       expect(before[0]).toContain('vpn0');
       const daemon = await lab.daemon(RULES);
-      await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+      await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version)} eth0 subflow`]);
       expect(all()).toEqual(before);
       expect(await daemon.stateOf(eth.address(version))).toMatch(/^active/);
       // The daemon then removes the rules that let those packets pass.

@@ -44,7 +44,7 @@ test('probe: a router that stops forwarding is found without traffic, and the up
     .poll(() => daemon.stateOf('eth0'), SLOW)
     .toBe(`suspect: no answer from ${TARGET} for 2 probes`);
   await expect.poll(() => addresses(lab)).toEqual(['10.2.0.2']);
-  expect(lab.host.ruleWords().filter((words) => words.includes('10.1.0.2'))).not.toEqual([]);
+  expect(lab.host.ruleTexts().filter((words) => words.includes('10.1.0.2'))).not.toEqual([]);
   expect((await daemon.uplink('10.1.0.2'))?.suspect).toMatchObject({ code: 'probe-failed' });
   const { stdout } = await daemon.command('explain', 'eth0');
   expect(stdout.replaceAll(/\s+/g, ' ')).toContain(`no answer from ${TARGET} for 2 probes`);

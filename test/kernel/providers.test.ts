@@ -58,7 +58,7 @@ test('providers: a second gateway gets its own table; a restart changes nothing'
     const first = await lab.daemon(rules);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
     const table = lab.host.table('eth0');
-    expect(lab.host.routeWords().filter((words) => words.startsWith('default'))).toEqual([
+    expect(lab.host.routeTexts().filter((words) => words.startsWith('default'))).toEqual([
       `default via 192.0.2.1 dev eth0 table ${table}`,
       `default via 203.0.113.1 dev eth0 table ${table + 100_000_000}`,
     ]);
@@ -72,9 +72,9 @@ test('providers: a second gateway gets its own table; a restart changes nothing'
     // After its gateway is lost, the address uses the other gateway's table, and its own table is emptied.
     lab.host.ip('route delete default via 203.0.113.1');
     await expect.poll(() => lab.host.leaves(OUTSIDE, B.address)).toBe('eth0 via 192.0.2.1');
-    await expect.poll(() => lab.host.ruleWords()).toContain(`8684 from ${B.address} lookup ${table}`);
+    await expect.poll(() => lab.host.ruleTexts()).toContain(`8684 from ${B.address} lookup ${table}`);
     await expect
-      .poll(() => lab.host.routeWords().some((words) => words.endsWith(`${table + 100_000_000}`)))
+      .poll(() => lab.host.routeTexts().some((words) => words.endsWith(`${table + 100_000_000}`)))
       .toBe(false);
     expect(lab.host.endpoints()).toHaveLength(2);
   } finally {
@@ -84,7 +84,7 @@ test('providers: a second gateway gets its own table; a restart changes nothing'
 
 test('providers: a default route added as advised changes no address’s route', async ({ lab }) => {
   const eth = lab.cable('eth0').connect(4, 5000);
-  const wwan = lab.cable('wwan0').up().give();
+  const wwan = lab.cable('wwan0').up().addAddress();
   const daemon = await lab.daemon({ '*0': 'subflow' });
   await expect.poll(() => daemon.stateOf(wwan.address())).toMatch(/^no default route/);
   const { stdout } = await daemon.command('explain', 'wwan0');
@@ -101,7 +101,7 @@ test('providers: a default route added as advised changes no address’s route',
 test('providers: IPv6 addresses of one link by the gateway of their own prefix, by a rule, and by two routers', async ({
   lab,
 }) => {
-  const eth = lab.cable('eth0').up().give(6);
+  const eth = lab.cable('eth0').up().addAddress(6);
   lab.host.sysctl('net.ipv6.conf.eth0.accept_ra', 0);
   const outside = '2600::9';
   const [other, ruled] = ['2400:77::2', '2400:88::2'];
@@ -115,7 +115,7 @@ test('providers: IPv6 addresses of one link by the gateway of their own prefix, 
   const leaves = (): string[] =>
     [eth.address(6), other, ruled].map((address) => lab.host.leaves(outside, address));
   expect(leaves()).toEqual([`eth0 via ${eth.gateway(6)}`, 'eth0 via 2400:77::1', 'eth0 via 2400:88::1']);
-  expect(lab.host.ruleWords(6).filter((words) => words.includes(ruled))).toEqual([]);
+  expect(lab.host.ruleTexts(6).filter((words) => words.includes(ruled))).toEqual([]);
   // A router advertisement does not say whose prefix it has, so the metric decides, as without multihomed.
   for (const router of ['fe80::a', 'fe80::b'])
     lab.host.ip(`-6 route add default via ${router} dev eth0 metric ${router === 'fe80::a' ? 50 : 60}`);
@@ -127,7 +127,7 @@ test('providers: IPv6 addresses of one link by the gateway of their own prefix, 
 
 test('providers: a split default added to the table of a policy rule is noticed', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
-  const wwan = lab.cable('wwan0').up().give();
+  const wwan = lab.cable('wwan0').up().addAddress();
   lab.host.ip(`rule add from ${eth.address()} lookup 9`);
   const daemon = await lab.daemon({ eth0: 'subflow' });
   await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);

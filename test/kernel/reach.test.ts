@@ -37,11 +37,11 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
 
   test('two links in one subnet: each address uses its own link', async ({ lab }) => {
     const [eth0, eth1] = [lab.cable('eth0', 5), lab.cable('eth1', 5)];
-    eth0.up().give(version, 2).route(version, 'metric 100');
-    eth1.up().give(version, 3).route(version, 'metric 200');
+    eth0.up().addAddress(version, 2).addDefault(version, 'metric 100');
+    eth1.up().addAddress(version, 3).addDefault(version, 'metric 200');
     await lab.daemon(RULES);
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${eth0.address(version, 2)} eth0 subflow`, `${eth1.address(version, 3)} eth1 subflow`]);
     for (const [eth, number] of [
       [eth0, 2],
@@ -74,8 +74,8 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     const cables = [lab.cable('eth0', 5), lab.cable('eth1', 5)].map((cable, at) =>
       cable
         .up()
-        .give(version, at + 2)
-        .route(version, `metric ${1100 + at}`),
+        .addAddress(version, at + 2)
+        .addDefault(version, `metric ${1100 + at}`),
     );
     lab.cable('vpn0').up();
     const hosted = cables[0]!.address(version, 200);
@@ -117,7 +117,7 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     await expect.poll(() => lab.host.endpoints()).toEqual([]);
     expect(lab.host.leaves(outside(version), eth.address(version))).toBe('tun0');
     for (const half of halves) lab.host.ip(`-${version} route delete ${half} dev tun0`);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version)} eth0 subflow`]);
   });
 
   test('no uplink is active while a split default through a tunnel exists', async ({ lab }) => {
@@ -135,17 +135,17 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
     lab,
   }) => {
     const [eth, wwan] = [lab.cable('eth0', 5), lab.cable('wwan0', 5)];
-    for (const cable of [wwan, eth]) cable.up().give(version);
-    eth.route(version, 'metric 100');
-    wwan.route(version, 'metric 200');
+    for (const cable of [wwan, eth]) cable.up().addAddress(version);
+    eth.addDefault(version, 'metric 100');
+    wwan.addDefault(version, 'metric 200');
     const daemon = await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version)} eth0 subflow`]);
     const uplinks = (await daemon.status())?.uplinks.filter((each) => each.address === eth.address(version));
     const states = Object.fromEntries((uplinks ?? []).map((each) => [each.interface, each.state]));
     expect(states).toEqual({ eth0: 'active', wwan0: 'conflict' });
-    eth.pull();
+    eth.unplug();
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${wwan.address(version)} wwan0 subflow,backup`]);
   });
 });
@@ -166,7 +166,7 @@ test('routing: main adds neither a table nor a policy rule', async ({ lab }) => 
   const wwan = lab.cable('wwan0').connect();
   await lab.daemon({ '*0': { flags: 'subflow', routing: 'main' } });
   await expect
-    .poll(() => lab.host.endpointWords())
+    .poll(() => lab.host.endpointTexts())
     .toEqual([`${eth.address()} eth0 subflow`, `${wwan.address()} wwan0 subflow`]);
   expect(lab.host.rules()).toEqual([]);
   expect(lab.host.routes()).toEqual([]);

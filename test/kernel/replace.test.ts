@@ -22,8 +22,8 @@ describe.each([4, 6] as const)('an address that is replaced, IPv%i', (version) =
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     const connections = await lab.connections(version);
     const connection = await connections.open(eth.address(version));
-    eth.give(version, 7).take(version);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version, 7)} eth0 subflow`]);
+    eth.addAddress(version, 7).deleteAddress(version);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version, 7)} eth0 subflow`]);
     await expect.poll(() => connections.subflows()).toEqual([eth.address(version, 7)]);
     await expect
       .poll(() => order(daemon))
@@ -43,11 +43,11 @@ describe.each([4, 6] as const)('an address that is replaced, IPv%i', (version) =
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     const connections = await lab.connections(version);
     const connection = await connections.open(eth.address(version));
-    eth.take(version);
-    await stays(() => lab.host.endpointWords(), 300);
-    eth.give(version, 7);
-    if (version === 4) eth.route(version);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version, 7)} eth0 subflow`]);
+    eth.deleteAddress(version);
+    await stays(() => lab.host.endpointTexts(), 300);
+    eth.addAddress(version, 7);
+    if (version === 4) eth.addDefault(version);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version, 7)} eth0 subflow`]);
     await connection.echo('by the new one');
   });
 });
@@ -58,9 +58,9 @@ test('a deprecated address is replaced by its successor: added before removed', 
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
   const connections = await lab.connections(6);
   const connection = await connections.open(eth.address(6));
-  eth.give(6, 7);
+  eth.addAddress(6, 7);
   lab.host.ip(`address change ${eth.prefixed(6)} dev eth0 preferred_lft 0 valid_lft 600`);
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(6, 7)} eth0 subflow`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(6, 7)} eth0 subflow`]);
   await expect
     .poll(() => order(daemon))
     .toEqual([`add ${eth.address(6)}`, `add ${eth.address(6, 7)}`, `delete ${eth.address(6)}`]);
@@ -71,7 +71,7 @@ test('a deprecated address is replaced by its successor: added before removed', 
 test('a deprecated address alone is not used', async ({ lab }) => {
   const eth = lab.cable('eth0').up();
   lab.host.ip(`address add ${eth.prefixed(6)} dev eth0 nodad preferred_lft 0 valid_lft 600`);
-  eth.route(6);
+  eth.addDefault(6);
   const daemon = await lab.daemon(RULES);
   expect(await daemon.stateOf(eth.address(6))).toMatch(/deprecated/);
   expect(await stays(() => lab.host.endpoints())).toEqual([]);
@@ -85,7 +85,7 @@ describe.each([4, 6] as const)('changes on an active uplink, IPv%i', (version) =
     const before = lab.host.endpoints();
     lab.host.ip(`-${version} route replace default via ${eth.gateway(version, 9)} dev eth0 metric 100`);
     await expect
-      .poll(() => lab.host.routeWords(version))
+      .poll(() => lab.host.routeTexts(version))
       .toContain(`default via ${eth.gateway(version, 9)} dev eth0 table ${lab.host.table('eth0')}`);
     expect(lab.host.routes(version)).toHaveLength(2);
     await expect.poll(() => daemon.log).toMatch(/gateway .*9/);
@@ -93,7 +93,7 @@ describe.each([4, 6] as const)('changes on an active uplink, IPv%i', (version) =
   });
 
   test('route metrics and the onlink flag are copied and followed', async ({ lab }) => {
-    lab.cable('eth0').up().give(version);
+    lab.cable('eth0').up().addAddress(version);
     const far = version === 4 ? '192.168.77.1' : '2401::1';
     const route = (metrics: string): void =>
       void lab.host.ip(`-${version} route replace default via ${far} dev eth0 onlink ${metrics}`);
@@ -143,19 +143,19 @@ describe.each([4, 6] as const)('changes on an active uplink, IPv%i', (version) =
     const daemon = await lab.daemon({ 'eth*': { flags: 'subflow', addresses: 'stable' } });
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     const before = lab.host.endpoints();
-    eth.give(version, 7);
+    eth.addAddress(version, 7);
     await expect.poll(() => daemon.stateOf(eth.address(version, 7))).toMatch(/^ignored: .*per-interface/);
     expect(await stays(() => lab.host.endpoints())).toEqual(before);
   });
 
   test('per-interface: all adds an endpoint for every address', async ({ lab }) => {
-    const eth = lab.cable('eth0').connect(version).give(version, 7);
+    const eth = lab.cable('eth0').connect(version).addAddress(version, 7);
     await lab.daemon({ 'eth*': { flags: 'subflow', 'per-interface': 'all' } });
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${eth.address(version)} eth0 subflow`, `${eth.address(version, 7)} eth0 subflow`]);
-    eth.take(version, 7);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    eth.deleteAddress(version, 7);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version)} eth0 subflow`]);
   });
 });
 
@@ -168,6 +168,6 @@ test('a renamed interface is matched to the rules again', async ({ lab }) => {
   lab.host.ip('link set eth0 name other0');
   lab.host.ip('link set other0 up');
   lab.host.ip(`route add default via ${eth.gateway()} dev other0 metric 100`);
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address()} wwan0 subflow,backup`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${wwan.address()} wwan0 subflow,backup`]);
   await expect.poll(() => lab.host.rules().map(({ src }) => src)).not.toContain(eth.address());
 });

@@ -114,7 +114,7 @@ test('an endpoint is restored at the next pass', async ({ lab }) => {
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
   lab.host.ip('mptcp endpoint flush');
   await daemon.reload();
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
 });
 
 test.for([
@@ -184,7 +184,7 @@ test('endpoint flags that another program changes are set again', async ({ lab }
   const id = lab.host.endpoints()[0]?.id;
   lab.host.ip(`mptcp endpoint change id ${id} backup`);
   await daemon.reload();
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
   expect(lab.host.endpoints()[0]?.id).toBe(id);
   await expect
     .poll(() => daemon.log)
@@ -199,7 +199,7 @@ test('endpoint flags set by a changed rule are not logged as another program’s
   const daemon = await lab.daemon(RULES);
   await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
   await daemon.reconfigure({ 'eth*': 'subflow backup' });
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow,backup`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow,backup`]);
   expect(daemon.log).not.toContain('another program');
 });
 
@@ -210,9 +210,9 @@ describe('a default route that is removed and added again is logged', () => {
     const daemon = await lab.daemon({ ...RULES, 'wwan*': 'subflow' });
     const active = (): number => daemon.log.split(`eth0 ${eth.address()}: active`).length - 1;
     await expect.poll(active).toBe(1);
-    eth.unroute();
+    eth.deleteDefault();
     await expect.poll(() => daemon.log).toContain('no default route through eth0');
-    eth.route();
+    eth.addDefault();
     await expect.poll(active).toBe(2);
     const state = where === 'the last path' ? 'lingering: ' : '';
     expect(daemon.log).toContain(`eth0 ${eth.address()}: ${state}no default route through eth0`);

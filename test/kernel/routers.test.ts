@@ -20,7 +20,7 @@ test('a router that neighbour discovery finds dead is replaced by the other rout
     lab.provider.ip(`address add fe80::${each}/64 dev r${each} nodad`);
     lab.provider.sysctl(`net.ipv6.conf.r${each}.forwarding`, 1);
   }
-  eth.give(6);
+  eth.addAddress(6);
   lab.host.ip('-6 route add default via fe80::1 dev eth0 metric 1024');
   lab.host.ip('-6 route add default via fe80::9 dev eth0 metric 1025');
   await lab.daemon({ 'eth*': 'subflow' });

@@ -40,7 +40,7 @@ describe('ending', () => {
     const eth = lab.cable('eth0').connect();
     for (let times = 0; times < 4; times++) {
       const daemon = await lab.daemon(RULES);
-      for (let changes = 0; changes < 20; changes++) eth.unroute().route();
+      for (let changes = 0; changes < 20; changes++) eth.deleteDefault().addDefault();
       expect((await daemon.stop()).code).toBe(0);
     }
   });
@@ -67,7 +67,7 @@ describe('reloading', () => {
     const routing = await lab.monitor('route', 'rule');
     await daemon.reconfigure({ 'eth*': 'subflow', 'wwan*': 'subflow' });
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${eth.address()} eth0 subflow`, `${wwan.address()} wwan0 subflow`]);
     expect(lab.host.endpoints()[0]).toEqual(first);
     // The flag is changed by MP_PRIO, without a new subflow.
@@ -94,7 +94,7 @@ describe('reloading', () => {
     const daemon = await lab.daemon({ 'wwan*': 'subflow' });
     await stays(() => lab.host.endpoints(), 200);
     daemon.configure(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
   });
 
   test('with errors: logs all of them and keeps the old configuration', async ({ lab }) => {
@@ -107,7 +107,7 @@ describe('reloading', () => {
     await expect.poll(() => daemon.log).toMatch(/config\.yaml:2:\d+[^]*subflow[^]*config\.yaml:3:\d+/);
     expect(await stays(() => lab.host.state())).toEqual(before);
     const wwan = lab.cable('wwan0').connect();
-    await expect.poll(() => lab.host.endpointWords()).toContain(`${wwan.address()} wwan0 subflow,backup`);
+    await expect.poll(() => lab.host.endpointTexts()).toContain(`${wwan.address()} wwan0 subflow,backup`);
   });
 });
 
@@ -143,23 +143,23 @@ test('--once applies everything, leaves it in place and exits', async ({ lab }) 
   const wwan = lab.cable('wwan0').connect();
   const { code } = await lab.prepare(RULES, { args: ['--once'] }).finished();
   expect(code).toBe(0);
-  expect(lab.host.endpointWords()).toEqual([
+  expect(lab.host.endpointTexts()).toEqual([
     `${eth.address()} eth0 subflow`,
     `${wwan.address()} wwan0 subflow,backup`,
   ]);
   wwan.down();
   await lab.prepare(RULES, { args: ['--once'] }).finished();
-  expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  expect(lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
 });
 
 test('--netns manages another namespace from outside and no other', async ({ lab }) => {
   const eth = lab.cable('eth0').connect();
   const here = lab.provider.state();
   lab.prepareFar(RULES, ['--netns', lab.host.name]);
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
   lab.host.ip('link set eth0 down');
   const wwan = lab.cable('wwan0').connect();
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${wwan.address()} wwan0 subflow,backup`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${wwan.address()} wwan0 subflow,backup`]);
   expect(lab.provider.endpoints()).toEqual([]);
   expect(here).toMatchObject({ endpoints: [] });
 });

@@ -70,8 +70,8 @@ describe.each([
   scenes('while connections are open: all of them continue', { timeout: 60_000 }, async ({ scene, lab }) => {
     const link = lab.cable(first, 5).connect(4, metric);
     const daemon = await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${link.address()} ${first} subflow`]);
-    const [rules, routes] = [lab.host.ruleWords(), lab.host.routeWords()];
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${link.address()} ${first} subflow`]);
+    const [rules, routes] = [lab.host.ruleTexts(), lab.host.routeTexts()];
     const talk = await scene.talk(link.address());
     const connections = await lab.connections();
     const connection = await connections.open(link.address());
@@ -84,8 +84,8 @@ describe.each([
     expect(await talk.ask()).toBe(HONEST);
     await connection.echo('on');
     expect(connections.subflows()).toEqual([link.address()]);
-    expect([lab.host.ruleWords(), lab.host.routeWords()]).toEqual([rules, routes]);
-    expect(lab.host.endpointWords()).toEqual([`${link.address()} ${first} subflow`]);
+    expect([lab.host.ruleTexts(), lab.host.routeTexts()]).toEqual([rules, routes]);
+    expect(lab.host.endpointTexts()).toEqual([`${link.address()} ${first} subflow`]);
     // Another daemon comes to the same result.
     await daemon.stop();
     const next = await lab.daemon(RULES);
@@ -150,12 +150,12 @@ describe('the inner address of a VPN that a DHCP server assigns', () => {
     await expect
       .poll(() => daemon.stateOf(inner))
       .toBe('conflict: vpn0 has the same address; a policy rule for it could take packets from vpn0');
-    expect(await stays(() => lab.host.ruleWords().filter((words) => words.includes(inner)))).toEqual([]);
-    expect(lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+    expect(await stays(() => lab.host.ruleTexts().filter((words) => words.includes(inner)))).toEqual([]);
+    expect(lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
     for (const talk of talks) expect(await talk.ask()).toBe('vpn vpn vpn');
     lab.host.ip('link delete vpn0');
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${eth.address()} eth0 subflow`, `${inner} wlan0 subflow`]);
   });
 
@@ -196,7 +196,7 @@ test.for(['lo', 'br0', 'eth9'] as const)(
     const { stdout } = await daemon.command('explain', 'eth0');
     expect(stdout).not.toMatch(/delete/);
     lab.host.ip(`address delete ${eth.address()}/32 dev ${device}`);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address()} eth0 subflow`]);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address()} eth0 subflow`]);
   },
 );
 
@@ -207,14 +207,14 @@ test('two identical modems: the second takes over when the first is gone, and ke
   one.connect(4, 700);
   two.connect(4, 701);
   const daemon = await lab.daemon({ 'wwan*': 'subflow' });
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${one.address()} wwan0 subflow`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${one.address()} wwan0 subflow`]);
   expect(lab.host.leaves(OUTSIDE, one.address())).toBe(`wwan0 via ${one.gateway()}`);
-  one.pull();
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${one.address()} wwan1 subflow`]);
+  one.unplug();
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${one.address()} wwan1 subflow`]);
   expect(lab.host.leaves(OUTSIDE, one.address())).toBe(`wwan1 via ${one.gateway()}`);
-  one.putBack();
+  one.plugIn();
   await expect.poll(() => states(daemon, one.address())).toEqual({ wwan0: 'conflict', wwan1: 'active' });
-  expect(await stays(() => lab.host.endpointWords())).toEqual([`${one.address()} wwan1 subflow`]);
+  expect(await stays(() => lab.host.endpointTexts())).toEqual([`${one.address()} wwan1 subflow`]);
   lab.host.ip('link delete wwan1');
-  await expect.poll(() => lab.host.endpointWords()).toEqual([`${one.address()} wwan0 subflow`]);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual([`${one.address()} wwan0 subflow`]);
 });

@@ -16,7 +16,7 @@ describe('slots', () => {
     expect(lab.host.endpoints().map(({ id }) => id)).toEqual([100, 101, 102, 103, 104, 105, 106, 107]);
     lab.host.ip('mptcp endpoint del id 103');
     await daemon.reload();
-    await expect.poll(() => lab.host.endpointWords()).toContain(`${eth.address()} eth0 subflow`);
+    await expect.poll(() => lab.host.endpointTexts()).toContain(`${eth.address()} eth0 subflow`);
     expect(lab.host.endpoints()).toHaveLength(SLOTS);
   });
 
@@ -29,16 +29,16 @@ describe('slots', () => {
     for (const { device } of [slow, quick, modem])
       await expect.poll(() => lab.host.ip(`link show ${device}`)).toContain('LOWER_UP');
     const daemon = await lab.daemon({ 'eth*': 'subflow', 'wwan*': 'subflow backup', 'wl*': 'subflow' });
-    const ours = (): string[] => lab.host.endpointWords().filter((words) => words.startsWith('10.'));
-    await expect.poll(ours).toEqual([`${slow.address()} eth0 subflow`, `${quick.address()} eth1 subflow`]);
+    const own = (): string[] => lab.host.endpointTexts().filter((words) => words.startsWith('10.'));
+    await expect.poll(own).toEqual([`${slow.address()} eth0 subflow`, `${quick.address()} eth1 subflow`]);
     expect(await daemon.stateOf(modem.address())).toMatch(/^no free slot/);
     const before = lab.host.endpoints();
     const late = lab.cable('eth2').connect(4, 10);
     await expect.poll(() => daemon.stateOf(late.address())).toMatch(/^no free slot/);
     expect(lab.host.endpoints()).toEqual(before);
     // A slot that becomes free goes to the best-ranked uplink that waits.
-    quick.unroute();
-    await expect.poll(ours).toEqual([`${slow.address()} eth0 subflow`, `${late.address()} eth2 subflow`]);
+    quick.deleteDefault();
+    await expect.poll(own).toEqual([`${slow.address()} eth0 subflow`, `${late.address()} eth2 subflow`]);
   });
 
   test('a replaced address keeps its slot', async ({ lab }) => {
@@ -47,8 +47,8 @@ describe('slots', () => {
     const eth = lab.cable('eth0').connect();
     const daemon = await lab.daemon({ 'eth*': 'subflow' });
     await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
-    eth.give(4, 7).take(4);
-    await expect.poll(() => lab.host.endpointWords()).toContain(`${eth.address(4, 7)} eth0 subflow`);
+    eth.addAddress(4, 7).deleteAddress(4);
+    await expect.poll(() => lab.host.endpointTexts()).toContain(`${eth.address(4, 7)} eth0 subflow`);
   });
 });
 
@@ -63,7 +63,7 @@ describe('limits', () => {
     await expect.poll(() => lab.host.limits()).toEqual(limits(8, 0));
     await daemon.reconfigure({ 'other*': 'subflow' });
     await expect.poll(() => lab.host.limits()).toEqual(limits(2, 0));
-    expect(lab.host.endpointWords()).toEqual([]);
+    expect(lab.host.endpointTexts()).toEqual([]);
   });
 
   test('add_addr_accepted is raised while a fullmesh endpoint is in place', async ({ lab }) => {

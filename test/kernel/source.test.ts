@@ -11,24 +11,24 @@ const only = (lab: Lab, cable: Cable, from = cable.subnet(6)): string =>
   lab.host.ip(`-6 route add default from ${from} via ${cable.gateway(6)} dev ${cable.device}`);
 
 const endpointsBecome = (lab: Lab, words: readonly string[]): Promise<void> =>
-  expect.poll(() => lab.host.endpointWords()).toEqual(words);
+  expect.poll(() => lab.host.endpointTexts()).toEqual(words);
 
 test('each of two uplinks uses its source-specific default route', async ({ lab }) => {
-  const [eth, wwan] = [lab.cable('eth0').up().give(6), lab.cable('wwan0').up().give(6)];
+  const [eth, wwan] = [lab.cable('eth0').up().addAddress(6), lab.cable('wwan0').up().addAddress(6)];
   only(lab, eth);
   only(lab, wwan);
   const daemon = await lab.daemon(RULES);
   await endpointsBecome(lab, [`${eth.address(6)} eth0 subflow`, `${wwan.address(6)} wwan0 subflow,backup`]);
   // The second pass finds multihomed's own table too.
   await daemon.reload();
-  await stays(() => [lab.host.endpoints(), lab.host.routeWords(6), lab.host.ruleWords(6)]);
+  await stays(() => [lab.host.endpoints(), lab.host.routeTexts(6), lab.host.ruleTexts(6)]);
   expect(await daemon.stateOf(eth.address(6))).toMatch(/^active: default route through /);
   for (const cable of [eth, wwan])
     expect(lab.host.leaves(OUTSIDE, cable.address(6))).toBe(`${cable.device} via ${cable.gateway(6)}`);
 });
 
 test('an uplink is lost with its source-specific default route and comes back with it', async ({ lab }) => {
-  const [eth, wwan] = [lab.cable('eth0').up().give(6), lab.cable('wwan0').connect(6)];
+  const [eth, wwan] = [lab.cable('eth0').up().addAddress(6), lab.cable('wwan0').connect(6)];
   only(lab, eth);
   const daemon = await lab.daemon(RULES);
   const both = [`${eth.address(6)} eth0 subflow`, `${wwan.address(6)} wwan0 subflow,backup`];
@@ -41,7 +41,7 @@ test('an uplink is lost with its source-specific default route and comes back wi
 });
 
 test('the last uplink lingers without its source-specific default route', async ({ lab }) => {
-  const eth = lab.cable('eth0').up().give(6);
+  const eth = lab.cable('eth0').up().addAddress(6);
   only(lab, eth);
   const daemon = await lab.daemon(RULES);
   await endpointsBecome(lab, [`${eth.address(6)} eth0 subflow`]);
@@ -52,7 +52,7 @@ test('the last uplink lingers without its source-specific default route', async 
 });
 
 test('a source-specific default route for another network does not count', async ({ lab }) => {
-  const eth = lab.cable('eth0').up().give(6);
+  const eth = lab.cable('eth0').up().addAddress(6);
   only(lab, eth, '2400:99::/64');
   for (const half of ['::/1', '8000::/1']) lab.host.ip(`-6 route add ${half} via ${eth.gateway(6)} dev eth0`);
   const daemon = await lab.daemon(RULES);

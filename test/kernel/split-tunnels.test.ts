@@ -29,7 +29,7 @@ async function twoUplinks(lab: Lab, version: 4 | 6) {
   const cables = [lab.cable('eth0').connect(version), lab.cable('eth1').connect(version)];
   const connections = await lab.connections(version);
   lab.provider.ip(`address add ${SERVER}/32 dev lo`);
-  for (const cable of cables) if (version === 6) cable.give(4);
+  for (const cable of cables) if (version === 6) cable.addAddress(4);
   lab.host.ip(`route add ${SERVER} via 10.1.0.1`);
   const inner = version === 4 ? INNER.near : INNER.near6;
   return { cables, addresses: cables.map((cable) => cable.address(version)), connections, inner };
@@ -59,7 +59,7 @@ for (const [name, { version, up }] of Object.entries(SPLITS))
       const refusals = (): string =>
         version === 4
           ? lab.host
-              .routeWords()
+              .routeTexts()
               .filter((each) => each.startsWith('10.99.0.0/16'))
               .join()
           : lab.host
@@ -110,7 +110,7 @@ test.skipIf(lacks !== null).for([
     lab.provider.sh(`nft '${DROP_OTHERS}'`);
     lab.host.ip(up);
     const words = (start: string): string[] =>
-      lab.host.ruleWords(version).filter((each) => each.startsWith(start));
+      lab.host.ruleTexts(version).filter((each) => each.startsWith(start));
     await expect.poll(() => words('8683 ')).not.toEqual([]);
     // Its first subflow is not bound to a link, so its packets go into the tunnel and are lost there.
     await older.echo('outside');

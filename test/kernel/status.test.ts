@@ -44,7 +44,7 @@ describe('altnames', () => {
       'signal',
     );
     expect(added.code).toBe(0);
-    expect(lab.host.endpointWords()).toContain('198.51.100.7 eth0 signal');
+    expect(lab.host.endpointTexts()).toContain('198.51.100.7 eth0 signal');
   });
 
   test('status distinguishes an unknown name from an interface that no rule selects', async ({ lab }) => {

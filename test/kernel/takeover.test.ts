@@ -28,8 +28,8 @@ describe.each([4, 6] as const)('takeover after a kill, IPv%i', (version) => {
     expect(connections.subflows()).toEqual(subflows);
     await connection.echo('as if nothing had been');
     // The new daemon can also remove what it took over.
-    wwan.unroute(version);
-    await expect.poll(() => lab.host.endpointWords()).toEqual([`${eth.address(version)} eth0 subflow`]);
+    wwan.deleteDefault(version);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual([`${eth.address(version)} eth0 subflow`]);
   });
 
   test('removes stale objects and adds missing ones', async ({ lab }) => {
@@ -43,11 +43,11 @@ describe.each([4, 6] as const)('takeover after a kill, IPv%i', (version) => {
     const usb = lab.cable('wwan1').connect(version);
     await lab.daemon(RULES);
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${eth.address(version)} eth0 subflow`, `${usb.address(version)} wwan1 subflow,backup`]);
     const sources = new Set(lab.host.rules(version).map(({ src }) => src));
     expect(sources).toEqual(new Set([eth.address(version), usb.address(version)]));
-    expect(lab.host.ruleWords(version).filter((words) => words.startsWith('8684'))).toHaveLength(2);
+    expect(lab.host.ruleTexts(version).filter((words) => words.startsWith('8684'))).toHaveLength(2);
   });
 });
 
@@ -76,7 +76,7 @@ describe('a journal', () => {
     const before = lab.host.endpoints();
     const second = await lab.daemon(RULES);
     expect(await second.stateOf(eth.address())).toMatch(/^conflict: ./);
-    eth.take();
+    eth.deleteAddress();
     await stays(() => lab.host.endpoints());
     expect(lab.host.endpoints()).toEqual(before);
     const { code } = await second.command('flush', '--force');
@@ -105,9 +105,9 @@ describe('a journal', () => {
     lab.host.ip(`mptcp endpoint del id ${id}`);
     lab.host.ip(`mptcp endpoint add 192.168.50.1 id ${id} signal`);
     const second = await lab.daemon(RULES);
-    await expect.poll(() => lab.host.endpointWords()).toContain(`${eth.address()} eth0 subflow`);
+    await expect.poll(() => lab.host.endpointTexts()).toContain(`${eth.address()} eth0 subflow`);
     await second.command('flush', '--force');
-    expect(lab.host.endpointWords()).toEqual(['192.168.50.1  signal']);
+    expect(lab.host.endpointTexts()).toEqual(['192.168.50.1  signal']);
   });
 });
 
@@ -131,5 +131,5 @@ test('flush removes every route with protocol 86 from any table', async ({ lab }
   // In a table that the daemon has no reason to read.
   lab.host.ip(`route add 198.51.100.0/24 via ${eth.gateway()} dev eth0 table 4711 proto 86`);
   await daemon.command('flush', '--force');
-  expect(lab.host.routeWords()).toEqual([]);
+  expect(lab.host.routeTexts()).toEqual([]);
 });

@@ -138,7 +138,7 @@ interface Scene {
 /** Two cables that have this version, and IPv4 for the tunnel itself. */
 function twoCables(lab: Lab, version: 4 | 6): Cable[] {
   const cables = ['eth0', 'eth1'].map((device) => lab.cable(device).connect(version));
-  if (version === 6) cables[0]!.give(4).route(4);
+  if (version === 6) cables[0]!.addAddress(4).addDefault(4);
   return cables;
 }
 
@@ -167,16 +167,16 @@ async function prepare(lab: Lab, form: Form): Promise<Scene> {
 
 /** Returns the endpoints and everything of multihomed, without numbers that are assigned in order. */
 const made = ({ host }: Lab, { version }: Form): object => ({
-  endpoints: host.endpointWords(),
+  endpoints: host.endpointTexts(),
   limits: host.limits(),
-  rules: host.ruleWords(version),
-  routes: host.routeWords(version),
+  rules: host.ruleTexts(version),
+  routes: host.routeTexts(version),
 });
 
 /** Waits for all policy rules: a VPN's script may have deleted one too, which is restored after 250 ms. */
 async function complete({ host }: Lab, { version }: Form, addresses: readonly string[]): Promise<void> {
   const missing = (): string[] => {
-    const words = host.ruleWords(version);
+    const words = host.ruleTexts(version);
     return addresses
       .flatMap((address) => [8682, 8684].map((priority) => `${priority} from ${address} `))
       .filter((start) => !words.some((each) => each.startsWith(start)));
@@ -223,7 +223,7 @@ for (const [name, form] of Object.entries(FORMS)) {
     await raise();
     await expect
       .poll(() => made(lab, form))
-      .toEqual({ ...nothing, endpoints: lab.host.endpointWords(), limits: CLOSED });
+      .toEqual({ ...nothing, endpoints: lab.host.endpointTexts(), limits: CLOSED });
     expect(await states(daemon, addresses)).toEqual(
       both(/^conflict: \w+ takes all traffic: .*; its endpoint stays until no open connection uses it/),
     );
@@ -287,8 +287,8 @@ test.for(['respect', 'bypass'])(
     await raise();
     await expect.poll(() => lab.host.limits().subflows).toBe(tunnel === 'respect' ? 0 : 8);
     await connection.echo('both');
-    cables[0]!.pull();
-    await expect.poll(() => lab.host.endpointWords()).toEqual(['10.2.0.2 eth1 subflow']);
+    cables[0]!.unplug();
+    await expect.poll(() => lab.host.endpointTexts()).toEqual(['10.2.0.2 eth1 subflow']);
     await connection.echo('one');
     await expect.poll(() => connections.subflows()).toEqual(['10.2.0.2']);
   },

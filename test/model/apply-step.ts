@@ -20,7 +20,8 @@ export async function applyStep(host: Host, fixture: Fixture, step: Step): Promi
       host.paused = true;
       // Objects that flush could not remove, or that a reload added again, are reported at the end of the history.
       void host.daemon.loop.flush({ files: null }).then(({ left }) => {
-        if (left.length > 0) host.kernel.state.saw('flush reported objects that it could not remove');
+        if (left.length > 0)
+          host.kernel.state.countPeculiarity('flush reported objects that it could not remove');
       });
       return;
     case 'kill':

@@ -8,7 +8,7 @@ export function count(host: Host): void {
   histories++;
   const { state, done } = host.kernel;
   const count = (what: string, times: number): void => void all.set(what, (all.get(what) ?? 0) + times);
-  for (const [what, times] of state.seen) count(what, times);
+  for (const [what, times] of state.peculiarities) count(what, times);
   count('changes by the daemon', done.length);
 }
 

@@ -3,7 +3,7 @@ import type { Family } from '../../src/netlink/ip.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../src/netlink/message.ts';
 import type { ModelKernel } from './kernel.ts';
 import { addNexthop, dropNexthop } from './links.ts';
-import { addRoute, type RouteWords } from './routes.ts';
+import { addRoute, type RouteFields } from './routes.ts';
 import { addressPool, gateways, type Op } from './steps.ts';
 import { networkOf, nowhere, type ModelHop, type ModelLink, type ModelRoute } from './state.ts';
 
@@ -37,7 +37,7 @@ export function removeRoutes(kernel: ModelKernel, gone: (route: ModelRoute) => b
   }
 }
 
-function add(kernel: ModelKernel, words: RouteWords, verb: 'add' | 'replace' = 'add'): void {
+function add(kernel: ModelKernel, words: RouteFields, verb: 'add' | 'replace' = 'add'): void {
   const flags = NLM_F_CREATE | (verb === 'add' ? NLM_F_EXCL : NLM_F_REPLACE);
   const { event } = addRoute(kernel.state, words, flags, 'other');
   if (event) kernel.route(event.kind, event.route);
@@ -49,7 +49,7 @@ const hop = (link: ModelLink, gateway: string | null, onlink = false): ModelHop 
 });
 
 /** A default route of another program in main. */
-const defaultOver = (family: Family, ...hops: ModelHop[]): RouteWords => ({
+const defaultOver = (family: Family, ...hops: ModelHop[]): RouteFields => ({
   ...{ family, destination: nowhere(family), prefixLength: 0, table: 254, protocol: 16, type: 1 },
   scope: family === 'ipv4' && hops.every(({ gateway }) => gateway === null) ? 253 : 0,
   ...{ metric: 0, hops, preferredSource: null, metrics: null },

@@ -26,7 +26,7 @@ export function addEndpoint(
     throw new Refusal('EINVAL', 'flags must have signal and not subflow when using port');
   if (given.port && !state.isLocal(unmapIPv4(given.address)))
     throw new Refusal('EADDRNOTAVAIL', 'create listen socket error: -99');
-  if (misreports && given.flags & LAMINAR) state.saw('flag dropped silently');
+  if (misreports && given.flags & LAMINAR) state.countPeculiarity('flag dropped silently');
   return append(
     state,
     { ...given, flags: given.flags & (misreports ? KNOWN & ~LAMINAR : KNOWN), maker },
@@ -40,7 +40,7 @@ export function addImplicit(state: State, address: string): ModelEndpoint | null
     unmapIPv4(each.address) === unmapIPv4(address) && each.port === 0;
   if (state.endpoints.some(known)) return null;
   try {
-    state.saw('implicit endpoint');
+    state.countPeculiarity('implicit endpoint');
     append(state, { id: 0, address, ifindex: 0, flags: IMPLICIT, port: 0, maker: 'kernel' }, false);
   } catch (error) {
     if (error instanceof Refusal) return null;
@@ -52,7 +52,7 @@ export function addImplicit(state: State, address: string): ModelEndpoint | null
 /** mptcp_pm_nl_append_new_local_addr. @returns the implicit endpoint whose id the new one takes over */
 function append(state: State, given: ModelEndpoint, misreports: boolean): ModelEndpoint | null {
   const refuse = (code: 'EEXIST' | 'EBUSY' | 'ERANGE' | 'EINVAL'): Refusal => {
-    state.saw(`endpoint refused: ${code}${misreports ? ', reported as EINVAL' : ''}`);
+    state.countPeculiarity(`endpoint refused: ${code}${misreports ? ', reported as EINVAL' : ''}`);
     return new Refusal(misreports ? 'EINVAL' : code, 'too many addresses or duplicate one');
   };
   if (state.nextEndpointId === LAST_ID) state.nextEndpointId = 1;
@@ -66,7 +66,7 @@ function append(state: State, given: ModelEndpoint, misreports: boolean): ModelE
   if (same && given.id !== 0) throw refuse('EINVAL');
   const id = same?.id ?? (given.id || freeId(state));
   if (id === 0) throw refuse('EINVAL');
-  if (same) state.saw('id given up by an implicit endpoint');
+  if (same) state.countPeculiarity('id given up by an implicit endpoint');
   const others = state.endpoints.filter((each) => each !== same);
   const endpoint = { ...given, id };
   state.endpoints = given.port ? [endpoint, ...others] : [...others, endpoint];

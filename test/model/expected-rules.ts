@@ -2,17 +2,17 @@
 import { laterRules, decide, withoutMultihomed } from './decision.ts';
 import type { Wanted } from './expected.ts';
 import { mayHaveHalves } from './halves.ts';
-import type { RuleWords } from './rules.ts';
+import type { RuleFields } from './rules.ts';
 import { bitsOf, networkOf, type ModelAddress, type State } from './state.ts';
 import { takesAll, tunnelForm, withoutTunnel } from './tunnel.ts';
 
 /** Returns the policy rules that an uplink needs. */
-export function rulesOf(wanted: Wanted, state: State): RuleWords[] {
+export function rulesOf(wanted: Wanted, state: State): RuleFields[] {
   const { address, table, ruled } = wanted;
   if (table === null) return [];
   const bypass = bypassOf(wanted, state);
   const from = sourceRule(address);
-  const past = (start: number): RuleWords[] => {
+  const past = (start: number): RuleFields[] => {
     const at = bypass?.rule?.priority ?? Infinity;
     if (at > start) return [];
     const next = state.policyRules.find(
@@ -28,7 +28,7 @@ export function rulesOf(wanted: Wanted, state: State): RuleWords[] {
   const next = Math.min(...[...passed, ...(bypass?.rule ? [] : plain)].map(({ priority }) => priority));
   const tables = new Set(plain.map(({ table }) => table));
   const shift = first ? 1 : 0;
-  const rules: RuleWords[] = [
+  const rules: RuleFields[] = [
     ...(first
       ? [
           {

@@ -5,7 +5,7 @@ import { bestOf, decide, matches, ownTable, PROBES, selects, withoutMultihomed }
 import { lookup, type Flow, type Found } from './fib.ts';
 import { holderOf } from './holder.ts';
 import type { Host } from './host.ts';
-import type { RouteWords } from './routes.ts';
+import type { RouteFields } from './routes.ts';
 import { guardOf, takesAll, withoutTunnel } from './tunnel.ts';
 import { addRule } from './rules.ts';
 import { rulesOf } from './expected-rules.ts';
@@ -89,7 +89,7 @@ export function ideal(state: State, wanted: readonly Wanted[]): State {
 }
 
 /** Returns the route that already has this destination and metric in this table. */
-const occupant = (state: State, route: RouteWords): ModelRoute | undefined =>
+const occupant = (state: State, route: RouteFields): ModelRoute | undefined =>
   state.routes.find(
     (each) =>
       each.family === route.family &&

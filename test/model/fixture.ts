@@ -88,7 +88,7 @@ export class Fixture {
           state.endpoints = state.endpoints.map((each) =>
             each === added ? { ...each, maker: 'daemon' } : each,
           );
-          state.saw('foreign endpoint identical to a deleted one of multihomed');
+          state.countPeculiarity('foreign endpoint identical to a deleted one of multihomed');
         }
         return;
       }
@@ -146,7 +146,7 @@ export class Fixture {
       maker,
       kernel.misreports,
     );
-    state.saw('id taken over by another program');
+    state.countPeculiarity('id taken over by another program');
   }
 
   /**

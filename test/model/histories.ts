@@ -136,7 +136,7 @@ const configurationChoice = {
   configuration: fc.nat({ max: CONFIGURATIONS.length - 1 }),
   bypass: fc.constantFrom(0, 0, 1, 2, 3),
 };
-const ours = fc.oneof(
+const daemonOperation = fc.oneof(
   of('reload', configurationChoice),
   fc.constantFrom(
     { op: 'kill' as const },
@@ -161,7 +161,7 @@ const op = fc.oneof(
   { weight: 10, arbitrary: route },
   { weight: 9, arbitrary: neighbour },
   { weight: 2, arbitrary: links },
-  { weight: 4, arbitrary: ours },
+  { weight: 4, arbitrary: daemonOperation },
   { weight: 1, arbitrary: flush },
   { weight: 2, arbitrary: tunnel },
 ) as fc.Arbitrary<Op>;

@@ -46,13 +46,13 @@ export function holderOf(
   for (const other of others.toSorted(age)) {
     if (!best) return other.ifindex;
     const selected = isSelected(state.links.get(other.ifindex)!);
-    const [ours, theirs] = [leads(best.address), leads(other)];
-    if (selected && ours !== theirs) {
-      if (theirs) return other.ifindex;
+    const [bestLeads, otherLeads] = [leads(best.address), leads(other)];
+    if (selected && bestLeads !== otherLeads) {
+      if (otherLeads) return other.ifindex;
       continue;
     }
     if (age(other, best.address) < 0) return other.ifindex;
-    if (!ours && goesBy(state, best.address, other.ifindex)) return other.ifindex;
+    if (!bestLeads && goesBy(state, best.address, other.ifindex)) return other.ifindex;
   }
   return best?.address.ifindex ?? null;
 }

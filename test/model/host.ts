@@ -121,12 +121,12 @@ export class Host {
     requester.midway = () => this.#midways.shift()?.();
     const onEvent = (event: Message): void => {
       if (ModelKernel.isOwn(event) || !passes(event)) return;
-      if (this.losesEvents) return kernel.state.saw('event lost');
+      if (this.losesEvents) return kernel.state.countPeculiarity('event lost');
       const ifindex = touchedBy(event);
       const wake = (): void =>
         loop.wake(staleAfter(event), ifindex === null ? [] : [ifindex], 'event', dirtyAfter(event));
       if (this.random.below(3) === 0) return wake();
-      kernel.state.saw('event late');
+      kernel.state.countPeculiarity('event late');
       this.#undelivered.push(wake);
     };
     kernel.beforeEndpoint = (address, ifindex) => this.#endpointFault(address, ifindex);
@@ -186,7 +186,7 @@ export class Host {
   /** Delivers one of the pending events, at random. */
   #deliver(): void {
     const at = this.random.below(this.#undelivered.length);
-    if (at > 0) this.kernel.state.saw('events in another order');
+    if (at > 0) this.kernel.state.countPeculiarity('events in another order');
     // The event is delivered, and no pass has handled it yet.
     this.changed = true;
     this.#undelivered.splice(at, 1)[0]?.();
@@ -199,7 +199,7 @@ export class Host {
       (each) => each.address.address === address && each.link.index === ifindex,
     );
     if (wanted && leavesByItsLink(state, wanted)) return null;
-    state.saw('path failed permanently');
+    state.countPeculiarity('path failed permanently');
     if (this.changed || this.losesEvents || this.#undelivered.length > 0) return null;
     return `endpoint ${address} dev ${ifindex} was added before its routes`;
   }
@@ -239,7 +239,7 @@ export class Host {
   overrun(): void {
     if (!this.losesEvents) return;
     this.losesEvents = false;
-    this.kernel.state.saw('overrun');
+    this.kernel.state.countPeculiarity('overrun');
     this.daemon.loop.wake(ALL_PARTS, null);
   }
 

@@ -15,7 +15,7 @@ import { matchRoute } from './fib.ts';
 import { addNexthop, dropNexthop, type Notifier } from './links.ts';
 import { readEndpoint, readFlow, readLimits, readNexthop, readRoute, readRule } from './requests.ts';
 import { NLM_F_REPLACE } from '../../src/netlink/message.ts';
-import { addRoute, deleteRoute, remove, type RouteEvent, type RouteWords } from './routes.ts';
+import { addRoute, deleteRoute, remove, type RouteEvent, type RouteFields } from './routes.ts';
 import { addRule, deleteRule } from './rules.ts';
 import {
   bitsOf,
@@ -79,7 +79,7 @@ export class ModelKernel implements Notifier {
     const before = state.routes.filter(fresh).length;
     state.now += milliseconds;
     const expired = before - state.routes.filter(fresh).length;
-    state.saw('default expired before its event was sent', expired);
+    state.countPeculiarity('default expired before its event was sent', expired);
     for (const route of remove(state, (each) => (each.expires ?? Infinity) + GARBAGE_MS <= state.now))
       this.route('delete', route);
     return expired > 0;
@@ -116,7 +116,7 @@ export class ModelKernel implements Notifier {
     this.#lastRead = null;
     if (endpoint?.maker === 'daemon' || before?.maker !== 'daemon' || before.id !== endpoint?.id)
       return false;
-    this.state.saw('id taken over between the read and the change');
+    this.state.countPeculiarity('id taken over between the read and the change');
     return true;
   }
 
@@ -172,7 +172,7 @@ export class ModelKernel implements Notifier {
     }
   }
 
-  #withNexthop(words: RouteWords): RouteWords {
+  #withNexthop(words: RouteFields): RouteFields {
     if (words.nexthop === undefined) return words;
     const object = this.state.nexthops.get(words.nexthop);
     if (!object) throw new Refusal('EINVAL');
@@ -227,7 +227,7 @@ export class ModelKernel implements Notifier {
       case 3: {
         const existing = byId(state, readEndpoint(payload).id);
         if (maker === 'daemon') this.#lastRead = existing;
-        if (existing.maker !== 'daemon') state.saw('foreign endpoint under an id of multihomed');
+        if (existing.maker !== 'daemon') state.countPeculiarity('foreign endpoint under an id of multihomed');
         return [message(MPTCP_FAMILY, encodeEndpoint(existing))];
       }
       case 4:

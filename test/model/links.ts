@@ -97,8 +97,11 @@ function removeHops(state: State, family: string, ifindex: number): ModelRoute[]
     state,
     (route) => through(route) && (route.hops.length === 1 || route.hops.every((hop) => hop.dead)),
   );
-  if (family === 'ipv4') state.saw('IPv4 routes removed silently', gone.length);
-  state.saw('nexthops of multipath routes marked dead silently', state.routes.filter(through).length);
+  if (family === 'ipv4') state.countPeculiarity('IPv4 routes removed silently', gone.length);
+  state.countPeculiarity(
+    'nexthops of multipath routes marked dead silently',
+    state.routes.filter(through).length,
+  );
   return gone;
 }
 
@@ -117,7 +120,7 @@ function removeNexthops(state: State, ifindex: number): void {
 export function dropNexthop(state: State, id: number): void {
   state.nexthops.delete(id);
   const gone = remove(state, (route) => route.nexthop === id);
-  state.saw('routes gone with their nexthop object', gone.length);
+  state.countPeculiarity('routes gone with their nexthop object', gone.length);
 }
 
 /** @throws Refusal */
@@ -184,7 +187,7 @@ export function removeAddress(state: State, notifier: Notifier, address: ModelAd
     for (const each of others())
       if (each.flags & IFA_F_SECONDARY && inSameSubnet(each, address)) {
         takeAway(state, notifier, each);
-        state.saw('secondary address gone with its primary');
+        state.countPeculiarity('secondary address gone with its primary');
       }
   takeAway(state, notifier, address);
   if (!(address.flags & IFA_F_SECONDARY)) disconnect(state, notifier, address);
@@ -227,6 +230,6 @@ function clearSource(state: State, address: string): void {
   for (const route of state.routes) {
     if (route.preferredSource !== address) continue;
     route.preferredSource = null;
-    state.saw('IPv6 source cleared silently');
+    state.countPeculiarity('IPv6 source cleared silently');
   }
 }

@@ -48,7 +48,7 @@ export class ModelRequester implements Requester {
     if (this.dead) await never();
     if (changes && this.lostAnswers > 0) {
       this.lostAnswers--;
-      this.#saw('answer lost');
+      this.#count('answer lost');
       throw new NetlinkError({ operation, errno: ENOBUFS, kernelText: 'answers were lost' });
     }
     return answer;
@@ -67,7 +67,7 @@ export class ModelRequester implements Requester {
     if (this.dead) await never();
     if (second.length === first.length && second.every((each, at) => each.payload.equals(first[at]!.payload)))
       return this.#inAnyOrder(type, second);
-    this.#saw('dump interrupted');
+    this.#count('dump interrupted');
     // All endpoints fit into one datagram, so a dump has either the old ones or the new ones.
     if (type === MPTCP_FAMILY) return first;
     const half = Math.ceil(first.length / 2);
@@ -84,8 +84,8 @@ export class ModelRequester implements Requester {
       .flatMap((link) => messages.filter(({ payload }) => readU32(payload, 4) === link));
   }
 
-  #saw(what: string): void {
-    if (this.#maker === 'daemon') this.#kernel.state.saw(what);
+  #count(what: string): void {
+    if (this.#maker === 'daemon') this.#kernel.state.countPeculiarity(what);
   }
 
   async #turn(): Promise<void> {
@@ -100,7 +100,7 @@ export class ModelRequester implements Requester {
 
   #die(): void {
     this.dead = true;
-    this.#saw(this.answerLost ? 'crash after a change' : 'crash before a change');
+    this.#count(this.answerLost ? 'crash after a change' : 'crash before a change');
   }
 
   #ask(operation: string, ask: () => Message[]): Message[] {

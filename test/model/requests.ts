@@ -2,8 +2,8 @@
 import { Attributes } from '../../src/netlink/attribute.ts';
 import { readS32, readU16, readU32 } from '../../src/netlink/bytes.ts';
 import { readAddress, type Family } from '../../src/netlink/ip.ts';
-import type { RouteWords } from './routes.ts';
-import type { RuleWords } from './rules.ts';
+import type { RouteFields } from './routes.ts';
+import type { RuleFields } from './rules.ts';
 import { nowhere, Refusal, type ModelHop, type ModelNexthop } from './state.ts';
 
 export function familyAt(payload: Buffer): Family {
@@ -16,7 +16,7 @@ export function familyAt(payload: Buffer): Family {
 const text = (family: Family, bytes: Buffer | undefined): string | null =>
   bytes ? readAddress(family, bytes) : null;
 
-export function readRoute(payload: Buffer): RouteWords {
+export function readRoute(payload: Buffer): RouteFields {
   const family = familyAt(payload);
   const attributes = new Attributes(payload.subarray(12));
   const onlink = (readU32(payload, 8) & 4) !== 0;
@@ -72,7 +72,7 @@ export function readNexthop(payload: Buffer): ModelNexthop {
   };
 }
 
-export interface FlowWords {
+export interface FlowFields {
   readonly family: Family;
   readonly destination: string;
   readonly source: string | undefined;
@@ -82,7 +82,7 @@ export interface FlowWords {
   readonly tableWanted: boolean;
 }
 
-export function readFlow(payload: Buffer): FlowWords {
+export function readFlow(payload: Buffer): FlowFields {
   const family = familyAt(payload);
   const attributes = new Attributes(payload.subarray(12));
   const bits = family === 'ipv4' ? 32 : 128;
@@ -102,7 +102,7 @@ export function readFlow(payload: Buffer): FlowWords {
   };
 }
 
-export function readRule(payload: Buffer): RuleWords {
+export function readRule(payload: Buffer): RuleFields {
   const family = familyAt(payload);
   const attributes = new Attributes(payload.subarray(12));
   const table = attributes.u32(15) ?? payload.readUInt8(4);
@@ -128,7 +128,7 @@ export function readRule(payload: Buffer): RuleWords {
   };
 }
 
-export interface EndpointWords {
+export interface EndpointFields {
   readonly id: number;
   readonly address: string | null;
   readonly ifindex: number;
@@ -136,7 +136,7 @@ export interface EndpointWords {
   readonly port: number;
 }
 
-export function readEndpoint(payload: Buffer): EndpointWords {
+export function readEndpoint(payload: Buffer): EndpointFields {
   const nest = new Attributes(payload.subarray(4)).nested(1);
   if (!nest) throw new Refusal('EINVAL', 'missing required address');
   const family: Family = nest.u16(1) === 10 ? 'ipv6' : 'ipv4';

@@ -8,7 +8,7 @@ export const RTPROT_KERNEL = 2;
 export const SCOPE_LINK = 253;
 export const SCOPE_NOWHERE = 255;
 
-export type RouteWords = Omit<ModelRoute, 'maker'>;
+export type RouteFields = Omit<ModelRoute, 'maker'>;
 
 export interface RouteEvent {
   /** `replace`: the message has NLM_F_REPLACE, and none is about the route that was there. */
@@ -16,21 +16,21 @@ export interface RouteEvent {
   readonly route: ModelRoute;
 }
 
-const sameSlot = (one: RouteWords, other: RouteWords): boolean =>
+const sameSlot = (one: RouteFields, other: RouteFields): boolean =>
   one.family === other.family &&
   one.table === other.table &&
   one.destination === other.destination &&
   one.prefixLength === other.prefixLength &&
   one.metric === other.metric;
 
-const sameHops = (one: RouteWords, other: RouteWords): boolean =>
+const sameHops = (one: RouteFields, other: RouteFields): boolean =>
   one.hops.length === other.hops.length &&
   one.hops.every((hop, at) => {
     const its = other.hops[at]!;
     return hop.ifindex === its.ifindex && hop.gateway === its.gateway && hop.onlink === its.onlink;
   });
 
-const sameRoute = (one: RouteWords, other: RouteWords): boolean =>
+const sameRoute = (one: RouteFields, other: RouteFields): boolean =>
   sameHops(one, other) &&
   one.protocol === other.protocol &&
   one.type === other.type &&
@@ -41,7 +41,7 @@ const sameRoute = (one: RouteWords, other: RouteWords): boolean =>
 /** @throws Refusal @returns the notification, and the route that was replaced */
 export function addRoute(
   state: State,
-  words: RouteWords,
+  words: RouteFields,
   flags: number,
   maker: Maker,
 ): { event: RouteEvent | null; replaced: ModelRoute | null } {
@@ -65,7 +65,7 @@ export function addRoute(
   return { event: { kind: 'new', route }, replaced: null };
 }
 
-function validate(state: State, route: RouteWords): void {
+function validate(state: State, route: RouteFields): void {
   for (const hop of route.hops) validateHop(state, route, hop);
   const source = route.preferredSource;
   if (source !== null && !state.isLocal(source))
@@ -78,7 +78,7 @@ function validate(state: State, route: RouteWords): void {
 /** @throws Refusal when the kernel does not reach the gateway */
 export function validateHop(
   state: State,
-  route: Pick<RouteWords, 'family' | 'table'>,
+  route: Pick<RouteFields, 'family' | 'table'>,
   hop: Omit<ModelHop, 'dead'>,
 ): void {
   const four = route.family === 'ipv4';
@@ -109,7 +109,7 @@ const downV4 = (hop: Omit<ModelHop, 'dead'>): Refusal =>
     : new Refusal('ENETUNREACH', 'Nexthop has invalid gateway');
 
 /** Returns the deleted routes. IPv6 deletes the named hops one by one, and only these hops of a multipath route. */
-export function deleteRoute(state: State, words: RouteWords): ModelRoute[] {
+export function deleteRoute(state: State, words: RouteFields): ModelRoute[] {
   if (words.family === 'ipv4' || words.hops.length < 2) return [deleteOne(state, words)];
   let refusal: Refusal | null = null;
   const gone = words.hops.flatMap((hop) => {
@@ -125,7 +125,7 @@ export function deleteRoute(state: State, words: RouteWords): ModelRoute[] {
   return gone;
 }
 
-function deleteOne(state: State, words: RouteWords): ModelRoute {
+function deleteOne(state: State, words: RouteFields): ModelRoute {
   const gone = findDeleted(state, words);
   const [named] = words.hops;
   const deletedHop =
@@ -145,7 +145,7 @@ function deleteOne(state: State, words: RouteWords): ModelRoute {
 /**
  * Returns the route to delete: absent attributes are wildcards, and the first match of the lowest metric is deleted.
  */
-function findDeleted(state: State, words: RouteWords): ModelRoute {
+function findDeleted(state: State, words: RouteFields): ModelRoute {
   const agreeing = state.routes.filter(
     (each) =>
       each.family === words.family &&
@@ -166,7 +166,7 @@ function findDeleted(state: State, words: RouteWords): ModelRoute {
  * IPv4 compares all named hops, and a single one only with the first (`ip route del default via B dev b` of two:
  * ESRCH). When a route has a nexthop object, IPv4 refuses named hops and IPv6 ignores them.
  */
-function namesHops(words: RouteWords, each: ModelRoute): boolean {
+function namesHops(words: RouteFields, each: ModelRoute): boolean {
   if (words.nexthop !== undefined) return words.nexthop === each.nexthop;
   if (words.hops.length === 0) return true;
   if (each.nexthop !== undefined) return each.family === 'ipv6';

@@ -3,9 +3,9 @@ import { NLM_F_EXCL } from '../../src/netlink/message.ts';
 import { Refusal, type Maker, type ModelRule, type State } from './state.ts';
 
 /** The attributes of a request; absent ones are undefined. */
-export type RuleWords = Pick<ModelRule, 'family'> & Partial<Omit<ModelRule, 'family' | 'maker'>>;
+export type RuleFields = Pick<ModelRule, 'family'> & Partial<Omit<ModelRule, 'family' | 'maker'>>;
 
-export function addRule(state: State, words: RuleWords, flags: number, maker: Maker): ModelRule {
+export function addRule(state: State, words: RuleFields, flags: number, maker: Maker): ModelRule {
   const rule: ModelRule = {
     family: words.family,
     priority: words.priority ?? unnumbered(state, words),
@@ -37,7 +37,7 @@ function lastOf(state: State, rule: ModelRule): number {
 }
 
 /** Returns the priority before that of the second rule. */
-function unnumbered(state: State, { family }: RuleWords): number {
+function unnumbered(state: State, { family }: RuleFields): number {
   const second = state.policyRules.filter((each) => each.family === family)[1];
   return second && second.priority > 0 ? second.priority - 1 : 0;
 }
@@ -57,7 +57,7 @@ const isAny = (key: (typeof KEYS)[number], value: unknown): boolean =>
   value === undefined || (key === 'suppress' && value === null) || (key === 'protocol' && value === 0);
 
 /** Absent attributes are wildcards, and the first match is deleted. */
-export function deleteRule(state: State, words: RuleWords): ModelRule {
+export function deleteRule(state: State, words: RuleFields): ModelRule {
   const found = state.policyRules.find(
     (each) =>
       each.family === words.family && KEYS.every((key) => isAny(key, words[key]) || words[key] === each[key]),

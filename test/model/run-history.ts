@@ -46,7 +46,7 @@ export async function runHistory(
     if (history.steps.every(({ op }) => WITH_EVENTS.has(op))) {
       await host.pass(SOON_MS);
       const { failures, contested } = host.daemon.loop.view!.state;
-      host.kernel.state.saw('judged within a second');
+      host.kernel.state.countPeculiarity('judged within a second');
       // Refused changes, and objects that others keep removing, are retried at times of their own.
       if (failures.size === 0 && contested.size === 0 && host.recordingHooks.slowness === 0)
         found.push(...faults(host, fixture).map((each) => `a second later: ${each}`));
@@ -202,7 +202,7 @@ function isSelected({ configuration, kernel }: Host, endpoint: ModelEndpoint): b
 const refusedForRoom = ({ kernel: { state } }: Host): number =>
   state.endpoints.some((each) => each.flags & IMPLICIT)
     ? 0
-    : (state.seen.get('endpoint refused: ERANGE') ?? 0);
+    : (state.peculiarities.get('endpoint refused: ERANGE') ?? 0);
 
 /** Returns the changes of a second pass and of a second daemon, which must make none. */
 async function furtherChanges(host: Host): Promise<string[]> {

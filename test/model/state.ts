@@ -103,10 +103,10 @@ export class State {
   nextEndpointId = 1;
 
   /** How often each peculiarity of the kernel occurred. */
-  readonly seen = new Map<string, number>();
+  readonly peculiarities = new Map<string, number>();
 
-  saw(what: string, times = 1): void {
-    if (times > 0) this.seen.set(what, (this.seen.get(what) ?? 0) + times);
+  countPeculiarity(what: string, times = 1): void {
+    if (times > 0) this.peculiarities.set(what, (this.peculiarities.get(what) ?? 0) + times);
   }
 
   constructor() {

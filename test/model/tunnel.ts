@@ -6,7 +6,7 @@ import { addAddress, createLink, setUp } from './links.ts';
 import type { ModelKernel } from './kernel.ts';
 import { addRoute } from './routes.ts';
 import { removeRoutes } from './defaults.ts';
-import { addRule, type RuleWords } from './rules.ts';
+import { addRule, type RuleFields } from './rules.ts';
 import type { Op } from './steps.ts';
 
 export const TUNNEL = 900;
@@ -145,7 +145,7 @@ interface Guarded {
 export function guardOf(
   { address, table, link, ruled, rule: { tunnel } }: Guarded,
   state: State,
-): { routes: ModelRoute[]; rules: RuleWords[] } {
+): { routes: ModelRoute[]; rules: RuleFields[] } {
   const inside = networksInside(state);
   const { family } = address;
   if (tunnel === 'bypass' || table === null || ruled || family === 'ipv6' || inside.length === 0)

@@ -29,9 +29,9 @@ async function beside(lab: Lab, keep: Keep, flags: string | null): Promise<Both>
   const other = startMptcpd(lab.host, flags);
   keep(other);
   await expect.poll(() => other.log).toContain('address advertiser path manager initialized');
-  wlan.up().give();
-  await expect.poll(() => lab.host.endpointWords()).toContain(`${wlan.address()} wlan0 ${flags ?? ''}`);
-  wlan.route(4, 'metric 200');
+  wlan.up().addAddress();
+  await expect.poll(() => lab.host.endpointTexts()).toContain(`${wlan.address()} wlan0 ${flags ?? ''}`);
+  wlan.addDefault(4, 'metric 200');
   return { eth, wlan, daemon, other };
 }
 
@@ -56,12 +56,12 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
       const { eth, wlan, daemon } = await beside(lab, keep, flags);
       await expect.poll(() => daemon.stateOf(wlan.address())).toMatch(/^conflict: endpoint \d+ \(/);
       expect(await daemon.stateOf(eth.address())).toMatch(/^active/);
-      const all = lab.host.endpointWords();
+      const all = lab.host.endpointTexts();
       await daemon.reload();
-      expect(await stays(() => lab.host.endpointWords(), 1_000)).toEqual(all);
+      expect(await stays(() => lab.host.endpointTexts(), 1_000)).toEqual(all);
       expect(daemon.changes().filter((change) => change.startsWith('endpoint'))).toEqual(['endpoint add']);
       await daemon.command('flush', '--force');
-      expect(lab.host.endpointWords()).toEqual([`${wlan.address()} wlan0 ${flags ?? ''}`]);
+      expect(lab.host.endpointTexts()).toEqual([`${wlan.address()} wlan0 ${flags ?? ''}`]);
     },
   );
 
@@ -72,8 +72,8 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     const [, words = ''] =
       /"multihomed (endpoint delete id \d+)"/.exec(await daemon.stateOf(wlan.address())) ?? [];
     await daemon.command(...words.split(' '));
-    await expect.poll(() => lab.host.endpointWords()).toContain(`${wlan.address()} wlan0 subflow,backup`);
-    expect(lab.host.endpointWords()).toContain(`${wlan.address()} wlan0 subflow,backup`);
+    await expect.poll(() => lab.host.endpointTexts()).toContain(`${wlan.address()} wlan0 subflow,backup`);
+    expect(lab.host.endpointTexts()).toContain(`${wlan.address()} wlan0 subflow,backup`);
   });
 
   test('addresses come and go: no endpoint of mptcpd is deleted, and nothing is restored repeatedly', async ({
@@ -83,10 +83,10 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     const { eth, wlan, daemon } = await beside(lab, keep, 'subflow');
     const times = 10;
     for (let each = 0; each < times; each++) {
-      wlan.take();
-      await expect.poll(() => lab.host.endpointWords().join()).not.toContain(wlan.address());
-      wlan.give().route(4, 'metric 200');
-      await expect.poll(() => lab.host.endpointWords().join()).toContain(wlan.address());
+      wlan.deleteAddress();
+      await expect.poll(() => lab.host.endpointTexts().join()).not.toContain(wlan.address());
+      wlan.addAddress().addDefault(4, 'metric 200');
+      await expect.poll(() => lab.host.endpointTexts().join()).toContain(wlan.address());
     }
     await stays(() => lab.host.endpoints(), 1_000);
     const before = daemon.log.length;
@@ -99,15 +99,15 @@ describe.skipIf(why !== null)('beside mptcpd', () => {
     // mptcpd sets limits whenever it adds or deletes an endpoint; they are its own from then on.
     expect(limitsSet(daemon)).toBeLessThanOrEqual(3);
     expect(await daemon.stateOf(eth.address())).toMatch(/^active/);
-    expect(lab.host.endpointWords()).toContain(`${eth.address()} eth0 subflow,backup`);
+    expect(lab.host.endpointTexts()).toContain(`${eth.address()} eth0 subflow,backup`);
   });
 
   test('mptcpd deletes an endpoint of multihomed: restored at most once', async ({ lab, keep }) => {
     const { eth, daemon } = await beside(lab, keep, 'subflow');
-    eth.take();
-    await expect.poll(() => lab.host.endpointWords().join()).not.toContain(eth.address());
-    eth.give().route(4, 'metric 100');
-    await expect.poll(() => lab.host.endpointWords().join()).toContain(eth.address());
+    eth.deleteAddress();
+    await expect.poll(() => lab.host.endpointTexts().join()).not.toContain(eth.address());
+    eth.addAddress().addDefault(4, 'metric 100');
+    await expect.poll(() => lab.host.endpointTexts().join()).toContain(eth.address());
     await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^(?:active|conflict)/);
     await stays(() => lab.host.endpoints(), 1_000);
     expect(wrongDeletions(daemon)).toEqual([]);

@@ -15,7 +15,7 @@ interface Both {
   readonly daemon: Daemon;
   readonly manager: NetworkManager;
   /** The endpoints of multihomed before NetworkManager started, each as JSON. */
-  readonly ours: readonly string[];
+  readonly own: readonly string[];
 }
 
 /** The daemon first, with a path of each family; then NetworkManager manages the same interface. */
@@ -26,24 +26,24 @@ async function beside(
   profile: string,
   configuration = '',
 ): Promise<Both> {
-  const eth = lab.cable('eth0').connect().give(6).route(6);
+  const eth = lab.cable('eth0').connect().addAddress(6).addDefault(6);
   const daemon = await lab.daemon({ 'eth*': flags }, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
-  const ours = lab.host.endpoints().map((each) => JSON.stringify(each));
+  const own = lab.host.endpoints().map((each) => JSON.stringify(each));
   const manager = new NetworkManager(lab);
   keep(manager);
   manager.profile(eth, profile);
   await manager.start(configuration);
-  return { eth, daemon, manager, ours };
+  return { eth, daemon, manager, own };
 }
 
 const words = (eth: Cable, flags: string): string[] =>
   [eth.address(), eth.address(6)].map((address) => `${address} eth0 ${flags}`);
 const routing = ({ host }: Lab): string[][] => [
-  host.ruleWords(),
-  host.ruleWords(6),
-  host.routeWords(),
-  host.routeWords(6),
+  host.ruleTexts(),
+  host.ruleTexts(6),
+  host.routeTexts(),
+  host.routeTexts(6),
 ];
 const endpointChanges = (daemon: Daemon): number =>
   daemon.changes().filter((change) => change.startsWith('endpoint')).length;
@@ -54,14 +54,14 @@ const endpointChanges = (daemon: Daemon): number =>
  * its connection is applied again. The daemon restores ten times at most and then once in five seconds, so
  * NetworkManager has them in the end.
  */
-async function replaced({ host }: Lab, { eth, daemon, manager, ours }: Both): Promise<void> {
+async function replaced({ host }: Lab, { eth, daemon, manager, own }: Both): Promise<void> {
   // Ids are reused.
-  const others = (): object[] => host.endpoints().filter((each) => !ours.includes(JSON.stringify(each)));
+  const others = (): object[] => host.endpoints().filter((each) => !own.includes(JSON.stringify(each)));
   await expect.poll(others).toHaveLength(2);
   const all = words(eth, 'subflow').sort();
   for (let times = 1; ; times++) {
     await expect.poll(() => stays(() => host.endpoints())).toHaveLength(2);
-    if (host.endpointWords().join() === all.join()) break;
+    if (host.endpointTexts().join() === all.join()) break;
     expect(times).toBeLessThan(10);
     for (let again = 0; again < 5; again++) manager.nmcli('device', 'reapply', 'eth0');
   }
@@ -100,7 +100,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     manager.nmcli('connection', 'modify', 'eth0', 'connection.mptcp-flags', '1');
     manager.nmcli('device', 'reapply', 'eth0');
     await daemon.reload();
-    await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow,backup'));
+    await expect.poll(() => lab.host.endpointTexts()).toEqual(words(eth, 'subflow,backup'));
     await stays(() => lab.host.endpoints(), 1_000);
   });
 
@@ -110,7 +110,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     keep(manager);
     manager.profile(eth);
     await manager.start();
-    await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow'));
+    await expect.poll(() => lab.host.endpointTexts()).toEqual(words(eth, 'subflow'));
     const its = lab.host.endpoints();
     const daemon = await lab.daemon({ 'eth*': 'subflow backup' }, { args: ['--debug'] });
     await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^conflict: endpoint/);
@@ -123,7 +123,7 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     );
     // The daemon reads the kernel at once, not only at its next poll.
     for (const { id } of its) await daemon.command('endpoint', 'delete', 'id', `${id}`);
-    await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow,backup'));
+    await expect.poll(() => lab.host.endpointTexts()).toEqual(words(eth, 'subflow,backup'));
   });
 
   test('NetworkManager with the same flags keeps the endpoint until it disconnects the interface', async ({
@@ -132,15 +132,15 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
   }) => {
     const { eth, daemon, manager } = await beside(lab, keep, 'subflow', '');
     const made = (): object => [lab.host.endpoints(), routing(lab), lab.host.limits()];
-    const ours = await stays(made, 1_000);
+    const own = await stays(made, 1_000);
     manager.nmcli('device', 'reapply', 'eth0');
-    expect(await stays(made, 1_000)).toEqual(ours);
+    expect(await stays(made, 1_000)).toEqual(own);
     expect(endpointChanges(daemon)).toBe(2);
     expect(await daemon.stateOf(eth.address())).toMatch(/^active/);
     manager.nmcli('device', 'disconnect', 'eth0');
     await expect.poll(() => lab.host.endpoints()).toEqual([]);
     manager.nmcli('connection', 'up', 'eth0');
-    await expect.poll(() => lab.host.endpointWords()).toEqual(words(eth, 'subflow'));
+    await expect.poll(() => lab.host.endpointTexts()).toEqual(words(eth, 'subflow'));
     await stays(() => lab.host.endpoints(), 1_000);
     expect(endpointChanges(daemon)).toBeLessThanOrEqual(4);
   });
@@ -152,11 +152,11 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     'NetworkManager with the flags disabled %s: no endpoint is replaced',
     async ([, profile, conf], { lab, keep }) => {
       const { eth, daemon, manager } = await beside(lab, keep, 'subflow backup', profile, conf);
-      const ours = words(eth, 'subflow,backup');
+      const own = words(eth, 'subflow,backup');
       const before = lab.host.endpoints();
       const made = routing(lab);
       for (let times = 0; times < 5; times++) manager.nmcli('device', 'reapply', 'eth0');
-      expect(await stays(() => [lab.host.endpointWords(), routing(lab)], 1_000)).toEqual([ours, made]);
+      expect(await stays(() => [lab.host.endpointTexts(), routing(lab)], 1_000)).toEqual([own, made]);
       expect(daemon.changes().filter((change) => change.endsWith('delete'))).toEqual([]);
       manager.nmcli('device', 'disconnect', 'eth0');
       await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^lingering/);

@@ -23,18 +23,18 @@ describe.skipIf(why !== null)('beside systemd-networkd', () => {
       const daemon = await lab.daemon({ 'eth*': 'subflow backup' }, { args: ['--debug'] });
       await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
       const before = lab.host.endpoints();
-      const rules = lab.host.ruleWords();
+      const rules = lab.host.ruleTexts();
       const foreign = (): object[] => lab.host.rules(4, 'all').filter(({ protocol }) => protocol !== '86');
       const its = foreign();
-      eth.pull();
+      eth.unplug();
       // It waits for some seconds, and then removes the address.
       await expect.poll(() => lab.host.ip('-4 address show dev eth0')).toBe('');
-      eth.putBack();
+      eth.plugIn();
       await expect.poll(() => daemon.stateOf(eth.address())).toMatch(/^active/);
       await first.end();
       const second = await startNetworkd(lab, eth, settings);
       keep(second);
-      await expect.poll(() => lab.host.ruleWords()).toEqual(rules);
+      await expect.poll(() => lab.host.ruleTexts()).toEqual(rules);
       await expect.poll(foreign).toEqual(its);
       expect(lab.host.endpoints()).toEqual(before);
       expect(daemon.changes().filter((change) => change.startsWith('endpoint'))).toEqual(['endpoint add']);

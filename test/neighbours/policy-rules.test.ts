@@ -8,7 +8,7 @@ test('each policy rule is restored ten times, then once in 5 s; status shows a c
   lab,
   keep,
 }) => {
-  const eth = lab.cable('eth0').connect().give(6).route(6);
+  const eth = lab.cable('eth0').connect().addAddress(6).addDefault(6);
   const daemon = await lab.daemon({ 'eth*': 'subflow' }, { args: ['--debug'] });
   await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
   const before = lab.host.endpoints();

@@ -48,8 +48,8 @@ function shown(text: string): Shown[] {
 }
 
 test('sock_diag: subflows and connections equal the output of ss', async ({ lab }) => {
-  const first = lab.cable('eth0').up().give();
-  const second = lab.cable('wwan0').up().give();
+  const first = lab.cable('eth0').up().addAddress();
+  const second = lab.cable('wwan0').up().addAddress();
   for (const cable of [first, second]) {
     lab.host.ip(`route add default via ${cable.gateway()} dev ${cable.device} metric ${cable.network}`);
     // Each address uses its own cable.
@@ -70,16 +70,16 @@ test('sock_diag: subflows and connections equal the output of ss', async ({ lab 
   try {
     const look = (): Shown[] => shown(lab.host.sh('ss -tinH'));
     let ss = look();
-    let ours = await dumpSubflowSockets(diag);
+    let decoded = await dumpSubflowSockets(diag);
     // An acknowledgement may arrive between the two readings.
     for (let again = look(); JSON.stringify(again) !== JSON.stringify(ss); again = look()) {
       ss = again;
-      ours = await dumpSubflowSockets(diag);
+      decoded = await dumpSubflowSockets(diag);
     }
-    ours.sort((a, b) => (a.local.address < b.local.address ? -1 : 1));
+    decoded.sort((a, b) => (a.local.address < b.local.address ? -1 : 1));
     expect(ss).toHaveLength(2);
     expect(
-      ours.map(({ state, local, remote, token, ids, traffic }) => ({
+      decoded.map(({ state, local, remote, token, ids, traffic }) => ({
         ...{ state, token, ids },
         ...{ local: `${local.address}:${local.port}`, remote: `${remote.address}:${remote.port}` },
         ...{ acked: traffic?.acked, received: traffic?.received, retransmits: traffic?.retransmits },
@@ -97,13 +97,13 @@ test('sock_diag: subflows and connections equal the output of ss', async ({ lab 
       })),
     );
     // In ss's flags: B of the remote side, b of the local one.
-    expect(ours.map(({ backup }) => [backup.local, backup.remote])).toEqual(
+    expect(decoded.map(({ backup }) => [backup.local, backup.remote])).toEqual(
       ss.map(({ flags }) => [flags.includes('b'), flags.includes('B')]),
     );
-    expect(ours.map(({ backup }) => backup.local || backup.remote)).toEqual([false, true]);
-    ours.forEach(({ traffic }, at) => expect(traffic!.rtt / 1000).toBeCloseTo(ss[at]!.rtt, 1));
-    expect(ours[0]!.traffic!.received).toBeGreaterThan(100_000);
-    expect(ours[1]!.ifindex).toBe(lab.host.index('wwan0'));
+    expect(decoded.map(({ backup }) => backup.local || backup.remote)).toEqual([false, true]);
+    decoded.forEach(({ traffic }, at) => expect(traffic!.rtt / 1000).toBeCloseTo(ss[at]!.rtt, 1));
+    expect(decoded[0]!.traffic!.received).toBeGreaterThan(100_000);
+    expect(decoded[1]!.ifindex).toBe(lab.host.index('wwan0'));
 
     // The kernel selects by address, for the health of one path.
     const [one, ...rest] = await dumpSubflowSockets(diag, second.address());
@@ -113,7 +113,7 @@ test('sock_diag: subflows and connections equal the output of ss', async ({ lab 
     const [listed, ...others] = await dumpConnectionSockets(diag);
     expect(others).toEqual([]);
     expect(listed).toMatchObject({ token: Number.parseInt(token, 16), state: 'ESTAB', fallback: false });
-    expect(listed).toMatchObject({ token: ours[0]!.token, extraSubflows: 1 });
+    expect(listed).toMatchObject({ token: decoded[0]!.token, extraSubflows: 1 });
 
     expect(await destroySubflow(diag, one!)).toBe(true);
     await expect.poll(() => connections.subflows()).toEqual([first.address()]);
@@ -125,7 +125,7 @@ test('sock_diag: subflows and connections equal the output of ss', async ({ lab 
 });
 
 test('link counters equal the output of ip -s', async ({ lab }) => {
-  const cable = lab.cable('eth0').up().give();
+  const cable = lab.cable('eth0').up().addAddress();
   lab.host.sh(`ping -c 2 -i 0.1 ${cable.gateway()}`);
   const shownNow = (): unknown => {
     type Shown = { stats64: Record<'rx' | 'tx', { packets: number }> };
@@ -137,7 +137,7 @@ test('link counters equal the output of ip -s', async ({ lab }) => {
     // Neighbour discovery may send between the two readings.
     await expect
       .poll(async () => [await getLinkStats(route, lab.host.index('eth0')), shownNow()])
-      .toSatisfy(([ours, oracle]: unknown[]) => JSON.stringify(ours) === JSON.stringify(oracle));
+      .toSatisfy(([decoded, oracle]: unknown[]) => JSON.stringify(decoded) === JSON.stringify(oracle));
     await expect(getLinkStats(route, 9_999)).rejects.toMatchObject({ code: 'ENODEV' });
   } finally {
     route.close();

@@ -93,7 +93,7 @@ describe('contents', () => {
       const child = lab.host.spawn(node!, [join(program, 'dist/main.js'), ...args, '--config', config]);
       expect([args, (await finished(child)).code]).toEqual([args, 0]);
     }
-    expect(lab.host.endpointWords()).toEqual(['10.1.0.2 eth0 subflow']);
+    expect(lab.host.endpointTexts()).toEqual(['10.1.0.2 eth0 subflow']);
     // Functions that this version lacks; they would only fail when called.
     const newer =
       /\b(toSorted|toReversed|toSpliced|withResolvers|fromAsync|groupBy|crc32|styleText|AbortSignal\.any)\(/;
@@ -117,7 +117,7 @@ test('install, upgrade, downgrade: the daemon restarts; endpoint and connection 
     const before = lab.host.endpoints();
     const daemon = root.spawn('multihomed', 'run');
     const ended = finished(daemon);
-    await expect.poll(() => lab.host.endpointWords()).toEqual(['10.1.0.2 eth0 subflow']);
+    await expect.poll(() => lab.host.endpointTexts()).toEqual(['10.1.0.2 eth0 subflow']);
     if (before.length > 0) expect(lab.host.endpoints()).toEqual(before);
     const connection = await connections.open('10.1.0.2');
     expect((await dpkg(root, '--force-downgrade', '--install', root.bring(file))).code).toBe(0);
@@ -136,7 +136,7 @@ test('remove: refused while it would cut a connection; purge leaves nothing behi
   await dpkg(root, '--install', root.bring(deb));
   const daemon = root.spawn('multihomed', 'run');
   const ended = finished(daemon);
-  await expect.poll(() => lab.host.endpointWords()).toEqual(['10.1.0.2 eth0 subflow']);
+  await expect.poll(() => lab.host.endpointTexts()).toEqual(['10.1.0.2 eth0 subflow']);
   const connection = await (await lab.connections()).open('10.1.0.2');
   const refused = await dpkg(root, '--purge', 'multihomed');
   expect([refused.code, refused.stderr]).toEqual([
@@ -144,7 +144,7 @@ test('remove: refused while it would cut a connection; purge leaves nothing behi
     expect.stringMatching(/would cut 1 open MPTCP connection[^]*\n {4}multihomed flush --force\n/),
   ]);
   expect(await state(root)).toMatch(/^[ip]i /);
-  expect(lab.host.endpointWords()).toEqual(['10.1.0.2 eth0 subflow']);
+  expect(lab.host.endpointTexts()).toEqual(['10.1.0.2 eth0 subflow']);
   await connection.echo('still');
 
   expect((await root.run('multihomed', 'flush', '--force')).code).toBe(0);
@@ -158,5 +158,5 @@ test('remove: refused while it would cut a connection; purge leaves nothing behi
   });
   const purged = await dpkg(root, '--purge', 'multihomed');
   expect([purged.code, root.changed('multihomed')]).toEqual([0, []]);
-  expect([lab.host.endpointWords(), lab.host.rules()]).toEqual([[], []]);
+  expect([lab.host.endpointTexts(), lab.host.rules()]).toEqual([[], []]);
 });

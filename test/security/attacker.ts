@@ -105,9 +105,9 @@ export const socketOf = (lab: Lab): string => lab.host.journal().replace(/journa
 export async function reacts(lab: Lab, cable: ReturnType<Lab['cable']>): Promise<void> {
   const endpoint = (): boolean => lab.host.endpoints().some(({ address }) => address === cable.address());
   for (let times = 0; times < 3; times++) {
-    cable.take();
+    cable.deleteAddress();
     await expect.poll(endpoint).toBe(false);
-    cable.give().route();
+    cable.addAddress().addDefault();
     await expect.poll(endpoint).toBe(true);
   }
 }

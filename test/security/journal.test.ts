@@ -134,6 +134,6 @@ test('damaged journal: the daemon starts, works and exits', async ({ lab }) => {
     writeFileSync(lab.host.journal(), written(head, record));
     const { code, stderr } = await pass();
     expect([worst, code, /internal error|Error:|cannot be written/.exec(stderr)]).toEqual([worst, 0, null]);
-    expect(lab.host.endpointWords()).toEqual([`${cable.address()} eth0 subflow`, '192.168.50.1  signal']);
+    expect(lab.host.endpointTexts()).toEqual([`${cable.address()} eth0 subflow`, '192.168.50.1  signal']);
   }
 });

@@ -82,7 +82,7 @@ test('an outdated event has no effect', async ({ lab }) => {
   const done = daemon.changes();
   daemon.signal('SIGSTOP');
   for (let i = 0; i < 20; i++) {
-    cable.give(4, 9).take(4, 9);
+    cable.addAddress(4, 9).deleteAddress(4, 9);
     lab.host.ip('rule add pref 77 lookup 77 protocol 86');
     lab.host.ip('rule del pref 77');
     lab.host.ip('route add default via 10.1.0.1 dev eth0 metric 9');

@@ -14,7 +14,7 @@ const FAMILY = 'ipv6' as const;
 
 /** One link with an address and a default route that expires in `seconds`, and its reader. */
 async function scene(lab: Lab, seconds: number, clock: TestClock | null) {
-  const eth = lab.cable('eth0').up().give(6);
+  const eth = lab.cable('eth0').up().addAddress(6);
   lab.host.ip(`-6 route add default via ${eth.gateway(6)} dev eth0 proto ra expires ${seconds}`);
   const kernel = await openSession({ clock: systemClock, netns: lab.host.path });
   const [ifindex, address] = [lab.host.index('eth0'), eth.address(6)];

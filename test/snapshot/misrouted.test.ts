@@ -41,7 +41,7 @@ test('misrouted: a neighbour that is sought although its route has a gateway, an
     // Bound to the device alone, packets of another program have no route.
     lab.host.ip(`rule add pref 2000 from ${cable.address()} lookup 7`);
     lab.host.ip(`route add default via ${cable.gateway()} dev eth0 table 7`);
-    cable.unroute();
+    cable.deleteDefault();
     expect(await find()).toBeUndefined();
   } finally {
     route.close();

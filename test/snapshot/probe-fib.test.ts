@@ -56,13 +56,13 @@ describe.each([
 
   test('one more request for all links if only another link has a default route', async ({ lab }) => {
     lab.cable('wwan0').connect(version);
-    const cables = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
+    const cables = [lab.cable('eth0').up().addAddress(version), lab.cable('eth1').up().addAddress(version)];
     const words = await asked(lab, cables, version);
     expect([words.length, common(words)]).toEqual([2 * least + 1, 1]);
   });
 
   test('each probe is requested once if there is no default route', async ({ lab }) => {
-    const cables = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
+    const cables = [lab.cable('eth0').up().addAddress(version), lab.cable('eth1').up().addAddress(version)];
     const words = await asked(lab, cables, version);
     expect([words.length, common(words)]).toEqual([2 * least + 5, 5]);
   });
@@ -70,7 +70,7 @@ describe.each([
   test.for(['unreachable default metric 4278198272', `blackhole ${bogon}`])(
     'at most two requests for each lookup with "%s"',
     async (refusing, { lab }) => {
-      const cables = [lab.cable('eth0').up().give(version), lab.cable('eth1').up().give(version)];
+      const cables = [lab.cable('eth0').up().addAddress(version), lab.cable('eth1').up().addAddress(version)];
       lab.host.ip(`-${version} route add ${refusing}`);
       const words = await asked(lab, cables, version);
       expect(words.length - common(words)).toBeLessThanOrEqual(2 * 2 * least);

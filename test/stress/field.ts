@@ -147,7 +147,7 @@ export class Field {
     const routed = this.#uplinks.filter(({ progress }) => progress === ROUTED);
     // Packets for which the administrator has a rule by destination or mark skip multihomed's rules.
     const rules = routed.flatMap((uplink) => [
-      // The rule for the mark, which ruleWords() does not show.
+      // The rule for the mark, which ruleTexts() does not show.
       ...(uplink.subnet === MARKED ? [`8680 from ${address(uplink)} goto 8684`] : []),
       `8680 from ${address(uplink)} to ${FOREIGN_NETWORK} goto ${FOREIGN_PRIORITY}`,
       `8683 from ${address(uplink)} lookup 254 suppress 1`,
@@ -162,9 +162,9 @@ export class Field {
     const shown = endpoints.map(({ address: at, dev, flags }) => `${at} ${dev} ${flags.join(',')}`);
     const room = Math.min(SLOTS - 1, routed.length);
     return [
-      ...difference('policy rule', rules, host.ruleWords()),
-      ...difference('route', routes, host.routeWords()),
-      ...difference('IPv6', [], [...host.ruleWords(6), ...host.routeWords(6)]),
+      ...difference('policy rule', rules, host.ruleTexts()),
+      ...difference('route', routes, host.routeTexts()),
+      ...difference('IPv6', [], [...host.ruleTexts(6), ...host.routeTexts(6)]),
       ...shown.filter((each) => !words.has(each)).map((each) => `endpoint too many: ${each}`),
       ...(new Set(shown).size === room ? [] : [`${shown.length} endpoints where ${room} should be`]),
     ];
@@ -173,11 +173,11 @@ export class Field {
   /** Returns the objects of other programs, in the format of `ip`. */
   foreign(): string {
     const { host } = this.#lab;
-    const lines = (text: string, ours: RegExp): string[] =>
+    const lines = (text: string, ignored: RegExp): string[] =>
       host
         .ip(text)
         .split('\n')
-        .filter((line) => !ours.test(line));
+        .filter((line) => !ignored.test(line));
     // `changes` changes the objects of other programs on these uplinks.
     const uplinks = /\bdev u\d+\b/;
     return [

@@ -158,7 +158,7 @@ describe('descriptors and memory do not grow', { timeout: 300_000 + 150 * RUNS }
           { length: UPLINKS },
           (_, each) => `10.${each + 1}.0.2 u${each} ${now.replace(' ', ',')}`,
         );
-        await expect.poll(() => lab.host.endpointWords(), { interval: 5 }).toEqual(words);
+        await expect.poll(() => lab.host.endpointTexts(), { interval: 5 }).toEqual(words);
       }
     });
   });

@@ -44,14 +44,14 @@ async function outlives(lab: Lab, { loss, end }: Case, other: boolean): Promise<
     await sleep(200);
     // Without a default route in main, a lingering endpoint still has the one in its own table.
     if (loss !== DEFAULT_ROUTE) expect(transfer.moved).toBe(moved);
-    expect(lab.host.endpointWords()).toEqual([`${last.address()} ${last.device} subflow`]);
+    expect(lab.host.endpointTexts()).toEqual([`${last.address()} ${last.device} subflow`]);
     // The next daemon takes over only the lingering endpoint, and keeps it.
     if (end) await lab.daemon(RULES);
     const returned = other ? first : last;
     loss.back(returned);
     await transfer.moves();
     await expect
-      .poll(() => lab.host.endpointWords())
+      .poll(() => lab.host.endpointTexts())
       .toEqual([`${returned.address()} ${returned.device} subflow`]);
     await expect.poll(() => transfer.addresses()).toEqual([returned.address()]);
     expect(mptcp.texts().filter((text) => /^\[ *CLOSED\]/.test(text))).toEqual([]);

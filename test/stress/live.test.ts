@@ -38,13 +38,13 @@ describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, 
         daemon = await lab.daemon(RULES);
       }
       await expect
-        .poll(() => lab.host.endpointWords(), { message: `${loss.what} of ${cable.device} lost` })
+        .poll(() => lab.host.endpointTexts(), { message: `${loss.what} of ${cable.device} lost` })
         .toEqual([`${other.address()} ${other.device} subflow`]);
       await expect.poll(() => transfer.addresses()).toEqual([other.address()]);
       await transfer.moves();
       loss.back(cable);
       await expect
-        .poll(() => lab.host.endpointWords(), { message: `${loss.what} of ${cable.device} back` })
+        .poll(() => lab.host.endpointTexts(), { message: `${loss.what} of ${cable.device} back` })
         .toEqual(cables.map((each) => `${each.address()} ${each.device} subflow`));
       await expect.poll(() => transfer.addresses()).toEqual(addresses);
       if (cycle % 3 !== 2) {

@@ -9,21 +9,21 @@ export interface Loss {
 
 export const CARRIER: Loss = {
   what: 'carrier',
-  lose: (cable) => void cable.pull(),
-  back: (cable) => void cable.putBack(),
+  lose: (cable) => void cable.unplug(),
+  back: (cable) => void cable.plugIn(),
 };
 
 export const DEFAULT_ROUTE: Loss = {
   what: 'default route',
-  lose: (cable) => void cable.unroute(),
+  lose: (cable) => void cable.deleteDefault(),
   back: route,
 };
 
 /** The last IPv4 address of a link is removed with all of its routes. */
 export const ADDRESS: Loss = {
   what: 'address',
-  lose: (cable) => void cable.take(),
-  back: (cable) => route(cable.give()),
+  lose: (cable) => void cable.deleteAddress(),
+  back: (cable) => route(cable.addAddress()),
 };
 
 export const LINK: Loss = {
@@ -34,5 +34,5 @@ export const LINK: Loss = {
 
 /** Adds the default route with the metric of `Cable.connect`. */
 function route(cable: Cable): void {
-  cable.route(4, `metric ${100 * cable.network}`);
+  cable.addDefault(4, `metric ${100 * cable.network}`);
 }

@@ -47,12 +47,12 @@ export class Cable {
   }
 
   /** Pulls the cable at the far end: carrier is lost or returns, and the host's link stays up. */
-  pull(): this {
+  unplug(): this {
     this.provider.ip(`link set ${this.far} down`);
     return this;
   }
 
-  putBack(): this {
+  plugIn(): this {
     this.provider.ip(`link set ${this.far} up`);
     return this;
   }
@@ -62,7 +62,7 @@ export class Cable {
   }
 
   /** Adds an address to the host's end. */
-  give(version: Version = 4, number = 2): this {
+  addAddress(version: Version = 4, number = 2): this {
     this.host.ip(
       `address add ${this.prefixed(version, number)} dev ${this.device}${version === 6 ? ' nodad' : ''}`,
     );
@@ -70,26 +70,26 @@ export class Cable {
   }
 
   /** Deletes an address of the host's end. */
-  take(version: Version = 4, number = 2): this {
+  deleteAddress(version: Version = 4, number = 2): this {
     this.host.ip(`address del ${this.prefixed(version, number)} dev ${this.device}`);
     return this;
   }
 
   /** Adds a default route through the cable; `more` has a metric and the like. */
-  route(version: Version = 4, more = ''): this {
+  addDefault(version: Version = 4, more = ''): this {
     this.host.ip(
       `-${version} route add default via ${this.gateway(version)} dev ${this.device}${more ? ` ${more}` : ''}`,
     );
     return this;
   }
 
-  unroute(version: Version = 4): this {
+  deleteDefault(version: Version = 4): this {
     this.host.ip(`-${version} route del default dev ${this.device}`);
     return this;
   }
 
   /** Brings up the link and adds an address and a default route. The metrics of two defaults of one family differ. */
   connect(version: Version = 4, metric = 100 * this.network): this {
-    return this.up().give(version).route(version, `metric ${metric}`);
+    return this.up().addAddress(version).addDefault(version, `metric ${metric}`);
   }
 }

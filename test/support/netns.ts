@@ -35,7 +35,7 @@ export interface RouteShown {
 export type Version = 4 | 6;
 
 /** The protocol number of multihomed's routes and policy rules. */
-export const OURS = '86';
+export const OWN_PROTOCOL = '86';
 const FLAGS = ['signal', 'subflow', 'backup', 'fullmesh', 'implicit', 'laminar'];
 /** Reads a flag that `ip` prints in hexadecimal because it has no name for it (implicit in 6.1). */
 const isRaw = (raw: string | undefined, at: number): boolean => ((Number(`0x${raw ?? '0'}`) >> at) & 1) === 1;
@@ -93,7 +93,7 @@ export class Netns {
   }
 
   /** Returns `ADDRESS DEV FLAG,FLAG` of each endpoint. */
-  endpointWords(): string[] {
+  endpointTexts(): string[] {
     return this.endpoints()
       .map(({ address, dev, flags }) => `${address} ${dev} ${flags.join(',')}`)
       .sort();
@@ -106,15 +106,15 @@ export class Netns {
   }
 
   /** Returns all policy rules, or only those of multihomed. */
-  rules(version: Version = 4, which: 'all' | 'ours' = 'ours'): RuleShown[] {
+  rules(version: Version = 4, which: 'all' | 'own' = 'own'): RuleShown[] {
     type Shown = Omit<RuleShown, 'table'> & { table?: string };
     return this.json<Shown[]>(`-${version} -d rule show`)
       .map((rule) => ({ ...rule, table: Number(rule.table) }))
-      .filter(({ protocol }) => which === 'all' || protocol === OURS);
+      .filter(({ protocol }) => which === 'all' || protocol === OWN_PROTOCOL);
   }
 
   /** multihomed's rules as `PRIORITY from ADDRESS lookup TABLE` or `PRIORITY from ADDRESS to NETWORK goto PRIORITY`. */
-  ruleWords(version: Version = 4): string[] {
+  ruleTexts(version: Version = 4): string[] {
     return this.rules(version).map(({ priority, src, dst, dstlen, goto: target, table, ...rest }) => {
       const suppress = rest.suppress_prefixlen === undefined ? '' : ` suppress ${rest.suppress_prefixlen}`;
       const to = dst === undefined ? '' : ` to ${dst}/${dstlen}`;
@@ -125,11 +125,11 @@ export class Netns {
 
   /** Returns the routes of multihomed in every table. */
   routes(version: Version = 4): RouteShown[] {
-    return this.json<RouteShown[]>(`-${version} -d route show table all proto ${OURS}`);
+    return this.json<RouteShown[]>(`-${version} -d route show table all proto ${OWN_PROTOCOL}`);
   }
 
   /** Returns `DESTINATION via GATEWAY dev DEV table TABLE` of each. */
-  routeWords(version: Version = 4): string[] {
+  routeTexts(version: Version = 4): string[] {
     return this.routes(version)
       .map(
         ({ dst, gateway, dev, table }) =>

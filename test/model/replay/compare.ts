@@ -15,7 +15,7 @@ import { SLOTS } from './operations.ts';
 
 const RTM_GETNEXTHOP = 106;
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
-const ours = (ifindex: number): boolean => ifindex >= indexOf(0) && ifindex < indexOf(SLOTS);
+const isReplayed = (ifindex: number): boolean => ifindex >= indexOf(0) && ifindex < indexOf(SLOTS);
 const IFF = 0x1 | 0x10000;
 /** Flags of addresses, without IFA_F_NODAD and those for the manager of the address. */
 const IFA = 0x01 | 0x08 | 0x20 | 0x40 | 0x80;
@@ -44,10 +44,10 @@ export async function stateLines({ route, generic, mptcp }: Side): Promise<strin
   ]);
   const lines = [
     ...links
-      .filter(({ index }) => ours(index))
+      .filter(({ index }) => isReplayed(index))
       .map(({ index, name, flags }) => `link ${index} ${name} ${flags & IFF}`),
     ...addresses
-      .filter(({ ifindex }) => ours(ifindex))
+      .filter(({ ifindex }) => isReplayed(ifindex))
       .map(
         ({ ifindex, address, prefixLength, flags }) =>
           `address ${address}/${prefixLength} dev ${ifindex} ${flags & IFA}`,
