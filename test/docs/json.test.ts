@@ -5,6 +5,8 @@ import { format, resolveConfig } from 'prettier';
 import { expect, test as plain } from 'vitest';
 import * as z from 'zod';
 import { ACTION_CODES } from '../../src/actions/action.ts';
+import { program } from '../../src/commands/program.ts';
+import { commandNodes, type CommandNode } from '../../src/commands/shell/tree.ts';
 import { PROBLEM_CODES } from '../../src/messages/problem.ts';
 import { REASON_CODES, STAY_CODES } from '../../src/messages/reason.ts';
 import { MAIN } from '../support/daemon.ts';
@@ -31,6 +33,14 @@ plain('docs/json.md lists the codes of reasons, stays, problems and actions', ()
 plain('docs/json/ has no other schema', () => {
   const schemas = readdirSync(folder).map((name) => name.replace(/\.schema\.json$/, ''));
   expect(schemas.filter((name) => !(name in DOCUMENTS))).toEqual([]);
+});
+
+plain('every command with --json has a schema', () => {
+  const takesJson = ({ flags }: CommandNode): boolean =>
+    flags.some(({ names: each }) => each.includes('--json'));
+  const commands = commandNodes(program(() => undefined)).filter(takesJson);
+  const missing = commands.map(({ path }) => path.split(' ')[0]!).filter((name) => !(name in DOCUMENTS));
+  expect(missing, 'add each to test/docs/documents.ts').toEqual([]);
 });
 
 const problemsOf = (name: keyof typeof DOCUMENTS, text: string): string => {

@@ -1,11 +1,11 @@
 /** Warnings on standard error about changes that the kernel accepts. */
-import { getEndpoint, MPTCP_PM_ADDR_FLAG_LAMINAR, type Endpoint } from '../../netlink/mptcp/endpoint.ts';
+import { getEndpoint, type Endpoint } from '../../netlink/mptcp/endpoint.ts';
 import { dumpSubflowSockets } from '../../netlink/diag.ts';
 import { NetlinkConnection } from '../../netlink/connection.ts';
 import { NetlinkError } from '../../netlink/error.ts';
 import { unmapIPv4 } from '../../netlink/ip.ts';
 import { dumpAddresses } from '../../netlink/route/address.ts';
-import { flagNames } from '../../netlink/mptcp/flags.ts';
+import { flagNames, NEWER_FLAGS } from '../../netlink/mptcp/flags.ts';
 import { NETLINK_SOCK_DIAG } from '../../system/addon.ts';
 import { systemClock } from '../../system/clock.ts';
 import { inetText } from './text.ts';
@@ -38,7 +38,7 @@ export async function warnOwned(
 export async function warnUseless({ kernel }: Namespace, added: Endpoint): Promise<void> {
   const { address, flags, id } = added;
   if (flags === 0) warn('an endpoint without signal or subflow has no effect');
-  if (flags & MPTCP_PM_ADDR_FLAG_LAMINAR && id !== 0) {
+  if (flags & NEWER_FLAGS && id !== 0) {
     const found = await getEndpoint(kernel.generic, kernel.mptcp, id);
     const dropped = found ? flagNames(flags & ~found.flags) : [];
     if (dropped.length > 0) warn(`this kernel does not know ${dropped.join(', ')} and ignored it`);

@@ -34,11 +34,11 @@ export function flagNames(bits: number): string[] {
   return [...known, ...(rest ? [`0x${rest.toString(16)}`] : [])];
 }
 
-/**
- * Flags in which an endpoint may differ from the request: two can be changed in place,
- * and a kernel may not know the third.
- */
-const LOOSE = CHANGEABLE | MPTCP_PM_ADDR_FLAG_LAMINAR;
+/** Flags that older kernels do not know. They accept an endpoint with such a flag, and drop the flag silently. */
+export const NEWER_FLAGS = MPTCP_PM_ADDR_FLAG_LAMINAR;
+
+/** Flags in which an endpoint may differ from the request. */
+const LOOSE = CHANGEABLE | NEWER_FLAGS;
 
 /** Whether the endpoint found under an id is the one that was added under it. */
 export function sameEndpoint(added: Endpoint, found: Endpoint): boolean {
@@ -46,6 +46,6 @@ export function sameEndpoint(added: Endpoint, found: Endpoint): boolean {
     added.address === found.address &&
     added.ifindex === found.ifindex &&
     ((added.flags ^ found.flags) & ~LOOSE) === 0 &&
-    (found.flags & ~added.flags & MPTCP_PM_ADDR_FLAG_LAMINAR) === 0
+    (found.flags & ~added.flags & NEWER_FLAGS) === 0
   );
 }
