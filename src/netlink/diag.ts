@@ -96,10 +96,13 @@ export interface ConnectionSocket {
   readonly extraSubflows: number;
 }
 
+/** A TCP socket that is no subflow. Its fields are those of a subflow's socket. */
+export type PlainSocket = Pick<SubflowSocket, 'local' | 'remote' | 'ifindex' | 'state'>;
+
 const CARRYING = new Set(['ESTAB', 'CLOSE-WAIT']);
 
-/** Whether a subflow can carry data. One that is being opened or closed keeps no connection open. */
-export const isCarrying = ({ state }: SubflowSocket): boolean => CARRYING.has(state);
+/** Whether a socket can carry data. One that is being opened or closed keeps no connection open. */
+export const isCarrying = ({ state }: Pick<SubflowSocket, 'state'>): boolean => CARRYING.has(state);
 
 /**
  * Size of struct inet_diag_msg: family, state, timer, retrans, then
@@ -118,7 +121,8 @@ const MPTCP_INFO = 16;
  * @returns null: the socket is no subflow, or an older kernel does not show its token without CAP_NET_ADMIN
  * @throws DecodeError
  */
-export function decodeSubflowSocket({ payload }: Message): SubflowSocket | null {
+export function decodeSubflowSocket(message: Message): SubflowSocket | null {
+  const { payload } = message;
   checkLength(payload);
   const ulp = find(payload, DIAG_MSG, payload.length, INET_DIAG_ULP_INFO);
   if (!ulp) return null;
@@ -131,10 +135,8 @@ export function decodeSubflowSocket({ payload }: Message): SubflowSocket | null 
   const info = find(payload, DIAG_MSG, payload.length, INET_DIAG_INFO);
   return {
     token,
-    ...sides(payload),
-    ifindex: readU32(payload, 40),
+    ...decodePlainSocket(message),
     cookie: readU32(payload, 48) * 2 ** 32 + readU32(payload, 44),
-    state: TCP_STATES[payload.readUInt8(1)] ?? 'UNKNOWN',
     backup: {
       local: (flags & MPTCP_SUBFLOW_FLAG_BKUP_LOC) !== 0,
       remote: (flags & MPTCP_SUBFLOW_FLAG_BKUP_REM) !== 0,
@@ -147,6 +149,13 @@ export function decodeSubflowSocket({ payload }: Message): SubflowSocket | null 
       info && info.to - info.from >= TCP_INFO ? readTraffic(payload, info.from, info.to - info.from) : null,
     sockid: { family: payload.readUInt8(0), bytes: payload.subarray(SOCKID, SOCKID + SOCKID_LENGTH) },
   };
+}
+
+/** A socket of TCP, which may be a subflow. @throws DecodeError */
+export function decodePlainSocket({ payload }: Message): PlainSocket {
+  checkLength(payload);
+  const state = TCP_STATES[payload.readUInt8(1)] ?? 'UNKNOWN';
+  return { ...sides(payload), ifindex: readU32(payload, 40), state };
 }
 
 /**
@@ -192,7 +201,7 @@ function readTraffic(payload: Buffer, at: number, length: number): Traffic {
  * @throws NetlinkError, DecodeError
  */
 export function dumpSubflowSockets(requester: Requester, source?: string): Promise<SubflowSocket[]> {
-  return dump(requester, decodeSubflowSocket, (request) =>
+  return dumpSockets(requester, decodeSubflowSocket, (request) =>
     source === undefined
       ? request
       : request.attributeBytes(INET_DIAG_REQ_BYTECODE, fromAddress(addressBytes(source))),
@@ -223,15 +232,16 @@ function fromAddress(address: Buffer): Buffer {
  * @throws NetlinkError ENOENT if the kernel has no mptcp_diag
  */
 export function dumpConnectionSockets(requester: Requester): Promise<ConnectionSocket[]> {
-  return dump(requester, decodeConnectionSocket, (request) =>
+  return dumpSockets(requester, decodeConnectionSocket, (request) =>
     request.attributeU32(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP),
   );
 }
 
-async function dump<T>(
+/** The TCP sockets for which `decode` returns a value. `narrow`: adds to the request. @throws NetlinkError, DecodeError */
+export async function dumpSockets<T>(
   requester: Requester,
   decode: (message: Message) => T | null,
-  narrow: (request: Writer) => Writer,
+  narrow = (request: Writer): Writer => request,
 ): Promise<T[]> {
   const sockets: T[] = [];
   for (const family of ['ipv4', 'ipv6'] as const) {

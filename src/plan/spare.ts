@@ -1,6 +1,6 @@
 /**
- * Subflows that were open before a split tunnel came up. They continue on their link, as they do without multihomed,
- * although the guard refuses new ones: the kernel looks the route up again for each packet.
+ * TCP sockets that were open before a split tunnel came up, subflows above all. They continue on their link, as they do
+ * without multihomed, although the guard refuses new ones: the kernel looks the route up again for each packet.
  */
 import { hostBits, inNetwork } from '../netlink/ip.ts';
 import {
@@ -10,7 +10,7 @@ import {
   type PolicyRule,
 } from '../netlink/route/policy-rule.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
-import type { BoundSubflow, Snapshot } from '../snapshot/snapshot.ts';
+import type { BoundSocket, Snapshot } from '../snapshot/snapshot.ts';
 import type { Candidate } from './candidate.ts';
 import type { TunnelNetwork } from './guard.ts';
 
@@ -20,8 +20,8 @@ type Spared = Pick<Candidate, 'family' | 'address' | 'table'>;
 const MAX_SPARED = 64;
 
 /**
- * One rule for each such subflow, into the address's own table. A connection that began inside the tunnel has none.
- * While it is not known which subflows are open, the rules stay as they are.
+ * One rule for each such socket, into the address's own table. A connection that began inside the tunnel has none.
+ * While it is not known which sockets are open, the rules stay as they are.
  * @param networks those of split tunnels
  * @param priority before the guard's
  */
@@ -37,18 +37,18 @@ export function sparingRules(
     ...{ family, source: address, sourceLength: hostBits(family), priority, table: table! },
     ...{ suppressPrefixLength: null, protocol: RTPROT_MULTIHOMED },
   };
-  const { boundSubflows } = snapshot;
-  if (!boundSubflows)
+  const { boundSockets } = snapshot;
+  if (!boundSockets)
     return placed
       .filter((each) => isSparing(each, priority))
       .map(({ table: into, selectors }) => ({ ...rule, table: into, ...(selectors ? { selectors } : {}) }));
   const inner = innerAddresses(snapshot);
-  const isSpared = (each: BoundSubflow): boolean =>
+  const isSpared = (each: BoundSocket): boolean =>
     each.ifindex === ifindex &&
     each.address === address &&
     !each.locals.some((local) => inner.has(local)) &&
     networks.some(({ destination, prefixLength }) => inNetwork(each.remote, destination, prefixLength));
-  return boundSubflows
+  return boundSockets
     .filter(isSpared)
     .sort((a, b) => a.port - b.port)
     .slice(0, MAX_SPARED)
@@ -58,7 +58,7 @@ export function sparingRules(
     }));
 }
 
-/** Whether a rule of multihomed spares a subflow. */
+/** Whether a rule of multihomed spares a socket. */
 export const isSparing = ({ protocol, priority, action, selectors }: PolicyRule, expected: number): boolean =>
   protocol === RTPROT_MULTIHOMED &&
   priority === expected &&

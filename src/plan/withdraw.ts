@@ -57,7 +57,7 @@ export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], sta
 }
 
 /**
- * Whether a split tunnel has come up and the guard for an endpoint's address is not complete, or spares open subflows.
+ * Whether a split tunnel has come up and the guard for an endpoint's address is not complete, or spares open sockets.
  * An address without a table of its own has no guard.
  */
 function isGuardDue(

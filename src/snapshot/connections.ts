@@ -1,6 +1,15 @@
 /** Open MPTCP connections, and from which local addresses their subflows come. */
 import { NetlinkConnection, type Requester } from '../netlink/connection.ts';
-import { dumpSubflowSockets, isCarrying, type SubflowSocket } from '../netlink/diag.ts';
+import {
+  decodePlainSocket,
+  decodeSubflowSocket,
+  dumpSubflowSockets,
+  dumpSockets,
+  isCarrying,
+  type PlainSocket,
+  type SubflowSocket,
+} from '../netlink/diag.ts';
+import type { Message } from '../netlink/message.ts';
 import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
 import { systemClock } from '../system/clock.ts';
 import type { OpenConnections } from './snapshot.ts';
@@ -36,16 +45,26 @@ async function withDiag<T>(read: (diag: Requester) => Promise<T>, netns?: string
  */
 async function readConnections(diag: Requester): Promise<OpenConnections> {
   const locals = new Map<number, string[]>();
-  const carrying = (await dumpSubflowSockets(diag)).filter(isCarrying);
+  const carrying = await dumpSockets(diag, decodeOpen);
   for (const { token, local } of carrying) {
+    if (token === null) continue;
     const known = locals.get(token);
     if (known) known.push(local.address);
     else locals.set(token, [local.address]);
   }
-  const boundSubflows = carrying
+  const boundSockets = carrying
     .filter(({ ifindex }) => ifindex !== 0)
     .map(({ token, ifindex, local, remote }) => ({
-      ...{ ifindex, ...local, remote: remote.address, locals: locals.get(token)! },
+      ...{ ifindex, ...local, remote: remote.address },
+      locals: token === null ? [local.address] : locals.get(token)!,
     }));
-  return { connections: [...locals.values()], boundSubflows };
+  return { connections: [...locals.values()], boundSockets };
+}
+
+/** An open subflow, or another open socket that is bound to a link; null: neither. `token`: null for the latter. */
+function decodeOpen(message: Message): (PlainSocket & { readonly token: number | null }) | null {
+  const subflow = decodeSubflowSocket(message);
+  if (subflow) return isCarrying(subflow) ? subflow : null;
+  const plain = decodePlainSocket(message);
+  return isCarrying(plain) && plain.ifindex !== 0 ? { ...plain, token: null } : null;
 }

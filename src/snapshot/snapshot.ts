@@ -105,8 +105,8 @@ export interface Snapshot extends KernelObjects {
   readonly tunnelRoutes: readonly Route[];
   /** For each open MPTCP connection the local addresses of its subflows; absent if nothing depends on them. */
   readonly connections?: readonly (readonly string[])[];
-  /** Their subflows that are bound to a link, as subflows of endpoints with a device are; absent like `connections`. */
-  readonly boundSubflows?: readonly BoundSubflow[];
+  /** Open TCP sockets that are bound to a link, as subflows of endpoints with a device are; absent like `connections`. */
+  readonly boundSockets?: readonly BoundSocket[];
   /** Uplinks whose path does not answer, by `lookupKey`; absent if nothing watches them. */
   readonly suspects?: ReadonlyMap<string, Suspect>;
   /** Ids of endpoints to delete and add again, by `lookupKey`, so that a connection gets its lost subflow back. */
@@ -116,15 +116,15 @@ export interface Snapshot extends KernelObjects {
 }
 
 /** The open connections as far as the plan needs them. */
-export type OpenConnections = Required<Pick<Snapshot, 'connections' | 'boundSubflows'>>;
+export type OpenConnections = Required<Pick<Snapshot, 'connections' | 'boundSockets'>>;
 
-export interface BoundSubflow {
+export interface BoundSocket {
   readonly ifindex: number;
   readonly address: string;
   readonly port: number;
   /** Address of the peer. */
   readonly remote: string;
-  /** The local addresses of all subflows of its connection. */
+  /** The local addresses of all subflows of its connection; of a socket that is no subflow, its own. */
   readonly locals: readonly string[];
 }
 

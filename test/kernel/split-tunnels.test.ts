@@ -1,4 +1,6 @@
 /** VPN tunnels for some networks: no subflow to these networks leaves outside the tunnel. */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
 import { openByRoute, PORT } from '../support/connections.ts';
 import { missing } from '../hooks/harness.ts';
@@ -92,11 +94,25 @@ if (lacks !== null) console.log(`Subflows that were open before a split tunnel a
 const DROP_OTHERS = `table inet vpn { chain input { type filter hook prerouting priority 0;
   iifname far ip saddr != 10.200.0.0/24 drop; iifname far ip6 saddr != fd20:200::/64 drop; }; }`;
 
+/** Plain TCP, bound to a device and an address; sends what it reads and prints the reply. */
+const BOUND = `
+import socket, sys
+source, target, port = sys.argv[1:4]
+s = socket.socket(socket.AF_INET6 if ':' in source else socket.AF_INET)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'eth1')
+s.settimeout(60)
+s.bind((source, 0))
+s.connect((target, int(port)))
+print('open', flush=True)
+for line in sys.stdin:
+    s.sendall(line.encode())
+    print(s.recv(99).decode().strip(), flush=True)`;
+
 test.skipIf(lacks !== null).for([
   [4, 'route add 10.99.0.0/16 dev tun0'],
   [6, '-6 route add 2400:99::/32 dev tun0'],
 ] as const)(
-  'tunnels: split, IPv%i: a subflow that was open before continues beside it',
+  'tunnels: split, IPv%i: a subflow and bound TCP that were open before continue beside it',
   async ([version, up], { lab }) => {
     const { addresses, connections, inner } = await twoUplinks(lab, version);
     // Otherwise the provider answers for its server on the links themselves.
@@ -106,6 +122,10 @@ test.skipIf(lacks !== null).for([
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
     const older = await connections.open();
     await expect.poll(() => connections.subflows()).toEqual(addresses);
+    const plain = lab.host.spawn('python3', ['-c', BOUND, addresses[1]!, connections.server, `${PORT}`]);
+    const lines = createInterface({ input: plain.stdout! });
+    const says = async (): Promise<unknown> => (await once(lines, 'line'))[0];
+    expect(await says()).toBe('open');
     await lab.tunnel('tun0');
     lab.provider.sh(`nft '${DROP_OTHERS}'`);
     lab.host.ip(up);
@@ -114,18 +134,20 @@ test.skipIf(lacks !== null).for([
     await expect.poll(() => words('8683 ')).not.toEqual([]);
     // Its first subflow is not bound to a link, so its packets go into the tunnel and are lost there.
     await older.echo('outside');
-    expect(words('8680 ')).toEqual([
-      expect.stringMatching(
-        `^8680 from ${addresses[1]} to ${connections.server}/\\w+ lookup ${lab.host.table('eth1')}`,
-      ),
-    ]);
+    plain.stdin!.write('bound\n');
+    expect(await says()).toBe('bound');
+    const spared = new RegExp(
+      `^8680 from ${addresses[1]} to ${connections.server}/\\w+ lookup ${lab.host.table('eth1')}`,
+    );
+    expect(words('8680 ')).toEqual([expect.stringMatching(spared), expect.stringMatching(spared)]);
     await openByRoute(connections);
     expect(connections.subflows().filter((each) => each === inner)).toHaveLength(1);
-    expect(connections.subflows().filter((each) => each === addresses[1])).toHaveLength(1);
+    expect(connections.subflows().filter((each) => each === addresses[1])).toHaveLength(2);
     await daemon.stop();
     await lab.daemon(rules);
     await older.echo('after a restart');
     older.close();
+    plain.stdin!.end();
     await expect.poll(() => words('8680 '), { timeout: 20_000 }).toEqual([]);
   },
 );

@@ -106,7 +106,7 @@ export class Host {
         log,
         journal,
         hooks,
-        connections: () => Promise.resolve({ connections: this.connections, boundSubflows: [] }),
+        connections: () => Promise.resolve({ connections: this.connections, boundSockets: [] }),
         dryRun: false,
         state: { ...record.state, limitMax: SLOTS },
         notified,

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { pastTunnel, tunnelTables } from '../../src/plan/bypass.ts';
 import { sparingRules } from '../../src/plan/spare.ts';
-import type { BoundSubflow, Snapshot } from '../../src/snapshot/snapshot.ts';
+import type { BoundSocket, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { FR_ACT_GOTO, tcpSelectors } from '../../src/netlink/route/policy-rule.ts';
 import { ADDRESS, POLICY_RULE, ROUTE } from '../support/objects.ts';
 import { Host, rule } from './build.ts';
@@ -50,13 +50,13 @@ describe('past a full tunnel', () => {
 });
 
 describe('beside a split tunnel', () => {
-  const subflow: BoundSubflow = {
+  const subflow: BoundSocket = {
     ...{ ifindex: 2, address: '192.0.2.10', port: 40_000, remote: '10.8.1.1', locals: ['192.0.2.10'] },
   };
-  const spared = (boundSubflows: readonly BoundSubflow[] | undefined, placed = [POLICY_RULE]) => {
+  const spared = (boundSockets: readonly BoundSocket[] | undefined, placed = [POLICY_RULE]) => {
     const snapshot = {
       ...host.snapshot,
-      ...(boundSubflows ? { boundSubflows } : {}),
+      ...(boundSockets ? { boundSockets } : {}),
       addresses: [address, { ...ADDRESS, ifindex: 9, address: '10.8.0.2' }],
       tunnelRoutes: [{ ...ROUTE, hops: [{ ifindex: 9, gateway: null, onlink: false, dead: false }] }],
     } as Snapshot;
@@ -69,7 +69,7 @@ describe('beside a split tunnel', () => {
       expect.objectContaining({ source: '192.0.2.10', priority: 8680, table: 77, selectors }),
     ]));
 
-  test.each<[string, Partial<BoundSubflow>]>([
+  test.each<[string, Partial<BoundSocket>]>([
     ['of a connection that began inside the tunnel', { locals: ['10.8.0.2', '192.0.2.10'] }],
     ['to a peer outside of the tunnel’s networks', { remote: '203.0.113.9' }],
     ['of another address', { address: '192.0.2.11' }],
