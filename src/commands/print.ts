@@ -40,13 +40,14 @@ export const colours: Readonly<Record<Colour, (text: string) => string>> = {
 /** Marks a command to paste. It is on a line of its own and is never folded. */
 export const commandLine = (text: string): string => (process.stdout.isTTY ? WHOLE + text : text);
 
-type Output = NodeJS.WriteStream & Partial<Pick<WriteStream, 'columns'>>;
+type OutputStream = NodeJS.WriteStream & Partial<Pick<WriteStream, 'columns'>>;
 
 /** Cells in a line of the terminal; null without a terminal, when nothing is folded or cut. */
-const widthOfOutput = ({ isTTY, columns }: Output): number | null => (isTTY && columns ? columns : null);
+const widthOfOutput = ({ isTTY, columns }: OutputStream): number | null =>
+  isTTY && columns ? columns : null;
 
 /** Escapes unprintable characters. On a terminal the marks are kept, which no text from outside can contain. */
-function escaped(text: string, { isTTY }: Output): string {
+function escaped(text: string, { isTTY }: OutputStream): string {
   if (!isTTY) return printableLines(text);
   const marks = text.match(MARKS) ?? [];
   return text
@@ -59,7 +60,7 @@ const asSgr = (text: string): string =>
   text.replace(MARKS, (found) => (found === WHOLE ? '' : `\u001b[${found.charCodeAt(0) - FIRST_MARK}m`));
 
 /** Returns the text as it is written: unprintable characters escaped, lines folded to the terminal, colours as SGR. */
-export function rendered(text: string, output: Output = process.stdout): string {
+export function rendered(text: string, output: OutputStream = process.stdout): string {
   const width = widthOfOutput(output);
   const safe = escaped(text, output);
   return asSgr(width === null ? safe : fold(safe, width));

@@ -48,15 +48,15 @@ export async function askOrNot<Answer>(path: string, request: ControlRequest): P
 }
 
 /**
- * Sends a request. `patience`: milliseconds of silence until it fails.
+ * Sends a request. `timeout`: milliseconds of silence until it fails.
  * @returns undefined: no daemon listens
  * @throws ControlError; SilentError if the daemon does not answer
  */
-export async function ask(path: string, request: ControlRequest, patience = TIMEOUT_MS): Promise<unknown> {
+export async function ask(path: string, request: ControlRequest, timeout = TIMEOUT_MS): Promise<unknown> {
   const until = performance.now() + BUSY_PATIENCE_MS;
   for (;;) {
     try {
-      return await askOnce(path, request, patience);
+      return await askOnce(path, request, timeout);
     } catch (error) {
       if (!isBusy(error) || performance.now() >= until) throw error;
       await sleep(BUSY_PAUSE_MS);
@@ -64,12 +64,12 @@ export async function ask(path: string, request: ControlRequest, patience = TIME
   }
 }
 
-function askOnce(path: string, request: ControlRequest, patience: number): Promise<unknown> {
+function askOnce(path: string, request: ControlRequest, timeout: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const client = createConnection(path);
     let text = '';
     client.setEncoding('utf8');
-    client.setTimeout(patience, () =>
+    client.setTimeout(timeout, () =>
       client.destroy(new SilentError(client.connecting ? null : (peerOf(client)?.pid ?? 0) || null)),
     );
     client.on('error', (error: NodeJS.ErrnoException) => {

@@ -84,7 +84,7 @@ export class HealthPaths {
     for (const key of [...this.#former.keys()].slice(0, -MAX_FORMER)) this.#former.delete(key);
   }
 
-  /** Whether another uplink of its family is not suspect. */
+  /** Whether its family has another uplink that is not suspect. */
   isReplaced({ key, family }: Path): boolean {
     return [...this.#paths.values()].some(
       (other) => other.key !== key && other.family === family && !other.suspicion,

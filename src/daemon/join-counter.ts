@@ -121,10 +121,10 @@ export class JoinCounter {
   }
 }
 
-interface Side {
+interface SubflowEnd {
   readonly address: string;
   readonly port: number;
 }
 
-const keyOf = (token: number, local: Side, remote: Side): string =>
+const keyOf = (token: number, local: SubflowEnd, remote: SubflowEnd): string =>
   `${token} ${local.address} ${local.port} ${remote.address} ${remote.port}`;

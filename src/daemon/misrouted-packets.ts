@@ -1,4 +1,4 @@
-/** Reads which uplinks have packets that do not reach the gateway; only when somebody asks for the state of uplinks. */
+/** Reads which uplinks have packets that do not reach the gateway; only on a request for the state of uplinks. */
 import { DecodeError } from '../netlink/attribute.ts';
 import type { Requester } from '../netlink/connection.ts';
 import { NetlinkError } from '../netlink/error.ts';
@@ -15,7 +15,7 @@ export class MisroutedPackets {
     this.#route = route;
   }
 
-  /** By the key of the uplink: what the last `read` found, without what is too old by now. */
+  /** By the key of the uplink: what the last `read` found, without entries that are too old. */
   get found(): ReadonlyMap<string, Misrouted> {
     const oldest = Date.now() - MISROUTED_MS;
     return new Map([...this.#found].filter(([, { at }]) => at > oldest));

@@ -13,7 +13,7 @@ const TIMEOUT_MS = 30_000;
 type Untimed<F> = F extends Fact ? Omit<F, 'at'> : never;
 export type NewFact = Untimed<Fact>;
 
-interface Wait {
+interface Waiter {
   readonly wanted: (fact: Fact) => boolean;
   readonly found: (fact: Fact) => void;
 }
@@ -21,7 +21,7 @@ interface Wait {
 export class EventLog {
   readonly #start = performance.now();
   readonly #facts: Fact[] = [];
-  readonly #waits = new Set<Wait>();
+  readonly #waits = new Set<Waiter>();
   readonly #write: (fact: Fact) => void;
 
   constructor(write: (fact: Fact) => void) {
@@ -45,20 +45,20 @@ export class EventLog {
 
   /**
    * Resolves with the first fact of this kind since `from` for which `wanted` holds. Rejects with ScenarioError when it
-   * does not occur within `patience` milliseconds.
+   * does not occur within `timeout` milliseconds.
    */
   until<K extends Fact['kind']>(
     kind: K,
     wanted: (fact: Extract<Fact, { kind: K }>) => boolean,
-    options: { readonly from: number; readonly what: string; readonly patience?: number },
+    options: { readonly from: number; readonly what: string; readonly timeout?: number },
   ): Promise<Extract<Fact, { kind: K }>> {
     type Wanted = Extract<Fact, { kind: K }>;
-    const { from, what, patience = TIMEOUT_MS } = options;
+    const { from, what, timeout = TIMEOUT_MS } = options;
     const fits = (fact: Fact): boolean => fact.kind === kind && fact.at >= from && wanted(fact as Wanted);
     const past = this.#facts.find(fits);
     if (past) return Promise.resolve(past as Wanted);
     return new Promise((resolve, reject) => {
-      const wait: Wait = {
+      const wait: Waiter = {
         wanted: fits,
         found: (fact) => {
           clearTimeout(timer);
@@ -68,8 +68,8 @@ export class EventLog {
       };
       const timer = setTimeout(() => {
         this.#waits.delete(wait);
-        reject(new ScenarioError(`${what} did not occur within ${patience / 1000} s`));
-      }, patience);
+        reject(new ScenarioError(`${what} did not occur within ${timeout / 1000} s`));
+      }, timeout);
       this.#waits.add(wait);
     });
   }

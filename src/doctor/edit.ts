@@ -8,7 +8,7 @@ import { parseYaml, type YamlTree } from '../rules/yaml.ts';
 import { fileArgument, type Command, type Remedy } from '../system/shell-quote.ts';
 
 /** Line numbers count from 1 and refer to the text before any change. */
-type Change =
+type LineChange =
   | { readonly kind: 'insert'; readonly before: number; readonly lines: readonly string[] }
   | { readonly kind: 'delete'; readonly from: number; readonly to: number }
   | { readonly kind: 'replace'; readonly line: number; readonly text: string };
@@ -42,12 +42,12 @@ export function moveRule(texts: Texts, rule: Origin, before: Origin): Remedy | n
   const source = blockOf(texts, rule);
   const goal = blockOf(texts, before);
   if (!source || !goal) return null;
-  const insert: Change = {
+  const insert: LineChange = {
     kind: 'insert',
     before: goal.from,
     lines: source.lines.map((line) => ' '.repeat(goal.indent) + line.slice(source.indent)),
   };
-  const remove: Change = { kind: 'delete', from: source.from, to: source.to };
+  const remove: LineChange = { kind: 'delete', from: source.from, to: source.to };
   if (rule.file === before.file) {
     const changed = applied(texts.get(rule.file)!, [insert, remove]);
     return ordered(rule.file, changed, source.key, goal.key) ? [sed(rule.file, [insert, remove])] : null;
@@ -106,7 +106,7 @@ function ordered(file: string, text: string, first: string, then: string): boole
   return keys.indexOf(first) !== -1 && keys.indexOf(first) < keys.indexOf(then);
 }
 
-function applied(text: string, changes: readonly Change[]): string {
+function applied(text: string, changes: readonly LineChange[]): string {
   const lines = text.split('\n');
   return lines
     .flatMap((line, at) => {
@@ -119,12 +119,12 @@ function applied(text: string, changes: readonly Change[]): string {
     .join('\n');
 }
 
-const numberOf = (change: Change): number =>
+const numberOf = (change: LineChange): number =>
   change.kind === 'insert' ? change.before : change.kind === 'delete' ? change.from : change.line;
-const lastOf = (change: Change): number => (change.kind === 'delete' ? change.to : numberOf(change));
+const lastOf = (change: LineChange): number => (change.kind === 'delete' ? change.to : numberOf(change));
 
 /** For GNU sed: white space after `i\` and `c\` is kept, and a backslash is doubled. */
-function sed(file: string, changes: readonly Change[]): Command {
+function sed(file: string, changes: readonly LineChange[]): Command {
   const escaped = (line: string): string => line.replaceAll('\\', '\\\\');
   const scripts = changes.flatMap((change) => {
     if (change.kind === 'insert') return change.lines.map((line) => `${change.before}i\\${escaped(line)}`);

@@ -32,7 +32,7 @@ export function readHookRecord(value: unknown): HookRecord | null {
 }
 
 type Check = (value: unknown) => boolean;
-type Shape<Facts> = { readonly [key in keyof Facts]-?: Check };
+type FieldChecks<Facts> = { readonly [key in keyof Facts]-?: Check };
 
 const isString: Check = (value) => typeof value === 'string';
 const isNumber: Check = (value) => typeof value === 'number';
@@ -48,8 +48,8 @@ const NAMED = {
   rule: isString,
   reason: isString,
 };
-const LINK: Shape<LinkFacts> = { ...NAMED, driver: orNull(isString) };
-const UPLINK: Shape<UplinkFacts> = {
+const LINK: FieldChecks<LinkFacts> = { ...NAMED, driver: orNull(isString) };
+const UPLINK: FieldChecks<UplinkFacts> = {
   ...NAMED,
   family: (value) => value === 'ipv4' || value === 'ipv6',
   address: isString,
@@ -62,7 +62,7 @@ const UPLINK: Shape<UplinkFacts> = {
 };
 
 /** Requires exactly these keys, because the values are passed to hooks and written to the journal again. */
-function isRecordOf<Facts>(value: unknown, shape: Shape<Facts>): boolean {
+function isRecordOf<Facts>(value: unknown, shape: FieldChecks<Facts>): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return Object.values(value).every((facts: unknown) => {
     if (typeof facts !== 'object' || facts === null) return false;

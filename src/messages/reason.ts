@@ -58,9 +58,9 @@ export function subflowCounts({ established, failed, last, lost, lastLoss }: Joi
   ].join(', ');
 }
 
-type Words = { readonly [Code in Reason['code']]: (reason: Extract<Reason, { code: Code }>) => string };
+type ReasonTexts = { readonly [Code in Reason['code']]: (reason: Extract<Reason, { code: Code }>) => string };
 
-const WORDS: Words = {
+const WORDS: ReasonTexts = {
   'address-range': ({ range }) => rangeText(range),
   'address-deprecated': () => 'the address is deprecated',
   'address-temporary': () => 'a temporary address, and the rule says "addresses: stable"',

@@ -276,13 +276,13 @@ function checkLength(payload: Buffer): void {
   if (payload.length < DIAG_MSG) throw new DecodeError('socket message without inet_diag_msg');
 }
 
-interface Span {
+interface ByteRange {
   readonly from: number;
   readonly to: number;
 }
 
 /** Where the value of an attribute is, without copying it: there may be 20,000 sockets per second. */
-function find(bytes: Buffer, from: number, to: number, type: number): Span | undefined {
+function find(bytes: Buffer, from: number, to: number, type: number): ByteRange | undefined {
   for (let at = from; at + 4 <= to;) {
     const length = readU16(bytes, at);
     if (length < 4 || at + length > to) throw new DecodeError(`attribute at ${at} claims ${length} bytes`);
@@ -292,7 +292,7 @@ function find(bytes: Buffer, from: number, to: number, type: number): Span | und
   return undefined;
 }
 
-function numberIn(bytes: Buffer, nest: Span, type: number, size: 1 | 4): number | undefined {
+function numberIn(bytes: Buffer, nest: ByteRange, type: number, size: 1 | 4): number | undefined {
   const value = find(bytes, nest.from, nest.to, type);
   if (!value) return undefined;
   if (value.to - value.from < size) throw new DecodeError(`attribute ${type} has not ${size} bytes`);

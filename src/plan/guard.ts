@@ -1,5 +1,5 @@
 /**
- * Split tunnels: a connection that began inside one must get no subflow beside it. The kernel binds a subflow to its
+ * Split tunnels: a connection that began inside one must get no subflow outside it. The kernel binds a subflow to its
  * link, and a bound look-up skips main's route through the tunnel. So TCP to the tunnel's networks is refused where
  * the link's own default route would take it.
  */

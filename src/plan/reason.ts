@@ -134,7 +134,7 @@ export type Stay =
   | { readonly code: 'until-active'; readonly family: Family }
   /** Open connections have no subflow on another path that answers. */
   | { readonly code: 'until-other-subflow' }
-  /** Beside a full tunnel. `connections`: how many use it; null: not known. */
+  /** Outside a full tunnel. `connections`: how many use it; null: not known. */
   | { readonly code: 'until-unused'; readonly connections: number | null }
   /** The user withdrew it. `connections`: how many its removal would cut. */
   | { readonly code: 'until-closed'; readonly connections: number; readonly id: number };

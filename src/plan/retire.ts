@@ -15,9 +15,10 @@ export interface Retirement {
   /** For each lingering endpoint that the user withdrew: how many connections its removal would cut. */
   readonly cut: ReadonlyMap<Endpoint, number>;
   /**
-   * For each endpoint beside a full tunnel: how many connections that began outside the tunnel use it; null: not known.
+   * For each endpoint outside a full tunnel: how many connections that began outside the tunnel use it; null: not
+   * known.
    */
-  readonly beside: ReadonlyMap<Endpoint, number | null>;
+  readonly outsideTunnel: ReadonlyMap<Endpoint, number | null>;
 }
 
 interface RetirementInput {
@@ -35,7 +36,7 @@ interface RetirementInput {
  * An endpoint without an uplink is deleted at once if its family has another active uplink, and lingers otherwise: its
  * deletion would close the last subflow, and the kernel drops a connection without subflows after
  * net.mptcp.close_timeout. It also lingers while an uplink that replaces it gets its endpoint. Exceptions: an endpoint
- * that the user withdrew is deleted as soon as that cuts no connection; an endpoint beside a full tunnel,
+ * that the user withdrew is deleted as soon as that cuts no connection; an endpoint outside a full tunnel,
  * as soon as no connection that began outside the tunnel uses it; an endpoint of a suspect uplink lingers while a
  * connection has no subflow elsewhere.
  */
@@ -81,7 +82,7 @@ export function retire(input: RetirementInput): Retirement {
       cut.set(endpoint, count);
     }
   }
-  return { deletions, lingering, cut, beside };
+  return { deletions, lingering, cut, outsideTunnel: beside };
 }
 
 const holderOf = (endpoint: Endpoint, evaluations: readonly Evaluation[]): Evaluation | undefined =>

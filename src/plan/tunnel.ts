@@ -49,7 +49,7 @@ export const isSelected = ({ index }: Link, selected: readonly Selected[]): bool
   selected.some(({ link, rule }) => link.index === index && !rule.ignore);
 
 /**
- * Why an address is not used beside the tunnel: the link that takes all traffic, and the rule or route by which it
+ * Why an address is not used while the tunnel is up: the link that takes all traffic, and the rule or route by which it
  * does.
  */
 export function tunnelReason({ link, rule, table, prefixLength }: Tunnel): Reason {

@@ -73,7 +73,7 @@ function whileMissing(
     const { errno, message } = refused;
     return { state: 'failed', reason: { code: 'refused', errno, message }, routed: true };
   }
-  // Something removed routes or policy rules; the endpoint stays while they are put back.
+  // Something removed routes or policy rules; the endpoint stays while they are restored.
   return endpoint && { state: 'active', reason: { code: 'routing-restored' } };
 }
 

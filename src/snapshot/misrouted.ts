@@ -26,11 +26,11 @@ export interface MisroutedQuery {
   readonly since: number;
 }
 
-/** Milliseconds after which a search says nothing of the present, because the firewall may have changed. */
+/** Milliseconds after which a search is no evidence any more, because the firewall may have changed. */
 export const MISROUTED_MS = 60_000;
 /** Milliseconds from the first ARP request to NUD_FAILED: three requests, one a second, and a margin. */
 const SEARCH_MS = 4_000;
-/** At most as many destinations are looked up, the latest first. */
+/** Maximum number of destinations that are looked up, the latest first. */
 const MAX_LOOKUPS = 16;
 
 /**

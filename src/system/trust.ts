@@ -72,7 +72,7 @@ const SYSTEM_FOLDERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Thrown and caught only in this file. */
-class Refused extends Error {
+class RefusedError extends Error {
   readonly code: Refusal['code'];
   readonly remedy: Command | null;
 
@@ -98,7 +98,8 @@ export function openTrusted(path: string, options: TrustOptions = {}): TrustedFi
   let handle: number | null = null;
   let fd: number | null = null;
   try {
-    if (path === '' || path.includes('\0')) throw new Refused('the path is empty or has a NUL byte in it');
+    if (path === '' || path.includes('\0'))
+      throw new RefusedError('the path is empty or has a NUL byte in it');
     checkPath(path, options);
     // The kind is checked first with O_PATH: opening a pipe could block, and opening a device could trigger an action.
     const follow = options.links === 'refuse' ? constants.O_NOFOLLOW : 0;
@@ -108,14 +109,16 @@ export function openTrusted(path: string, options: TrustOptions = {}): TrustedFi
     checkKind(path, what, options);
     // The links of the path may have changed since; the real path comes from the descriptor.
     const real = readlinkSync(`/proc/self/fd/${handle}`);
-    if (what.nlink === 0) throw new Refused(`${path} was removed while it was opened`, 'missing');
+    if (what.nlink === 0) throw new RefusedError(`${path} was removed while it was opened`, 'missing');
     checkPath(real, options);
     checkOwner(path, what, options);
     checkWriters(path, what);
     fd = openSync(`/proc/self/fd/${handle}`, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = fstatSync(fd);
     if (options.maxBytes !== undefined && stats.size > options.maxBytes) {
-      throw new Refused(`${path} has ${stats.size} bytes, and ${options.maxBytes} are the most that is read`);
+      throw new RefusedError(
+        `${path} has ${stats.size} bytes, and ${options.maxBytes} are the most that is read`,
+      );
     }
     const file: TrustedFile = { path, fd, stats };
     fd = null;
@@ -148,9 +151,9 @@ function checkPath(path: string, options: TrustOptions): void {
       checkOwner(name, stats, options);
       if (target === '/dev/null' && left.every((rest) => rest === '')) throw masked(path);
       if (options.links === 'refuse') {
-        throw new Refused(`${name} is a link to ${target}, and links are not followed here`);
+        throw new RefusedError(`${name} is a link to ${target}, and links are not followed here`);
       }
-      if (++links > MAX_LINKS) throw new Refused(`${path} leads through more than ${MAX_LINKS} links`);
+      if (++links > MAX_LINKS) throw new RefusedError(`${path} leads through more than ${MAX_LINKS} links`);
       if (target.startsWith('/')) here = '';
       left.push(...target.split('/').reverse());
       continue;
@@ -163,7 +166,7 @@ function checkPath(path: string, options: TrustOptions): void {
 function lstat(name: string, path: string): Stats {
   const stats = lstatSync(name, { throwIfNoEntry: false });
   if (stats !== undefined) return stats;
-  throw new Refused(
+  throw new RefusedError(
     name === path || name.endsWith(`/${path}`)
       ? `${path}: no such file`
       : `${path}: no such file (there is no ${name})`,
@@ -173,7 +176,7 @@ function lstat(name: string, path: string): Stats {
 
 function checkFolder(folder: string, options: TrustOptions): void {
   const stats = lstat(folder, folder);
-  if (!stats.isDirectory()) throw new Refused(`${folder} is ${kindOf(stats)}, not a folder`);
+  if (!stats.isDirectory()) throw new RefusedError(`${folder} is ${kindOf(stats)}, not a folder`);
   checkOwner(folder, stats, options);
   // In a sticky folder, only the owner of a file can rename or remove it (unlink(2)).
   if ((stats.mode & 0o1000) === 0) checkWriters(folder, stats);
@@ -182,7 +185,7 @@ function checkFolder(folder: string, options: TrustOptions): void {
 function checkKind(path: string, stats: Stats, options: TrustOptions): void {
   const folder = options.kind === 'folder';
   if (folder ? stats.isDirectory() : stats.isFile()) return;
-  throw new Refused(`${path} is ${kindOf(stats)}, not ${folder ? 'a folder' : 'a regular file'}`);
+  throw new RefusedError(`${path} is ${kindOf(stats)}, not ${folder ? 'a folder' : 'a regular file'}`);
 }
 
 function checkOwner(path: string, stats: Stats, options: TrustOptions): void {
@@ -191,11 +194,11 @@ function checkOwner(path: string, stats: Stats, options: TrustOptions): void {
   if (options.owner !== 'root' && isOwnUser(stats.uid)) return;
   if (isUnmapped(stats.uid)) {
     if (stats.isDirectory() && SYSTEM_FOLDERS.has(path)) return;
-    throw new Refused(`${path} belongs to ${unmappedUser(stats.uid)}`);
+    throw new RefusedError(`${path} belongs to ${unmappedUser(stats.uid)}`);
   }
   const wanted = options.owner !== 'root' && self !== 0 ? `root or to uid ${self}` : 'root';
   const flag = stats.isSymbolicLink() ? ['-h'] : [];
-  throw new Refused(`${path} belongs to uid ${stats.uid}, not to ${wanted}`, 'refused', {
+  throw new RefusedError(`${path} belongs to uid ${stats.uid}, not to ${wanted}`, 'refused', {
     argv: ['chown', ...flag, 'root', fileArgument(path)],
   });
 }
@@ -206,7 +209,7 @@ function checkWriters(path: string, stats: Stats): void {
   const others = (stats.mode & 0o002) !== 0;
   if (!group && !others) return;
   const who = [group ? 'its group' : '', others ? 'everyone' : ''].filter(Boolean).join(' and ');
-  throw new Refused(`${path} is writable by ${who}`, 'refused', {
+  throw new RefusedError(`${path} is writable by ${who}`, 'refused', {
     argv: ['chmod', `${group ? 'g' : ''}${others ? 'o' : ''}-w`, fileArgument(path)],
   });
 }
@@ -219,12 +222,12 @@ function kindOf(stats: Stats): string {
   return stats.isSymbolicLink() ? 'a link' : 'a device';
 }
 
-function masked(path: string): Refused {
-  return new Refused(`${path} is a link to /dev/null`, 'masked');
+function masked(path: string): RefusedError {
+  return new RefusedError(`${path} is a link to /dev/null`, 'masked');
 }
 
 function refusal(path: string, error: unknown): Refusal {
-  if (error instanceof Refused)
+  if (error instanceof RefusedError)
     return { path, reason: error.message, code: error.code, remedy: error.remedy };
   const { code, errno = 0 } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return { path, reason: `${path}: no such file`, code: 'missing', remedy: null };

@@ -30,7 +30,7 @@ export type NamedKey = ValueOf<typeof NAMES> | ValueOf<typeof CONTROLS>;
 export type Key = { readonly name: NamedKey } | { readonly character: string };
 
 /** The argument of readline's `keypress` event. */
-interface Pressed {
+interface Keypress {
   readonly name?: string | undefined;
   readonly ctrl: boolean;
   readonly meta: boolean;
@@ -40,7 +40,7 @@ interface Pressed {
 export function listenKeys(input: NodeJS.ReadableStream, onKey: (key: Key) => void): () => void {
   // Node reads only this option of the interface, but its type requires a whole one.
   emitKeypressEvents(input, { escapeCodeTimeout: ESCAPE_WAIT_MS } as unknown as Interface);
-  const listener = (text: string | undefined, pressed: Pressed): void => {
+  const listener = (text: string | undefined, pressed: Keypress): void => {
     const key = keyOf(text, pressed);
     if (key) onKey(key);
   };
@@ -48,7 +48,7 @@ export function listenKeys(input: NodeJS.ReadableStream, onKey: (key: Key) => vo
   return () => void input.off('keypress', listener);
 }
 
-function keyOf(text: string | undefined, { name = '', ctrl, meta }: Pressed): Key | null {
+function keyOf(text: string | undefined, { name = '', ctrl, meta }: Keypress): Key | null {
   const names: ReadonlyMap<string, NamedKey> = ctrl ? CONTROLS : NAMES;
   const named = names.get(name);
   if (named) return { name: named };

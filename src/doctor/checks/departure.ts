@@ -1,4 +1,4 @@
-/** Reports uplinks that packets cannot leave by although their routes are right: a firewall decides. */
+/** Reports uplinks whose packets a firewall of the host refuses or misroutes although the routes are right. */
 import { EXEMPTION } from '../../messages/advice.ts';
 import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 import type { DepartureFacts, Facts, HostView } from '../facts.ts';
@@ -29,7 +29,7 @@ function describe(name: string, outcome: DepartureFacts['outcome']): string {
 
 const ADVICE = `To solve this, ${EXEMPTION}.`;
 
-/** Which policy rules may send packets elsewhere that a firewall marks; an empty text if there are none. */
+/** Names the policy rules that may send marked packets through another link; an empty text if there are none. */
 export function markCause({ snapshot }: HostView): string {
   const marked = snapshot.policyRules.filter(
     ({ protocol, fwmark, fwmask }) => protocol !== RTPROT_MULTIHOMED && (fwmark & fwmask) !== 0,

@@ -1,4 +1,4 @@
-/** Reports hooks that do not run, and why. */
+/** Reports hooks that are not run, and why. */
 import type { Facts } from '../facts.ts';
 import { finding, type Finding } from '../finding.ts';
 

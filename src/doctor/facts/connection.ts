@@ -23,7 +23,7 @@ const LOOPBACK: readonly (readonly [Family, string])[] = [
   ['ipv6', '::1'],
 ];
 
-type Outcome = ConnectionFacts['outcome'];
+type ConnectionOutcome = ConnectionFacts['outcome'];
 
 export interface Attempt {
   readonly family: Family;
@@ -62,7 +62,7 @@ export async function tryLoopback(diag: Requester, snapshot: Snapshot): Promise<
   }
 }
 
-export async function attempt(diag: Requester, wanted: Attempt): Promise<Outcome> {
+export async function attempt(diag: Requester, wanted: Attempt): Promise<ConnectionOutcome> {
   const { family, bind, host, port } = wanted;
   let socket: Socket | null = null;
   try {
@@ -89,7 +89,7 @@ async function inspect(
   localPort: number,
   { port, expected }: Attempt,
   isReceived: () => boolean,
-): Promise<Outcome> {
+): Promise<ConnectionOutcome> {
   const fallback = await isTcp(diag, localPort, port);
   if (fallback === true) return { kind: 'tcp' };
   const end = performance.now() + JOINS_MS;
@@ -123,7 +123,7 @@ async function isTcp(diag: Requester, localPort: number, port: number): Promise<
   }
 }
 
-function failed(error: unknown): Outcome {
+function failed(error: unknown): ConnectionOutcome {
   if (error instanceof SystemError) return { kind: 'failed', code: error.code };
   if (error instanceof Error && error.name === 'AbortError')
     return { kind: 'failed', code: 'no answer in 5 s' };

@@ -27,7 +27,7 @@ const PORT = 443;
 const ANSWER_MS = 1_000;
 const POLL_MS = 50;
 
-type Outcome = DepartureFacts['outcome'];
+type DepartureOutcome = DepartureFacts['outcome'];
 
 /** @throws NetlinkError */
 export async function tryDepartures(
@@ -51,8 +51,8 @@ interface Sender {
   readonly ifindex: number;
 }
 
-async function departs(route: Requester, sender: Sender): Promise<Outcome> {
-  let last: Outcome = { kind: 'sent' };
+async function departs(route: Requester, sender: Sender): Promise<DepartureOutcome> {
+  let last: DepartureOutcome = { kind: 'sent' };
   for (const destination of DESTINATIONS[sender.family]) {
     last = await depart(route, sender, destination);
     if (last.kind === 'sent') break;
@@ -60,7 +60,7 @@ async function departs(route: Requester, sender: Sender): Promise<Outcome> {
   return last;
 }
 
-async function depart(route: Requester, sender: Sender, destination: string): Promise<Outcome> {
+async function depart(route: Requester, sender: Sender, destination: string): Promise<DepartureOutcome> {
   const code = await send(sender, destination);
   if (code !== null) return { kind: 'refused', code };
   const end = performance.now() + ANSWER_MS;
