@@ -81,7 +81,7 @@ test('errors in the configuration while a daemon uses the old one', async ({ lab
 
 test('an ordinary user gets the same findings and a list of unreadable facts', async ({ lab, skip }) => {
   if (readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/)[2] === '1')
-    skip('only one user is mapped here: nobody else can be');
+    skip('only one user is mapped here, so no other user can run a program');
   lab.cable('eth0').connect();
   const daemon = await lab.daemon({ eth0: 'subflow' });
   await expect.poll(() => daemon.stateOf('eth0')).toMatch(/^active/);

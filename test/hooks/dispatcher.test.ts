@@ -250,8 +250,8 @@ describe('hook dispatcher', () => {
 });
 
 describe('property: any history', () => {
-  const wish = fc.record({ key: fc.constantFrom('a', 'b', 'c'), state: fc.integer({ min: 0, max: 3 }) });
-  const step = fc.oneof(wish, fc.record({ end: fc.nat(9) }));
+  const wanted = fc.record({ key: fc.constantFrom('a', 'b', 'c'), state: fc.integer({ min: 0, max: 3 }) });
+  const step = fc.oneof(wanted, fc.record({ end: fc.nat(9) }));
 
   it('runs up, change and down in order for each uplink, and ends at the final state', async () => {
     await fc.assert(

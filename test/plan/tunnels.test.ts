@@ -14,7 +14,7 @@ const host = new Host()
   .link('eth0', 2)
   .link('wg0', 9);
 
-describe('past a full tunnel', () => {
+describe('bypass of a full tunnel', () => {
   const tunnelRule = { ...POLICY_RULE, priority: 100, table: 51820 };
   const tunnel = { link: null, rule: tunnelRule, table: 51820, prefixLength: 0 };
   const selected = (how: 'bypass' | 'respect') => ({
@@ -38,7 +38,7 @@ describe('past a full tunnel', () => {
     ]);
   });
 
-  test('without bypass no rule leads past it', () => expect(past('respect', 200)).toEqual([]));
+  test('no policy rule if the uplink respects the tunnel', () => expect(past('respect', 200)).toEqual([]));
 
   test('its table is read only for routes that are more specific than its own', () => {
     const longest = new Map([[51820, 0]]);
@@ -49,7 +49,7 @@ describe('past a full tunnel', () => {
   });
 });
 
-describe('beside a split tunnel', () => {
+describe('sockets outside a split tunnel', () => {
   const subflow: BoundSocket = {
     ...{ ifindex: 2, address: '192.0.2.10', port: 40_000, remote: '10.8.1.1', locals: ['192.0.2.10'] },
   };

@@ -115,7 +115,7 @@ test('a file that is replaced while it is read is either the old or the new one'
   }
 });
 
-describe('bombs', () => {
+describe('YAML bombs', () => {
   const nine = (name: string, of: string): string => `${name}: &${name} [${Array(9).fill(of).join(', ')}]`;
   const levels = 'bcdefghij'.split('').map((name, i) => nine(name, `*${'abcdefghi'[i] ?? ''}`));
   const bombs: Record<string, string> = {

@@ -46,12 +46,13 @@ export class Cable {
     return this;
   }
 
-  /** Pulls the cable at the far end: carrier is lost or returns, and the host's link stays up. */
+  /** Sets the far end down: carrier is lost, and the host's link stays up. */
   unplug(): this {
     this.provider.ip(`link set ${this.far} down`);
     return this;
   }
 
+  /** Sets the far end up: carrier returns. */
   plugIn(): this {
     this.provider.ip(`link set ${this.far} up`);
     return this;
@@ -83,6 +84,7 @@ export class Cable {
     return this;
   }
 
+  /** Deletes the default route through the cable. */
   deleteDefault(version: Version = 4): this {
     this.host.ip(`-${version} route del default dev ${this.device}`);
     return this;
