@@ -112,9 +112,9 @@ function reported(evaluation: Evaluation, state: State): UplinkVerdict {
 }
 
 /** @returns null: the endpoint does not linger */
-function stayOf(endpoint: Endpoint, { lingering, outsideTunnel: beside, cut }: Retirement): Stay | null {
+function stayOf(endpoint: Endpoint, { lingering, outsideTunnel, cut }: Retirement): Stay | null {
   if (!lingering.includes(endpoint)) return null;
-  const users = beside.get(endpoint);
+  const users = outsideTunnel.get(endpoint);
   if (users !== undefined) return { code: 'until-unused', connections: users };
   const connections = cut.get(endpoint);
   return connections === undefined

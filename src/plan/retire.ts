@@ -45,15 +45,15 @@ export function retire(input: RetirementInput): Retirement {
   const { connections } = snapshot;
   const deletions: Endpoint[] = [];
   const lingering: Endpoint[] = [];
-  const beside = new Map<Endpoint, number | null>();
-  const besideTunnel = owned.filter((each) => isTunnelReason(holderOf(each, evaluations)?.verdict?.reason));
+  const outsideTunnel = new Map<Endpoint, number | null>();
+  const outside = owned.filter((each) => isTunnelReason(holderOf(each, evaluations)?.verdict?.reason));
   for (const endpoint of owned) {
     if (connections && withdrawn.includes(endpoint)) continue;
     const holder = holderOf(endpoint, evaluations);
     if (holder?.verdict?.state === 'active' || holder?.verdict?.state === 'verified') continue;
     const family = endpointFamily(endpoint);
     const users = isInside(endpoint, evaluations, tunnels) ? countUsers(endpoint, input) : null;
-    const others = besideTunnel.some((each) => each !== endpoint && endpointFamily(each) === family);
+    const others = outside.some((each) => each !== endpoint && endpointFamily(each) === family);
     const moved = evaluations.some(
       (evaluation) =>
         evaluation !== holder &&
@@ -66,7 +66,7 @@ export function retire(input: RetirementInput): Retirement {
       lingering.push(endpoint);
     else if (isTunnelReason(holder?.verdict?.reason)) {
       lingering.push(endpoint);
-      beside.set(endpoint, users);
+      outsideTunnel.set(endpoint, users);
     } else if (!(active.has(family) || others) || hasSuccessor(endpoint, holder, evaluations))
       lingering.push(endpoint);
     else deletions.push(endpoint);
@@ -82,7 +82,7 @@ export function retire(input: RetirementInput): Retirement {
       cut.set(endpoint, count);
     }
   }
-  return { deletions, lingering, cut, outsideTunnel: beside };
+  return { deletions, lingering, cut, outsideTunnel };
 }
 
 const holderOf = (endpoint: Endpoint, evaluations: readonly Evaluation[]): Evaluation | undefined =>
