@@ -51,10 +51,14 @@ export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], sta
   const tunnels = tunnelsOf(snapshot, selected);
   return (
     owned.some((endpoint) => isGuardDue(endpoint, snapshot, selected)) ||
-    owned.some((endpoint) => tunnels[endpointFamily(endpoint)]) ||
+    owned.some((endpoint) => tunnels[endpointFamily(endpoint)] && !isBypassing(endpoint, selected)) ||
     findWithdrawn(owned, snapshot, rules).length > 0
   );
 }
+
+/** Whether a rule of the user leads past full tunnels there. */
+const isBypassing = ({ ifindex }: Pick<Endpoint, 'ifindex'>, selected: readonly Selected[]): boolean =>
+  selected.find(({ link }) => link.index === ifindex)?.rule.tunnel === 'bypass';
 
 /**
  * Whether a split tunnel has come up and the guard for an endpoint's address is not complete, or spares open sockets.
@@ -68,8 +72,8 @@ function isGuardDue(
   const placed = policyRulesFrom(snapshot, address).filter(({ protocol }) => protocol === RTPROT_MULTIHOMED);
   if (placed.some((rule) => isSparing(rule, PRIORITY_FIRST))) return true;
   const leading = placed.find(({ priority }) => priority === PRIORITY);
-  const holder = selected.find(({ link }) => link.index === ifindex);
-  if (!leading || !snapshot.links.get(ifindex)?.usable || holder?.rule.tunnel === 'bypass') return false;
+  const { usable } = snapshot.links.get(ifindex) ?? {};
+  if (!leading || !usable || isBypassing({ ifindex }, selected)) return false;
   const { routes, policyRules } = guardOf(
     { family: leading.family, address, ifindex },
     snapshot,

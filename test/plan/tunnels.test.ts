@@ -1,11 +1,13 @@
 /** `tunnel: bypass`, and subflows that were open before a split tunnel came up: values in, policy rules out. */
 import { describe, expect, test } from 'vitest';
 import { pastTunnel, tunnelTables } from '../../src/plan/bypass.ts';
+import { needsConnections } from '../../src/plan/withdraw.ts';
 import { sparingRules } from '../../src/plan/spare.ts';
 import type { BoundSocket, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { FR_ACT_GOTO, tcpSelectors } from '../../src/netlink/route/policy-rule.ts';
-import { ADDRESS, POLICY_RULE, ROUTE } from '../support/objects.ts';
+import { ADDRESS, LINK, POLICY_RULE, ROUTE } from '../support/objects.ts';
 import { Host, rule } from './build.ts';
+import { settled, two } from './two.ts';
 
 const address = { ...ADDRESS, ifindex: 2, address: '192.0.2.10' };
 const [subnet, start] = [{ destination: '10.8.0.0', prefixLength: 16 }, 8682];
@@ -39,6 +41,28 @@ describe('bypass of a full tunnel', () => {
   });
 
   test('no policy rule if the uplink respects the tunnel', () => expect(past('respect', 200)).toEqual([]));
+
+  test.each([
+    ['bypass', false],
+    ['respect', true],
+  ] as const)('with %s the plan depends on open connections: %s', (how, depends) => {
+    const rules = [rule('eth*', { tunnel: how })];
+    const { snapshot, state } = settled(two().rules(rules));
+    const egress = {
+      kind: 'route',
+      ifindexes: [9],
+      table: 51820,
+      prefixLength: 0,
+      rule: tunnelRule,
+    } as const;
+    const wg0 = { ...LINK, index: 9, name: 'wg0' };
+    const tunneled: Snapshot = {
+      ...snapshot,
+      links: new Map([...snapshot.links, [9, wg0]]),
+      egress: { ipv4: egress, ipv6: null },
+    };
+    expect(needsConnections(tunneled, rules, state)).toBe(depends);
+  });
 
   test('its table is read only for routes that are more specific than its own', () => {
     const longest = new Map([[51820, 0]]);
