@@ -1,4 +1,5 @@
 /** `multihomed doctor`: finds faults of the host, and the command that fixes each. */
+import { getSystemErrorMap } from 'node:util';
 import { askOrNot } from '../control/client.ts';
 import type { StatusDocument } from '../control/document.ts';
 import { diagnose } from '../doctor/diagnose.ts';
@@ -98,8 +99,9 @@ function save(path: string, text: string): void {
   try {
     writeReport(path, text);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'EEXIST' ? 'the file exists; choose another name' : (error as Error).message;
+    const { code, errno = 0 } = error as NodeJS.ErrnoException;
+    const text = getSystemErrorMap().get(errno)?.[1] ?? String(error);
+    const why = code === 'EEXIST' ? 'the file exists; choose another name' : text;
     throw new ExitError(EXIT.usage, `the report was not written to ${printable(path)}: ${why}`);
   }
 }

@@ -117,6 +117,17 @@ test('--report is written once, readable only by root', async ({ lab }) => {
     code: 64,
     stderr: expect.stringContaining('the file exists; choose another name'),
   });
+  const lost = join(lab.folder, 'no-folder', 'report.json');
+  const { stderr } = await command(lab.host, ['doctor', '--report', lost, '--config', daemon.config]);
+  expect(stderr).toBe(`the report was not written to ${lost}: no such file or directory\n`);
+});
+
+test('addresses that this host announces to itself are not counted as those of peers', async ({ lab }) => {
+  const cable = lab.cable('eth0').connect();
+  const daemon = await lab.daemon({ eth0: 'signal' });
+  await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
+  await visit(lab, daemon);
+  expect(found(await visit(lab, daemon), 'limits-announced')).toBeUndefined();
 });
 
 test('without --config: reads the configuration of the running daemon', async ({ lab }) => {

@@ -77,10 +77,13 @@ function tooLow(
     : fault('an administrator or another program set this limit, and the daemon does not change it', raise);
 }
 
-/** The kernel counts announced addresses (net/mptcp/mib.c, AddAddr) even if it uses none, as at limit 0. */
+/**
+ * The kernel counts announced addresses (net/mptcp/mib.c, AddAddr) even if it uses none, as at limit 0. A connection of
+ * this host to itself, such as doctor's own over loopback, counts those of this host, as sent (AddAddrTx) and received.
+ */
 function announced(counters: Facts['counters'], accepted: number): Finding[] {
-  const came = counters?.get('AddAddr') ?? 0;
-  if (came === 0 || accepted > 0) return [];
+  const came = (counters?.get('AddAddr') ?? 0) - (counters?.get('AddAddrTx') ?? 0);
+  if (came <= 0 || accepted > 0) return [];
   return [
     finding(
       'note',
