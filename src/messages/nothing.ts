@@ -17,9 +17,16 @@ export function nothingManaged(
   const hasAddress = (index: number): boolean =>
     addresses.some(({ ifindex, scope }) => ifindex === index && scope === RT_SCOPE_UNIVERSE);
   const example = others.find(({ index }) => hasAddress(index)) ?? others[0];
-  const file = files[0] ?? '/etc/multihomed/config.yaml';
-  return nothingText(why, file, example?.name ?? 'eth*');
+  return nothingText(why, fileForRules(files), example?.name ?? 'eth*');
 }
+
+/**
+ * Returns the file into which a user may write a rule, so that it comes before those that were read. An upgrade
+ * replaces the files in /usr/lib.
+ * @param files the files that were read, in order
+ */
+export const fileForRules = ([first]: readonly string[]): string =>
+  first === undefined || first.startsWith('/usr/lib/') ? '/etc/multihomed/config.yaml' : first;
 
 /**
  * The message for a host on which no interface is managed.

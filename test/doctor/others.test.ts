@@ -265,3 +265,14 @@ test('hooks: the finding names the hook, or the folder of which no hook is run',
   expect(text('file', '/h')).toBe('The hook is not run: /h is a link to /x.');
   expect(text('folder', '/hooks.d')).toBe('No hook in /hooks.d is run: /hooks.d is a link to /x.');
 });
+
+test('no interface selected: the new rule does not go into a packaged file', () => {
+  const rules = 'rules: { "wl*": subflow }';
+  const { configuration } = facts({ rules });
+  const files = ['/usr/lib/multihomed/rules.d/60-roaming.yaml'];
+  const loaded = { ...configuration.loaded!, files };
+  const findings = diagnosis({ rules, facts: { configuration: { ...configuration, loaded } } });
+  expect(findings.find(({ id }) => id === 'no-uplink')?.text).toContain(
+    'add a rule to /etc/multihomed/config.yaml.',
+  );
+});

@@ -4,6 +4,7 @@ import { misroutedText } from '../../messages/reason.ts';
 import { foreignClaim } from '../../plan/assess.ts';
 import type { Uplink, UplinkState } from '../../plan/uplink.ts';
 import type { Facts, HostView } from '../facts.ts';
+import { fileForRules } from '../../messages/nothing.ts';
 import { finding, type Finding, type Fix, type Severity } from '../finding.ts';
 import type { Remedy } from '../../system/shell-quote.ts';
 import { restartRemedy, startRemedy } from '../../system/unit.ts';
@@ -160,12 +161,11 @@ function daemon({ daemon: status, silent, systemd, plan }: HostView): Finding[] 
 function nothingSelected({ plan }: HostView, { loaded }: Facts['configuration']): Finding[] {
   // A configuration without any rule already has its own warning.
   if (!loaded || loaded.rules.length === 0 || plan.selected.some(({ rule }) => !rule.ignore)) return [];
-  const where = loaded.files[0] ?? '/etc/multihomed/config.yaml';
   return [
     finding(
       'warning',
       'no-uplink',
-      `No rule selects an interface of this host. "multihomed explain INTERFACE" shows why; add a rule to ${where}.`,
+      `No rule selects an interface of this host. "multihomed explain INTERFACE" shows why; add a rule to ${fileForRules(loaded.files)}.`,
     ),
   ];
 }
