@@ -1,11 +1,11 @@
 /** The tree of commands and their options. */
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, type CommanderError, InvalidArgumentError, Option } from 'commander';
 import { LOG_TARGETS } from '../system/log.ts';
 import { EXIT, type SetCode } from './exit.ts';
 import { registerIpMptcp } from './ipmptcp/registration.ts';
 import { addHelp } from './help.ts';
 import { CONFIG_ONLY, CONFIG_WITHOUT_DAEMON, JSON_LINES, JSON_OPTION, NETNS_OPTION } from './options.ts';
-import { print, printExact, rendered } from './print.ts';
+import { complain, print, printExact, rendered } from './print.ts';
 import { packageVersion } from './version.ts';
 
 /** The shortest and the longest interval of `watch`, in seconds. */
@@ -44,8 +44,16 @@ export function program(setCode: SetCode): Command {
     if (netns !== undefined && action.name() !== 'run') (await import('./netns.ts')).enterNetns(netns);
   });
   for (const command of root.commands) command.exitOverride();
+  root.exitOverride(hintAtOptions);
   addHelp(root);
   return root;
+}
+
+/** Options of ip(8) come before its object, and those of multihomed after the command. */
+function hintAtOptions(error: CommanderError): never {
+  if (error.code === 'commander.unknownOption')
+    complain('Options come after the command: multihomed status --json');
+  throw error;
 }
 
 function registerRun(root: Command): void {

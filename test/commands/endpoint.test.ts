@@ -84,6 +84,8 @@ const BAD: readonly (readonly [string, number, RegExp])[] = [
     64,
     /^endpoint add: unknown word "any"; known are id, .*\n\(see multihomed endpoint add --help\)$/m,
   ],
+  ['endpoint add 10.0.0.9/24 subflow', 64, /"10\.0\.0\.9\/24" is no address; .* without a prefix length/],
+  ['endpoint add 10.0.0.300 subflow', 64, /"10\.0\.0\.300" is no address/],
   ['endpoint add 10.0.0.9 sublow', 64, /did you mean subflow\?/],
   ['limits set foo 3', 64, /^limits set: unknown word "foo"; known are subflows, add_addr_accepted$/m],
   ['limits show 3', 64, /limits show takes no arguments/],

@@ -65,6 +65,14 @@ test.for([
   expect(stderr).toContain(`(${hint})`);
 });
 
+test.for(['-j status', '--netns blue endpoint'])('%s: says where options go', async (line, { lab }) => {
+  const { code, stderr } = await command(lab.host, line.split(' '));
+  expect([code, stderr.trimEnd().split('\n').at(-1)]).toEqual([
+    64,
+    'Options come after the command: multihomed status --json',
+  ]);
+});
+
 test('-V, --version and version print the same', async ({ lab }) => {
   const texts = await Promise.all(
     ['-V', '--version', 'version'].map(async (word) => (await command(lab.host, [word])).stdout),

@@ -62,6 +62,10 @@ function parse(
       );
     else if (isAddress(word)) once('address', canonical(word));
     else if ([...FLAG_WORDS, ...CHANGES].includes(word)) throw wrong(`${place} takes no ${word}`);
+    else if (parts.includes('address') && /^\d|:/.test(word))
+      throw wrong(
+        `${place}: ${JSON.stringify(word)} is no address; write it in full and without a prefix length, such as 192.0.2.1 or 2001:db8::1`,
+      );
     else throw unknownWord(word, [...KEYWORDS.filter((each) => parts.includes(each)), ...flags], place);
   }
   return found;
