@@ -8,7 +8,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Outcome } from './outcome.ts';
 
 /** The state to record before the action is executed. */
-export function intend(state: State, action: Action, snapshot: Snapshot): State {
+export function recordIntent(state: State, action: Action, snapshot: Snapshot): State {
   if (action.kind === 'endpoint add') {
     const owned = new Map(state.owned).set(action.endpoint.id, action.endpoint);
     return { ...state, owned, lastId: action.implicit ? state.lastId : action.endpoint.id };
@@ -37,7 +37,7 @@ export function applyOutcome(
   if (error) return refused(state, action, error, { final: restoreReplaced === true });
   if (gone) return withFailure(state, action, NOTHING_TO_DELETE);
   const done = succeeded(withoutFailure(state, action), action);
-  return id !== undefined && action.kind === 'endpoint add' ? underId(done, action, id) : done;
+  return id !== undefined && action.kind === 'endpoint add' ? withId(done, action, id) : done;
 }
 
 function succeeded(state: State, action: Action): State {
@@ -54,7 +54,7 @@ function succeeded(state: State, action: Action): State {
   return state;
 }
 
-function underId(state: State, action: Action & { endpoint: Endpoint }, id: number): State {
+function withId(state: State, action: Action & { endpoint: Endpoint }, id: number): State {
   const { owned, ...rest } = forget(state, action);
   return { ...rest, owned: new Map(owned).set(id, { ...action.endpoint, id }) };
 }

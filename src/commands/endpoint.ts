@@ -44,7 +44,7 @@ export async function endpointCommand(
 ): Promise<number> {
   if (verb !== 'show') requireNetAdmin();
   // Wrong arguments are reported before the kernel is asked.
-  const act = DO[verb](words, flags);
+  const act = ACTIONS_BY_VERB[verb](words, flags);
   const namespace = await openNamespace();
   try {
     await act(namespace);
@@ -58,7 +58,7 @@ export async function endpointCommand(
 
 type Act = (namespace: Namespace) => Promise<void>;
 
-const DO: Readonly<Record<EndpointVerb, (words: readonly string[], flags: Flags) => Act>> = {
+const ACTIONS_BY_VERB: Readonly<Record<EndpointVerb, (words: readonly string[], flags: Flags) => Act>> = {
   add: (words) => add(addArguments(words)),
   delete: (words) => remove(deleteArguments(words)),
   change: (words) => change(changeArguments(words)),

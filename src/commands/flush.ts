@@ -43,7 +43,7 @@ export async function flushCommand(flags: {
   requireRoot();
   const namespace = await openNamespace();
   try {
-    if (!flags.force) await refuseLosses(namespace, await readKernel(namespace, NOTHING), flags.netns);
+    if (!flags.force) await refuseToCut(namespace, await readKernel(namespace, NOTHING), flags.netns);
     const done =
       ((await ask(namespace.folder.socket, { ask: 'flush' })) as string[] | undefined) ??
       (await flush(namespace));
@@ -55,7 +55,7 @@ export async function flushCommand(flags: {
   }
 }
 
-async function refuseLosses(
+async function refuseToCut(
   namespace: Namespace,
   { snapshot, state }: KernelRead,
   netns?: string,

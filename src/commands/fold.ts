@@ -28,13 +28,14 @@ export function fold(text: string, width: number): string {
 /** Breaks the text of one cell into lines of at most `width` cells. */
 const wrap = (text: string, width: number): string[] => breakLine(text, '', width);
 
-const foldLine = (line: string, width: number): string[] => breakLine(line, hanging(line, width), width);
+const foldLine = (line: string, width: number): string[] =>
+  breakLine(line, hangingIndent(line, width), width);
 
 /**
  * The indentation of continuations: to the text after a sign (`✗ text`) or the first gap (`name  text`), otherwise two
  * cells more than the line's own.
  */
-function hanging(line: string, width: number): string {
+function hangingIndent(line: string, width: number): string {
   const plain = line.replace(MARKS, '');
   const [start] = /^ *(?:[^\s\w"'([/-] )?/.exec(plain) ?? [''];
   const [gap = ''] = /^ *\S+(?: \S+)* {2,}/.exec(plain) ?? [];

@@ -10,9 +10,9 @@ import type { RequestErrorCode } from './request-error.ts';
 /** Milliseconds to wait for the answer to a change. */
 const TIMEOUT_MS = 15_000;
 /** Milliseconds to wait for the answer to a request that can also be answered from the kernel. */
-const QUESTION_PATIENCE_MS = 2_000;
+const QUESTION_TIMEOUT_MS = 2_000;
 /** Milliseconds for which a client without a place retries; MIN_HOLD_MS in places.ts is shorter. */
-const BUSY_PATIENCE_MS = 1_000;
+const BUSY_RETRY_MS = 1_000;
 const BUSY_PAUSE_MS = 25;
 /** Characters of one answer. */
 const MAX_ANSWER = 64 << 20;
@@ -39,7 +39,7 @@ export type Answered<Answer> =
  */
 export async function askOrNot<Answer>(path: string, request: ControlRequest): Promise<Answered<Answer>> {
   try {
-    const answer = await ask(path, request, QUESTION_PATIENCE_MS);
+    const answer = await ask(path, request, QUESTION_TIMEOUT_MS);
     return answer === undefined ? { answer: null, silent: null } : { answer: answer as Answer };
   } catch (error) {
     if (error instanceof SilentError) return { answer: null, silent: { pid: error.pid } };
@@ -53,7 +53,7 @@ export async function askOrNot<Answer>(path: string, request: ControlRequest): P
  * @throws ControlError; SilentError if the daemon does not answer
  */
 export async function ask(path: string, request: ControlRequest, timeout = TIMEOUT_MS): Promise<unknown> {
-  const until = performance.now() + BUSY_PATIENCE_MS;
+  const until = performance.now() + BUSY_RETRY_MS;
   for (;;) {
     try {
       return await askOnce(path, request, timeout);
@@ -148,7 +148,7 @@ export function watch(
   onEnd: (error: Error | null) => void,
 ): Promise<Watch | undefined> {
   return new Promise((resolve, reject) => {
-    const until = performance.now() + BUSY_PATIENCE_MS;
+    const until = performance.now() + BUSY_RETRY_MS;
     let client: Socket;
     let pause: NodeJS.Timeout | undefined;
     let closed = false;

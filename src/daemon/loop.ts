@@ -3,7 +3,7 @@
  * there is nothing to do. It never waits for hooks.
  */
 import { apply } from '../actions/apply.ts';
-import { dropRetries, intend, isTriedAgain, applyOutcome, retryAll } from '../actions/transitions.ts';
+import { dropRetries, recordIntent, isTriedAgain, applyOutcome, retryAll } from '../actions/transitions.ts';
 import type { HookRecord } from '../hooks/record.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { DecodeError } from '../netlink/attribute.ts';
@@ -272,7 +272,7 @@ export class Loop {
     for (const action of actions) if (addsRoute(action)) reader.include(action.route);
     const outcomes = await apply(actions, kernel, {
       before: (action) => {
-        const intended = intend(this.#state, action, snapshot);
+        const intended = recordIntent(this.#state, action, snapshot);
         if (intended === this.#state) return;
         const before = this.#state;
         this.#state = intended;

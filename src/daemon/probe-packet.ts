@@ -62,7 +62,7 @@ async function ping(
   request[0] = v6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO;
   const reply = v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHOREPLY;
   try {
-    return await settles(timeout, (settle) => {
+    return await settledWithin(timeout, (settle) => {
       // The kernel passes only replies with the identifier of this socket.
       socket.on('message', (message) => settle(message[0] === reply));
       socket.on('error', () => settle(false));
@@ -81,7 +81,7 @@ async function connect(
 ): Promise<boolean> {
   const socket = openStream(target, path, netns);
   try {
-    return await settles(timeout, (settle) => {
+    return await settledWithin(timeout, (settle) => {
       socket.once('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'ECONNREFUSED'));
       socket.connect({ host: target.address, port: target.port }, () => settle(true));
     });
@@ -100,7 +100,7 @@ async function head(
   const { address: host, port } = target;
   const socket = openStream(target, path, netns);
   try {
-    return await settles(timeout, (settle) => {
+    return await settledWithin(timeout, (settle) => {
       // Without an agent, which would open a connection of its own.
       const sent = request({
         ...{ method: 'HEAD', host, port, path: target.path },
@@ -125,7 +125,10 @@ const openStream = ({ family }: ProbeTarget, path: ProbePath, netns: string | un
   });
 
 /** Resolves with the first value that is settled; false after the time-out. */
-async function settles(timeout: number, begin: (settle: (value: boolean) => void) => void): Promise<boolean> {
+async function settledWithin(
+  timeout: number,
+  begin: (settle: (value: boolean) => void) => void,
+): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<boolean>((resolve) => {

@@ -94,7 +94,7 @@ export class RestoreLimiter {
     }
     this.#due = due;
     this.#skipsPauses = false;
-    return { allowed, restored, wait: least([...pauses, ...waits]), contestedWait: least(waits) };
+    return { allowed, restored, wait: minimum([...pauses, ...waits]), contestedWait: minimum(waits) };
   }
 
   /**
@@ -133,4 +133,4 @@ export class RestoreLimiter {
 /** Milliseconds. Endpoints need no pause: no known script deletes the first one that matches a pattern. */
 const pauseOf = (action: Action): number => ('endpoint' in action ? 0 : PAUSE_MS);
 
-const least = (times: readonly number[]): number | null => (times.length ? Math.min(...times) : null);
+const minimum = (times: readonly number[]): number | null => (times.length ? Math.min(...times) : null);

@@ -8,13 +8,13 @@ export const BLOCK = 8192;
 const CHECKSUM = BLOCK - 4;
 
 /** All blocks have the same content; the sequence number makes their checksums differ. */
-const filling = randomBytes(BLOCK);
+const content = randomBytes(BLOCK);
 
 /** The first four bytes of SHA-256; zlib's crc32 needs Node 20.15. */
 const checksum = (bytes: Buffer): number => createHash('sha256').update(bytes).digest().readUInt32BE();
 
 export function makeBlock(sequence: number): Buffer {
-  const block = Buffer.from(filling);
+  const block = Buffer.from(content);
   block.writeUInt32BE(sequence >>> 0, 0);
   block.writeUInt32BE(checksum(block.subarray(0, CHECKSUM)), CHECKSUM);
   return block;

@@ -1,5 +1,5 @@
 /** The log of the demo's events. Callers can wait for an event. */
-import { tenth, type Fact } from './fact.ts';
+import { toTenths, type Fact } from './fact.ts';
 
 /** An event that the demo waited for did not occur. */
 export class ScenarioError extends Error {
@@ -30,7 +30,7 @@ export class EventLog {
 
   /** Milliseconds since the start. */
   now(): number {
-    return tenth(performance.now() - this.#start);
+    return toTenths(performance.now() - this.#start);
   }
 
   record<T extends NewFact>(event: T, at = this.now()): void {

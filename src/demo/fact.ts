@@ -157,4 +157,4 @@ export type Fact =
   | FailureFact;
 
 /** Rounds to tenths of a millisecond, the precision of the clock and the event loop. */
-export const tenth = (milliseconds: number): number => Math.round(milliseconds * 10) / 10;
+export const toTenths = (milliseconds: number): number => Math.round(milliseconds * 10) / 10;

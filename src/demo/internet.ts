@@ -2,12 +2,12 @@
 import { createServer, type Socket } from 'node:net';
 import { mptcpSocket } from '../system/addon.ts';
 import { BLOCK, makeBlock } from './block.ts';
-import { PACE, SERVER } from './topology.ts';
+import { BYTES_PER_SECOND, SERVER } from './topology.ts';
 
 /** Milliseconds between two portions. */
 const TICK_MS = 4;
 /** Bytes of a portion. After a delay, at most three portions are sent at once. */
-const PORTION_BYTES = (PACE * TICK_MS) / 1000;
+const PORTION_BYTES = (BYTES_PER_SECOND * TICK_MS) / 1000;
 
 /** The lines that this process prints. */
 export type ServerWord = 'ready' | 'listening' | `sent ${number}`;
@@ -33,7 +33,7 @@ function stream(socket: Socket): void {
   let last = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
-    due = Math.min(due + ((now - last) * PACE) / 1000, 3 * PORTION_BYTES);
+    due = Math.min(due + ((now - last) * BYTES_PER_SECOND) / 1000, 3 * PORTION_BYTES);
     last = now;
     while (due >= BLOCK && !socket.writableNeedDrain) {
       socket.write(makeBlock(sequence++));

@@ -4,9 +4,9 @@ import { ScenarioError, type EventLog } from './event-log.ts';
 import type { Subprocess } from './subprocess.ts';
 import { Daemon } from './daemon.ts';
 import { Receiver } from './receiver.ts';
-import { tenth, type LinkCounters, type SceneName } from './fact.ts';
+import { toTenths, type LinkCounters, type SceneName } from './fact.ts';
 import type { Network } from './network.ts';
-import { ETHERNET, MODEM, PACE, type Access } from './topology.ts';
+import { ETHERNET, MODEM, BYTES_PER_SECOND, type Access } from './topology.ts';
 import { longestStall, stallsIn } from './stall.ts';
 import type { KernelMonitor } from './kernel-monitor.ts';
 
@@ -22,7 +22,7 @@ export interface ScenarioParts {
 const SAMPLE_MS = 200;
 const STATUS_MS = 1000;
 /** Milliseconds after the last event of a scene in which its stall may still begin. */
-const AFTERMATH_MS = 1000;
+const STALL_BEGIN_MS = 1000;
 /** Milliseconds for the arrival that ends a gap. */
 const MARGIN_MS = 100;
 /** Milliseconds; long, because TCP sends again at growing intervals. */
@@ -156,7 +156,7 @@ class Scenario {
       scene,
       name: 'join',
       interface: path.interface,
-      milliseconds: tenth(subflow.at - from),
+      milliseconds: toTenths(subflow.at - from),
       from,
       to: subflow.at,
     });
@@ -165,8 +165,8 @@ class Scenario {
   /** Measures the longest gap since `from`, and waits until the scene has lasted `lasts` milliseconds. */
   async #measureStall(scene: SceneName, path: Access, from: number, lasts: number): Promise<void> {
     const { events } = this.#parts;
-    const to = events.now() + AFTERMATH_MS;
-    await sleep(AFTERMATH_MS + MARGIN_MS);
+    const to = events.now() + STALL_BEGIN_MS;
+    await sleep(STALL_BEGIN_MS + MARGIN_MS);
     const stall = longestStall(this.#receiver?.arrivals ?? [], from, to);
     if (!stall) throw new ScenarioError('the stream stopped');
     events.record({
@@ -182,7 +182,7 @@ class Scenario {
 
   /** Adds up the stalls of the time in which `#measureStall` has found the longest one. */
   #measureStalls(scene: SceneName, path: Access, from: number): void {
-    const window = [from, from + AFTERMATH_MS] as const;
+    const window = [from, from + STALL_BEGIN_MS] as const;
     const { count, milliseconds } = stallsIn(this.#receiver?.arrivals ?? [], ...window);
     this.#parts.events.record({
       ...{ kind: 'figure', scene, name: 'stalls', interface: path.interface, milliseconds, count },
@@ -196,7 +196,7 @@ class Scenario {
     const received = async (): Promise<number> => (await monitor.counters())[path.interface]?.received ?? 0;
     const before = await received();
     const until = events.now() + CARRIES_TIMEOUT_MS;
-    while ((await received()) < before + PACE / 5) {
+    while ((await received()) < before + BYTES_PER_SECOND / 5) {
       if (events.now() > until) throw new ScenarioError(`${path.interface} carries no data`);
       await sleep(SAMPLE_MS / 4);
     }

@@ -1,6 +1,6 @@
 /** Finds the gaps in the receiver's log of arrivals: the longest one, and the sum of the long ones. */
 
-import { tenth } from './fact.ts';
+import { toTenths } from './fact.ts';
 
 export type Arrival = readonly [at: number, bytes: number];
 
@@ -24,7 +24,7 @@ export function stallsIn(
     .slice(1)
     .map(([later], at) => ({ earlier: arrivals[at]![0], lasted: later - arrivals[at]![0] }))
     .filter(({ earlier, lasted }) => earlier >= from && earlier <= to && lasted >= STALL_MS);
-  return { count: gaps.length, milliseconds: tenth(gaps.reduce((sum, { lasted }) => sum + lasted, 0)) };
+  return { count: gaps.length, milliseconds: toTenths(gaps.reduce((sum, { lasted }) => sum + lasted, 0)) };
 }
 
 /**
@@ -37,7 +37,7 @@ export function longestStall(arrivals: readonly Arrival[], from: number, to: num
     const earlier = arrivals[i - 1]![0];
     const later = arrivals[i]![0];
     if (later < from || earlier > to) continue;
-    const milliseconds = tenth(later - earlier);
+    const milliseconds = toTenths(later - earlier);
     if (!longest || milliseconds > longest.milliseconds) longest = { milliseconds, from: earlier, to: later };
   }
   return longest;

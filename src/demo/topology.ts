@@ -39,4 +39,4 @@ export const PATHS: readonly Access[] = [ETHERNET, MODEM];
 export const SERVER = { address: '203.0.113.80', port: 8080 } as const;
 
 /** Bytes per second that the server sends: 16 Mbit/s, less than a modem carries, so that no queue prolongs a stall. */
-export const PACE = 2_000_000;
+export const BYTES_PER_SECOND = 2_000_000;

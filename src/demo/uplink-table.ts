@@ -1,6 +1,6 @@
 /** A table of the uplinks: state, recent traffic, rate and total, all from the kernel's link counters. */
 import type { LinkCounters, Fact, SampleFact } from './fact.ts';
-import { PACE, PATHS } from './topology.ts';
+import { BYTES_PER_SECOND, PATHS } from './topology.ts';
 import { megabytes, type OutputStyle } from './style.ts';
 
 /** Samples per column of the chart. */
@@ -95,7 +95,7 @@ export class UplinkTable {
     const cells = PATHS.filter(({ interface: name }) => this.#rows.get(name)?.seen).map(
       ({ interface: name }) => {
         const rate = this.#rows.get(name)?.rate ?? 0;
-        const bar = this.#style.bar.repeat(Math.round((rate / PACE) * 16));
+        const bar = this.#style.bar.repeat(Math.round((rate / BYTES_PER_SECOND) * 16));
         return `${name} ${bar.padEnd(17)}${mbit(rate).padStart(5)} Mbit/s`;
       },
     );
@@ -104,8 +104,8 @@ export class UplinkTable {
 
   #level(rate: number): string {
     const { levels } = this.#style;
-    const level = Math.round((rate / PACE) * levels.length) - 1;
-    return rate < PACE / 200 ? ' ' : levels[Math.max(0, Math.min(levels.length - 1, level))]!;
+    const level = Math.round((rate / BYTES_PER_SECOND) * levels.length) - 1;
+    return rate < BYTES_PER_SECOND / 200 ? ' ' : levels[Math.max(0, Math.min(levels.length - 1, level))]!;
   }
 }
 

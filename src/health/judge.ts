@@ -117,7 +117,7 @@ export function judge(
       overdue.push({ cookie, since: wait.since, segments, isSingle: traffic.unacked === 1 });
     }
   }
-  const verdict: Verdict = isWaiting ? verdictOn(overdue, arrivedAt!, next, now) : { kind: 'idle' };
+  const verdict: Verdict = isWaiting ? verdictOnWaits(overdue, arrivedAt!, next, now) : { kind: 'idle' };
   return { waits, verdict, movedAt, arrivedAt, isLosing, rtt };
 }
 
@@ -130,7 +130,7 @@ function isProven(traffic: Traffic, wait: Wait, limit: number, { lossy }: JudgeO
 }
 
 /** The verdict on a path on which data waits. `arrivedAt`: when anything last arrived. `next`: as in Verdict. */
-function verdictOn(
+function verdictOnWaits(
   overdue: readonly Overdue[],
   arrivedAt: number,
   next: number | null,

@@ -23,7 +23,7 @@ export function describe(
   return [
     ...uplinks,
     ...withoutAddress(evaluations, uplinks, selected),
-    ...orphans(evaluations, retirement, snapshot, selected),
+    ...lingeringWithoutUplink(evaluations, retirement, snapshot, selected),
   ];
 }
 
@@ -160,7 +160,7 @@ function noAddressReason([first, ...more]: readonly Evaluation[], { families }: 
 }
 
 /** Lingering endpoints whose link or address is gone, or whose address no rule selects any more. */
-function orphans(
+function lingeringWithoutUplink(
   evaluations: readonly Evaluation[],
   retirement: Retirement,
   snapshot: Snapshot,
@@ -176,7 +176,7 @@ function orphans(
         ...bareUplink(link?.name ?? `if${endpoint.ifindex}`, endpoint.ifindex),
         key: `${endpoint.ifindex}/${endpoint.address}`,
         state: 'lingering' as const,
-        reason: { code: orphanCode(endpoint, snapshot, selected) },
+        reason: { code: lingeringCode(endpoint, snapshot, selected) },
         ...(stays ? { stays } : {}),
         family: endpointFamily(endpoint),
         address: endpoint.address,
@@ -186,7 +186,7 @@ function orphans(
     });
 }
 
-function orphanCode(
+function lingeringCode(
   { ifindex, address }: Endpoint,
   { links, addresses }: Snapshot,
   selected: readonly Selected[],

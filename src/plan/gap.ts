@@ -34,7 +34,7 @@ function lastLookup(
   snapshot: Snapshot,
 ): LastLookup | null {
   if (!now) return null;
-  if (now.default && !(known && isTorn(now, ifindex))) {
+  if (now.default && !(known && isInconsistent(now, ifindex))) {
     const copied = isCopied(now, snapshot);
     return known?.lookup === now && known.copied === copied
       ? known
@@ -51,7 +51,7 @@ function lastLookup(
  * Whether the default route of the host's own policy rule changed between two look-ups of one pass: it is present in
  * one and missing in the other.
  */
-function isTorn({ host, bound, unbound }: RouteLookup, ifindex: number): boolean {
+function isInconsistent({ host, bound, unbound }: RouteLookup, ifindex: number): boolean {
   const through = throughLink(host, ifindex);
   if (!through || !isForSource(through.rule)) return false;
   return [bound, unbound].some(

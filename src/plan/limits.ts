@@ -38,7 +38,7 @@ export function limitsDifference(
   const restore: typeof raise = {};
   for (const limit of LIMITS) {
     const now = snapshot.limits[limit];
-    const goal = closed ? 0 : goalOf(limit, setting, endpoints, state);
+    const goal = closed ? 0 : wantedLimit(limit, setting, endpoints, state);
     const raised = state.raised[limit];
     if (raised?.foreign) continue;
     if (goal === null && raised && now === raised.to) restore[limit] = raised.from;
@@ -54,7 +54,7 @@ export function limitsDifference(
   };
 }
 
-function goalOf(
+function wantedLimit(
   limit: keyof Limits,
   setting: LimitsSetting,
   endpoints: readonly Endpoint[],

@@ -34,7 +34,7 @@ export function verify(
   const gateway = path.default?.hop.gateway ?? null;
   const missing = additions(routing, snapshot).map(actionKey);
   if (missing.length > 0) {
-    const found = whileMissing(missing, endpoint, state);
+    const found = verdictWhileMissing(missing, endpoint, state);
     if (found) return withVerdict(evaluation, found);
     if (!assumeRouted) return evaluation;
     return withVerdict(evaluation, {
@@ -63,7 +63,7 @@ export function verify(
 }
 
 /** `missing`: keys of the actions that add the missing objects. @returns null: they are to be added first */
-function whileMissing(
+function verdictWhileMissing(
   missing: readonly string[],
   endpoint: Endpoint | null,
   state: State,

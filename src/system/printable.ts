@@ -4,14 +4,14 @@
  */
 
 /** Control and format characters, lone surrogates, and the two separators that some programs treat as line ends. */
-const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** Returns one line. Unsafe characters become `\uXXXX`, which JSON reads back as the character itself. */
-export const printable = (text: string): string => text.replace(UNFIT, escaped);
+export const printable = (text: string): string => text.replace(UNPRINTABLE, escaped);
 
 /** Returns lines: line feeds and tabs are kept. */
 export const printableLines = (text: string): string =>
-  text.replace(UNFIT, (character) =>
+  text.replace(UNPRINTABLE, (character) =>
     character === '\n' || character === '\t' ? character : escaped(character),
   );
 

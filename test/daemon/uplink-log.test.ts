@@ -29,7 +29,7 @@ const LOST = uplink('no default route', {
   missing: { code: 'unreachable', errno: 'EHOSTUNREACH' },
 });
 
-function diary(): {
+function harness(): {
   written: UplinkLog;
   lines: string[];
   pass: (each: Uplink, now: number) => number | undefined;
@@ -46,7 +46,7 @@ function diary(): {
 }
 
 test('log: an uplink lost and back before the passes settle is one line', () => {
-  const { written, lines, pass } = diary();
+  const { written, lines, pass } = harness();
   pass(ACTIVE, 0);
   written.write();
   pass(LOST, 1000);
@@ -58,7 +58,7 @@ test('log: an uplink lost and back before the passes settle is one line', () => 
 });
 
 test('log: an uplink lost, and back after the passes settled, is two lines', () => {
-  const { written, lines, pass } = diary();
+  const { written, lines, pass } = harness();
   pass(ACTIVE, 0);
   written.write();
   pass(LOST, 1000);
@@ -72,7 +72,7 @@ test('log: an uplink lost, and back after the passes settled, is two lines', () 
 });
 
 test('since: only changes with the state', () => {
-  const { pass } = diary();
+  const { pass } = harness();
   const began = Date.now();
   const first = pass(ACTIVE, 0);
   expect(first).toBeGreaterThanOrEqual(began);

@@ -53,13 +53,13 @@ describe('next action of an uplink', () => {
   });
 
   it('no action while another runs', () => {
-    const telling = started(subject(null, uplink()), {
+    const running = started(subject(null, uplink()), {
       action: 'up',
       facts: uplink(),
       after: uplink(),
       ends: false,
     });
-    expect(next({ ...telling, wanted: null }, uplinkTransitions)).toBeNull();
+    expect(next({ ...running, wanted: null }, uplinkTransitions)).toBeNull();
   });
 
   it('up counts as notified at its start, down at its end', () => {

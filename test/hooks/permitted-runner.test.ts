@@ -45,7 +45,7 @@ const ran = (requests: readonly HookRequest[]): unknown[] =>
   requests.map(({ user, folders }) => [user, ...folders]);
 const USUAL = ['root', '/etc/multihomed/hooks.d', '/usr/lib/multihomed/hooks.d'];
 
-test('without a configuration: the usual folders as root, whatever the daemon asks for', async () => {
+test('without a configuration: the usual folders as root, also if the daemon asks for others', async () => {
   const tested = permitted();
   await tested.run();
   await tested.run({ folders: ['/usr/bin'] });

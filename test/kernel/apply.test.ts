@@ -1,7 +1,7 @@
 /** Actions that fail because another program changed the same endpoints after the daemon had read them. */
 import { expect } from 'vitest';
 import { apply, type Kernel } from '../../src/actions/apply.ts';
-import { intend, applyOutcome } from '../../src/actions/transitions.ts';
+import { recordIntent, applyOutcome } from '../../src/actions/transitions.ts';
 import { openSession } from '../../src/netlink/session.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import type { Action } from '../../src/actions/action.ts';
@@ -41,7 +41,7 @@ async function applied(
     actions,
     { route, mptcp, generic },
     {
-      before: (each) => (state = intend(state, each, {} as Snapshot)),
+      before: (each) => (state = recordIntent(state, each, {} as Snapshot)),
       after: (outcome) => (state = applyOutcome(state, outcome)),
     },
   );

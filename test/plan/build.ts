@@ -1,5 +1,5 @@
 /** A short way to describe a host: the kernel's state as a snapshot, and the state after a plan was carried out. */
-import { intend, applyOutcome } from '../../src/actions/transitions.ts';
+import { recordIntent, applyOutcome } from '../../src/actions/transitions.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import { addressFamily, type Family } from '../../src/netlink/ip.ts';
 import type { Endpoint } from '../../src/netlink/mptcp/endpoint.ts';
@@ -236,7 +236,7 @@ export class Host {
   }
 
   #do(action: Action): void {
-    this.state = intend(this.state, action, this.snapshot);
+    this.state = recordIntent(this.state, action, this.snapshot);
     const refusal = action.kind === 'endpoint add' && this.endpoints.length >= this.room;
     const error = refusal ? new NetlinkError({ operation: actionText(action), errno: 34 }) : null;
     if (!refusal) this.#change(action);

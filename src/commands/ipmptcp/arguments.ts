@@ -71,7 +71,7 @@ function parse(
   return found;
 }
 
-const noZero = (place: string, id: number | null): void => {
+const refuseZero = (place: string, id: number | null): void => {
   if (id === 0) throw wrong(`${place}: id must be 1 to 255; 0 means the initial subflow of a connection`);
 };
 
@@ -86,7 +86,7 @@ export function addArguments(words: readonly string[]): EndpointArguments & { re
   );
   const { address, id, port } = given;
   if (address === null) throw wrong(`${place}: an address is missing, such as 192.0.2.1 or 2001:db8::1`);
-  noZero(place, id);
+  refuseZero(place, id);
   const bits = flagBits(given.flags);
   if (bits & MPTCP_PM_ADDR_FLAG_SIGNAL && bits & MPTCP_PM_ADDR_FLAG_FULLMESH)
     throw wrong(`${place}: signal and fullmesh exclude each other`);
@@ -115,7 +115,7 @@ export function changeArguments(words: readonly string[]): EndpointArguments {
   const place = 'endpoint change';
   const given = parse(place, words, ['address', 'id', 'port'], CHANGES);
   const { id, address, port, flags } = given;
-  noZero(place, id);
+  refuseZero(place, id);
   if (id === null && address === null) throw wrong(`${place}: the endpoint's id or address is missing`);
   if (id !== null && port !== null)
     throw wrong(`${place}: port is possible only with an address, not with an id`);
@@ -129,7 +129,7 @@ export function changeArguments(words: readonly string[]): EndpointArguments {
 /** `endpoint show [id ID]` @returns null for all */
 export function showArguments(words: readonly string[]): number | null {
   const { id } = parse('endpoint show', words, ['id'], []);
-  noZero('endpoint show', id);
+  refuseZero('endpoint show', id);
   return id;
 }
 

@@ -31,7 +31,7 @@ function addReason(
     return `port ${wanted.port} of this address is in use ("ss -ltnp sport = ${wanted.port}" shows by which program); choose another`;
   if (!SHARED.includes(error.code)) return null;
   if (error.kernelText !== undefined && error.code === 'EINVAL' && !SHARED_TEXT.test(error.kernelText))
-    return implicitInTheWay(wanted, existing);
+    return explainImplicit(wanted, existing);
   const same = existing.find(
     (each) =>
       unmapIPv4(each.address) === unmapIPv4(wanted.address) &&
@@ -42,13 +42,13 @@ function addReason(
     return `this address already has an endpoint (${shown(same)}); change it, or delete id ${same.id} first`;
   const holder = wanted.id === 0 ? undefined : existing.find(({ id }) => id === wanted.id);
   if (holder) return `id ${wanted.id} is in use (${shown(holder)}); omit the id, or choose another`;
-  if (same) return implicitInTheWay(wanted, existing);
+  if (same) return explainImplicit(wanted, existing);
   return error.code === 'ERANGE' || error.kernelText !== undefined
     ? `the kernel's maximum of ${existing.length} endpoints is reached; delete one first`
     : null;
 }
 
-function implicitInTheWay(wanted: Endpoint, existing: readonly Endpoint[]): string | null {
+function explainImplicit(wanted: Endpoint, existing: readonly Endpoint[]): string | null {
   const implicit = existing.find(
     (each) =>
       each.flags & MPTCP_PM_ADDR_FLAG_IMPLICIT && unmapIPv4(each.address) === unmapIPv4(wanted.address),

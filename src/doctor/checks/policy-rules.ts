@@ -12,7 +12,7 @@ import { RTPROT_MULTIHOMED } from '../../netlink/route/protocol.ts';
 
 /** The priorities 8680 to 8689 are reserved for multihomed. */
 const LAST = PRIORITY_FIRST + 9;
-const AFTER = LAST + 1;
+const PRIORITY_AFTER = LAST + 1;
 
 export function checkPolicyRules({ view }: Facts): Finding[] {
   if (!view) return [];
@@ -24,7 +24,7 @@ export function checkPolicyRules({ view }: Facts): Finding[] {
   const findings = [
     ...foreign
       .filter((rule) => rule.priority > 0 && rule.priority < PRIORITY_FIRST && !reported.includes(rule))
-      .flatMap((rule) => inTheWay(rule, view)),
+      .flatMap((rule) => checkEarlierRule(rule, view)),
     ...foreign
       .filter((rule) => rule.priority >= PRIORITY_FIRST && rule.priority <= LAST && !reported.includes(rule))
       .map((rule) =>
@@ -48,7 +48,7 @@ export function checkPolicyRules({ view }: Facts): Finding[] {
 }
 
 /** Reports a rule that would take an uplink's packets to a table whose default route leaves through another link. */
-function inTheWay(rule: PolicyRule, view: HostView): Finding[] {
+function checkEarlierRule(rule: PolicyRule, view: HostView): Finding[] {
   if (rule.action !== FR_ACT_TO_TBL || rule.narrow || rule.invert || rule.fwmark || rule.destination)
     return [];
   if (rule.iif !== null || rule.oif !== null || rule.suppressPrefixLength !== null) return [];
@@ -93,14 +93,16 @@ export function renumber(rule: PolicyRule, { snapshot, plan, otherDefaults }: Ho
       each.family === rule.family &&
       each.protocol !== RTPROT_MULTIHOMED &&
       each.priority >= rule.priority &&
-      each.priority <= AFTER,
+      each.priority <= PRIORITY_AFTER,
   );
   const uplinks = new Set(plan.selected.filter((each) => !each.rule.ignore).map(({ link }) => link.index));
   const leadsOut = otherDefaults
     .filter(({ table, family }) => table === rule.table && family === rule.family)
     .some(({ hops }) => hops.length === 0 || hops.some(({ ifindex }) => !uplinks.has(ifindex)));
   if (isPassed || leadsOut || rule.action !== FR_ACT_TO_TBL) return null;
-  const [added, deleted] = [AFTER, rule.priority].map((each) => policyRuleArguments(rule, policyRules, each));
+  const [added, deleted] = [PRIORITY_AFTER, rule.priority].map((each) =>
+    policyRuleArguments(rule, policyRules, each),
+  );
   const ip = rule.family === 'ipv6' ? ['ip', '-6', 'rule'] : ['ip', 'rule'];
   return added && deleted
     ? [{ argv: [...ip, 'add', ...added] }, { argv: [...ip, 'delete', ...deleted] }]

@@ -120,8 +120,8 @@ export function decodePolicyRule(message: Message): PolicyRule | null {
     table: attributes.u32(FRA_TABLE) ?? payload.readUInt8(4),
     action: payload.readUInt8(7),
     goto: attributes.u32(FRA_GOTO) ?? null,
-    suppressPrefixLength: unless(0xffff_ffff, attributes.u32(FRA_SUPPRESS_PREFIXLEN)),
-    suppressGroup: unless(0xffff_ffff, attributes.u32(FRA_SUPPRESS_IFGROUP)),
+    suppressPrefixLength: nullIf(0xffff_ffff, attributes.u32(FRA_SUPPRESS_PREFIXLEN)),
+    suppressGroup: nullIf(0xffff_ffff, attributes.u32(FRA_SUPPRESS_IFGROUP)),
     protocol: attributes.u8(FRA_PROTOCOL) ?? 0,
     iif: attributes.string(FRA_IIFNAME) ?? null,
     oif: attributes.string(FRA_OIFNAME) ?? null,
@@ -199,7 +199,7 @@ export function headerWords({ selectors }: Pick<PolicyRule, 'selectors'>): strin
 }
 
 /** null: the attribute is missing, or has the value that means none. */
-const unless = (nothing: number, value: number | undefined): number | null =>
+const nullIf = (nothing: number, value: number | undefined): number | null =>
   value === undefined || value === nothing ? null : value;
 
 /** A policy rule to be added or deleted: one table, usually one source address. */

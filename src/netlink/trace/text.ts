@@ -22,7 +22,7 @@ import { HOP, ROUTE_MESSAGES } from './route.ts';
 /** Bytes of a value of unknown type that are shown. */
 const MAX_BYTES = 32;
 
-const ENDS: ReadonlyMap<number, string> = new Map([
+const CONTROL_MESSAGES: ReadonlyMap<number, string> = new Map([
   [NLMSG_ERROR, 'NLMSG_ERROR'],
   [NLMSG_DONE, 'NLMSG_DONE'],
 ]);
@@ -40,12 +40,12 @@ export type MessageSource = 'request' | 'event';
 export function messageText(message: Message, protocol: number, source: MessageSource = 'request'): string {
   const known = layoutOf(message, protocol, source);
   const words = [
-    known?.[0] ?? ENDS.get(message.type) ?? `nlmsg_type ${message.type}`,
+    known?.[0] ?? CONTROL_MESSAGES.get(message.type) ?? `nlmsg_type ${message.type}`,
     flagsText(message.flags, flagNames(message)),
     `seq ${message.sequence}`,
   ];
   try {
-    if (ENDS.has(message.type)) words.push(endText(message));
+    if (CONTROL_MESSAGES.has(message.type)) words.push(endText(message));
     else if (known) words.push(...bodyWords(message.payload, known[1]));
     else words.push(hex(message.payload));
   } catch (error) {
@@ -60,7 +60,7 @@ function layoutOf(
   protocol: number,
   source: MessageSource,
 ): readonly [name: string, layout: Layout] | undefined {
-  if (ENDS.has(type)) return undefined;
+  if (CONTROL_MESSAGES.has(type)) return undefined;
   if (protocol === NETLINK_ROUTE) return ROUTE_MESSAGES.get(type);
   if (protocol !== NETLINK_GENERIC) return undefined;
   if (type === GENL_ID_CTRL) return ['nlctrl', CONTROLLER];
@@ -69,7 +69,7 @@ function layoutOf(
 }
 
 function flagNames({ type, flags }: Message): Readonly<Record<number, string>> {
-  if (ENDS.has(type)) return { ...MESSAGE_FLAGS, ...ACKNOWLEDGEMENT_FLAGS };
+  if (CONTROL_MESSAGES.has(type)) return { ...MESSAGE_FLAGS, ...ACKNOWLEDGEMENT_FLAGS };
   // Both bits of NLM_F_DUMP without an acknowledgement: a dump.
   if ((flags & 0x300) === 0x300 && !(flags & NLM_F_ACK)) return { ...MESSAGE_FLAGS, 0x300: 'NLM_F_DUMP' };
   return { ...MESSAGE_FLAGS, ...ADDING_FLAGS };
