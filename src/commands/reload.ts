@@ -33,5 +33,5 @@ function show({ rules, files, warnings, done, undone }: Reloaded): void {
   print(`${counted(rules, 'rule')} read from ${from}`);
   print(done.length > 0 ? done.join('\n') : 'Nothing to change.');
   if (undone.length > 0)
-    complain(`the kernel refused a part:\n${undone.map((each) => `    ${each}`).join('\n')}`);
+    complain(`the kernel refused a part of the changes:\n${undone.map((each) => `    ${each}`).join('\n')}`);
 }

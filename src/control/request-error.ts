@@ -2,8 +2,8 @@
 
 /**
  * `request`: not understood; `permission`: only for root; `starting`: the daemon has not read the kernel yet; `busy`:
- * too many clients; `configuration`: it has errors; `unfinished`: the kernel refused a part; `internal`: any other
- * error.
+ * too many clients; `configuration`: it has errors; `unfinished`: the kernel refused a part of the changes;
+ * `internal`: any other error.
  */
 export type RequestErrorCode =
   'request' | 'permission' | 'starting' | 'busy' | 'configuration' | 'unfinished' | 'internal';

@@ -4,9 +4,9 @@ import type { HookSettings } from '../rules/rule.ts';
 import type { HookRequest, HookRunner } from './runner.ts';
 
 /**
- * Runs hooks of the folders, and as the user, that the configuration names, and ignores those of the request. Otherwise a
- * daemon that was taken over could have any program of any folder run as root. Between a change of the configuration
- * and the daemon's reload, the two configurations differ; then the new one applies.
+ * Runs hooks of the folders, and as the user, that the configuration names, and ignores those of the request.
+ * Otherwise a daemon that was taken over could have any program of any folder run as root. Between a change of the
+ * configuration and the daemon's reload, the two configurations differ; then the new one applies.
  */
 export function permittedRunner(runner: HookRunner, load: LoadOptions): HookRunner {
   let fingerprint = '';
