@@ -5,8 +5,6 @@
 import { apply } from '../actions/apply.ts';
 import { dropRetries, recordIntent, isTriedAgain, applyOutcome, retryAll } from '../actions/transitions.ts';
 import type { HookRecord } from '../hooks/record.ts';
-import { NetlinkError } from '../netlink/error.ts';
-import { DecodeError } from '../netlink/attribute.ts';
 import { actionText, addsRoute, dirtyAfterAction, staleParts, type Action } from '../actions/action.ts';
 import { flushActions } from '../plan/flush.ts';
 import { observe } from '../plan/observe.ts';
@@ -15,14 +13,15 @@ import { isDue, plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
 import type { Dirty } from '../snapshot/dirty.ts';
 import { ALL_PARTS, type SnapshotPart, type Snapshot } from '../snapshot/snapshot.ts';
-import { sourceStack } from '../system/stack.ts';
 import { Timers } from './timers.ts';
 import { withConnections } from './open-connections.ts';
 import { RemovalLog } from './removal-log.ts';
 import { UplinkLog } from './uplink-log.ts';
+import { firstDeletions } from './lost-links.ts';
+import { PassErrors } from './pass-error.ts';
 import { PendingChanges } from './pending-changes.ts';
 import { readChanges } from './read-changes.ts';
-import { MAX_THROTTLE_MS, RETRY_PARTS, READ_RETRY_MS, MAX_PASSES, ACTION_RETRY_MS } from './intervals.ts';
+import { MAX_THROTTLE_MS, RETRY_PARTS, MAX_PASSES, ACTION_RETRY_MS } from './intervals.ts';
 import type { LoopParts, PassResult } from './parts.ts';
 import { SettleWaiters } from './settle-waiters.ts';
 import { logObservations, DryRunLog, logOutcome } from './action-log.ts';
@@ -39,6 +38,7 @@ export class Loop {
   readonly counters = new Counters();
   readonly #parts: LoopParts;
   readonly #uplinkLog: UplinkLog;
+  readonly #errors: PassErrors;
   readonly #limiter = new RestoreLimiter();
   readonly #removalLog: RemovalLog;
   readonly #journalWriter: JournalWriter;
@@ -53,8 +53,6 @@ export class Loop {
   #state: State;
   #notified: HookRecord;
   #view: PassResult | null = null;
-  /** The error of the last pass, which is logged once. */
-  #lastError = '';
   /** Actions since the last flush or reload began; null: none is under way. */
   #done: string[] | null = null;
   #running = false;
@@ -66,6 +64,7 @@ export class Loop {
     this.#state = parts.state;
     this.#notified = parts.notified;
     this.#uplinkLog = new UplinkLog(parts.log);
+    this.#errors = new PassErrors(parts.log);
     this.#timers = new Timers(parts.clock);
     this.#refresher = new Refresher(this.#timers, parts.clock);
     this.#removalLog = new RemovalLog(parts.log);
@@ -132,7 +131,7 @@ export class Loop {
     this.#parts.reader.forget();
     const done = await this.#collect();
     const left = this.#view ? flushActions(this.#view.snapshot, this.#state).map(actionText) : [];
-    return { done, left: this.#lastError ? [this.#lastError] : left };
+    return { done, left: this.#errors.last ? [this.#errors.last] : left };
   }
 
   /** Reads everything. @returns the texts of the actions until nothing was left to do */
@@ -167,7 +166,7 @@ export class Loop {
   /** Never rejects: an error of a pass is logged, and the pass is tried again. */
   async #run(): Promise<void> {
     const started = this.#parts.clock.now();
-    const pause = await this.#passes().catch((error: unknown) => this.#fail(error));
+    const pause = await this.#passes().catch((error: unknown) => this.#errors.failed(error));
     this.#uplinkLog.write();
     this.#running = false;
     if (pause !== null) this.#timers.set('again', pause, () => this.wake(ALL_PARTS, [], 'timer'));
@@ -197,22 +196,11 @@ export class Loop {
     return null;
   }
 
-  #fail(error: unknown): number {
-    const expected = error instanceof NetlinkError || error instanceof DecodeError;
-    const { message } = error as Error;
-    if (message !== this.#lastError)
-      this.#parts.log.warn(
-        `a pass failed and is tried again: ${message}`,
-        expected ? {} : { stack: sourceStack(error) },
-      );
-    this.#lastError = message;
-    return expected ? READ_RETRY_MS : ACTION_RETRY_MS;
-  }
-
   /** @returns whether anything was due; then another pass is necessary */
   async #pass(): Promise<boolean> {
     const { clock, hooks, reader, dryRun: assumeRouted } = this.#parts;
     this.counters.passes++;
+    await this.#deleteFirst();
     const { batch, read } = await readChanges(this.#pending, reader);
     if (batch.woken && RETRY_PARTS.some((part) => batch.stale.has(part))) this.#state = retryAll(this.#state);
     await this.#keptCheck.end(read);
@@ -244,13 +232,20 @@ export class Loop {
     const times = { expires: planned.expires, wait, until, again, counted, partial: reader.partial };
     const wake = (parts: readonly SnapshotPart[], dirty?: Dirty) => this.wake(parts, [], 'timer', dirty);
     scheduleWakes(this.#timers, clock.now(), times, wake, () => this.#check());
-    this.#lastError = '';
+    this.#errors.succeeded();
     this.#parts.onPass(this.#view);
     done?.push(...outcomes.filter(isDone).map(({ action }) => actionText(action)));
-    // Even a refused or unanswered action may have been executed: the kernel's state must be read again.
-    for (const { action } of outcomes) this.#pending.addOwn(staleParts(action), dirtyAfterAction(action));
     // A refusal also changes the plan. A conflict with another program changes the reported state.
     return outcomes.length > 0 || hasChanged;
+  }
+
+  /** Deletes endpoints on links that have lost their carrier, before everything else is read. */
+  async #deleteFirst(): Promise<void> {
+    const { kernel, health, dryRun } = this.#parts;
+    const last = this.#view && !dryRun ? { ...this.#view.snapshot, ...health?.() } : null;
+    const { all } = this.#pending;
+    const first = await firstDeletions(kernel.route, all, last, this.#configuration, this.#state);
+    if (first) this.counters.act(await this.#do(first.actions, first.snapshot));
   }
 
   /** Reads everything, and compares it with what was kept. */
@@ -287,6 +282,8 @@ export class Loop {
       logOutcome(log, outcome, this.#state.failures, failures);
       this.#removalLog.logChangedFlags(outcome, owned, snapshot.endpoints, clock.now());
       if (!outcome.error && !outcome.foreign) this.#limiter.done(outcome.action);
+      // Even a refused or unanswered action may have been executed: the kernel's state must be read again.
+      this.#pending.addOwn(staleParts(outcome.action), dirtyAfterAction(outcome.action));
     }
     return outcomes;
   }

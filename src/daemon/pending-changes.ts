@@ -45,12 +45,17 @@ export class PendingChanges {
     this.#addParts(parts, dirty);
   }
 
-  /** Returns all changes and forgets them. */
-  take(): ChangeBatch {
-    const batch = {
+  /** All changes at present. */
+  get all(): ChangeBatch {
+    return {
       ...{ stale: new Set(this.#stale), links: this.#links, woken: this.#woken },
       dirty: this.#dirty,
     };
+  }
+
+  /** Returns all changes and forgets them. */
+  take(): ChangeBatch {
+    const batch = this.all;
     this.#stale.clear();
     this.#links = new Set();
     this.#woken = false;

@@ -59,6 +59,9 @@ const joinTables = (last: Snapshot['tables'], now: Snapshot['tables']): Snapshot
   ipv6: new Map([...last.ipv6, ...now.ipv6]),
 });
 
+/** Whether no policy rule of the host takes all packets. Values of such a rule are valid in the read that has it. */
+const isUntunnelled = ({ egress }: Snapshot): boolean => FAMILIES.every((family) => !egress[family]?.rule);
+
 export class SnapshotReader {
   readonly #options: ReaderOptions;
   #last: Snapshot | null = null;
@@ -122,7 +125,7 @@ export class SnapshotReader {
     const earlier = last && { requests: this.#requests, snapshot: last };
     const kept = keptLookups(requests, earlier, base.policyRules, dirty);
     const outside =
-      last && (own || !lookupsStale)
+      last && ((own && isUntunnelled(last)) || !lookupsStale)
         ? Promise.resolve(last)
         : readOutward(this.#options.route, hosts, base, requests);
     const [ownRoutes, lookups, outward] = await Promise.all([
@@ -135,7 +138,7 @@ export class SnapshotReader {
       this.#partial = dirty !== null && (this.#partial || last !== null);
     }
     // Tables that no look-up needed this time are as they were.
-    const tables = last && kept.size > 0 ? joinTables(last.tables, hosts.tables) : hosts.tables;
+    const tables = last && (own || kept.size > 0) ? joinTables(last.tables, hosts.tables) : hosts.tables;
     const { egress, halves, tunnelRoutes } = outward;
     this.#last = {
       ...{ ...base, ownRoutes, lookups, egress, halves, tunnelRoutes, lookedUpAt },

@@ -146,3 +146,42 @@ test('settled() is not delayed by events during the pass', async () => {
   requester.midway = () => undefined;
   expect(ready).toBe(true);
 });
+
+test('the endpoint of a lost link is deleted before anything but the link is read', async () => {
+  change(...SECOND);
+  await host.settle();
+  const operations = recordOperations();
+  change({ op: 'link', slot: 1, to: 'no carrier', when: 0 });
+  await host.settle();
+  expect(operations.slice(0, operations.findIndex((each) => each.startsWith('endpoint delete')) + 1)).toEqual(
+    [
+      ...[1, 0, 3].map((slot) => `link show if${fixture.link(slot)!.index}`),
+      expect.stringMatching(/^endpoint show id/),
+      expect.stringMatching(/^endpoint delete 10\.2\.0\.1 /),
+    ],
+  );
+});
+
+test('links that are lost together keep their endpoints, since no other path is left', async () => {
+  change(...SECOND);
+  await host.settle();
+  change(...[0, 1, 3].map((slot): Step => ({ op: 'link', slot, to: 'no carrier', when: 0 })));
+  await host.settle();
+  expect(['10.1.0.1', '10.2.0.1', '10.4.0.1'].filter(hasEndpoint)).toHaveLength(3);
+});
+
+/** Records the operations that the daemon asks for from now on. */
+function recordOperations(): string[] {
+  const { requester } = host.daemon;
+  const operations: string[] = [];
+  const [request, dump] = [requester.request.bind(requester), requester.dump.bind(requester)];
+  requester.request = (asked) => {
+    operations.push(asked.operation);
+    return request(asked);
+  };
+  requester.dump = (asked) => {
+    operations.push(asked.operation);
+    return dump(asked);
+  };
+  return operations;
+}

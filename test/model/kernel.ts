@@ -12,7 +12,7 @@ import {
 } from './answers.ts';
 import { addEndpoint, byId, deleteEndpoint, setFlags, setLimits } from './endpoints.ts';
 import { matchRoute } from './fib.ts';
-import { addNexthop, dropNexthop, type Notifier } from './links.ts';
+import { addNexthop, dropNexthop, linkAnswer, type Notifier } from './links.ts';
 import { readEndpoint, readFlow, readLimits, readNexthop, readRoute, readRule } from './requests.ts';
 import { NLM_F_REPLACE } from '../../src/netlink/message.ts';
 import { addRoute, deleteRoute, remove, type RouteEvent, type RouteFields } from './routes.ts';
@@ -129,6 +129,8 @@ export class ModelKernel implements Notifier {
   #route({ type, flags, payload }: ModelRequest, maker: Maker): Message[] {
     const { state } = this;
     switch (type) {
+      case 18:
+        return [linkAnswer(state, payload)];
       case 24: {
         const { event, replaced } = addRoute(state, this.#withNexthop(readRoute(payload)), flags, maker);
         if (event) this.route(event.kind, event.route);

@@ -1,5 +1,8 @@
 /** Links and addresses of the model kernel, and the objects that the kernel removes with them without an event. */
+import { readS32 } from '../../src/netlink/bytes.ts';
+import type { Message } from '../../src/netlink/message.ts';
 import { IFA_F_SECONDARY } from '../../src/netlink/route/address.ts';
+import { encodeLink, message } from './answers.ts';
 import { connectedRoute, inSameSubnet, remove, validateHop } from './routes.ts';
 import {
   networkOf,
@@ -232,4 +235,11 @@ function clearSource(state: State, address: string): void {
     route.preferredSource = null;
     state.countPeculiarity('IPv6 source cleared silently');
   }
+}
+
+/** @throws Refusal there is no such link */
+export function linkAnswer({ links }: State, request: Buffer): Message {
+  const link = links.get(readS32(request, 4));
+  if (!link) throw new Refusal('ENODEV');
+  return message(16, encodeLink(link));
 }

@@ -2,6 +2,7 @@
 import { Attributes, DecodeError, eachAttribute } from '../attribute.ts';
 import { readS32, readU32, readU64, Writer } from '../bytes.ts';
 import type { Requester } from '../connection.ts';
+import { NetlinkError } from '../error.ts';
 import { AF_UNSPEC } from '../ip.ts';
 import type { Message } from '../message.ts';
 
@@ -111,6 +112,30 @@ export async function dumpLinks(requester: Requester): Promise<Link[]> {
     .filter((message) => message.type === RTM_NEWLINK)
     .map(decodeLink)
     .filter((link) => link !== null);
+}
+
+/**
+ * One link; null: there is none with this index.
+ * @throws NetlinkError, DecodeError
+ */
+export async function getLink(requester: Requester, index: number): Promise<Link | null> {
+  const payload = new Writer()
+    .u32(0)
+    .s32(index)
+    .u32(0)
+    .u32(0)
+    .attributeU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  try {
+    const [message] = await requester.request({
+      operation: `link show if${index}`,
+      type: RTM_GETLINK,
+      payload: payload.done(),
+    });
+    return message?.type === RTM_NEWLINK ? decodeLink(message) : null;
+  } catch (error) {
+    if (error instanceof NetlinkError && error.code === 'ENODEV') return null;
+    throw error;
+  }
 }
 
 /** Finds the link that a user named: by name, alternative name, or `if7` for index 7, as in ip(8). */
