@@ -244,7 +244,7 @@ export class Loop {
     const { kernel, health, dryRun } = this.#parts;
     const last = this.#view && !dryRun ? { ...this.#view.snapshot, ...health?.() } : null;
     const { all } = this.#pending;
-    const first = await firstDeletions(kernel.route, all, last, this.#configuration, this.#state);
+    const first = await firstDeletions(kernel, all, last, this.#configuration, this.#state);
     if (first) this.counters.act(await this.#do(first.actions, first.snapshot));
   }
 

@@ -3,8 +3,9 @@
  * deleted, and a whole pass reads much more before it deletes one.
  */
 import type { Action } from '../actions/action.ts';
+import type { Kernel } from '../actions/apply.ts';
 import type { State } from '../actions/state.ts';
-import type { Requester } from '../netlink/connection.ts';
+import { dumpEndpoints } from '../netlink/mptcp/endpoint.ts';
 import { getLink, type Link } from '../netlink/route/link.ts';
 import { plan } from '../plan/plan.ts';
 import type { Configuration } from '../rules/rule.ts';
@@ -16,18 +17,18 @@ const MAX_LINKS = 4;
 
 export interface FirstDeletions {
   readonly actions: readonly Action[];
-  /** The last snapshot with the new state of the links. */
+  /** The last snapshot with the present links and endpoints. */
   readonly snapshot: Snapshot;
 }
 
 /**
- * The deletions that a plan has with the last snapshot and the present state of the links; null: none, or more has
+ * The deletions that a plan has with the last snapshot and the present links and endpoints; null: none, or more has
  * changed than these links, so that a whole pass must decide.
  * @param last the snapshot of the last pass; null: none
  * @throws NetlinkError, DecodeError
  */
 export async function firstDeletions(
-  requester: Requester,
+  { route, generic, mptcp }: Kernel,
   { stale, links: touched, dirty }: ChangeBatch,
   last: Snapshot | null,
   configuration: Configuration,
@@ -41,12 +42,14 @@ export async function firstDeletions(
   // All that have an endpoint: if the others are lost too, nothing is deleted. The kernel holds few endpoints.
   const read = [...new Set([...touched, ...used])].map(async (ifindex): Promise<[number, Link | null]> => [
     ifindex,
-    await getLink(requester, ifindex),
+    await getLink(route, ifindex),
   ]);
-  const found = new Map(await Promise.all(read));
+  // The kernel reports no change of an endpoint.
+  const [pairs, endpoints] = await Promise.all([Promise.all(read), dumpEndpoints(generic, mptcp)]);
+  const found = new Map(pairs);
   const lost = new Set([...found.keys()].filter((ifindex) => !found.get(ifindex)?.usable));
   if (![...dirty.links].every((ifindex) => lost.has(ifindex))) return null;
-  const snapshot = { ...last, links: changedLinks(last.links, found) };
+  const snapshot = { ...last, endpoints, links: changedLinks(last.links, found) };
   const actions = plan(snapshot, configuration, state).actions.filter(
     (action) => action.kind === 'endpoint delete' && lost.has(action.endpoint.ifindex),
   );

@@ -147,7 +147,7 @@ test('settled() is not delayed by events during the pass', async () => {
   expect(ready).toBe(true);
 });
 
-test('the endpoint of a lost link is deleted before anything but the link is read', async () => {
+test('the endpoint of a lost link is deleted before routes and addresses are read', async () => {
   change(...SECOND);
   await host.settle();
   const operations = recordOperations();
@@ -156,6 +156,7 @@ test('the endpoint of a lost link is deleted before anything but the link is rea
   expect(operations.slice(0, operations.findIndex((each) => each.startsWith('endpoint delete')) + 1)).toEqual(
     [
       ...[1, 0, 3].map((slot) => `link show if${fixture.link(slot)!.index}`),
+      'endpoint show',
       expect.stringMatching(/^endpoint show id/),
       expect.stringMatching(/^endpoint delete 10\.2\.0\.1 /),
     ],

@@ -236,6 +236,14 @@ const BYPASSES = Object.fromEntries(
         bypass: 3,
         steps: [rule(FOR_SOURCES), leads(0, 1, 0), change('add')],
       }),
+      'is up when a link is lost and a policy rule is deleted': history({
+        bypass: 1,
+        steps: [
+          change('add'),
+          { op: 'link', slot: 0, to: 'no carrier', when: 'settled' },
+          { op: 'delete policy rule', nth: 0, when: 'settled' },
+        ],
+      }),
       'has a rule for destinations after it': history({
         bypass: 3,
         steps: [change('add'), rule(FOR_DESTINATIONS)],
