@@ -147,6 +147,9 @@ function checkPath(path: string, options: TrustOptions): void {
     const stats = lstat(name, path);
     if (stats.isSymbolicLink()) {
       const target = readlinkSync(name);
+      // The name of a descriptor without a file, as of `check <(cat rules.yaml)` (proc(5), /proc/PID/fd).
+      const [, kind] = name.startsWith('/proc/') ? (/^(pipe|socket):\[\d+\]$/.exec(target) ?? []) : [];
+      if (kind !== undefined) throw new RefusedError(`${path} is a ${kind}, not a regular file`);
       // In a sticky folder any user may create a link to a file of root.
       checkOwner(name, stats, options);
       if (target === '/dev/null' && left.every((rest) => rest === '')) throw masked(path);

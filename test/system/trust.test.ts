@@ -4,6 +4,7 @@ import {
   closeSync,
   lchownSync,
   linkSync,
+  lstatSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -117,6 +118,14 @@ describe('file type', () => {
   test('a pipe is refused at once', () => {
     execFileSync('mkfifo', [`${home}/pipe`]);
     expect(open(`${home}/pipe`)).toBe(`refused: ${home}/pipe is a pipe, not a regular file`);
+  });
+
+  test('a pipe without a name, as of "check <(cat rules.yaml)", is named as a pipe', () => {
+    const pipes = readdirSync('/proc/self/fd')
+      .map((fd) => `/proc/self/fd/${fd}`)
+      .filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
+      .filter((path) => readlinkSync(path).startsWith('pipe:['));
+    expect(open(pipes[0]!)).toBe(`refused: ${pipes[0]} is a pipe, not a regular file`);
   });
 
   test('devices, folders and files are distinguished', () => {
