@@ -44,7 +44,7 @@ export function explained(error: unknown): unknown {
   if (error instanceof SystemError && (error.code === 'EPERM' || error.code === 'EACCES'))
     return new ExitError(EXIT.permission, `${NEEDS_ROOT}: ${error.message}`);
   if (error instanceof SystemError && error.code === 'ENOENT')
-    return new ExitError(EXIT.usage, `no such network namespace: ${error.message}`);
+    return new ExitError(EXIT.usage, `${error.subject}: no such network namespace; "ip netns" lists them`);
   return error;
 }
 

@@ -38,6 +38,7 @@ test('--netns: a name that ip-netns(8) would not list is refused', async ({ lab 
     const { code, stderr } = await outside(lab, `status -n ${name}`);
     expect([name, code]).toEqual([name, 64]);
     expect(stderr).toContain('"ip netns" lists');
+    expect((await outside(lab, `run -n ${name}`)).stderr).toContain(stderr);
   }
 });
 
