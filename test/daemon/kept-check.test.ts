@@ -2,17 +2,17 @@
 import { expect, test } from 'vitest';
 import { KeptCheck } from '../../src/daemon/kept-check.ts';
 import type { Log } from '../../src/system/log.ts';
-import { Host } from '../plan/build.ts';
+import { PlanHost } from '../plan/build.ts';
 import { POLICY_RULE } from '../support/objects.ts';
 
 /** main's policy rule decides about the address. */
-function hostOf(address: string, gateway: string, words: Parameters<Host['default']>[2] = {}): Host {
-  const host = new Host().link('eth0', 2).address(2, address).default(2, gateway, words);
+function hostOf(address: string, gateway: string, words: Parameters<PlanHost['default']>[2] = {}): PlanHost {
+  const host = new PlanHost().link('eth0', 2).address(2, address).default(2, gateway, words);
   host.hosts.set(address.split('/')[0]!, { kind: 'unread', rule: POLICY_RULE });
   return host;
 }
 
-const host = (): Host => hostOf('192.0.2.10/24', '192.0.2.1');
+const host = (): PlanHost => hostOf('192.0.2.10/24', '192.0.2.1');
 
 function logged(): { log: Log; lines: string[] } {
   const lines: string[] = [];
@@ -51,7 +51,7 @@ test('kept look-ups: a difference whose event arrives during the check is not lo
 test('kept look-ups: a default route with a lifetime is never kept, and not compared', async () => {
   const { log, lines } = logged();
   const check = new KeptCheck(log);
-  const advertised = (gateway: string): Host => hostOf('2001:db8::10/64', gateway, { expires: 1800 });
+  const advertised = (gateway: string): PlanHost => hostOf('2001:db8::10/64', gateway, { expires: 1800 });
   check.begin(advertised('fe80::1').snapshot);
   await check.end(advertised('fe80::2').snapshot);
   expect(lines).toEqual([]);

@@ -4,10 +4,10 @@ import { decide } from '../../src/health/decide.ts';
 import { DEFAULT_HEALTH } from '../../src/rules/validate.ts';
 import { judge, type Waits } from '../../src/health/judge.ts';
 import { Path } from '../../src/health/path.ts';
-import { subflow, type Flow } from './sockets.ts';
+import { subflow, type SubflowFields } from './sockets.ts';
 
 /** Judges samples of one path at increasing times. */
-function looks(...all: readonly (readonly [at: number, ...flows: Flow[]])[]): string[] {
+function looks(...all: readonly (readonly [at: number, ...flows: SubflowFields[]])[]): string[] {
   let waits: Waits = new Map();
   return all.map(([at, ...flows]) => {
     const judgement = judge(waits, flows.map(subflow), at, DEFAULT_HEALTH);
@@ -100,7 +100,7 @@ describe('a path', () => {
 
 describe('a path that loses segments', () => {
   const flow = { unacked: 3, rtt: 10_000, sinceData: 9_000 };
-  const stalled = (lossy: boolean, now: number, more: Flow): boolean => {
+  const stalled = (lossy: boolean, now: number, more: SubflowFields): boolean => {
     const waits: Waits = new Map([[1, { since: 0, retransmits: 0, unacked: 3, lost: 0 }]]);
     const socket = subflow({ ...flow, sinceAck: now, sinceSent: 10, ...more });
     return judge(waits, [socket], now, DEFAULT_HEALTH, { lossy }).verdict.kind === 'stalled';
@@ -121,7 +121,7 @@ describe('a path that loses segments', () => {
   });
 
   test('is recognized by segments lost while it works, without duplicates', () => {
-    const lost = (more: Flow): boolean => {
+    const lost = (more: SubflowFields): boolean => {
       const { waits } = judge(new Map(), [subflow(flow)], 0, DEFAULT_HEALTH);
       return judge(waits, [subflow({ ...flow, ...more })], 250, DEFAULT_HEALTH).isLosing;
     };
@@ -138,7 +138,7 @@ describe('of two paths', () => {
     new Path('2/192.0.2.10', 'ipv4', 2, '192.0.2.10', 24),
     new Path('3/203.0.113.10', 'ipv4', 3, '203.0.113.10', 24),
   ];
-  const dead: Flow = {
+  const dead: SubflowFields = {
     unacked: 10,
     rtt: 10_000,
     retransmits: 1,
@@ -149,8 +149,8 @@ describe('of two paths', () => {
   const waits: Waits = new Map(
     [1, 2, 7].map((cookie) => [cookie, { since: 710, retransmits: 0, unacked: 10, lost: 0 }]),
   );
-  const there: Flow = { address: '203.0.113.10', cookie: 7 };
-  const named = (sockets: readonly Flow[]): unknown[] =>
+  const there: SubflowFields = { address: '203.0.113.10', cookie: 7 };
+  const named = (sockets: readonly SubflowFields[]): unknown[] =>
     decide(
       paths().map((path) => Object.assign(path, { waits })),
       sockets.map(subflow),

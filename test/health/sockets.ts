@@ -1,7 +1,7 @@
 /** Subflows as sock_diag reports them, for judgements on paths. */
 import type { SubflowSocket, Traffic } from '../../src/netlink/diag.ts';
 
-export interface Flow extends Partial<Traffic> {
+export interface SubflowFields extends Partial<Traffic> {
   readonly token?: number;
   readonly cookie?: number;
   readonly address?: string;
@@ -10,7 +10,12 @@ export interface Flow extends Partial<Traffic> {
 }
 
 /** A subflow that has just received from its peer; times in milliseconds, `rtt` in microseconds. */
-export function subflow({ token = 1, cookie = 1, address = '192.0.2.10', ...rest }: Flow): SubflowSocket {
+export function subflow({
+  token = 1,
+  cookie = 1,
+  address = '192.0.2.10',
+  ...rest
+}: SubflowFields): SubflowSocket {
   const { remote = '198.51.100.9', state = 'ESTAB', ...traffic } = rest;
   return {
     ...{ token, cookie, state, ifindex: 2 },

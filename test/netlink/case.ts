@@ -10,7 +10,7 @@ export interface Asked {
   readonly mptcp: GenericFamily;
 }
 
-export interface Case {
+export interface DecoderCase {
   readonly name: string;
   readonly ask: (kernel: Asked) => Promise<unknown>;
   /** undefined: only the acknowledgement. */

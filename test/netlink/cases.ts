@@ -5,7 +5,7 @@ import { askFib } from '../../src/netlink/route/fib.ts';
 import { dumpLinks, linkBytes } from '../../src/netlink/route/link.ts';
 import { addPolicyRule, deletePolicyRule, dumpPolicyRules } from '../../src/netlink/route/policy-rule.ts';
 import { addRoute, appendRoute, deleteRoute, dumpRoutes } from '../../src/netlink/route/route.ts';
-import { refusal, refused, type Case } from './case.ts';
+import { refusal, refused, type DecoderCase } from './case.ts';
 import { PATH_MANAGER_CASES } from './path-manager-cases.ts';
 import { ADDRESSES, hop, LINKS, policyRule, POLICY_RULES, route, ROUTES, ROUTES6 } from './expected.ts';
 
@@ -29,7 +29,7 @@ const ownRule = {
   suppressPrefixLength: null,
   protocol: 86,
 };
-export const CASES: readonly Case[] = [
+export const CASES: readonly DecoderCase[] = [
   { name: 'links', ask: ({ route: r }) => dumpLinks(r), expected: LINKS },
   {
     name: 'bytes of a link',

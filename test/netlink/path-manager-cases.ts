@@ -2,11 +2,11 @@
 import { findFamily } from '../../src/netlink/generic/family.ts';
 import * as endpoints from '../../src/netlink/mptcp/endpoint.ts';
 import { getLimits, setLimits } from '../../src/netlink/mptcp/limits.ts';
-import { refusal, refused, type Case } from './case.ts';
+import { refusal, refused, type DecoderCase } from './case.ts';
 
 const endpoint = { id: 3, address: '192.0.2.10', ifindex: 10, flags: 2, port: 0 };
 
-export const PATH_MANAGER_CASES: readonly Case[] = [
+export const PATH_MANAGER_CASES: readonly DecoderCase[] = [
   {
     name: 'family',
     ask: async ({ generic }) => (await findFamily(generic, 'mptcp_pm'))?.groups.has('mptcp_pm_events'),

@@ -1,77 +1,77 @@
 /** An uplink that comes up: each state with its reason, and the actions of each pass. */
 import { describe, expect, test } from 'vitest';
 import { uplinkReason } from '../../src/messages/reason.ts';
-import { Host, rule } from './build.ts';
+import { PlanHost, rule } from './build.ts';
 
 const ETH = [rule('eth*')];
 const IPV6 = { flags: 0x80 };
 
 /** A host, and the expected state and reason. */
-const STATES: readonly (readonly [name: string, host: () => Host, state: string, reason: RegExp])[] = [
+const STATES: readonly (readonly [name: string, host: () => PlanHost, state: string, reason: RegExp])[] = [
   [
     'a link that is down',
-    () => new Host().link('eth0', 2, { flags: 0 }),
+    () => new PlanHost().link('eth0', 2, { flags: 0 }),
     'eth0 -: no carrier',
     /link is down/,
   ],
   [
     'a link without carrier',
-    () => new Host().link('eth0', 2, { flags: 1 }),
+    () => new PlanHost().link('eth0', 2, { flags: 1 }),
     'eth0 -: no carrier',
     /up and has no carrier/,
   ],
   [
     'an address without carrier',
-    () => new Host().link('eth0', 2, { flags: 1 }).address(2, '192.0.2.10/24'),
+    () => new PlanHost().link('eth0', 2, { flags: 1 }).address(2, '192.0.2.10/24'),
     'eth0 192.0.2.10: no carrier',
     /no carrier/,
   ],
-  ['no address', () => new Host().link('eth0', 2), 'eth0 -: no address', /no IPv4 or IPv6 address yet/],
+  ['no address', () => new PlanHost().link('eth0', 2), 'eth0 -: no address', /no IPv4 or IPv6 address yet/],
   [
     'a tentative address',
-    () => new Host().link('eth0', 2).address(2, '2001:db8::1/64', { flags: 0x40 }),
+    () => new PlanHost().link('eth0', 2).address(2, '2001:db8::1/64', { flags: 0x40 }),
     'eth0 2001:db8::1: tentative',
     /duplicate address detection/,
   ],
   [
     'an address that failed duplicate address detection',
-    () => new Host().link('eth0', 2).address(2, '2001:db8::1/64', { flags: 0x48 }),
+    () => new PlanHost().link('eth0', 2).address(2, '2001:db8::1/64', { flags: 0x48 }),
     'eth0 2001:db8::1: failed',
     /another host has this address/,
   ],
   [
     'a deprecated address',
-    () => new Host().link('eth0', 2).address(2, '2001:db8::1/64', { flags: 0xa0 }),
+    () => new PlanHost().link('eth0', 2).address(2, '2001:db8::1/64', { flags: 0xa0 }),
     'eth0 2001:db8::1: ignored',
     /deprecated/,
   ],
   [
     'no default route',
-    () => new Host().link('eth0', 2).address(2, '192.0.2.10/24'),
+    () => new PlanHost().link('eth0', 2).address(2, '192.0.2.10/24'),
     'eth0 192.0.2.10: no default route',
     /^no default route through eth0$/,
   ],
   [
     'a link-local address',
-    () => new Host().link('eth0', 2).address(2, 'fe80::1/64', IPV6),
+    () => new PlanHost().link('eth0', 2).address(2, 'fe80::1/64', IPV6),
     'eth0 fe80::1: ignored',
     /link-local addresses are not used/,
   ],
   [
     'a link-local address alone: the interface is listed',
-    () => new Host().link('eth0', 2).address(2, 'fe80::1/64', IPV6),
+    () => new PlanHost().link('eth0', 2).address(2, 'fe80::1/64', IPV6),
     'eth0 -: no address',
     /^no usable address yet: fe80::1 \(link-local addresses are not used\)$/,
   ],
   [
     'a link-local address alone, without carrier: the interface is listed',
-    () => new Host().link('eth0', 2, { flags: 1 }).address(2, 'fe80::1/64', IPV6),
+    () => new PlanHost().link('eth0', 2, { flags: 1 }).address(2, 'fe80::1/64', IPV6),
     'eth0 -: no carrier',
     /up and has no carrier/,
   ],
   [
     'a unique-local address',
-    () => new Host().link('eth0', 2).address(2, 'fd00::1/64', IPV6),
+    () => new PlanHost().link('eth0', 2).address(2, 'fd00::1/64', IPV6),
     'eth0 fd00::1: ignored',
     /addresses: all/,
   ],
@@ -96,14 +96,14 @@ describe('states and reasons', () => {
   });
 
   test('loopback needs a rule with link-local', () => {
-    const host = new Host().link('lo', 1, { loopback: true }).address(1, '127.0.0.1/8');
+    const host = new PlanHost().link('lo', 1, { loopback: true }).address(1, '127.0.0.1/8');
     expect(host.rules([rule('*')]).states).toEqual([]);
     expect(host.rules([rule('lo', { linkLocal: true })]).states).toEqual(['lo 127.0.0.1: no default route']);
   });
 });
 
-const plugged = (): Host =>
-  new Host().link('eth0', 2).address(2, '192.0.2.10/24').default(2, '192.0.2.1').rules(ETH);
+const plugged = (): PlanHost =>
+  new PlanHost().link('eth0', 2).address(2, '192.0.2.10/24').default(2, '192.0.2.1').rules(ETH);
 
 describe('an uplink comes up', () => {
   test('routes and policy rules first, then limits and endpoint', () => {
@@ -130,7 +130,7 @@ describe('an uplink comes up', () => {
   });
 
   test('IPv6: the same order', () => {
-    const host = new Host()
+    const host = new PlanHost()
       .link('eth0', 2)
       .address(2, '2001:db8::10/64', IPV6)
       .default(2, 'fe80::1')
@@ -147,10 +147,14 @@ describe('an uplink comes up', () => {
   });
 
   test.each([
-    ['without a gateway', (host: Host) => host.default(2, null), 'route add default dev eth0 table 86840002'],
+    [
+      'without a gateway',
+      (host: PlanHost) => host.default(2, null),
+      'route add default dev eth0 table 86840002',
+    ],
     [
       'by an on-link gateway',
-      (host: Host) => host.default(2, '203.0.113.1', { onlink: true }),
+      (host: PlanHost) => host.default(2, '203.0.113.1', { onlink: true }),
       'route add default via 203.0.113.1 dev eth0 table 86840002 onlink',
     ],
   ])('%s', (_, change, text) => {
@@ -158,7 +162,7 @@ describe('an uplink comes up', () => {
   });
 
   test('a point-to-point address: the local side is the endpoint, the peer the connected route', () => {
-    const host = new Host()
+    const host = new PlanHost()
       .link('wwan0', 3, { pointToPoint: true })
       .address(3, '10.0.0.1/32', { peer: '10.0.0.2' });
     host.default(3, null).rules([rule('wwan*')]);
@@ -182,7 +186,7 @@ describe('an uplink comes up', () => {
   });
 
   test('check-route: false needs no default route', () => {
-    const host = new Host()
+    const host = new PlanHost()
       .link('eth0', 2)
       .address(2, '192.0.2.10/24')
       .rules([rule('eth*', { checkRoute: false })]);
@@ -239,7 +243,7 @@ describe('an uplink comes up', () => {
   });
 
   test('the plan gives the expiry of a router-advertised default route', () => {
-    const host = new Host().link('eth0', 2).address(2, '2001:db8::10/64', IPV6).rules(ETH);
+    const host = new PlanHost().link('eth0', 2).address(2, '2001:db8::10/64', IPV6).rules(ETH);
     expect(host.default(2, 'fe80::1', { expires: 90 }).look().expires).toBe(1_090_020);
     expect(host.default(2, 'fe80::1', { expires: -3 }).look().expires).toBe(1_000_020);
     expect(plugged().look().expires).toBeNull();

@@ -1,11 +1,11 @@
 /** Slots, addresses in conflict, and limits. */
 import { describe, expect, test } from 'vitest';
-import { Host, rule } from './build.ts';
+import { PlanHost, rule } from './build.ts';
 import { settled, two } from './two.ts';
 
 /** A host with `count` uplinks, eth0 with the best metric. */
-function many(count: number): Host {
-  const host = new Host().rules([rule('eth*')]);
+function many(count: number): PlanHost {
+  const host = new PlanHost().rules([rule('eth*')]);
   for (let i = 0; i < count; i++)
     host
       .link(`eth${i}`, 10 + i)
@@ -82,7 +82,7 @@ describe('slots', () => {
   });
 
   test('per-interface: one address by default, more if the rule says so', () => {
-    const host = (perInterface: number): Host =>
+    const host = (perInterface: number): PlanHost =>
       two()
         .address(2, '192.0.2.11/24', { flags: 0x81 })
         .rules([rule('eth*', { perInterface })]);
@@ -150,7 +150,7 @@ describe('conflicts', () => {
 });
 
 describe('limits', () => {
-  const last = (host: Host): string | undefined =>
+  const last = (host: PlanHost): string | undefined =>
     host
       .settle()
       .flat()

@@ -31,7 +31,7 @@ interface Default {
 
 const UP = 0x1 | 0x40 | 0x10000;
 
-export class Host {
+export class PlanHost {
   readonly links = new Map<number, Link>();
   readonly drivers = new Map<number, string>();
   readonly paths = new Map<number, string>();
@@ -292,7 +292,7 @@ const asRoute = ({ hop, type = 1, ...route }: NewRoute): Route => ({
 });
 
 /** What `explain` takes. */
-export const sourceOf = (host: Host): ExplainSource => ({
+export const sourceOf = (host: PlanHost): ExplainSource => ({
   plan: host.look(),
   snapshot: host.snapshot,
   configuration: host.configuration,

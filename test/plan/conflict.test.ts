@@ -5,15 +5,15 @@
 import { describe, expect, test } from 'vitest';
 import { endpointObject, policyRuleObject, routeObject } from '../../src/actions/action.ts';
 import { explain } from '../../src/messages/explain.ts';
-import { sourceOf, Host } from './build.ts';
+import { sourceOf, PlanHost } from './build.ts';
 import { settled } from './two.ts';
 
-const contested = (host: Host, ...objects: string[]): Host => {
+const contested = (host: PlanHost, ...objects: string[]): PlanHost => {
   host.state = { ...host.state, contested: new Set(objects) };
   return host;
 };
 
-const ethRouting = (host: Host) =>
+const ethRouting = (host: PlanHost) =>
   host.look().evaluations.find((entry) => entry.candidate.selected.link.name === 'eth0')!.routing!;
 
 describe('objects that another program keeps removing', () => {

@@ -1,6 +1,6 @@
 /** An address that several links have: which link keeps it. */
 import { describe, expect, test } from 'vitest';
-import { rule, type Host } from './build.ts';
+import { rule, type PlanHost } from './build.ts';
 import { settled, two } from './two.ts';
 
 const A = '192.0.2.10';
@@ -8,10 +8,10 @@ const PERMANENT = 0x80;
 const TENTATIVE = 0x40;
 
 /** Adds a second link with the address of eth0: `eth1`, selected by eth0's rule, or another, selected by none. */
-const withSameAddress = (host: Host, name: string, created: number, flags = PERMANENT): Host =>
+const withSameAddress = (host: PlanHost, name: string, created: number, flags = PERMANENT): PlanHost =>
   host.link(name, 4).address(4, `${A}/24`, { created, flags });
 
-const statesOf = (host: Host): string[] => host.states.filter((each) => each.includes(A));
+const statesOf = (host: PlanHost): string[] => host.states.filter((each) => each.includes(A));
 
 describe('two uplinks with one address', () => {
   test('the uplink in use keeps it, with any metric and age of the other', () => {

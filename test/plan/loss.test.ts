@@ -1,11 +1,11 @@
 /** An uplink that is lost: what is removed, what stays if it was the last, and its replacement. */
 import { describe, expect, test } from 'vitest';
 import type { Rule } from '../../src/rules/rule.ts';
-import { rule, type Host } from './build.ts';
+import { rule, type PlanHost } from './build.ts';
 import { GONE, RULES, settled, two } from './two.ts';
 
 /** The ways in which a path is lost. */
-const LOSSES: readonly (readonly [string, (host: Host) => Host, state: string])[] = [
+const LOSSES: readonly (readonly [string, (host: PlanHost) => PlanHost, state: string])[] = [
   ['carrier lost', (host) => host.turn(2, 'no carrier'), 'no carrier'],
   ['link down', (host) => host.turn(2, 'down'), 'no carrier'],
   ['default route gone', (host) => host.withoutDefault(2), 'no default route'],
@@ -154,7 +154,7 @@ describe('a removed address', () => {
 });
 
 describe('the last path, no longer an uplink although its address works', () => {
-  const LEFT_OUT: [string, (host: Host) => void][] = [
+  const LEFT_OUT: [string, (host: PlanHost) => void][] = [
     ['its rule was removed', (host) => void host.rules([rule('wwan*')])],
     ['its rule says ignore', (host) => void host.rules([rule('eth*', { ignore: true })])],
     [
@@ -190,7 +190,8 @@ describe('the last path, no longer an uplink although its address works', () => 
 });
 
 describe('a replaced address', () => {
-  const replaced = (host: Host): Host => host.withoutAddress('192.0.2.10').address(2, '192.0.2.11/24');
+  const replaced = (host: PlanHost): PlanHost =>
+    host.withoutAddress('192.0.2.10').address(2, '192.0.2.11/24');
 
   test('on the only uplink: added before removed', () => {
     const all = replaced(settled(two().withoutDefault(3)))

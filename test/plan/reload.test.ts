@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { applyOutcome, retryAll } from '../../src/actions/transitions.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import { actionText } from '../../src/actions/action.ts';
-import { rule, type Host } from './build.ts';
+import { rule, type PlanHost } from './build.ts';
 import { GONE, settled, two } from './two.ts';
 
 describe('a reload', () => {
@@ -73,7 +73,8 @@ describe('a reload', () => {
 });
 
 describe('a removed rule', () => {
-  const removed = (host = settled()): Host => host.rules([rule('wwan*', { flags: ['subflow', 'backup'] })]);
+  const removed = (host = settled()): PlanHost =>
+    host.rules([rule('wwan*', { flags: ['subflow', 'backup'] })]);
 
   test('without an open connection: all objects are removed, also of the last path', () => {
     expect(removed().pass()).toEqual(GONE);

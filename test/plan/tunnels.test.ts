@@ -6,12 +6,12 @@ import { sparingRules } from '../../src/plan/spare.ts';
 import type { BoundSocket, Snapshot } from '../../src/snapshot/snapshot.ts';
 import { FR_ACT_GOTO, tcpSelectors } from '../../src/netlink/route/policy-rule.ts';
 import { ADDRESS, LINK, POLICY_RULE, ROUTE } from '../support/objects.ts';
-import { Host, rule } from './build.ts';
+import { PlanHost, rule } from './build.ts';
 import { settled, two } from './two.ts';
 
 const address = { ...ADDRESS, ifindex: 2, address: '192.0.2.10' };
 const [subnet, start] = [{ destination: '10.8.0.0', prefixLength: 16 }, 8682];
-const host = new Host()
+const host = new PlanHost()
   .rules([rule('eth*')])
   .link('eth0', 2)
   .link('wg0', 9);

@@ -1,10 +1,10 @@
 /** A host with two uplinks: the rule of eth0 comes before that of wwan0. */
-import { Host, rule } from './build.ts';
+import { PlanHost, rule } from './build.ts';
 
 export const RULES = [rule('eth*'), rule('wwan*', { flags: ['subflow', 'backup'] })];
 
-export const two = (): Host =>
-  new Host()
+export const two = (): PlanHost =>
+  new PlanHost()
     .link('eth0', 2)
     .address(2, '192.0.2.10/24')
     .default(2, '192.0.2.1')
@@ -14,7 +14,7 @@ export const two = (): Host =>
     .rules(RULES);
 
 /** The host after all actions. */
-export function settled(host = two()): Host {
+export function settled(host = two()): PlanHost {
   host.settle();
   return host;
 }

@@ -4,7 +4,7 @@ import { explain } from '../../src/messages/explain.ts';
 import { flushActions } from '../../src/plan/flush.ts';
 import { actionText } from '../../src/actions/action.ts';
 import { observe } from '../../src/plan/observe.ts';
-import { Host, rule, sourceOf } from './build.ts';
+import { PlanHost, rule, sourceOf } from './build.ts';
 import { settled, two } from './two.ts';
 
 describe('observe', () => {
@@ -50,7 +50,7 @@ describe('observe', () => {
 });
 
 /** Returns the names of the passed steps, of the one at which it stopped, and the advice. */
-function explained(host: Host, name = 'eth0') {
+function explained(host: PlanHost, name = 'eth0') {
   const explanation = explain(name, sourceOf(host))!;
   const [uplink] = explanation.uplinks;
   const by = (state: string): string[] =>
@@ -75,13 +75,13 @@ const ALL = [
   'endpoint',
 ];
 
-const STOPS: readonly (readonly [string, () => Host, number, RegExp | null])[] = [
+const STOPS: readonly (readonly [string, () => PlanHost, number, RegExp | null])[] = [
   ['no carrier', () => two().turn(2, 'no carrier'), 0, /connect the cable/],
   ['down', () => two().turn(2, 'down'), 0, /^set the link up$/],
   [
     'tentative',
     () =>
-      new Host()
+      new PlanHost()
         .link('eth0', 2)
         .address(2, '2001:db8::1/64', { flags: 0x40 })
         .rules([rule('eth*')]),
@@ -110,7 +110,7 @@ describe('explain', () => {
   });
 
   test('an interface without an address: passed steps and advice', () => {
-    const seen = explained(new Host().link('eth0', 2).rules([rule('eth*')]));
+    const seen = explained(new PlanHost().link('eth0', 2).rules([rule('eth*')]));
     expect(seen.passed).toEqual(['link']);
     expect(seen.advice).toMatch(/ip address add ADDRESS\/PREFIX dev eth0/);
   });

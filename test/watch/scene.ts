@@ -52,7 +52,7 @@ export function status(
   };
 }
 
-export interface Flow {
+export interface SceneSubflow {
   readonly token?: number;
   readonly cookie: number;
   readonly address?: string;
@@ -67,7 +67,7 @@ export interface Flow {
   readonly timeouts?: number;
 }
 
-export function subflow(flow: Flow): SubflowSocket {
+export function subflow(flow: SceneSubflow): SubflowSocket {
   return {
     token: flow.token ?? 7,
     local: { address: flow.address ?? '10.0.0.2', port: 40_000 + (flow.token ?? 7) },
