@@ -71,7 +71,7 @@ test('subuid is only used if root owns it and no other user can write it', () =>
   try {
     chownSync(subuid, 1, 1);
   } catch {
-    return console.log('not tried with a file of another user: it needs root over other users');
+    return console.log('not tried with a file of another user: root must be able to become other users');
   }
   expect(new Owners(subuid).of(100_000)).toBe('100000');
 });

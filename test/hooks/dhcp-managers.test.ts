@@ -6,12 +6,12 @@ import { isWholeRoot } from './scripts.ts';
 import { missing, type Harness } from './harness.ts';
 
 // Real programs on a busy machine.
-const lonely = isWholeRoot() ? null : 'it needs root over other users, for it becomes one';
+const unprivileged = isWholeRoot() ? null : 'root must be able to become other users';
 const parts = { dnsmasq: 'dnsmasq-base', udhcpc: 'udhcpc', 'dbus-daemon': 'dbus' };
-const noNetworkd = lonely ?? missing({ ...parts, networkctl: 'systemd' });
+const noNetworkd = unprivileged ?? missing({ ...parts, networkctl: 'systemd' });
 // It need not be installed: installing may let it manage the machine's own links.
 const noManager =
-  lonely ?? missing(parts) ?? whyNot({ NetworkManager: 'network-manager', nmcli: 'network-manager' });
+  unprivileged ?? missing(parts) ?? whyNot({ NetworkManager: 'network-manager', nmcli: 'network-manager' });
 if (noNetworkd !== null) console.log(`A modem under systemd-networkd is not tested: ${noNetworkd}.`);
 if (noManager !== null) console.log(`A modem under NetworkManager is not tested: ${noManager}.`);
 

@@ -43,8 +43,9 @@ describe.skipIf(why !== null).each([
   ['dhcpcd', 'dhcpcd-base'],
 ])('a modem with %s', (client, debianPackage) => {
   // dhcpcd switches to its own user, which a user namespace does not map.
-  const lonely = client === 'dhcpcd' && !isWholeRoot() ? 'it needs root over other users' : null;
-  const lacks = why ?? lonely ?? missing({ [client]: debianPackage });
+  const unprivileged =
+    client === 'dhcpcd' && !isWholeRoot() ? 'root must be able to become other users' : null;
+  const lacks = why ?? unprivileged ?? missing({ [client]: debianPackage });
   if (lacks !== null) console.log(`${client} is not tested: ${lacks}.`);
 
   it.skipIf(lacks !== null)(

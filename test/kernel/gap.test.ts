@@ -67,8 +67,9 @@ const CLIENTS: readonly (readonly [string, string, readonly string[], NodeJS.Sig
 ];
 
 describe.each(CLIENTS)('a lease that is renewed by %s', (client, debianPackage, args, renew) => {
-  const lonely = client === 'dhcpcd' && !isWholeRoot() ? 'it needs root over other users' : null;
-  const lacks = lonely ?? missing({ [client]: debianPackage, dnsmasq: 'dnsmasq-base' });
+  const unprivileged =
+    client === 'dhcpcd' && !isWholeRoot() ? 'root must be able to become other users' : null;
+  const lacks = unprivileged ?? missing({ [client]: debianPackage, dnsmasq: 'dnsmasq-base' });
   if (lacks !== null) console.log(`A lease of ${client} is not tested: ${lacks}.`);
 
   withFiles.skipIf(lacks !== null)('changes nothing', async ({ lab, files }) => {

@@ -7,7 +7,7 @@ import { find, libraries } from './part.ts';
 /** Flags for the endpoints that it adds; null: as Debian installs it, without flags. */
 export function startMptcpd(netns: Netns, flags: string | null): Background {
   const program = find('mptcpd');
-  if (program === null) throw new Error('mptcpd is not there');
+  if (program === null) throw new Error('mptcpd is not installed');
   const background = new Background(netns);
   const plugins = join(program.root || '/', libraries(), 'mptcpd');
   background.start(

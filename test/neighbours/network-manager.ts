@@ -72,7 +72,7 @@ address1=${cable.prefixed(6)},${cable.gateway(6)}
     background.start('dbus-daemon', [`--config-file=${folder}/bus.conf`, '--nofork', '--nopidfile']);
     await expect.poll(() => existsSync(join(folder, 'bus'))).toBe(true);
     const program = find('NetworkManager');
-    if (program === null) throw new Error('NetworkManager is not there');
+    if (program === null) throw new Error('NetworkManager is not installed');
     // By a read-only /sys it knows that no udev runs; its folder under /run is one of the test.
     background.startMounted(
       `mount -t sysfs -o ro sysfs /sys

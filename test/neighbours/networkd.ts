@@ -14,7 +14,7 @@ export async function startNetworkd(
   settings: readonly string[],
 ): Promise<Background> {
   const program = find('systemd-networkd');
-  if (program === null) throw new Error('systemd-networkd is not there');
+  if (program === null) throw new Error('systemd-networkd is not installed');
   const folder = join(lab.folder, 'networkd');
   for (const name of ['', 'network', 'networkd.conf.d', 'netif'])
     mkdirSync(join(folder, name), { mode: 0o755, recursive: true });

@@ -30,11 +30,12 @@ export function libraries(): string {
   return `usr/lib/${machine}-linux-gnu`;
 }
 
-/** Returns why tests beside these programs cannot run, and prints it once; null if they can. */
+/** Returns why tests with these programs cannot run, and prints it once; null if they can. */
 export function whyNot(programs: Readonly<Record<string, string>>): string | null {
-  const lonely = isWholeRoot() ? absent({}) : 'it needs root over other users';
+  const unprivileged = isWholeRoot() ? absent({}) : 'root must be able to become other users';
   const missing = Object.entries(programs).find(([program]) => find(program) === null);
-  const reason = lonely ?? (missing ? `${missing[0]} is not there: Debian's package ${missing[1]}` : null);
-  if (reason !== null) console.log(`Beside ${Object.values(programs)[0]} is not tested: ${reason}.`);
+  const reason =
+    unprivileged ?? (missing ? `${missing[0]} is not installed (Debian's package ${missing[1]})` : null);
+  if (reason !== null) console.log(`Tests with ${Object.values(programs)[0]} are skipped: ${reason}.`);
   return reason;
 }
