@@ -1,25 +1,19 @@
 /**
- * Routes and policy rules of lingering endpoints. While the path is lost they stay unchanged, so that they are right
- * when the path comes back; a rule that keeps packets on main's more specific routes is restored. If the address still works but is no uplink any more, they follow the default route of its
- * link: routes through an old gateway would cut off all traffic from the address.
+ * Routes and policy rules of lingering endpoints. While the path is lost they stay, so that they are right when the path
+ * comes back; rules by which packets skip the own table are added as the host's rules and routes demand. If the address
+ * still works but is no uplink any more, all follow the default route of its link: routes through an old gateway would
+ * cut off all traffic from the address.
  */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { NewPolicyRule } from '../netlink/route/policy-rule.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
-import { isReservedTable, RT_TABLE_MAIN } from '../netlink/route/route.ts';
+import { isReservedTable } from '../netlink/route/route.ts';
 import { type Snapshot } from '../snapshot/snapshot.ts';
 import type { Kept } from './difference.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { AddressHolders } from './holder.ts';
 import { lingeringSource } from './lookup-requests.ts';
-import {
-  policyRulesFrom,
-  PRIORITY,
-  PRIORITY_SPECIFIC,
-  routingOf,
-  specificRule,
-  type Routing,
-} from './routing.ts';
+import { policyRulesFrom, PRIORITY, policyRulesOf, routingOf, type Routing } from './routing.ts';
 
 export interface LingeringRoutes {
   /** Routings that follow the host's own default route. */
@@ -28,15 +22,23 @@ export interface LingeringRoutes {
 }
 
 /**
- * The rule that leads to main's more specific routes, if another program has removed it and left the one that leads into
- * the own table; null: both are there, or neither.
+ * The policy rules by which some packets of the address skip its own table, as the host's rules and routes are now.
+ * None if no rule leads into its table any more, or if the address is gone.
  */
-function lostSpecificRule(address: string, snapshot: Snapshot): NewPolicyRule | null {
-  const own = policyRulesFrom(snapshot, address).filter(({ protocol }) => protocol === RTPROT_MULTIHOMED);
-  const leading = own.find(({ priority, table }) => priority === PRIORITY && !isReservedTable(table));
-  const wanted = leading && specificRule(leading.family, address, snapshot);
-  const has = own.some(({ table, priority }) => table === RT_TABLE_MAIN && priority >= PRIORITY_SPECIFIC);
-  return wanted && !has ? wanted : null;
+function rulesBefore(
+  { address, ifindex }: Endpoint,
+  holder: Evaluation | undefined,
+  snapshot: Snapshot,
+): readonly NewPolicyRule[] {
+  const leading = policyRulesFrom(snapshot, address).find(
+    ({ protocol, priority, table }) =>
+      protocol === RTPROT_MULTIHOMED && priority === PRIORITY && !isReservedTable(table),
+  );
+  const existing = snapshot.addresses.find((each) => each.address === address && each.ifindex === ifindex);
+  if (!leading || !existing) return [];
+  const { family, table } = leading;
+  const candidate = holder?.candidate ?? { family, address: existing, lookup: null };
+  return policyRulesOf({ ...candidate, table }, snapshot);
 }
 
 /** @returns the routings to make, and the routes and policy rules to keep unchanged */
@@ -60,8 +62,7 @@ export function lingeringRoutes(
     if (source && found) followed.push(routingOf({ candidate: source, default: found }, snapshot));
     else {
       sources.add(endpoint.address);
-      const lost = lostSpecificRule(endpoint.address, snapshot);
-      if (lost) followed.push({ routes: [], policyRules: [lost] });
+      followed.push({ routes: [], policyRules: rulesBefore(endpoint, holder, snapshot) });
     }
   }
   const tables = snapshot.policyRules

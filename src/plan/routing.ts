@@ -1,6 +1,6 @@
 /** The routes and policy rules that an uplink is to have, and how they compare with existing ones. */
 import { eachAttribute } from '../netlink/attribute.ts';
-import { hostBits, networkOf, type Family } from '../netlink/ip.ts';
+import { hostBits, networkOf } from '../netlink/ip.ts';
 import {
   FR_ACT_GOTO,
   FR_ACT_TO_TBL,
@@ -32,7 +32,7 @@ const PRIORITY_SHARED_SUBNET = 8680;
 /** After that, the address's own subnet through its own link. */
 const PRIORITY_SUBNET = 8681;
 /** Main's routes that are more specific than a default. */
-export const PRIORITY_SPECIFIC = 8682;
+const PRIORITY_SPECIFIC = 8682;
 /**
  * Refuses TCP to the networks of split tunnels. Comes after the rules for more specific routes, which may have the same
  * priority.
@@ -67,7 +67,7 @@ export function routingOf(path: RoutedPath, snapshot: Snapshot): Routing {
     return { routes: [], policyRules: pastTunnel(path.candidate, hostRule.rule.priority, snapshot) };
   const connected = connectedRoute(path);
   const leading = defaultRoute(path);
-  const rules = policyRules(path, snapshot);
+  const rules = policyRulesOf(path.candidate, snapshot);
   const guard = guardFor(path.candidate, rules, snapshot);
   return {
     routes: [connected, leading, ...guard.routes].filter((route) => route !== null),
@@ -128,20 +128,8 @@ function defaultRoute({ candidate, default: found }: RoutedPath): NewRoute | nul
   };
 }
 
-/**
- * Scripts of VPNs run `ip rule delete table main suppress_prefixlength 0`, which would delete multihomed's rule instead
- * of theirs. Unless main has routes for halves of all addresses (/1), a length of 1 has the same effect.
- */
-const shortestInMain = (family: Family, { halves }: Snapshot): number => (halves[family] ? 0 : 1);
-
-/** The rule that leads packets from an address to main's routes that are more specific than a default. */
-export const specificRule = (family: Family, address: string, snapshot: Snapshot): NewPolicyRule => ({
-  ...{ family, source: address, sourceLength: hostBits(family), priority: PRIORITY_SPECIFIC },
-  ...{ table: RT_TABLE_MAIN, suppressPrefixLength: shortestInMain(family, snapshot) },
-  protocol: RTPROT_MULTIHOMED,
-});
-
-function policyRules({ candidate }: RoutedPath, snapshot: Snapshot): NewPolicyRule[] {
+/** The policy rules of an address with a table. */
+export function policyRulesOf(candidate: RoutedAddress, snapshot: Snapshot): readonly NewPolicyRule[] {
   const { family, address, table } = candidate;
   const rule = (priority: number, lookup: number, suppressPrefixLength: number | null): NewPolicyRule => ({
     family,
@@ -175,7 +163,9 @@ function policyRules({ candidate }: RoutedPath, snapshot: Snapshot): NewPolicyRu
     rule(PRIORITY_SUBNET + shift, table!, 0),
   ];
   const inside = bypassed ? tunnelTables(bypassed, snapshot.tables[family]) : NO_TABLES;
-  const shortest = (each: number): number => (each === RT_TABLE_MAIN ? shortestInMain(family, snapshot) : 0);
+  // Scripts of VPNs run `ip rule delete table main suppress_prefixlength 0`, which would delete multihomed's rule
+  // instead of theirs. Unless main has routes for halves of all addresses (/1), a length of 1 has the same effect.
+  const shortest = (each: number): number => (each === RT_TABLE_MAIN && !snapshot.halves[family] ? 1 : 0);
   const own = [
     ...first,
     ...(sharesSubnet(address, snapshot.addresses) ? shared : []),
