@@ -1,5 +1,6 @@
 /** `tunnel: bypass`: how the packets of an address go past a full tunnel, to the routes that the host has without it. */
 import { hostBits } from '../netlink/ip.ts';
+import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { FR_ACT_GOTO, type NewPolicyRule } from '../netlink/route/policy-rule.ts';
 import { RTPROT_MULTIHOMED } from '../netlink/route/protocol.ts';
 import { foreignRules } from '../snapshot/host-route.ts';
@@ -7,12 +8,17 @@ import type { Tables } from '../snapshot/policy-route.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Candidate } from './candidate.ts';
 import type { Tunnel } from './tunnel.ts';
+import type { Selected } from './uplink.ts';
 
 type Bypassing = Pick<Candidate, 'family' | 'address'> & Partial<Pick<Candidate, 'tunnel' | 'selected'>>;
 
 /** The full tunnel that the address goes past; null: there is none, or the rule respects it. */
 export const bypassedTunnel = ({ selected, tunnel }: Bypassing): Tunnel | null =>
   selected?.rule.tunnel === 'bypass' ? (tunnel ?? null) : null;
+
+/** Whether the rule of the endpoint's interface leads past full tunnels. */
+export const isBypassing = ({ ifindex }: Pick<Endpoint, 'ifindex'>, selected: readonly Selected[]): boolean =>
+  selected.find(({ link }) => link.index === ifindex)?.rule.tunnel === 'bypass';
 
 /**
  * The policy rule, before the tunnel's, that lets the address's packets continue at the host's next rule, or at

@@ -75,11 +75,11 @@ export function plan(
     .map(({ candidate }) => candidate.family);
   const withdrawn = findWithdrawn(owned, snapshot, configuration.rules);
   const active = new Set(families);
-  const retirement = retire({ evaluations: verified, owned, active, withdrawn, tunnels, snapshot });
+  const retirement = retire({ selected, evaluations: verified, owned, active, withdrawn, tunnels, snapshot });
   const granted = grantSlots(verified, snapshot, state, owned, retirement);
   const actions = state.paused
     ? []
-    : difference({ granted, owned, holders, tunnels, snapshot, configuration, state });
+    : difference({ selected, granted, owned, holders, tunnels, snapshot, configuration, state });
   return {
     uplinks: describe(granted.evaluations, granted.retirement, selected, snapshot, state),
     selected,
@@ -90,6 +90,7 @@ export function plan(
 }
 
 interface DifferenceInput {
+  readonly selected: readonly Selected[];
   readonly granted: SlotsGranted;
   readonly owned: readonly Endpoint[];
   readonly holders: AddressHolders;
@@ -101,10 +102,10 @@ interface DifferenceInput {
 
 /** Last step: the actions that turn what the kernel has into what it should have, in the order of execution. */
 function difference(input: DifferenceInput): Action[] {
-  const { granted, owned, holders, tunnels, snapshot, configuration, state } = input;
+  const { selected, granted, owned, holders, tunnels, snapshot, configuration, state } = input;
   const { evaluations, retirement, additions } = granted;
   const wanted = evaluations.flatMap((each) => (each.routing && isWanted(each) ? [each.routing] : []));
-  const inside = (endpoint: Endpoint): boolean => isInside(endpoint, evaluations, tunnels);
+  const inside = (endpoint: Endpoint): boolean => isInside(endpoint, { evaluations, tunnels, selected });
   const outside = retirement.lingering.filter((each) => !inside(each));
   const lingering = lingeringRoutes(outside, evaluations, holders, snapshot);
   const routing = routingDifference([...wanted, ...lingering.followed], lingering.kept, snapshot);

@@ -2,11 +2,13 @@
 import type { Family } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { isBypassing } from './bypass.ts';
 import { endpointFamily } from './endpoint.ts';
 import type { Evaluation } from './evaluation.ts';
 import { isTunnelReason } from './reason.ts';
 import { isLastOfConnection } from './suspect.ts';
 import type { Tunnels } from './tunnel.ts';
+import type { Selected } from './uplink.ts';
 import { countCut } from './withdraw.ts';
 
 export interface Retirement {
@@ -22,6 +24,7 @@ export interface Retirement {
 }
 
 interface RetirementInput {
+  readonly selected: readonly Selected[];
   readonly evaluations: readonly Evaluation[];
   readonly owned: readonly Endpoint[];
   /** Families that have an active uplink. */
@@ -41,7 +44,7 @@ interface RetirementInput {
  * connection has no subflow elsewhere.
  */
 export function retire(input: RetirementInput): Retirement {
-  const { evaluations, owned, active, withdrawn, tunnels, snapshot } = input;
+  const { evaluations, owned, active, withdrawn, snapshot } = input;
   const { connections } = snapshot;
   const deletions: Endpoint[] = [];
   const lingering: Endpoint[] = [];
@@ -52,7 +55,7 @@ export function retire(input: RetirementInput): Retirement {
     const holder = holderOf(endpoint, evaluations);
     if (holder?.verdict?.state === 'active' || holder?.verdict?.state === 'verified') continue;
     const family = endpointFamily(endpoint);
-    const users = isInside(endpoint, evaluations, tunnels) ? countUsers(endpoint, input) : null;
+    const users = isInside(endpoint, input) ? countUsers(endpoint, input) : null;
     const others = outside.some((each) => each !== endpoint && endpointFamily(each) === family);
     const moved = evaluations.some(
       (evaluation) =>
@@ -88,12 +91,17 @@ export function retire(input: RetirementInput): Retirement {
 const holderOf = (endpoint: Endpoint, evaluations: readonly Evaluation[]): Evaluation | undefined =>
   evaluations.find((evaluation) => evaluation.endpoint === endpoint);
 
-/** Whether a full tunnel takes the traffic of the endpoint's address; not if the uplink's rule bypasses the tunnel. */
-export function isInside(endpoint: Endpoint, evaluations: readonly Evaluation[], tunnels: Tunnels): boolean {
+/**
+ * Whether a full tunnel takes the traffic of the endpoint's address; not if the rule of its interface bypasses the
+ * tunnel, also while the interface has lost the address.
+ */
+export function isInside(
+  endpoint: Endpoint,
+  { evaluations, tunnels, selected }: Pick<RetirementInput, 'evaluations' | 'tunnels' | 'selected'>,
+): boolean {
   const tunnel = tunnels[endpointFamily(endpoint)];
-  if (!tunnel) return false;
+  if (!tunnel || isBypassing(endpoint, selected)) return false;
   const candidate = holderOf(endpoint, evaluations)?.candidate;
-  if (candidate?.selected.rule.tunnel === 'bypass') return false;
   return tunnel.link !== null || !candidate?.hostRule;
 }
 

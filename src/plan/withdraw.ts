@@ -2,6 +2,7 @@
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { Rule } from '../rules/rule.ts';
 import { lookupKey, type KernelObjects, type Snapshot, type Suspect } from '../snapshot/snapshot.ts';
+import { isBypassing } from './bypass.ts';
 import { endpointFamily } from './endpoint.ts';
 import type { State } from '../actions/state.ts';
 import { isRenewed } from './renew.ts';
@@ -55,10 +56,6 @@ export function needsConnections(snapshot: Snapshot, rules: readonly Rule[], sta
     findWithdrawn(owned, snapshot, rules).length > 0
   );
 }
-
-/** Whether a rule of the user leads past full tunnels there. */
-const isBypassing = ({ ifindex }: Pick<Endpoint, 'ifindex'>, selected: readonly Selected[]): boolean =>
-  selected.find(({ link }) => link.index === ifindex)?.rule.tunnel === 'bypass';
 
 /**
  * Whether a split tunnel has come up and the guard for an endpoint's address is not complete, or spares open sockets.

@@ -236,6 +236,14 @@ const BYPASSES = Object.fromEntries(
         bypass: 3,
         steps: [rule(FOR_SOURCES), leads(0, 1, 0), change('add')],
       }),
+      'comes up after all paths are lost': history({
+        bypass: 3,
+        steps: [
+          { op: 'link', slot: 0, to: 'absent', when: 'settled' },
+          { op: 'address', slot: 3, which: 0, to: 'absent', when: 'settled' },
+          change('add'),
+        ],
+      }),
       'is up when a link is lost and a policy rule is deleted': history({
         bypass: 1,
         steps: [
