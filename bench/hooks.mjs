@@ -1,7 +1,7 @@
 /**
- * Measures hooks: `node bench/hooks.mjs [--before FILE] [--samples N]`, as root, after `npm run build`. In namespaces of
- * its own, the gateways of four uplinks change one after the other, and a hook runs for each change. It prints the hooks
- * per second and the processor time that the daemon, and the daemon with its hook runner, use for each hook.
+ * Measures hooks: `node bench/hooks.mjs [--before FILE] [--samples N]`, as root, after `npm run build`. In namespaces
+ * of its own, the gateways of four uplinks change one after the other, and a hook runs for each change. It prints the
+ * hooks per second and the processor time that the daemon, and the daemon with its hook runner, use for each hook.
  * --before: the dist/main.js of another build, measured in turn with this one.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';

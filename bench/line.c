@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
 /*
  * Forwards packets between two interfaces like a cable, and delays or drops them.
- * Usage: line NEAR FAR. Commands on standard input: `delay MS` (in each direction), `cut` (drops all packets), `restore`.
- * Each is answered with a line.
+ * Usage: line NEAR FAR. Commands on standard input: `delay MS` (in each direction), `cut` (drops all packets),
+ * `restore`. Each is answered with a line.
  */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>

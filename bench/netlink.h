@@ -1,5 +1,5 @@
-// The few netlink messages that the benchmark needs, each in one buffer on the stack. IPv4 only; errors end the program.
-// Compile with -fno-strict-aliasing: attributes are written into an array of bytes.
+// The few netlink messages that the benchmark needs, each in one buffer on the stack. IPv4 only; errors end the
+// program. Compile with -fno-strict-aliasing: attributes are written into an array of bytes.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/fib_rules.h>

@@ -1,14 +1,14 @@
-// Changes the network and measures the time until the effect. Its argument is the file of the namespace of the peers, the
-// other ends of the links. It reads commands from standard input, one per line. `wait` and `churn` print seconds: `wait`
-// those since `mark`, or -1 if the limit (60 s) is reached, `churn` its own duration.
+// Changes the network and measures the time until the effect. Its argument is the file of the namespace of the peers,
+// the other ends of the links. It reads commands from standard input, one per line. `wait` and `churn` print seconds:
+// `wait` those since `mark`, or -1 if the limit (60 s) is reached, `churn` its own duration.
 //   mark | limit SECONDS | pause MS | addr add|delete INDEX IP | default add|delete INDEX GATEWAY
 //   link up|down|delete INDEX | carrier up|down INDEX (of the peer)
 //   fill INDEX COUNT GATEWAY|0.0.0.0 | churn INDEX COUNT PERSECOND GATEWAY|0.0.0.0
 //   wait endpoint IP 0|1 | wait address IP 0|1 | wait table INDEX 0|1 | wait rules COUNT | wait file PATH SIZE
 //   wait rule IP 0|1 (added or deleted since `mark`) | wait subflow IP 0|1 (an established TCP socket from there)
-// Other forms: `observer ready COMMAND...` starts the command, ends it when it notifies READY=1, and prints its seconds of
-// processor time and the seconds until READY=1; `observer cpu COMMAND...` prints the seconds of processor time and of real
-// time until the command ends. Both also print its exit status.
+// Other forms: `observer ready COMMAND...` starts the command, ends it when it notifies READY=1, and prints its seconds
+// of processor time and the seconds until READY=1; `observer cpu COMMAND...` prints the seconds of processor time and
+// of real time until the command ends. Both also print its exit status.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/if.h>
@@ -72,7 +72,9 @@ static int is_subflow(struct nlmsghdr *header, void *data) {
 static int routes, generic, family, far, sockets, changes;
 static double limit = 60;
 
-/** Reads the changes of policy rules until now. Returns 1: the rule of this address was added, 0: deleted, -1: neither. */
+/**
+ * Reads the changes of policy rules until now. Returns 1: the rule of this address was added, 0: deleted, -1: neither.
+ */
 static int last_change(unsigned ip) {
   char bytes[LONGEST];
   int length, found = -1;
@@ -155,7 +157,9 @@ static void delete_link(int index) {
   _exit(0);
 }
 
-/** Adds and deletes routes to the networks 64.0.0.0/24, 64.0.1.0/24, ..., one after the other. `rate`: changes a second. */
+/**
+ * Adds and deletes routes to the networks 64.0.0.0/24, 64.0.1.0/24, ..., one after the other. `rate`: changes a second.
+ */
 static void churn(int index, int count, double rate, unsigned gateway) {
   double began = now();
   for (int i = 0; i < count; i++) {

@@ -1,6 +1,6 @@
 /**
- * The measurements. Each row's `run` calls `add(row, unit, value)` once for each value; Infinity: the change had no effect
- * in time. `subjects` selects the subjects that are measured; `rounds`: the maximum number of rounds.
+ * The measurements. Each row's `run` calls `add(row, unit, value)` once for each value; Infinity: the change had no
+ * effect in time. `subjects` selects the subjects that are measured; `rounds`: the maximum number of rounds.
  */
 import { ROWS as LOAD } from './rows/load.mjs';
 import { ROWS as PLUG } from './rows/plug.mjs';

@@ -1,8 +1,8 @@
 /**
  * Compares multihomed with the minimum for any program and with other programs: `node bench/run.mjs`, as root, after
- * `npm run build`. It needs a C compiler, and takes at most 15 minutes, in which the machine should have nothing else to
- * do. Everything is measured in turn, round by round; each measurement has namespaces of its own, and one that fails or
- * hangs is reported at the end. The floor of starts is Node without a program.
+ * `npm run build`. It needs a C compiler, and takes at most 15 minutes, in which the machine should have nothing else
+ * to do. Everything is measured in turn, round by round; each measurement has namespaces of its own, and one that fails
+ * or hangs is reported at the end. The floor of starts is Node without a program.
  *
  * --only ROW...: these rows, of bench/rows/ (a name that is not one prints all); --quick: one round of few samples;
  * --rounds N (3); --minutes N (14): no later round of a row starts that would end after it; --before FILE: the
@@ -104,7 +104,9 @@ for (const signal of ['SIGINT', 'SIGTERM'])
     process.exit(130);
   });
 
-/** Measures one row of one subject in another process. Resolves with its values and the reason of a failure, or null. */
+/**
+ * Measures one row of one subject in another process. Resolves with its values and the reason of a failure, or null.
+ */
 async function measure(task, env = {}) {
   const command = [
     ...['setpriv', '--pdeathsig', 'KILL', 'unshare', '--net', '--mount', '--pid', '--fork', '--kill-child'],

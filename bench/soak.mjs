@@ -1,7 +1,7 @@
 /**
- * A soak test of path health: random outages of two uplinks while connections carry checked data. An outage is a
- * pulled cable, a path that dies while its link keeps carrier (the far end leaves its bridge), or resets of all subflows
- * of one path, as by a NAT that drops idle connections. Each connection must receive what it sent, in order, and none may
+ * A soak test of path health: random outages of two uplinks while connections carry checked data. An outage is a pulled
+ * cable, a path that dies while its link keeps carrier (the far end leaves its bridge), or resets of all subflows of
+ * one path, as by a NAT that drops idle connections. Each connection must receive what it sent, in order, and none may
  * break. As root:
  *
  *     node bench/soak.mjs [MINUTES] [CONNECTIONS] [SEED] [alone]

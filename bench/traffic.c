@@ -2,8 +2,8 @@
  * Sends paced data over MPTCP connections, and measures the longest time without data.
  * Usage: traffic server ADDRESS | traffic client ADDRESS SOURCE up|down COUNT PERIOD BYTES
  * Every PERIOD ms one side of each of COUNT connections sends BYTES: the client (up) or the server (down). Commands on
- * standard input: `gap`, `pause` (sends nothing until `go`), `go`. Each is answered with the longest time in ms between two
- * receptions since the last command; after `go` it is measured from then.
+ * standard input: `gap`, `pause` (sends nothing until `go`), `go`. Each is answered with the longest time in ms between
+ * two receptions since the last command; after `go` it is measured from then.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -9,7 +9,9 @@ import { join } from 'node:path';
 
 const VERSIONS = ['20', '22', '24'];
 
-/** The addon, sockets, files, processes and signals; the installed program with its compiled code; YAML and terminals. */
+/**
+ * The addon, sockets, files, processes and signals; the installed program with its compiled code; YAML and terminals.
+ */
 const CHOICE = [
   ...['actions', 'control', 'daemon', 'native', 'netlink', 'system', 'rules/load', 'watch'],
   ...['bundle', 'code-cache', 'configuration'].map((name) => `installed/${name}`),

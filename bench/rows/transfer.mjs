@@ -5,7 +5,9 @@ import { milliseconds } from './plug.mjs';
 
 /** Milliseconds between two messages, and the bytes of each. */
 const PACE = ['1', '1000'];
-/** Milliseconds after the loss in which the longest time without data is measured; followed: the subject reacts to it. */
+/**
+ * Milliseconds after the loss in which the longest time without data is measured; followed: the subject reacts to it.
+ */
 const WINDOW_MS = { followed: 600, 'not followed': 3000 };
 /** Seconds. The first SYN of a join that takes longer was lost: TCP sends it again after a second. */
 const LATE_S = 0.5;

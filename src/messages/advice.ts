@@ -1,4 +1,7 @@
-/** Advice for an administrator on an uplink that is not active or has misrouted packets. No advice makes an address less reachable. */
+/**
+ * Advice for an administrator on an uplink that is not active or has misrouted packets. No advice makes an address less
+ * reachable.
+ */
 import { IFF_UP, type Link } from '../netlink/route/link.ts';
 import type { Evaluation } from '../plan/evaluation.ts';
 import { hostRuleRemedy } from '../plan/host-rule-remedy.ts';

@@ -237,7 +237,7 @@ export function dumpConnectionSockets(requester: Requester): Promise<ConnectionS
   );
 }
 
-/** The TCP sockets for which `decode` returns a value. `narrow`: adds to the request. @throws NetlinkError, DecodeError */
+/** TCP sockets for which `decode` returns a value. `narrow`: adds to the request. @throws NetlinkError, DecodeError */
 export async function dumpSockets<T>(
   requester: Requester,
   decode: (message: Message) => T | null,

@@ -1,4 +1,6 @@
-/** `tunnel: bypass`: how the packets of an address go past a full tunnel, to the routes that the host has without it. */
+/**
+ * `tunnel: bypass`: how the packets of an address go past a full tunnel, to the routes that the host has without it.
+ */
 import { hostBits } from '../netlink/ip.ts';
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import { FR_ACT_GOTO, type NewPolicyRule } from '../netlink/route/policy-rule.ts';

@@ -69,8 +69,8 @@ export function routingDifference(wanted: readonly Routing[], kept: Kept, snapsh
 }
 
 /**
- * The kernel merges IPv6 routes that differ only in their gateway into one route, also those of different programs, and a
- * deletion without a gateway deletes all of them (ip -6 route append default … proto static; ip -6 route del
+ * The kernel merges IPv6 routes that differ only in their gateway into one route, also those of different programs, and
+ * a deletion without a gateway deletes all of them (ip -6 route append default … proto static; ip -6 route del
  * default). So each hop is compared and deleted separately. undefined: the whole route.
  */
 const hopsOf = ({ family, hops, nexthop }: Route): readonly (Hop | undefined)[] =>

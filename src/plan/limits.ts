@@ -31,7 +31,9 @@ export function limitsDifference(
   endpoints: readonly Endpoint[],
   snapshot: Snapshot,
   state: State,
-  /** `closed`: no connection may get a new subflow, because a full tunnel is up and an endpoint outside it is in use. */
+  /**
+   * `closed`: no connection may get a new subflow, because a full tunnel is up and an endpoint outside it is in use.
+   */
   { closed }: { readonly closed: boolean } = { closed: false },
 ): { close: Action | null; raise: Action | null; restore: Action | null } {
   const raise: { -readonly [K in keyof Limits]?: number } = {};

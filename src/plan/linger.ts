@@ -1,8 +1,8 @@
 /**
- * Routes and policy rules of lingering endpoints. While the path is lost they stay, so that they are right when the path
- * comes back; rules by which packets skip the own table are added as the host's rules and routes demand. If the address
- * still works but is no uplink any more, all follow the default route of its link: routes through an old gateway would
- * cut off all traffic from the address.
+ * Routes and policy rules of lingering endpoints. While the path is lost they stay, so that they are right when the
+ * path comes back; rules by which packets skip the own table are added as the host's rules and routes demand. If the
+ * address still works but is no uplink any more, all follow the default route of its link: routes through an old
+ * gateway would cut off all traffic from the address.
  */
 import type { Endpoint } from '../netlink/mptcp/endpoint.ts';
 import type { NewPolicyRule } from '../netlink/route/policy-rule.ts';

@@ -105,7 +105,9 @@ export interface Snapshot extends KernelObjects {
   readonly tunnelRoutes: readonly Route[];
   /** For each open MPTCP connection the local addresses of its subflows; absent if nothing depends on them. */
   readonly connections?: readonly (readonly string[])[];
-  /** Open TCP sockets that are bound to a link, as subflows of endpoints with a device are; absent like `connections`. */
+  /**
+   * Open TCP sockets that are bound to a link, as subflows of endpoints with a device are; absent like `connections`.
+   */
   readonly boundSockets?: readonly BoundSocket[];
   /** Uplinks whose path does not answer, by `lookupKey`; absent if nothing watches them. */
   readonly suspects?: ReadonlyMap<string, Suspect>;

@@ -1,4 +1,6 @@
-/** Places (permitted connections) on the control socket: an example of each rule, and invariants for random arrivals. */
+/**
+ * Places (permitted connections) on the control socket: an example of each rule, and invariants for random arrivals.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

@@ -1,6 +1,6 @@
 /**
- * The program inside a harness: reads requests as lines of JSON, passes them to the real runner or to a shell, and answers
- * each with a line of JSON.
+ * The program inside a harness: reads requests as lines of JSON, passes them to the real runner or to a shell, and
+ * answers each with a line of JSON.
  */
 import { spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';

@@ -14,7 +14,9 @@ export interface Offer {
   readonly options?: readonly string[];
 }
 
-/** Makes a modem that is administratively down, and starts the provider's DHCP server. `client`: the only DHCP client. */
+/**
+ * Makes a modem that is administratively down, and starts the provider's DHCP server. `client`: the only DHCP client.
+ */
 export async function plugInModem(client: string, offer: Offer = {}): Promise<Harness> {
   const harness = await openHarness('60-dhcp-modem', (text) =>
     text.replace(/^clients=.*$/m, `clients=${client}`),

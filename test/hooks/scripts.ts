@@ -63,7 +63,10 @@ export function scripts(): Scripts {
   };
 }
 
-/** Whether this process is root and its namespace maps other uids, so that files and processes can belong to other users. */
+/**
+ * Whether this process is root and its namespace maps other uids, so that files and processes can belong to other
+ * users.
+ */
 export function isWholeRoot(): boolean {
   const [inside, , count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
   return process.geteuid?.() === 0 && inside === 0 && (count ?? 0) > 65534;

@@ -31,7 +31,9 @@ const NOISE = [
   'fstrim.timer',
 ];
 
-/** Answers each line, a number and shell commands in base64, with the number, the output in base64, and the exit status. */
+/**
+ * Answers each line, a number and shell commands in base64, with the number, the output in base64, and the exit status.
+ */
 const AGENT = `port=/dev/virtio-ports/agent
 until [ -e $port ]; do sleep 0.2; done
 exec <>$port >&0

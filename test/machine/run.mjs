@@ -1,6 +1,6 @@
 /**
- * A whole machine: a Debian with systemd in QEMU, the package installed in it, and USB network adapters that are plugged in
- * and pulled. Run by root: node test/machine/run.mjs [--suite trixie|bookworm] [--deb FILE] [SCENARIO...]
+ * A whole machine: a Debian with systemd in QEMU, the package installed in it, and USB network adapters that are
+ * plugged in and pulled. Run by root: node test/machine/run.mjs [--suite trixie|bookworm] [--deb FILE] [SCENARIO...]
  * Needs mmdebstrap, e2fsprogs, qemu-system-x86 and dnsmasq-base. See docs/machine.md.
  */
 import { execFileSync, spawnSync } from 'node:child_process';

@@ -35,7 +35,9 @@ export interface Wanted {
   readonly table: number | null;
   /** null under `check-route: false` when there is no default route. */
   readonly path: Found | null;
-  /** An administrator's policy rule already sends packets from it through the link, so multihomed adds no rule or route. */
+  /**
+   * An administrator's policy rule already sends packets from it through the link, so multihomed adds no rule or route.
+   */
   readonly ruled: boolean;
   /** Whether its default route can be added to its own table. If not, its presence depends on the order of events. */
   readonly routable: boolean;
@@ -154,7 +156,9 @@ interface Candidate {
   readonly elsewhere?: true;
 }
 
-/** Returns a rank: the default route's source, then an address with an endpoint, the kernel's choice, primary addresses. */
+/**
+ * Returns a rank: the default route's source, then an address with an endpoint, the kernel's choice, primary addresses.
+ */
 function preference(
   endpoints: readonly Endpoint[],
   address: ModelAddress,

@@ -150,8 +150,8 @@ export class Fixture {
   }
 
   /**
-   * The journal has each limit that the daemon has changed or will change. A value that an administrator sets meanwhile is
-   * not changed any more, even if the daemon had restored the administrator's own value.
+   * The journal has each limit that the daemon has changed or will change. A value that an administrator sets meanwhile
+   * is not changed any more, even if the daemon had restored the administrator's own value.
    */
   #limits(limits: { readonly subflows: number; readonly addAddrAccepted: number }): void {
     const { state } = this.#host.kernel;

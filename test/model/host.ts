@@ -192,7 +192,10 @@ export class Host {
     this.#undelivered.splice(at, 1)[0]?.();
   }
 
-  /** The kernel never retries a path, so its routes must be in place before the endpoint is added. Returns what is wrong. */
+  /**
+   * The kernel never retries a path, so its routes must be in place before the endpoint is added. Returns what is
+   * wrong.
+   */
   #endpointFault(address: string, ifindex: number): string | null {
     const { state } = this.kernel;
     const wanted = wantedUplinks(this, [{ address, ifindex }]).find(

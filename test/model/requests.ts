@@ -1,4 +1,6 @@
-/** Parses requests for the model kernel by linux/rtnetlink.h and linux/mptcp_pm.h; src/ only reads attributes and bytes. */
+/**
+ * Parses requests for the model kernel by linux/rtnetlink.h and linux/mptcp_pm.h; src/ only reads attributes and bytes.
+ */
 import { Attributes } from '../../src/netlink/attribute.ts';
 import { readS32, readU16, readU32 } from '../../src/netlink/bytes.ts';
 import { readAddress, type Family } from '../../src/netlink/ip.ts';

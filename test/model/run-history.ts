@@ -90,7 +90,9 @@ const WITH_EVENTS: ReadonlySet<Step['op']> = new Set<Step['op']>([
   ...(['reload', 'flush', 'kill', 'restart', 'lose events', 'overrun'] as const),
 ]);
 
-/** Adding or removing an uplink takes five changes, and two for the limits. A step affects few uplinks, a reload all. */
+/**
+ * Adding or removing an uplink takes five changes, and two for the limits. A step affects few uplinks, a reload all.
+ */
 function mostChanges({ steps, opening }: History, { crashes }: Host): number {
   const whole = steps.filter(({ op }) => ['reload', 'flush', 'tunnel'].includes(op)).length + crashes + 1;
   return 5 * (OPENINGS[opening].length + steps.length) + 16 * whole;
@@ -130,7 +132,9 @@ const UPLINK_STEPS: ReadonlySet<Step['op']> = new Set([
   ...(['link', 'address', 'default', 'multipath', 'nexthop', 'split', 'advertised'] as const),
 ]);
 
-/** `led`: addresses whose packets multihomed sends through their own link. No other link may take these packets later. */
+/**
+ * `led`: addresses whose packets multihomed sends through their own link. No other link may take these packets later.
+ */
 function packetFaults({ kernel: { state } }: Host, led: readonly ModelAddress[]): string[] {
   return led.flatMap((first) => {
     const link = state.links.get(first.ifindex);

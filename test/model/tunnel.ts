@@ -12,7 +12,9 @@ import type { Op } from './steps.ts';
 export const TUNNEL = 900;
 const TABLE = 78;
 
-/** The address to which the tunnel's own packets go outside of the tunnel, and an address in a network that it carries. */
+/**
+ * The address to which the tunnel's own packets go outside of the tunnel, and an address in a network that it carries.
+ */
 export const SERVER = '198.51.100.99';
 export const INSIDE = '10.240.0.9';
 
@@ -108,7 +110,9 @@ export function withoutTunnel(state: State): State {
   return copy;
 }
 
-/** Returns how the tunnel takes all traffic: by which policy rule (null: by main), and whether by halves of a default. */
+/**
+ * Returns how the tunnel takes all traffic: by which policy rule (null: by main), and whether by halves of a default.
+ */
 export function tunnelForm(state: State): { rule: State['policyRules'][number] | null; split: boolean } {
   const route = ask(state, PUBLIC[0]!)?.route;
   const rule = state.policyRules.find(({ table, maker }) => table === TABLE && maker === 'other');

@@ -11,9 +11,9 @@ const FIRST = 100_000;
 const UIDS = 300;
 
 /**
- * Becomes each uid in turn, connects as it without pause and keeps (`hold`) or closes and takes again (`hammer`) what it
- * gets. One process, since the daemon knows a peer by its uid when it connects, and hundreds of processes would take the
- * processor too. Prints a line when all have tried, and ends with its standard input.
+ * Becomes each uid in turn, connects as it without pause and keeps (`hold`) or closes and takes again (`hammer`) what
+ * it gets. One process, since the daemon knows a peer by its uid when it connects, and hundreds of processes would take
+ * the processor too. Prints a line when all have tried, and ends with its standard input.
  */
 const CROWD = `
 import os, resource, select, socket, sys

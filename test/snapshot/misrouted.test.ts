@@ -1,4 +1,6 @@
-/** Which unanswered neighbours show that packets were kept from the gateway. Addresses and routes are made with `ip`. */
+/**
+ * Which unanswered neighbours show that packets were kept from the gateway. Addresses and routes are made with `ip`.
+ */
 import { expect } from 'vitest';
 import { NetlinkConnection } from '../../src/netlink/connection.ts';
 import { findMisrouted, type MisroutedQuery } from '../../src/snapshot/misrouted.ts';

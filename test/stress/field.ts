@@ -92,8 +92,8 @@ export class Field {
   }
 
   /**
-   * Returns lines that lead to the state in which every uplink has the address that ends with `number`, and a default route
-   * unless `without` is true for it.
+   * Returns lines that lead to the state in which every uplink has the address that ends with `number`, and a default
+   * route unless `without` is true for it.
    */
   restore(number: number, without: (index: number) => boolean = () => false): string[] {
     return this.#uplinks.flatMap((uplink, index) => [

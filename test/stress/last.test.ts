@@ -8,7 +8,9 @@ import { Transfer } from './transfer.ts';
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };
 /** net.mptcp.close_timeout, in seconds. */
 const CLOSE_TIMEOUT = 5;
-/** The time without a path. It is longer than CLOSE_TIMEOUT, which is longer than two retransmissions of a SYN (3 s). */
+/**
+ * The time without a path. It is longer than CLOSE_TIMEOUT, which is longer than two retransmissions of a SYN (3 s).
+ */
 const LOST_MS = 1_600 * CLOSE_TIMEOUT;
 
 interface Case {

@@ -12,7 +12,10 @@ import type { Netns } from './netns.ts';
 
 export { MAIN } from './installed.ts';
 
-/** The environment of a daemon that the service manager starts (systemd.exec(5)), independent of the environment of the tests. */
+/**
+ * The environment of a daemon that the service manager starts (systemd.exec(5)), independent of the environment of the
+ * tests.
+ */
 export const AS_SERVICE = { INVOCATION_ID: '0123456789abcdef', SYSTEMD_EXEC_PID: '' };
 /** The environment of a daemon that a person starts. */
 export const BY_HAND = { INVOCATION_ID: '', NOTIFY_SOCKET: '' };

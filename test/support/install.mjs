@@ -17,9 +17,9 @@ import { join } from 'node:path';
 const PACKAGE = 'lib/node_modules/multihomed';
 
 /**
- * Returns the prefix of the installed copy, which is kept in node_modules/. It is reused while the archive is the
- * same, byte for byte; an archive contains no timestamps. If only files have changed that npm and the compiler do not
- * read, the copy's files are replaced by the archive's and compiled again. Otherwise npm installs it and compiles the addon.
+ * Returns the prefix of the installed copy, which is kept in node_modules/. It is reused while the archive is the same,
+ * byte for byte; an archive contains no timestamps. If only files have changed that npm and the compiler do not read,
+ * the copy's files are replaced by the archive's and compiled again. Otherwise npm installs it and compiles the addon.
  *
  * @param project the folder with package.json, built
  * @param scratch a folder that is removed after the tests

@@ -154,7 +154,9 @@ export class Netns {
     return 86_840_000 + this.index(device);
   }
 
-  /** Waits for the route of the device's link-local address, which the kernel adds last, seconds after the link is up. */
+  /**
+   * Waits for the route of the device's link-local address, which the kernel adds last, seconds after the link is up.
+   */
   async linkLocal(device: string): Promise<void> {
     for (let tries = 0; tries < 1_500; tries++) {
       if (this.ip(`-6 route show table local dev ${device}`).includes('local fe80')) return;

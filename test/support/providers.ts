@@ -25,7 +25,10 @@ export interface Provider {
 export const A: Provider = { gateway: '192.0.2.1', address: '192.0.2.10', length: 24, device: 'eth0' };
 export const B: Provider = { gateway: '203.0.113.1', address: '203.0.113.10', length: 24, device: 'eth0' };
 
-/** Each provider has a router, which drops packets from the other providers' addresses (BCP 38): it has no route to them. */
+/**
+ * Each provider has a router, which drops packets from the other providers' addresses (BCP 38): it has no route to
+ * them.
+ */
 export class Providers {
   readonly host: Netns;
   /** The router of each address. */
@@ -123,7 +126,10 @@ while True:
       );
   }
 
-  /** Returns `ADDRESS out in` of each: `out` if it reaches the Internet, `in` if it is reached from there; by ping, TCP and MPTCP. */
+  /**
+   * Returns `ADDRESS out in` of each: `out` if it reaches the Internet, `in` if it is reached from there; by ping, TCP
+   * and MPTCP.
+   */
   reached(): Promise<string[]> {
     return Promise.all(
       this.#all.map(async ({ address }, at) => {

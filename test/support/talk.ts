@@ -1,4 +1,6 @@
-/** Open sockets of the host, and servers with the same address in several networks. Each server answers with its name. */
+/**
+ * Open sockets of the host, and servers with the same address in several networks. Each server answers with its name.
+ */
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';

@@ -206,7 +206,9 @@ function disabledIpv6({ plan }: HostView, sysctls: Facts['sysctls']): Finding[] 
     );
 }
 
-/** Reports an active uplink as fine unless its joins fail or its packets are misrouted, which a firewall mark causes. */
+/**
+ * Reports an active uplink as fine unless its joins fail or its packets are misrouted, which a firewall mark causes.
+ */
 function activeFinding(id: string, name: string, address: string | null, view: HostView): Finding {
   const uplink = view.daemon?.uplinks.find((each) => each.address === address);
   const { failed = 0, failing = 0, lastFailure = null } = uplink?.subflows ?? {};
