@@ -24,12 +24,23 @@ export type Action =
       /** The endpoint replaces an implicit one. The kernel allows that only in a request without an id. */
       readonly implicit?: boolean;
     }
+  | {
+      /**
+       * Adds an endpoint without an address and deletes it at once, while the limit of subflows is low: the kernel opens
+       * one subflow for each connection below the limit, and touches no other.
+       */
+      readonly kind: 'endpoint try';
+      readonly endpoint: Endpoint;
+      readonly device: string;
+      /** The limit meanwhile, and before and after. */
+      readonly subflows: { readonly during: number; readonly after: number };
+    }
   | { readonly kind: 'limits set'; readonly limits: Partial<Limits>; readonly raised: boolean };
 
 /** All kinds of actions. */
 export const ACTION_CODES = [
   ...(['route add', 'route append', 'route delete', 'policy-rule add', 'policy-rule delete'] as const),
-  ...(['endpoint add', 'endpoint change', 'endpoint delete', 'limits set'] as const),
+  ...(['endpoint add', 'endpoint change', 'endpoint delete', 'endpoint try', 'limits set'] as const),
 ] satisfies readonly Action['kind'][];
 
 /** The action as one line of text, such as `route add default via 192.0.2.1 dev eth0 table 86840002`. */
@@ -60,10 +71,11 @@ export function actionKey(action: Action): string {
     : actionText(action);
 }
 
-/** Identifies the object that an action adds, changes or deletes; null: limits, which always exist. */
+/** Identifies the object that an action adds, changes or deletes; null: limits, which always exist, or none lasts. */
 export function objectKey(action: Action): string | null {
   if ('route' in action) return routeObject(action.route);
   if ('policyRule' in action) return policyRuleObject(action.policyRule);
+  if (action.kind === 'endpoint try') return null;
   return 'endpoint' in action ? endpointObject(action.endpoint) : null;
 }
 

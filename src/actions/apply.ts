@@ -177,9 +177,33 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
       else await changeEndpoint(generic, mptcp, action.endpoint, text);
       return {};
     }
+    case 'endpoint try':
+      await tryEndpoint(action, kernel, text);
+      return {};
     case 'limits set':
       await setLimits(generic, mptcp, action.limits, text);
       return {};
+  }
+}
+
+/** Whatever fails, the limit is set back, and the endpoint is deleted. */
+async function tryEndpoint(
+  { endpoint, subflows }: Extract<Action, { readonly kind: 'endpoint try' }>,
+  { generic, mptcp }: Kernel,
+  text: string,
+): Promise<void> {
+  const limit = (value: number): Promise<void> => setLimits(generic, mptcp, { subflows: value }, text);
+  await limit(subflows.during);
+  try {
+    await addEndpoint(generic, mptcp, endpoint, text);
+  } catch (error) {
+    await limit(subflows.after);
+    throw error;
+  }
+  try {
+    await limit(subflows.after);
+  } finally {
+    await deleteEndpoint(generic, mptcp, endpoint, text);
   }
 }
 

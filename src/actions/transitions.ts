@@ -13,6 +13,7 @@ export function recordIntent(state: State, action: Action, snapshot: Snapshot): 
     const owned = new Map(state.owned).set(action.endpoint.id, action.endpoint);
     return { ...state, owned, lastId: action.implicit ? state.lastId : action.endpoint.id };
   }
+  if (action.kind === 'endpoint try') return intendTry(state, action);
   if (action.kind !== 'limits set') return state;
   const raised = { ...state.raised };
   if (!action.raised) {
@@ -23,6 +24,34 @@ export function recordIntent(state: State, action: Action, snapshot: Snapshot): 
   for (const [name, to] of Object.entries(action.limits) as [keyof Limits, number][])
     raised[name] = { from: raised[name]?.from ?? snapshot.limits[name], before: snapshot.limits[name], to };
   return { ...state, raised };
+}
+
+/**
+ * After a crash the endpoint is deleted like any without an uplink, and the limit is restored like one that was raised:
+ * to what `limits` demands, or to its value before if multihomed had not changed it.
+ */
+function intendTry(state: State, { endpoint, subflows }: Extract<Action, { kind: 'endpoint try' }>): State {
+  const { during, after } = subflows;
+  const known = state.raised.subflows;
+  const limit = known
+    ? { from: known.from, before: during, to: after }
+    : { from: after, before: after, to: during };
+  return {
+    ...state,
+    owned: new Map(state.owned).set(endpoint.id, endpoint),
+    raised: { ...state.raised, subflows: limit },
+  };
+}
+
+function endTry(state: State, { endpoint, subflows }: Extract<Action, { kind: 'endpoint try' }>): State {
+  const owned = new Map(state.owned);
+  owned.delete(endpoint.id);
+  const { subflows: limit, ...others } = state.raised;
+  return {
+    ...state,
+    owned,
+    raised: limit?.to === subflows.after ? { ...others, subflows: { ...limit, granted: true } } : others,
+  };
 }
 
 const NOTHING_TO_DELETE = { errno: null, message: 'the kernel answers that there is none' };
@@ -41,6 +70,7 @@ export function applyOutcome(
 }
 
 function succeeded(state: State, action: Action): State {
+  if (action.kind === 'endpoint try') return endTry(state, action);
   if (action.kind === 'endpoint delete') return forget(state, action);
   if (action.kind === 'endpoint change')
     return { ...state, owned: new Map(state.owned).set(action.endpoint.id, action.endpoint) };
@@ -98,7 +128,8 @@ function refused(
   error: NetlinkError,
   { final }: { readonly final: boolean },
 ): State {
-  if (isUnanswered(error)) return state;
+  // Another try follows later. What was left in the kernel is known by the record of the intention.
+  if (isUnanswered(error) || action.kind === 'endpoint try') return state;
   const unowned = action.kind === 'endpoint add' ? forget(state, action) : state;
   const { code: errno, message } = error;
   return withFailure(unowned, action, { errno, message, final: final && !isTaken(error) });

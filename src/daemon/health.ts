@@ -3,12 +3,7 @@
  * link sends without receiving. The decisions are made in src/health/.
  */
 import { destroySubflow } from '../netlink/destroy.ts';
-import {
-  dumpConnectionSockets,
-  dumpSubflowSockets,
-  isCarrying,
-  type SubflowSocket,
-} from '../netlink/diag.ts';
+import { dumpConnectionSockets, dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
 import type { Requester } from '../netlink/connection.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import { NetlinkError } from '../netlink/error.ts';
@@ -19,7 +14,6 @@ import { begin } from '../health/suspicion.ts';
 import type { AnswerTime } from '../health/answer-time.ts';
 import { firstGauge, readGauge } from '../health/gauge.ts';
 import { judge } from '../health/judge.ts';
-import { LostSubflows } from '../health/lost.ts';
 import { isLossy, mayReadSockets, pollPause, recordJudgement, type Path } from '../health/path.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
@@ -28,6 +22,7 @@ import type { Plan } from '../plan/plan.ts';
 import { PacketCounters } from './packet-counters.ts';
 import { Timers } from './timers.ts';
 import { HealthPaths } from './health-paths.ts';
+import { LostRetry } from './lost-retry.ts';
 
 /** Milliseconds between two counts of the connections that depend on suspect uplinks. */
 const REVIEW_MS = 1_000;
@@ -50,8 +45,8 @@ export class Health {
   /** Tokens of open connections. */
   readonly #tokens = new Set<number>();
   readonly #counters: PacketCounters;
-  readonly #lost = new LostSubflows();
-  readonly #renewals = new Map<string, number>();
+  /** Opens lost subflows again. */
+  readonly lost: LostRetry;
   #answerTime: AnswerTime | null;
   #polling = false;
   #stopped = false;
@@ -62,16 +57,14 @@ export class Health {
     this.#timers = new Timers(parts.clock);
     this.#counters = new PacketCounters(parts.route);
     this.#paths = new HealthPaths(parts.clock);
+    const sockets = (): Promise<SubflowSocket[] | null> => this.#sockets();
+    const close = (socket: SubflowSocket): Promise<void> => this.#close(socket);
+    this.lost = new LostRetry({ ...parts, sockets, close, paths: this.#paths });
   }
 
   /** By `lookupKey`. */
   get suspects(): ReadonlyMap<string, Suspect> {
     return this.#paths.suspects;
-  }
-
-  /** Ids of endpoints to delete and add again, by `lookupKey`. */
-  get renewals(): ReadonlyMap<string, number> {
-    return this.#renewals;
   }
 
   /** `answerTime`: null switches detection off. */
@@ -88,7 +81,7 @@ export class Health {
     if (token !== null && kind === 'closed') this.#tokens.delete(token);
     if ((kind === 'subflow-established' || kind === 'established') && local) this.#onAnswer(local.address);
     if (kind === 'closed' && this.#tokens.size === 0) this.#forget();
-    this.#lost.observe(event, this.#parts.clock.now());
+    this.lost.observe(event);
     if (kind !== 'announced' && kind !== 'removed') this.#schedule();
   }
 
@@ -108,8 +101,7 @@ export class Health {
   /** Called after each pass. */
   follow(plan: Plan): void {
     if (this.#answerTime && this.#paths.follow(plan.uplinks)) this.#parts.onChange();
-    // The pass has renewed these endpoints, or has found a reason not to.
-    this.#renewals.clear();
+    this.lost.follow();
     this.#schedule();
   }
 
@@ -117,6 +109,7 @@ export class Health {
   stop(): void {
     this.#stopped = true;
     this.#timers.stop();
+    this.lost.stop();
     this.#counters.close();
   }
 
@@ -143,9 +136,14 @@ export class Health {
     }
     if (!this.#polling && (pause > 0 || !this.#timers.has('poll')))
       this.#timers.set('poll', pause, () => void this.#poll());
-    const due = this.#lost.next;
+    const due = this.lost.next;
     if (due === null) this.#timers.cancel('lost');
-    else this.#timers.set('lost', Math.max(0, due - this.#parts.clock.now()), () => void this.#renewLost());
+    else
+      this.#timers.set(
+        'lost',
+        Math.max(0, due - this.#parts.clock.now()),
+        () => void this.lost.retry().then(() => this.#schedule()),
+      );
     const next = this.#paths.next;
     if (next === null) this.#timers.cancel('suspicion');
     else this.#timers.set('suspicion', Math.max(0, next - this.#parts.clock.now()), () => this.#advance());
@@ -162,31 +160,6 @@ export class Health {
   async #review(): Promise<void> {
     const sockets = await this.#sockets();
     if (sockets && !this.#stopped && this.#paths.review(sockets)) this.#parts.onChange();
-    this.#schedule();
-  }
-
-  /**
-   * Asks for a new endpoint where a connection has lost its subflow. Does nothing while another connection has a
-   * subflow there, which the deletion would close.
-   */
-  async #renewLost(): Promise<void> {
-    const now = this.#parts.clock.now();
-    const due = this.#lost.due(now);
-    for (const lost of due) this.#lost.postpone(lost, now);
-    const sockets = due.length > 0 ? await this.#sockets() : null;
-    if (!sockets || this.#stopped) return this.#schedule();
-    for (const { token, address } of due) {
-      const own = sockets.filter((socket) => socket.token === token);
-      const there = sockets.filter(({ local }) => local.address === address);
-      if (!own.some(isCarrying) || there.some((socket) => socket.token === token)) {
-        this.#lost.forget(token, address);
-        continue;
-      }
-      const path = [...this.#paths.all].find((each) => each.address === address);
-      if (path?.renewable !== undefined && !path.suspicion && there.length === 0)
-        this.#renewals.set(path.key, path.renewable);
-    }
-    if (this.#renewals.size > 0) this.#parts.onChange();
     this.#schedule();
   }
 

@@ -28,8 +28,8 @@ export interface LoopParts {
   readonly hooks: HookDispatcher;
   /** Reads the open connections, as in the snapshot; called only while the plan depends on them. */
   readonly connections: () => Promise<OpenConnections>;
-  /** Suspect uplinks and endpoints to renew, as in the snapshot; absent if nothing watches the paths. */
-  readonly health?: () => Pick<Snapshot, 'suspects' | 'renewals'>;
+  /** Suspect uplinks, and endpoints to renew or to try again, as in the snapshot; absent if nothing watches the paths. */
+  readonly health?: () => Pick<Snapshot, 'suspects' | 'renewals' | 'retries'>;
   readonly dryRun: boolean;
   readonly state: State;
   readonly notified: HookRecord;

@@ -14,7 +14,7 @@ import { Prober } from './prober.ts';
 
 export interface PathWatch {
   readonly records: JoinRecords;
-  readonly health: Pick<Snapshot, 'suspects' | 'renewals'>;
+  readonly health: Pick<Snapshot, 'suspects' | 'renewals' | 'retries'>;
   /** The configuration has changed. */
   reload(settings: HealthSettings): void;
   /** Called after each pass. */
@@ -59,7 +59,8 @@ export function watchPaths(
     get health() {
       return {
         suspects: new Map([...prober.suspects, ...health.suspects]),
-        renewals: health.renewals,
+        renewals: health.lost.renewals,
+        retries: health.lost.retries,
       };
     },
     reload: (settings) => {

@@ -22,6 +22,7 @@ import { limitsDifference } from './limits.ts';
 import { lingeringRoutes } from './linger.ts';
 import { lookUp } from './look-up.ts';
 import { isInside, retire } from './retire.ts';
+import { retryActions } from './retry.ts';
 import { route } from './route.ts';
 import { select } from './select.ts';
 import { grantSlots, type SlotsGranted } from './slots.ts';
@@ -131,6 +132,7 @@ function difference(input: DifferenceInput): Action[] {
     ...routing.superseded,
     ...(limits.raise ? [limits.raise] : []),
     ...evaluations.flatMap((each) => each.actions),
+    ...retryActions(evaluations, snapshot, state),
   ];
 }
 

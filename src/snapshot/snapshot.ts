@@ -113,6 +113,11 @@ export interface Snapshot extends KernelObjects {
   readonly suspects?: ReadonlyMap<string, Suspect>;
   /** Ids of endpoints to delete and add again, by `lookupKey`, so that a connection gets its lost subflow back. */
   readonly renewals?: ReadonlyMap<string, number>;
+  /**
+   * Uplinks whose endpoint is to be tried again for a connection that has lost its subflow there, while others have
+   * theirs, by `lookupKey`: how many subflows that connection may have in addition to its first.
+   */
+  readonly retries?: ReadonlyMap<string, number>;
   /** When the look-ups began, in milliseconds by the reader's clock. Remaining lifetimes count from here. */
   readonly lookedUpAt: number;
 }
@@ -148,5 +153,5 @@ export interface Suspect {
   readonly probe?: { readonly targets: readonly string[]; readonly probes: number };
 }
 
-/** The key of an address in `lookups`, `suspects` and `renewals`. */
+/** The key of an address in `lookups`, `suspects`, `renewals` and `retries`. */
 export const lookupKey = (ifindex: number, address: string): string => `${ifindex}/${address}`;
