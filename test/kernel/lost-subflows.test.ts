@@ -7,50 +7,53 @@ const EVERY = 8;
 /** The local ports of the host's established subflows from an address. */
 const ports = (lab: Lab, address: string): string[] =>
   lab.host
-    .sh(`ss -tnH state established src ${address}`)
+    .sh(`ss -tnH state established src [${address}]`)
     .split('\n')
     .flatMap((line) => line.match(/:(\d+)\s/)?.[1] ?? [])
     .sort();
 
 /** Resets one subflow from the server's side, as a NAT that has forgotten it would. */
 const reset = (lab: Lab, address: string, port: string): string =>
-  lab.provider.sh(`ss -K dst ${address} and dport = :${port}`);
+  lab.provider.sh(`ss -K dst [${address}] and dport = :${port}`);
 
-test('a reset subflow comes back beside those of other connections, which are untouched', async ({ lab }) => {
-  const devices = ['eth0', 'wwan0', 'usb0'];
-  const [, wwan] = devices.map((device) => lab.cable(device).connect());
-  const rules = { eth0: 'subflow', wwan0: 'subflow backup', usb0: 'subflow' };
-  await lab.daemon(rules);
-  await expect.poll(() => lab.host.endpoints()).toHaveLength(devices.length);
-  const connections = await lab.connections();
-  const opened = [];
-  for (let count = 0; count < EVERY; count++) opened.push(await connections.open('10.1.0.2'));
-  const address = wwan!.address();
-  await expect.poll(() => connections.subflows()).toHaveLength(devices.length * EVERY);
-  const [before, endpoints, limits] = [
-    ports(lab, address),
-    lab.host.endpoints(),
-    lab.host.ip('mptcp limits'),
-  ];
-  const mptcp = await lab.monitor('mptcp');
-  reset(lab, address, before[0]!);
-  const began = performance.now();
-  await expect.poll(() => ports(lab, address), { timeout: 20_000 }).toHaveLength(EVERY);
-  console.log(`subflow back ${Math.round(performance.now() - began)} ms after the reset`);
-  // The others are the same sockets, and no connection has a second subflow there.
-  expect(before.filter((port) => !ports(lab, address).includes(port))).toEqual([before[0]]);
-  const texts = mptcp.texts();
-  expect(texts.filter((text) => text.includes('SF_CLOSED'))).toEqual([
-    expect.stringContaining(`sport=${before[0]}`),
-  ]);
-  await expect.poll(() => mptcp.texts().filter((text) => text.includes('SF_ESTABLISHED'))).toHaveLength(1);
-  // It is a backup like the others.
-  const flags = lab.host.sh(`ss -tniH state established src ${address}`).match(/flags:\w*b\w*/gi);
-  expect(flags).toEqual(Array(EVERY).fill(flags![0]));
-  expect(lab.host.endpoints()).toEqual(endpoints);
-  expect(lab.host.ip('mptcp limits')).toBe(limits);
-  for (const connection of opened) await connection.echo('still there');
-});
+for (const version of [4, 6] as const)
+  test(`a reset IPv${version} subflow comes back beside those of other connections, which are untouched`, async ({
+    lab,
+  }) => {
+    const devices = ['eth0', 'wwan0', 'usb0'];
+    const [eth, wwan] = devices.map((device) => lab.cable(device).connect(version));
+    const rules = { eth0: 'subflow', wwan0: 'subflow backup', usb0: 'subflow' };
+    await lab.daemon(rules);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(devices.length);
+    const connections = await lab.connections(version);
+    const opened = [];
+    for (let count = 0; count < EVERY; count++) opened.push(await connections.open(eth!.address(version)));
+    const address = wwan!.address(version);
+    await expect.poll(() => connections.subflows()).toHaveLength(devices.length * EVERY);
+    const [before, endpoints, limits] = [
+      ports(lab, address),
+      lab.host.endpoints(),
+      lab.host.ip('mptcp limits'),
+    ];
+    const mptcp = await lab.monitor('mptcp');
+    reset(lab, address, before[0]!);
+    const began = performance.now();
+    await expect.poll(() => ports(lab, address), { timeout: 20_000 }).toHaveLength(EVERY);
+    console.log(`subflow back ${Math.round(performance.now() - began)} ms after the reset`);
+    // The others are the same sockets, and no connection has a second subflow there.
+    expect(before.filter((port) => !ports(lab, address).includes(port))).toEqual([before[0]]);
+    const texts = mptcp.texts();
+    expect(texts.filter((text) => text.includes('SF_CLOSED'))).toEqual([
+      expect.stringContaining(`sport=${before[0]}`),
+    ]);
+    await expect.poll(() => mptcp.texts().filter((text) => text.includes('SF_ESTABLISHED'))).toHaveLength(1);
+    // It is a backup like the others.
+    const flags = lab.host.sh(`ss -tniH state established src [${address}]`).match(/flags:\w*b\w*/gi);
+    expect(flags).toEqual(Array(EVERY).fill(flags![0]));
+    expect(lab.host.endpoints()).toEqual(endpoints);
+    expect(lab.host.ip('mptcp limits')).toBe(limits);
+    for (const connection of opened) await connection.echo('still there');
+  });
 
 test('connections with fewer subflows do not keep a duplicate', async ({ lab }) => {
   for (const device of ['eth0', 'wwan0']) lab.cable(device).connect();
