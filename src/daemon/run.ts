@@ -42,7 +42,7 @@ async function runOn(kernel: DaemonKernel, options: RunOptions, signals: Signals
   try {
     await daemon.open();
     await makeFirstPasses(daemon, options, end);
-    optimizeRarely();
+    if (!once) optimizeRarely();
     if (!signals.hasEnded) notify(`READY=1\nMAINPID=${process.pid}`);
     if (once) await Promise.race([daemon.hooks.idle(), end]);
     else await reloadUntil(end, daemon.reloader, options, signals);
