@@ -65,6 +65,7 @@ export class HealthPaths {
       const key = lookupKey(ifindex, address);
       const known = this.#paths.get(key) ?? this.#former.get(key);
       const path = known ?? new Path(key, family, ifindex, address, prefixLength);
+      if (!this.#paths.has(key)) path.usedSince = this.#clock.now();
       path.present = endpoint !== null;
       path.name = name;
       path.renewable = endpoint && isSubflowOnly(endpoint) ? endpoint.id : undefined;
@@ -79,6 +80,7 @@ export class HealthPaths {
     for (const path of paths) {
       path.endSuspicion(this.#clock.now(), 'unknown');
       path.gauge = null;
+      path.waits = new Map();
       this.#former.set(path.key, path);
     }
     for (const key of [...this.#former.keys()].slice(0, -MAX_FORMER)) this.#former.delete(key);

@@ -14,7 +14,7 @@ import { begin } from '../health/suspicion.ts';
 import type { AnswerTime } from '../health/answer-time.ts';
 import { firstGauge, readGauge } from '../health/gauge.ts';
 import { judge } from '../health/judge.ts';
-import { isLossy, mayReadSockets, pollPause, recordJudgement, type Path } from '../health/path.ts';
+import { judgeOptions, mayReadSockets, pollPause, recordJudgement, type Path } from '../health/path.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
@@ -196,9 +196,7 @@ export class Health {
   async #isStalled(path: Path, answerTime: AnswerTime): Promise<boolean> {
     const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag, path.address));
     const now = this.#parts.clock.now();
-    const judgement = judge(path.waits, path.select(sockets, now), now, answerTime, {
-      lossy: isLossy(path, now),
-    });
+    const judgement = judge(path.waits, path.select(sockets, now), now, answerTime, judgeOptions(path, now));
     recordJudgement(path, judgement, now);
     return judgement.verdict.kind === 'stalled';
   }

@@ -2,7 +2,7 @@
 import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
 import type { AnswerTime } from './answer-time.ts';
 import { judge } from './judge.ts';
-import { isLossy, type Path } from './path.ts';
+import { judgeOptions, type Path } from './path.ts';
 
 export interface Decision {
   readonly path: Path;
@@ -32,9 +32,13 @@ export function decide(
   const stalledCookies = new Set<number>();
   for (const path of paths) {
     if (path.suspicion) continue;
-    const { waits, verdict } = judge(path.waits, path.select(sockets, now), now, answerTime, {
-      lossy: isLossy(path, now),
-    });
+    const { waits, verdict } = judge(
+      path.waits,
+      path.select(sockets, now),
+      now,
+      answerTime,
+      judgeOptions(path, now),
+    );
     path.waits = waits;
     if (verdict.kind !== 'stalled') continue;
     stalled.set(path, verdict);

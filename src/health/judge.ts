@@ -71,6 +71,11 @@ interface Overdue {
 export interface JudgeOptions {
   /** The path has lost segments lately. */
   readonly lossy: boolean;
+  /**
+   * Since when the path is in use, in milliseconds by the clock. Data that was last sent before, while the link had no
+   * carrier, does not wait for an answer: TCP sends it again when its timer ends, which may take seconds.
+   */
+  readonly usedSince?: number;
 }
 
 /**
@@ -102,7 +107,7 @@ export function judge(
     movedAt = Math.max(movedAt ?? -Infinity, now - Math.min(traffic.sinceSent, traffic.sinceData));
     if (traffic.rtt > 0) rtt = Math.min(rtt ?? Infinity, traffic.rtt / 1000);
     const known = before.get(cookie);
-    const wait = waitOf(known, traffic, arrived, now);
+    const wait = waitOf(known, traffic, arrived, now, options.usedSince ?? -Infinity);
     // A single lost segment may be TCP's probe, which the peer reports as a duplicate later.
     const lost = known === undefined ? 0 : wait.lost - known.lost;
     isLosing ||= lost > 1 && arrived > (known?.since ?? -Infinity);
@@ -151,10 +156,16 @@ function verdictOnWaits(
  * sent. The first reading that finds unacknowledged data therefore dates the begin of the wait to the last send.
  * @param arrived when anything last arrived on the subflow, in milliseconds by the clock
  */
-function waitOf(before: Wait | undefined, traffic: Traffic, arrived: number, now: number): Wait {
+function waitOf(
+  before: Wait | undefined,
+  traffic: Traffic,
+  arrived: number,
+  now: number,
+  usedSince: number,
+): Wait {
   const { unacked, retransmits, duplicates, sinceSent } = traffic;
   const lost = retransmits - duplicates;
-  if (unacked === 0) return { since: null, retransmits, unacked, lost };
+  if (unacked === 0 || now - sinceSent < usedSince) return { since: null, retransmits, unacked, lost };
   if (before && before.since !== null && arrived <= before.since) return { ...before, lost };
   const since = Math.max(arrived, now - sinceSent);
   return { since, retransmits: before?.retransmits ?? retransmits, unacked, lost };

@@ -4,7 +4,7 @@ import type { Family } from '../netlink/ip.ts';
 import type { SubflowSocket } from '../netlink/diag.ts';
 import { end, type Suspicion, type PastSuspicion } from './suspicion.ts';
 import type { Gauge } from './gauge.ts';
-import type { Judgement, Waits } from './judge.ts';
+import type { JudgeOptions, Judgement, Waits } from './judge.ts';
 
 /** If the path answers within this time, the suspicion was wrong: the peers had failed, not the path. */
 const WRONG_SUSPICION_MS = 500;
@@ -44,6 +44,8 @@ export class Path {
   past: PastSuspicion | null = null;
   /** Its endpoint is in place. */
   present = true;
+  /** Since when its uplink is active or suspect, in milliseconds by the clock. */
+  usedSince = -Infinity;
   /** Connections that have no subflow on another path that answers. */
   dependants = 0;
   /** Id of its endpoint, if the kernel makes subflows by itself when that endpoint is added; otherwise undefined. */
@@ -114,8 +116,11 @@ export function mayReadSockets(path: Path, now: number, budget: number): boolean
 /** How long a path that lost segments counts as lossy. */
 const LOSSY_MS = 30_000;
 
-/** Whether segments were lost lately on a path that works. */
-export const isLossy = ({ lostAt }: Path, now: number): boolean => now - lostAt < LOSSY_MS;
+/** What `judge` must know of the path beside its sockets. `now`: milliseconds by the clock. */
+export const judgeOptions = ({ lostAt, usedSince }: Path, now: number): JudgeOptions => ({
+  lossy: now - lostAt < LOSSY_MS,
+  usedSince,
+});
 
 /** Records in the path the judgement on its sockets. `now`: milliseconds by the clock. */
 export function recordJudgement(path: Path, judgement: Judgement, now: number): void {

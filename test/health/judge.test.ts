@@ -48,6 +48,18 @@ describe('a path', () => {
       ),
     ).toEqual(['idle', 'waiting', 'waiting']));
 
+  test('is not stalled by data that was last sent before the path was in use again', () => {
+    const flow = { unacked: 20, rtt: 1_000, sinceAck: 1_500, sinceData: 1_500 };
+    const kinds = [900, 60, 190].map(
+      (sinceSent) =>
+        judge(new Map(), [subflow({ ...flow, sinceSent })], 10_000, DEFAULT_HEALTH, {
+          lossy: false,
+          usedSince: 9_800,
+        }).verdict.kind,
+    );
+    expect(kinds).toEqual(['idle', 'stalled', 'stalled']);
+  });
+
   test('is not stalled by one lost segment and its probe', () => {
     const lone = { unacked: 1, rtt: 1_000, sinceData: 9_000 };
     expect(
