@@ -186,7 +186,7 @@ async function request(action: Action, kernel: Kernel): Promise<Done> {
   }
 }
 
-/** Whatever fails, the limit is set back, and the endpoint is deleted. */
+/** Sets the limit back and deletes the endpoint even if a request fails. */
 async function tryEndpoint(
   { endpoint, subflows }: Extract<Action, { readonly kind: 'endpoint try' }>,
   { generic, mptcp }: Kernel,

@@ -2,6 +2,7 @@
  * Opens subflows again that ended by an error while their connection stays open. If no other connection has a subflow
  * on that uplink, its endpoint is deleted and added again; otherwise it is tried again beside them (plan/retry.ts).
  */
+import { DecodeError } from '../netlink/attribute.ts';
 import type { Requester } from '../netlink/connection.ts';
 import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
 import { NetlinkError } from '../netlink/error.ts';
@@ -135,7 +136,7 @@ export class LostRetry {
         `a lost subflow of ${address} is not opened again: the link has another source for ${destination}`,
       );
     } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
+      if (!(error instanceof NetlinkError || error instanceof DecodeError)) throw error;
       log.debug(`a lost subflow of ${address} is not opened again: ${error.message}`);
     }
     return false;
