@@ -3,7 +3,12 @@
  * link sends without receiving. The decisions are made in src/health/.
  */
 import { destroySubflow } from '../netlink/destroy.ts';
-import { dumpConnectionSockets, dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
+import {
+  dumpConnectionSockets,
+  dumpSubflowSockets,
+  type ConnectionSocket,
+  type SubflowSocket,
+} from '../netlink/diag.ts';
 import type { Requester } from '../netlink/connection.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import { NetlinkError } from '../netlink/error.ts';
@@ -59,7 +64,8 @@ export class Health {
     this.#paths = new HealthPaths(parts.clock);
     const sockets = (): Promise<SubflowSocket[] | null> => this.#sockets();
     const close = (socket: SubflowSocket): Promise<void> => this.#close(socket);
-    this.lost = new LostRetry({ ...parts, sockets, close, paths: this.#paths });
+    const connections = (): Promise<ConnectionSocket[] | null> => this.#connections();
+    this.lost = new LostRetry({ ...parts, sockets, connections, close, paths: this.#paths });
   }
 
   /** By `lookupKey`. */
@@ -90,7 +96,8 @@ export class Health {
    * events.
    */
   async recount(): Promise<void> {
-    const sockets = await this.#connections();
+    const sockets: readonly { readonly token: number; readonly fallback?: boolean }[] | null =
+      (await this.#connections()) ?? (await this.#sockets());
     if (!sockets || this.#stopped) return;
     this.#tokens.clear();
     for (const { token, fallback } of sockets) if (!fallback) this.#tokens.add(token);
@@ -236,13 +243,13 @@ export class Health {
     }
   }
 
-  async #connections(): Promise<readonly { readonly token: number; readonly fallback?: boolean }[] | null> {
+  /** @returns null also if the kernel has no mptcp_diag */
+  async #connections(): Promise<ConnectionSocket[] | null> {
     try {
       return await dumpConnectionSockets(this.#parts.diag);
     } catch (error) {
       if (!isExpected(error)) throw error;
-      // The kernel has no mptcp_diag.
-      return this.#sockets();
+      return null;
     }
   }
 

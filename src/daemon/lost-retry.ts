@@ -4,11 +4,11 @@
  */
 import { DecodeError } from '../netlink/attribute.ts';
 import type { Requester } from '../netlink/connection.ts';
-import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
+import { isCarrying, type ConnectionSocket, type SubflowSocket } from '../netlink/diag.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
 import { askFib } from '../netlink/route/fib.ts';
-import { extraSubflows, findDuplicates } from '../health/extra.ts';
+import { findDuplicates } from '../health/duplicates.ts';
 import { LostSubflows, type Lost } from '../health/lost.ts';
 import type { Path } from '../health/path.ts';
 import type { Clock } from '../system/clock.ts';
@@ -26,6 +26,8 @@ interface Parts {
   readonly paths: HealthPaths;
   /** Reads the sockets of all subflows; null: the kernel refused it. */
   readonly sockets: () => Promise<readonly SubflowSocket[] | null>;
+  /** Reads the sockets of all connections; null: the kernel refused it, or has no mptcp_diag. */
+  readonly connections: () => Promise<readonly ConnectionSocket[] | null>;
   readonly close: (socket: SubflowSocket) => Promise<void>;
   /** `renewals` or `retries` has an entry. */
   readonly onChange: () => void;
@@ -114,11 +116,16 @@ export class LostRetry {
     return false;
   }
 
-  /** With the lowest limit that lets one of the connections have one more; others follow at their next try. */
+  /**
+   * With the lowest limit that lets one of the connections have one more; others follow at their next try. The kernel
+   * knows how many it has: one that is closing is no longer counted, and a first one that was opened again is.
+   */
   async #tryBeside(path: Path, lacking: readonly Lost[], sockets: readonly SubflowSocket[]): Promise<void> {
-    const extra = (token: number): number => extraSubflows(token, sockets);
-    const fewest = Math.min(...lacking.map(({ token }) => extra(token)));
-    const tokens = new Set(lacking.map(({ token }) => token).filter((token) => extra(token) === fewest));
+    const own = new Set(lacking.map(({ token }) => token));
+    const connections = (await this.#parts.connections())?.filter(({ token }) => own.has(token)) ?? [];
+    const fewest = Math.min(...connections.map(({ extraSubflows }) => extraSubflows));
+    const fitting = connections.filter(({ extraSubflows }) => extraSubflows === fewest);
+    const tokens = new Set(fitting.map(({ token }) => token));
     const remote = sockets.find(({ token }) => tokens.has(token))?.remote.address;
     if (remote === undefined || !(await this.#isSource(path, remote))) return;
     this.#retries.set(path.key, fewest + 1);

@@ -132,7 +132,8 @@ function difference(input: DifferenceInput): Action[] {
     ...routing.superseded,
     ...(limits.raise ? [limits.raise] : []),
     ...evaluations.flatMap((each) => each.actions),
-    ...retryActions(evaluations, snapshot, state),
+    // A try sets the limit back to the one of the snapshot.
+    ...(limits.close || limits.restore || limits.raise ? [] : retryActions(evaluations, snapshot, state)),
   ];
 }
 

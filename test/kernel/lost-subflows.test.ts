@@ -55,6 +55,52 @@ for (const version of [4, 6] as const)
     for (const connection of opened) await connection.echo('still there');
   });
 
+test('after the first subflow of a connection came back, its second one comes back too', async ({ lab }) => {
+  for (const device of ['eth0', 'wwan0']) lab.cable(device).connect();
+  await lab.daemon({ eth0: 'subflow', wwan0: 'subflow' });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const connections = await lab.connections();
+  await connections.open('10.1.0.2');
+  await expect.poll(() => connections.subflows()).toHaveLength(2);
+  const [first] = ports(lab, '10.1.0.2');
+  const [second] = ports(lab, '10.2.0.2');
+  reset(lab, '10.1.0.2', first!);
+  // No other connection uses the uplink: the kernel joins again, with identifier 0.
+  await expect
+    .poll(() => ports(lab, '10.1.0.2'), { timeout: 20_000 })
+    .toEqual([expect.not.stringMatching(`^${first}$`)]);
+  const other = await connections.open('10.1.0.2');
+  await expect.poll(() => connections.subflows()).toHaveLength(4);
+  reset(lab, '10.2.0.2', second!);
+  await expect.poll(() => ports(lab, '10.2.0.2')).not.toContain(second);
+  await expect.poll(() => ports(lab, '10.2.0.2'), { timeout: 20_000 }).toHaveLength(2);
+  await other.echo('still there');
+});
+
+test('a subflow that is closing on a lost link costs no other connection a subflow', async ({ lab }) => {
+  const devices = ['eth0', 'wwan0', 'usb0'];
+  for (const device of devices) lab.cable(device).connect();
+  await lab.daemon({ eth0: 'subflow', wwan0: 'subflow', usb0: 'subflow' });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(3);
+  const connections = await lab.connections();
+  for (let count = 0; count < 2; count++) await connections.open('10.1.0.2');
+  await expect.poll(() => connections.subflows()).toHaveLength(6);
+  lab.host.ip('link delete usb0');
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  expect(lab.host.sh('ss -tnH state fin-wait-1')).toContain('10.3.0.2');
+  const mptcp = await lab.monitor('mptcp');
+  const [port] = ports(lab, '10.2.0.2');
+  reset(lab, '10.2.0.2', port!);
+  await expect.poll(() => ports(lab, '10.2.0.2')).not.toContain(port);
+  await expect.poll(() => ports(lab, '10.2.0.2'), { timeout: 20_000 }).toHaveLength(2);
+  // Longer than duplicates live.
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  expect(mptcp.texts().filter((text) => text.includes('SF_'))).toEqual([
+    expect.stringMatching(`SF_CLOSED.*sport=${port} `),
+    expect.stringContaining('SF_ESTABLISHED'),
+  ]);
+});
+
 test('connections with fewer subflows do not keep a duplicate', async ({ lab }) => {
   for (const device of ['eth0', 'wwan0']) lab.cable(device).connect();
   await lab.daemon({ eth0: 'subflow', wwan0: 'subflow', usb0: 'subflow' });

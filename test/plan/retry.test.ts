@@ -29,6 +29,7 @@ describe('a try', () => {
     ],
     ['the uplink is not active', (host: PlanHost) => host.turn(3, 'no carrier')],
     ['the limit is lower', (host: PlanHost) => (host.limits = { ...host.limits, subflows: 0 })],
+    ['the limit is raised', (host: PlanHost) => (host.limits = { ...host.limits, subflows: 2 })],
   ])('is not made if %s', (_, change) => {
     const host = settled();
     change(host);

@@ -1,9 +1,5 @@
-/** Counts subflows as the kernel does for its limit, and finds those that a try opened where there was one. */
+/** Finds the subflows that a try opened where there was one. */
 import type { SubflowSocket } from '../netlink/diag.ts';
-
-/** How many subflows of a connection the path manager has opened: the first has the identifier 0. */
-export const extraSubflows = (token: number, sockets: readonly SubflowSocket[]): number =>
-  sockets.filter((socket) => socket.token === token && socket.ids.local !== 0).length;
 
 /**
  * The newer of two subflows of one connection between the same addresses. A try gives one more to each connection that
