@@ -15,9 +15,11 @@ const NO_ADDRESS = { ipv4: '0.0.0.0', ipv6: '::' } as const;
 export function retryActions(
   evaluations: readonly Evaluation[],
   { retries, endpoints, limits }: Snapshot,
-  { slots }: State,
+  { slots, raised }: State,
 ): readonly Action[] {
   if (!retries || retries.size === 0 || endpoints.length >= slots) return [];
+  // A limit that another program has set since stays as it is.
+  if (raised.subflows?.foreign) return [];
   const used = new Set(endpoints.map(({ id }) => id));
   const id = Array.from({ length: HIGHEST_ID }, (_, at) => HIGHEST_ID - at).find((each) => !used.has(each));
   for (const { candidate, endpoint, verdict } of evaluations) {

@@ -27,6 +27,13 @@ describe('a try', () => {
       'the kernel has no room for another endpoint',
       (host: PlanHost) => (host.state = { ...host.state, slots: 2 }),
     ],
+    [
+      'an administrator has changed the limit',
+      (host: PlanHost) => {
+        host.limits = { ...host.limits, subflows: 5 };
+        host.pass();
+      },
+    ],
     ['the uplink is not active', (host: PlanHost) => host.turn(3, 'no carrier')],
     ['the limit is lower', (host: PlanHost) => (host.limits = { ...host.limits, subflows: 0 })],
     ['the limit is raised', (host: PlanHost) => (host.limits = { ...host.limits, subflows: 2 })],
