@@ -5,21 +5,7 @@
   'targets': [
     {
       'target_name': 'multihomed',
-      'sources': [
-        'addon.cc',
-        'channel.cc',
-        'error.cc',
-        'execute.cc',
-        'hang_up.cc',
-        'kernel_socket.cc',
-        'namespace.cc',
-        'namespace_file.cc',
-        'netlink.cc',
-        'process.cc',
-        'send_queue.cc',
-        'stream_socket.cc',
-        'unix_socket.cc',
-      ],
+      'sources': ['unity.cc'],
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', '_GNU_SOURCE'],
       # A system include, so that its headers give no warnings.
       'cflags_cc': ['-isystem', '<(node_addon_api)', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],

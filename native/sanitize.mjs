@@ -2,16 +2,7 @@
 // in a network namespace of its own. Runs as any user: node native/sanitize.mjs [--short]
 // --short: a tenth of the repetitions, and stacks without the frames of Node; takes seconds instead of minutes.
 import { spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeGyp } from './build.mjs';
@@ -43,13 +34,8 @@ function addonLeaks(output) {
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-const sources = readdirSync(here).filter((file) => file.endsWith('.cc'));
-for (const name of [...sources, ...readdirSync(here).filter((file) => file.endsWith('.h'))])
+for (const name of readdirSync(here).filter((each) => /\.(cc|h|gyp)$/.test(each)))
   cpSync(join(here, name), join(folder, name));
-// One file that includes all of them, so that Node's headers, which take most of the time, are compiled once.
-writeFileSync(join(folder, 'all.cpp'), sources.map((name) => `#include "${name}"\n`).join(''));
-const gyp = readFileSync(join(here, 'binding.gyp'), 'utf8');
-writeFileSync(join(folder, 'binding.gyp'), gyp.replace(/'sources': \[[^\]]*\]/, "'sources': ['all.cpp']"));
 const flags = '-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1';
 nodeGyp(folder, 'rebuild', { CXX: compiler, CXXFLAGS: flags, LDFLAGS: '-fsanitize=address,undefined' });
 
