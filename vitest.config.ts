@@ -1,10 +1,24 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that replace a module for all that their process runs. */
+const REPLACING = [
+  'test/daemon/loop.test.ts',
+  'test/model/{property,regressions}.test.ts',
+  'test/netlink/{connection,replay,trouble}.test.ts',
+];
+
 export default defineConfig({
   // Whoever runs the tests need not be the owner of the tree.
   cacheDir: process.env['MULTIHOMED_TEST_CACHE'] ?? 'node_modules/.vite',
   test: {
-    include: ['test/**/*.test.ts'],
+    // Files share a process and one copy of each module: a process for each of them takes as long as most of their tests.
+    projects: [
+      {
+        extends: true,
+        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: REPLACING, isolate: false },
+      },
+      { extends: true, test: { name: 'alone', include: REPLACING } },
+    ],
     // Kernel tests mostly wait for the kernel, each in namespaces of its own.
     maxWorkers: 4,
     // No test is tried twice. Limits are for a machine whose processors others use too: a test waits for a condition and
