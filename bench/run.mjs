@@ -1,11 +1,11 @@
 /**
  * Compares multihomed with the minimum for any program and with other programs: `node bench/run.mjs`, as root, after
- * `npm run build`. It needs a C compiler, and takes at most 15 minutes, in which the machine should have nothing else
+ * `npm run build`. It needs a C compiler, and takes about 20 minutes, in which the machine should have nothing else
  * to do. Everything is measured in turn, round by round; each measurement has namespaces of its own, and one that fails
  * or hangs is reported at the end. The floor of starts is Node without a program.
  *
  * --only ROW...: these rows, of bench/rows/ (a name that is not one prints all); --quick: one round of few samples;
- * --rounds N (3); --minutes N (14): no later round of a row starts that would end after it; --before FILE: the
+ * --rounds N (3); --minutes N (18): no later round of a row starts that would end after it; --before FILE: the
  * dist/main.js of another build, to compare; --json FILE: all values, for bench/chart.mjs, too.
  * --profile ROW: instead, runs one row of multihomed with Node's profiler, and prints which functions took the time.
  */
@@ -29,10 +29,12 @@ const SIZES = {
   usual: {
     ...{ samples: 12, carriers: 3, losses: 3, stalls: 3, joins: 4, bursts: 4, starts: 6, hooks: 4, flaps: 1 },
     ...{ routes: 1_000_000, churn: 8, idle: 60 },
+    ...{ deaths: 5, connections: [1, 100, 1_000], watch: 8 },
   },
   quick: {
     ...{ samples: 4, carriers: 1, losses: 1, stalls: 1, joins: 2, bursts: 1, starts: 2, hooks: 1, flaps: 1 },
     ...{ routes: 100_000, churn: 2, idle: 6 },
+    ...{ deaths: 1, connections: [1, 100], watch: 3 },
   },
 };
 
@@ -44,7 +46,7 @@ function optionsOf(args) {
       only: { type: 'string', multiple: true, default: [] },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
-      minutes: { type: 'string', default: '14' },
+      minutes: { type: 'string', default: '18' },
       before: { type: 'string' },
       json: { type: 'string' },
       profile: { type: 'string' },

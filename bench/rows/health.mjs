@@ -1,0 +1,95 @@
+/** Rows: paths that die while their links keep carrier, and the processor time of watching them. */
+import { addressOf, openLab, SERVER } from '../lab.mjs';
+import { dialogue, inside, sleep, usageOf } from '../process.mjs';
+
+/** Milliseconds between two messages, and their bytes: several segments are on the way when the path dies. */
+const PACE = ['5', '12000'];
+/** Milliseconds after the death in which the longest time without data is measured. */
+const WINDOW_MS = 2_500;
+/** Seconds within which a path that works again should be used again. */
+const RETURN_S = 5;
+/** Milliseconds until a new connection has its subflows and moves data on both paths. */
+const SETTLE_MS = 1_000;
+
+const server = (lab) => dialogue(inside('far', lab.programs.traffic, 'server', SERVER));
+const client = (lab, direction, count, pace) =>
+  dialogue([lab.programs.traffic, 'client', SERVER, addressOf(1), direction, `${count}`, ...pace]);
+
+const subflow = (n, state) => `wait subflow ${addressOf(n)} ${state}`;
+
+/** `delays`: milliseconds in each direction of the two paths. */
+async function die({ subject, programs, add, sizes }, delays) {
+  const lab = await openLab(programs, { count: 2, server: true, delays });
+  const running = await subject.start(lab);
+  await lab.attempt(`limit ${RETURN_S}`);
+  for (const n of [1, 2]) await subject.plug(lab, n);
+  const far = await server(lab);
+  const follows = subject.main !== undefined;
+  const name = `RTT ${delays.map((each) => 2 * each).join('/')} ms`;
+  for (const direction of ['up', 'down'])
+    for (let n = 0; n < (follows ? sizes.deaths : sizes.deaths / 2); n++) {
+      const near = await client(lab, direction, 1, PACE);
+      const receiver = direction === 'up' ? far : near;
+      await lab.attempt('mark', subflow(2, 1));
+      // At different moments of a round trip.
+      await sleep(SETTLE_MS + 7 * n);
+      await receiver.ask('go');
+      await lab.lines[0].ask('cut');
+      await sleep(WINDOW_MS);
+      add(`stall when a path dies, ${direction}load, ${name}`, 'ms', Number(await receiver.ask('gap')));
+      await lab.attempt('mark');
+      await lab.lines[0].ask('restore');
+      if (follows) {
+        const [seconds] = await lab.attempt(subflow(1, 1));
+        add(`path works again → subflow, ${name}`, 'ms', seconds * 1000);
+      }
+      near.end();
+      await sleep(500);
+    }
+  far.end();
+  await running.stop();
+}
+
+/** What the daemon uses while connections are busy, and while they rest. */
+async function watch({ subject, programs, add, sizes }) {
+  const lab = await openLab(programs, { count: 2, server: true });
+  const running = await subject.start(lab);
+  await lab.attempt('limit 5');
+  for (const n of [1, 2]) await subject.plug(lab, n);
+  const far = await server(lab);
+  for (const count of sizes.connections) {
+    // At most 2,000 messages a second in all.
+    const near = await client(lab, 'up', count, [`${Math.max(5, count / 2)}`, '2000']);
+    const name = `${count.toLocaleString('en-US')} ${count === 1 ? 'connection' : 'connections'}`;
+    const busy = await usage(running.pid, sizes.watch);
+    add(`${name}, busy: CPU`, '%', busy.cpu);
+    await near.ask('pause');
+    const idle = await usage(running.pid, sizes.watch);
+    add(`${name}, idle: CPU`, '%', idle.cpu);
+    add(`${name}, idle: wake-ups a second`, '', idle.wakeups);
+    near.end();
+    await sleep(SETTLE_MS);
+  }
+  far.end();
+  await running.stop();
+}
+
+/** The share of a processor in percent, and wake-ups a second, in the next `seconds`. */
+async function usage(pid, seconds) {
+  await sleep(3 * SETTLE_MS);
+  const before = usageOf(pid);
+  await sleep(seconds * 1000);
+  const after = usageOf(pid);
+  return {
+    cpu: (after.cpu - before.cpu) / seconds / 10,
+    wakeups: (after.wakeups - before.wakeups) / seconds,
+  };
+}
+
+const addsEndpoints = ({ name }) => !['floor', 'shell script'].includes(name);
+
+export const ROWS = [
+  { name: 'death', rounds: 2, subjects: addsEndpoints, run: (context) => die(context, [0, 0]) },
+  { name: 'death-30-60', rounds: 2, subjects: addsEndpoints, run: (context) => die(context, [15, 30]) },
+  { name: 'watch', rounds: 1, subjects: (subject) => subject.main !== undefined, run: watch },
+];
