@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "execute.h"
+#include "file_user.h"
 #include "hang_up.h"
 #include "namespace_file.h"
 #include "netlink.h"
@@ -34,6 +35,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("datagramSocket", Napi::Function::New<DatagramSocket>(env, "datagramSocket"));
   exports.Set("peerCredentials", Napi::Function::New<PeerCredentials>(env, "peerCredentials"));
   exports.Set("flock", Napi::Function::New<Flock>(env, "flock"));
+  exports.Set("asFileUser", Napi::Function::New<AsFileUser>(env, "asFileUser"));
   exports.Set("onHangUp", Napi::Function::New<OnHangUp>(env, "onHangUp"));
   exports.Set("executeInNamespace", Napi::Function::New<ExecuteInNamespace>(env, "executeInNamespace"));
   exports.Set("spawnGroup", Napi::Function::New<SpawnGroup>(env, "spawnGroup"));

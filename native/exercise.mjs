@@ -213,6 +213,12 @@ async function wrongArguments() {
   await sleep(50);
   const lock = openSync(script, 'r');
   assert.equal(addon.flock(lock), true);
+  assert.throws(() => addon.asFileUser(0, 0, 0), TypeError);
+  const thrower = () => {
+    throw new RangeError('thrown on purpose');
+  };
+  // Only root over other users may change its groups.
+  assert.throws(() => addon.asFileUser(0, 0, thrower), process.geteuid() === 0 ? RangeError : CallError);
   closeSync(lock);
 }
 

@@ -3,6 +3,7 @@
 #include "channel.cc"
 #include "error.cc"
 #include "execute.cc"
+#include "file_user.cc"
 #include "hang_up.cc"
 #include "kernel_socket.cc"
 #include "namespace.cc"

@@ -3,6 +3,9 @@ import { createServer, Socket } from 'node:net';
 import { localRunner } from './hooks/local-runner.ts';
 import { permittedRunner } from './hooks/permitted-runner.ts';
 import { serveDaemon, type Session } from './hooks/session.ts';
+import { serviceUser } from './system/passwd.ts';
+import { peerOf } from './system/peer.ts';
+import { isOwnUser, isRootUser } from './system/user-namespace.ts';
 
 /** The first descriptor that systemd passes (sd_listen_fds(3)), and the connection of src/hooks/spawn-runner.ts. */
 const FIRST = 3;
@@ -26,6 +29,12 @@ async function serveParent(): Promise<void> {
   await session.ended;
 }
 
+/** Whether the peer is a daemon: of root, of this process's user, or of the user `multihomed`. */
+function isDaemon(socket: Socket): boolean {
+  const uid = peerOf(socket)?.uid;
+  return uid !== undefined && (isRootUser(uid) || isOwnUser(uid) || uid === serviceUser()?.uid);
+}
+
 /**
  * Serves the socket of multihomed-hooks.socket until no daemon is connected. A daemon waits until the hooks of the one
  * before have ended. A connection that comes while this process ends stays in the socket's queue, and systemd starts
@@ -46,6 +55,7 @@ function serveSocket(config: string | undefined): Promise<void> {
     };
     const unused = setTimeout(resolve, UNUSED_MS);
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+      if (!isDaemon(socket)) return void socket.destroy();
       clearTimeout(unused);
       connected++;
       turn = turn

@@ -3,20 +3,15 @@
  * notified of. It is written before an endpoint is added. A record of another boot or namespace is ignored, so nothing
  * of it is owned.
  */
-import {
-  closeSync,
-  existsSync,
-  fchmodSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, fchmodSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readRegularFile } from '../system/regular-file.ts';
+import { asRuntimeUser } from '../system/runtime-user.ts';
 import type { RaisedLimit, State } from './state.ts';
 import { EMPTY_STATE } from './state.ts';
 
 const VERSION = 1;
+/** Size limit in bytes: a host with 10,000 uplinks writes less. */
+export const JOURNAL_MAX_BYTES = 16 << 20;
 
 export interface JournalIdentity {
   /** /proc/sys/kernel/random/boot_id */
@@ -80,7 +75,7 @@ export class Journal {
     const empty = { state: EMPTY_STATE, notified: null };
     let written: Partial<Written>;
     try {
-      written = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Written>;
+      written = JSON.parse(readRegularFile(this.#path, JOURNAL_MAX_BYTES)) as Partial<Written>;
     } catch {
       return empty;
     }
@@ -150,7 +145,7 @@ export class Journal {
     } finally {
       closeSync(fd);
     }
-    renameSync(fresh, this.#path);
+    asRuntimeUser(() => renameOver(fresh, this.#path));
   }
 
   /**
@@ -158,15 +153,27 @@ export class Journal {
    * @returns the descriptor
    */
   #create(path: string): number {
+    const open = (): number => asRuntimeUser(() => openSync(path, 'wx', 0o600));
     try {
-      return openSync(path, 'wx', 0o600);
+      return open();
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT') this.#remake();
-      else if (code === 'EEXIST') rmSync(path, { force: true });
+      else if (code === 'EEXIST') asRuntimeUser(() => rmSync(path, { force: true, recursive: true }));
       else throw error;
-      return openSync(path, 'wx', 0o600);
+      return open();
     }
+  }
+}
+
+/** Renames a file, also over a folder. */
+function renameOver(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
+    rmSync(to, { force: true, recursive: true });
+    renameSync(from, to);
   }
 }
 

@@ -1,10 +1,10 @@
 /** Client of the control socket: sends requests to the daemon of this namespace. */
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { peerOf } from '../system/peer.ts';
 import { forbiddenFamily } from '../system/system-error.ts';
 import { isUnmapped, unmappedUser } from '../system/user-namespace.ts';
 import { ControlError, SilentError } from './error.ts';
-import { peerOf } from './peer.ts';
 import type { RequestErrorCode } from './request-error.ts';
 
 /** Milliseconds to wait for the answer to a change. */

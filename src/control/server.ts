@@ -6,10 +6,11 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../system/log.ts';
+import { peerOf } from '../system/peer.ts';
+import { asRuntimeUser } from '../system/runtime-user.ts';
 import { isOwnUser, isRootUser } from '../system/user-namespace.ts';
 import { DOCUMENT_VERSION } from './document.ts';
 import { Owners } from './owner.ts';
-import { peerOf } from './peer.ts';
 import { admit, mayWatch, type Place } from './places.ts';
 import { RequestError, type RequestErrorCode } from './request-error.ts';
 
@@ -94,13 +95,13 @@ export async function serve(
     },
     listenAgain: async () => {
       // Closing also removes the socket's file, if there is one.
-      server.close();
+      asRuntimeUser(() => server.close());
       server = await open(path, accept, log);
     },
     close: () =>
       new Promise((resolve) => {
         for (const { socket } of clients) socket.destroy();
-        server.close(() => resolve());
+        asRuntimeUser(() => server.close(() => resolve()));
       }),
   };
 }
@@ -108,13 +109,14 @@ export async function serve(
 async function open(path: string, accept: (client: Socket) => void, log: Log): Promise<Server> {
   const server = createServer({ allowHalfOpen: true }, accept);
   // The daemon holds the lock, so an existing socket was left by a daemon that is gone.
-  rmSync(path, { force: true });
-  await listening(server, path);
-  chmodSync(path, 0o666);
+  asRuntimeUser(() => rmSync(path, { force: true, recursive: true }));
+  await asRuntimeUser(() => listening(server, path));
+  asRuntimeUser(() => chmodSync(path, 0o666));
   server.on('error', (error) => log.warn(`control socket: ${error.message}`));
   return server;
 }
 
+/** bind(2) has made the socket when this returns. */
 function listening(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);

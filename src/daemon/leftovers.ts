@@ -1,22 +1,28 @@
 /** Removes runtime folders of namespaces from an earlier boot, and folders whose journal is empty. */
-import { closeSync, constants, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { Journal } from '../actions/journal.ts';
+import { closeSync, constants, openSync, readdirSync, rmSync } from 'node:fs';
+import { Journal, JOURNAL_MAX_BYTES } from '../actions/journal.ts';
 import { EMPTY_HOOK_RECORD, readHookRecord } from '../hooks/record.ts';
 import { flock } from '../system/addon.ts';
 import type { Log } from '../system/log.ts';
-import { RUNTIME, runtimeFolder } from '../system/runtime.ts';
+import { readRegularFile } from '../system/regular-file.ts';
+import { runtimeFolder } from '../system/runtime.ts';
+import { asRuntimeUser, RUNTIME } from '../system/runtime-user.ts';
 
 /**
  * A folder of this boot is removed only if its journal is empty, because its namespace may still exist: a process, a
  * mount or a descriptor anywhere may hold it. `own`: SO_NETNS_COOKIE of the daemon's namespace in decimal.
  */
 export function removeLeftovers(own: string, boot: string, log: Log): void {
+  asRuntimeUser(() => removeUnused(own, boot, log));
+}
+
+function removeUnused(own: string, boot: string, log: Log): void {
   for (const namespace of readdirSync(RUNTIME)) {
     if (!/^\d+$/.test(namespace) || namespace === own) continue;
     const { lock, journal } = runtimeFolder(namespace);
     let fd: number | null = null;
     try {
-      fd = openSync(lock, constants.O_RDWR | constants.O_NOFOLLOW);
+      fd = openSync(lock, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       // A running daemon holds this lock.
       if (!flock(fd)) continue;
       if (!isOfAnotherBoot(journal, boot) && !isEmpty(new Journal(journal, { boot, namespace }))) continue;
@@ -31,7 +37,7 @@ export function removeLeftovers(own: string, boot: string, log: Log): void {
 }
 
 function isOfAnotherBoot(journal: string, boot: string): boolean {
-  const written = JSON.parse(readFileSync(journal, 'utf8')) as { boot?: unknown } | null;
+  const written = JSON.parse(readRegularFile(journal, JOURNAL_MAX_BYTES)) as { boot?: unknown } | null;
   return typeof written?.boot === 'string' && written.boot !== boot;
 }
 

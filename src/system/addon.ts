@@ -1,5 +1,4 @@
 /** The native addon: sockets and child processes with features that Node lacks. It does not decode messages. */
-
 import { loadAddon } from './load-addon.ts';
 import { namingFamily, SystemError } from './system-error.ts';
 
@@ -115,6 +114,7 @@ interface Addon {
   ): number;
   peerCredentials(fd: number): PeerCredentials;
   flock(fd: number): boolean;
+  asFileUser<Result>(uid: number, gid: number, callback: () => Result): Result;
   onHangUp(fd: number, callback: () => void): boolean;
   executeInNamespace(netns: string, args: readonly string[]): never;
   spawnGroup(
@@ -245,6 +245,11 @@ export function flock(fd: number): boolean {
   return addon.flock(fd);
 }
 
+/** Calls `callback` with another user's rights over files: setfsuid(2). @throws SystemError EPERM */
+export function asFileUser<Result>(uid: number, gid: number, callback: () => Result): Result {
+  return addon.asFileUser(uid, gid, callback);
+}
+
 /**
  * Calls `callback` once when the last reader of a pipe, socket or terminal is gone (POLLERR, POLLHUP; poll(2)), even
  * while nothing is written. It does not keep the process alive.
@@ -287,10 +292,7 @@ export function exitOf(pid: number): ChildExit | null {
   return addon.exitOf(pid);
 }
 
-/**
- * Reaps a child of `spawnGroup` that has ended, which frees its pid.
- * @throws SystemError ECHILD if it was reaped before
- */
+/** Reaps a child of `spawnGroup` that has ended: this frees its pid. @throws SystemError ECHILD: reaped before */
 export function reap(pid: number): void {
   addon.reap(pid);
 }

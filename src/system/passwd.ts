@@ -7,6 +7,9 @@ export interface User {
   readonly gid: number;
 }
 
+/** The user as whom systemd starts the daemon: User= of its unit. */
+export const SERVICE_USER = 'multihomed';
+
 /** /etc/passwd cannot be read, or is too large to be a user database. */
 export class PasswdError extends Error {
   override readonly name = 'PasswdError';
@@ -42,6 +45,15 @@ export function findUser(user: string, all: readonly User[]): User | null {
   const named = all.find(({ name }) => name === user);
   if (named !== undefined || !/^\d+$/.test(user)) return named ?? null;
   return all.find(({ uid }) => uid === Number(user)) ?? null;
+}
+
+/** The daemon's user; null: there is none, or /etc/passwd cannot be read. */
+export function serviceUser(): User | null {
+  try {
+    return readUsers().find(({ name }) => name === SERVICE_USER) ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** Returns NO_ID for a text that is not the number of a user or group. */

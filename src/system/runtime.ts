@@ -1,4 +1,4 @@
-/** The runtime folder /run/multihomed/NAMESPACE, which only root can write. */
+/** The runtime folder /run/multihomed/NAMESPACE, which only root and the user `multihomed` can write. */
 import {
   chmodSync,
   closeSync,
@@ -9,18 +9,15 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
+  readSync,
   writeSync,
+  type Stats,
 } from 'node:fs';
 import { flock } from './addon.ts';
 import { claimNamespace, sleep, type Lock } from './claim.ts';
 import { NEEDS_ROOT } from './privilege.ts';
-import { isOwnUser, isRootUser, isUnmapped, unmappedUser } from './user-namespace.ts';
-
-/**
- * As in systemd's RuntimeDirectory=. It cannot be configured, because the owner of this folder controls the journal.
- */
-export const RUNTIME = '/run/multihomed';
+import { asRuntimeUser, RUNTIME, runtimeUid } from './runtime-user.ts';
+import { isRootUser, isUnmapped, unmappedUser } from './user-namespace.ts';
 
 export interface RuntimeFolder {
   readonly journal: string;
@@ -49,29 +46,31 @@ export class RuntimeFolderError extends Error {
 /** Creates the folder if it is missing. @throws RuntimeFolderError also when other users can write it */
 export function makeRuntimeFolder(namespace: string): RuntimeFolder {
   for (const path of [RUNTIME, `${RUNTIME}/${namespace}`]) {
-    const { uid, mode } = tried(path, () => {
-      if (!existsSync(path)) {
-        mkdirSync(path, { recursive: true });
-        // Set regardless of the umask, because users must be able to enter the folder to ask for the status.
-        chmodSync(path, 0o755);
-      }
-      const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-      const status = fstatSync(fd);
-      closeSync(fd);
-      return status;
-    });
-    const own = process.geteuid?.();
-    if (isRootUser(uid) && own !== 0)
+    const { uid, mode } = tried(path, () => asRuntimeUser(() => madeFolder(path)));
+    if (isRootUser(uid) && process.geteuid?.() !== 0)
       throw new RuntimeFolderError(`${NEEDS_ROOT}: ${path} is root's`, 'permission');
     if (isUnmapped(uid))
       throw new RuntimeFolderError(`${path} belongs to ${unmappedUser(uid)}`, 'permission');
-    if (!isOwnUser(uid) || mode & 0o022)
+    const owner = runtimeUid();
+    if (uid !== owner || mode & 0o022)
       throw new RuntimeFolderError(
-        `${path} may be written by others: chown root and chmod 755 it`,
+        `${path} may be written by others: chown ${owner || 'root'} and chmod 755 it`,
         'permission',
       );
   }
   return runtimeFolder(namespace);
+}
+
+function madeFolder(path: string): Stats {
+  if (!existsSync(path)) {
+    mkdirSync(path, { recursive: true });
+    // Set regardless of the umask, because users must be able to enter the folder to ask for the status.
+    chmodSync(path, 0o755);
+  }
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const status = fstatSync(fd);
+  closeSync(fd);
+  return status;
 }
 
 function tried<Result>(path: string, attempt: () => Result): Result {
@@ -116,12 +115,10 @@ function isGone(pid: number): boolean {
 
 /** Locks the folder without claiming the namespace. @throws RuntimeFolderError */
 export function lockFile(folder: RuntimeFolder): { fd: number } | { holder: number | null } {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
   for (let tries = LOCK_TRIES; ; tries--) {
-    // 0600, because a user who can open the file for reading could lock it too.
-    const fd = tried(folder.lock, () => openSync(folder.lock, flags, 0o600));
+    const fd = tried(folder.lock, () => asRuntimeUser(() => openLock(folder.lock)));
     if (!flock(fd)) {
-      const holder = Number.parseInt(readFileSync(fd, 'utf8'), 10);
+      const holder = readPid(fd);
       closeSync(fd);
       if (tries > 0 && isGone(holder)) {
         sleep(LOCK_PAUSE_MS);
@@ -142,6 +139,22 @@ export function lockFile(folder: RuntimeFolder): { fd: number } | { holder: numb
     }
     return { fd };
   }
+}
+
+/** @throws the error of node:fs, also for anything but a regular file */
+function openLock(path: string): number {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  // 0600, because a user who can open the file for reading could lock it too.
+  const fd = openSync(path, flags, 0o600);
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new Error('not a regular file');
+}
+
+/** The number at the beginning of the file; NaN: none. */
+function readPid(fd: number): number {
+  const text = Buffer.alloc(16);
+  return Number.parseInt(text.toString('latin1', 0, readSync(fd, text, 0, text.length, 0)), 10);
 }
 
 /** Whether the descriptor is that of the file that has this name now. */

@@ -1,8 +1,10 @@
 /** Opens files that control a privileged program. The opened file is checked, never its name alone. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
+import { dirname } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
-import { fileArgument, remedyText, type Command } from './shell-quote.ts';
+import { SERVICE_USER, serviceUser } from './passwd.ts';
+import { fileArgument, remedyText, type Command, type Remedy } from './shell-quote.ts';
 import { isOwnUser, isRootUser, isUnmapped, unmappedUser } from './user-namespace.ts';
 
 export interface TrustOptions {
@@ -235,10 +237,17 @@ function refusal(path: string, error: unknown): Refusal {
   const { code, errno = 0 } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return { path, reason: `${path}: no such file`, code: 'missing', remedy: null };
   const text = getSystemErrorMap().get(errno)?.[1] ?? String(error);
-  return {
-    path,
-    reason: `${path}: cannot be read: ${text}`,
-    code: code === 'EACCES' ? 'denied' : 'refused',
-    remedy: null,
-  };
+  const reason = `${path}: cannot be read: ${text}`;
+  if (code !== 'EACCES') return { path, reason, code: 'refused', remedy: null };
+  const command = remedyText(accessRemedy(path, error as NodeJS.ErrnoException));
+  return { path, reason: command === null ? reason : `${reason}: ${command}`, code: 'denied', remedy: null };
+}
+
+/** Lets the daemon's user read a file of root; null for any other user. `denied`: of the call that failed. */
+function accessRemedy(path: string, { path: denied = path }: NodeJS.ErrnoException): Remedy | null {
+  if (process.geteuid?.() !== serviceUser()?.uid) return null;
+  // The descriptor was open, so its folders could be searched.
+  const closed = denied.startsWith('/proc/self/fd/') ? path : dirname(denied);
+  const file = fileArgument(closed);
+  return [{ argv: ['chgrp', SERVICE_USER, file] }, { argv: ['chmod', 'g+rX', file] }];
 }

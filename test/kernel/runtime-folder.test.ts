@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import { ask } from '../../src/control/client.ts';
 import type { StatusDocument } from '../../src/control/document.ts';
 import { bootId } from '../../src/system/boot.ts';
-import { RUNTIME } from '../../src/system/runtime.ts';
+import { RUNTIME } from '../../src/system/runtime-user.ts';
 import type { Daemon } from '../support/daemon.ts';
 import { test, type Lab } from '../support/lab.ts';
 

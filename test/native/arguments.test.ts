@@ -1,6 +1,7 @@
 /** Invalid arguments to every function of the addon. */
 import { describe, expect, it } from 'vitest';
 import {
+  asFileUser,
   executeInNamespace,
   exitOf,
   flock,
@@ -52,6 +53,12 @@ describe('invalid arguments', () => {
     odd((value) => sendDatagram('/', value));
     odd((value) => peerCredentials(value));
     odd((value) => flock(value));
+    odd((value) => asFileUser(value, 0, nothing));
+    odd((value) => asFileUser(0, value, nothing));
+    odd(
+      (value) => asFileUser(0, 0, value),
+      oddities.filter((each) => typeof each === 'function'),
+    );
     odd((value) => exitOf(value));
     odd((value) => reap(value));
     odd((value) => spawnGroup(value, [], [], null));

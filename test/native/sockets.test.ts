@@ -2,12 +2,14 @@
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, mkdirSync, mkdtempSync, openSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import * as node from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  asFileUser,
   flock,
   mptcpSocket,
   peerCredentials,
@@ -15,6 +17,7 @@ import {
   sendDatagram,
   SystemError,
 } from '../../src/system/addon.ts';
+import { isWholeRoot } from '../hooks/scripts.ts';
 import { isPrivate, test, until } from './net.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'multihomed-'));
@@ -83,6 +86,25 @@ describe('unix sockets and files', () => {
     expect(flock(second)).toBe(true);
     closeSync(second);
     expect(() => flock(second)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'flock' }));
+  });
+
+  it('are made with the rights of another user, and afterwards with those of the process again', () => {
+    const path = join(folder, 'of-user');
+    const make = (name: string): number => (
+      writeFileSync(join(path, name), ''),
+      statSync(join(path, name)).uid
+    );
+    mkdirSync(path);
+    chmodSync(folder, 0o755);
+    if (!isWholeRoot()) {
+      expect(() => asFileUser(990, 990, () => make('a'))).toThrow(expect.objectContaining({ code: 'EPERM' }));
+      return;
+    }
+    expect(() => asFileUser(990, 990, () => make('a'))).toThrow(expect.objectContaining({ code: 'EACCES' }));
+    chownSync(path, 990, 990);
+    // Nested, as when a file that another program removed is made again.
+    const nested = () => [asFileUser(990, 990, () => make('b')), make('c')];
+    expect([asFileUser(990, 990, nested), make('d')]).toEqual([[990, 990], 0]);
   });
 });
 

@@ -1,6 +1,6 @@
 /** The process at the other end of a connection. */
 import type { Socket } from 'node:net';
-import { peerCredentials } from '../system/addon.ts';
+import { peerCredentials } from './addon.ts';
 
 /** Credentials of a connected unix socket's peer; `pid` is 0 for a process outside this pid namespace. */
 export type Caller = ReturnType<typeof peerCredentials>;
