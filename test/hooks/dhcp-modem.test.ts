@@ -32,8 +32,8 @@ const shown = async (): Promise<string> =>
 const address = `ip -4 -o address show dev modem0 scope global | grep -o '198\\.51\\.100\\.[0-9]*/24'`;
 
 const pidOf: Record<string, string> = {
-  udhcpc: 'cat /run/multihomed/dhcp/modem0.pid',
-  dhclient: 'cat /run/multihomed/dhcp/modem0.pid',
+  udhcpc: 'cat /run/multihomed-hooks/dhcp/modem0.pid',
+  dhclient: 'cat /run/multihomed-hooks/dhcp/modem0.pid',
   dhcpcd: 'cat "$(dhcpcd -4 -P modem0)"',
 };
 
@@ -118,7 +118,7 @@ describe.skipIf(why !== null).each([
     await harness.runHook('link-up', modem());
     // How the client handles an answer that its own checks refuse is up to the client.
     await harness.until(
-      `grep -q "sent ${reason}" /run/multihomed/dhcp/modem0.refused || [ "$(grep -c DHCPOFFER /run/provider.log)" -ge 3 ]`,
+      `grep -q "sent ${reason}" /run/multihomed-hooks/dhcp/modem0.refused || [ "$(grep -c DHCPOFFER /run/provider.log)" -ge 3 ]`,
     );
     expect((await harness.shell('ip -4 -o address show dev modem0; ip -4 route show')).stdout).toBe('');
   });
@@ -134,7 +134,7 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
     expect((await harness.shell('ip link show modem0')).stdout).toContain('state DOWN');
     const { lines } = await harness.runHook('link-up', modem());
     expect(lines.join('\n')).toContain('modem0 is configured by the program that gave it an address');
-    expect((await harness.shell('ls /run/multihomed/dhcp')).stdout).toBe('');
+    expect((await harness.shell('ls /run/multihomed-hooks/dhcp')).stdout).toBe('');
   });
 
   it.each([
@@ -149,15 +149,15 @@ describe.skipIf(why !== null || missing({ udhcpc: 'udhcpc' }) !== null)('a modem
       expect(lines.filter((line) => line.startsWith('info'))).toEqual([]);
     }
     expect((await harness.shell('ip link show modem0')).stdout).toContain('state DOWN');
-    expect((await harness.shell('ls /run/multihomed')).stdout).toBe('');
+    expect((await harness.shell('ls /run/multihomed-hooks')).stdout).toBe('');
   });
 
   it('ignores another process with the pid of its client', async () => {
     await plugIn('udhcpc');
     await harness.shell(
-      'mkdir -p /run/multihomed/dhcp; sleep 600 >/dev/null 2>&1 & echo $! >/run/multihomed/dhcp/modem0.pid',
+      'mkdir -p /run/multihomed-hooks/dhcp; sleep 600 >/dev/null 2>&1 & echo $! >/run/multihomed-hooks/dhcp/modem0.pid',
     );
-    const pid = (await harness.shell('cat /run/multihomed/dhcp/modem0.pid')).stdout.trim();
+    const pid = (await harness.shell('cat /run/multihomed-hooks/dhcp/modem0.pid')).stdout.trim();
     await harness.runHook('link-down', modem());
     expect((await harness.shell(`kill -0 ${pid}`)).status).toBe(0);
   });
@@ -199,7 +199,7 @@ describe.skipIf(noHarness !== null)('a malicious DHCP server', () => {
         .map(([name, value]) => `${name}=${quoteWord(value as string)}`)
         .join(' ');
     const { status, stdout } = await harness.shell(`
-      ip address flush dev modem0; ip route flush dev modem0; rm -rf /run/multihomed/dhcp; mkdir -p /run/multihomed/dhcp
+      ip address flush dev modem0; ip route flush dev modem0; rm -rf /run/multihomed-hooks/dhcp; mkdir -p /run/multihomed-hooks/dhcp
       env interface=modem0 ${variables(lease)} ${harness.hook} bound >/dev/null 2>&1; first=$?
       env interface=modem0 reason=BOUND ${variables(dhclient)} ${harness.hook} >/dev/null 2>&1; second=$?
       ip -4 -o address show dev modem0; ip -4 route show; ls /run/ran 2>/dev/null
