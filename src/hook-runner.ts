@@ -55,7 +55,11 @@ function serveSocket(config: string | undefined): Promise<void> {
     };
     const unused = setTimeout(resolve, UNUSED_MS);
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-      if (!isDaemon(socket)) return void socket.destroy();
+      if (!isDaemon(socket)) {
+        socket.destroy();
+        if (connected === 0) resolve();
+        return;
+      }
       clearTimeout(unused);
       connected++;
       turn = turn

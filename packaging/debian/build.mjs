@@ -89,6 +89,10 @@ function shared() {
   for (const name of filesOf('rules', /\.yaml$/)) install(name, 'usr/lib/multihomed/rules.d');
   for (const name of filesOf('hooks', /^\d/)) install(name, 'usr/lib/multihomed/hooks.d', 0o755);
   for (const name of filesOf('systemd', /\.(service|socket)$/)) install(name, 'usr/lib/systemd/system');
+  write(
+    'usr/lib/sysusers.d/multihomed.conf',
+    readFileSync(join(project, 'systemd/multihomed.sysusers.conf')),
+  );
   install('packaging/NetworkManager/zz-multihomed.conf', 'usr/lib/NetworkManager/conf.d');
   install('docs/multihomed.schema.json', 'usr/share/multihomed');
   for (const [shell, file] of [

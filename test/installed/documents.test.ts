@@ -33,10 +33,12 @@ const WORK = '/usr/share/multihomed-work';
 const RECORD = `${WORK}/record`;
 
 /**
- * Commands that cannot run here are recorded: npm would download what is installed, and systemd is not the first
- * process.
+ * Commands that cannot run here are recorded: npm would download what is installed, systemd is not the first process,
+ * and a user namespace has no ids for new users.
  */
-const STAND_INS = `npm() { echo "npm $*" >>${RECORD}; }\nsystemctl() { echo "systemctl $*" >>${RECORD}; }\n`;
+const STAND_INS = ['npm', 'systemctl', 'systemd-sysusers']
+  .map((name) => `${name}() { echo "${name} $*" >>${RECORD}; }\n`)
+  .join('');
 
 /** The host of the documents: Ethernet, a modem, and the files that the examples name. */
 const test = onHost.extend<{ host: HostFiles }>({
@@ -99,12 +101,14 @@ describe('README', () => {
     expect(host.read(RECORD).trim().split('\n')).toEqual([
       'npm ci',
       'npm install --global --prefix /usr --install-links .',
+      'systemd-sysusers multihomed.conf',
       'systemctl enable --now multihomed',
     ]);
     const copies = [
       ...['multihomed.service', 'multihomed-hooks.service', 'multihomed-hooks.socket'].map(
         (name) => [`systemd/${name}`, `/etc/systemd/system/${name}`] as const,
       ),
+      ['systemd/multihomed.sysusers.conf', '/usr/lib/sysusers.d/multihomed.conf'],
       ['systemd/multihomed.rt_protos.conf', '/etc/iproute2/rt_protos.d/multihomed.conf'],
       ['docs/multihomed.schema.json', '/usr/share/multihomed/multihomed.schema.json'],
     ] as const;
@@ -121,7 +125,7 @@ describe('README', () => {
     expect([removed.code, removed.stderr, lab.host.endpoints(), lab.host.rules()]).toEqual([0, '', [], []]);
     const there = [...copies.map(([, to]) => to), '/usr/lib/multihomed', '/etc/bash_completion.d/multihomed'];
     expect(there.filter((name) => host.has(name))).toEqual([]);
-    expect(host.read(RECORD).trim().split('\n').slice(3)).toEqual([
+    expect(host.read(RECORD).trim().split('\n').slice(4)).toEqual([
       'systemctl disable --now multihomed multihomed-hooks.socket multihomed-hooks',
       'npm uninstall --global --prefix /usr multihomed',
       'systemctl daemon-reload',

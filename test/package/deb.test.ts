@@ -56,6 +56,7 @@ describe('contents', () => {
         ...shipped('rules', 'usr/lib/multihomed/rules.d'),
         ...shipped('hooks', 'usr/lib/multihomed/hooks.d'),
         './usr/lib/systemd/system/multihomed.service',
+        './usr/lib/sysusers.d/multihomed.conf',
         './etc/iproute2/rt_protos.d/multihomed.conf',
         './usr/lib/NetworkManager/conf.d/zz-multihomed.conf',
         './usr/share/multihomed/multihomed.schema.json',
@@ -112,6 +113,10 @@ test('install, upgrade, downgrade: the daemon restarts; endpoint and connection 
   expect([install.code, await state(root)]).toEqual([0, expect.stringMatching(/^ii /)]);
   expect((await root.run('dpkg', '--verify', 'multihomed')).stdout).toBe('');
   expect((await root.run('multihomed', 'check')).stdout).toContain('rules in 3 files: no errors');
+  expect((await root.run('id', '-nG', 'multihomed')).stdout).toBe('multihomed\n');
+  // As with a daemon of root, that has read this file.
+  const mine = '/etc/multihomed/rules.d/10-mine.yaml';
+  await root.run('sh', '-c', `umask 077; echo 'rules: { eth9: ignore }' >${mine}`);
   const connections = await lab.connections();
   for (const file of [versioned('0.2.0-1'), versioned('0.0.9-1')]) {
     const before = lab.host.endpoints();
@@ -120,12 +125,15 @@ test('install, upgrade, downgrade: the daemon restarts; endpoint and connection 
     await expect.poll(() => lab.host.endpointTexts()).toEqual(['10.1.0.2 eth0 subflow']);
     if (before.length > 0) expect(lab.host.endpoints()).toEqual(before);
     const connection = await connections.open('10.1.0.2');
+    await root.run('mkdir', '-p', '/run/multihomed/dhcp');
     expect((await dpkg(root, '--force-downgrade', '--install', root.bring(file))).code).toBe(0);
     daemon.kill();
     await ended;
     await connection.echo('after');
   }
   expect(await state(root)).toBe('ii 0.0.9-1');
+  const moved = await root.run('stat', '-c', '%U:%G %a', mine, '/run/multihomed-hooks/dhcp');
+  expect(moved.stdout).toBe('root:multihomed 640\nroot:root 755\n');
 });
 
 test('remove: refused while it would cut a connection; purge leaves nothing behind', async ({

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { SERVICE_USER } from '../../src/system/passwd.ts';
 
 const unit = (name: string): string[] =>
   readFileSync(fileURLToPath(new URL(`../../systemd/${name}`, import.meta.url)), 'utf8')
@@ -55,9 +56,20 @@ test('the units of the hooks: those of a namespace differ only in the network na
   ]);
 });
 
-test('the daemon has one capability, and only root connects to the hook runner', () => {
-  expect(unit('multihomed.service')).toContain('CapabilityBoundingSet=CAP_NET_ADMIN');
-  expect(unit('multihomed-hooks.socket')).toContain('SocketMode=0600');
+test('the daemon is a user with one capability, and only it and root connect to the hook runner', () => {
+  expect(unit('multihomed.service')).toEqual(
+    expect.arrayContaining([
+      'User=multihomed',
+      'AmbientCapabilities=CAP_NET_ADMIN',
+      'CapabilityBoundingSet=CAP_NET_ADMIN',
+    ]),
+  );
+  expect(unit('multihomed-hooks.socket')).toEqual(
+    expect.arrayContaining(['SocketUser=multihomed', 'SocketGroup=root', 'SocketMode=0660']),
+  );
+  expect(unit('multihomed.sysusers.conf').map((line) => line.split(' ').slice(0, 3))).toEqual([
+    ['u', SERVICE_USER, '-'],
+  ]);
 });
 
 test('no target of the boot waits for the daemon', () => {

@@ -1,9 +1,9 @@
 /** What a hook inherits from a daemon that was started in a hostile environment. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { MAIN } from '../support/daemon.ts';
-import { test } from './attacker.ts';
+import { finished, MAIN } from '../support/daemon.ts';
+import { NOBODY, test } from './attacker.ts';
 
 /** Descriptors up to 200 open for reading a secret, signals ignored and blocked, a terminal, a mask, a folder. */
 const START = `
@@ -74,5 +74,52 @@ test('a hook only has its input, output and own file, and no ignored or blocked 
     const caps = said.filter((line) => /^Cap(Inh|Prm|Eff|Amb)/.test(line)).map((line) => line.split(' ')[1]);
     if (user === 'nobody') expect(caps).toEqual(Array(4).fill('0000000000000000'));
     expect(said.find((line) => line.startsWith('Groups:'))?.trim()).toBe('Groups:');
+  }
+});
+
+/** As systemd starts the runner at a connection to a socket that everybody may open. */
+const RUNNER = `
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+listener.listen()
+os.dup2(os.dup(listener.fileno()), 3, inheritable=True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')
+os.execv(sys.argv[2], sys.argv[2:])
+`;
+
+const CONNECT = `
+import socket, sys
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+try:
+    client.sendall(b'{}\\n')
+    print('received', client.recv(100))
+except OSError as error: print(type(error).__name__)
+`;
+
+test('the runner closes the connection of an ordinary user, and reads that of root', async ({
+  lab,
+  attack,
+}) => {
+  chmodSync(lab.folder, 0o755);
+  const started = async (name: string) => {
+    const path = join(lab.folder, name);
+    const runner = finished(
+      lab.host.spawn('python3', ['-c', RUNNER, path, process.execPath, MAIN, 'hook-runner']),
+    );
+    await expect.poll(() => existsSync(path)).toBe(true);
+    return { path, runner };
+  };
+  const invalid = expect.stringContaining('a message that is not valid') as string;
+  for (const [uid, stderr] of [
+    [NOBODY, ''],
+    [0, invalid],
+  ] as const) {
+    const { path, runner } = await started(`runner-${uid}`);
+    const [answer] = await attack(CONNECT, { uid, args: [path] }).done();
+    expect(answer).toMatch(/^(received b''|ConnectionResetError|BrokenPipeError)$/);
+    expect(await runner).toEqual({ code: 0, stdout: '', stderr });
   }
 });
