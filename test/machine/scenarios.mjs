@@ -45,6 +45,15 @@ const under = (name, begin, end) => [
   },
 ];
 
+/** @returns the user and the capabilities of the daemon @throws for any others than those of its unit */
+async function daemonUser(guest) {
+  const who = await guest.sh(
+    'pid=$(systemctl show -P MainPID multihomed); ps -o user:20= -p $pid; grep CapPrm /proc/$pid/status',
+  );
+  if (!/^multihomed\s+CapPrm:\s+0*1000$/.test(who)) throw new Error(`the daemon is: ${who}`);
+  return who.replace(/\s+/g, ' ');
+}
+
 /** The last number that came back in the guest's transfer. */
 const progress = (guest) => guest.sh('cat /run/talk');
 
@@ -110,6 +119,31 @@ export const SCENARIOS = [
     },
   ],
   [
+    'user',
+    async (machine) => {
+      const { guest } = machine;
+      const who = await daemonUser(guest);
+      const hook = '/etc/multihomed/hooks.d/10-user';
+      await guest.sh(`printf '#!/bin/sh\\nid -u >/run/hook-user\\n' >${hook}; chmod 755 ${hook}`);
+      await plugged(machine);
+      await guest.waitFor('a hook runs as root', 'cat /run/hook-user', (text) => text === '0');
+      await unplugged(machine);
+      await guest.sh(`rm ${hook}; systemctl reload multihomed`);
+      const broken = '/etc/multihomed/rules.d/99-broken.yaml';
+      const reload = await guest.sh(
+        `echo 'rules: [' >${broken}; systemctl reload multihomed; echo "status $?"; rm ${broken}`,
+        { fails: true },
+      );
+      if (!reload.endsWith('status 1')) throw new Error(`reload with errors: ${reload}`);
+      await guest.sh('systemctl stop multihomed; multihomed flush --force');
+      const left = await guest.sh('ip mptcp endpoint; ls /run/multihomed/*/control', { fails: true });
+      if (!left.startsWith('ls: ')) throw new Error(`left after flush: ${left}`);
+      await guest.sh('systemctl start multihomed');
+      await active(guest, 'the card is active again', card);
+      return who;
+    },
+  ],
+  [
     'upgrade',
     async ({ guest }) => {
       await guest.sh('dpkg -i /root/multihomed.deb');
@@ -131,6 +165,7 @@ export const SCENARIOS = [
       await guest.awake(boot);
       await active(guest, 'both are active', (text) => modem(text) && card(text));
       const time = ((performance.now() - began) / 1000).toFixed(0);
+      await daemonUser(guest);
       await unplugged(machine);
       const blame = await guest.sh('systemd-analyze blame --no-pager | grep -n multihomed', { fails: true });
       return `both are active ${time} s later; blame: ${blame}`;
