@@ -192,7 +192,9 @@ async function tryEndpoint(
   { generic, mptcp }: Kernel,
   text: string,
 ): Promise<void> {
-  const limit = (value: number): Promise<void> => setLimits(generic, mptcp, { subflows: value }, text);
+  const limit = async (value: number): Promise<void> => {
+    if (subflows.during !== subflows.after) await setLimits(generic, mptcp, { subflows: value }, text);
+  };
   await limit(subflows.during);
   try {
     await addEndpoint(generic, mptcp, endpoint, text);

@@ -5,6 +5,7 @@
 import { flagNames } from '../netlink/mptcp/flags.ts';
 import type { State } from '../actions/state.ts';
 import type { Plan } from '../plan/plan.ts';
+import { suspectReason } from '../plan/suspect.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { isOwned } from '../actions/ownership.ts';
@@ -53,10 +54,10 @@ export interface UplinkDocument {
   /** Why its path is suspect; null: it is not. */
   readonly suspect: {
     /**
-     * `unanswered`: data waited for an acknowledgement, and nothing arrived on the path. `probe-failed`: no target of
-     * `health: { probe }` answered.
+     * `unanswered`: data waited for an acknowledgement, and nothing arrived on the path. `silent`: data of the peers
+     * stopped, and a new subflow got no answer. `probe-failed`: no target of `health: { probe }` answered.
      */
-    readonly code: 'unanswered' | 'probe-failed';
+    readonly code: 'unanswered' | 'silent' | 'probe-failed';
     /** Milliseconds. */
     readonly unanswered: number;
     /** How many times in short succession. */
@@ -170,6 +171,7 @@ function subflowsOf({ joins }: Uplink): UplinkDocument['subflows'] {
 
 function suspectOf({ suspect }: Uplink): UplinkDocument['suspect'] {
   if (!suspect) return null;
-  const { unanswered, strikes, pause, probe } = suspect;
-  return { code: probe ? 'probe-failed' : 'unanswered', unanswered, strikes, pause };
+  const { unanswered, strikes, pause } = suspect;
+  const { code } = suspectReason(suspect);
+  return { code, unanswered, strikes, pause };
 }

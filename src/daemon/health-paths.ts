@@ -47,6 +47,12 @@ export class HealthPaths {
     return this.#suspects;
   }
 
+  get suspectAddresses(): ReadonlySet<string> {
+    return new Set(
+      [...this.#paths.values()].filter(({ suspicion }) => suspicion).map(({ address }) => address),
+    );
+  }
+
   /** When the first suspicion enters its next phase; null: no phase ends by time. */
   get next(): number | null {
     const times = [...this.#paths.values()].flatMap(({ suspicion }) => suspicion?.next ?? []);
@@ -107,9 +113,7 @@ export class HealthPaths {
   /** Counts dependants, and ends suspicions of paths on which something arrived. @returns whether one changed */
   review(sockets: readonly SubflowSocket[]): boolean {
     const now = this.#clock.now();
-    const suspect = new Set(
-      [...this.#paths.values()].filter(({ suspicion }) => suspicion).map(({ address }) => address),
-    );
+    const suspect = this.suspectAddresses;
     for (const path of this.#paths.values()) {
       if (!path.suspicion) continue;
       const own = path.select(sockets, now).filter(isCarrying);
@@ -147,6 +151,7 @@ export class HealthPaths {
                   present: suspicion.phase !== 'absent',
                   kept: suspicion.phase === 'kept',
                   unanswered: Math.round(suspicion.unanswered),
+                  isSilent: suspicion.isSilent,
                   strikes: suspicion.strikes,
                   pause: suspicion.pause,
                 },

@@ -17,6 +17,7 @@ import { Budget } from '../health/budget.ts';
 import { decide, type Decision } from '../health/decide.ts';
 import { begin } from '../health/suspicion.ts';
 import type { AnswerTime } from '../health/answer-time.ts';
+import { mayBeSilent } from '../health/silence.ts';
 import { firstGauge, readGauge } from '../health/gauge.ts';
 import { judge } from '../health/judge.ts';
 import { judgeOptions, mayReadSockets, pollPause, recordJudgement, type Path } from '../health/path.ts';
@@ -25,12 +26,17 @@ import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Plan } from '../plan/plan.ts';
 import { PacketCounters } from './packet-counters.ts';
+import { JoinProbe } from './join-probe.ts';
+import { SubflowTries } from './subflow-tries.ts';
 import { Timers } from './timers.ts';
 import { HealthPaths } from './health-paths.ts';
 import { LostRetry } from './lost-retry.ts';
 
 /** Milliseconds between two counts of the connections that depend on suspect uplinks. */
 const REVIEW_MS = 1_000;
+
+/** What is kept of the budget for data that waits, in milliseconds, when data has stopped arriving. */
+const MIN_BUDGET_MS = 50;
 
 export interface HealthParts {
   readonly route: Requester;
@@ -50,8 +56,10 @@ export class Health {
   /** Tokens of open connections. */
   readonly #tokens = new Set<number>();
   readonly #counters: PacketCounters;
+  readonly tries: SubflowTries;
   /** Opens lost subflows again. */
   readonly lost: LostRetry;
+  readonly #probe: JoinProbe;
   #answerTime: AnswerTime | null;
   #polling = false;
   #stopped = false;
@@ -62,10 +70,16 @@ export class Health {
     this.#timers = new Timers(parts.clock);
     this.#counters = new PacketCounters(parts.route);
     this.#paths = new HealthPaths(parts.clock);
-    const sockets = (): Promise<SubflowSocket[] | null> => this.#sockets();
-    const close = (socket: SubflowSocket): Promise<void> => this.#close(socket);
-    const connections = (): Promise<ConnectionSocket[] | null> => this.#connections();
-    this.lost = new LostRetry({ ...parts, sockets, connections, close, paths: this.#paths });
+    const reads = {
+      sockets: (): Promise<SubflowSocket[] | null> => this.#sockets(),
+      connections: (): Promise<ConnectionSocket[] | null> => this.#connections(),
+      close: (socket: SubflowSocket): Promise<void> => this.#close(socket),
+      onDead: (decision: Decision): Promise<void> => this.#suspect([decision]),
+    };
+    this.tries = new SubflowTries({ ...parts, ...reads });
+    const shared = { ...parts, ...reads, paths: this.#paths, tries: this.tries };
+    this.lost = new LostRetry(shared);
+    this.#probe = new JoinProbe(shared);
   }
 
   /** By `lookupKey`. */
@@ -109,6 +123,7 @@ export class Health {
   follow(plan: Plan): void {
     if (this.#answerTime && this.#paths.follow(plan.uplinks)) this.#parts.onChange();
     this.lost.follow();
+    this.#probe.follow(this.tries.follow(plan));
     this.#schedule();
   }
 
@@ -116,7 +131,9 @@ export class Health {
   stop(): void {
     this.#stopped = true;
     this.#timers.stop();
+    this.tries.stop();
     this.lost.stop();
+    this.#probe.stop();
     this.#counters.close();
   }
 
@@ -197,6 +214,15 @@ export class Health {
       isAnyStalled = (await this.#isStalled(path, answerTime)) || isAnyStalled;
     }
     if (isAnyStalled) await this.#confirm(answerTime);
+    else await this.#lookForSilence(paths, answerTime);
+  }
+
+  async #lookForSilence(paths: readonly Path[], answerTime: AnswerTime): Promise<void> {
+    const now = this.#parts.clock.now();
+    const silent = paths.find((path) => !path.suspicion && mayBeSilent(path, now, answerTime));
+    if (!silent || this.#probe.isRunning || this.#budget.left(now) < MIN_BUDGET_MS) return;
+    const sockets = await this.#sockets();
+    if (sockets && !this.#stopped) await this.#probe.begin(silent, sockets, answerTime);
   }
 
   /** Reads the sockets of one path. @returns whether nothing on it is answered */
@@ -222,16 +248,17 @@ export class Health {
     const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag));
     const now = this.#parts.clock.now();
     const decisions = decide(this.#paths.all, sockets, now, answerTime);
-    for (const decision of decisions) await this.#suspect(decision, now);
-    if (decisions.length > 0) this.#parts.onChange();
+    await this.#suspect(decisions);
   }
 
-  async #suspect({ path, unanswered, peers, dependants, movable }: Decision, now: number): Promise<void> {
-    const kept = dependants > 0 || !this.#paths.isReplaced(path);
-    path.suspicion = begin(path.past, { unanswered, kept, peers }, now);
-    this.#paths.update();
-    if (!kept) return;
-    await Promise.all(movable.map((socket) => this.#close(socket)));
+  async #suspect(decisions: readonly Decision[]): Promise<void> {
+    for (const { path, dependants, movable, ...evidence } of decisions) {
+      const kept = dependants > 0 || !this.#paths.isReplaced(path);
+      path.suspicion = begin(path.past, { ...evidence, kept }, this.#parts.clock.now());
+      this.#paths.update();
+      if (kept) await Promise.all(movable.map((socket) => this.#close(socket)));
+    }
+    if (decisions.length > 0) this.#parts.onChange();
   }
 
   async #close(socket: SubflowSocket): Promise<void> {

@@ -60,7 +60,7 @@ export function watchPaths(
       return {
         suspects: new Map([...prober.suspects, ...health.suspects]),
         renewals: health.lost.renewals,
-        retries: health.lost.retries,
+        retries: health.tries.retries,
       };
     },
     reload: (settings) => {

@@ -6,8 +6,10 @@ import { judgeOptions, type Path } from './path.ts';
 
 export interface Decision {
   readonly path: Path;
-  /** How long data has been waiting without an answer, in milliseconds. */
+  /** How long nothing has arrived although it should, in milliseconds. */
   readonly unanswered: number;
+  /** Nothing arrived, and a new subflow got no answer; otherwise data of this host waits for an answer. */
+  readonly isSilent: boolean;
   /** Addresses of the peers that do not answer. */
   readonly peers: readonly string[];
   /** How many connections have a subflow on the path and none elsewhere that works. */
@@ -48,16 +50,33 @@ export function decide(
   const decisions: Decision[] = [];
   for (const [path, { unanswered, cookies }] of stalled) {
     const working = tokensElsewhere(path.address, sockets, suspect, stalledCookies);
-    const own = sockets.filter((socket) => socket.local.address === path.address && isCarrying(socket));
-    if (!own.some(({ cookie, token }) => cookies.has(cookie) && working.has(token))) continue;
-    decisions.push({
-      ...{ path, unanswered, dependants: countDependants(own, working) },
-      peers: own.filter(({ cookie }) => cookies.has(cookie)).map(({ remote }) => remote.address),
-      movable: own.filter(({ token }) => working.has(token)),
-    });
+    const silent = sockets.filter(({ cookie }) => cookies.has(cookie));
+    if (!silent.some(({ token }) => working.has(token))) continue;
+    decisions.push(decisionOn(path, sockets, { unanswered, silent, working, isSilent: false }));
     suspect.add(path.address);
   }
   return decisions;
+}
+
+interface Grounds extends Pick<Decision, 'unanswered' | 'isSilent'> {
+  /** The subflows that showed it. */
+  readonly silent: readonly SubflowSocket[];
+  /** Tokens of connections that have a subflow elsewhere. */
+  readonly working: ReadonlySet<number>;
+}
+
+/** The decision that a path is suspect. */
+export function decisionOn(
+  path: Path,
+  sockets: readonly SubflowSocket[],
+  { silent, working, ...evidence }: Grounds,
+): Decision {
+  const own = sockets.filter((socket) => socket.local.address === path.address && isCarrying(socket));
+  return {
+    ...{ path, ...evidence, dependants: countDependants(own, working) },
+    peers: silent.map(({ remote }) => remote.address),
+    movable: own.filter(({ token }) => working.has(token)),
+  };
 }
 
 /** Tokens of the connections that have a subflow which is neither on this address, nor suspect, nor stalled. */

@@ -2,25 +2,24 @@
 import type { SubflowSocket } from '../netlink/diag.ts';
 
 /**
- * The newer of two subflows of one connection between the same addresses. A try gives one more to each connection that
- * had fewer subflows than the one that lost one.
- * @param tokens the connections for which the try was made
- * @param before the cookies of the sockets before it
+ * Of several subflows of one connection between the same addresses and to the same port, those that are not the first.
+ * A try gives one more to each connection below the limit.
+ * @param before the cookies of the sockets before the try, which are kept
  */
 export function findDuplicates(
   address: string,
   sockets: readonly SubflowSocket[],
-  { tokens, before }: { readonly tokens: ReadonlySet<number>; readonly before: ReadonlySet<number> },
+  before: ReadonlySet<number>,
 ): readonly SubflowSocket[] {
-  const there = sockets.filter(({ local, token }) => local.address === address && !tokens.has(token));
-  return there.filter(
-    (socket) =>
-      !before.has(socket.cookie) &&
-      there.some(
-        (other) =>
-          before.has(other.cookie) &&
-          other.token === socket.token &&
-          other.remote.address === socket.remote.address,
-      ),
-  );
+  const there = sockets.filter(({ local }) => local.address === address);
+  const seen = new Set(there.filter(({ cookie }) => before.has(cookie)).map(placeOf));
+  return there.filter((socket) => {
+    if (before.has(socket.cookie)) return false;
+    const place = placeOf(socket);
+    if (seen.has(place)) return true;
+    seen.add(place);
+    return false;
+  });
 }
+
+const placeOf = ({ token, remote }: SubflowSocket): string => `${token} ${remote.address} ${remote.port}`;

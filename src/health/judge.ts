@@ -2,7 +2,8 @@
  * Judges by its subflows whether a path answers. A path is stalled if a subflow waits for an answer for longer than its
  * round-trip time explains, and nothing arrives on the path. Pure: sockets and a time in, a verdict out.
  */
-import { isCarrying, type SubflowSocket, type Traffic } from '../netlink/diag.ts';
+import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
+import type { Traffic } from '../netlink/tcp-info.ts';
 import { answerLimit, type AnswerTime } from './answer-time.ts';
 
 /** The state of a subflow that is kept until its socket is read again. */

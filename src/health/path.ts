@@ -4,6 +4,7 @@ import type { Family } from '../netlink/ip.ts';
 import type { SubflowSocket } from '../netlink/diag.ts';
 import { end, type Suspicion, type PastSuspicion } from './suspicion.ts';
 import type { Gauge } from './gauge.ts';
+import { NO_SILENCE, type SilenceMemory } from './silence-memory.ts';
 import type { JudgeOptions, Judgement, Waits } from './judge.ts';
 
 /** If the path answers within this time, the suspicion was wrong: the peers had failed, not the path. */
@@ -41,6 +42,7 @@ export class Path {
   /** Data waited for an answer when its sockets were last read. */
   waiting = false;
   suspicion: Suspicion | null = null;
+  silence: SilenceMemory = NO_SILENCE;
   past: PastSuspicion | null = null;
   /** Its endpoint is in place. */
   present = true;
@@ -91,8 +93,13 @@ const SLOW_MS = 1_000;
  * A link that has received nothing for this long may be dead: longer than FAST_MS, since one interval proves nothing.
  */
 const SILENT_MS = 24;
-/** Time between two readings of the sockets of a link that receives, in milliseconds. */
-const BACKGROUND_MS = 250;
+/**
+ * Time between two readings of the sockets of a link that receives, in milliseconds. The kernel walks the host's whole
+ * table of sockets each time.
+ */
+const BACKGROUND_MS = 1_000;
+/** A reading that is older, in milliseconds, does not show whether data of MPTCP moves. */
+const OUTDATED_MS = 5_000;
 /** Longest pause between two readings of sockets while the link sends without receiving and no subflow waits. */
 const LONGEST_IDLE_MS = 500;
 /** Part of the budget that is kept for links that send without receiving, in milliseconds. */
@@ -113,6 +120,8 @@ export function mayReadSockets(path: Path, now: number, budget: number): boolean
   return movedAt > lastReadAt && now - lastReadAt >= BACKGROUND_MS && budget > RESERVE_MS;
 }
 
+/** After a path has come back, TCP repeats for this long what was lost meanwhile; the path itself is not lossy. */
+const REPAIR_MS = 2_000;
 /** How long a path that lost segments counts as lossy. */
 const LOSSY_MS = 30_000;
 
@@ -126,7 +135,7 @@ export const judgeOptions = ({ lostAt, usedSince }: Path, now: number): JudgeOpt
 export function recordJudgement(path: Path, judgement: Judgement, now: number): void {
   const { waits, verdict, movedAt, rtt } = judgement;
   path.waits = waits;
-  if (judgement.isLosing) path.lostAt = now;
+  if (judgement.isLosing && now - (path.past?.ended ?? -Infinity) > REPAIR_MS) path.lostAt = now;
   path.movedAt = movedAt ?? -Infinity;
   path.rtt = rtt;
   path.lastReadAt = now;
@@ -137,13 +146,16 @@ export function recordJudgement(path: Path, judgement: Judgement, now: number): 
   path.nextReadAt = now + (verdict.kind === 'waiting' ? (verdict.next ?? 2 * FAST_MS) : path.idlePause);
 }
 
+/** Whether no data of MPTCP moved on the path when its sockets were last read. */
+const isIdle = ({ movedAt, lastReadAt, waiting }: Path, now: number): boolean =>
+  movedAt !== null && lastReadAt - movedAt > SLOW_MS && now - lastReadAt < OUTDATED_MS && !waiting;
+
 /** Milliseconds until the counters of links are read again. */
 export function pollPause(paths: Iterable<Path>, now: number): number {
   let pause = SLOW_MS;
   for (const path of paths) {
     if (!path.gauge || path.suspicion) continue;
-    const isIdle = path.movedAt !== null && now - path.movedAt > SLOW_MS && !path.waiting;
-    if (isIdle || now - path.gauge.movedAt > SLOW_MS) continue;
+    if (isIdle(path, now) || now - path.gauge.movedAt > SLOW_MS) continue;
     pause = Math.min(pause, FAST_MS);
     // Read at the moment at which the answer is overdue.
     if (path.waiting && path.nextReadAt > now) pause = Math.min(pause, Math.max(4, path.nextReadAt - now));

@@ -13,8 +13,10 @@ export type SuspicionPhase =
 
 export interface Suspicion {
   readonly phase: SuspicionPhase;
-  /** How long data had been waiting without an answer, in milliseconds. */
+  /** How long nothing had arrived although it should have, in milliseconds. */
   readonly unanswered: number;
+  /** Data of the peers stopped, and a new subflow got no answer; otherwise data of this host waited for an answer. */
+  readonly isSilent: boolean;
   /** Milliseconds by the clock. */
   readonly began: number;
   /** How many suspicions there were in short succession, this one included. */
@@ -48,14 +50,14 @@ const PROBE_MS = 4_000;
 /** A new suspicion. `past`: the last one of this path; null: none. `kept`: connections have no other subflow. */
 export function begin(
   past: PastSuspicion | null,
-  { unanswered, kept, peers }: Pick<Suspicion, 'unanswered' | 'peers'> & { readonly kept: boolean },
+  { kept, ...evidence }: Pick<Suspicion, 'unanswered' | 'isSilent' | 'peers'> & { readonly kept: boolean },
   now: number,
 ): Suspicion {
   const strikes = past && now - past.ended < FORGET_MS ? past.strikes + 1 : 1;
   const pause = strikes < 3 ? 0 : Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** (strikes - 3));
   return {
     phase: kept ? 'kept' : 'absent',
-    ...{ unanswered, peers, began: now, strikes, pause, next: null, probes: 0 },
+    ...{ ...evidence, began: now, strikes, pause, next: null, probes: 0 },
   };
 }
 

@@ -91,8 +91,9 @@ const WORDS: ReasonTexts = {
     `${name} takes all traffic: ${tunnelPath({ priority, table, split })}`,
   'tunnel-refuses': ({ priority, rule }) => `policy rule ${priority} (${rule}) rejects all packets`,
   unanswered: ({ unanswered, pause }) =>
-    `no answer for ${unanswered} ms while data was waiting` +
-    (pause > 0 ? `; it failed often, so it is tried again after ${pause / 1000} s` : ''),
+    `no answer for ${unanswered} ms while data was waiting${pauseText(pause)}`,
+  silent: ({ unanswered, pause }) =>
+    `no data arrived for ${unanswered} ms, and a new subflow got no answer${pauseText(pause)}`,
   'probe-failed': ({ targets, probes }) =>
     `no answer from ${targetsText(targets)} for ${counted(probes, 'probe')}`,
   'policy-rule': ({ priority, egress }) => `policy rule ${priority} ${egressText(egress)}`,
@@ -181,6 +182,9 @@ const defaultRoute = (gateway: string | null): string =>
   `default route${gateway === null ? '' : ` through ${gateway}`}`;
 
 /** Empty for the kernel's usual answer for a link without a default route. */
+const pauseText = (pause: number): string =>
+  pause > 0 ? `; it failed often, so it is tried again after ${pause / 1000} s` : '';
+
 function missingText(missing: MissingDefault | null): string {
   if (!missing) return ': not looked up';
   if (missing.code === 'other-interface') return ': the default route leads through another interface';

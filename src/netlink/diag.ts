@@ -1,9 +1,10 @@
 /** Sockets of MPTCP connections and of their subflows: sock_diag(7), linux/inet_diag.h, linux/tcp.h, linux/mptcp.h. */
 import { DecodeError, NLA_TYPE_MASK } from './attribute.ts';
-import { align4, readU16, readU32, readU64, Writer } from './bytes.ts';
+import { align4, readU16, readU32, Writer } from './bytes.ts';
 import type { Requester } from './connection.ts';
 import { addressBytes, familyNumber, IPPROTO_TCP, unmapIPv4, readAddress, type Family } from './ip.ts';
 import type { Message } from './message.ts';
+import { readTraffic, type ByteRange, type Traffic } from './tcp-info.ts';
 
 const SOCK_DIAG_BY_FAMILY = 20;
 /** Does not fit into the request's protocol byte, so it is sent as an attribute. */
@@ -19,6 +20,8 @@ const MPTCP_SUBFLOW_ATTR_TOKEN_LOC = 2;
 const MPTCP_SUBFLOW_ATTR_FLAGS = 8;
 const MPTCP_SUBFLOW_ATTR_ID_REM = 9;
 const MPTCP_SUBFLOW_ATTR_ID_LOC = 10;
+const MPTCP_SUBFLOW_FLAG_MCAP_LOC = 1 << 1;
+const MPTCP_SUBFLOW_FLAG_JOIN_LOC = 1 << 3;
 const MPTCP_SUBFLOW_FLAG_BKUP_REM = 1 << 4;
 const MPTCP_SUBFLOW_FLAG_BKUP_LOC = 1 << 5;
 const MPTCP_INFO_FLAG_FALLBACK = 1 << 0;
@@ -47,6 +50,8 @@ export interface SubflowSocket {
   readonly cookie: number;
   /** `ESTAB`, `SYN-SENT` and so on, as in ss(8). */
   readonly state: string;
+  /** This host opened it. */
+  readonly opened: boolean;
   /** Which sides asked for data to use other subflows if possible (RFC 8684 section 3.3.8). */
   readonly backup: { readonly local: boolean; readonly remote: boolean };
   /** Address identifiers (RFC 8684 section 3.2); 0: those of the first subflow. */
@@ -60,29 +65,6 @@ export interface SubflowSocket {
 export interface SocketId {
   readonly family: number;
   readonly bytes: Buffer;
-}
-
-export interface Traffic {
-  /** Bytes that the peer has acknowledged. */
-  readonly acked: number;
-  /** Bytes received from the peer. */
-  readonly received: number;
-  /** Smoothed round-trip time in microseconds. */
-  readonly rtt: number;
-  /** Segments that were sent again, since the socket was opened. */
-  readonly retransmits: number;
-  /** Of these, how many the peer reported as duplicates (DSACK, RFC 2883), which were not lost; 0 before Linux 4.19. */
-  readonly duplicates: number;
-  /** Consecutive timeouts without an answer. */
-  readonly timeouts: number;
-  /** Mean deviation of the round-trip time in microseconds. */
-  readonly rttVariation: number;
-  /** Segments that were sent and not acknowledged yet. */
-  readonly unacked: number;
-  /** Milliseconds since data was sent last, since data arrived last, and since an acknowledgement arrived last. */
-  readonly sinceSent: number;
-  readonly sinceData: number;
-  readonly sinceAck: number;
 }
 
 export interface ConnectionSocket {
@@ -112,8 +94,6 @@ const DIAG_MSG = 72;
 /** Where inet_diag_sockid begins, and its size. */
 const SOCKID = 4;
 const SOCKID_LENGTH = 48;
-/** Size of struct tcp_info up to and including tcpi_bytes_received. */
-const TCP_INFO = 136;
 /** Size of struct mptcp_info up to and including mptcpi_token. */
 const MPTCP_INFO = 16;
 
@@ -137,6 +117,7 @@ export function decodeSubflowSocket(message: Message): SubflowSocket | null {
     token,
     ...decodePlainSocket(message),
     cookie: readU32(payload, 48) * 2 ** 32 + readU32(payload, 44),
+    opened: (flags & (MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_JOIN_LOC)) !== 0,
     backup: {
       local: (flags & MPTCP_SUBFLOW_FLAG_BKUP_LOC) !== 0,
       remote: (flags & MPTCP_SUBFLOW_FLAG_BKUP_REM) !== 0,
@@ -145,8 +126,7 @@ export function decodeSubflowSocket(message: Message): SubflowSocket | null {
       local: numberIn(payload, mptcp, MPTCP_SUBFLOW_ATTR_ID_LOC, 1) ?? 0,
       remote: numberIn(payload, mptcp, MPTCP_SUBFLOW_ATTR_ID_REM, 1) ?? 0,
     },
-    traffic:
-      info && info.to - info.from >= TCP_INFO ? readTraffic(payload, info.from, info.to - info.from) : null,
+    traffic: info ? readTraffic(payload, info) : null,
     sockid: { family: payload.readUInt8(0), bytes: payload.subarray(SOCKID, SOCKID + SOCKID_LENGTH) },
   };
 }
@@ -172,27 +152,6 @@ export function decodeConnectionSocket({ payload }: Message): ConnectionSocket |
     state: TCP_STATES[payload.readUInt8(1)] ?? 'UNKNOWN',
     fallback: (readU32(payload, info.from + 8) & MPTCP_INFO_FLAG_FALLBACK) !== 0,
     extraSubflows: payload.readUInt8(info.from),
-  };
-}
-
-/**
- * Offsets in struct tcp_info: tcpi_retransmits 2, tcpi_unacked 24, tcpi_last_data_sent 44, tcpi_last_data_recv 52,
- * tcpi_last_ack_recv 56, tcpi_rtt 68, tcpi_rttvar 72, tcpi_total_retrans 100, tcpi_bytes_acked 120,
- * tcpi_bytes_received 128, tcpi_dsack_dups 216.
- */
-function readTraffic(payload: Buffer, at: number, length: number): Traffic {
-  return {
-    acked: Number(readU64(payload, at + 120)),
-    received: Number(readU64(payload, at + 128)),
-    rtt: readU32(payload, at + 68),
-    retransmits: readU32(payload, at + 100),
-    duplicates: length >= 220 ? readU32(payload, at + 216) : 0,
-    timeouts: payload.readUInt8(at + 2),
-    rttVariation: readU32(payload, at + 72),
-    unacked: readU32(payload, at + 24),
-    sinceSent: readU32(payload, at + 44),
-    sinceData: readU32(payload, at + 52),
-    sinceAck: readU32(payload, at + 56),
   };
 }
 
@@ -274,11 +233,6 @@ function sides(payload: Buffer): { local: Side; remote: Side } {
 
 function checkLength(payload: Buffer): void {
   if (payload.length < DIAG_MSG) throw new DecodeError('socket message without inet_diag_msg');
-}
-
-interface ByteRange {
-  readonly from: number;
-  readonly to: number;
 }
 
 /** Where the value of an attribute is, without copying it: there may be 20,000 sockets per second. */

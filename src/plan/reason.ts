@@ -83,6 +83,8 @@ type RouteReason =
   | { readonly code: 'tunnel-refuses'; readonly priority: number; readonly rule: string }
   /** Data got no answer. Milliseconds: `unanswered` how long, `pause` until the path is tried again, 0: at once. */
   | { readonly code: 'unanswered'; readonly unanswered: number; readonly pause: number }
+  /** Data of the peers stopped arriving, and a new subflow got no answer. As in `unanswered`. */
+  | { readonly code: 'silent'; readonly unanswered: number; readonly pause: number }
   /** Probes got no answer. `targets`: those of the family, as the user wrote them. `probes`: how many in a row. */
   | { readonly code: 'probe-failed'; readonly targets: readonly string[]; readonly probes: number }
   /** A policy rule of another program decides before those of multihomed. */

@@ -1,5 +1,5 @@
 /**
- * Tries of an endpoint for connections that have lost their subflow there. The kernel tries each endpoint once per
+ * Tries of an endpoint for connections that have lost their subflow there, or to see whether its path works. The kernel tries each endpoint once per
  * connection; deleting and adding it again would close the subflows of all others. An endpoint without an address, but
  * with the device, opens one subflow with the endpoint's own id for each connection below the limit of subflows.
  */
@@ -24,8 +24,9 @@ export function retryActions(
   const id = Array.from({ length: HIGHEST_ID }, (_, at) => HIGHEST_ID - at).find((each) => !used.has(each));
   for (const { candidate, endpoint, verdict } of evaluations) {
     const { family, address, selected } = candidate;
-    const during = retries.get(lookupKey(address.ifindex, address.address));
-    if (during === undefined || id === undefined || !endpoint || verdict?.state !== 'active') continue;
+    const retry = retries.get(lookupKey(address.ifindex, address.address));
+    if (retry === undefined || id === undefined || !endpoint || verdict?.state !== 'active') continue;
+    const during = retry ?? limits.subflows;
     if (during > limits.subflows) continue;
     return [
       {

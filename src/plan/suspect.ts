@@ -12,8 +12,16 @@ export const suspectOf = (
 ): Suspect | null => suspects?.get(lookupKey(selected.link.index, address.address)) ?? null;
 
 /** The reason of a suspect uplink. The pause is 0 if its endpoint is in place, since the path is in use or is tried. */
-export const suspectReason = ({ unanswered, pause, present, probe }: Suspect): Reason =>
-  probe ? { code: 'probe-failed', ...probe } : { code: 'unanswered', unanswered, pause: present ? 0 : pause };
+export const suspectReason = ({
+  unanswered,
+  pause,
+  present,
+  probe,
+  isSilent = false,
+}: Suspect): Extract<Reason, { readonly code: 'unanswered' | 'silent' | 'probe-failed' }> =>
+  probe
+    ? { code: 'probe-failed', ...probe }
+    : { code: isSilent ? 'silent' : 'unanswered', unanswered, pause: present ? 0 : pause };
 
 /**
  * Whether an open connection uses this address and has subflows only on suspect uplinks; true if the connections are

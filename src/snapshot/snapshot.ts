@@ -115,9 +115,10 @@ export interface Snapshot extends KernelObjects {
   readonly renewals?: ReadonlyMap<string, number>;
   /**
    * Uplinks whose endpoint is to be tried again for a connection that has lost its subflow there, while others have
-   * theirs, by `lookupKey`: how many subflows that connection may have in addition to its first.
+   * theirs, or to see whether the path works, by `lookupKey`: how many subflows that connection may have in addition to
+   * its first; null: as many as the limit allows.
    */
-  readonly retries?: ReadonlyMap<string, number>;
+  readonly retries?: ReadonlyMap<string, number | null>;
   /** When the look-ups began, in milliseconds by the reader's clock. Remaining lifetimes count from here. */
   readonly lookedUpAt: number;
 }
@@ -141,8 +142,10 @@ export interface Suspect {
   readonly present: boolean;
   /** Its endpoint stays, because open connections depend on it. */
   readonly kept: boolean;
-  /** How long data had been waiting without an answer, in milliseconds. */
+  /** How long nothing had arrived although it should have, in milliseconds. */
   readonly unanswered: number;
+  /** Data of the peers stopped, and a new subflow got no answer; absent: data of this host waited for an answer. */
+  readonly isSilent?: boolean;
   /** How many times in short succession, this one included. */
   readonly strikes: number;
   /** Milliseconds before the path is tried again; grows with each strike. */

@@ -55,7 +55,7 @@ function watched() {
   return {
     health,
     see: (kind: MptcpEventKind) => health.observe(event(kind)),
-    follow: (...uplinks: Uplink[]) => health.follow({ uplinks } as unknown as Plan),
+    follow: (...uplinks: Uplink[]) => health.follow({ uplinks, actions: [] } as unknown as Plan),
     timers: () => timers.size,
     requests: () => requests,
     /** Lets time pass, and returns how often a timer fired. */

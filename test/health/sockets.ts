@@ -1,5 +1,6 @@
 /** Subflows as sock_diag reports them, for judgements on paths. */
-import type { SubflowSocket, Traffic } from '../../src/netlink/diag.ts';
+import type { SubflowSocket } from '../../src/netlink/diag.ts';
+import type { Traffic } from '../../src/netlink/tcp-info.ts';
 
 export interface SubflowFields extends Partial<Traffic> {
   readonly token?: number;
@@ -21,6 +22,7 @@ export function subflow({
     ...{ token, cookie, state, ifindex: 2 },
     local: { address, port: 40_000 + cookie },
     remote: { address: remote, port: 443 },
+    opened: true,
     backup: { local: false, remote: false },
     ids: { local: 0, remote: 0 },
     traffic: {

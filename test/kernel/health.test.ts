@@ -163,6 +163,37 @@ test('detect: false ends a suspicion and starts none', async ({ lab }) => {
   expect(await daemon.stateOf('eth0')).toMatch(/^active/);
 });
 
+test('a host that only receives: a join tells a dead path from a server that pauses', async ({ lab }) => {
+  const [eth] = await twoLines(lab, 5);
+  const daemon = await lab.daemon(RULES);
+  const connections = await lab.connections();
+  const connection = await openBoth(lab, connections);
+  const mptcp = await lab.monitor('mptcp');
+  const joins = (): number => mptcp.texts().filter((text) => text.includes('SF_ESTABLISHED')).length;
+  const before = lab.host.endpoints();
+  const stream = (): NodeJS.Timeout => setInterval(() => connections.push('z'.repeat(12_000)), 5);
+  timers.push(stream());
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  clearInterval(timers.pop());
+  // The subflow of the try is closed again.
+  await expect.poll(joins).toBeGreaterThan(0);
+  await expect.poll(() => connections.subflows()).toEqual(['10.1.0.2', '10.2.0.2']);
+  expect(lab.host.endpoints()).toEqual(before);
+  expect(daemon.log).not.toContain('suspect');
+  timers.push(stream());
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await eth.cut('ip');
+  await expect
+    .poll(() => daemon.stateOf('eth0'), { timeout: 20_000 })
+    .toMatch(/^suspect: no data arrived for \d+ ms, and a new subflow got no answer/);
+  expect((await daemon.uplink('10.1.0.2'))?.suspect).toMatchObject({ code: 'silent', strikes: 1 });
+  await connection.echo('by the other');
+  await eth.restore();
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(/^active/);
+  await expect.poll(() => connections.subflows()).toEqual(['10.1.0.2', '10.2.0.2']);
+  expect(connection.error).toBeNull();
+});
+
 test('an application that pauses makes no uplink suspect', async ({ lab }) => {
   await twoLines(lab, 15);
   const daemon = await lab.daemon(RULES);

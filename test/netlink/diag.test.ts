@@ -91,6 +91,7 @@ describe('a subflow', () => {
       ifindex: 3,
       cookie: 2 ** 32 + 0x89,
       state: 'ESTAB',
+      opened: false,
       backup: { local: false, remote: false },
       ids: { local: 5, remote: 4 },
       traffic: {

@@ -13,6 +13,7 @@ export class Connections {
   readonly #provider: Netns;
   readonly #version: Version;
   readonly #sockets: Socket[] = [];
+  readonly #accepted: Socket[] = [];
   #server: Server | null = null;
   /** Address of the server, which is behind every uplink. */
   readonly server: string;
@@ -33,6 +34,7 @@ export class Connections {
     });
     this.#server = createServer((socket) => {
       this.#sockets.push(socket);
+      this.#accepted.push(socket);
       socket.on('error', () => socket.destroy());
       socket.pipe(socket);
     });
@@ -58,6 +60,11 @@ export class Connections {
     // New subflows are opened only after the connection is fully established.
     await connection.echo('hello');
     return connection;
+  }
+
+  /** The server sends to all clients. */
+  push(text: string): void {
+    for (const socket of this.#accepted) if (socket.writable) socket.write(text);
   }
 
   /** Returns the local addresses of the established subflows, one entry for each subflow; sorted. */

@@ -75,6 +75,7 @@ export function subflow(flow: SceneSubflow): SubflowSocket {
     ifindex: 0,
     cookie: flow.cookie,
     state: flow.state ?? 'ESTAB',
+    opened: true,
     backup: { local: flow.backup ?? false, remote: false },
     ids: { local: flow.id ?? 0, remote: 0 },
     traffic: {

@@ -82,9 +82,9 @@ export const uplinkKeys = {
   suspect: z
     .strictObject({
       code: z
-        .enum(['unanswered', 'probe-failed'])
+        .enum(['unanswered', 'silent', 'probe-failed'])
         .describe(
-          'unanswered: data waited for an acknowledgement, and nothing arrived on the path; probe-failed: no target of health.probe answered',
+          'unanswered: data waited for an acknowledgement, and nothing arrived on the path; silent: data of the peers stopped, and a new subflow got no answer; probe-failed: no target of health.probe answered',
         ),
       unanswered: count.describe('How long, in milliseconds'),
       strikes: count.describe('Number of times in short succession'),

@@ -1,0 +1,93 @@
+/**
+ * Finds paths on which the peers' data stopped arriving. The receiver cannot tell a dead path from an application that
+ * pauses, so a new subflow must try the path (daemon/join-probe.ts). Pure; times in milliseconds by the clock.
+ */
+import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
+import { answerLimit, type AnswerTime } from './answer-time.ts';
+import { tokensElsewhere } from './decide.ts';
+import type { Path } from './path.ts';
+
+export interface Silence {
+  /** When anything last arrived on the path. */
+  readonly since: number;
+  /** How long the answer to a SYN may take, in milliseconds. */
+  readonly limit: number;
+  /** The connections whose data stopped, and which have a subflow elsewhere. */
+  readonly tokens: ReadonlySet<number>;
+}
+
+/** Data must have arrived for this long without a pause: shorter ones are answers to requests. */
+const MIN_FLOW_MS = 200;
+/** A silence that was not noticed within this time is not new. */
+const MAX_SILENCE_MS = 1_000;
+/** The shortest silence that is noticed: more than one interval of reading, since one proves nothing. */
+const MIN_SILENCE_MS = 30;
+/** A silence is noticed after this part of the time that an answer may take. */
+const NOTICED_PART = 0.5;
+/** A SYN is answered at once; an acknowledgement may be delayed. */
+const SYN_PART = 0.7;
+
+/**
+ * Without the variation of the round-trip time: who only receives has measured it once, at the handshake, and the kernel
+ * then takes half of the time for it. `rtt` in microseconds.
+ */
+const limitFor = (rtt: number, time: AnswerTime): number => answerLimit({ rtt, rttVariation: 0 }, time);
+
+/** Whether the link's counters show a silence whose sockets have not been read yet. */
+export function mayBeSilent({ gauge, waiting, rtt, silence }: Path, now: number, time: AnswerTime): boolean {
+  if (!gauge || waiting || now < silence.nextProbeAt || gauge.receivedAt === silence.seenAt) return false;
+  const lasted = now - gauge.receivedAt;
+  const limit = limitFor((rtt ?? 0) * 1000, time) * NOTICED_PART;
+  return (
+    lasted >= Math.max(MIN_SILENCE_MS, limit) &&
+    lasted <= MAX_SILENCE_MS &&
+    gauge.receivedAt - gauge.flowingSince >= MIN_FLOW_MS
+  );
+}
+
+/**
+ * The silence of a path.
+ * @param sockets all subflows of the namespace
+ * @param suspect addresses of suspect paths
+ * @returns null: data arrives, waits for an answer, or would have no other way
+ */
+export function findSilence(
+  path: Path,
+  sockets: readonly SubflowSocket[],
+  suspect: ReadonlySet<string>,
+  now: number,
+  time: AnswerTime,
+): Silence | null {
+  const own = path.select(sockets, now).filter(isCarrying);
+  const ages = own.flatMap(({ traffic }) => (traffic ? Math.min(traffic.sinceData, traffic.sinceAck) : []));
+  const youngest = Math.min(...ages);
+  // What waits for an acknowledgement is judged by it.
+  if (own.some(({ traffic }) => (traffic?.unacked ?? 0) > 0)) return null;
+  const working = tokensElsewhere(path.address, sockets, suspect);
+  const stopped = own.filter(
+    ({ opened, token, traffic }) =>
+      opened && working.has(token) && traffic !== null && traffic.sinceData <= MAX_SILENCE_MS,
+  );
+  const limit = Math.max(0, ...stopped.map(({ traffic }) => limitFor(traffic!.rtt, time)));
+  if (stopped.length === 0 || youngest < limit * NOTICED_PART) return null;
+  const tokens = new Set(stopped.map(({ token }) => token));
+  return { since: now - youngest, limit: limit * SYN_PART, tokens };
+}
+
+/** The kernel counts these times in ticks, of at most 10 ms. */
+const TICK_MS = 12;
+
+/** Whether anything has arrived on this address since then. */
+export const hasArrived = (
+  address: string,
+  sockets: readonly SubflowSocket[],
+  since: number,
+  now: number,
+): boolean =>
+  sockets.some(
+    (socket) =>
+      socket.local.address === address &&
+      isCarrying(socket) &&
+      socket.traffic !== null &&
+      now - Math.min(socket.traffic.sinceData, socket.traffic.sinceAck) > since + TICK_MS,
+  );

@@ -1,0 +1,128 @@
+/** Data that stops arriving: which silences are noticed, and how often they may be probed. */
+import { describe, expect, test } from 'vitest';
+import { firstGauge, readGauge, type Gauge } from '../../src/health/gauge.ts';
+import { judge } from '../../src/health/judge.ts';
+import { mayReadSockets, Path, pollPause, recordJudgement } from '../../src/health/path.ts';
+import { findSilence, hasArrived, mayBeSilent } from '../../src/health/silence.ts';
+import { afterVainProbe, NO_SILENCE } from '../../src/health/silence-memory.ts';
+import { subflow } from './sockets.ts';
+
+const TIME = { rttFactor: 3, margin: 50 };
+const HERE = '192.0.2.10';
+const ELSEWHERE = '203.0.113.10';
+
+function pathWith(gauge: Gauge | null): Path {
+  const path = new Path('2/192.0.2.10', 'ipv4', 2, HERE, 24);
+  path.gauge = gauge;
+  return path;
+}
+
+/** A link that received until `until`, read every 20 ms, and then nothing until `now`. */
+function received(from: number, until: number, now: number): Gauge {
+  let gauge = firstGauge({ received: 0, sent: 0 }, from);
+  for (let at = from + 20; at <= now; at += 20)
+    gauge = readGauge(gauge, { received: at <= until ? at : until, sent: 0 }, at);
+  return gauge;
+}
+
+describe('a silence of a link', () => {
+  const silent = (gauge: Gauge, now: number, rtt = 0): boolean =>
+    mayBeSilent(Object.assign(pathWith(gauge), { rtt }), now, TIME);
+
+  test('is noticed after 30 ms, or half of the time that an answer may take', () => {
+    expect(silent(received(0, 1_000, 1_020), 1_020)).toBe(false);
+    expect(silent(received(0, 1_000, 1_040), 1_040)).toBe(true);
+    expect(silent(received(0, 1_000, 1_060), 1_060, 30)).toBe(false);
+    expect(silent(received(0, 1_000, 1_080), 1_080, 30)).toBe(true);
+  });
+
+  test('is not noticed after a short answer, nor later than a second, nor twice', () => {
+    expect(silent(received(900, 1_000, 1_040), 1_040)).toBe(false);
+    expect(silent(received(0, 1_000, 2_040), 2_040)).toBe(false);
+    const path = pathWith(received(0, 1_000, 1_040));
+    path.silence = { ...NO_SILENCE, seenAt: 1_000 };
+    expect(mayBeSilent(path, 1_040, TIME)).toBe(false);
+  });
+
+  test('is not noticed while data waits for an acknowledgement', () => {
+    const path = pathWith(received(0, 1_000, 1_040));
+    path.waiting = true;
+    expect(mayBeSilent(path, 1_040, TIME)).toBe(false);
+  });
+});
+
+describe('the silence of a path', () => {
+  const path = pathWith(null);
+  const other = subflow({ cookie: 2, address: ELSEWHERE });
+  const stopped = subflow({ rtt: 30_000, rttVariation: 15_000, sinceData: 80, sinceAck: 80 });
+  const find = (...sockets: Parameters<typeof findSilence>[1]) =>
+    findSilence(path, sockets, new Set(), 5_000, TIME);
+
+  test('has the connections whose data stopped, and the limit for the answer to a SYN', () => {
+    const silence = find(stopped, other);
+    expect(silence).toMatchObject({ since: 4_920, tokens: new Set([1]) });
+    expect(silence?.limit).toBeCloseTo(0.7 * (3 * 30 + 50));
+  });
+
+  test('needs a subflow elsewhere, a connection that this host opened, and nothing that waits or arrives', () => {
+    expect(find(stopped)).toBeNull();
+    expect(find({ ...stopped, opened: false }, other)).toBeNull();
+    expect(find(subflow({ sinceData: 80, sinceAck: 80, unacked: 1 }), other)).toBeNull();
+    expect(find(stopped, subflow({ cookie: 3, sinceData: 5, sinceAck: 5 }), other)).toBeNull();
+    expect(find(subflow({ sinceData: 1_500, sinceAck: 1_500 }), other)).toBeNull();
+    expect(findSilence(path, [stopped, other], new Set([ELSEWHERE]), 5_000, TIME)).toBeNull();
+  });
+
+  test('ends when anything arrives later than a tick of the kernel', () => {
+    const at = (sinceData: number): boolean =>
+      hasArrived(HERE, [subflow({ sinceData, sinceAck: 900 })], 4_920, 5_000);
+    expect([at(80), at(70), at(60)]).toEqual([false, false, true]);
+    expect(hasArrived(HERE, [subflow({ state: 'SYN-SENT', sinceData: 0 })], 4_920, 5_000)).toBe(false);
+  });
+});
+
+test('vain probes get rarer, up to one a minute, and frequent again after two minutes', () => {
+  let memory = NO_SILENCE;
+  const pauses: number[] = [];
+  for (let n = 0, now = 0; n < 8; n++) {
+    memory = afterVainProbe(memory, now, now);
+    pauses.push(memory.pause);
+    now = memory.nextProbeAt;
+  }
+  expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+  expect(afterVainProbe(memory, 0, memory.nextProbeAt + 120_001).pause).toBe(1_000);
+});
+
+describe('the counters of a busy link', () => {
+  const busy = (now: number): Gauge => received(now - 200, now, now);
+
+  test('are read every 20 ms although its sockets were last read long ago', () => {
+    const path = pathWith(busy(60_000));
+    Object.assign(path, { movedAt: 40_000, lastReadAt: 50_000 });
+    expect(pollPause([path], 60_000)).toBe(20);
+    // The traffic is not MPTCP's.
+    path.lastReadAt = 59_000;
+    expect(pollPause([path], 60_000)).toBe(1_000);
+  });
+
+  test('make its sockets worth reading once a second', () => {
+    const path = pathWith(busy(60_000));
+    const readable = (lastReadAt: number): boolean =>
+      mayReadSockets(Object.assign(path, { lastReadAt }), 60_000, 200);
+    expect([readable(59_500), readable(58_900)]).toEqual([false, true]);
+  });
+});
+
+test('what TCP repeats after a path has come back does not make it lossy', () => {
+  const path = pathWith(null);
+  const judgement = (now: number, ended: number | null): number => {
+    path.past = ended === null ? null : { strikes: 1, ended };
+    path.lostAt = -Infinity;
+    const before = judge(new Map(), [subflow({ retransmits: 1 })], now - 20, TIME).waits;
+    recordJudgement(path, judge(before, [subflow({ retransmits: 9 })], now, TIME), now);
+    return path.lostAt;
+  };
+  expect(judgement(9_000, null)).toBe(9_000);
+  expect(judgement(9_000, 8_000)).toBe(-Infinity);
+  expect(judgement(9_000, 6_000)).toBe(9_000);
+});
