@@ -31,6 +31,8 @@ class Host {
   readonly #daemons: [ChildProcess, Promise<Finished>][] = [];
   /** The runtime folder of the network namespace. */
   readonly folder: string;
+  /** What all daemons have logged. */
+  log = '';
 
   constructor(files: HostFiles, lab: Lab) {
     this.#files = files;
@@ -77,6 +79,7 @@ class Host {
   }
 
   #started(daemon: ChildProcess): ChildProcess {
+    daemon.stderr?.setEncoding('utf8').on('data', (text: string) => (this.log += text));
     this.#daemons.push([daemon, finished(daemon)]);
     return daemon;
   }
@@ -171,6 +174,22 @@ test('nothing that the user plants makes root write to another file, or wait', a
     );
     expect([what, stdout]).toEqual([what, 'kept\nvictim\n']);
   }
+});
+
+test('a folder that the user replaces by a link while root runs the daemon: root writes nothing there', async ({
+  host,
+  lab,
+}) => {
+  const cable = lab.cable('eth0').connect();
+  host.runAsRoot();
+  await expect.poll(() => lab.host.endpointTexts()).toEqual(['10.1.0.2 eth0 subflow']);
+  const here = host.folder;
+  await host.shell(`install -d -m 700 /run/victims; mv ${here} ${here}.old; ln -s /run/victims ${here}`);
+  cable.deleteAddress().addAddress().addDefault();
+  await expect.poll(() => host.log).toMatch(/the journal cannot be written: EACCES/);
+  expect((await host.shell('ls -A /run/victims')).stdout).toBe('');
+  await host.stop('SIGTERM');
+  expect((await host.shell('ls -A /run/victims')).stdout).toBe('');
 });
 
 test('a configuration that only root can read: the daemon says how to permit it', async ({ host, lab }) => {
