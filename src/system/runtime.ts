@@ -1,6 +1,7 @@
 /** The runtime folder /run/multihomed/NAMESPACE, which only root and the user `multihomed` can write. */
 import {
   chmodSync,
+  chownSync,
   closeSync,
   constants,
   existsSync,
@@ -15,6 +16,7 @@ import {
 } from 'node:fs';
 import { flock } from './addon.ts';
 import { claimNamespace, sleep, type Lock } from './claim.ts';
+import { SERVICE_USER, serviceUser } from './passwd.ts';
 import { NEEDS_ROOT } from './privilege.ts';
 import { asRuntimeUser, RUNTIME, runtimeUid } from './runtime-user.ts';
 import { isRootUser, isUnmapped, unmappedUser } from './user-namespace.ts';
@@ -48,7 +50,7 @@ export function makeRuntimeFolder(namespace: string): RuntimeFolder {
   for (const path of [RUNTIME, `${RUNTIME}/${namespace}`]) {
     const { uid, mode } = tried(path, () => asRuntimeUser(() => madeFolder(path)));
     if (isRootUser(uid) && process.geteuid?.() !== 0)
-      throw new RuntimeFolderError(`${NEEDS_ROOT}: ${path} is root's`, 'permission');
+      throw new RuntimeFolderError(`${NEEDS_ROOT}: ${path} is root's${folderAdvice()}`, 'permission');
     if (isUnmapped(uid))
       throw new RuntimeFolderError(`${path} belongs to ${unmappedUser(uid)}`, 'permission');
     const owner = runtimeUid();
@@ -66,11 +68,29 @@ function madeFolder(path: string): Stats {
     mkdirSync(path, { recursive: true });
     // Set regardless of the umask, because users must be able to enter the folder to ask for the status.
     chmodSync(path, 0o755);
+    if (path === RUNTIME) giveToService(path);
   }
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   const status = fstatSync(fd);
   closeSync(fd);
   return status;
+}
+
+/** Root makes the folder as systemd does, so that a daemon of that user can write to it at any time. */
+function giveToService(path: string): void {
+  const user = process.geteuid?.() === 0 ? serviceUser() : null;
+  if (user === null) return;
+  try {
+    chownSync(path, user.uid, user.gid);
+  } catch {
+    // Root without CAP_CHOWN, or of a user namespace without this user: the folder stays root's.
+  }
+}
+
+/** The end of a message for the daemon's own user, who cannot make the folder; empty for any other. */
+function folderAdvice(): string {
+  if (process.geteuid?.() !== serviceUser()?.uid) return '';
+  return `; to make it, as root: install -d -o ${SERVICE_USER} -g ${SERVICE_USER} ${RUNTIME}`;
 }
 
 function tried<Result>(path: string, attempt: () => Result): Result {
@@ -79,7 +99,7 @@ function tried<Result>(path: string, attempt: () => Result): Result {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EACCES' || code === 'EPERM')
-      throw new RuntimeFolderError(`${NEEDS_ROOT}: ${message}`, 'permission', error);
+      throw new RuntimeFolderError(`${NEEDS_ROOT}: ${message}${folderAdvice()}`, 'permission', error);
     const advice = code === 'ENOSPC' ? `there is no room in /run` : `what is there is in the way; remove it`;
     throw new RuntimeFolderError(`${path} cannot be used: ${advice} (${message})`, 'unusable', error);
   }

@@ -135,6 +135,16 @@ test('the daemon adds routes, rules and endpoint; root may flush it, also when i
     .poll(async () => JSON.parse((await host.nobody('status', '--json')).stdout) as unknown)
     .toMatchObject({ daemon: { pid: last.pid } });
   expect(lab.host.endpoints()).toEqual(before);
+
+  await host.shell('rm -rf /run/multihomed');
+  await expect
+    .poll(() => host.log)
+    .toMatch(/as root: install -d -o multihomed -g multihomed \/run\/multihomed/);
+  // It makes the folder for that user.
+  expect((await host.root('flush')).code).toBe(75);
+  await expect
+    .poll(async () => JSON.parse((await host.nobody('status', '--json')).stdout) as unknown)
+    .toMatchObject({ daemon: { pid: last.pid } });
 });
 
 /** What the user `multihomed` does in its folder, and the exit status and error of root's `flush`. */
