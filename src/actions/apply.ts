@@ -104,7 +104,8 @@ async function applyOne(action: Action, kernel: Kernel, counted: number | null =
   } catch (error) {
     if (!(error instanceof NetlinkError)) throw error;
     if (isGone(action, error)) return { action, error: null, gone: true };
-    const full = action.kind === 'endpoint add' ? await fullAt(action.endpoint, error, kernel) : null;
+    const isAdded = action.kind === 'endpoint add' || action.kind === 'endpoint try';
+    const full = isAdded ? await fullAt(action.endpoint, error, kernel) : null;
     if (full === null) return { action, error };
     // Another program may have deleted an endpoint before the count, so only two
     // refusals with the same count are trusted.

@@ -32,20 +32,19 @@ export function recordIntent(state: State, action: Action, snapshot: Snapshot): 
  */
 function intendTry(state: State, { endpoint, subflows }: Extract<Action, { kind: 'endpoint try' }>): State {
   const { during, after } = subflows;
+  const owned = new Map(state.owned).set(endpoint.id, endpoint);
+  if (during === after) return { ...state, owned };
   const known = state.raised.subflows;
   const limit = known
     ? { from: known.from, before: during, to: after }
     : { from: after, before: after, to: during };
-  return {
-    ...state,
-    owned: new Map(state.owned).set(endpoint.id, endpoint),
-    raised: { ...state.raised, subflows: limit },
-  };
+  return { ...state, owned, raised: { ...state.raised, subflows: limit } };
 }
 
 function endTry(state: State, { endpoint, subflows }: Extract<Action, { kind: 'endpoint try' }>): State {
   const owned = new Map(state.owned);
   owned.delete(endpoint.id);
+  if (subflows.during === subflows.after) return { ...state, owned };
   const { subflows: limit, ...others } = state.raised;
   return {
     ...state,
@@ -62,7 +61,10 @@ export function applyOutcome(
   { action, error, foreign, full, gone, id, restoreReplaced }: Outcome,
 ): State {
   if (foreign) return forget(state, action);
-  if (full !== undefined) return { ...forget(state, action), slots: full };
+  if (full !== undefined) {
+    const ended = action.kind === 'endpoint try' ? endTry(state, action) : forget(state, action);
+    return { ...ended, slots: full };
+  }
   if (error) return refused(state, action, error, { final: restoreReplaced === true });
   if (gone) return withFailure(state, action, NOTHING_TO_DELETE);
   const done = succeeded(withoutFailure(state, action), action);

@@ -1,6 +1,7 @@
 /** Counts of the subflows of each uplink, for `status -v`. */
 import type { UplinkDocument } from '../control/document.ts';
 import { counted } from '../messages/count.ts';
+import { obstacleText } from '../messages/reason.ts';
 import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
 import { printable } from '../system/printable.ts';
 import { ago, bytes } from '../watch/units.ts';
@@ -15,7 +16,7 @@ export function subflowLines(
 ): string[] {
   const lines = uplinks.flatMap(({ interface: name, address, subflows }) => {
     if (!subflows || address === null) return [];
-    const { established, failed, lastFailure, lost, lastLoss } = subflows;
+    const { established, failed, lastFailure, lost, lastLoss, obstacle } = subflows;
     const open = sockets.filter((socket) => socket.local.address === address && isCarrying(socket));
     const sum = (of: (traffic: NonNullable<SubflowSocket['traffic']>) => number): number =>
       open.reduce((all, { traffic }) => all + (traffic ? of(traffic) : 0), 0);
@@ -30,7 +31,8 @@ export function subflowLines(
         ? ''
         : ` (${bytes(sum(({ received }) => received))} in, ${bytes(sum(({ acked }) => acked))} out, ` +
           `${counted(retransmits, 'segment')} sent again)`;
-    return [`${printable(name)} ${address}: ${parts.join(', ')}; ${open.length} open${traffic}`];
+    const text = obstacle === null ? '' : `; not opened again: ${obstacleText(obstacle)}`;
+    return [`${printable(name)} ${address}: ${parts.join(', ')}; ${open.length} open${traffic}${text}`];
   });
   return lines.length === 0 ? [] : ['', ...lines];
 }

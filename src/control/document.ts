@@ -6,7 +6,7 @@ import { flagNames } from '../netlink/mptcp/flags.ts';
 import type { State } from '../actions/state.ts';
 import type { Plan } from '../plan/plan.ts';
 import { suspectReason } from '../plan/suspect.ts';
-import type { Uplink } from '../plan/uplink.ts';
+import type { RetryObstacle, Uplink } from '../plan/uplink.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { isOwned } from '../actions/ownership.ts';
 import { problemText, problemRemedy } from '../messages/problem.ts';
@@ -48,6 +48,8 @@ export interface UplinkDocument {
     /** Established subflows that ended by an error, and the last one, in the same way. */
     readonly lost: number;
     readonly lastLoss: { readonly errno: string; readonly time: number } | null;
+    /** Why a lost subflow of an open connection is not opened again; null: none is lost, or it is tried again. */
+    readonly obstacle: RetryObstacle | null;
   } | null;
   /** The last packets that did not reach the gateway, although the route leads there; null: none, or not known. */
   readonly misrouted: { readonly destination: string; readonly time: number } | null;
@@ -160,12 +162,13 @@ export function statusDocument(
 
 function subflowsOf({ joins }: Uplink): UplinkDocument['subflows'] {
   if (!joins) return null;
-  const { established, failed, streak, last, lost, lastLoss } = joins;
+  const { established, failed, streak, last, lost, lastLoss, obstacle = null } = joins;
   return {
     ...{ established, failed, failing: streak },
     lastFailure: last && { errno: last.errno, time: last.at },
     lost,
     lastLoss: lastLoss && { errno: lastLoss.errno, time: lastLoss.at },
+    obstacle,
   };
 }
 

@@ -5,6 +5,7 @@
 import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
 import { LostSubflows, type Lost } from '../health/lost.ts';
+import type { RetryObstacle } from '../plan/uplink.ts';
 import type { Clock } from '../system/clock.ts';
 import type { HealthPaths } from './health-paths.ts';
 import type { SubflowTries } from './subflow-tries.ts';
@@ -37,6 +38,16 @@ export class LostRetry {
   /** Ids of endpoints to delete and add again, by `lookupKey`. */
   get renewals(): ReadonlyMap<string, number> {
     return this.#renewals;
+  }
+
+  /** Why subflows lost on an address are not opened again, by address. */
+  get obstacles(): ReadonlyMap<string, RetryObstacle> {
+    return new Map(
+      [...this.#lost.lacking].flatMap(([address, { refused }]): [string, RetryObstacle][] => {
+        const obstacle = refused ? 'refused' : this.#parts.tries.obstacleOf(address);
+        return obstacle ? [[address, obstacle]] : [];
+      }),
+    );
   }
 
   observe(event: MptcpEvent): void {

@@ -54,7 +54,13 @@ export function watchPaths(
   void health.recount();
   return {
     get records() {
-      return joins.records;
+      const { obstacles } = health.lost;
+      return new Map(
+        [...joins.records].map(([address, record]) => {
+          const obstacle = obstacles.get(address);
+          return [address, obstacle ? { ...record, obstacle } : record];
+        }),
+      );
     },
     get health() {
       return {

@@ -12,6 +12,7 @@ import { askFib } from '../netlink/route/fib.ts';
 import { findDuplicates } from '../health/duplicates.ts';
 import type { Path } from '../health/path.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { RetryObstacle } from '../plan/uplink.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { Timers } from './timers.ts';
@@ -53,6 +54,8 @@ export class SubflowTries {
   readonly #timers: Timers;
   /** By `lookupKey`. */
   #pending: ReadonlyMap<string, Try> = new Map();
+  /** Why the last try was not made, by address. */
+  readonly #obstacles = new Map<string, RetryObstacle>();
   #rounds = 0;
   #stopped = false;
 
@@ -64,6 +67,11 @@ export class SubflowTries {
   /** Limits of subflows with which endpoints are tried again, by `lookupKey`. */
   get retries(): ReadonlyMap<string, number | null> {
     return new Map([...this.#pending].map(([key, { limit }]) => [key, limit]));
+  }
+
+  /** Why the last try of this address was not made; null: it was. */
+  obstacleOf(address: string): RetryObstacle | null {
+    return this.#obstacles.get(address) ?? null;
   }
 
   /**
@@ -110,16 +118,21 @@ export class SubflowTries {
   }
 
   /** Called after each pass. @returns the paths of the tries that it made */
-  follow({ actions }: Plan): readonly Path[] {
+  follow({ actions, retryObstacle }: Plan): readonly Path[] {
     const made = new Set<Try>();
     for (const action of actions)
       if (action.kind === 'endpoint try')
         for (const each of this.#pending.values()) if (isOn(each.path, action.endpoint)) made.add(each);
     const left = [...this.#pending].flatMap(([key, each]): [string, Try][] => {
-      if (made.has(each)) return [];
+      if (made.has(each)) {
+        this.#obstacles.delete(each.path.address);
+        return [];
+      }
       // A pass makes one try; others wait for the next pass.
       const missed = each.missed + (made.size > 0 ? 0 : 1);
-      return missed < PASSES ? [[key, { ...each, missed }]] : [];
+      if (missed < PASSES) return [[key, { ...each, missed }]];
+      if (retryObstacle) this.#obstacles.set(each.path.address, retryObstacle);
+      return [];
     });
     this.#pending = new Map(left);
     if (made.size > 0)
@@ -139,6 +152,7 @@ export class SubflowTries {
     try {
       const answer = await askFib(route, { family, destination, ifindex, resolved: true });
       if ('route' in answer && answer.route.preferredSource === address) return true;
+      this.#obstacles.set(address, 'other-source');
       log.debug(`no further subflow of ${address}: the link has another source for ${destination}`);
     } catch (error) {
       if (!(error instanceof NetlinkError || error instanceof DecodeError)) throw error;

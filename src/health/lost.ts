@@ -65,6 +65,17 @@ export class LostSubflows {
     return [...this.#lost.values()].filter(({ dueAt }) => dueAt !== null && dueAt <= now);
   }
 
+  /** By address: whether all subflows lost there and not established again were refused too often. */
+  get lacking(): ReadonlyMap<string, { readonly refused: boolean }> {
+    const found = new Map<string, { readonly refused: boolean }>();
+    for (const { address, dueAt, establishedAt } of this.#lost.values()) {
+      if (establishedAt !== null) continue;
+      const refused = dueAt === null && (found.get(address)?.refused ?? true);
+      found.set(address, { refused });
+    }
+    return found;
+  }
+
   /** Sets the next try, after a try or when none was possible. */
   postpone({ token, address, ...lost }: Lost, now: number): void {
     const tries = lost.tries + 1;

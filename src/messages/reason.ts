@@ -2,7 +2,7 @@
 import type { Family } from '../netlink/ip.ts';
 import { RT_TABLE_MAIN } from '../netlink/route/route.ts';
 import type { EgressDetails, ExcludedRange, Reason, Stay } from '../plan/reason.ts';
-import type { JoinRecord, Uplink } from '../plan/uplink.ts';
+import type { JoinRecord, Uplink, RetryObstacle } from '../plan/uplink.ts';
 import type { Misrouted } from '../snapshot/misrouted.ts';
 import type { MissingDefault } from '../snapshot/snapshot.ts';
 import { counted } from './count.ts';
@@ -48,15 +48,27 @@ export function joinsText({ streak, last }: JoinRecord): string | null {
 }
 
 /** Counts of the subflows of an uplink, such as `3 established, 1 failed, 2 lost (ECONNRESET)`. */
-export function subflowCounts({ established, failed, last, lost, lastLoss }: JoinRecord): string {
+export function subflowCounts({ established, failed, last, lost, lastLoss, obstacle }: JoinRecord): string {
   const withErrno = (count: number, what: string, errno: string | undefined): string[] =>
     count === 0 ? [] : [`${count} ${what}${errno === undefined ? '' : ` (${errno})`}`];
   return [
     `${established} established`,
     ...withErrno(failed, 'failed', last?.errno),
     ...withErrno(lost, 'lost', lastLoss?.errno),
+    ...(obstacle ? [`not opened again: ${obstacleText(obstacle)}`] : []),
   ].join(', ');
 }
+
+const OBSTACLES: Readonly<Record<RetryObstacle, string>> = {
+  'no-free-slot': 'the kernel has no free slot for an endpoint',
+  'limit-reached': 'the connection has as many subflows as the limit allows',
+  'foreign-limit': 'another program has set the limit of subflows',
+  'other-source': 'the kernel uses another source address on this interface',
+  refused: 'the server refused it twice',
+};
+
+/** Why a lost subflow is not opened again. */
+export const obstacleText = (obstacle: RetryObstacle): string => OBSTACLES[obstacle];
 
 type ReasonTexts = { readonly [Code in Reason['code']]: (reason: Extract<Reason, { code: Code }>) => string };
 

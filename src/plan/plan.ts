@@ -22,13 +22,13 @@ import { limitsDifference } from './limits.ts';
 import { lingeringRoutes } from './linger.ts';
 import { lookUp } from './look-up.ts';
 import { isInside, retire } from './retire.ts';
-import { retryActions } from './retry.ts';
+import { retry, type Retry } from './retry.ts';
 import { route } from './route.ts';
 import { select } from './select.ts';
 import { grantSlots, type SlotsGranted } from './slots.ts';
 import { suspectOf } from './suspect.ts';
 import { tunnelsOf, type Tunnels } from './tunnel.ts';
-import type { Selected, Uplink } from './uplink.ts';
+import type { RetryObstacle, Selected, Uplink } from './uplink.ts';
 import { verify, type VerifyOptions } from './verify.ts';
 import { findWithdrawn } from './withdraw.ts';
 
@@ -43,6 +43,8 @@ export interface Plan {
    * When a default route expires or is missing for too long, by the snapshot's clock in milliseconds; null: neither.
    */
   readonly expires: number | null;
+  /** Why subflows that were lost cannot be tried again; null: they can, or none is to be tried. */
+  readonly retryObstacle: RetryObstacle | null;
 }
 
 /**
@@ -78,14 +80,16 @@ export function plan(
   const active = new Set(families);
   const retirement = retire({ selected, evaluations: verified, owned, active, withdrawn, tunnels, snapshot });
   const granted = grantSlots(verified, snapshot, state, owned, retirement);
+  const retried = retry(granted.evaluations, snapshot, state);
   const actions = state.paused
     ? []
-    : difference({ selected, granted, owned, holders, tunnels, snapshot, configuration, state });
+    : difference({ selected, granted, owned, holders, tunnels, snapshot, configuration, state, retried });
   return {
     uplinks: describe(granted.evaluations, granted.retirement, selected, snapshot, state),
     selected,
     evaluations: granted.evaluations,
     actions: actions.filter((action) => isDue(action, state)),
+    retryObstacle: retried.obstacle,
     expires: soonestExpiry(granted.evaluations, snapshot.lookedUpAt, gapEnd(state)),
   };
 }
@@ -99,11 +103,12 @@ interface DifferenceInput {
   readonly snapshot: Snapshot;
   readonly configuration: Configuration;
   readonly state: State;
+  readonly retried: Retry;
 }
 
 /** Last step: the actions that turn what the kernel has into what it should have, in the order of execution. */
 function difference(input: DifferenceInput): Action[] {
-  const { selected, granted, owned, holders, tunnels, snapshot, configuration, state } = input;
+  const { selected, granted, owned, holders, tunnels, snapshot, configuration, state, retried } = input;
   const { evaluations, retirement, additions } = granted;
   const wanted = evaluations.flatMap((each) => (each.routing && isWanted(each) ? [each.routing] : []));
   const inside = (endpoint: Endpoint): boolean => isInside(endpoint, { evaluations, tunnels, selected });
@@ -133,7 +138,7 @@ function difference(input: DifferenceInput): Action[] {
     ...(limits.raise ? [limits.raise] : []),
     ...evaluations.flatMap((each) => each.actions),
     // A try sets the limit back to the one of the snapshot.
-    ...(limits.close || limits.restore || limits.raise ? [] : retryActions(evaluations, snapshot, state)),
+    ...(limits.close || limits.restore || limits.raise ? [] : retried.actions),
   ];
 }
 

@@ -43,7 +43,22 @@ export interface JoinRecord {
   /** Established subflows that ended by an error: how many, and the last one as above. */
   readonly lost: number;
   readonly lastLoss: { readonly errno: string; readonly at: number } | null;
+  /** Why a lost subflow of an open connection is not opened again; absent: none is, or it is tried. */
+  readonly obstacle?: RetryObstacle;
 }
+
+export const RETRY_OBSTACLES = [
+  'no-free-slot',
+  /** The connection has as many subflows as the limit allows. */
+  'limit-reached',
+  /** Another program has set the limit. */
+  'foreign-limit',
+  /** The kernel would choose another address of the link for a new subflow. */
+  'other-source',
+  /** The server refused it. */
+  'refused',
+] as const;
+export type RetryObstacle = (typeof RETRY_OBSTACLES)[number];
 
 export interface Uplink {
   /** `ifindex/address`, or `ifindex/` where the interface has none. */

@@ -39,7 +39,14 @@ function harness(): {
   const log: Log = { debug: say, info: say, warn: say, error: say };
   const written = new UplinkLog(log);
   const pass = (each: Uplink, now: number): number | undefined => {
-    const plan: Plan = { uplinks: [each], selected: [], evaluations: [], actions: [], expires: null };
+    const plan: Plan = {
+      uplinks: [each],
+      selected: [],
+      evaluations: [],
+      actions: [],
+      expires: null,
+      retryObstacle: null,
+    };
     return written.observe(plan, now).get(each.key);
   };
   return { written, lines, pass };

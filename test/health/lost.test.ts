@@ -70,3 +70,17 @@ test('no subflow of a closed connection is retried', () => {
   lost.observe(event('closed', null, { local: null, remote: null }), 10);
   expect(lost.next).toBeNull();
 });
+
+test('an address lacks a subflow until it is established; refused only if all of them were', () => {
+  const lost = new LostSubflows();
+  const refuse = (token: number): void => {
+    for (let n = 0; n < 2; n++) lost.observe(event('subflow-closed', ECONNREFUSED, { token }), n);
+  };
+  expect(lost.lacking.size).toBe(0);
+  refuse(7);
+  expect(lost.lacking).toEqual(new Map([['192.0.2.10', { refused: true }]]));
+  lost.observe(event('subflow-closed', ECONNRESET, { token: 8 }), 5);
+  expect(lost.lacking).toEqual(new Map([['192.0.2.10', { refused: false }]]));
+  for (const token of [7, 8]) lost.observe(event('subflow-established', null, { token }), 9);
+  expect(lost.lacking.size).toBe(0);
+});

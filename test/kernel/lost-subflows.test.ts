@@ -122,3 +122,29 @@ test('connections with fewer subflows do not keep a duplicate', async ({ lab }) 
   await few.echo('still there');
   await first.echo('still there');
 });
+
+test('without a free slot, status and explain say why a lost subflow is not opened again', async ({
+  lab,
+}) => {
+  for (const device of ['eth0', 'wwan0']) lab.cable(device).connect();
+  const daemon = await lab.daemon({ eth0: 'subflow', wwan0: 'subflow' });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const connections = await lab.connections();
+  for (let count = 0; count < 2; count++) await connections.open('10.1.0.2');
+  await expect.poll(() => connections.subflows()).toHaveLength(4);
+  const added = [1, 2, 3, 4, 5, 6].map((n) => `192.0.2.${n}`);
+  for (const address of added) lab.host.ip(`mptcp endpoint add ${address} signal`);
+  reset(lab, '10.2.0.2', ports(lab, '10.2.0.2')[0]!);
+  const status = async (): Promise<string> => (await daemon.command('status', '-v')).stdout;
+  await expect
+    .poll(status, { timeout: 20_000, interval: 300 })
+    .toContain('not opened again: the kernel has no free slot for an endpoint');
+  expect((await daemon.command('explain', 'wwan0')).stdout.replaceAll(/\s+/g, ' ')).toContain(
+    'not opened again',
+  );
+  expect((await daemon.uplink('10.2.0.2'))?.subflows).toMatchObject({ obstacle: 'no-free-slot' });
+  for (const { id, address } of lab.host.endpoints())
+    if (added.includes(address)) lab.host.ip(`mptcp endpoint delete id ${id}`);
+  await expect.poll(() => ports(lab, '10.2.0.2'), { timeout: 20_000 }).toHaveLength(2);
+  expect(await status()).not.toContain('not opened again');
+});

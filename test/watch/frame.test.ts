@@ -155,7 +155,15 @@ test('the state of a suspect path has its age, also in 80 columns', () => {
 
 test('lost subflows of a path are shown', () => {
   const lastLoss = { errno: 'ECONNRESET', time: 5 };
-  const subflows = { established: 3, failed: 0, failing: 0, lastFailure: null, lost: 1, lastLoss };
+  const subflows = {
+    established: 3,
+    failed: 0,
+    failing: 0,
+    lastFailure: null,
+    lost: 1,
+    lastLoss,
+    obstacle: null,
+  };
   const { text } = frame(only({ status: status([uplink({ subflows })]) }), FIRST_VIEW, PAPER, PLAIN);
   expect(text.join('\n')).toContain('1 of 3 subflows lost');
 });

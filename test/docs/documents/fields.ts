@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { REASON_CODES, STAY_CODES } from '../../../src/messages/reason.ts';
 import { ENDPOINT_FLAGS } from '../../../src/netlink/mptcp/flag-words.ts';
+import { RETRY_OBSTACLES } from '../../../src/plan/uplink.ts';
 
 export const count = z.int().min(0);
 export const counts = (...names: readonly string[]): Record<string, typeof count> =>
@@ -70,6 +71,10 @@ export const uplinkKeys = {
       lastFailure: failure.nullable(),
       lost: count.describe('Established subflows that ended by an error'),
       lastLoss: failure.nullable(),
+      obstacle: z
+        .enum(RETRY_OBSTACLES)
+        .nullable()
+        .describe('Why a lost subflow of an open connection is not opened again'),
     })
     .nullable()
     .describe('Since it became active; null: it is not active, or no daemon runs'),
