@@ -2,11 +2,11 @@
  * Tries a path on which the peers' data stopped arriving by one more subflow: if the SYN gets no answer although the
  * peer answers elsewhere, the path is dead; otherwise the application pauses. The subflow is closed again.
  */
-import type { SubflowSocket } from '../netlink/diag.ts';
+import type { ConnectionSocket, SubflowSocket } from '../netlink/diag.ts';
 import type { AnswerTime } from '../health/answer-time.ts';
 import { decisionOn, tokensElsewhere, type Decision } from '../health/decide.ts';
 import type { Path } from '../health/path.ts';
-import { findSilence, hasArrived, type Silence } from '../health/silence.ts';
+import { findSilence, hasArrived, stallsIn, type Silence } from '../health/silence.ts';
 import { afterVainProbe } from '../health/silence-memory.ts';
 import type { Clock } from '../system/clock.ts';
 import type { HealthPaths } from './health-paths.ts';
@@ -15,6 +15,7 @@ import { Timers } from './timers.ts';
 
 /** Milliseconds after which sockets are read again if they show no silence although the link does. */
 const AGAIN_MS = 100;
+const MIN_AGAIN_MS = 15;
 /** Milliseconds after which a probe that no pass has made is given up. */
 const GIVE_UP_MS = 1_000;
 
@@ -24,6 +25,8 @@ interface Parts {
   readonly tries: SubflowTries;
   /** Reads the sockets of all subflows; null: the kernel refused it. */
   readonly sockets: () => Promise<readonly SubflowSocket[] | null>;
+  /** Reads the sockets of all connections; null: the kernel refused it, or has no mptcp_diag. */
+  readonly connections: () => Promise<readonly ConnectionSocket[] | null>;
   /** A try is set. */
   readonly onChange: () => void;
   readonly onDead: (decision: Decision) => Promise<void>;
@@ -54,19 +57,20 @@ export class JoinProbe {
 
   /** Begins a probe of the path if its data has stopped. `sockets`: all subflows. */
   async begin(path: Path, sockets: readonly SubflowSocket[], time: AnswerTime): Promise<void> {
-    const { clock, paths, tries, onChange } = this.#parts;
+    const { clock, paths, tries, connections, onChange } = this.#parts;
     const now = clock.now();
-    const silence = findSilence(path, sockets, paths.suspectAddresses, now, time);
-    if (!silence || this.#probe || !path.present) {
-      path.silence = { ...path.silence, nextProbeAt: now + AGAIN_MS };
+    const found = findSilence(path, sockets, paths.suspectAddresses, now, time);
+    const wait = found ? stallsIn(found, (await connections()) ?? []) : null;
+    if (!found || wait !== 0 || this.#probe || !path.present) {
+      path.silence = { ...path.silence, nextProbeAt: now + Math.max(MIN_AGAIN_MS, wait ?? AGAIN_MS) };
       return;
     }
     path.silence = { ...path.silence, seenAt: path.gauge?.receivedAt ?? now };
-    const others = [...paths.all].filter((other) => isControl(other, path, silence, sockets));
+    const others = [...paths.all].filter((other) => isControl(other, path, found, sockets));
     if (others.length === 0) return;
-    const isAnswered = others.some(({ address }) => hasArrived(address, sockets, silence.since, now));
-    this.#probe = { ...silence, path, control: isAnswered ? null : others[0]!, isControlled: false };
-    if (await tries.probe(path, [...silence.tokens][0]!, sockets)) {
+    const isAnswered = others.some(({ address }) => hasArrived(address, sockets, found.since, now));
+    this.#probe = { ...found, path, control: isAnswered ? null : others[0]!, isControlled: false };
+    if (await tries.probe(path, [...found.tokens][0]!, sockets)) {
       this.#timers.set('verdict', GIVE_UP_MS, () => this.#end());
       onChange();
     } else this.#end();

@@ -2,7 +2,7 @@
  * Finds paths on which the peers' data stopped arriving. The receiver cannot tell a dead path from an application that
  * pauses, so a new subflow must try the path (daemon/join-probe.ts). Pure; times in milliseconds by the clock.
  */
-import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
+import { isCarrying, type ConnectionSocket, type SubflowSocket } from '../netlink/diag.ts';
 import { answerLimit, type AnswerTime } from './answer-time.ts';
 import { tokensElsewhere } from './decide.ts';
 import type { Path } from './path.ts';
@@ -12,6 +12,8 @@ export interface Silence {
   readonly since: number;
   /** How long the answer to a SYN may take, in milliseconds. */
   readonly limit: number;
+  /** The shortest silence that is noticed, in milliseconds. */
+  readonly noticed: number;
   /** The connections whose data stopped, and which have a subflow elsewhere. */
   readonly tokens: ReadonlySet<number>;
 }
@@ -71,7 +73,19 @@ export function findSilence(
   const limit = Math.max(0, ...stopped.map(({ traffic }) => limitFor(traffic!.rtt, time)));
   if (stopped.length === 0 || youngest < limit * NOTICED_PART) return null;
   const tokens = new Set(stopped.map(({ token }) => token));
-  return { since: now - youngest, limit: limit * SYN_PART, tokens };
+  return { since: now - youngest, limit: limit * SYN_PART, noticed: limit * NOTICED_PART, tokens };
+}
+
+/**
+ * When the silent connections will have got no data in sequence from their other subflows either, in milliseconds from
+ * now; 0: one of them has not already. While a connection gets data, its peer only prefers another path. null: not known.
+ */
+export function stallsIn(
+  { tokens, noticed }: Pick<Silence, 'tokens' | 'noticed'>,
+  connections: readonly Pick<ConnectionSocket, 'token' | 'sinceData'>[],
+): number | null {
+  const ages = connections.flatMap(({ token, sinceData }) => (tokens.has(token) ? (sinceData ?? []) : []));
+  return ages.length === 0 ? null : Math.max(0, noticed - Math.max(...ages));
 }
 
 /** The kernel counts these times in ticks, of at most 10 ms. */

@@ -76,6 +76,8 @@ export interface ConnectionSocket {
   readonly fallback: boolean;
   /** Subflows in addition to the first, as the kernel compares them with the limit. */
   readonly extraSubflows: number;
+  /** Milliseconds since data arrived that was next in sequence; null: the kernel is older than 6.10. */
+  readonly sinceData: number | null;
 }
 
 /** A TCP socket that is no subflow. Its fields are those of a subflow's socket. */
@@ -94,6 +96,8 @@ const DIAG_MSG = 72;
 /** Where inet_diag_sockid begins, and its size. */
 const SOCKID = 4;
 const SOCKID_LENGTH = 48;
+/** Offset of mptcpi_last_data_recv in struct mptcp_info. */
+const LAST_DATA_RECV = 88;
 /** Size of struct mptcp_info up to and including mptcpi_token. */
 const MPTCP_INFO = 16;
 
@@ -152,6 +156,8 @@ export function decodeConnectionSocket({ payload }: Message): ConnectionSocket |
     state: TCP_STATES[payload.readUInt8(1)] ?? 'UNKNOWN',
     fallback: (readU32(payload, info.from + 8) & MPTCP_INFO_FLAG_FALLBACK) !== 0,
     extraSubflows: payload.readUInt8(info.from),
+    sinceData:
+      info.to - info.from >= LAST_DATA_RECV + 4 ? readU32(payload, info.from + LAST_DATA_RECV) : null,
   };
 }
 

@@ -163,7 +163,8 @@ export class Sampler {
     // When the kernel does not list connections, they are derived from their subflows.
     for (const [token, mine] of grouped) {
       const { local, remote, state } = firstOf(mine)!.socket;
-      const socket = { token, local, remote, state, fallback: false, extraSubflows: mine.length - 1 };
+      const unknown = { fallback: false, extraSubflows: mine.length - 1, sinceData: null };
+      const socket = { token, local, remote, state, ...unknown };
       shown.push(connectionOf(socket, mine, this.#totals(token, mine)));
     }
     const arrivals = new Map<number, number>();

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { firstGauge, readGauge, type Gauge } from '../../src/health/gauge.ts';
 import { judge } from '../../src/health/judge.ts';
 import { mayReadSockets, Path, pollPause, recordJudgement } from '../../src/health/path.ts';
-import { findSilence, hasArrived, mayBeSilent } from '../../src/health/silence.ts';
+import { findSilence, hasArrived, mayBeSilent, stallsIn } from '../../src/health/silence.ts';
 import { afterVainProbe, NO_SILENCE } from '../../src/health/silence-memory.ts';
 import { subflow } from './sockets.ts';
 
@@ -71,6 +71,18 @@ describe('the silence of a path', () => {
     expect(find(stopped, subflow({ cookie: 3, sinceData: 5, sinceAck: 5 }), other)).toBeNull();
     expect(find(subflow({ sinceData: 1_500, sinceAck: 1_500 }), other)).toBeNull();
     expect(findSilence(path, [stopped, other], new Set([ELSEWHERE]), 5_000, TIME)).toBeNull();
+  });
+
+  test('is a stall only if no other subflow brings data in sequence', () => {
+    const silence = { tokens: new Set([1, 2]), noticed: find(stopped, other)!.noticed };
+    const stalls = (...ages: readonly (number | null)[]): number | null =>
+      stallsIn(silence, [
+        ...ages.map((sinceData, at) => ({ token: at + 1, sinceData })),
+        { token: 9, sinceData: 500 },
+      ]);
+    expect([stalls(69), stalls(70), stalls(5, 90), stalls(5, 60)]).toEqual([1, 0, 0, 10]);
+    // The kernel is older than 6.10.
+    expect(stalls(null)).toBeNull();
   });
 
   test('ends when anything arrives later than a tick of the kernel', () => {

@@ -115,6 +115,10 @@ test('sock_diag: subflows and connections equal the output of ss', async ({ lab 
     expect(listed).toMatchObject({ token: Number.parseInt(token, 16), state: 'ESTAB', fallback: false });
     expect(listed).toMatchObject({ token: decoded[0]!.token, extraSubflows: 1 });
 
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const [later] = await dumpConnectionSockets(diag);
+    expect(later!.sinceData! - listed!.sinceData!).toBeGreaterThanOrEqual(250);
+
     expect(await destroySubflow(diag, one!)).toBe(true);
     await expect.poll(() => connections.subflows()).toEqual([first.address()]);
     expect(await destroySubflow(diag, one!)).toBe(false);

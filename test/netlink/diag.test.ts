@@ -146,7 +146,8 @@ describe('a subflow', () => {
 
 describe('a connection', () => {
   const decode = (flags: number, length = 88) => {
-    const info = Buffer.concat([new Writer().u32(3).u32(0).u32(flags).u32(0xfeed).done(), Buffer.alloc(72)]);
+    const head = new Writer().u32(3).u32(0).u32(flags).u32(0xfeed).bytes(Buffer.alloc(72));
+    const info = head.u32(42).u32(0).done();
     const payload = socket('10.0.0.2', '203.0.113.5', 8).attributeBytes(2, info.subarray(0, length)).done();
     return decodeConnectionSocket(message(payload));
   };
@@ -159,7 +160,9 @@ describe('a connection', () => {
       state: 'CLOSE-WAIT',
       fallback: false,
       extraSubflows: 3,
+      sinceData: null,
     });
+    expect(decode(2, 96)?.sinceData).toBe(42);
   });
 
   test('that fell back to TCP has fallback', () => expect(decode(1)?.fallback).toBe(true));

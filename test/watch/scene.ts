@@ -97,6 +97,7 @@ export const connection = (token: number, facts: Partial<ConnectionSocket> = {})
   state: 'ESTAB',
   fallback: false,
   extraSubflows: 0,
+  sinceData: null,
   ...facts,
 });
 
