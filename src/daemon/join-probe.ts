@@ -96,6 +96,8 @@ export class JoinProbe {
     const { path, control, tokens, since, isControlled } = probe;
     const now = clock.now();
     if (hasArrived(path.address, sockets, since, now) || path.suspicion) return this.#end();
+    // Without a SYN that waits, there was none, or it was refused: the limit is reached, or the peer wants no more.
+    if (!sockets.some((socket) => isAsking(socket, path, tokens))) return this.#end();
     const working = tokensElsewhere(path.address, sockets, paths.suspectAddresses);
     const silent = sockets.filter(({ local, token }) => local.address === path.address && tokens.has(token));
     const isAnswered = control === null || hasArrived(control.address, sockets, since, now);
@@ -120,6 +122,12 @@ export class JoinProbe {
     if (path) path.silence = afterVainProbe(path.silence, path.silence.seenAt, this.#parts.clock.now());
   }
 }
+
+const isAsking = (
+  { state, local, token }: SubflowSocket,
+  { address }: Path,
+  tokens: ReadonlySet<number>,
+): boolean => state === 'SYN-SENT' && local.address === address && tokens.has(token);
 
 /** Whether the peer of a silent connection can answer on `other`. */
 const isControl = (
