@@ -120,12 +120,13 @@ test('install, upgrade, downgrade: the daemon restarts; endpoint and connection 
   const connections = await lab.connections();
   for (const file of [versioned('0.2.0-1'), versioned('0.0.9-1')]) {
     const before = lab.host.endpoints();
+    // As an earlier version leaves it: root's.
+    await root.run('mkdir', '-p', '/run/multihomed/dhcp');
     const daemon = root.spawn('multihomed', 'run');
     const ended = finished(daemon);
     await expect.poll(() => lab.host.endpointTexts()).toEqual(['10.1.0.2 eth0 subflow']);
     if (before.length > 0) expect(lab.host.endpoints()).toEqual(before);
     const connection = await connections.open('10.1.0.2');
-    await root.run('mkdir', '-p', '/run/multihomed/dhcp');
     expect((await dpkg(root, '--force-downgrade', '--install', root.bring(file))).code).toBe(0);
     daemon.kill();
     await ended;
