@@ -1,9 +1,12 @@
 /** Observing the kernel's state, explaining it, and flushing it. */
 import { describe, expect, test } from 'vitest';
 import { explain } from '../../src/messages/explain.ts';
+import { joinsText, reasonText, subflowCounts } from '../../src/messages/reason.ts';
 import { flushActions } from '../../src/plan/flush.ts';
 import { actionText } from '../../src/actions/action.ts';
 import { observe } from '../../src/plan/observe.ts';
+import { suspectReason } from '../../src/plan/suspect.ts';
+import { RETRY_OBSTACLES } from '../../src/plan/uplink.ts';
 import { PlanHost, rule, sourceOf } from './build.ts';
 import { settled, two } from './two.ts';
 
@@ -166,4 +169,33 @@ describe('flush', () => {
     host.state = { ...host.state, paused: { files: null } };
     expect(host.settle()).toEqual([]);
   });
+});
+
+const JOINS = { established: 3, failed: 1, streak: 1, last: { errno: 'ETIMEDOUT', at: 0 } };
+
+test('the evidence of an uplink in words', () => {
+  const lost = { ...JOINS, lost: 2, lastLoss: { errno: 'ECONNRESET', at: 0 } };
+  expect(subflowCounts(lost)).toBe('3 established, 1 failed (ETIMEDOUT), 2 lost (ECONNRESET)');
+  expect(RETRY_OBSTACLES.map((obstacle) => subflowCounts({ ...lost, obstacle }).split(': ')[1])).toEqual([
+    'the kernel has no free slot for an endpoint',
+    'the connection has as many subflows as the limit allows',
+    'another program has set the limit of subflows',
+    'the kernel uses another source address on this interface',
+    'the server refused it twice',
+  ]);
+  expect(joinsText(lost)).toBe('1 join failed since the last success: ETIMEDOUT');
+  expect(joinsText({ ...lost, streak: 0 })).toBeNull();
+});
+
+test('why a path is suspect, in words', () => {
+  const suspect = { present: true, kept: false, unanswered: 140, strikes: 3, pause: 2_000 };
+  expect(reasonText(suspectReason(suspect))).toBe('no answer for 140 ms while data was waiting');
+  expect(reasonText(suspectReason({ ...suspect, isSilent: true }))).toBe(
+    'no data arrived for 140 ms, and a new subflow got no answer',
+  );
+  expect(reasonText(suspectReason({ ...suspect, present: false }))).toBe(
+    'no answer for 140 ms while data was waiting; it failed often, so it is tried again after 2 s',
+  );
+  const probe = { targets: ['192.0.2.53'], probes: 5 };
+  expect(reasonText(suspectReason({ ...suspect, probe }))).toBe('no answer from 192.0.2.53 for 5 probes');
 });
