@@ -4,7 +4,8 @@
  * daemons are those of a copy that npm installs first. Arguments are passed to vitest.
  *
  * MULTIHOMED_TEST_AS=root|nobody runs only one of the two. MULTIHOMED_TEST_SUMMARY=FILE also writes the last line
- * there. MULTIHOMED_SEED=N sets the seed of random tests; by default each run uses a new one and prints it at its end.
+ * there. MULTIHOMED_TEST_INSTALLED=PREFIX: the copy, instead of installing one. MULTIHOMED_SEED=N sets the seed of
+ * random tests; by default each run uses a new one and prints it at its end.
  * CI=true: a skipped test is a failure.
  */
 import { spawnSync } from 'node:child_process';
@@ -125,7 +126,7 @@ const chosen = given.some((each) => !each.startsWith('-'));
 
 chmodSync(results, 0o755);
 try {
-  installed = install(project, results);
+  installed = process.env.MULTIHOMED_TEST_INSTALLED ?? install(project, results);
   const main = root ? asRoot : asUser;
   const why = forbidden(main);
   if (why === null) {

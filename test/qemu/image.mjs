@@ -14,8 +14,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { install } from '../support/install.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const project = join(here, '../..');
@@ -149,6 +150,8 @@ function filesystem({ kernel, busybox, kmod, libkmod, release }, work, args) {
   });
   if (status !== 0) throw new Error(`depmod: ${stderr}`);
 
+  // The guest has no npm.
+  const installed = relative(project, install(project, work));
   const entries = readdirSync(project).filter((name) => !['.git', 'coverage', 'bench'].includes(name));
   execFileSync('cp', ['-a', ...entries, join(root, 'tree')], { cwd: project });
   cpSync(join(here, 'guest.sh'), join(root, 'guest'));
@@ -156,7 +159,8 @@ function filesystem({ kernel, busybox, kmod, libkmod, release }, work, args) {
   const quoted = args.map((each) => `'${each.replaceAll("'", "'\\''")}'`).join(' ');
   const as = process.env.MULTIHOMED_TEST_AS;
   const only = as === undefined ? '' : `MULTIHOMED_TEST_AS=${as} `;
-  writeFileSync(join(root, 'tests'), `${only}exec node test/run.mjs ${quoted}\n`);
+  const copy = `MULTIHOMED_TEST_INSTALLED='/tree/${installed}' `;
+  writeFileSync(join(root, 'tests'), `${only}${copy}exec node test/run.mjs ${quoted}\n`);
 
   const image = join(work, 'disk.ext4');
   const make = ['mke2fs', '-q', '-t', 'ext4', '-O', '^has_journal', '-d', root, image, '2G'];
