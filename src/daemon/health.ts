@@ -252,6 +252,8 @@ export class Health {
   }
 
   async #suspect(decisions: readonly Decision[]): Promise<void> {
+    // It may have been switched off while sockets were read.
+    if (!this.#answerTime || this.#stopped) return;
     for (const { path, dependants, movable, ...evidence } of decisions) {
       const kept = dependants > 0 || !this.#paths.isReplaced(path);
       path.suspicion = begin(path.past, { ...evidence, kept }, this.#parts.clock.now());
