@@ -31,7 +31,7 @@ const CLOCK = ['-accel', 'tcg', '-icount', 'shift=0,sleep=off'];
 /** Files in parallel would share one processor, each poll starts a program, and progress is printed for each test. */
 const PACE = [
   '--reporter=verbose',
-  '--maxWorkers=1',
+  '--no-file-parallelism',
   '--testTimeout=120000',
   '--hookTimeout=120000',
   '--expect.poll.timeout=15000',
