@@ -1,7 +1,7 @@
 /** doctor sends a datagram over each uplink: it shows a firewall that no route look-up and no event shows. */
 import { expect } from 'vitest';
 import type { FindingDocument } from '../../src/doctor/finding.ts';
-import { missing } from '../hooks/harness.ts';
+import { missing } from '../support/programs.ts';
 import { test } from '../support/lab.ts';
 
 const lacks = missing({ nft: 'nftables' });

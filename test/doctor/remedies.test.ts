@@ -1,8 +1,8 @@
 /** Printed commands for routing: each is executed as printed, and no address is less reachable after it. */
 import { expect } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
-import { test, type Lab } from '../support/lab.ts';
-import { A, B, Providers, type Provider } from '../support/providers.ts';
+import type { Lab } from '../support/lab.ts';
+import { A, B, Providers, type Provider, test } from '../support/providers.ts';
 import { found, visit } from './visit.ts';
 
 const TWO: readonly Provider[] = [A, { ...B, device: 'eth1' }];

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { find, whyNot } from '../neighbours/part.ts';
 import { modem, plugInModem } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
-import { missing, type Harness } from './harness.ts';
+import { type Harness } from './harness.ts';
+import { missing } from '../support/programs.ts';
 
 // Real programs on a busy machine.
 const unprivileged = isWholeRoot() ? null : 'root must be able to become other users';

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { quoteWord } from '../../src/system/shell-quote.ts';
 import { modem, plugInModem, type Offer } from './provider.ts';
 import { isWholeRoot } from './scripts.ts';
-import { missing, openHarness, type Harness } from './harness.ts';
+import { openHarness, type Harness } from './harness.ts';
+import { missing } from '../support/programs.ts';
 
 const why = missing({ dnsmasq: 'dnsmasq-base', ip: 'iproute2' });
 if (why !== null) console.log(`The DHCP hook is not tested: ${why}.`);

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { uplink } from './facts.ts';
-import { missing, openHarness, type Harness } from './harness.ts';
+import { openHarness, type Harness } from './harness.ts';
+import { missing } from '../support/programs.ts';
 
 // Real programs on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });

@@ -17,42 +17,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { HookAction, LinkFacts, UplinkFacts } from '../../src/hooks/facts.ts';
+import { NAMESPACES } from '../support/programs.ts';
 import type { Answered, Request, HookResult } from './actor.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Namespaces of its own: network, mounts with an empty /run, and processes, all of which end with it. */
-const unshare = [
-  ...(process.geteuid?.() === 0 ? [] : ['--user', '--map-root-user']),
-  '--net',
-  '--mount',
-  '--pid',
-  '--fork',
-  '--kill-child',
-  '--mount-proc',
-  '--',
-];
-
-/**
- * Returns the reason why the test cannot run: a program is not installed, or namespaces cannot be created; null if it
- * can. `programs`: the Debian package of each. @throws Error with this reason if CI is `true`
- */
-export function missing(programs: Readonly<Record<string, string>>): string | null {
-  const reason = absent(programs);
-  if (reason !== null && process.env['CI'] === 'true') throw new Error(reason);
-  return reason;
-}
-
-/** Like `missing`, also in CI: for programs that need not be installed for tests. */
-export function absent(programs: Readonly<Record<string, string>>): string | null {
-  const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
-  for (const [program, debianPackage] of Object.entries(programs)) {
-    const found = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], { env: { PATH } }).status === 0;
-    if (!found) return `${program} is not installed: apt-get install ${debianPackage}`;
-  }
-  const { status, stderr } = spawnSync('unshare', [...unshare, 'true'], { encoding: 'utf8' });
-  return status === 0 ? null : `namespaces cannot be made here: ${stderr.trim()}`;
-}
 
 export interface Harness {
   /** A folder that also exists outside of the namespaces; removed at the end. */
@@ -98,7 +66,7 @@ export async function openHarness(hook: string, edit = (text: string): string =>
   });
   // The shell remains the first process, because it must reap the background processes of others.
   const script = 'mount -t tmpfs -o mode=755 tmpfs /run && ip link set lo up && "$1" "$2"; exit $?';
-  const child = spawn('unshare', [...unshare, 'sh', '-c', script, 'sh', process.execPath, bundle], {
+  const child = spawn('unshare', [...NAMESPACES, 'sh', '-c', script, 'sh', process.execPath, bundle], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');

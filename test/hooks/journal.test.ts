@@ -1,7 +1,8 @@
 /** The shipped journal hook with the real systemd-journald in a namespace. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { link, uplink } from './facts.ts';
-import { missing, openHarness, type Harness } from './harness.ts';
+import { openHarness, type Harness } from './harness.ts';
+import { missing } from '../support/programs.ts';
 
 // Real programs on a busy machine.
 const why = missing({

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { link, uplink } from './facts.ts';
 import { isWholeRoot } from './scripts.ts';
-import { missing, openHarness, type Harness } from './harness.ts';
+import { openHarness, type Harness } from './harness.ts';
+import { missing } from '../support/programs.ts';
 
 // Real programs on a busy machine.
 const why = missing({

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { isWholeRoot } from '../hooks/scripts.ts';
-import { missing } from '../hooks/harness.ts';
+import { missing } from '../support/programs.ts';
 import { test as withFiles, type HostFiles } from '../support/host-files.ts';
 import { test, type Lab } from '../support/lab.ts';
 

@@ -1,6 +1,6 @@
 /** Joins that fail on an otherwise correct uplink; status, explain and doctor report them. */
 import { expect } from 'vitest';
-import { missing } from '../hooks/harness.ts';
+import { missing } from '../support/programs.ts';
 import { test, type Lab } from '../support/lab.ts';
 
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };

@@ -1,7 +1,6 @@
 /** Forms in which several providers are set up: each address works in both directions before, during and after. */
 import { expect } from 'vitest';
-import { test } from '../support/lab.ts';
-import { A, B, outside, Providers, type Provider } from '../support/providers.ts';
+import { A, B, outside, Providers, type Provider, test } from '../support/providers.ts';
 
 const onTwoLinks: readonly Provider[] = [A, { ...B, device: 'eth1' }];
 const SIX = { gateway: 'fe80::1', length: 64 };

@@ -1,7 +1,6 @@
 /** Several providers, as administrators and clouds set them up: no address becomes unreachable. */
 import { expect } from 'vitest';
-import { test } from '../support/lab.ts';
-import { A, B, OUTSIDE, Providers, type Provider } from '../support/providers.ts';
+import { A, B, OUTSIDE, Providers, type Provider, test } from '../support/providers.ts';
 
 const everything = (all: readonly Provider[]): string[] => all.map(({ address }) => `${address} out in`);
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect } from 'vitest';
 import { openByRoute, PORT } from '../support/connections.ts';
-import { missing } from '../hooks/harness.ts';
+import { missing } from '../support/programs.ts';
 import { test, type Lab } from '../support/lab.ts';
 import { INNER, SERVER } from '../support/tunnel.ts';
 

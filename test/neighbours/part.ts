@@ -5,7 +5,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { isWholeRoot } from '../hooks/scripts.ts';
-import { absent } from '../hooks/harness.ts';
+import { absent } from '../support/programs.ts';
 
 const ROOTS = [process.env['MULTIHOMED_TEST_NEIGHBOURS'] ?? '', ''];
 const FOLDERS = ['usr/sbin', 'usr/bin', 'usr/libexec', 'usr/lib/systemd'];

@@ -2,8 +2,15 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Lab } from './lab.ts';
+import { test as labTest, type Lab } from './lab.ts';
 import { Netns } from './netns.ts';
+import { missing } from './programs.ts';
+
+const lacks = missing({ ping: 'iputils-ping', python3: 'python3' });
+if (lacks !== null) console.log(`Providers are not tested: ${lacks}.`);
+
+/** A test that asks `Providers` what is reached. */
+export const test = lacks === null ? labTest : labTest.skip;
 
 /** An IPv4 address in "the Internet", which is behind each provider's router. */
 export const OUTSIDE = '198.51.100.9';
