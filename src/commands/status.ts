@@ -107,12 +107,12 @@ function statusText(status: StatusDocument): string {
 }
 
 /**
- * By default NetworkManager adds an endpoint on each of its devices, which brings all uplinks into conflict at once.
+ * By default NetworkManager adds an endpoint on each of its devices, so multihomed has none at all. Other addresses may
+ * not be usable yet.
  */
 function foreignEndpoints({ uplinks, endpoints }: StatusDocument): string[] {
-  const used = uplinks.filter(({ state, address }) => state !== 'ignored' && address !== null);
-  const all = used.length > 0 && used.every(({ state }) => state === 'conflict');
-  if (!all || endpoints.owned > 0 || endpoints.foreign === 0) return [];
+  if (!uplinks.some(({ state }) => state === 'conflict')) return [];
+  if (endpoints.owned > 0 || endpoints.foreign === 0) return [];
   if (!findManagers([]).some(({ name, here }) => name === 'NetworkManager' && here !== false)) return [];
   return [
     colours.yellow(

@@ -117,6 +117,11 @@ describe.skipIf(why !== null)('beside NetworkManager', () => {
     await daemon.reload();
     expect(await stays(() => lab.host.endpoints())).toEqual(its);
     expect(daemon.changes()).toEqual([]);
+    // An address that is not usable yet is no conflict.
+    lab.cable('eth1').up();
+    lab.host.sysctl('net.ipv6.conf.eth1.dad_transmits', 300);
+    lab.host.ip('address add 2400:77::2/64 dev eth1');
+    await expect.poll(() => daemon.stateOf('2400:77::2')).toMatch(/^tentative/);
     const { stdout } = await daemon.command('status');
     expect(stdout).toMatch(
       /NetworkManager added the endpoints of these uplinks[^]*\n {4}multihomed doctor\n/,
