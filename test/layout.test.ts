@@ -133,6 +133,13 @@ test('no source file has more than 300 lines', () => {
   expect(long).toEqual([]);
 });
 
+test('no module that test files share registers a hook when it is loaded: that would be for the first of them alone', () => {
+  const shared = readdirSync(join(project, 'test'), { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
+  );
+  expect(shared.filter((file) => /^(before|after)(All|Each)\(/m.test(read(`test/${file}`)))).toEqual([]);
+});
+
 test('the lock file names no registry', () => {
   expect(read('package-lock.json')).not.toContain('"resolved"');
 });

@@ -12,13 +12,16 @@ export const asRoot = test.skipIf(!changesOwners);
 /** The folder of the running test, which is removed after it. */
 export let home: string;
 
-beforeEach(() => {
-  process.umask(0o022);
-  home = mkdtempSync('/tmp/multihomed-trust-');
-});
-afterEach(() => {
-  rmSync(home, { recursive: true, force: true });
-});
+/** Makes such a folder for each test of the file that calls this. */
+export function makeHomes(): void {
+  beforeEach(() => {
+    process.umask(0o022);
+    home = mkdtempSync('/tmp/multihomed-trust-');
+  });
+  afterEach(() => {
+    rmSync(home, { recursive: true, force: true });
+  });
+}
 
 export function put(name: string, mode = 0o644): string {
   const path = `${home}/${name}`;

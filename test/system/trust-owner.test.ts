@@ -4,7 +4,9 @@ import { chmodSync, chownSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { TrustOptions } from '../../src/system/trust.ts';
 import { parseUidMapping } from '../../src/system/user-namespace.ts';
-import { asRoot, folder, home, open, put } from './trust-files.ts';
+import { asRoot, folder, home, makeHomes, open, put } from './trust-files.ts';
+
+makeHomes();
 
 describe('owner', () => {
   asRoot('a file, a folder above or a sticky folder of another user is refused', () => {

@@ -14,7 +14,9 @@ import {
 } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { isRefusal, openTrusted } from '../../src/system/trust.ts';
-import { asRoot, folder, home, open, put } from './trust-files.ts';
+import { asRoot, folder, home, makeHomes, open, put } from './trust-files.ts';
+
+makeHomes();
 
 describe('writable by others', () => {
   test('an own file in a sticky folder is read', () => {
