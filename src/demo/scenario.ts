@@ -7,7 +7,7 @@ import { Receiver } from './receiver.ts';
 import { toTenths, type LinkCounters, type SceneName } from './fact.ts';
 import type { Network } from './network.ts';
 import { ETHERNET, MODEM, BYTES_PER_SECOND, type Access } from './topology.ts';
-import { longestStall, stallsIn } from './stall.ts';
+import { longestStall, stallsIn, type Arrival } from './stall.ts';
 import type { KernelMonitor } from './kernel-monitor.ts';
 
 export interface ScenarioParts {
@@ -23,8 +23,6 @@ const SAMPLE_MS = 200;
 const STATUS_MS = 1000;
 /** Milliseconds after the last event of a scene in which its stall may still begin. */
 const STALL_BEGIN_MS = 1000;
-/** Milliseconds for the arrival that ends a gap. */
-const MARGIN_MS = 100;
 /** Milliseconds; long, because TCP sends again at growing intervals. */
 const CARRIES_TIMEOUT_MS = 30_000;
 /** Milliseconds that a DHCP server typically takes to answer. */
@@ -166,8 +164,7 @@ class Scenario {
   async #measureStall(scene: SceneName, path: Access, from: number, lasts: number): Promise<void> {
     const { events } = this.#parts;
     const to = events.now() + STALL_BEGIN_MS;
-    await sleep(STALL_BEGIN_MS + MARGIN_MS);
-    const stall = longestStall(this.#receiver?.arrivals ?? [], from, to);
+    const stall = longestStall(await this.#arrivalsPast(to), from, to);
     if (!stall) throw new ScenarioError('the stream stopped');
     events.record({
       kind: 'figure',
@@ -178,6 +175,16 @@ class Scenario {
       window: [from, to],
     });
     await sleep(Math.max(from + lasts - events.now(), 0));
+  }
+
+  /** The arrivals, when one has ended a gap that may have begun before `to`. */
+  async #arrivalsPast(to: number): Promise<readonly Arrival[]> {
+    const { events } = this.#parts;
+    while ((this.#receiver?.arrivals.at(-1)?.[0] ?? 0) <= to) {
+      if (events.now() > to + CARRIES_TIMEOUT_MS) throw new ScenarioError('the stream stopped');
+      await sleep(SAMPLE_MS / 4);
+    }
+    return this.#receiver!.arrivals;
   }
 
   /** Adds up the stalls of the time in which `#measureStall` has found the longest one. */
