@@ -84,9 +84,11 @@ function askOnce(path: string, request: ControlRequest, timeout: number): Promis
     client.on('data', (chunk: string) => {
       text += chunk;
       if (text.length > MAX_ANSWER) client.destroy(new ControlError('the answer is too long'));
-      if (!text.includes('\n')) return;
-      client.end();
-      const { answer, error, code } = JSON.parse(text) as Answer;
+      const end = text.indexOf('\n');
+      if (end === -1) return;
+      // A daemon that needs the place says so to a client that it has answered.
+      client.removeAllListeners('data').resume().end();
+      const { answer, error, code } = JSON.parse(text.slice(0, end)) as Answer;
       if (error === undefined) resolve(answer ?? null);
       else reject(new ControlError(error, code ?? 'internal'));
     });

@@ -66,6 +66,30 @@ describe('a client', () => {
   }
 });
 
+it.each(['at once', 'later'])(
+  'a client gets its answer from a daemon that then needs the place: %s',
+  async (when) => {
+    const busy = '{"version":1,"error":"too many","code":"busy"}\n';
+    const server = createServer({ allowHalfOpen: true }, (client) => {
+      client.on('error', () => client.destroy());
+      client.once('data', () => {
+        client.write(`{"answer":7}\n${when === 'at once' ? busy : ''}`);
+        client.once('end', () => client.end(when === 'later' ? busy : ''));
+      });
+    });
+    server.listen(path);
+    await once(server, 'listening');
+    try {
+      expect(await ask(path, { ask: 'status' })).toBe(7);
+    } finally {
+      // Resolves when the client has read everything and closed.
+      const closed = once(server, 'close');
+      server.close();
+      await closed;
+    }
+  },
+);
+
 describe('a client that is refused as busy', () => {
   const BUSY = '{"version":1,"error":"too many","code":"busy"}\n';
   let server: Server;
