@@ -6,9 +6,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ownerOf, Owners, parseSubordinateUids } from '../../src/control/owner.ts';
 
 const RANGES = parseSubordinateUids(
-  'alice:100000:65536\n1001:165536:65536\nroot:300000:1000\nldap:400000:10\n',
+  'user1:100000:65536\n1001:165536:65536\nroot:300000:1000\nldap:400000:10\n',
 );
-const uidOf = (user: string): number | null => ({ alice: 1000, 1001: 1001, root: 0 })[user] ?? null;
+const uidOf = (user: string): number | null => ({ user1: 1000, 1001: 1001, root: 0 })[user] ?? null;
 
 test.for([
   ['a uid in a range is its user', 100_000, '1000'],
@@ -24,8 +24,8 @@ test.for([
 
 test('invalid lines of subuid are skipped', () => {
   const text =
-    '# a comment\n\nalice:1\nalice:x:1\n:1:1\nalice:1:2:3\nalice:-1:5\nalice:99999999999:1\nbob:5:1 \n';
-  expect(parseSubordinateUids(text)).toEqual([{ user: 'bob', first: 5, count: 1 }]);
+    '# a comment\n\nuser1:1\nuser1:x:1\n:1:1\nuser1:1:2:3\nuser1:-1:5\nuser1:99999999999:1\nuser2:5:1 \n';
+  expect(parseSubordinateUids(text)).toEqual([{ user: 'user2', first: 5, count: 1 }]);
 });
 
 let folder: string;
@@ -46,9 +46,9 @@ test('subuid is read again when it or passwd changes', () => {
   const subuid = join(folder, 'subuid');
   const owners = new Owners(subuid, passwd);
   expect(owners.of(100_001)).toBe('100001');
-  write('subuid', 'alice:100000:65536\n');
-  expect(owners.of(100_001)).toBe('range of alice');
-  write('passwd', 'root:x:0:0::/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n');
+  write('subuid', 'user1:100000:65536\n');
+  expect(owners.of(100_001)).toBe('range of user1');
+  write('passwd', 'root:x:0:0::/:/bin/sh\nuser1:x:1000:1000::/:/bin/sh\n');
   expect(owners.of(100_001)).toBe('1000');
   rmSync(subuid);
   expect(owners.of(100_001)).toBe('100001');

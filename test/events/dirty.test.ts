@@ -2,19 +2,26 @@
 import { describe, expect } from 'vitest';
 import { listen } from '../../src/events/listener.ts';
 import type { Dirty } from '../../src/snapshot/dirty.ts';
-import { isPrivate, test, type Net } from '../native/net.ts';
+import { announced, isPrivate, test, type Net } from '../native/net.ts';
 import { addLinks, FIRST, SECOND } from './links.ts';
 
 const OWN_TABLE = 86_840_002;
+/** linux/rtnetlink.h */
+const RTNLGRP_IPV6_IFADDR = 9;
 
 /** IPv6 addresses too, and a default route of each family through the first link. */
 async function addUplinks(net: Net): Promise<void> {
   await addLinks(net);
+  const addresses = net.listen();
+  addresses.socket.join(RTNLGRP_IPV6_IFADDR);
   net.batch(
     ...[FIRST, SECOND].map((name, n) => `address add 2001:db8:${n + 1}::2/64 dev ${name} nodad`),
     `route add default via 10.1.0.1 metric 7`,
     `route add default via 2001:db8:1::1 metric 7`,
   );
+  // The kernel reports these addresses later, also with `nodad`.
+  await expect.poll(() => announced(addresses)).toHaveLength(2);
+  addresses.socket.close();
 }
 
 /** Runs ip(8). @returns the names of the links and the tables of the look-ups that are stale then; `all`: any may be */

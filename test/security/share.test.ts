@@ -68,7 +68,7 @@ withFiles.for(['hold', 'hammer'])(
       Object.assign(task.meta, { why });
       skip(why);
     }
-    files.write('/etc/subuid', `mallory:${FIRST}:65536\n`);
+    files.write('/etc/subuid', `user1:${FIRST}:65536\n`);
     files.write('/etc/multihomed/config.yaml', 'rules: {"eth*": subflow}\n');
     const cable = lab.cable('eth0').connect();
     lab.cable('eth1').connect();
