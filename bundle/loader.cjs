@@ -22,10 +22,11 @@ const cache = openCache(join(__dirname, 'code-cache'));
 function load(name) {
   const known = modules.get(name);
   if (known !== undefined) return known.exports;
+  // Before anything is noted: a part that cannot be read fails again when it is needed again.
+  const run = script(name).runInThisContext();
   const module = { exports: {} };
   modules.set(name, module);
   const file = join(PARTS, name);
-  const run = script(name).runInThisContext();
   run(module.exports, find, module, file, PARTS, pathToFileURL(file).href);
   return module.exports;
 }

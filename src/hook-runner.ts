@@ -1,7 +1,6 @@
 /** `multihomed hook-runner`: a process that runs hooks for the daemon; main.js starts it without the command's libraries. */
 import { createServer, Socket } from 'node:net';
 import { localRunner } from './hooks/local-runner.ts';
-import { permittedRunner } from './hooks/permitted-runner.ts';
 import { serveDaemon, type Session } from './hooks/session.ts';
 import { serviceUser } from './system/passwd.ts';
 import { peerOf } from './system/peer.ts';
@@ -36,44 +35,36 @@ function isDaemon(socket: Socket): boolean {
 }
 
 /**
- * Serves the socket of multihomed-hooks.socket until no daemon is connected. A daemon waits until the hooks of the one
- * before have ended. A connection that comes while this process ends stays in the socket's queue, and systemd starts
- * the service again.
+ * Serves one daemon that connects to the socket of multihomed-hooks.socket. Further connections stay in the socket's
+ * queue: systemd then starts the service again, after the hooks of this daemon have ended. So a daemon that an upgrade
+ * has restarted gets a runner of its own version, and this one loads nothing after it has begun to serve.
  */
-function serveSocket(config: string | undefined): Promise<void> {
+async function serveSocket(config: string | undefined): Promise<void> {
   const load = config === undefined ? {} : { config };
+  const [{ permittedRunner }, { preloadReader }] = await Promise.all([
+    import('./hooks/permitted-runner.ts'),
+    import('./rules/system.ts'),
+  ]);
+  await preloadReader();
   return new Promise((resolve) => {
-    const sessions = new Set<Session>();
-    let stopped = false;
-    let turn = Promise.resolve();
-    let connected = 0;
-    const serve = async (socket: Socket): Promise<void> => {
-      const session = serveDaemon(socket, report, (log) => permittedRunner(localRunner(log), load));
-      sessions.add(session);
-      await session.ended;
-      sessions.delete(session);
-    };
+    let session: Session | undefined;
     const unused = setTimeout(resolve, UNUSED_MS);
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-      if (!isDaemon(socket)) {
-        socket.destroy();
-        if (connected === 0) resolve();
-        return;
-      }
       clearTimeout(unused);
-      connected++;
-      turn = turn
-        .then(() => (stopped ? void socket.destroy() : serve(socket)))
-        .finally(() => {
-          if (--connected === 0) resolve();
-        });
+      server.close();
+      if (isDaemon(socket)) {
+        session = serveDaemon(socket, report, (log) => permittedRunner(localRunner(log), load));
+        void session.ended.then(resolve);
+      } else {
+        socket.destroy();
+        resolve();
+      }
     });
     server.listen({ fd: FIRST });
     stop = async () => {
-      stopped = true;
       server.close();
-      await Promise.all([...sessions].map((session) => session.stop()));
-      if (connected === 0) resolve();
+      if (session) await session.stop();
+      else resolve();
     };
   });
 }

@@ -1,6 +1,8 @@
 /** Keeps a daemon that has fewer privileges than the hook runner to the hooks that the configuration permits. */
-import type { LoadOptions } from '../rules/load.ts';
+import { configurationFingerprint } from '../rules/files.ts';
+import { isValid, loadConfiguration, type LoadOptions } from '../rules/load.ts';
 import type { HookSettings } from '../rules/rule.ts';
+import { DEFAULT_HOOKS } from '../rules/validate.ts';
 import type { HookRequest, HookRunner } from './runner.ts';
 
 /**
@@ -13,11 +15,8 @@ export function permittedRunner(runner: HookRunner, load: LoadOptions): HookRunn
   /** null: the configuration has had errors since this process started. */
   let settings: HookSettings | null = null;
   const refresh = async (): Promise<void> => {
-    // Loaded at the first hook.
-    const { configurationFingerprint } = await import('../rules/files.ts');
     const now = await configurationFingerprint(load);
     if (now === fingerprint) return;
-    const { isValid, loadConfiguration } = await import('../rules/load.ts');
     const configuration = await loadConfiguration(load);
     // The daemon and this process use the old configuration until the errors are fixed.
     if (isValid(configuration)) settings = configuration.hooks;
@@ -26,7 +25,7 @@ export function permittedRunner(runner: HookRunner, load: LoadOptions): HookRunn
   return {
     async run(request) {
       await refresh();
-      const { user, path } = settings ?? (await defaults(request));
+      const { user, path } = settings ?? defaults(request);
       return await runner.run({ ...request, user, folders: path });
     },
     stop: () => runner.stop(),
@@ -34,8 +33,7 @@ export function permittedRunner(runner: HookRunner, load: LoadOptions): HookRunn
 }
 
 /** @throws Error when the daemon asks for anything else, which this process cannot check */
-async function defaults({ user, folders }: HookRequest): Promise<HookSettings> {
-  const { DEFAULT_HOOKS } = await import('../rules/validate.ts');
+function defaults({ user, folders }: HookRequest): HookSettings {
   if (user === DEFAULT_HOOKS.user && folders.join('\0') === DEFAULT_HOOKS.path.join('\0'))
     return DEFAULT_HOOKS;
   throw new Error('the configuration has errors, so that its hooks are not known: multihomed check');

@@ -16,16 +16,25 @@ const refuse: Loader = (path) => {
 };
 
 /**
+ * Loads cosmiconfig. Through `default`, because esbuild gives an import() of a CommonJS module no other name
+ * (grep -n 'export default require_dist' dist/parts/*.js).
+ */
+async function library(): Promise<typeof import('cosmiconfig')> {
+  return (await import('cosmiconfig')).default;
+}
+
+/** Loads what the next `loadFirst` needs of this program's files, which an upgrade may replace meanwhile. */
+export async function preloadReader(): Promise<void> {
+  await library();
+}
+
+/**
  * Returns the text of the first file that cosmiconfig finds and loads among opened and checked files; null when there
  * is none. It searches the folder of this process's descriptors, so that no name is looked up again and the bytes are
  * those of the checked files. Rejects with the kernel's error when that file cannot be read.
  */
 export async function loadFirst(files: readonly TrustedFile[]): Promise<string | null> {
-  // Imported here because the daemon needs it only at its start and at a reload. Through `default`, because esbuild
-  // gives an import() of a CommonJS module no other name (grep -n 'export default require_dist' dist/parts/*.js).
-  const {
-    default: { cosmiconfig },
-  } = await import('cosmiconfig');
+  const { cosmiconfig } = await library();
   const explorer = inUnwritableFolder(() =>
     cosmiconfig('multihomed', {
       searchPlaces: files.map(({ fd }) => String(fd)),
