@@ -1,7 +1,8 @@
 /** The virtual machine: QEMU, its monitor, and the agent in the guest. */
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync } from 'node:fs';
-import { createConnection } from 'node:net';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -17,18 +18,20 @@ export class Guest {
   #answers = new Map();
   #asked = 0;
 
-  /** Starts the machine with a virtio card on `tap`. */
-  static async boot({ linux, initrd, disk }, tap, work) {
+  /** Starts the machine with a virtio card on `tap`, and waits for its agent. `accel`: QEMU's word, tcg or kvm. */
+  static async boot({ linux, initrd, disk }, { accel, tap, work }) {
     const guest = new Guest();
     const [monitor, agent] = ['monitor', 'agent'].map((name) => join(work, name));
+    // QEMU connects to these sockets, so it finds them in any case.
+    const connected = Promise.all([connection(monitor), connection(agent)]);
     const args = [
-      ...['-machine', 'q35,accel=kvm:tcg', '-cpu', 'max', '-smp', '2', '-m', '1024', '-display', 'none'],
+      ...['-machine', `q35,accel=${accel}`, '-cpu', 'max', '-smp', '2', '-m', '1024', '-display', 'none'],
       ...['-nodefaults', '-no-user-config', '-kernel', linux, '-initrd', initrd],
       ...['-append', 'root=/dev/vda rw console=ttyS0 systemd.show_status=0 net.ifnames=1 quiet'],
       ...['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe`],
       ...['-serial', `file:${join(work, 'console.log')}`],
-      ...['-monitor', `unix:${monitor},server=on,wait=off`],
-      ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=agent,path=${agent},server=on,wait=off`],
+      ...['-monitor', `unix:${monitor}`],
+      ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=agent,path=${agent}`],
       ...['-device', 'virtserialport,chardev=agent,name=agent'],
       ...['-device', 'virtio-rng-pci', '-device', 'qemu-xhci,id=usb'],
       ...['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],
@@ -39,12 +42,11 @@ export class Guest {
     guest.#qemu.stdout.pipe(log, { end: false });
     guest.#qemu.stderr.pipe(log, { end: false });
     guest.#ended = new Promise((resolve) => guest.#qemu.once('exit', resolve));
-    await until('the monitor', () => existsSync(monitor) && existsSync(agent));
-    guest.#monitor = createConnection(monitor);
+    const ended = guest.#ended.then(() => Promise.reject(new Error('QEMU has ended; see qemu.log')));
+    [guest.#monitor, guest.#agent] = await Promise.race([connected, ended]);
     guest.#monitor.resume();
-    guest.#agent = createConnection(agent).setEncoding('latin1');
-    guest.#agent.on('data', (text) => guest.#receive(text));
-    await guest.awake();
+    guest.#agent.setEncoding('latin1').on('data', (text) => guest.#receive(text));
+    await Promise.race([guest.awake(), ended]);
     return guest;
   }
 
@@ -124,6 +126,15 @@ export class Guest {
     this.#agent.destroy();
     this.#monitor.destroy();
   }
+}
+
+/** Listens on a unix socket. @returns the first connection */
+async function connection(path) {
+  const server = createServer();
+  await once(server.listen(path), 'listening');
+  const [socket] = await once(server, 'connection');
+  server.close();
+  return socket;
 }
 
 /** @throws after LIMIT_MS, with what was seen last */

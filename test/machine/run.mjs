@@ -1,6 +1,7 @@
 /**
  * A whole machine: a Debian with systemd in QEMU, the package installed in it, and USB network adapters that are
- * plugged in and pulled. Run by root: node test/machine/run.mjs [--suite trixie|bookworm] [--deb FILE] [SCENARIO...]
+ * plugged in and pulled. Run by root: node test/machine/run.mjs [--suite trixie|bookworm] [--deb FILE] [--accel kvm]
+ * [SCENARIO...]
  * Needs mmdebstrap, e2fsprogs, qemu-system-x86 and dnsmasq-base. See docs/machine.md.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -18,11 +19,17 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const project = join(here, '../..');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { suite: { type: 'string', default: 'trixie' }, deb: { type: 'string' } },
+  options: {
+    suite: { type: 'string', default: 'trixie' },
+    deb: { type: 'string' },
+    accel: { type: 'string', default: 'tcg' },
+  },
 });
 
 if (process.env['MULTIHOMED_MACHINE'] === undefined) {
-  const { status } = spawnSync('unshare', ['--net', '--mount', process.execPath, ...process.argv.slice(1)], {
+  // No process outlives the script, however it ends.
+  const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const { status } = spawnSync('unshare', [...namespaces, process.execPath, ...process.argv.slice(1)], {
     stdio: 'inherit',
     env: { ...process.env, MULTIHOMED_MACHINE: '1' },
   });
@@ -45,7 +52,7 @@ try {
   say(`image of ${values.suite}`);
   const taps = [0, 1, 2].map((number) => network.router(number));
   network.serve(join(project, 'native/build/Release/multihomed.node'), join(here, 'talk.cjs'), PORT);
-  guest = await Guest.boot(files, taps[0], work);
+  guest = await Guest.boot(files, { accel: values.accel, tap: taps[0], work });
   say(`booted: ${await guest.sh('systemd-analyze | head -1', { fails: true })}`);
   for (const [name, scenario] of SCENARIOS) {
     if (positionals.length > 0 && name !== 'install' && !positionals.includes(name)) continue;
@@ -65,6 +72,9 @@ try {
       for (const command of logs) console.log(`--- ${command}\n${await guest.sh(command, { fails: true })}`);
     }
   }
+} catch (error) {
+  failed++;
+  say(`FAILED: ${error.stack}`);
 } finally {
   await guest?.end();
   network.end();
