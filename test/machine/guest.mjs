@@ -15,6 +15,8 @@ export class Guest {
   #agent;
   #ended;
   #text = '';
+  #said = '';
+  #plugged = new Set();
   #answers = new Map();
   #asked = 0;
 
@@ -44,7 +46,7 @@ export class Guest {
     guest.#ended = new Promise((resolve) => guest.#qemu.once('exit', resolve));
     const ended = guest.#ended.then(() => Promise.reject(new Error('QEMU has ended; see qemu.log')));
     [guest.#monitor, guest.#agent] = await Promise.race([connected, ended]);
-    guest.#monitor.resume();
+    guest.#monitor.setEncoding('latin1').on('data', (text) => (guest.#said += text));
     guest.#agent.setEncoding('latin1').on('data', (text) => guest.#receive(text));
     await Promise.race([guest.awake(), ended]);
     return guest;
@@ -82,7 +84,10 @@ export class Guest {
 
   /** Runs shell commands in the guest. @returns what they print @throws where they fail */
   async sh(script, { fails = false } = {}) {
-    const { output, status } = await this.#ask(script);
+    const overdue = sleep(LIMIT_MS, null, { ref: false }).then(() => {
+      throw new Error(`${script}: no answer within ${LIMIT_MS / 1000} s`);
+    });
+    const { output, status } = await Promise.race([this.#ask(script), overdue]);
     if (status !== 0 && !fails) throw new Error(`${script}: status ${status}: ${output}`);
     return output.trim();
   }
@@ -105,14 +110,31 @@ export class Guest {
 
   /** Plugs a USB network adapter in. The guest binds cdc_ether, or another driver for its other configurations. */
   plug(id, tap, mac) {
+    this.#plugged.add(id);
     this.monitor(`netdev_add tap,id=n-${id},ifname=${tap},script=no,downscript=no`);
     this.monitor(`device_add usb-net,id=${id},netdev=n-${id},mac=${mac},bus=usb.0`);
   }
 
   async pull(id) {
+    this.#plugged.delete(id);
     this.monitor(`device_del ${id}`);
     await sleep(500);
     this.monitor(`netdev_del n-${id}`);
+  }
+
+  /** Pulls all adapters, and plugs the cable in, as before each scenario. */
+  async restore() {
+    for (const id of [...this.#plugged]) await this.pull(id);
+    this.cable(true);
+  }
+
+  /** Waits until the machine is suspended. */
+  async suspended() {
+    this.#said = '';
+    await until('the machine is suspended', () => {
+      this.monitor('info status');
+      return this.#said.includes('(suspended)');
+    });
   }
 
   /** Pulls the cable of the virtio card, or puts it back. */
@@ -142,6 +164,6 @@ export async function until(what, isSo, seen = () => '') {
   const end = performance.now() + LIMIT_MS;
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error(`${what}: not within ${LIMIT_MS / 1000} s; last: ${seen()}`);
-    await sleep(200);
+    await sleep(500);
   }
 }

@@ -1,5 +1,6 @@
 /** Builds the disk of the virtual machine: a Debian system with the package under test and an agent. */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -19,7 +20,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 
 const PACKAGES = [
   'linux-image-amd64,initramfs-tools,kmod,systemd,systemd-sysv,udev,dbus,netbase,procps,iproute2,iputils-ping',
-  'nodejs,network-manager,ifupdown,dhcpcd-base,usbutils',
+  'nodejs,network-manager,modemmanager,ifupdown,dhcpcd-base,usbutils',
 ].join(',');
 
 /** Units that only use the processor. */
@@ -51,10 +52,11 @@ Restart=always
 WantedBy=multi-user.target
 `;
 
-/** @returns the folder with the unpacked packages, which is kept for later runs */
+/** @returns the folder with the unpacked packages, which is kept for later runs with the same packages */
 export function debian(suite) {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  const root = join(cache, 'multihomed-machine', suite);
+  const packages = createHash('sha256').update(PACKAGES).digest('hex').slice(0, 8);
+  const root = join(cache, 'multihomed-machine', `${suite}-${packages}`);
   if (existsSync(root)) return root;
   mkdirSync(join(root, '..'), { recursive: true });
   const made = mkdtempSync(`${root}-`);

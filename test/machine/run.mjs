@@ -13,7 +13,8 @@ import { parseArgs } from 'node:util';
 import { Guest } from './guest.mjs';
 import { image } from './image.mjs';
 import { Network } from './network.mjs';
-import { PORT, SCENARIOS } from './scenarios.mjs';
+import { SCENARIOS } from './scenarios.mjs';
+import { PORT } from './steps.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const project = join(here, '../..');
@@ -36,6 +37,9 @@ if (process.env['MULTIHOMED_MACHINE'] === undefined) {
   process.exit(status ?? 1);
 }
 
+// The first process of a namespace is not ended by these signals otherwise.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
 const began = performance.now();
 const seconds = () => ((performance.now() - began) / 1000).toFixed(0).padStart(5);
 const say = (text) => console.log(`${seconds()} s  ${text}`);
@@ -50,14 +54,15 @@ let failed = 0;
 try {
   const files = image(values.suite, deb, work);
   say(`image of ${values.suite}`);
-  const taps = [0, 1, 2].map((number) => network.router(number));
+  const taps = [0, 1].map((number) => network.router(number));
+  const modems = [3, 4].map((number) => network.modem(number));
   network.serve(join(project, 'native/build/Release/multihomed.node'), join(here, 'talk.cjs'), PORT);
   guest = await Guest.boot(files, { accel: values.accel, tap: taps[0], work });
   say(`booted: ${await guest.sh('systemd-analyze | head -1', { fails: true })}`);
   for (const [name, scenario] of SCENARIOS) {
     if (positionals.length > 0 && name !== 'install' && !positionals.includes(name)) continue;
     try {
-      const result = await scenario({ guest, network, taps, say });
+      const result = await scenario({ guest, network, taps, modems });
       say(`passed: ${name}${result ? `: ${result}` : ''}`);
     } catch (error) {
       failed++;
@@ -67,9 +72,12 @@ try {
         'ip address',
         'ip rule',
         'ip mptcp endpoint',
-        'journalctl -b -n 80 --no-pager',
+        'systemctl --no-pager --failed',
+        'journalctl -b -n 150 --no-pager',
       ];
       for (const command of logs) console.log(`--- ${command}\n${await guest.sh(command, { fails: true })}`);
+      await guest.restore();
+      network.block(taps[1], false);
     }
   }
 } catch (error) {

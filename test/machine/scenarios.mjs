@@ -1,70 +1,26 @@
 /** The scenarios in order: the change to the machine, and the state that is expected after it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SERVER } from './network.mjs';
-
-export const PORT = 7000;
-const ADDON = '/usr/libexec/multihomed/native/prebuilds/linux-x64/multihomed.glibc.napi.node';
-const MODEM = '0c:5b:8f:27:9a:01';
-
-/** `INTERFACE FLAGS` of each active uplink. */
-const ACTIVE = `multihomed status --json | node -e '
-let text = "";
-process.stdin.on("data", (part) => (text += part)).on("end", () => {
-  for (const { interface: name, state, flags } of JSON.parse(text).uplinks)
-    if (state === "active") console.log(name, flags.join(","));
-})'`;
-
-const modem = (text) => /^\S+ subflow,backup$/m.test(text);
-const card = (text) => /^\S+ subflow$/m.test(text);
-const active = (guest, what, isIt) => guest.waitFor(what, ACTIVE, isIt);
-
-/** Plugs the modem in and waits until it is a backup path. @returns seconds */
-async function plugged({ guest, taps }, id = 'm1') {
-  guest.plug(id, taps[1], MODEM);
-  return active(guest, 'the modem is active', modem);
-}
-
-async function unplugged({ guest }, id = 'm1') {
-  await guest.pull(id);
-  return active(guest, 'the modem is gone', (text) => !modem(text));
-}
-
-/** Plugs in and pulls under one manager of the network. */
-const under = (name, begin, end) => [
-  name,
-  async (machine) => {
-    const { guest } = machine;
-    await guest.sh(begin);
-    const up = await plugged(machine);
-    const driver = await guest.sh(
-      'for d in /sys/class/net/*/device/driver; do basename "$(readlink "$d")"; done | grep -v virtio | sort -u',
-    );
-    const down = await unplugged(machine);
-    await guest.sh(end);
-    return `${driver}; a backup path after ${up.toFixed(1)} s, gone after ${down.toFixed(1)} s`;
-  },
-];
-
-/** @returns the user and the capabilities of the daemon @throws for any others than those of its unit */
-async function daemonUser(guest) {
-  const who = await guest.sh(
-    'pid=$(systemctl show -P MainPID multihomed); ps -o user:20= -p $pid; grep CapPrm /proc/$pid/status',
-  );
-  if (!/^multihomed\s+CapPrm:\s+0*1000$/.test(who)) throw new Error(`the daemon is: ${who}`);
-  return who.replace(/\s+/g, ' ');
-}
-
-/** The last number that came back in the guest's transfer. */
-const progress = (guest) => guest.sh('cat /run/talk');
-
-/** Waits until ten more lines came back. @returns seconds */
-async function goesOn(guest) {
-  const before = Number(await progress(guest));
-  return guest.waitFor('the transfer continues', 'cat /run/talk', (text) => Number(text) >= before + 10);
-}
+import { LEASE, TARGET } from './network.mjs';
+import {
+  daemonUser,
+  goesOn,
+  hasCard,
+  hasModem,
+  isModem,
+  MODEM,
+  MODEM_NAME,
+  plugged,
+  PORT,
+  startTime,
+  transferring,
+  under,
+  unplugged,
+  uplinks,
+} from './steps.mjs';
 
 const UNMANAGED = 'systemctl mask --now --quiet NetworkManager';
-const CONF = '/etc/network/interfaces.d/modem';
+const INTERFACES = '/etc/network/interfaces.d/modem';
+const CONFIG = '/etc/multihomed/config.yaml';
 
 export const SCENARIOS = [
   [
@@ -76,27 +32,44 @@ export const SCENARIOS = [
       const before = await guest.sh('ip mptcp endpoint');
       // QEMU's adapter counts as one that is configured by hand, unless its profile says otherwise.
       await guest.sh(
-        'nmcli connection add type ethernet con-name modem match.driver "cdc_* rndis_host" ipv4.method auto >/dev/null',
+        `nmcli connection add type ethernet con-name modem match.driver "cdc_* rndis_host" ipv4.method auto \
+connection.multi-connect multiple >/dev/null`,
       );
       await guest.sh('dpkg -i /root/multihomed.deb');
-      const time = await active(guest, 'the card is active', card);
-      return `NetworkManager had made "${before}"; active ${time.toFixed(1)} s after dpkg`;
+      const time = await uplinks(guest, 'the card is active', hasCard);
+      return `NetworkManager had made "${before}"; active ${time.toFixed(1)} s after dpkg; ${await startTime(guest)}`;
     },
   ],
   under('NetworkManager', 'true', 'true'),
+  [
+    'ModemManager',
+    async (machine) => {
+      const { guest } = machine;
+      await plugged(machine);
+      await guest.sh('mmcli --scan-modems');
+      const modems = await guest.sh('mmcli --list-modems');
+      if (modems !== 'No modems were found') throw new Error(modems);
+      // It looks at all devices again when it starts.
+      await guest.sh('systemctl restart ModemManager');
+      await guest.waitFor('ModemManager has started', 'mmcli --list-modems', (text) => text === modems);
+      const log = await guest.sh(`journalctl -b -u ModemManager -o cat | grep -w net | sort -u`, {
+        fails: true,
+      });
+      await uplinks(guest, 'the modem is active', hasModem);
+      await unplugged(machine);
+      return `${modems}; ${log.replaceAll('\n', ' | ')}`;
+    },
+  ],
   [
     'transfer',
     async (machine) => {
       const { guest } = machine;
       await plugged(machine);
-      await guest.sh(
-        `systemd-run --quiet --unit=talk node /root/talk.cjs client ${ADDON} ${SERVER} ${PORT} /run/talk`,
-      );
-      await guest.waitFor('the transfer begins', 'cat /run/talk', (text) => Number(text) > 20);
+      await transferring(guest);
       guest.cable(false);
       const cut = await goesOn(guest);
       guest.cable(true);
-      await active(guest, 'the card is back', card);
+      await uplinks(guest, 'the card is back', hasCard);
       const back = await goesOn(guest);
       await unplugged(machine);
       const pulled = await goesOn(guest);
@@ -105,17 +78,71 @@ export const SCENARIOS = [
   ],
   [
     'pulled during DHCP',
-    async (machine) => {
-      const { guest, taps } = machine;
+    async ({ guest, taps }) => {
+      await transferring(guest);
       for (const wait of [300, 900]) {
         guest.plug('m2', taps[1], MODEM);
         await sleep(wait);
         await guest.pull('m2');
       }
-      await active(guest, 'the modem is gone', (text) => !modem(text));
+      await uplinks(guest, 'the modem is gone', (all) => !hasModem(all));
       await goesOn(guest);
       const rules = await guest.sh('ip -N rule | grep -c "proto 86"', { fails: true });
       if (Number(rules) > 2) throw new Error(`${rules} policy rules are left`);
+    },
+  ],
+  [
+    'two identical modems',
+    async ({ guest, modems }) => {
+      await transferring(guest);
+      let [first, second] = ['', ''];
+      const leased = (all) => all.filter(({ address }) => address === LEASE);
+      guest.plug('m3', modems[0], MODEM);
+      await uplinks(guest, 'the first is active', (all) => {
+        [first] = leased(all).filter(isModem);
+        return first !== undefined;
+      });
+      guest.plug('m4', modems[1], MODEM);
+      await uplinks(guest, 'the second is in conflict', (all) => {
+        second = leased(all).find(({ code }) => code === 'same-address-first');
+        return second?.state === 'conflict' && leased(all).some(isModem);
+      });
+      await goesOn(guest);
+      await guest.pull('m3');
+      const time = await uplinks(guest, 'the second takes over', (all) =>
+        leased(all).some((each) => isModem(each) && each.interface === second.interface),
+      );
+      guest.cable(false);
+      const cut = await goesOn(guest);
+      guest.cable(true);
+      await uplinks(guest, 'the card is back', hasCard);
+      await guest.pull('m4');
+      await uplinks(guest, 'the second is gone', (all) => !hasModem(all));
+      await goesOn(guest);
+      return `${first.interface} was active, ${second.interface} in conflict (${second.reason}); it took over ${time.toFixed(1)} s after ${first.interface} was pulled, and carried ten lines after ${cut.toFixed(1)} s without the cable`;
+    },
+  ],
+  [
+    'probe',
+    async (machine) => {
+      const { guest, network, taps } = machine;
+      await guest.sh('systemctl stop talk', { fails: true });
+      await plugged(machine);
+      const times = [];
+      for (const target of [TARGET, `tcp://${TARGET}:${PORT}`]) {
+        const probe = `{ track: "${target}", interval: 2s, timeout: 2s, up: 2, down: 2 }`;
+        await guest.sh(`echo 'health: { probe: ${probe} }' >${CONFIG}; systemctl reload multihomed`);
+        network.block(taps[1], true);
+        const lost = await uplinks(guest, 'the modem is suspect', (all) =>
+          all.some(({ interface: name, state }) => name === MODEM_NAME && state === 'suspect'),
+        );
+        network.block(taps[1], false);
+        const back = await uplinks(guest, 'the modem is active again', hasModem);
+        times.push(`${target}: suspect after ${lost.toFixed(1)} s, active after ${back.toFixed(1)} s`);
+      }
+      await guest.sh(`rm ${CONFIG}; systemctl reload multihomed`);
+      await unplugged(machine);
+      return `${times.join('; ')}; as ${await daemonUser(guest)}`;
     },
   ],
   [
@@ -139,19 +166,21 @@ export const SCENARIOS = [
       const left = await guest.sh('ip mptcp endpoint; ls /run/multihomed/*/control', { fails: true });
       if (!left.startsWith('ls: ')) throw new Error(`left after flush: ${left}`);
       await guest.sh('systemctl start multihomed');
-      await active(guest, 'the card is active again', card);
+      await uplinks(guest, 'the card is active again', hasCard);
       return who;
     },
   ],
   [
     'upgrade',
     async ({ guest }) => {
+      await transferring(guest);
       await guest.sh('dpkg -i /root/multihomed.deb');
       await goesOn(guest);
       const refused = await guest.sh('dpkg -r multihomed; echo "status $?"', { fails: true });
       if (!/would cut 1 open MPTCP connection[^]*status 1/.test(refused)) throw new Error(refused);
       await goesOn(guest);
       await guest.sh('systemctl stop talk', { fails: true });
+      return startTime(guest);
     },
   ],
   [
@@ -163,12 +192,12 @@ export const SCENARIOS = [
       const boot = await guest.awake();
       await guest.sh('systemd-run --quiet --on-active=1 systemctl reboot');
       await guest.awake(boot);
-      await active(guest, 'both are active', (text) => modem(text) && card(text));
+      await uplinks(guest, 'both are active', (all) => hasModem(all) && hasCard(all));
       const time = ((performance.now() - began) / 1000).toFixed(0);
       await daemonUser(guest);
       await unplugged(machine);
       const blame = await guest.sh('systemd-analyze blame --no-pager | grep -n multihomed', { fails: true });
-      return `both are active ${time} s later; blame: ${blame}`;
+      return `both are active ${time} s later; ${await startTime(guest)}; blame: ${blame}`;
     },
   ],
   under(
@@ -180,16 +209,37 @@ systemctl start systemd-networkd`,
   ),
   under(
     'ifupdown',
-    `device=enx$(echo ${MODEM} | tr -d :)
-printf 'allow-hotplug %s\\niface %s inet dhcp\\n  metric 700\\n' $device $device >${CONF}`,
-    `rm ${CONF}`,
+    `${UNMANAGED}
+printf 'allow-hotplug %s\\niface %s inet dhcp\\n  metric 700\\n' ${MODEM_NAME} ${MODEM_NAME} >${INTERFACES}`,
+    `rm ${INTERFACES}`,
   ),
   under(
     'dhcpcd',
-    'systemd-run --quiet --unit=dhcpcd-all dhcpcd --nobackground -m 700 -Z "eth*,enp*"',
+    `${UNMANAGED}
+systemd-run --quiet --unit=dhcpcd-all dhcpcd --nobackground -m 700 -Z "eth*,enp*"`,
     'systemctl stop dhcpcd-all',
   ),
-  under('60-dhcp-modem', 'true', 'true'),
+  under('60-dhcp-modem', UNMANAGED, 'true', async ({ guest }) => {
+    // The client lives on when the unit of the hooks is stopped, and the unit starts again beside it.
+    const client = 'cat /proc/$(pgrep -o dhcpcd)/cgroup';
+    const before = await guest.sh(client);
+    if (!before.endsWith('.scope')) throw new Error(`the DHCP client is in ${before}`);
+    await guest.sh('systemctl stop multihomed-hooks.service');
+    if ((await guest.sh(client)) !== before) throw new Error('the DHCP client has ended with the hooks');
+    await guest.sh('systemctl restart multihomed');
+    await uplinks(guest, 'the modem is active', hasModem);
+    const hook = '/etc/multihomed/hooks.d/10-again';
+    await guest.sh(`printf '#!/bin/sh\\ntouch /run/hook-again\\n' >${hook}; chmod 755 ${hook}`);
+    guest.cable(false);
+    await guest.waitFor('hooks run again', 'ls /run/hook-again', (text) => text === '/run/hook-again');
+    guest.cable(true);
+    await uplinks(guest, 'the card is back', hasCard);
+    const left = await guest.sh(
+      `rm ${hook}; journalctl -b -o cat -u multihomed-hooks -u multihomed | grep -i "left-over\\|remains"`,
+      { fails: true },
+    );
+    if (left !== '') throw new Error(left);
+  }),
   [
     'suspend',
     async (machine) => {
@@ -198,10 +248,11 @@ printf 'allow-hotplug %s\\niface %s inet dhcp\\n  metric 700\\n' $device $device
       if (!able.includes('deep')) return `not tried: the machine offers "${able}"`;
       await plugged(machine);
       await guest.sh('systemd-run --quiet --on-active=1 systemctl suspend');
-      await sleep(8000);
+      await guest.suspended();
+      await sleep(2000);
       guest.monitor('system_wakeup');
       await guest.awake();
-      const time = await active(guest, 'the modem is active', modem);
+      const time = await uplinks(guest, 'the modem is active', (all) => hasModem(all) && hasCard(all));
       await unplugged(machine);
       return `active ${time.toFixed(1)} s after the wake-up`;
     },
@@ -211,7 +262,8 @@ printf 'allow-hotplug %s\\niface %s inet dhcp\\n  metric 700\\n' $device $device
     async ({ guest }) => {
       await guest.sh('dpkg -P multihomed');
       const left = await guest.sh(
-        'ip mptcp endpoint; ip -N rule | grep "proto 86"; ip route show table all proto 86; ls -d /run/multihomed /etc/multihomed 2>/dev/null; true',
+        `ip mptcp endpoint; ip -N rule | grep "proto 86"; ip route show table all proto 86
+find / -xdev -path "*multihomed*" ! -path "/root/*" ! -path "/var/log/*"; ls -d /run/multihomed* 2>/dev/null; true`,
       );
       if (left !== '') throw new Error(`left behind: ${left}`);
     },
