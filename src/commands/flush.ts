@@ -2,18 +2,15 @@
 import { apply } from '../actions/apply.ts';
 import { applyOutcome } from '../actions/transitions.ts';
 import { ask } from '../control/client.ts';
-import { NetlinkConnection } from '../netlink/connection.ts';
-import { dumpSubflowSockets } from '../netlink/diag.ts';
 import { addressFamily, unmapIPv4 } from '../netlink/ip.ts';
 import { askFib } from '../netlink/route/fib.ts';
 import { counted } from '../messages/count.ts';
 import { actionText } from '../actions/action.ts';
 import { flushActions } from '../plan/flush.ts';
-import { NETLINK_SOCK_DIAG } from '../system/addon.ts';
-import { systemClock } from '../system/clock.ts';
 import { remedyText } from '../system/shell-quote.ts';
 import { lockRuntime, makeRuntimeFolder } from '../system/runtime.ts';
 import type { Configuration } from '../rules/rule.ts';
+import { openConnections } from '../snapshot/connections.ts';
 import { type Snapshot } from '../snapshot/snapshot.ts';
 import { ExitError, EXIT } from './exit.ts';
 import { readKernel, type KernelRead } from './read-kernel.ts';
@@ -76,15 +73,8 @@ async function refuseToCut(
 
 /** Counts connections all of whose subflows start from an address whose endpoint would be removed. */
 async function lastSubflows(addresses: ReadonlySet<string>): Promise<number> {
-  const diag = new NetlinkConnection({ protocol: NETLINK_SOCK_DIAG, clock: systemClock });
-  try {
-    const safe = new Map<number, boolean>();
-    for (const { token, local } of await dumpSubflowSockets(diag))
-      safe.set(token, (safe.get(token) ?? false) || !addresses.has(local.address));
-    return [...safe.values()].filter((each) => !each).length;
-  } finally {
-    diag.close();
-  }
+  const { connections } = await openConnections();
+  return connections.filter((locals) => locals.every((address) => addresses.has(address))).length;
 }
 
 /** Returns the SSH session if its packets use a route of multihomed. */

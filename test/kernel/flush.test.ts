@@ -61,6 +61,20 @@ describe('flush', () => {
     },
   );
 
+  test('counts a connection whose other subflow is closing on a lost link', async ({ lab }) => {
+    for (const device of ['eth0', 'wwan0']) lab.cable(device).connect();
+    const daemon = await lab.daemon(RULES);
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+    const connections = await lab.connections();
+    await connections.open('10.1.0.2');
+    await expect.poll(() => connections.subflows()).toHaveLength(2);
+    lab.host.ip('link delete wwan0');
+    await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
+    expect(lab.host.sh('ss -tnH state fin-wait-1')).toContain('10.2.0.2');
+    const refused = await daemon.command('flush');
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('1 open MPTCP connection')]);
+  });
+
   test.for([
     ['the variable itself', ['"$@"'], 'found by SSH_CONNECTION'],
     [
