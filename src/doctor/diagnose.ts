@@ -11,6 +11,7 @@ import { checkKernel } from './checks/kernel.ts';
 import { checkLimits } from './checks/limits.ts';
 import { checkManagers } from './checks/managers.ts';
 import { checkPolicyRules } from './checks/policy-rules.ts';
+import { checkProbes } from './checks/probes.ts';
 import { checkReversePath } from './checks/reverse-path.ts';
 import { checkTunnel } from './checks/tunnel.ts';
 import { checkUplinks } from './checks/uplinks.ts';
@@ -25,6 +26,7 @@ const CHECKS = [
   checkEndpoints,
   checkManagers,
   checkTunnel,
+  checkProbes,
   checkHooks,
   checkDepartures,
   checkConnections,

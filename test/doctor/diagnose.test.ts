@@ -170,6 +170,16 @@ holds([
     null,
   ],
   [
+    'probes by ICMP where no group may send it',
+    {
+      rules: 'rules: { "eth*": subflow }\nhealth: { probe: { track: [192.0.2.1, "tcp://192.0.2.1:80"] } }',
+      sysctls: { 'ipv4.ping_group_range': '1\t0' },
+    },
+    'ping-group-range',
+    'warning',
+    "sysctl -w 'net.ipv4.ping_group_range=0 2147483647'",
+  ],
+  [
     'router advertisements that a router ignores',
     { sysctls: { 'ipv6.conf.eth1.forwarding': '1', 'ipv6.conf.eth1.accept_ra': '1' } },
     'accept-ra:eth1',
@@ -285,4 +295,13 @@ describe('uplinks', () => {
       'ip rule add from 10.1.0.0/24 lookup 77 priority 8690 && ip rule delete from 10.1.0.0/24 lookup 77 priority 100',
     ]);
   });
+});
+
+test.each([
+  ['a group may send it', 'track: 192.0.2.1', '0\t2147483647'],
+  ['no probe uses it', 'track: "http://192.0.2.1/"', '1\t0'],
+])('probes: nothing is reported if %s', (_, track, range) => {
+  const rules = `rules: { "eth*": subflow }\nhealth: { probe: { ${track} } }`;
+  const ids = diagnosis({ rules, sysctls: { 'ipv4.ping_group_range': range } }).map(({ id }) => id);
+  expect(ids).not.toContain('ping-group-range');
 });

@@ -19,7 +19,7 @@ export function configuration(text: string): Facts['configuration'] {
     rules: file.rules,
     limits: file.limits ?? 'auto',
     hooks: { timeout: 30_000, user: 'root', path: [] },
-    health: { detect: false, rttFactor: 3, margin: 50, probe: null },
+    health: file.health ?? { detect: false, rttFactor: 3, margin: 50, probe: null },
     files: [FILE],
     warnings: [],
   };

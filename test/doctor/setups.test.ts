@@ -58,6 +58,22 @@ test('no default route: the command has the last known gateway', async ({ lab })
   await expect.poll(() => daemon.stateOf(cable.address())).toMatch(/^active/);
 });
 
+test('probes that the kernel refuses', async ({ lab, skip }) => {
+  // The sysctl has the default of the kernel, which names groups that a user namespace does not map.
+  if (!readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295')) skip('only root has the sysctl');
+  const [eth, wwan] = [await lab.line('eth0'), await lab.line('wwan0')];
+  for (const { cable } of [eth, wwan]) cable.connect();
+  lab.provider.ip('address add 203.0.113.9/32 dev lo');
+  const probe = { track: '203.0.113.9', interval: '1s', timeout: '300ms', up: 1, down: 2 };
+  const rules = { eth0: 'subflow', wwan0: 'subflow' };
+  const daemon = await lab.daemon(JSON.stringify({ rules, health: { probe } }));
+  await expect.poll(() => daemon.log).toContain('a probe could not be sent and does not count');
+  await eth.cut('ip');
+  obey(lab, await diagnosed(lab, daemon, 'ping-group-range'));
+  await cured(lab, daemon, 'ping-group-range');
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(/^suspect/);
+});
+
 test('a rule shadowed by an earlier one', async ({ lab }) => {
   const cable = lab.cable('eth0').connect();
   const rules = `rules:

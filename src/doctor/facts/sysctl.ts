@@ -6,7 +6,7 @@ const ROOT = '/proc/sys/net';
 const CONF = ['rp_filter', 'disable_ipv6', 'accept_ra', 'forwarding', 'ignore_routes_with_linkdown'];
 
 /**
- * Reads `net.mptcp.*` and the relevant settings of each interface; `unread` gets a sentence for each unreadable one.
+ * Reads `net.mptcp.*`, who may send pings, and the relevant settings of each interface; `unread` gets a sentence for each unreadable one.
  */
 export function readSysctls(interfaces: readonly string[], unread: string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
@@ -19,6 +19,7 @@ export function readSysctls(interfaces: readonly string[], unread: string[]): Re
     }
   };
   for (const name of list(join(ROOT, 'mptcp'))) read(`mptcp.${name}`, `mptcp/${name}`);
+  read('ipv4.ping_group_range', 'ipv4/ping_group_range');
   for (const family of ['ipv4', 'ipv6'])
     for (const name of ['all', 'default', ...interfaces])
       for (const key of CONF) read(`${family}.conf.${name}.${key}`, `${family}/conf/${name}/${key}`);
