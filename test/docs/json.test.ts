@@ -106,7 +106,7 @@ test('--json: the output of each command matches its schema', { timeout: 180_000
     ['status', '--config', daemon.config],
     ['explain', 'eth0', '--config', daemon.config],
     ['plan', '--config', daemon.config],
-    ['flush'],
+    ['flush', '--force'],
   ] as const) {
     const { stdout } = await daemon.command(...call, '--json');
     expect(problemsOf(call[0], stdout)).toBe('');
