@@ -92,14 +92,15 @@ export class Guest {
     return output.trim();
   }
 
-  /** Asks again until the answer satisfies `isIt`. @returns seconds */
-  async waitFor(what, script, isIt) {
+  /** Asks again after `pause` milliseconds until the answer satisfies `isIt`. @returns seconds */
+  async waitFor(what, script, isIt, pause = 500) {
     const began = performance.now();
     let last = '';
     await until(
       what,
       async () => isIt((last = await this.sh(script, { fails: true }))),
       () => last,
+      pause,
     );
     return (performance.now() - began) / 1000;
   }
@@ -160,10 +161,10 @@ async function connection(path) {
 }
 
 /** @throws after LIMIT_MS, with what was seen last */
-export async function until(what, isSo, seen = () => '') {
+export async function until(what, isSo, seen = () => '', pause = 500) {
   const end = performance.now() + LIMIT_MS;
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error(`${what}: not within ${LIMIT_MS / 1000} s; last: ${seen()}`);
-    await sleep(500);
+    await sleep(pause);
   }
 }

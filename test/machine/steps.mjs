@@ -11,9 +11,12 @@ export const MODEM_NAME = `enx${MODEM.replaceAll(':', '')}`;
 
 const ADDON = '/usr/libexec/multihomed/native/prebuilds/linux-x64/multihomed.glibc.napi.node';
 
+/** Milliseconds: the command itself keeps an emulated processor busy for seconds. */
+const STATUS_PAUSE_MS = 2500;
+
 /** Waits until the uplinks of `multihomed status` are as expected. @returns seconds */
 export function uplinks(guest, what, isIt) {
-  return guest.waitFor(what, 'multihomed status --json', (text) => {
+  const isSo = (text) => {
     try {
       return isIt(JSON.parse(text).uplinks);
     } catch (error) {
@@ -21,7 +24,8 @@ export function uplinks(guest, what, isIt) {
       if (error instanceof SyntaxError) return false;
       throw error;
     }
-  });
+  };
+  return guest.waitFor(what, 'multihomed status --json', isSo, STATUS_PAUSE_MS);
 }
 
 const isActive = (flags) => (each) => each.state === 'active' && each.flags.join() === flags;
