@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
 /*
  * Forwards packets between two interfaces like a cable, and delays or drops them.
- * Usage: line NEAR FAR. Commands on standard input: `delay MS` (in each direction), `cut` (drops all packets),
- * `restore`. Each is answered with a line.
+ * Usage: line NEAR FAR. Commands on standard input: `delay MS` (in each direction), `loss PERCENT` (of the packets in
+ * each direction, at random, but no ARP), `cut` (drops all packets), `restore`. Each is answered with a line.
  */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -20,6 +20,7 @@
 
 #define PACKETS 65536 /* of each direction; more are dropped */
 #define BATCH 64
+#define VNET_HEADER 10 /* bytes of struct virtio_net_hdr before each packet */
 
 struct packet {
     int64_t due; /* ns */
@@ -35,6 +36,7 @@ struct direction {
 
 static struct direction directions[2];
 static int64_t delay_ns;
+static double loss; /* share */
 static int is_cut;
 
 static int64_t now(void) {
@@ -58,12 +60,19 @@ static int open_device(const char *name) {
     return fd;
 }
 
+static int is_arp(const char *packet) {
+    struct ether_header header;
+    memcpy(&header, packet + VNET_HEADER, sizeof header);
+    return header.ether_type == htons(ETHERTYPE_ARP);
+}
+
 static void receive(struct direction *d) {
     static char buffer[70000];
     for (int n = 0; n < BATCH; n++) {
         int length = recv(d->from, buffer, sizeof buffer, 0);
         if (length <= 0) return;
         if (is_cut || d->tail - d->head == PACKETS) continue;
+        if (loss > 0 && drand48() < loss && !is_arp(buffer)) continue;
         if (delay_ns == 0 && d->head == d->tail) {
             send(d->to, buffer, length, 0);
             continue;
@@ -84,10 +93,12 @@ static void deliver(struct direction *d) {
 
 static void execute_command(void) {
     static char line[64];
+    double percent;
     int milliseconds, length = read(0, line, sizeof line - 1);
     if (length <= 0) exit(0);
     line[length] = 0;
     if (sscanf(line, "delay %d", &milliseconds) == 1) delay_ns = milliseconds * 1000000LL;
+    if (sscanf(line, "loss %lf", &percent) == 1) loss = percent / 100;
     if (!strncmp(line, "cut", 3)) is_cut = 1;
     if (!strncmp(line, "restore", 7)) is_cut = 0;
     puts("done");

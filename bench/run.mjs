@@ -9,12 +9,13 @@
  * dist/main.js of another build, to compare; --json FILE: all values, for bench/chart.mjs, too.
  * --profile ROW: instead, runs one row of multihomed with Node's profiler, and prints which functions took the time.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { compile } from './programs.mjs';
 import { profileOf } from './profile.mjs';
 import { ROWS } from './rows.mjs';
 import { subjects } from './subjects.mjs';
@@ -24,6 +25,8 @@ import { withTargets } from './targets.mjs';
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 /** A measurement that takes longer counts as hung. */
 const ROW_MS = 150_000;
+
+const PROGRAMS = ['floor', 'observer', 'hook', 'line', 'traffic'];
 
 const SIZES = {
   usual: {
@@ -68,16 +71,6 @@ function optionsOf(args) {
       ...(values.before ? { before: values.before } : {}),
     },
   };
-}
-
-function compile(folder) {
-  const programs = {};
-  for (const name of ['floor', 'observer', 'hook', 'line', 'traffic']) {
-    programs[name] = join(folder, name);
-    const flags = ['-O2', '-w', '-fno-strict-aliasing', '-o', programs[name]];
-    execFileSync('cc', [...flags, path(`${name}.c`)], { stdio: 'inherit' });
-  }
-  return programs;
 }
 
 function machine(all, missing) {
@@ -191,7 +184,7 @@ try {
   const options = optionsOf(process.argv.slice(2));
   if (process.geteuid() !== 0) throw new Error('needs root, to make network namespaces');
   options.sizes = options.quick ? SIZES.quick : SIZES.usual;
-  options.programs = compile(folder);
+  options.programs = compile(folder, PROGRAMS);
   await (options.profile ? profile(options) : compare(options));
 } catch (error) {
   console.error(error.message);
