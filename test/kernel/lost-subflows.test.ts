@@ -1,8 +1,7 @@
 /** Subflows that are reset while others use the same uplink; `ip` and `ss` are the oracle. */
 import { expect } from 'vitest';
+import type { Connection } from '../support/connections.ts';
 import { test, type Lab } from '../support/lab.ts';
-
-const EVERY = 8;
 
 /** The local ports of the host's established subflows from an address. */
 const ports = (lab: Lab, address: string): string[] =>
@@ -16,8 +15,12 @@ const ports = (lab: Lab, address: string): string[] =>
 const reset = (lab: Lab, address: string, port: string): string =>
   lab.provider.sh(`ss -K dst [${address}] and dport = :${port}`);
 
-for (const version of [4, 6] as const)
-  test(`a reset IPv${version} subflow comes back beside those of other connections, which are untouched`, async ({
+for (const { version, count } of [
+  { version: 4, count: 8 },
+  { version: 6, count: 8 },
+  { version: 4, count: 101 },
+] as const)
+  test(`a reset IPv${version} subflow comes back beside those of ${count - 1} connections, which are untouched`, async ({
     lab,
   }) => {
     const devices = ['eth0', 'wwan0', 'usb0'];
@@ -26,10 +29,10 @@ for (const version of [4, 6] as const)
     await lab.daemon(rules);
     await expect.poll(() => lab.host.endpoints()).toHaveLength(devices.length);
     const connections = await lab.connections(version);
-    const opened = [];
-    for (let count = 0; count < EVERY; count++) opened.push(await connections.open(eth!.address(version)));
+    const open = (): Promise<Connection> => connections.open(eth!.address(version));
+    const opened = await Promise.all(Array.from({ length: count }, open));
     const address = wwan!.address(version);
-    await expect.poll(() => connections.subflows()).toHaveLength(devices.length * EVERY);
+    await expect.poll(() => connections.subflows()).toHaveLength(devices.length * count);
     const [before, endpoints, limits] = [
       ports(lab, address),
       lab.host.endpoints(),
@@ -38,7 +41,7 @@ for (const version of [4, 6] as const)
     const mptcp = await lab.monitor('mptcp');
     reset(lab, address, before[0]!);
     const began = performance.now();
-    await expect.poll(() => ports(lab, address), { timeout: 20_000 }).toHaveLength(EVERY);
+    await expect.poll(() => ports(lab, address), { timeout: 20_000 }).toHaveLength(count);
     console.log(`subflow back ${Math.round(performance.now() - began)} ms after the reset`);
     // The others are the same sockets, and no connection has a second subflow there.
     expect(before.filter((port) => !ports(lab, address).includes(port))).toEqual([before[0]]);
@@ -49,10 +52,10 @@ for (const version of [4, 6] as const)
     await expect.poll(() => mptcp.texts().filter((text) => text.includes('SF_ESTABLISHED'))).toHaveLength(1);
     // It is a backup like the others.
     const flags = lab.host.sh(`ss -tniH state established src [${address}]`).match(/flags:\w*b\w*/gi);
-    expect(flags).toEqual(Array(EVERY).fill(flags![0]));
+    expect(flags).toEqual(Array(count).fill(flags![0]));
     expect(lab.host.endpoints()).toEqual(endpoints);
     expect(lab.host.ip('mptcp limits')).toBe(limits);
-    for (const connection of opened) await connection.echo('still there');
+    await Promise.all(opened.map((connection) => connection.echo('still there')));
   });
 
 test('after the first subflow of a connection came back, its second one comes back too', async ({ lab }) => {
