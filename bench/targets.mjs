@@ -19,6 +19,8 @@ const TARGETS = {
   'stall when a path dies, download, RTT 30/60 ms': { target: 550 },
   'path works again → subflow, RTT 0/0 ms': { target: 2_500 },
   'path works again → subflow, RTT 30/60 ms': { target: 2_500 },
+  'reset subflow → back, beside 100 connections': { target: 1_500 },
+  'subflows of others closed after a reset': { target: 0 },
   '1,000 connections, busy: CPU': { target: 1 },
   '1,000 connections, idle: wake-ups a second': { target: 1 },
   'CPU for plug and unplug': { floor: 0.22, target: 1.5 },

@@ -1,4 +1,5 @@
-/** Rows: paths that die while their links keep carrier, and the processor time of watching them. */
+/** Rows: paths that die while their links keep carrier, subflows that are reset, and the processor time of watching. */
+import { execFileSync, spawn } from 'node:child_process';
 import { addressOf, openLab, SERVER } from '../lab.mjs';
 import { dialogue, inside, sleep, usageOf } from '../process.mjs';
 
@@ -8,6 +9,8 @@ const PACE = ['5', '12000'];
 const WINDOW_MS = 2_500;
 /** Seconds within which a path that works again should be used again. */
 const RETURN_S = 5;
+/** Connections beside the one whose subflow is reset. */
+const OTHERS = 100;
 /** Milliseconds until a new connection has its subflows and moves data on both paths. */
 const SETTLE_MS = 1_000;
 
@@ -55,6 +58,46 @@ async function die({ subject, programs, add, sizes }, delays) {
   await running.stop();
 }
 
+/** The local ports of the established subflows of uplink `n`. */
+const portsOf = (n) =>
+  execFileSync('ss', ['-tnH', 'state', 'established', 'src', addressOf(n)])
+    .toString()
+    .split('\n')
+    .flatMap((line) => /:(\d+)\s/.exec(line)?.[1] ?? []);
+
+/** One subflow of many is reset by the far end, as by a NAT that has forgotten it. */
+async function reset({ subject, programs, add, sizes }) {
+  const lab = await openLab(programs, { count: 2, server: true });
+  const running = await subject.start(lab);
+  for (const n of [1, 2]) await subject.plug(lab, n);
+  const far = await server(lab);
+  const near = await client(lab, 'up', OTHERS + 1, ['1000', '2000']);
+  await sleep(3 * SETTLE_MS);
+  const monitor = spawn('ip', ['mptcp', 'monitor'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let closed = 0;
+  monitor.stdout.on('data', (text) => (closed += `${text}`.split('SF_CLOSED').length - 1));
+  await sleep(SETTLE_MS);
+  const ports = portsOf(2);
+  if (ports.length !== OTHERS + 1) throw new Error(`${ports.length} subflows instead of ${OTHERS + 1}`);
+  for (const port of ports.slice(0, sizes.resets)) {
+    closed = 0;
+    const filter = ['dst', addressOf(2), 'and', 'dport', '=', `:${port}`];
+    execFileSync('ip', ['netns', 'exec', 'far', 'ss', '-K', ...filter], { stdio: 'ignore' });
+    const began = performance.now();
+    const isBack = () => portsOf(2).length > OTHERS;
+    while (isBack() && performance.now() < began + RETURN_S * 1000) await sleep(1);
+    while (!isBack() && performance.now() < began + RETURN_S * 1000) await sleep(5);
+    const took = performance.now() - began;
+    add(`reset subflow → back, beside ${OTHERS} connections`, 'ms', isBack() ? took : Infinity);
+    await sleep(SETTLE_MS);
+    add('subflows of others closed after a reset', '', closed - 1);
+  }
+  monitor.kill();
+  near.end();
+  far.end();
+  await running.stop();
+}
+
 /** What the daemon uses while connections are busy, and while they rest. */
 async function watch({ subject, programs, add, sizes }) {
   const lab = await openLab(programs, { count: 2, server: true });
@@ -96,5 +139,6 @@ const addsEndpoints = ({ name }) => !['floor', 'shell script'].includes(name);
 export const ROWS = [
   { name: 'death', rounds: 2, subjects: addsEndpoints, run: (context) => die(context, [0, 0]) },
   { name: 'death-30-60', rounds: 2, subjects: addsEndpoints, run: (context) => die(context, [15, 30]) },
+  { name: 'reset', rounds: 1, subjects: (subject) => subject.main !== undefined, run: reset },
   { name: 'watch', rounds: 1, subjects: (subject) => subject.main !== undefined, run: watch },
 ];
