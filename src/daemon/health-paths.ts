@@ -31,8 +31,8 @@ export class HealthPaths {
     this.#clock = clock;
   }
 
-  get all(): Iterable<Path> {
-    return this.#paths.values();
+  get all(): readonly Path[] {
+    return [...this.#paths.values()];
   }
 
   get any(): boolean {

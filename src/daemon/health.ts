@@ -3,32 +3,24 @@
  * link sends without receiving. The decisions are made in src/health/.
  */
 import { destroySubflow } from '../netlink/destroy.ts';
-import {
-  dumpConnectionSockets,
-  dumpSubflowSockets,
-  type ConnectionSocket,
-  type SubflowSocket,
-} from '../netlink/diag.ts';
+import { dumpConnectionSockets, type ConnectionSocket, type SubflowSocket } from '../netlink/diag.ts';
 import type { Requester } from '../netlink/connection.ts';
 import { DecodeError } from '../netlink/attribute.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
-import { Budget } from '../health/budget.ts';
 import { decide, type Decision } from '../health/decide.ts';
 import { begin } from '../health/suspicion.ts';
 import type { AnswerTime } from '../health/answer-time.ts';
 import { mayBeSilent } from '../health/silence.ts';
-import { firstGauge, readGauge } from '../health/gauge.ts';
-import { judge } from '../health/judge.ts';
-import { judgeOptions, mayReadSockets, pollPause, recordJudgement, type Path } from '../health/path.ts';
+import { pollPause, type Path } from '../health/path.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { Plan } from '../plan/plan.ts';
-import { PacketCounters } from './packet-counters.ts';
 import { JoinProbe } from './join-probe.ts';
 import { SubflowTries } from './subflow-tries.ts';
 import { Timers } from './timers.ts';
+import { PathReader } from './path-reader.ts';
 import { HealthPaths } from './health-paths.ts';
 import { LostRetry } from './lost-retry.ts';
 
@@ -51,11 +43,10 @@ export interface HealthParts {
 export class Health {
   readonly #parts: HealthParts;
   readonly #timers: Timers;
-  readonly #budget = new Budget();
   readonly #paths: HealthPaths;
   /** Tokens of open connections. */
   readonly #tokens = new Set<number>();
-  readonly #counters: PacketCounters;
+  readonly #reader: PathReader;
   readonly tries: SubflowTries;
   /** Opens lost subflows again. */
   readonly lost: LostRetry;
@@ -68,7 +59,7 @@ export class Health {
     this.#parts = parts;
     this.#answerTime = answerTime;
     this.#timers = new Timers(parts.clock);
-    this.#counters = new PacketCounters(parts.route);
+    this.#reader = new PathReader(parts);
     this.#paths = new HealthPaths(parts.clock);
     const reads = {
       sockets: (): Promise<SubflowSocket[] | null> => this.#sockets(),
@@ -122,6 +113,7 @@ export class Health {
   /** Called after each pass. */
   follow(plan: Plan): void {
     if (this.#answerTime && this.#paths.follow(plan.uplinks)) this.#parts.onChange();
+    this.#reader.follow(this.#paths.all);
     this.lost.follow();
     this.#probe.follow(this.tries.follow(plan));
     this.#schedule();
@@ -134,7 +126,7 @@ export class Health {
     this.tries.stop();
     this.lost.stop();
     this.#probe.stop();
-    this.#counters.close();
+    this.#reader.close();
   }
 
   /** Without a connection nothing is known about any path. */
@@ -159,7 +151,7 @@ export class Health {
       return;
     }
     if (!this.#polling && (pause > 0 || !this.#timers.has('poll')))
-      this.#timers.set('poll', pause, () => void this.#poll());
+      this.#timers.set('poll', pause, this.#onPoll);
     const due = this.lost.next;
     if (due === null) this.#timers.cancel('lost');
     else
@@ -187,68 +179,44 @@ export class Health {
     this.#schedule();
   }
 
-  async #poll(): Promise<void> {
+  readonly #onPoll = (): void => {
+    if (this.#reader.isQuiet(this.#paths.all, this.#answerTime!))
+      this.#timers.set('poll', this.#pause(), this.#onPoll);
+    else void this.#readPaths(this.#answerTime!);
+  };
+
+  #pause(): number {
+    return pollPause(this.#paths.all, this.#parts.clock.now());
+  }
+
+  async #readPaths(answerTime: AnswerTime): Promise<void> {
     this.#polling = true;
     try {
-      await this.#readCounters(this.#answerTime!);
+      const paths = this.#paths.all;
+      if (await this.#reader.isAnyStalled(paths, answerTime)) await this.#confirm(answerTime);
+      else await this.#lookForSilence(paths, answerTime);
     } catch (error) {
       if (!isExpected(error)) throw error;
       this.#parts.log.debug(`the paths were not read: ${error.message}`);
     } finally {
       this.#polling = false;
     }
-    this.#schedule(pollPause(this.#paths.all, this.#parts.clock.now()));
-  }
-
-  async #readCounters(answerTime: AnswerTime): Promise<void> {
-    const paths = [...this.#paths.all];
-    this.#counters.keep(new Set(paths.map(({ ifindex }) => ifindex)));
-    const stats = await Promise.all(paths.map(({ ifindex, name }) => this.#counters.read(ifindex, name)));
-    const now = this.#parts.clock.now();
-    let isAnyStalled = false;
-    for (const [at, path] of paths.entries()) {
-      const read = stats[at];
-      if (!read) continue;
-      path.gauge = path.gauge ? readGauge(path.gauge, read, now) : firstGauge(read, now);
-      if (path.suspicion || !mayReadSockets(path, now, this.#budget.left(now))) continue;
-      isAnyStalled = (await this.#isStalled(path, answerTime)) || isAnyStalled;
-    }
-    if (isAnyStalled) await this.#confirm(answerTime);
-    else await this.#lookForSilence(paths, answerTime);
+    this.#schedule(this.#pause());
   }
 
   async #lookForSilence(paths: readonly Path[], answerTime: AnswerTime): Promise<void> {
     const now = this.#parts.clock.now();
     const silent = paths.find((path) => !path.suspicion && mayBeSilent(path, now, answerTime));
-    if (!silent || this.#probe.isRunning || this.#budget.left(now) < MIN_BUDGET_MS) return;
+    if (!silent || this.#probe.isRunning || this.#reader.budget < MIN_BUDGET_MS) return;
     const sockets = await this.#sockets();
     if (sockets && !this.#stopped) await this.#probe.begin(silent, sockets, answerTime);
   }
 
-  /** Reads the sockets of one path. @returns whether nothing on it is answered */
-  async #isStalled(path: Path, answerTime: AnswerTime): Promise<boolean> {
-    const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag, path.address));
-    const now = this.#parts.clock.now();
-    const judgement = judge(path.waits, path.select(sockets, now), now, answerTime, judgeOptions(path, now));
-    recordJudgement(path, judgement, now);
-    return judgement.verdict.kind === 'stalled';
-  }
-
-  /** Counts the processor time of reading sockets. */
-  async #spend<T>(work: () => Promise<T>): Promise<T> {
-    const began = process.cpuUsage();
-    const result = await work();
-    const { user, system } = process.cpuUsage(began);
-    this.#budget.spend((user + system) / 1000, this.#parts.clock.now());
-    return result;
-  }
-
   /** Reads all sockets once, because a connection may be moved only if it has another subflow that works. */
   async #confirm(answerTime: AnswerTime): Promise<void> {
-    const sockets = await this.#spend(() => dumpSubflowSockets(this.#parts.diag));
+    const sockets = await this.#reader.sockets();
     const now = this.#parts.clock.now();
-    const decisions = decide(this.#paths.all, sockets, now, answerTime);
-    await this.#suspect(decisions);
+    await this.#suspect(decide(this.#paths.all, sockets, now, answerTime));
   }
 
   async #suspect(decisions: readonly Decision[]): Promise<void> {
@@ -284,7 +252,7 @@ export class Health {
 
   async #sockets(): Promise<SubflowSocket[] | null> {
     try {
-      return await this.#spend(() => dumpSubflowSockets(this.#parts.diag));
+      return await this.#reader.sockets();
     } catch (error) {
       if (!isExpected(error)) throw error;
       return null;

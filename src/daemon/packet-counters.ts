@@ -35,16 +35,20 @@ export class PacketCounters {
    * @throws NetlinkError, DecodeError
    */
   async read(ifindex: number, name: string): Promise<LinkStats | null> {
+    const stats = this.readNow(ifindex, name);
+    if (stats) return stats;
     const link = this.#links.get(ifindex);
-    if (link && link.name === name) {
-      const stats = this.#readFiles(link);
-      if (stats) return stats;
-    }
     if (link === undefined || (link && link.name !== name)) {
       this.#close(ifindex);
       return this.#open(ifindex, name);
     }
     return this.#request(ifindex);
+  }
+
+  /** The counters of a link whose files are open; null: they are not, or the link is gone. */
+  readNow(ifindex: number, name: string): LinkStats | null {
+    const link = this.#links.get(ifindex);
+    return link && link.name === name ? this.#readFiles(link) : null;
   }
 
   /** Closes the files of links that are not in `indices`. */

@@ -6,13 +6,17 @@ import { addressBytes, familyNumber, IPPROTO_TCP, unmapIPv4, readAddress, type F
 import type { Message } from './message.ts';
 import { readTraffic, type ByteRange, type Traffic } from './tcp-info.ts';
 
+const TCPDIAG_GETSOCK = 18;
 const SOCK_DIAG_BY_FAMILY = 20;
 /** Does not fit into the request's protocol byte, so it is sent as an attribute. */
 const IPPROTO_MPTCP = 262;
 const INET_DIAG_REQ_BYTECODE = 1;
 const INET_DIAG_REQ_PROTOCOL = 3;
+const INET_DIAG_BC_JMP = 1;
 const INET_DIAG_BC_S_COND = 7;
 const INET_DIAG_INFO = 2;
+/** Without INET_DIAG_INFO the kernel omits the ULP's information, too. */
+const EXTENSIONS = 1 << (INET_DIAG_INFO - 1);
 const INET_DIAG_ULP_INFO = 19;
 const INET_ULP_INFO_NAME = 1;
 const INET_ULP_INFO_MPTCP = 3;
@@ -162,21 +166,32 @@ export function decodeConnectionSocket({ payload }: Message): ConnectionSocket |
 }
 
 /**
- * The subflow sockets of the namespace. `source`: only those with this local address, which the kernel selects.
+ * The subflow sockets of the namespace. `sources`: only those with these local addresses, which the kernel selects.
  * @throws NetlinkError, DecodeError
  */
-export function dumpSubflowSockets(requester: Requester, source?: string): Promise<SubflowSocket[]> {
-  return dumpSockets(requester, decodeSubflowSocket, (request) =>
-    source === undefined
-      ? request
-      : request.attributeBytes(INET_DIAG_REQ_BYTECODE, fromAddress(addressBytes(source))),
-  );
-}
+export const dumpSubflowSockets = (
+  requester: Requester,
+  sources: readonly string[] = [],
+): Promise<SubflowSocket[]> => dumpSockets(requester, decodeSubflowSocket, sources);
 
 /**
- * Program for inet_diag_bc_run() that accepts the sockets with this local address: one
- * struct inet_diag_bc_op with struct inet_diag_hostcond. Offsets in bytes; one that is 4 past the end refuses.
+ * Program for inet_diag_bc_run() that accepts the sockets with one of these local addresses. Offsets are in bytes; one
+ * that is 4 past the end refuses.
  */
+function fromAddresses(addresses: readonly string[]): Buffer {
+  const last = fromAddress(addressBytes(addresses.at(-1)!));
+  return addresses.slice(0, -1).reduceRight((rest, address) => {
+    // After the condition: if it holds, past the rest.
+    const accept = new Writer()
+      .u8(INET_DIAG_BC_JMP)
+      .u8(4)
+      .u16(4 + rest.length)
+      .done();
+    return Buffer.concat([fromAddress(addressBytes(address)), accept, rest]);
+  }, last);
+}
+
+/** One struct inet_diag_bc_op with struct inet_diag_hostcond. If it does not hold, the next 4 bytes are skipped. */
 function fromAddress(address: Buffer): Buffer {
   const length = 12 + address.length;
   const family = familyNumber(address.length === 4 ? 'ipv4' : 'ipv6');
@@ -196,34 +211,58 @@ function fromAddress(address: Buffer): Buffer {
  * All MPTCP sockets of the namespace.
  * @throws NetlinkError ENOENT if the kernel has no mptcp_diag
  */
-export function dumpConnectionSockets(requester: Requester): Promise<ConnectionSocket[]> {
-  return dumpSockets(requester, decodeConnectionSocket, (request) =>
-    request.attributeU32(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP),
-  );
-}
-
-/** TCP sockets for which `decode` returns a value. `narrow`: adds to the request. @throws NetlinkError, DecodeError */
-export async function dumpSockets<T>(
-  requester: Requester,
-  decode: (message: Message) => T | null,
-  narrow = (request: Writer): Writer => request,
-): Promise<T[]> {
-  const sockets: T[] = [];
+export async function dumpConnectionSockets(requester: Requester): Promise<ConnectionSocket[]> {
+  const sockets: ConnectionSocket[] = [];
   for (const family of ['ipv4', 'ipv6'] as const) {
-    const request = new Writer()
+    // struct inet_diag_req_v2
+    const payload = new Writer()
       .u8(familyNumber(family))
       .u8(IPPROTO_TCP)
-      // Without INET_DIAG_INFO the kernel omits the ULP's information, too.
-      .u8(1 << (INET_DIAG_INFO - 1))
+      .u8(EXTENSIONS)
       .u8(0)
       .u32(STATES)
-      .bytes(Buffer.alloc(48));
-    const payload = narrow(request).done();
-    const messages = await requester.dump({ operation: 'socket show', type: SOCK_DIAG_BY_FAMILY, payload });
-    for (const message of messages) {
-      const socket = decode(message);
-      if (socket) sockets.push(socket);
-    }
+      .bytes(Buffer.alloc(SOCKID_LENGTH))
+      .attributeU32(INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP)
+      .done();
+    sockets.push(...(await dump(requester, SOCK_DIAG_BY_FAMILY, payload, decodeConnectionSocket)));
+  }
+  return sockets;
+}
+
+/**
+ * TCP sockets for which `decode` returns a value. The older form of the request (struct inet_diag_req) gives both
+ * families; the newer one needs a request for each, and the kernel walks the host's whole table for each request, which
+ * takes it about a millisecond.
+ * @param sources as in dumpSubflowSockets
+ * @throws NetlinkError, DecodeError
+ */
+export function dumpSockets<T>(
+  requester: Requester,
+  decode: (message: Message) => T | null,
+  sources: readonly string[] = [],
+): Promise<T[]> {
+  const request = new Writer()
+    .u8(0)
+    .u8(0)
+    .u8(0)
+    .u8(EXTENSIONS)
+    .bytes(Buffer.alloc(SOCKID_LENGTH))
+    .u32(STATES)
+    .u32(0);
+  if (sources.length > 0) request.attributeBytes(INET_DIAG_REQ_BYTECODE, fromAddresses(sources));
+  return dump(requester, TCPDIAG_GETSOCK, request.done(), decode);
+}
+
+async function dump<T>(
+  requester: Requester,
+  type: number,
+  payload: Buffer,
+  decode: (message: Message) => T | null,
+): Promise<T[]> {
+  const sockets: T[] = [];
+  for (const message of await requester.dump({ operation: 'socket show', type, payload })) {
+    const socket = decode(message);
+    if (socket) sockets.push(socket);
   }
   return sockets;
 }

@@ -111,7 +111,7 @@ test('sock_diag: subflows and connections equal the output of ss', async ({ lab 
     expect(decoded[1]!.ifindex).toBe(lab.host.index('wwan0'));
 
     // The kernel selects by address, for the health of one path.
-    const [one, ...rest] = await dumpSubflowSockets(diag, second.address());
+    const [one, ...rest] = await dumpSubflowSockets(diag, [second.address()]);
     expect([one?.local.address, rest.length]).toEqual([second.address(), 0]);
 
     const token = /token:(\w+)/.exec(lab.host.sh('ss -MinH'))?.[1] ?? '';
@@ -129,6 +129,36 @@ test('sock_diag: subflows and connections equal the output of ss', async ({ lab 
     await expect.poll(() => connections.subflows()).toEqual([first.address()]);
     expect(await destroySubflow(diag, one!)).toBe(false);
     await connection.echo('on the other');
+  } finally {
+    diag.close();
+  }
+});
+
+test('sock_diag: one request gives both families, and the kernel selects by several addresses', async ({
+  lab,
+}) => {
+  const cables = ['eth0', 'wwan0'].map((device) => lab.cable(device));
+  for (const version of [4, 6] as const) {
+    for (const cable of cables) cable.connect(version);
+    const connections = await lab.connections(version);
+    for (const cable of cables) await connections.open(cable.address(version));
+  }
+  const [a4, b4, a6, b6] = ([4, 6] as const).flatMap((version) =>
+    cables.map((cable) => cable.address(version)),
+  );
+  const diag = new NetlinkConnection({
+    protocol: NETLINK_SOCK_DIAG,
+    clock: systemClock,
+    netns: lab.host.path,
+  });
+  const locals = async (...sources: (string | undefined)[]): Promise<string[]> =>
+    (await dumpSubflowSockets(diag, sources as string[])).map(({ local }) => local.address).sort();
+  try {
+    expect(await locals()).toEqual([a4, b4, a6, b6].sort());
+    expect(await locals(a4, b4)).toEqual([a4, b4].sort());
+    expect(await locals(b6, a4)).toEqual([b6, a4].sort());
+    expect(await locals('192.0.2.1', b6, '2001:db8::1', b4, a6)).toEqual([b6, b4, a6].sort());
+    expect(await locals('2001:db8::1', '192.0.2.1')).toEqual([]);
   } finally {
     diag.close();
   }
