@@ -5,6 +5,10 @@ export interface Gauge {
   readonly stats: LinkStats;
   /** When a counter last grew, in milliseconds by the clock. */
   readonly movedAt: number;
+  /** When more moved than a few packets that were answered, in the same way. */
+  readonly flowedAt: number;
+  /** When the counters were last read. */
+  readonly readAt: number;
   /** When the counter of received packets last grew, in the same way. */
   readonly receivedAt: number;
   /** Since when packets arrived without a longer pause than PAUSE_MS, until `receivedAt`. */
@@ -13,10 +17,14 @@ export interface Gauge {
 
 /** A few intervals of reading. */
 const PAUSE_MS = 80;
+/** After a pause in reading of at least this time, a few packets are no flow of data. */
+const REST_MS = 500;
+/** Packets of both directions: requests of ARP and of neighbour discovery, and their answers. */
+const FEW_PACKETS = 8;
 
 /** The gauge after the first reading. `now`: milliseconds by the clock. */
 export const firstGauge = (stats: LinkStats, now: number): Gauge => ({
-  ...{ stats, movedAt: now, receivedAt: now, flowingSince: now },
+  ...{ stats, movedAt: now, flowedAt: now, readAt: now, receivedAt: now, flowingSince: now },
 });
 
 /** The gauge after a further reading. `now`: milliseconds by the clock. */
@@ -26,7 +34,18 @@ export function readGauge(before: Gauge, stats: LinkStats, now: number): Gauge {
   return {
     stats,
     movedAt: received || sent ? now : before.movedAt,
+    flowedAt: (received || sent) && !isStray(before, stats, now) ? now : before.flowedAt,
+    readAt: now,
     receivedAt: received ? now : before.receivedAt,
     flowingSince: received && now - before.receivedAt > PAUSE_MS ? now : before.flowingSince,
   };
+}
+
+/**
+ * Whether only a few packets moved in a long time, and as many arrived as were sent: no data waits for an answer. Data
+ * of which as few packets move is seen at the next reading, if its answers stop.
+ */
+function isStray({ stats: before, readAt }: Gauge, stats: LinkStats, now: number): boolean {
+  const [received, sent] = [stats.received - before.received, stats.sent - before.sent];
+  return now - readAt >= REST_MS && sent <= received && received + sent <= FEW_PACKETS;
 }

@@ -165,7 +165,9 @@ export function pollPause(paths: Iterable<Path>, now: number): number {
   let pause = SLOW_MS;
   for (const path of paths) {
     if (!path.gauge || path.suspicion) continue;
-    if (isIdle(path, now) || now - path.gauge.movedAt > SLOW_MS) continue;
+    // While data waits for an answer, each packet may be one that is sent again.
+    const activeAt = path.waiting ? path.gauge.movedAt : path.gauge.flowedAt;
+    if (isIdle(path, now) || now - activeAt > SLOW_MS) continue;
     pause = Math.min(pause, FAST_MS);
     // Read at the moment at which the answer is overdue.
     if (path.waiting && path.nextReadAt > now) pause = Math.min(pause, Math.max(4, path.nextReadAt - now));

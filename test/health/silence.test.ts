@@ -117,6 +117,25 @@ describe('the counters of a busy link', () => {
     expect(pollPause([path], 60_000)).toBe(1_000);
   });
 
+  test('are read once a second again while a few packets move that are answered', () => {
+    const rested = received(0, 1_000, 3_000);
+    const at = (received: number, sent: number, later = 1_000): number => {
+      const now = 3_000 + later;
+      const path = pathWith(readGauge(rested, { received: 1_000 + received, sent }, now));
+      return pollPause([path], now);
+    };
+    // ARP, in either direction; what others send to all; no packet.
+    expect([at(1, 1), at(2, 2), at(8, 0), at(0, 0)]).toEqual([1_000, 1_000, 1_000, 1_000]);
+    // Data without an answer; data and its answer; more packets; soon after the last reading.
+    expect([at(0, 1), at(1, 2), at(9, 0), at(1, 1, 20)]).toEqual([20, 20, 20, 20]);
+  });
+
+  test('are read often when a few packets move while data waits for an answer', () => {
+    const path = pathWith(readGauge(received(0, 1_000, 3_000), { received: 1_001, sent: 1 }, 4_000));
+    path.waiting = true;
+    expect(pollPause([path], 4_000)).toBe(20);
+  });
+
   test('make its sockets worth reading once a second', () => {
     const path = pathWith(busy(60_000));
     const readable = (lastReadAt: number): boolean =>
