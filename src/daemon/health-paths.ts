@@ -7,7 +7,7 @@ import {
   type Endpoint,
 } from '../netlink/mptcp/endpoint.ts';
 import { countDependants, tokensElsewhere } from '../health/decide.ts';
-import { advance } from '../health/suspicion.ts';
+import { advance, hasten } from '../health/suspicion.ts';
 import { Path, type SuspicionEnd } from '../health/path.ts';
 import type { Uplink } from '../plan/uplink.ts';
 import { lookupKey, type Suspect } from '../snapshot/snapshot.ts';
@@ -23,6 +23,7 @@ const isSubflowOnly = ({ flags }: Endpoint): boolean =>
 export class HealthPaths {
   readonly #clock: Clock;
   #paths = new Map<string, Path>();
+  #single: Path[] = [];
   /** Paths that no uplink has now; kept because the same address may come back. */
   readonly #former = new Map<string, Path>();
   #suspects: ReadonlyMap<string, Suspect> = new Map();
@@ -33,6 +34,11 @@ export class HealthPaths {
 
   get all(): readonly Path[] {
     return [...this.#paths.values()];
+  }
+
+  /** Paths on which subflows may be opened: also the only one of a family, which is not watched. */
+  get joinable(): readonly Path[] {
+    return [...this.#paths.values(), ...this.#single];
   }
 
   get any(): boolean {
@@ -65,17 +71,20 @@ export class HealthPaths {
       ({ state, endpoint }) => state === 'suspect' || (state === 'active' && endpoint !== null),
     );
     const paths = new Map<string, Path>();
-    for (const { family, address, ifindex, prefixLength, endpoint, interface: name } of usable) {
+    this.#single = [];
+    for (const uplink of usable) {
+      const { family, address, ifindex, prefixLength, endpoint, interface: name } = uplink;
       if (!family || !address || prefixLength === null) continue;
-      if (usable.filter((other) => other.family === family).length < 2) continue;
+      const isSingle = usable.filter((other) => other.family === family).length < 2;
       const key = lookupKey(ifindex, address);
-      const known = this.#paths.get(key) ?? this.#former.get(key);
+      const known = isSingle ? undefined : (this.#paths.get(key) ?? this.#former.get(key));
       const path = known ?? new Path(key, family, ifindex, address, prefixLength);
       if (!this.#paths.has(key)) path.usedSince = this.#clock.now();
       path.present = endpoint !== null;
       path.name = name;
       path.renewable = endpoint && isSubflowOnly(endpoint) ? endpoint.id : undefined;
-      paths.set(key, path);
+      if (isSingle) this.#single.push(path);
+      else paths.set(key, path);
     }
     this.#retire([...this.#paths.values()].filter(({ key }) => !paths.has(key)));
     this.#paths = paths;
@@ -108,6 +117,13 @@ export class HealthPaths {
         path.suspicion = advance(suspicion, { present, dependants, replaced: this.isReplaced(path) }, now);
     }
     return this.update();
+  }
+
+  /** Ends the pauses of all suspicions: a connection has no subflow. @returns whether a suspicion changed */
+  hasten(): boolean {
+    for (const path of this.#paths.values())
+      if (path.suspicion) path.suspicion = hasten(path.suspicion, this.#clock.now());
+    return this.advance();
   }
 
   /** Counts dependants, and ends suspicions of paths on which something arrived. @returns whether one changed */

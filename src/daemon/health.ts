@@ -139,20 +139,13 @@ export class Health {
   }
 
   /**
-   * Sets the timers. No timer is set without connections, or without a second path to which they can move.
+   * Sets the timers. Without connections none is set; without a second path to which they can move, only that for lost
+   * subflows.
    * @param pause milliseconds until the counters are read; 0: at once, unless a reading is planned
    */
   #schedule(pause = 0): void {
-    if (!this.#answerTime || this.#stopped || this.#tokens.size === 0 || !this.#paths.any) {
-      this.#timers.cancel('poll');
-      this.#timers.cancel('review');
-      this.#timers.cancel('lost');
-      this.#timers.cancel('suspicion');
-      return;
-    }
-    if (!this.#polling && (pause > 0 || !this.#timers.has('poll')))
-      this.#timers.set('poll', pause, this.#onPoll);
-    const due = this.lost.next;
+    const isOn = this.#answerTime && !this.#stopped && this.#tokens.size > 0;
+    const due = isOn ? this.lost.next : null;
     if (due === null) this.#timers.cancel('lost');
     else
       this.#timers.set(
@@ -160,6 +153,14 @@ export class Health {
         Math.max(0, due - this.#parts.clock.now()),
         () => void this.lost.retry().then(() => this.#schedule()),
       );
+    if (!isOn || !this.#paths.any) {
+      this.#timers.cancel('poll');
+      this.#timers.cancel('review');
+      this.#timers.cancel('suspicion');
+      return;
+    }
+    if (!this.#polling && (pause > 0 || !this.#timers.has('poll')))
+      this.#timers.set('poll', pause, this.#onPoll);
     const next = this.#paths.next;
     if (next === null) this.#timers.cancel('suspicion');
     else this.#timers.set('suspicion', Math.max(0, next - this.#parts.clock.now()), () => this.#advance());

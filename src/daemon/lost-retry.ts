@@ -1,12 +1,16 @@
 /**
- * Opens subflows again that ended by an error while their connection stays open. If no other connection has a subflow
- * on that uplink, its endpoint is deleted and added again; otherwise it is tried again beside them (plan/retry.ts).
+ * Opens subflows again that ended by an error while their connection stays open, and further ones of connections that
+ * have none left. If no other connection has a subflow on that uplink, its endpoint is deleted and added again;
+ * otherwise it is tried again beside them (plan/retry.ts).
  */
-import { isCarrying, type SubflowSocket } from '../netlink/diag.ts';
+import { isCarrying, type ConnectionSocket, type SubflowSocket } from '../netlink/diag.ts';
+import { addressFamily } from '../netlink/ip.ts';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
+import { BareConnections } from '../health/bare.ts';
 import { LostSubflows, type Lost } from '../health/lost.ts';
 import type { RetryObstacle } from '../plan/uplink.ts';
 import type { Clock } from '../system/clock.ts';
+import type { Path } from '../health/path.ts';
 import type { HealthPaths } from './health-paths.ts';
 import type { SubflowTries } from './subflow-tries.ts';
 
@@ -16,6 +20,8 @@ interface Parts {
   readonly tries: SubflowTries;
   /** Reads the sockets of all subflows; null: the kernel refused it. */
   readonly sockets: () => Promise<readonly SubflowSocket[] | null>;
+  /** Reads the sockets of all connections; null: the kernel refused it, or has no mptcp_diag. */
+  readonly connections: () => Promise<readonly ConnectionSocket[] | null>;
   /** There is a renewal or a try. */
   readonly onChange: () => void;
 }
@@ -23,6 +29,7 @@ interface Parts {
 export class LostRetry {
   readonly #parts: Parts;
   readonly #lost = new LostSubflows();
+  readonly #bare = new BareConnections();
   readonly #renewals = new Map<string, number>();
   #stopped = false;
 
@@ -32,7 +39,8 @@ export class LostRetry {
 
   /** When a subflow is tried next; null: none is. */
   get next(): number | null {
-    return this.#lost.next;
+    const times = [this.#lost.next ?? [], this.#bare.next ?? []].flat();
+    return times.length > 0 ? Math.min(...times) : null;
   }
 
   /** Ids of endpoints to delete and add again, by `lookupKey`. */
@@ -51,7 +59,9 @@ export class LostRetry {
   }
 
   observe(event: MptcpEvent): void {
-    this.#lost.observe(event, this.#parts.clock.now());
+    const now = this.#parts.clock.now();
+    this.#lost.observe(event, now);
+    this.#bare.observe(event, now);
   }
 
   /** Called after each pass: it has made the renewals, or has found a reason not to. */
@@ -65,18 +75,25 @@ export class LostRetry {
     const now = clock.now();
     const due = this.#lost.due(now);
     for (const lost of due) this.#lost.postpone(lost, now);
-    const sockets = due.length > 0 ? await read() : null;
+    const looked = this.#bare.take(now);
+    const sockets = due.length + looked.length > 0 ? await read() : null;
     if (!sockets || this.#stopped) return;
-    let isSet = false;
-    for (const path of paths.all) {
-      const lacking = due.filter((lost) => lost.address === path.address && this.#isLacking(lost, sockets));
-      if (lacking.length === 0 || path.renewable === undefined || path.suspicion) continue;
-      if (!sockets.some(({ local }) => local.address === path.address))
-        this.#renewals.set(path.key, path.renewable);
-      else {
-        const tokens = new Set(lacking.map(({ token }) => token));
-        isSet = (await this.#parts.tries.complete(path, tokens, sockets)) || isSet;
-      }
+    const carrying = new Set(sockets.filter(isCarrying).map(({ token }) => token));
+    const bare = await this.#bareOf(looked, carrying);
+    if (this.#stopped) return;
+    let isSet = bare.length > 0 && paths.hasten();
+    const lacking = due.filter((lost) => this.#isLacking(lost, sockets, carrying));
+    for (const path of paths.joinable) {
+      if (path.renewable === undefined || path.suspicion) continue;
+      const lost = lacking.filter(({ address }) => address === path.address).map(({ token }) => token);
+      const none = bare.filter((each) => this.#mayJoin(each, path)).map(({ token }) => token);
+      if (lost.length + none.length === 0) continue;
+      const isFree = !sockets.some(({ local }) => local.address === path.address);
+      // Without a subflow the kernel cannot yet tell the peer that the address is removed. It would do so by the new
+      // subflow, which the peer would then close.
+      const mayDelete = none.length === 0 || this.#parts.tries.obstacleOf(path.address) !== null;
+      if (isFree && mayDelete) this.#renewals.set(path.key, path.renewable);
+      else isSet = (await this.#parts.tries.complete(path, new Set([...lost, ...none]), sockets)) || isSet;
     }
     if (!this.#stopped && (isSet || this.#renewals.size > 0)) onChange();
   }
@@ -85,11 +102,34 @@ export class LostRetry {
     this.#stopped = true;
   }
 
-  /** Forgets the subflow if its connection has ended or has it again. */
-  #isLacking({ token, address }: Lost, sockets: readonly SubflowSocket[]): boolean {
-    const own = sockets.filter((socket) => socket.token === token);
-    if (own.some(isCarrying) && !own.some(({ local }) => local.address === address)) return true;
-    this.#lost.forget(token, address);
+  /** Of these connections, those that are open and have no subflow; the others are not looked at again. */
+  async #bareOf(
+    tokens: readonly number[],
+    carrying: ReadonlySet<number>,
+  ): Promise<readonly ConnectionSocket[]> {
+    const doubtful = tokens.filter((token) => !carrying.has(token));
+    const connections = doubtful.length > 0 ? ((await this.#parts.connections()) ?? []) : [];
+    const bare = connections.filter(
+      (each) => doubtful.includes(each.token) && isCarrying(each) && !each.fallback,
+    );
+    const found = new Set(bare.map(({ token }) => token));
+    for (const token of tokens) if (!found.has(token)) this.#bare.forget(token);
+    return bare;
+  }
+
+  /** Whether a connection without a subflow may have one on this path. */
+  readonly #mayJoin = ({ token, remote }: ConnectionSocket, { family, address }: Path): boolean =>
+    addressFamily(remote.address) === family && !this.#lost.isRefused(token, address);
+
+  /** Forgets the subflow if its connection has ended or has it again. One that has no subflow is tried on all paths. */
+  #isLacking(
+    { token, address }: Lost,
+    sockets: readonly SubflowSocket[],
+    carrying: ReadonlySet<number>,
+  ): boolean {
+    const hasIt = sockets.some((socket) => socket.token === token && socket.local.address === address);
+    if (carrying.has(token) && !hasIt) return true;
+    if (hasIt || !this.#bare.has(token)) this.#lost.forget(token, address);
     return false;
   }
 }

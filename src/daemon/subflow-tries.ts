@@ -88,7 +88,7 @@ export class SubflowTries {
     const connections = all.filter(({ token }) => tokens.has(token));
     const fewest = Math.min(...connections.map(({ extraSubflows }) => extraSubflows));
     const fitting = connections.find(({ extraSubflows }) => extraSubflows === fewest);
-    return fitting !== undefined && this.#set(path, fitting.token, sockets, fewest + 1);
+    return fitting !== undefined && this.#set(path, fitting.remote.address, sockets, fewest + 1);
   }
 
   /**
@@ -100,18 +100,18 @@ export class SubflowTries {
   async probe(path: Path, token: number, sockets: readonly SubflowSocket[]): Promise<boolean> {
     const tokens = new Set(sockets.map((socket) => socket.token));
     if (tokens.size > MAX_PROBED || !sockets.every(({ opened }) => opened)) return false;
-    return this.#set(path, token, sockets, null);
+    const remote = sockets.find((socket) => socket.token === token)?.remote.address;
+    return remote !== undefined && this.#set(path, remote, sockets, null);
   }
 
-  /** `token`: a connection whose peer is asked for. */
+  /** `remote`: the address of a peer. */
   async #set(
     path: Path,
-    token: number,
+    remote: string,
     sockets: readonly SubflowSocket[],
     limit: number | null,
   ): Promise<boolean> {
-    const remote = sockets.find((socket) => socket.token === token)?.remote.address;
-    if (remote === undefined || !(await this.#isSource(path, remote)) || this.#stopped) return false;
+    if (!(await this.#isSource(path, remote)) || this.#stopped) return false;
     const before = new Set(sockets.map(({ cookie }) => cookie));
     this.#pending = new Map([...this.#pending, [path.key, { path, limit, before, missed: 0 }]]);
     return true;

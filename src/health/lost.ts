@@ -76,6 +76,11 @@ export class LostSubflows {
     return found;
   }
 
+  /** Whether the peer has refused the subflow too often. */
+  isRefused(token: number, address: string): boolean {
+    return (this.#lost.get(`${token} ${address}`)?.refusals ?? 0) >= MAX_REFUSALS;
+  }
+
   /** Sets the next try, after a try or when none was possible. */
   postpone({ token, address, ...lost }: Lost, now: number): void {
     const tries = lost.tries + 1;

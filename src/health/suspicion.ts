@@ -95,6 +95,10 @@ export function advance(
   return { ...suspicion, phase: 'absent', next: null };
 }
 
+/** Ends the pause of a suspicion, because a connection has no subflow on any path. */
+export const hasten = (suspicion: Suspicion, now: number): Suspicion =>
+  suspicion.phase === 'absent' ? { ...suspicion, next: now } : suspicion;
+
 /** How long one probe lasts, in milliseconds. Meanwhile the kernel sends its SYN again, at growing intervals. */
 function probeTime({ probes, began }: Suspicion, now: number): number {
   if (probes === 0) return FIRST_PROBE_MS;

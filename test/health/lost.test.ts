@@ -50,8 +50,10 @@ test('a server that refuses twice is not retried', () => {
   const lost = new LostSubflows();
   lost.observe(event('subflow-closed', ECONNREFUSED), 0);
   expect(lost.next).toBe(1_000);
+  expect(lost.isRefused(7, '192.0.2.10')).toBe(false);
   lost.observe(event('subflow-closed', ECONNREFUSED), 1_010);
   expect(lost.next).toBeNull();
+  expect(lost.isRefused(7, '192.0.2.10')).toBe(true);
 });
 
 test.each([

@@ -1,6 +1,13 @@
 /** The phases of a suspect uplink, by time and by the state of the kernel. */
 import { describe, expect, test } from 'vitest';
-import { advance, begin, end, type Suspicion, type SuspicionFacts } from '../../src/health/suspicion.ts';
+import {
+  advance,
+  begin,
+  end,
+  hasten,
+  type Suspicion,
+  type SuspicionFacts,
+} from '../../src/health/suspicion.ts';
 
 const FREE: SuspicionFacts = { present: true, replaced: true, dependants: 0 };
 const GONE: SuspicionFacts = { ...FREE, present: false };
@@ -47,6 +54,15 @@ describe('a suspect uplink: the endpoint', () => {
     expect(advance(suspicion, { ...FREE, replaced: false }, 1).phase).toBe('kept');
     expect(advance(suspicion, { ...GONE, replaced: false }, 1).phase).toBe('probing');
   });
+});
+
+test('the pause of a path ends when a connection has no subflow on any path', () => {
+  const grounds = { unanswered: 140, kept: false, isSilent: false, peers: [] };
+  const paused = advance(begin({ strikes: 8, ended: 0 }, grounds, 0), GONE, 0);
+  expect(paused).toMatchObject({ phase: 'absent', next: 60_000 });
+  const probing = advance(hasten(paused, 2_000), GONE, 2_000);
+  expect(probing).toMatchObject({ phase: 'probing', next: null });
+  expect(hasten(probing, 3_000)).toBe(probing);
 });
 
 test('a path that fails repeatedly is paused longer each time, up to a minute', () => {

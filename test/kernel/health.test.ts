@@ -149,6 +149,23 @@ test('a reset subflow is opened again, and no other subflow is closed', async ({
   expect(explained.stdout).toContain('4 established, 2 lost (ECONNRESET)');
 });
 
+test('subflows that are reset on the last path that works are opened again', async ({ lab }) => {
+  const [eth] = await twoLines(lab, 5);
+  const daemon = await lab.daemon(RULES);
+  const connections = await lab.connections();
+  const connection = await openBoth(lab, connections);
+  keepBusy(connection);
+  await connection.echo('before');
+  await eth.cut('all');
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(SUSPECT);
+  await connection.echo('by the other');
+  await expect.poll(() => connections.subflows()).toEqual(['10.2.0.2']);
+  reset(lab, '10.2.0.2');
+  await connection.echo('by a new subflow');
+  expect(await daemon.stateOf('eth0')).toMatch(SUSPECT);
+  expect(connections.subflows()).toEqual(['10.2.0.2']);
+});
+
 test('detect: false ends a suspicion and starts none', async ({ lab }) => {
   const [eth] = await twoLines(lab, 5);
   const daemon = await lab.daemon(RULES);

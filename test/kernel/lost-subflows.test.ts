@@ -80,6 +80,42 @@ test('after the first subflow of a connection came back, its second one comes ba
   await other.echo('still there');
 });
 
+test('a connection that has lost all of its subflows gets them again', async ({ lab }) => {
+  for (const device of ['eth0', 'wwan0']) lab.cable(device).connect();
+  await lab.daemon({ eth0: 'subflow', wwan0: 'subflow' });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const connections = await lab.connections();
+  const opened = [await connections.open('10.1.0.2'), await connections.open('10.1.0.2')];
+  await expect.poll(() => connections.subflows()).toHaveLength(4);
+  for (const address of ['10.1.0.2', '10.2.0.2']) lab.provider.sh(`ss -K dst ${address}`);
+  await expect.poll(() => connections.subflows()).toEqual([]);
+  await expect
+    .poll(() => connections.subflows(), { timeout: 20_000 })
+    .toEqual(['10.1.0.2', '10.1.0.2', '10.2.0.2', '10.2.0.2']);
+  for (const connection of opened) await connection.echo('still there');
+});
+
+test('a connection that loses its last subflow with a cable gets one on the uplink that is left', async ({
+  lab,
+}) => {
+  const [eth] = ['eth0', 'wwan0'].map((device) => lab.cable(device).connect());
+  await lab.daemon({ eth0: 'subflow', wwan0: 'subflow' });
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const connections = await lab.connections();
+  const opened = [await connections.open('10.1.0.2'), await connections.open('10.1.0.2')];
+  await expect.poll(() => connections.subflows()).toHaveLength(4);
+  lab.provider.sh('ss -K dst 10.2.0.2');
+  eth!.unplug();
+  await expect
+    .poll(() => connections.subflows(), { timeout: 20_000 })
+    .toEqual(expect.arrayContaining(['10.2.0.2', '10.2.0.2']));
+  for (const connection of opened) await connection.echo('by the other');
+  eth!.plugIn();
+  await expect
+    .poll(() => connections.subflows(), { timeout: 20_000 })
+    .toEqual(['10.1.0.2', '10.1.0.2', '10.2.0.2', '10.2.0.2']);
+});
+
 test('a subflow that is closing on a lost link costs no other connection a subflow', async ({ lab }) => {
   const devices = ['eth0', 'wwan0', 'usb0'];
   for (const device of devices) lab.cable(device).connect();
