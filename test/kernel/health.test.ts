@@ -249,3 +249,28 @@ test('idle connections: a dead path is found with the first data, and not before
   await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(/^active/);
   expect(connection.error).toBeNull();
 });
+
+test('1,000 connections: all go on when a path dies on which a few are busy', async ({ lab }) => {
+  const [eth] = await twoLines(lab, 5);
+  // A thousand joins at once: the kernel loses some of those that it answers by cookies.
+  lab.provider.sysctl('net.ipv4.tcp_syncookies', 0);
+  const daemon = await lab.daemon(RULES);
+  const connections = await lab.connections();
+  await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
+  const opened: Connection[] = [];
+  while (opened.length < 1_000) {
+    const open = (): Promise<Connection> => connections.open('10.1.0.2');
+    opened.push(...(await Promise.all(Array.from({ length: 100 }, open))));
+  }
+  await expect.poll(() => connections.subflows(), { timeout: 20_000 }).toHaveLength(2_000);
+  opened.slice(0, 10).forEach(keepBusy);
+  await opened[0]!.echo('before');
+  await eth.cut('ip');
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(SUSPECT);
+  await Promise.all(opened.map((connection) => connection.echo('by the other')));
+  await eth.restore();
+  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(/^active/);
+  await expect.poll(() => connections.subflows(), { timeout: 20_000 }).toHaveLength(2_000);
+  await Promise.all(opened.map((connection) => connection.echo('after')));
+  expect(opened.filter(({ error }) => error !== null)).toEqual([]);
+});

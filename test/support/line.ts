@@ -9,12 +9,15 @@ import { Netns } from './netns.ts';
 const FORWARDER = `
 import heapq, random, select, socket, sys, time
 SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING, ETH_P_ALL = 263, 15, 23, 3
+SO_RCVBUFFORCE = 33
 def opened(device):
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     # With its header a packet keeps its size and a checksum that is still to be computed.
     s.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
     s.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    # A burst of a thousand packets needs more than a user other than root may have (net.core.rmem_max).
+    try: s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
+    except PermissionError: s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     s.bind((device, ETH_P_ALL))
     s.setblocking(False)
     return s
