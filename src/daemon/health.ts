@@ -217,7 +217,9 @@ export class Health {
   async #confirm(answerTime: AnswerTime): Promise<void> {
     const sockets = await this.#reader.sockets();
     const now = this.#parts.clock.now();
-    await this.#suspect(decide(this.#paths.all, sockets, now, answerTime));
+    const { suspect, stranded } = decide(this.#paths.all, sockets, now, answerTime);
+    this.lost.hasten(stranded);
+    await this.#suspect(suspect);
   }
 
   async #suspect(decisions: readonly Decision[]): Promise<void> {

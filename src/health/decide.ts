@@ -18,6 +18,13 @@ export interface Decision {
   readonly movable: readonly SubflowSocket[];
 }
 
+export interface Verdicts {
+  /** Paths that are suspect now. */
+  readonly suspect: readonly Decision[];
+  /** Tokens of connections that get no answer, and have no subflow elsewhere that works. */
+  readonly stranded: ReadonlySet<number>;
+}
+
 /**
  * A path is suspect only if one of its stalled connections has a subflow elsewhere that is not stalled. Otherwise the
  * peer may have failed, and no other subflow could carry the data. Updates the waits of the paths.
@@ -29,7 +36,7 @@ export function decide(
   sockets: readonly SubflowSocket[],
   now: number,
   answerTime: AnswerTime,
-): Decision[] {
+): Verdicts {
   const stalled = new Map<Path, { readonly unanswered: number; readonly cookies: ReadonlySet<number> }>();
   const stalledCookies = new Set<number>();
   for (const path of paths) {
@@ -48,14 +55,16 @@ export function decide(
   }
   const suspect = new Set([...paths].filter(({ suspicion }) => suspicion).map(({ address }) => address));
   const decisions: Decision[] = [];
+  const stranded = new Set<number>();
   for (const [path, { unanswered, cookies }] of stalled) {
     const working = tokensElsewhere(path.address, sockets, suspect, stalledCookies);
     const silent = sockets.filter(({ cookie }) => cookies.has(cookie));
+    for (const { token } of silent) if (!working.has(token)) stranded.add(token);
     if (!silent.some(({ token }) => working.has(token))) continue;
     decisions.push(decisionOn(path, sockets, { unanswered, silent, working, isSilent: false }));
     suspect.add(path.address);
   }
-  return decisions;
+  return { suspect: decisions, stranded };
 }
 
 interface Grounds extends Pick<Decision, 'unanswered' | 'isSilent'> {
