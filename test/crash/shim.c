@@ -32,6 +32,8 @@ struct words {
   uint64_t when;
   int64_t wall_offset;
   int64_t monotonic_offset;
+  /** Nonzero: it is stopped (SIGSTOP) before the point instead of being killed. */
+  uint64_t stops;
   /** Nonzero: a client stops (SIGSTOP) before it connects to a daemon. */
   uint64_t halts;
   uint64_t points;
@@ -108,7 +110,9 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
   if (shared != NULL && message->msg_iovlen == 1 && option(fd, SO_DOMAIN) == AF_NETLINK) {
     struct iovec part = message->msg_iov[0];
     ssize_t length = cut(option(fd, SO_PROTOCOL), part.iov_base, part.iov_len);
-    if (length >= 0) {
+    /* To this thread, because another one that gets the signal would stop this one later. */
+    if (length >= 0 && shared->stops) syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGSTOP);
+    else if (length >= 0) {
       struct msghdr rest = *message;
       rest.msg_iov = &part;
       if ((size_t)length < part.iov_len) part.iov_len = (size_t)length;

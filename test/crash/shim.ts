@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 
 const SOURCE = fileURLToPath(new URL('shim.c', import.meta.url));
 /** In the order of struct words. */
-const WORD = { classes: 0, left: 1, when: 2, wall: 3, monotonic: 4, halts: 5, points: 6, trace: 7 } as const;
+const WORD = {
+  ...{ classes: 0, left: 1, when: 2, wall: 3, monotonic: 4, stops: 5, halts: 6, points: 7, trace: 8 },
+} as const;
 const TRACED = 8192;
 const BYTES = 8 * (WORD.trace + TRACED);
 
@@ -73,6 +75,11 @@ export class Shim {
     this.#set(WORD.classes, BigInt(CLASSES[kind]));
     this.#set(WORD.when, BigInt(MOMENTS.indexOf(moment)));
     this.#set(WORD.left, BigInt(left));
+  }
+
+  /** Whether the daemon is stopped (SIGSTOP) before the point instead of being killed. */
+  set stops(stops: boolean) {
+    this.#set(WORD.stops, stops ? 1n : 0n);
   }
 
   disarm(): void {
