@@ -46,7 +46,7 @@ export async function unplugged({ guest }) {
 }
 
 /** Plugs the modem in and pulls it under one manager of the network. */
-export const under = (name, begin, end, check = () => undefined) => [
+export const under = (name, begin, end, check = async () => {}) => [
   name,
   async (machine) => {
     const { guest } = machine;

@@ -145,14 +145,14 @@ test('sock_diag: one request gives both families, and the kernel selects by seve
   }
   const [a4, b4, a6, b6] = ([4, 6] as const).flatMap((version) =>
     cables.map((cable) => cable.address(version)),
-  );
+  ) as [string, string, string, string];
   const diag = new NetlinkConnection({
     protocol: NETLINK_SOCK_DIAG,
     clock: systemClock,
     netns: lab.host.path,
   });
-  const locals = async (...sources: (string | undefined)[]): Promise<string[]> =>
-    (await dumpSubflowSockets(diag, sources as string[])).map(({ local }) => local.address).sort();
+  const locals = async (...sources: string[]): Promise<string[]> =>
+    (await dumpSubflowSockets(diag, sources)).map(({ local }) => local.address).sort();
   try {
     expect(await locals()).toEqual([a4, b4, a6, b6].sort());
     expect(await locals(a4, b4)).toEqual([a4, b4].sort());
