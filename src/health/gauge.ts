@@ -13,31 +13,36 @@ export interface Gauge {
   readonly receivedAt: number;
   /** Since when packets arrived without a longer pause than PAUSE_MS, until `receivedAt`. */
   readonly flowingSince: number;
+  /** How long nothing had arrived at the reading before the last, in milliseconds: readings may be late. */
+  readonly silentBefore: number;
 }
 
-/** A few intervals of reading. */
+/** A few intervals of reading. A reading that is late is no pause. */
 const PAUSE_MS = 80;
-/** After a pause in reading of at least this time, a few packets are no flow of data. */
+/** After a pause in reading of at least this time, it is not known how packets arrived, and a few are no flow of data. */
 const REST_MS = 500;
 /** Packets of both directions: requests of ARP and of neighbour discovery, and their answers. */
 const FEW_PACKETS = 8;
 
 /** The gauge after the first reading. `now`: milliseconds by the clock. */
 export const firstGauge = (stats: LinkStats, now: number): Gauge => ({
-  ...{ stats, movedAt: now, flowedAt: now, readAt: now, receivedAt: now, flowingSince: now },
+  ...{ stats, movedAt: now, flowedAt: now, readAt: now, receivedAt: now, flowingSince: now, silentBefore: 0 },
 });
 
 /** The gauge after a further reading. `now`: milliseconds by the clock. */
 export function readGauge(before: Gauge, stats: LinkStats, now: number): Gauge {
   const received = stats.received !== before.stats.received;
   const sent = stats.sent !== before.stats.sent;
+  const silentBefore = before.readAt - before.receivedAt;
+  const paused = silentBefore > PAUSE_MS || now - before.readAt >= REST_MS;
   return {
     stats,
     movedAt: received || sent ? now : before.movedAt,
     flowedAt: (received || sent) && !isStray(before, stats, now) ? now : before.flowedAt,
     readAt: now,
     receivedAt: received ? now : before.receivedAt,
-    flowingSince: received && now - before.receivedAt > PAUSE_MS ? now : before.flowingSince,
+    flowingSince: received && paused ? now : before.flowingSince,
+    silentBefore,
   };
 }
 

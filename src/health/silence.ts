@@ -20,7 +20,7 @@ export interface Silence {
 
 /** Data must have arrived for this long without a pause: shorter ones are answers to requests. */
 const MIN_FLOW_MS = 200;
-/** A silence that was not noticed within this time is not new. */
+/** A silence that had lasted for longer at the reading before is not new. */
 const MAX_SILENCE_MS = 1_000;
 /** The shortest silence that is noticed: more than one interval of reading, since one proves nothing. */
 const MIN_SILENCE_MS = 30;
@@ -42,7 +42,7 @@ export function mayBeSilent({ gauge, waiting, rtt, silence }: Path, now: number,
   const limit = limitFor((rtt ?? 0) * 1000, time) * NOTICED_PART;
   return (
     lasted >= Math.max(MIN_SILENCE_MS, limit) &&
-    lasted <= MAX_SILENCE_MS &&
+    gauge.silentBefore <= MAX_SILENCE_MS &&
     gauge.receivedAt - gauge.flowingSince >= MIN_FLOW_MS
   );
 }
@@ -66,15 +66,20 @@ export function findSilence(
   // What waits for an acknowledgement is judged by it.
   if (own.some(({ traffic }) => (traffic?.unacked ?? 0) > 0)) return null;
   const working = tokensElsewhere(path.address, sockets, suspect);
+  const longest = MAX_SILENCE_MS + sinceReading(path, now);
   const stopped = own.filter(
     ({ opened, token, traffic }) =>
-      opened && working.has(token) && traffic !== null && traffic.sinceData <= MAX_SILENCE_MS,
+      opened && working.has(token) && traffic !== null && traffic.sinceData <= longest,
   );
   const limit = Math.max(0, ...stopped.map(({ traffic }) => limitFor(traffic!.rtt, time)));
   if (stopped.length === 0 || youngest < limit * NOTICED_PART) return null;
   const tokens = new Set(stopped.map(({ token }) => token));
   return { since: now - youngest, limit: limit * SYN_PART, noticed: limit * NOTICED_PART, tokens };
 }
+
+/** Milliseconds since the reading of the counters before the last. */
+const sinceReading = ({ gauge }: Path, now: number): number =>
+  gauge === null ? 0 : now - gauge.receivedAt - gauge.silentBefore;
 
 /**
  * When the silent connections will have got no data in sequence from their other subflows either, in milliseconds from

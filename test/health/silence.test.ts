@@ -44,6 +44,18 @@ describe('a silence of a link', () => {
     expect(mayBeSilent(path, 1_040, TIME)).toBe(false);
   });
 
+  test('is noticed also if the readings are late', () => {
+    const flowing = received(0, 1_000, 1_000);
+    const stopped = { received: 1_000, sent: 0 };
+    expect(silent(readGauge(flowing, stopped, 2_300), 2_300)).toBe(true);
+    expect(silent(readGauge(readGauge(flowing, stopped, 2_300), stopped, 2_320), 2_320)).toBe(false);
+    const late = readGauge(flowing, { received: 1_200, sent: 0 }, 1_200);
+    expect(silent(readGauge(late, { received: 1_200, sent: 0 }, 1_240), 1_240)).toBe(true);
+    // Packets may have arrived at any time of a second without a reading.
+    const slow = readGauge(flowing, { received: 2_000, sent: 0 }, 2_000);
+    expect(silent(readGauge(slow, { received: 2_000, sent: 0 }, 2_040), 2_040)).toBe(false);
+  });
+
   test('is not noticed while data waits for an acknowledgement', () => {
     const path = pathWith(received(0, 1_000, 1_040));
     path.waiting = true;
