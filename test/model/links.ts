@@ -70,7 +70,9 @@ export function setUp(state: State, notifier: Notifier, link: ModelLink, up: boo
 
 function comeUp(state: State, notifier: Notifier, link: ModelLink): void {
   notifier.link('new', link);
-  revive(state, link.index);
+  revive(state, link.index, 'ipv4');
+  // IPv6 waits for the carrier (addrconf_notify in net/ipv6/addrconf.c).
+  if (link.carrier) revive(state, link.index, 'ipv6');
   for (const address of addressesOf(state, link.index, 'ipv4'))
     if (!(address.flags & IFA_F_SECONDARY)) connect(state, notifier, address);
 }
@@ -108,10 +110,9 @@ function removeHops(state: State, family: string, ifindex: number): ModelRoute[]
   return gone;
 }
 
-function revive(state: State, ifindex: number, family?: string): void {
+function revive(state: State, ifindex: number, family: string): void {
   for (const route of state.routes)
-    for (const hop of route.hops)
-      if (hop.ifindex === ifindex && (family ?? route.family) === route.family) hop.dead = false;
+    for (const hop of route.hops) if (hop.ifindex === ifindex && family === route.family) hop.dead = false;
 }
 
 /** Removes nexthop objects with their routes, both silently. */
@@ -143,6 +144,7 @@ export function setCarrier(state: State, notifier: Notifier, link: ModelLink, ca
   if (link.carrier === carrier) return;
   link.carrier = carrier;
   if (!carrier) removeNexthops(state, link.index);
+  else if (link.up) revive(state, link.index, 'ipv6');
   if (link.up) notifier.link('new', link);
 }
 

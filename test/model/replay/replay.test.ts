@@ -35,6 +35,20 @@ describe.skipIf(!isPrivate)('model kernel and real kernel', () => {
     return `${replayed} histories, ${all} operations replayed (seed ${seed}): ${lines.join(', ')}`;
   }
 
+  test('agree on nexthops of a link that is set up before it has carrier', async () => {
+    const namespace = new ReplayNamespace(`replay-${process.pid}-carrier`, new Map());
+    namespaces.push(namespace);
+    const history: readonly Operation[] = [
+      ...OPENING,
+      { kind: 'unplug', slot: 1 },
+      { kind: 'route multipath', slots: [1, 2], family: 'ipv6', gateway: 1, metric: 0, table: 254 },
+      { kind: 'down', slot: 1 },
+      { kind: 'up', slot: 1 },
+      { kind: 'plug', slot: 1 },
+    ];
+    expect(await namespace.replay(history)).toEqual([]);
+  });
+
   test(`agree in ${RUNS} histories of ${LENGTH} operations`, { timeout: 0 }, async () => {
     const length = Math.max(0, LENGTH - OPENING.length);
     const rest = fc.array(operations, { minLength: length, maxLength: length, size: 'max' });
