@@ -18,9 +18,9 @@ export class PendingChanges {
   #woken = false;
   #dirty: Dirty | null = CLEAN;
 
-  /** Whether a pass is due. */
+  /** Whether a pass is due: also if nothing is stale, but what is known of a path has changed. */
   get any(): boolean {
-    return this.#stale.size > 0;
+    return this.#woken || this.#stale.size > 0;
   }
 
   get woken(): boolean {
