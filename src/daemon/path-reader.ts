@@ -1,13 +1,18 @@
 /** Reads the counters and the sockets of the watched paths, and bounds the processor time that sockets take. */
 import type { AnswerTime } from '../health/answer-time.ts';
 import { Budget } from '../health/budget.ts';
-import { firstGauge, readGauge } from '../health/gauge.ts';
 import { judge } from '../health/judge.ts';
-import { judgeOptions, mayReadSockets, mayShareReading, recordJudgement, type Path } from '../health/path.ts';
+import {
+  judgeOptions,
+  mayReadSockets,
+  mayShareReading,
+  recordJudgement,
+  recordStats,
+  type Path,
+} from '../health/path.ts';
 import { mayBeSilent } from '../health/silence.ts';
 import type { Requester } from '../netlink/connection.ts';
 import { dumpSubflowSockets, type SubflowSocket } from '../netlink/diag.ts';
-import type { LinkStats } from '../netlink/route/stats.ts';
 import type { Clock } from '../system/clock.ts';
 import { PacketCounters } from './packet-counters.ts';
 
@@ -54,7 +59,7 @@ export class PathReader {
     for (const path of paths) {
       const stats = this.#counters.readNow(path.ifindex, path.name);
       if (!stats) return false;
-      takeStats(path, stats, now);
+      recordStats(path, stats, now);
       if (!path.suspicion && (mayReadSockets(path, now, budget) || mayBeSilent(path, now, answerTime)))
         isQuiet = false;
     }
@@ -69,7 +74,7 @@ export class PathReader {
   async isAnyStalled(paths: readonly Path[], answerTime: AnswerTime): Promise<boolean> {
     const stats = await Promise.all(paths.map(({ ifindex, name }) => this.#counters.read(ifindex, name)));
     const now = this.#parts.clock.now();
-    for (const [at, path] of paths.entries()) if (stats[at]) takeStats(path, stats[at], now);
+    for (const [at, path] of paths.entries()) if (stats[at]) recordStats(path, stats[at], now);
     const budget = this.#budget.left(now);
     const watched = paths.filter(({ suspicion }) => !suspicion);
     if (!watched.some((path) => mayReadSockets(path, now, budget))) return false;
@@ -99,8 +104,4 @@ export class PathReader {
     this.#budget.spend((user + system) / 1000, this.#parts.clock.now());
     return sockets;
   }
-}
-
-function takeStats(path: Path, stats: LinkStats, now: number): void {
-  path.gauge = path.gauge ? readGauge(path.gauge, stats, now) : firstGauge(stats, now);
 }

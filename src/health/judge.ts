@@ -77,6 +77,8 @@ export interface JudgeOptions {
    * carrier, does not wait for an answer: TCP sends it again when its timer ends, which may take seconds.
    */
   readonly usedSince?: number;
+  /** How long an answer may take at least, in milliseconds: it has taken nearly as long although the path works. */
+  readonly least?: number;
 }
 
 /**
@@ -115,7 +117,8 @@ export function judge(
     waits.set(cookie, wait);
     if (wait.since === null) continue;
     isWaiting = true;
-    const limit = answerLimit(traffic, answerTime) * (options.lossy ? LOSSY_FACTOR : 1);
+    const usual = answerLimit(traffic, answerTime) * (options.lossy ? LOSSY_FACTOR : 1);
+    const limit = Math.max(usual, options.least ?? 0);
     const left = wait.since + limit - now;
     if (left > 0) next = Math.min(next ?? Infinity, left);
     else if (isProven(traffic, wait, limit, options)) {

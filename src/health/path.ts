@@ -1,9 +1,10 @@
 /** One watched path, and when its sockets are worth reading. */
 import { inNetwork } from '../netlink/ip.ts';
 import type { Family } from '../netlink/ip.ts';
+import type { LinkStats } from '../netlink/route/stats.ts';
 import type { SubflowSocket } from '../netlink/diag.ts';
 import { end, type Suspicion, type PastSuspicion } from './suspicion.ts';
-import type { Gauge } from './gauge.ts';
+import { firstGauge, readGauge, type Gauge } from './gauge.ts';
 import { NO_SILENCE, type SilenceMemory } from './silence-memory.ts';
 import type { JudgeOptions, Judgement, Waits } from './judge.ts';
 
@@ -39,6 +40,9 @@ export class Path {
   rtt: number | null = null;
   /** When it last lost segments although it works, in milliseconds by the clock. */
   lostAt = -Infinity;
+  /** The longest time in which nothing arrived while data waited although the path works, in milliseconds, and when. */
+  gap = 0;
+  gapAt = -Infinity;
   /** Data waited for an answer when its sockets were last read. */
   waiting = false;
   suspicion: Suspicion | null = null;
@@ -135,10 +139,30 @@ const REPAIR_MS = 2_000;
 /** How long a path that lost segments counts as lossy. */
 const LOSSY_MS = 30_000;
 
+/** Shorter times without an answer, in milliseconds, are usual, and longer ones are outages. */
+const SHORTEST_GAP_MS = 100;
+const LONGEST_GAP_MS = 400;
+/** For how long answers may then take as long again, and by how much longer they may take. */
+const GAP_MS = 600_000;
+const GAP_FACTOR = 1.25;
+
+/** Records a reading of the link's counters, and how late answers came. `now`: milliseconds by the clock. */
+export function recordStats(path: Path, stats: LinkStats, now: number): void {
+  const before = path.gauge;
+  path.gauge = before ? readGauge(before, stats, now) : firstGauge(stats, now);
+  if (!before || path.gauge.receivedAt !== now || !path.waiting) return;
+  const gap = now - before.receivedAt;
+  const known = now - path.gapAt < GAP_MS ? path.gap : 0;
+  if (gap < Math.max(SHORTEST_GAP_MS, known / GAP_FACTOR) || gap > LONGEST_GAP_MS) return;
+  path.gap = Math.max(known, gap);
+  path.gapAt = now;
+}
+
 /** What `judge` must know of the path beside its sockets. `now`: milliseconds by the clock. */
-export const judgeOptions = ({ lostAt, usedSince }: Path, now: number): JudgeOptions => ({
+export const judgeOptions = ({ lostAt, usedSince, gap, gapAt }: Path, now: number): JudgeOptions => ({
   lossy: now - lostAt < LOSSY_MS,
   usedSince,
+  least: now - gapAt < GAP_MS ? gap * GAP_FACTOR : 0,
 });
 
 /** Records in the path the judgement on its sockets. `now`: milliseconds by the clock. */

@@ -2,7 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import { firstGauge, readGauge, type Gauge } from '../../src/health/gauge.ts';
 import { judge } from '../../src/health/judge.ts';
-import { mayReadSockets, Path, pollPause, recordJudgement } from '../../src/health/path.ts';
+import {
+  judgeOptions,
+  mayReadSockets,
+  Path,
+  pollPause,
+  recordJudgement,
+  recordStats,
+} from '../../src/health/path.ts';
 import { findSilence, hasArrived, mayBeSilent, stallsIn } from '../../src/health/silence.ts';
 import { afterVainProbe, NO_SILENCE } from '../../src/health/silence-memory.ts';
 import { subflow } from './sockets.ts';
@@ -168,4 +175,47 @@ test('what TCP repeats after a path has come back does not make it lossy', () =>
   expect(judgement(9_000, null)).toBe(9_000);
   expect(judgement(9_000, 8_000)).toBe(-Infinity);
   expect(judgement(9_000, 6_000)).toBe(9_000);
+});
+
+describe('answers that came late although the path works', () => {
+  /** A path on which data waited, and whose link received again after these pauses, one after the other. */
+  const pathAfter = (...gaps: readonly number[]): { path: Path; now: number } => {
+    const path = pathWith(null);
+    let now = 0;
+    for (const [at, gap] of [0, ...gaps].entries()) {
+      path.waiting = true;
+      now += gap;
+      recordStats(path, { received: at, sent: at }, now);
+    }
+    return { path, now };
+  };
+  const least = (...gaps: readonly number[]): number | undefined => {
+    const { path, now } = pathAfter(...gaps);
+    return judgeOptions(path, now).least;
+  };
+
+  test('may take a quarter longer for ten minutes', () => {
+    expect([least(99), least(280), least(280, 40, 200), least(280, 300)]).toEqual([0, 350, 350, 375]);
+    const { path, now } = pathAfter(280);
+    expect(judgeOptions(path, now + 600_000).least).toBe(0);
+    path.waiting = true;
+    recordStats(path, { received: 9, sent: 9 }, now + 600_000);
+    // An outage is no late answer.
+    expect([path.gap, least(401)]).toEqual([280, 0]);
+  });
+
+  test('are not learnt while no data waits', () => {
+    const { path, now } = pathAfter();
+    path.waiting = false;
+    recordStats(path, { received: 9, sent: 9 }, now + 280);
+    expect(judgeOptions(path, now + 280).least).toBe(0);
+  });
+
+  test('make a longer wait than usual no stall', () => {
+    const sockets = [subflow({ unacked: 90, retransmits: 1, sinceAck: 280, sinceData: 280, sinceSent: 5 })];
+    const waits = new Map([[1, { since: 720, retransmits: 0, unacked: 60, lost: 0 }]]);
+    const kind = (least: number): string =>
+      judge(waits, sockets, 1_000, TIME, { lossy: false, least }).verdict.kind;
+    expect([kind(0), kind(270), kind(420)]).toEqual(['stalled', 'stalled', 'waiting']);
+  });
 });
