@@ -28,7 +28,11 @@ export function readAddress(family: Family, bytes: Buffer): string {
   return ipaddr.fromByteArray([...bytes.subarray(0, 16)]).toString();
 }
 
-type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
+interface Parsed {
+  readonly parsed: ipaddr.IPv4 | ipaddr.IPv6;
+  readonly bytes: Buffer;
+  readonly range: string;
+}
 /** Cache of parsed addresses, since the same few recur. It is cleared when it has MAX_KNOWN entries. */
 const KNOWN = new Map<string, Parsed>();
 const MAX_KNOWN = 16_384;
@@ -38,13 +42,14 @@ function parse(address: string): Parsed {
   if (known) return known;
   if (KNOWN.size >= MAX_KNOWN) KNOWN.clear();
   const parsed = ipaddr.parse(address);
-  KNOWN.set(address, parsed);
-  return parsed;
+  const made = { parsed, bytes: Buffer.from(parsed.toByteArray()), range: parsed.range() };
+  KNOWN.set(address, made);
+  return made;
 }
 
 /** The bytes of an address of either family, 4 or 16. */
 export function addressBytes(address: string): Buffer {
-  return Buffer.from(parse(address).toByteArray());
+  return Buffer.from(parse(address).bytes);
 }
 
 /** The family of an address in text form; the text is not checked. */
@@ -65,7 +70,11 @@ export function networkOf(address: string, prefixLength: number): string {
 /** Whether `address` is in `network`/`prefixLength`; false if their families differ. */
 export function inNetwork(address: string, network: string, prefixLength: number): boolean {
   if (addressFamily(address) !== addressFamily(network)) return false;
-  return networkOf(address, prefixLength) === networkOf(network, prefixLength);
+  const [one, other] = [parse(address).bytes, parse(network).bytes];
+  const whole = prefixLength >> 3;
+  if (one.compare(other, 0, whole, 0, whole) !== 0) return false;
+  const mask = 0xff00 >> (prefixLength & 7);
+  return whole === one.length || ((one[whole]! ^ other[whole]!) & mask & 0xff) === 0;
 }
 
 /**
@@ -73,13 +82,13 @@ export function inNetwork(address: string, network: string, prefixLength: number
  * `unspecified`, `unicast`, `private` and others.
  */
 export function addressRange(address: string): string {
-  return parse(address).range();
+  return parse(address).range;
 }
 
 /** The IPv4 address of an IPv4-mapped IPv6 address, which MPTCP treats as equal; any other address unchanged. */
 export function unmapIPv4(address: string): string {
   if (!address.startsWith('::ffff:')) return address;
-  const parsed = parse(address);
+  const { parsed } = parse(address);
   return parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress()
     ? parsed.toIPv4Address().toString()
     : address;
