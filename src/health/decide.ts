@@ -88,7 +88,10 @@ export function decisionOn(
   };
 }
 
-/** Tokens of the connections that have a subflow which is neither on this address, nor suspect, nor stalled. */
+/**
+ * Tokens of the connections that have a subflow which the peer has accepted, and which is neither on this address, nor
+ * suspect, nor stalled.
+ */
 export function tokensElsewhere(
   address: string,
   sockets: readonly SubflowSocket[],
@@ -99,6 +102,7 @@ export function tokensElsewhere(
   for (const socket of sockets)
     if (
       isCarrying(socket) &&
+      socket.accepted &&
       socket.local.address !== address &&
       !suspect.has(socket.local.address) &&
       !stalledCookies.has(socket.cookie)

@@ -28,6 +28,7 @@ const MPTCP_SUBFLOW_FLAG_MCAP_LOC = 1 << 1;
 const MPTCP_SUBFLOW_FLAG_JOIN_LOC = 1 << 3;
 const MPTCP_SUBFLOW_FLAG_BKUP_REM = 1 << 4;
 const MPTCP_SUBFLOW_FLAG_BKUP_LOC = 1 << 5;
+const MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED = 1 << 6;
 const MPTCP_INFO_FLAG_FALLBACK = 1 << 0;
 /** Bit mask of all states but LISTEN, TIME_WAIT and CLOSE. */
 const STATES = 0xfff & ~((1 << 10) | (1 << 6) | (1 << 7));
@@ -56,6 +57,8 @@ export interface SubflowSocket {
   readonly state: string;
   /** This host opened it. */
   readonly opened: boolean;
+  /** The peer has accepted it (RFC 8684 section 3.2); one that is only established may still be refused. */
+  readonly accepted: boolean;
   /** Which sides asked for data to use other subflows if possible (RFC 8684 section 3.3.8). */
   readonly backup: { readonly local: boolean; readonly remote: boolean };
   /** Address identifiers (RFC 8684 section 3.2); 0: those of the first subflow. */
@@ -126,6 +129,7 @@ export function decodeSubflowSocket(message: Message): SubflowSocket | null {
     ...decodePlainSocket(message),
     cookie: readU32(payload, 48) * 2 ** 32 + readU32(payload, 44),
     opened: (flags & (MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_JOIN_LOC)) !== 0,
+    accepted: (flags & MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED) !== 0,
     backup: {
       local: (flags & MPTCP_SUBFLOW_FLAG_BKUP_LOC) !== 0,
       remote: (flags & MPTCP_SUBFLOW_FLAG_BKUP_REM) !== 0,
@@ -242,10 +246,7 @@ export function dumpSockets<T>(
   sources: readonly string[] = [],
 ): Promise<T[]> {
   const request = new Writer()
-    .u8(0)
-    .u8(0)
-    .u8(0)
-    .u8(EXTENSIONS)
+    .bytes(Buffer.from([0, 0, 0, EXTENSIONS]))
     .bytes(Buffer.alloc(SOCKID_LENGTH))
     .u32(STATES)
     .u32(0);

@@ -14,7 +14,7 @@ const event = (kind: MptcpEventKind, port: number, error: number | null = null):
 
 const socket = (port: number, timeouts: number, state = 'SYN-SENT'): SubflowSocket => ({
   ...{ token: 7, local: { address: UPLINK, port }, remote, ifindex: 2, cookie: port, state },
-  ...{ opened: true, backup: { local: false, remote: false }, ids: { local: 1, remote: 0 } },
+  ...{ opened: true, accepted: true, backup: { local: false, remote: false }, ids: { local: 1, remote: 0 } },
   traffic: {
     ...{ acked: 0, received: 0, rtt: 0, retransmits: timeouts, timeouts },
     ...{ duplicates: 0, rttVariation: 0, unacked: 0, sinceSent: 0, sinceData: 0, sinceAck: 0 },

@@ -197,6 +197,9 @@ describe('of two paths', () => {
   test('a subflow that is not yet established does not count as a second path', () =>
     expect(named([dead, { ...there, state: 'SYN-SENT' }])).toEqual([]));
 
+  test('a subflow that the peer has not accepted does not count as a second path', () =>
+    expect(named([dead, { ...there, accepted: false }])).toEqual([]));
+
   test('a peer in the own subnet is not evidence for the path behind the gateway', () =>
     expect(named([{ ...dead, remote: '192.0.2.77' }, there])).toEqual([]));
 });

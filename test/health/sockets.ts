@@ -8,6 +8,7 @@ export interface SubflowFields extends Partial<Traffic> {
   readonly address?: string;
   readonly remote?: string;
   readonly state?: string;
+  readonly accepted?: boolean;
 }
 
 /** A subflow that has just received from its peer; times in milliseconds, `rtt` in microseconds. */
@@ -17,12 +18,13 @@ export function subflow({
   address = '192.0.2.10',
   ...rest
 }: SubflowFields): SubflowSocket {
-  const { remote = '198.51.100.9', state = 'ESTAB', ...traffic } = rest;
+  const { remote = '198.51.100.9', state = 'ESTAB', accepted = true, ...traffic } = rest;
   return {
     ...{ token, cookie, state, ifindex: 2 },
     local: { address, port: 40_000 + cookie },
     remote: { address: remote, port: 443 },
     opened: true,
+    accepted,
     backup: { local: false, remote: false },
     ids: { local: 0, remote: 0 },
     traffic: {

@@ -92,6 +92,7 @@ describe('a subflow', () => {
       cookie: 2 ** 32 + 0x89,
       state: 'ESTAB',
       opened: false,
+      accepted: false,
       backup: { local: false, remote: false },
       ids: { local: 5, remote: 4 },
       traffic: {

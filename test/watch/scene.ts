@@ -76,6 +76,7 @@ export function subflow(flow: SceneSubflow): SubflowSocket {
     cookie: flow.cookie,
     state: flow.state ?? 'ESTAB',
     opened: true,
+    accepted: true,
     backup: { local: flow.backup ?? false, remote: false },
     ids: { local: flow.id ?? 0, remote: 0 },
     traffic: {
