@@ -219,7 +219,6 @@ export class Health {
     const now = this.#parts.clock.now();
     const { suspect, stranded } = decide(this.#paths.all, sockets, now, answerTime);
     this.lost.hasten(stranded);
-    if (stranded.size > 0 && this.#paths.hasten()) this.#parts.onChange();
     await this.#suspect(suspect);
   }
 
