@@ -217,9 +217,7 @@ export class Health {
   async #confirm(answerTime: AnswerTime): Promise<void> {
     const sockets = await this.#reader.sockets();
     const now = this.#parts.clock.now();
-    const { suspect, stranded } = decide(this.#paths.all, sockets, now, answerTime);
-    this.lost.hasten(stranded);
-    await this.#suspect(suspect);
+    await this.#suspect(decide(this.#paths.all, sockets, now, answerTime));
   }
 
   async #suspect(decisions: readonly Decision[]): Promise<void> {

@@ -64,11 +64,6 @@ export class LostRetry {
     this.#bare.observe(event, now);
   }
 
-  /** Tries lost subflows of these connections soon: they have no other that works. */
-  hasten(tokens: ReadonlySet<number>): void {
-    this.#lost.hasten(tokens, this.#parts.clock.now());
-  }
-
   /** Called after each pass: it has made the renewals, or has found a reason not to. */
   follow(): void {
     this.#renewals.clear();

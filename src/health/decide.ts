@@ -18,13 +18,6 @@ export interface Decision {
   readonly movable: readonly SubflowSocket[];
 }
 
-export interface Verdicts {
-  /** Paths that are suspect now. */
-  readonly suspect: readonly Decision[];
-  /** Tokens of connections that get no answer, and have no subflow elsewhere that works. */
-  readonly stranded: ReadonlySet<number>;
-}
-
 /**
  * A path is suspect only if one of its stalled connections has a subflow elsewhere that is not stalled. Otherwise the
  * peer may have failed, and no other subflow could carry the data. Updates the waits of the paths.
@@ -36,7 +29,7 @@ export function decide(
   sockets: readonly SubflowSocket[],
   now: number,
   answerTime: AnswerTime,
-): Verdicts {
+): Decision[] {
   const stalled = new Map<Path, { readonly unanswered: number; readonly cookies: ReadonlySet<number> }>();
   const stalledCookies = new Set<number>();
   for (const path of paths) {
@@ -55,16 +48,14 @@ export function decide(
   }
   const suspect = new Set([...paths].filter(({ suspicion }) => suspicion).map(({ address }) => address));
   const decisions: Decision[] = [];
-  const stranded = new Set<number>();
   for (const [path, { unanswered, cookies }] of stalled) {
     const working = tokensElsewhere(path.address, sockets, suspect, stalledCookies);
     const silent = sockets.filter(({ cookie }) => cookies.has(cookie));
-    for (const { token } of silent) if (!working.has(token)) stranded.add(token);
     if (!silent.some(({ token }) => working.has(token))) continue;
     decisions.push(decisionOn(path, sockets, { unanswered, silent, working, isSilent: false }));
     suspect.add(path.address);
   }
-  return { suspect: decisions, stranded };
+  return decisions;
 }
 
 interface Grounds extends Pick<Decision, 'unanswered' | 'isSilent'> {

@@ -16,8 +16,6 @@ export interface Lost {
   readonly dueAt: number | null;
   /** When it was established again; null: it is not. */
   readonly establishedAt: number | null;
-  /** When its connection last had no other subflow that worked. */
-  readonly hastenedAt: number;
 }
 
 const FIRST_MS = 1_000;
@@ -31,8 +29,6 @@ const MAX_REFUSALS = 2;
  * busy server loses some of the joins that it answers by SYN cookies.
  */
 const BRIEF_MS = 1_000;
-/** How often a subflow is tried whose connection has no other that works. */
-const HASTEN_MS = 2_000;
 /** How many subflows are remembered. */
 const MAX_LOST = 1_024;
 
@@ -73,15 +69,7 @@ export class LostSubflows {
     const refusals = refusedBefore + (isBrief || error === ECONNREFUSED ? 1 : 0);
     const dueAt = refusals >= MAX_REFUSALS ? null : now + pauseAfter(tries);
     this.#lost.delete(key);
-    this.#lost.set(key, {
-      token,
-      address: local.address,
-      tries,
-      refusals,
-      dueAt,
-      establishedAt: null,
-      hastenedAt: known?.hastenedAt ?? -Infinity,
-    });
+    this.#lost.set(key, { token, address: local.address, tries, refusals, dueAt, establishedAt: null });
     if (this.#lost.size > MAX_LOST) this.#lost.delete(this.#lost.keys().next().value!);
   }
 
@@ -112,13 +100,6 @@ export class LostSubflows {
   /** Whether the peer has refused the subflow too often. */
   isRefused(token: number, address: string): boolean {
     return (this.#lost.get(`${token} ${address}`)?.refusals ?? 0) >= MAX_REFUSALS;
-  }
-
-  /** Makes those of these connections due that are to be tried later; each at most once in a while. */
-  hasten(tokens: ReadonlySet<number>, now: number): void {
-    for (const [key, lost] of this.#lost)
-      if (tokens.has(lost.token) && (lost.dueAt ?? 0) > now && now - lost.hastenedAt >= HASTEN_MS)
-        this.#lost.set(key, { ...lost, dueAt: now, hastenedAt: now });
   }
 
   /** Sets the next try, after a try or when none was possible. */

@@ -162,18 +162,13 @@ describe('of two paths', () => {
     [1, 2, 7].map((cookie) => [cookie, { since: 710, retransmits: 0, unacked: 10, lost: 0 }]),
   );
   const there: SubflowFields = { address: '203.0.113.10', cookie: 7 };
-  const verdicts = (sockets: readonly SubflowFields[]) =>
+  const named = (sockets: readonly SubflowFields[]): unknown[] =>
     decide(
       paths().map((path) => Object.assign(path, { waits })),
       sockets.map(subflow),
       1_000,
       DEFAULT_HEALTH,
-    );
-  const named = (sockets: readonly SubflowFields[]): unknown[] =>
-    verdicts(sockets).suspect.map(({ path, dependants, movable }) => [
-      ...[path.address, dependants],
-      movable.map(({ cookie }) => cookie),
-    ]);
+    ).map(({ path, dependants, movable }) => [path.address, dependants, movable.map(({ cookie }) => cookie)]);
 
   test('the one that does not answer is suspect', () =>
     expect(named([dead, there])).toEqual([['192.0.2.10', 0, [1]]]));
@@ -182,14 +177,6 @@ describe('of two paths', () => {
     expect(named([dead, { ...dead, ...there }])).toEqual([]));
 
   test('none is suspect if all connections only have this one', () => expect(named([dead])).toEqual([]));
-
-  test('a connection is stranded if it has no subflow elsewhere that works', () => {
-    const single: SubflowFields = { ...dead, token: 2, cookie: 2 };
-    const stranded = [[dead, there], [dead], [dead, there, single], [dead, { ...dead, ...there }]].map(
-      (sockets) => [...verdicts(sockets).stranded],
-    );
-    expect(stranded).toEqual([[], [1], [2], [1]]);
-  });
 
   test('connections with a single path are counted and not moved', () =>
     expect(named([dead, there, { ...dead, token: 2, cookie: 2 }])).toEqual([['192.0.2.10', 1, [1]]]));

@@ -56,23 +56,6 @@ test('a server that refuses twice is not retried', () => {
   expect(lost.isRefused(7, '192.0.2.10')).toBe(true);
 });
 
-test('a lost subflow of a connection without another that works is tried at once, at most every two seconds', () => {
-  const lost = new LostSubflows();
-  lost.observe(event('subflow-closed', ECONNRESET), 0);
-  for (let now = 1_000, tries = 0; tries < 4; tries++, now = lost.next!)
-    lost.postpone(lost.due(now)[0]!, now);
-  expect(lost.next).toBe(31_000);
-  lost.hasten(new Set([8]), 20_000);
-  expect(lost.next).toBe(31_000);
-  lost.hasten(new Set([7, 8]), 20_000);
-  expect(lost.next).toBe(20_000);
-  lost.postpone(lost.due(20_000)[0]!, 20_000);
-  lost.hasten(new Set([7]), 21_999);
-  expect(lost.next).toBe(52_000);
-  lost.hasten(new Set([7]), 22_000);
-  expect(lost.next).toBe(22_000);
-});
-
 test('a subflow that is closed as soon as it is established is retried twice', () => {
   const lost = new LostSubflows();
   lost.observe(event('subflow-established'), 0);
