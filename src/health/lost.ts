@@ -10,7 +10,7 @@ export interface Lost {
   /** The local address. */
   readonly address: string;
   readonly tries: number;
-  /** How often the peer refused it (ECONNREFUSED), or closed it as soon as it was established. */
+  /** How often the peer refused it (ECONNREFUSED). */
   readonly refusals: number;
   /** When it is tried next; null: it is established again, or was refused too often. */
   readonly dueAt: number | null;
@@ -24,11 +24,6 @@ const LONGEST_MS = 300_000;
 const FORGET_MS = 60_000;
 /** A server that refuses subflows has usually closed its listener. */
 const MAX_REFUSALS = 2;
-/**
- * A subflow that is closed without an error within this time was not closed on purpose, or was refused. The kernel of a
- * busy server loses some of the joins that it answers by SYN cookies.
- */
-const BRIEF_MS = 1_000;
 /** How many subflows are remembered. */
 const MAX_LOST = 1_024;
 
@@ -38,8 +33,6 @@ const RETRIED = new Set([ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ECONN
 
 export class LostSubflows {
   readonly #lost = new Map<string, Lost>();
-  /** When subflows were established lately. */
-  readonly #young = new Map<string, number>();
 
   /** When the first one is to be tried; null: none. */
   get next(): number | null {
@@ -54,31 +47,17 @@ export class LostSubflows {
     if (!local || serverSide) return;
     const key = `${token} ${local.address}`;
     const known = this.#lost.get(key);
-    if (kind === 'subflow-established') {
-      this.#noteYoung(key, now);
-      if (known) this.#lost.set(key, { ...known, dueAt: null, establishedAt: now });
-    }
-    if (kind !== 'subflow-closed') return;
-    const isBrief = error === null && now - (this.#young.get(key) ?? -Infinity) <= BRIEF_MS;
-    this.#young.delete(key);
+    if (kind === 'subflow-established' && known)
+      this.#lost.set(key, { ...known, dueAt: null, establishedAt: now });
     // Without an error it was closed on purpose.
-    if (!isBrief && (error === null || !RETRIED.has(error))) return;
+    if (kind !== 'subflow-closed' || error === null || !RETRIED.has(error)) return;
     const lasted = known?.establishedAt === null ? 0 : now - (known?.establishedAt ?? -Infinity);
     const tries = lasted >= FORGET_MS ? 0 : (known?.tries ?? 0);
-    const refusedBefore = lasted >= FORGET_MS ? 0 : (known?.refusals ?? 0);
-    const refusals = refusedBefore + (isBrief || error === ECONNREFUSED ? 1 : 0);
+    const refusals = (known?.refusals ?? 0) + (error === ECONNREFUSED ? 1 : 0);
     const dueAt = refusals >= MAX_REFUSALS ? null : now + pauseAfter(tries);
     this.#lost.delete(key);
     this.#lost.set(key, { token, address: local.address, tries, refusals, dueAt, establishedAt: null });
     if (this.#lost.size > MAX_LOST) this.#lost.delete(this.#lost.keys().next().value!);
-  }
-
-  #noteYoung(key: string, now: number): void {
-    for (const [other, at] of this.#young)
-      if (now - at > BRIEF_MS || this.#young.size >= MAX_LOST) this.#young.delete(other);
-      else break;
-    this.#young.delete(key);
-    this.#young.set(key, now);
   }
 
   /** Subflows to try now. */

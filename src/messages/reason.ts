@@ -64,7 +64,7 @@ const OBSTACLES: Readonly<Record<RetryObstacle, string>> = {
   'limit-reached': 'the connection has as many subflows as the limit allows',
   'foreign-limit': 'another program has set the limit of subflows',
   'other-source': 'the kernel uses another source address on this interface',
-  refused: 'the server refused it, or closed it at once, twice',
+  refused: 'the server refused it twice',
 };
 
 /** Why a lost subflow is not opened again. */

@@ -56,24 +56,6 @@ test('a server that refuses twice is not retried', () => {
   expect(lost.isRefused(7, '192.0.2.10')).toBe(true);
 });
 
-test('a subflow that is closed as soon as it is established is retried twice', () => {
-  const lost = new LostSubflows();
-  lost.observe(event('subflow-established'), 0);
-  lost.observe(event('subflow-closed'), 1_000);
-  expect(lost.next).toBe(2_000);
-  lost.observe(event('subflow-established'), 2_010);
-  expect(lost.next).toBeNull();
-  lost.observe(event('subflow-closed'), 2_020);
-  expect([lost.next, lost.isRefused(7, '192.0.2.10')]).toEqual([null, true]);
-});
-
-test('a subflow that lived for more than a second was closed on purpose', () => {
-  const lost = new LostSubflows();
-  lost.observe(event('subflow-established'), 0);
-  lost.observe(event('subflow-closed'), 1_001);
-  expect(lost.next).toBeNull();
-});
-
 test.each([
   ['a subflow that was closed on purpose', event('subflow-closed')],
   ['a subflow whose endpoint was deleted', event('subflow-closed', ECONNABORTED)],
