@@ -6,7 +6,7 @@
 import { isCarrying, type ConnectionSocket, type SubflowSocket } from '../netlink/diag.ts';
 import { addressFamily } from '../netlink/ip.ts';
 import type { MptcpEvent } from '../netlink/mptcp/event.ts';
-import { BareConnections } from '../health/bare.ts';
+import { SubflowlessConnections } from '../health/subflowless.ts';
 import { LostSubflows, type Lost } from '../health/lost.ts';
 import type { RetryObstacle } from '../plan/uplink.ts';
 import type { Clock } from '../system/clock.ts';
@@ -29,7 +29,7 @@ interface Parts {
 export class LostRetry {
   readonly #parts: Parts;
   readonly #lost = new LostSubflows();
-  readonly #bare = new BareConnections();
+  readonly #subflowless = new SubflowlessConnections();
   readonly #renewals = new Map<string, number>();
   #stopped = false;
 
@@ -39,7 +39,7 @@ export class LostRetry {
 
   /** When a subflow is tried next; null: none is. */
   get next(): number | null {
-    const times = [this.#lost.next ?? [], this.#bare.next ?? []].flat();
+    const times = [this.#lost.next ?? [], this.#subflowless.next ?? []].flat();
     return times.length > 0 ? Math.min(...times) : null;
   }
 
@@ -61,7 +61,7 @@ export class LostRetry {
   observe(event: MptcpEvent): void {
     const now = this.#parts.clock.now();
     this.#lost.observe(event, now);
-    this.#bare.observe(event, now);
+    this.#subflowless.observe(event, now);
   }
 
   /** Called after each pass: it has made the renewals, or has found a reason not to. */
@@ -75,18 +75,18 @@ export class LostRetry {
     const now = clock.now();
     const due = this.#lost.due(now);
     for (const lost of due) this.#lost.postpone(lost, now);
-    const looked = this.#bare.take(now);
+    const looked = this.#subflowless.take(now);
     const sockets = due.length + looked.length > 0 ? await read() : null;
     if (!sockets || this.#stopped) return;
     const carrying = new Set(sockets.filter(isCarrying).map(({ token }) => token));
-    const bare = await this.#bareOf(looked, carrying);
+    const subflowless = await this.#subflowlessOf(looked, carrying);
     if (this.#stopped) return;
-    let isSet = bare.length > 0 && paths.hasten();
+    let isSet = subflowless.length > 0 && paths.hasten();
     const lacking = due.filter((lost) => this.#isLacking(lost, sockets, carrying));
     for (const path of paths.joinable) {
       if (path.renewable === undefined || path.suspicion) continue;
       const lost = lacking.filter(({ address }) => address === path.address).map(({ token }) => token);
-      const none = bare.filter((each) => this.#mayJoin(each, path)).map(({ token }) => token);
+      const none = subflowless.filter((each) => this.#mayJoin(each, path)).map(({ token }) => token);
       if (lost.length + none.length === 0) continue;
       const isFree = !sockets.some(({ local }) => local.address === path.address);
       // Without a subflow the kernel cannot yet tell the peer that the address is removed. It would do so by the new
@@ -103,18 +103,18 @@ export class LostRetry {
   }
 
   /** Of these connections, those that are open and have no subflow; the others are not looked at again. */
-  async #bareOf(
+  async #subflowlessOf(
     tokens: readonly number[],
     carrying: ReadonlySet<number>,
   ): Promise<readonly ConnectionSocket[]> {
     const doubtful = tokens.filter((token) => !carrying.has(token));
     const connections = doubtful.length > 0 ? ((await this.#parts.connections()) ?? []) : [];
-    const bare = connections.filter(
+    const subflowless = connections.filter(
       (each) => doubtful.includes(each.token) && isCarrying(each) && !each.fallback,
     );
-    const found = new Set(bare.map(({ token }) => token));
-    for (const token of tokens) if (!found.has(token)) this.#bare.forget(token);
-    return bare;
+    const found = new Set(subflowless.map(({ token }) => token));
+    for (const token of tokens) if (!found.has(token)) this.#subflowless.forget(token);
+    return subflowless;
   }
 
   /** Whether a connection without a subflow may have one on this path. */
@@ -129,7 +129,7 @@ export class LostRetry {
   ): boolean {
     const hasIt = sockets.some((socket) => socket.token === token && socket.local.address === address);
     if (carrying.has(token) && !hasIt) return true;
-    if (hasIt || !this.#bare.has(token)) this.#lost.forget(token, address);
+    if (hasIt || !this.#subflowless.has(token)) this.#lost.forget(token, address);
     return false;
   }
 }

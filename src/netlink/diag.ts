@@ -4,7 +4,7 @@ import { align4, readU16, readU32, Writer } from './bytes.ts';
 import type { Requester } from './connection.ts';
 import { addressBytes, familyNumber, IPPROTO_TCP, unmapIPv4, readAddress, type Family } from './ip.ts';
 import type { Message } from './message.ts';
-import { readTraffic, type ByteRange, type Traffic } from './tcp-info.ts';
+import { readTraffic, TCP_STATES, type ByteRange, type Traffic } from './tcp-info.ts';
 
 const TCPDIAG_GETSOCK = 18;
 const SOCK_DIAG_BY_FAMILY = 20;
@@ -24,20 +24,17 @@ const MPTCP_SUBFLOW_ATTR_TOKEN_LOC = 2;
 const MPTCP_SUBFLOW_ATTR_FLAGS = 8;
 const MPTCP_SUBFLOW_ATTR_ID_REM = 9;
 const MPTCP_SUBFLOW_ATTR_ID_LOC = 10;
+const MPTCP_SUBFLOW_FLAG_MCAP_REM = 1 << 0;
 const MPTCP_SUBFLOW_FLAG_MCAP_LOC = 1 << 1;
 const MPTCP_SUBFLOW_FLAG_JOIN_LOC = 1 << 3;
 const MPTCP_SUBFLOW_FLAG_BKUP_REM = 1 << 4;
 const MPTCP_SUBFLOW_FLAG_BKUP_LOC = 1 << 5;
 const MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED = 1 << 6;
+const ACCEPTED =
+  MPTCP_SUBFLOW_FLAG_MCAP_REM | MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED;
 const MPTCP_INFO_FLAG_FALLBACK = 1 << 0;
 /** Bit mask of all states but LISTEN, TIME_WAIT and CLOSE. */
 const STATES = 0xfff & ~((1 << 10) | (1 << 6) | (1 << 7));
-
-/** TCP states by number (net/tcp_states.h), named as in ss(8). */
-const TCP_STATES = [
-  ...['UNKNOWN', 'ESTAB', 'SYN-SENT', 'SYN-RECV', 'FIN-WAIT-1', 'FIN-WAIT-2', 'TIME-WAIT'],
-  ...['UNCONN', 'CLOSE-WAIT', 'LAST-ACK', 'LISTEN', 'CLOSING'],
-];
 
 export interface Side {
   readonly address: string;
@@ -57,7 +54,10 @@ export interface SubflowSocket {
   readonly state: string;
   /** This host opened it. */
   readonly opened: boolean;
-  /** The peer has accepted it (RFC 8684 section 3.2); one that is only established may still be refused. */
+  /**
+   * The first of its connection, or the peer has accepted it (RFC 8684 section 3.2): one that is only established may
+   * still be refused.
+   */
   readonly accepted: boolean;
   /** Which sides asked for data to use other subflows if possible (RFC 8684 section 3.3.8). */
   readonly backup: { readonly local: boolean; readonly remote: boolean };
@@ -129,7 +129,7 @@ export function decodeSubflowSocket(message: Message): SubflowSocket | null {
     ...decodePlainSocket(message),
     cookie: readU32(payload, 48) * 2 ** 32 + readU32(payload, 44),
     opened: (flags & (MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_JOIN_LOC)) !== 0,
-    accepted: (flags & MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED) !== 0,
+    accepted: (flags & ACCEPTED) !== 0,
     backup: {
       local: (flags & MPTCP_SUBFLOW_FLAG_BKUP_LOC) !== 0,
       remote: (flags & MPTCP_SUBFLOW_FLAG_BKUP_REM) !== 0,

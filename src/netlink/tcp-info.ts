@@ -1,5 +1,11 @@
-/** The traffic of a TCP socket, from struct tcp_info (linux/tcp.h). */
+/** The state and the traffic of a TCP socket: struct tcp_info (linux/tcp.h). */
 import { readU32, readU64 } from './bytes.ts';
+
+/** TCP states by number (net/tcp_states.h), named as in ss(8). */
+export const TCP_STATES = [
+  ...['UNKNOWN', 'ESTAB', 'SYN-SENT', 'SYN-RECV', 'FIN-WAIT-1', 'FIN-WAIT-2', 'TIME-WAIT'],
+  ...['UNCONN', 'CLOSE-WAIT', 'LAST-ACK', 'LISTEN', 'CLOSING'],
+];
 
 /** Where a value is in a message: from the first byte to the one after the last. */
 export interface ByteRange {

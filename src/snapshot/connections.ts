@@ -64,7 +64,8 @@ async function readConnections(diag: Requester): Promise<OpenConnections> {
 /** An open subflow, or another open socket that is bound to a link; null: neither. `token`: null for the latter. */
 function decodeOpen(message: Message): (PlainSocket & { readonly token: number | null }) | null {
   const subflow = decodeSubflowSocket(message);
-  if (subflow) return isCarrying(subflow) ? subflow : null;
+  // A join that the peer refuses is established for a moment, and is no second path.
+  if (subflow) return isCarrying(subflow) && subflow.accepted ? subflow : null;
   const plain = decodePlainSocket(message);
   return isCarrying(plain) && plain.ifindex !== 0 ? { ...plain, token: null } : null;
 }

@@ -108,6 +108,16 @@ describe('a subflow', () => {
   });
 
   test.each([
+    ['the first, which the peer opened', 1 << 0, true],
+    ['the first, which this host opened', 1 << 1, true],
+    ['a join of the peer', 1 << 2, false],
+    ['a join of this host', 1 << 3, false],
+    ['a join that the peer has accepted', (1 << 3) | (1 << 6), true],
+  ])('whether the peer has accepted it: %s', (_, flags, accepted) => {
+    expect(subflow({ flags })?.accepted).toBe(accepted);
+  });
+
+  test.each([
     [1 << 4, { local: false, remote: true }],
     [1 << 5, { local: true, remote: false }],
     [0x3cf, { local: false, remote: false }],

@@ -16,7 +16,7 @@ const LONGEST_MS = 8_000;
 /** How many connections are remembered. */
 const MAX_CONNECTIONS = 1_024;
 
-export class BareConnections {
+export class SubflowlessConnections {
   /** By token. */
   readonly #looks = new Map<number, Look>();
 

@@ -1,6 +1,6 @@
 /** When connections are looked at that may have lost all of their subflows. */
 import { expect, test } from 'vitest';
-import { BareConnections } from '../../src/health/bare.ts';
+import { SubflowlessConnections } from '../../src/health/subflowless.ts';
 import type { MptcpEvent, MptcpEventKind } from '../../src/netlink/mptcp/event.ts';
 
 const event = (kind: MptcpEventKind, token = 7, serverSide = false): MptcpEvent => ({
@@ -10,38 +10,38 @@ const event = (kind: MptcpEventKind, token = 7, serverSide = false): MptcpEvent 
 });
 
 test('a connection is looked at soon after a subflow closed, and then after 1, 2, 4 and at most 8 seconds', () => {
-  const bare = new BareConnections();
-  bare.observe(event('subflow-closed'), 0);
+  const subflowless = new SubflowlessConnections();
+  subflowless.observe(event('subflow-closed'), 0);
   const times: number[] = [];
   for (let looks = 0; looks < 6; looks++) {
-    const { next } = bare;
+    const { next } = subflowless;
     times.push(next!);
-    expect(bare.take(next! - 1)).toEqual([]);
-    expect(bare.take(next!)).toEqual([7]);
+    expect(subflowless.take(next! - 1)).toEqual([]);
+    expect(subflowless.take(next!)).toEqual([7]);
     // What closes meanwhile, a refused subflow for example, hastens nothing.
-    bare.observe(event('subflow-closed'), next!);
+    subflowless.observe(event('subflow-closed'), next!);
   }
   expect(times).toEqual([100, 1_100, 3_100, 7_100, 15_100, 23_100]);
 });
 
 test('a connection that has a subflow or has ended is not looked at', () => {
-  const bare = new BareConnections();
-  bare.observe(event('subflow-closed', 7), 0);
-  bare.observe(event('subflow-closed', 8), 0);
-  bare.observe(event('closed', 8), 50);
-  expect(bare.take(100)).toEqual([7]);
-  bare.forget(7);
-  expect(bare.next).toBeNull();
+  const subflowless = new SubflowlessConnections();
+  subflowless.observe(event('subflow-closed', 7), 0);
+  subflowless.observe(event('subflow-closed', 8), 0);
+  subflowless.observe(event('closed', 8), 50);
+  expect(subflowless.take(100)).toEqual([7]);
+  subflowless.forget(7);
+  expect(subflowless.next).toBeNull();
 });
 
 test('the peer opens the subflows of a connection that it opened', () => {
-  const bare = new BareConnections();
-  bare.observe(event('subflow-closed', 7, true), 0);
-  expect(bare.next).toBeNull();
+  const subflowless = new SubflowlessConnections();
+  subflowless.observe(event('subflow-closed', 7, true), 0);
+  expect(subflowless.next).toBeNull();
 });
 
 test('the oldest of more than 1,024 connections is forgotten', () => {
-  const bare = new BareConnections();
-  for (let token = 0; token < 1_025; token++) bare.observe(event('subflow-closed', token), 0);
-  expect(bare.take(100)).toEqual(Array.from({ length: 1_024 }, (_, at) => at + 1));
+  const subflowless = new SubflowlessConnections();
+  for (let token = 0; token < 1_025; token++) subflowless.observe(event('subflow-closed', token), 0);
+  expect(subflowless.take(100)).toEqual(Array.from({ length: 1_024 }, (_, at) => at + 1));
 });
