@@ -20,6 +20,8 @@ export interface Silence {
 
 /** Data must have arrived for this long without a pause: shorter ones are answers to requests. */
 const MIN_FLOW_MS = 200;
+/** Bytes that must have arrived on a subflow: answers to a few requests are no stream that may have stopped. */
+const MIN_RECEIVED = 16_384;
 /** A silence that had lasted for longer at the reading before is not new. */
 const MAX_SILENCE_MS = 1_000;
 /** The shortest silence that is noticed: more than one interval of reading, since one proves nothing. */
@@ -69,7 +71,11 @@ export function findSilence(
   const longest = MAX_SILENCE_MS + sinceReading(path, now);
   const stopped = own.filter(
     ({ opened, token, traffic }) =>
-      opened && working.has(token) && traffic !== null && traffic.sinceData <= longest,
+      opened &&
+      working.has(token) &&
+      traffic !== null &&
+      traffic.sinceData <= longest &&
+      traffic.received >= MIN_RECEIVED,
   );
   const limit = Math.max(0, ...stopped.map(({ traffic }) => limitFor(traffic!.rtt, time)));
   if (stopped.length === 0 || youngest < limit * NOTICED_PART) return null;

@@ -73,7 +73,8 @@ describe('a silence of a link', () => {
 describe('the silence of a path', () => {
   const path = pathWith(null);
   const other = subflow({ cookie: 2, address: ELSEWHERE });
-  const stopped = subflow({ rtt: 30_000, rttVariation: 15_000, sinceData: 80, sinceAck: 80 });
+  const received = 100_000;
+  const stopped = subflow({ received, rtt: 30_000, rttVariation: 15_000, sinceData: 80, sinceAck: 80 });
   const find = (...sockets: Parameters<typeof findSilence>[1]) =>
     findSilence(path, sockets, new Set(), 5_000, TIME);
 
@@ -86,9 +87,11 @@ describe('the silence of a path', () => {
   test('needs a subflow elsewhere, a connection that this host opened, and nothing that waits or arrives', () => {
     expect(find(stopped)).toBeNull();
     expect(find({ ...stopped, opened: false }, other)).toBeNull();
-    expect(find(subflow({ sinceData: 80, sinceAck: 80, unacked: 1 }), other)).toBeNull();
+    expect(find(subflow({ received, sinceData: 80, sinceAck: 80, unacked: 1 }), other)).toBeNull();
     expect(find(stopped, subflow({ cookie: 3, sinceData: 5, sinceAck: 5 }), other)).toBeNull();
-    expect(find(subflow({ sinceData: 1_500, sinceAck: 1_500 }), other)).toBeNull();
+    expect(find(subflow({ received, sinceData: 1_500, sinceAck: 1_500 }), other)).toBeNull();
+    // Answers to a few requests.
+    expect(find(subflow({ received: 16_000, sinceData: 80, sinceAck: 80 }), other)).toBeNull();
     expect(findSilence(path, [stopped, other], new Set([ELSEWHERE]), 5_000, TIME)).toBeNull();
   });
 
