@@ -11,7 +11,8 @@ import { subflow } from '../health/sockets.ts';
 const TIME = { rttFactor: 3, margin: 50 };
 const [HERE, ELSEWHERE] = ['192.0.2.10', '203.0.113.10'];
 
-const silent = (age: number): SubflowSocket => subflow({ rtt: 0, sinceData: age, sinceAck: age });
+const silent = (age: number): SubflowSocket =>
+  subflow({ received: 100_000, rtt: 0, sinceData: age, sinceAck: age });
 const asking = subflow({ cookie: 9, state: 'SYN-SENT', sinceData: 1e6, sinceAck: 1e6 });
 const elsewhere = (age: number): SubflowSocket =>
   subflow({ cookie: 2, address: ELSEWHERE, sinceData: age, sinceAck: age });

@@ -206,6 +206,8 @@ connection.multi-connect multiple >/dev/null`,
       const time = ((performance.now() - began) / 1000).toFixed(0);
       await daemonUser(guest);
       await unplugged(machine);
+      const waits = await guest.sh('systemctl show --property=After --value multi-user.target');
+      if (/\bmultihomed\.service\b/.test(waits)) throw new Error('multi-user.target waits for the daemon');
       const blame = await guest.sh('systemd-analyze blame --no-pager | grep -n multihomed', { fails: true });
       return `both are active ${time} s later; ${await startTime(guest)}; blame: ${blame}`;
     },

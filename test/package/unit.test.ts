@@ -19,7 +19,7 @@ test('multihomed@.service differs from multihomed.service only in the network na
   expect(differences('multihomed.service', 'multihomed@.service')).toEqual([
     [
       'Description=Multipath TCP endpoints for every uplink',
-      'After=network-pre.target multihomed-hooks.socket',
+      'After=sysinit.target basic.target network-pre.target multihomed-hooks.socket',
       'Wants=network-pre.target multihomed-hooks.socket',
       'ExecStart=/usr/bin/multihomed run --log journal',
       'Environment=MULTIHOMED_HOOKS_SOCKET=/run/multihomed-hooks/socket',
@@ -27,7 +27,7 @@ test('multihomed@.service differs from multihomed.service only in the network na
     [
       'Description=Multipath TCP endpoints for every uplink of the network namespace %i',
       'ConditionPathExists=/run/netns/%i',
-      'After=network-pre.target multihomed-hooks@%i.socket',
+      'After=sysinit.target basic.target network-pre.target multihomed-hooks@%i.socket',
       'Wants=network-pre.target multihomed-hooks@%i.socket',
       'NetworkNamespacePath=/run/netns/%i',
       'ExecStart=/usr/bin/multihomed run --log journal --config /etc/multihomed/%i.yaml',
@@ -73,5 +73,8 @@ test('the daemon is a user with one capability, and only it and root connect to 
 });
 
 test('no target of the boot waits for the daemon', () => {
-  expect(unit('multihomed.service').filter((line) => line.startsWith('Before='))).toEqual([]);
+  const lines = unit('multihomed.service');
+  expect(lines.filter((line) => line.startsWith('Before='))).toEqual(['Before=shutdown.target']);
+  // With its default dependencies, the target that starts it would (systemd.target(5)).
+  expect(lines).toContain('DefaultDependencies=no');
 });
