@@ -149,7 +149,8 @@ test('a reset subflow is opened again, and no other subflow is closed', async ({
   expect(explained.stdout).toContain('4 established, 2 lost (ECONNRESET)');
 });
 
-test('subflows that are reset on the last path that works are opened again', async ({ lab }) => {
+/** A busy connection over both uplinks, whose first path has just died. */
+async function overDeadPath(lab: Lab) {
   const [eth] = await twoLines(lab, 5);
   const daemon = await lab.daemon(RULES);
   const connections = await lab.connections();
@@ -158,6 +159,11 @@ test('subflows that are reset on the last path that works are opened again', asy
   await connection.echo('before');
   await eth.cut('all');
   await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(SUSPECT);
+  return { daemon, connections, connection };
+}
+
+test('subflows that are reset on the last path that works are opened again', async ({ lab }) => {
+  const { daemon, connections, connection } = await overDeadPath(lab);
   await connection.echo('by the other');
   await expect.poll(() => connections.subflows()).toEqual(['10.2.0.2']);
   reset(lab, '10.2.0.2');
@@ -167,14 +173,7 @@ test('subflows that are reset on the last path that works are opened again', asy
 });
 
 test('detect: false ends a suspicion and starts none', async ({ lab }) => {
-  const [eth] = await twoLines(lab, 5);
-  const daemon = await lab.daemon(RULES);
-  const connections = await lab.connections();
-  const connection = await openBoth(lab, connections);
-  keepBusy(connection);
-  await connection.echo('before');
-  await eth.cut('all');
-  await expect.poll(() => daemon.stateOf('eth0'), { timeout: 20_000 }).toMatch(SUSPECT);
+  const { daemon, connection } = await overDeadPath(lab);
   await daemon.reconfigure(JSON.stringify({ rules: RULES, health: { detect: false } }));
   await expect.poll(() => daemon.stateOf('eth0')).toMatch(/^active/);
   await connection.echo('by the other');
