@@ -64,7 +64,9 @@ static void fail(const char *what) {
 
 static void receive(struct connection *c, int is_server) {
     if (is_server && !c->ordered) {
-        if (recv(c->fd, &c->order, sizeof c->order, MSG_DONTWAIT) != sizeof c->order) {
+        int length = recv(c->fd, &c->order, sizeof c->order, MSG_DONTWAIT);
+        if (length < 0 && errno == EAGAIN) return;
+        if (length != sizeof c->order) {
             close(c->fd);
             c->fd = -1;
             return;

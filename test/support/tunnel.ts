@@ -44,7 +44,8 @@ else: near.bind(('0.0.0.0', 51821))
 peer, rest = None, {near: b'', far: b''}
 def packets(s):
     global peer
-    data, sender = s.recvfrom(65536)
+    # select(2) may report a socket that has nothing to read.
+    data, sender = s.recvfrom(65536, socket.MSG_DONTWAIT)
     if transport == 'udp':
         if s is far: peer = sender
         return [data]
