@@ -169,8 +169,11 @@ for (const [name, scene] of Object.entries(SCENES))
       await providers.serve();
       const daemon = await lab.daemon({ 'eth*': 'subflow' });
       await settled(lab, daemon);
-      for (const command of scene.later ?? []) lab.host.ip(withTable(lab, command));
-      await settled(lab, daemon);
+      // One by one: of two default routes that are lost at once, both uplinks linger.
+      for (const command of scene.later ?? []) {
+        lab.host.ip(withTable(lab, command));
+        await settled(lab, daemon);
+      }
       const before = await reached(providers, lab);
       const finding = found(await visit(lab, daemon), withTable(lab, scene.id));
       expect(finding?.severity).toMatch(/^(?:warning|fault)$/);

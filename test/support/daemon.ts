@@ -118,9 +118,12 @@ export class Daemon {
     return code === 0 ? (JSON.parse(stdout) as StatusDocument) : null;
   }
 
-  /** Asks as the command does, without the time for starting a process; null when no daemon answers. */
+  /**
+   * Asks as the command does, without the time for starting a process, and waits longer, since other tests may keep the
+   * machine busy; null when no daemon answers.
+   */
   async #asked(): Promise<StatusDocument | null> {
-    const answer = await ask(this.#netns.control(), { ask: 'status' }, 2_000).catch((error: unknown) => {
+    const answer = await ask(this.#netns.control(), { ask: 'status' }, 20_000).catch((error: unknown) => {
       if (error instanceof ControlError) return null;
       throw error;
     });
