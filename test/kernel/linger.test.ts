@@ -132,7 +132,9 @@ describe.each([4, 6] as const)('the last endpoint lingers, IPv%i', (version) => 
     await expect.poll(calls).toEqual(['SF_ESTABLISHED', 'SF_CLOSED']);
     await connection.echo('by the new one');
     expect(connections.subflows()).toEqual([wwan.address(version)]);
-    expect(lab.host.rules(version).map(({ src }) => src)).not.toContain(eth.address(version));
+    await expect
+      .poll(() => lab.host.rules(version).map(({ src }) => src))
+      .not.toContain(eth.address(version));
   });
 });
 
@@ -162,8 +164,9 @@ describe('a rule that is removed', () => {
       );
     await connection.echo('still here');
     await connections.end();
-    await expect.poll(() => lab.host.endpoints()).toEqual([]);
-    expect([...lab.host.rules(4), ...lab.host.routes(4)]).toEqual([]);
+    await expect
+      .poll(() => [...lab.host.endpoints(), ...lab.host.rules(4), ...lab.host.routes(4)])
+      .toEqual([]);
   });
 });
 

@@ -84,10 +84,11 @@ describe.each([4, 6] as const)('changes on an active uplink, IPv%i', (version) =
     await expect.poll(() => lab.host.endpoints()).toHaveLength(1);
     const before = lab.host.endpoints();
     lab.host.ip(`-${version} route replace default via ${eth.gateway(version, 9)} dev eth0 metric 100`);
+    const where = `dev eth0 table ${lab.host.table('eth0')}`;
+    // The route through the old gateway is deleted after the new one is added.
     await expect
       .poll(() => lab.host.routeTexts(version))
-      .toContain(`default via ${eth.gateway(version, 9)} dev eth0 table ${lab.host.table('eth0')}`);
-    expect(lab.host.routes(version)).toHaveLength(2);
+      .toEqual([`${eth.subnet(version)} ${where}`, `default via ${eth.gateway(version, 9)} ${where}`]);
     await expect.poll(() => daemon.log).toMatch(/gateway .*9/);
     expect(lab.host.endpoints()).toEqual(before);
   });

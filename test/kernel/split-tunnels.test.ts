@@ -72,6 +72,9 @@ for (const [name, { version, up }] of Object.entries(SPLITS))
       await expect
         .poll(refusals)
         .toMatch(version === 4 ? /dev eth0.*dev eth1/ : /2400:99::\/32.*2400:99::\/32/s);
+      // In IPv4 policy rules lead to these routes, and are added after them.
+      const guards = (): string[] => lab.host.ruleTexts().filter((each) => each.startsWith('8683 '));
+      if (version === 4) await expect.poll(guards).toHaveLength(addresses.length);
       // Sockets that are not bound to a link, and traffic other than TCP, are routed as without multihomed.
       expect(unbound().every((each) => each.startsWith('tun0'))).toBe(true);
       const before = await counter.count();

@@ -175,12 +175,19 @@ const made = ({ host }: Lab, { version }: Form): object => ({
 
 /**
  * Waits for all policy rules: a VPN's script may have deleted one too, which is restored after 250 ms. While the tunnel's
- * device still exists, rules (8683) refuse TCP to its own network.
+ * device still exists, rules (8683) refuse TCP to its own network. Their routes are deleted after them, and the daemon
+ * answers after its pass.
  */
-async function complete({ host }: Lab, { version }: Form, addresses: readonly string[]): Promise<void> {
+async function complete(
+  { host }: Lab,
+  daemon: Daemon,
+  { version }: Form,
+  addresses: readonly string[],
+): Promise<void> {
   const begins = (text: string): string => text.split(' ').slice(0, 3).join(' ');
   const all = addresses.flatMap((address) => [8682, 8684].map((priority) => `${priority} from ${address}`));
   await expect.poll(() => host.ruleTexts(version).map(begins).sort()).toEqual(all.sort());
+  await daemon.status();
 }
 
 async function states(daemon: Daemon, addresses: readonly string[]): Promise<string[]> {
@@ -214,7 +221,7 @@ for (const [name, form] of Object.entries(FORMS)) {
     await lower();
     await expect.poll(() => lab.host.endpoints()).toHaveLength(2);
     await expect.poll(() => lab.host.limits().subflows).toBe(8);
-    await complete(lab, form, addresses);
+    await complete(lab, daemon, form, addresses);
     const free = made(lab, form);
     const outside = await connections.open(addresses[0]);
     await expect.poll(() => connections.subflows()).toEqual(addresses);
@@ -266,7 +273,7 @@ for (const [name, form] of Object.entries(FORMS)) {
     await expect
       .poll(() => made(lab, form))
       .toMatchObject({ rules: expect.arrayContaining([expect.stringContaining('8682')]) as unknown });
-    await complete(lab, form, addresses);
+    await complete(lab, daemon, form, addresses);
     const free = made(lab, form);
     await raise();
     await goes();
