@@ -66,6 +66,14 @@ const asNow = (lab: Lab, line: string): string =>
     );
 const known = (line: string): boolean => !/UNKNOWN|LISTENER/.test(line);
 
+/** How many sockets have joined a group of generic netlink (protocol 16), such as that of MPTCP's events. */
+const listeners = (lab: Lab): number =>
+  lab.host
+    .sh('cat /proc/net/netlink')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, protocol, , groups]) => protocol === '16' && Number(`0x${groups}`) !== 0).length;
+
 describe('monitor', () => {
   test('follows the daemon, or the kernel if no daemon runs', async ({ lab }) => {
     const daemon = lab.prepare({ 'eth*': 'subflow' });
@@ -116,7 +124,8 @@ describe('monitor', () => {
       const observed = await monitor(lab, '--mptcp');
       const json = await monitor(lab, '--json');
       const text = await monitor(lab);
-      await expect.poll(() => lab.host.sh('cat /proc/net/netlink').split('\n').length).toBeGreaterThan(4);
+      // `ip` and the three monitors.
+      await expect.poll(() => listeners(lab)).toBe(4);
       lab.host.ip('mptcp endpoint add 192.0.2.77 signal');
       await connections.open();
       lab.host.ip(`mptcp endpoint add ${second.address(version)} dev eth1 subflow`);
@@ -146,7 +155,9 @@ describe('monitor', () => {
           token: expect.stringMatching(/^[0-9a-f]{8}$/),
         }),
       );
-      expect(text.text).toMatch(/mptcp {3}[0-9a-f]{8} subflow established .* on eth1 id 2\/0/);
+      await expect
+        .poll(() => text.text)
+        .toMatch(/mptcp {3}[0-9a-f]{8} subflow established .* on eth1 id 2\/0/);
       for (const each of [observed, json, text]) expect(await each.end()).toBe(0);
     },
   );

@@ -44,9 +44,12 @@ describe.each([4, 6] as const)('an uplink comes up, IPv%i', (version) => {
     await expect
       .poll(() => mptcp.texts().filter((text) => text.includes('SF_ESTABLISHED')))
       .toEqual([expect.stringContaining(modem.address(version))]);
+    // The endpoint was added after all policy rules, but `ip monitor` may print them later.
+    const rules = lab.host.rules(version).filter(({ src }) => src === modem.address(version));
+    expect(rules).not.toEqual([]);
     await expect
-      .poll(() => routing.texts().filter((text) => text.includes('[RULE]')).length)
-      .toBeGreaterThan(0);
+      .poll(() => routing.texts().filter((text) => text.includes('[RULE]')))
+      .toHaveLength(rules.length);
     const own = routing.texts().filter((text) => text.includes('proto 86'));
     const kinds = own.map((text) =>
       text.startsWith('[RULE]') ? 'policy rule' : /\bdefault\b/.test(text) ? 'default' : 'connected',

@@ -12,6 +12,9 @@ import { Transfer } from './transfer.ts';
 const CYCLES = Number(process.env['MULTIHOMED_CYCLES'] ?? 8);
 const RULES = { 'eth*': 'subflow', 'wwan*': 'subflow' };
 
+/** The message of `ip mptcp monitor` about a subflow from this address. */
+const established = (address: string): RegExp => new RegExp(`SF_ESTABLISHED.*saddr4=${address} `);
+
 const LOSSES = [CARRIER, DEFAULT_ROUTE, ADDRESS, LINK] as const;
 
 describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, () => {
@@ -50,6 +53,8 @@ describe('a transfer over two uplinks', { timeout: 120_000 + CYCLES * 60_000 }, 
       if (cycle % 3 !== 2) {
         const signal = cycle % 3 === 0 ? 'SIGTERM' : 'SIGKILL';
         const [before, state] = [await transfer.identities(), lab.host.state()];
+        // `ip monitor` may print it later.
+        await expect.poll(() => mptcp.texts().at(-1)).toMatch(established(cable.address()));
         const logged = mptcp.texts().length;
         await daemon.stop(signal);
         restarts[signal]++;
