@@ -111,12 +111,15 @@ describe('a pause', () => {
       // After a longer wait, the daemon has read more of the configuration.
       await new Promise((resume) => setTimeout(resume, wait));
       expect(await ask(socket, { ask: 'flush' })).toContainEqual(expect.stringContaining('endpoint delete'));
+      const status = async (): Promise<StatusDocument> =>
+        (await ask(socket, { ask: 'status' })) as StatusDocument;
+      // The changes are read nevertheless.
+      await expect
+        .poll(async () => (await status()).uplinks[0])
+        .toMatchObject({ flags: ['subflow', 'backup'], reason: PAUSED });
       await stays(() => lab.host.endpoints());
       expect(flags(lab)).toEqual([]);
-      // The changes were read nevertheless.
-      const status = (await ask(socket, { ask: 'status' })) as StatusDocument;
-      expect(status.daemon?.paused).toBe(true);
-      expect(status.uplinks[0]).toMatchObject({ flags: ['subflow', 'backup'], reason: PAUSED });
+      expect((await status()).daemon?.paused).toBe(true);
     },
   );
 

@@ -56,7 +56,7 @@ class Viewer {
   }
 
   async ended(): Promise<void> {
-    await this.shows('after ');
+    await expect.poll(() => this.output).toMatch(/after \S+\r?\n/);
     this.#child.stdin?.end();
     if (this.#child.exitCode === null) await once(this.#child, 'exit');
   }
@@ -127,8 +127,10 @@ describe('the terminal is restored', () => {
     await viewer.shows('0 connections', seen);
     process.kill(viewer.pid, 'SIGTSTP');
     await expect.poll(state).toBe('T');
+    await expect.poll(() => viewer.output.endsWith(LEAVE)).toBe(true);
+    const again = viewer.output.length;
     process.kill(viewer.pid, 'SIGCONT');
-    await viewer.shows('0 connections', viewer.output.lastIndexOf(LEAVE));
+    await viewer.shows('0 connections', again);
     viewer.type('q');
     await viewer.ended();
     viewer.expectRestored();
