@@ -99,32 +99,32 @@ async function reset({ subject, programs, add, sizes }) {
 }
 
 /** What the daemon uses while connections are busy, and while they rest. */
-async function watch({ subject, programs, add, sizes }) {
+async function watch({ subject, programs, add, sizes }, count) {
   const lab = await openLab(programs, { count: 2, server: true });
   const running = await subject.start(lab);
   await lab.attempt('limit 5');
   for (const n of [1, 2]) await subject.plug(lab, n);
   const far = await server(lab);
-  for (const count of sizes.connections) {
-    // At most 2,000 messages a second in all.
-    const near = await client(lab, 'up', count, [`${Math.max(5, count / 2)}`, '2000']);
-    const name = `${count.toLocaleString('en-US')} ${count === 1 ? 'connection' : 'connections'}`;
-    const busy = await usage(running.pid, sizes.watch);
-    add(`${name}, busy: CPU`, '%', busy.cpu);
-    await near.ask('pause');
-    const idle = await usage(running.pid, sizes.watch);
-    add(`${name}, idle: CPU`, '%', idle.cpu);
-    add(`${name}, idle: wake-ups a second`, '', idle.wakeups);
-    near.end();
-    await sleep(SETTLE_MS);
-  }
+  // At most 2,000 messages a second in all.
+  const near = await client(lab, 'up', count, [`${Math.max(5, count / 2)}`, '2000']);
+  const name = `${count.toLocaleString('en-US')} ${count === 1 ? 'connection' : 'connections'}`;
+  const busy = await usage(running.pid, sizes);
+  add(`${name}, busy: CPU`, '%', busy.cpu);
+  await near.ask('pause');
+  const idle = await usage(running.pid, sizes);
+  add(`${name}, idle: CPU`, '%', idle.cpu);
+  add(`${name}, idle: wake-ups a second`, '', idle.wakeups);
+  near.end();
   far.end();
   await running.stop();
 }
 
-/** The share of a processor in percent, and wake-ups a second, in the next `seconds`. */
-async function usage(pid, seconds) {
-  await sleep(3 * SETTLE_MS);
+/**
+ * The share of a processor in percent, and wake-ups a second, in `seconds`. Before, in `rest` seconds, the daemon spends what
+ * it had saved up for reading sockets, and V8 collects its garbage.
+ */
+async function usage(pid, { rest, watch: seconds }) {
+  await sleep(rest * 1000);
   const before = usageOf(pid);
   await sleep(seconds * 1000);
   const after = usageOf(pid);
@@ -140,5 +140,10 @@ export const ROWS = [
   { name: 'death', rounds: 2, subjects: addsEndpoints, run: (context) => die(context, [0, 0]) },
   { name: 'death-30-60', rounds: 2, subjects: addsEndpoints, run: (context) => die(context, [15, 30]) },
   { name: 'reset', rounds: 1, subjects: (subject) => subject.main !== undefined, run: reset },
-  { name: 'watch', rounds: 1, subjects: (subject) => subject.main !== undefined, run: watch },
+  ...[1, 100, 1_000].map((count) => ({
+    name: `watch-${count}`,
+    rounds: 1,
+    subjects: (subject) => subject.main !== undefined,
+    run: (context) => watch(context, count),
+  })),
 ];

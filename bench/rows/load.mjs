@@ -89,7 +89,8 @@ async function idle(context) {
   const { subject, add, sizes } = context;
   const { pid, stop } = await pair(context);
   const seconds = subject.main === undefined ? sizes.idle / 6 : sizes.idle;
-  await sleep(3000);
+  // V8 collects the garbage of what came before.
+  await sleep(sizes.rest * 1000);
   const before = usageOf(pid);
   await sleep(seconds * 1000);
   const after = usageOf(pid);

@@ -12,7 +12,8 @@ import { decide, type Decision } from '../health/decide.ts';
 import { begin } from '../health/suspicion.ts';
 import type { AnswerTime } from '../health/answer-time.ts';
 import { mayBeSilent } from '../health/silence.ts';
-import { pollPause, type Path } from '../health/path.ts';
+import { pollPause } from '../health/poll-pause.ts';
+import type { Path } from '../health/path.ts';
 import type { Suspect } from '../snapshot/snapshot.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
@@ -182,12 +183,12 @@ export class Health {
 
   readonly #onPoll = (): void => {
     if (this.#reader.isQuiet(this.#paths.all, this.#answerTime!))
-      this.#timers.set('poll', this.#pause(), this.#onPoll);
+      this.#timers.set('poll', this.#pause(this.#answerTime!), this.#onPoll);
     else void this.#readPaths(this.#answerTime!);
   };
 
-  #pause(): number {
-    return pollPause(this.#paths.all, this.#parts.clock.now());
+  #pause(answerTime: AnswerTime): number {
+    return pollPause(this.#paths.all, this.#parts.clock.now(), answerTime);
   }
 
   async #readPaths(answerTime: AnswerTime): Promise<void> {
@@ -202,7 +203,7 @@ export class Health {
     } finally {
       this.#polling = false;
     }
-    this.#schedule(this.#pause());
+    this.#schedule(this.#pause(answerTime));
   }
 
   async #lookForSilence(paths: readonly Path[], answerTime: AnswerTime): Promise<void> {

@@ -70,7 +70,7 @@ export class JoinProbe {
     if (others.length === 0) return;
     const isAnswered = others.some(({ address }) => hasArrived(address, sockets, found.since, now));
     this.#probe = { ...found, path, control: isAnswered ? null : others[0]!, isControlled: false };
-    if (await tries.probe(path, [...found.tokens][0]!, sockets)) {
+    if (await tries.probe(path, [...found.tokens][0]!, sockets, found.limit)) {
       this.#timers.set('verdict', GIVE_UP_MS, () => this.#end());
       onChange();
     } else this.#end();
@@ -108,7 +108,7 @@ export class JoinProbe {
     }
     if (isAnswered || isControlled) return this.#end();
     this.#probe = { ...probe, isControlled: true };
-    if (await tries.probe(control, [...tokens][0]!, sockets)) {
+    if (await tries.probe(control, [...tokens][0]!, sockets, probe.limit)) {
       this.#timers.set('verdict', GIVE_UP_MS, () => this.#end());
       onChange();
     } else this.#end();

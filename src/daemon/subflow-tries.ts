@@ -17,7 +17,10 @@ import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { Timers } from './timers.ts';
 
-/** Milliseconds after a try until duplicates are closed: after most round-trip times, and after a SYN that was lost. */
+/**
+ * Milliseconds after a try and its answers until duplicates are closed: after most round-trip times, and after a SYN that
+ * was lost.
+ */
 const DUPLICATES_MS = [500, 3_000];
 /** Connections that may get one more subflow by a probe. */
 const MAX_PROBED = 16;
@@ -40,6 +43,8 @@ interface Try {
   readonly path: Path;
   /** How many subflows a connection may have in addition to its first meanwhile; null: as before. */
   readonly limit: number | null;
+  /** Milliseconds in which an answer to its SYNs is awaited. */
+  readonly answerTime: number;
   /** The sockets before the try. */
   readonly before: ReadonlySet<number>;
   /** Passes that did not make it. */
@@ -88,32 +93,40 @@ export class SubflowTries {
     const connections = all.filter(({ token }) => tokens.has(token));
     const fewest = Math.min(...connections.map(({ extraSubflows }) => extraSubflows));
     const fitting = connections.find(({ extraSubflows }) => extraSubflows === fewest);
-    return fitting !== undefined && this.#set(path, fitting.remote.address, sockets, fewest + 1);
+    return (
+      fitting !== undefined &&
+      this.#set({ path, limit: fewest + 1, answerTime: 0 }, fitting.remote.address, sockets)
+    );
   }
 
   /**
    * Sets a try that shows whether the path works. Each connection gets a subflow more, which is closed again, so it is
    * not set if there are many. The limit stays, because a connection that is opened while it is low lacks subflows for
    * good. Clients of this host would refuse the subflow.
+   * @param answerTime milliseconds in which the path should answer; the subflow is closed later
    * @returns whether it is set
    */
-  async probe(path: Path, token: number, sockets: readonly SubflowSocket[]): Promise<boolean> {
+  async probe(
+    path: Path,
+    token: number,
+    sockets: readonly SubflowSocket[],
+    answerTime: number,
+  ): Promise<boolean> {
     const tokens = new Set(sockets.map((socket) => socket.token));
     if (tokens.size > MAX_PROBED || !sockets.every(({ opened }) => opened)) return false;
     const remote = sockets.find((socket) => socket.token === token)?.remote.address;
-    return remote !== undefined && this.#set(path, remote, sockets, null);
+    return remote !== undefined && this.#set({ path, limit: null, answerTime }, remote, sockets);
   }
 
   /** `remote`: the address of a peer. */
   async #set(
-    path: Path,
+    wanted: Pick<Try, 'path' | 'limit' | 'answerTime'>,
     remote: string,
     sockets: readonly SubflowSocket[],
-    limit: number | null,
   ): Promise<boolean> {
-    if (!(await this.#isSource(path, remote)) || this.#stopped) return false;
+    if (!(await this.#isSource(wanted.path, remote)) || this.#stopped) return false;
     const before = new Set(sockets.map(({ cookie }) => cookie));
-    this.#pending = new Map([...this.#pending, [path.key, { path, limit, before, missed: 0 }]]);
+    this.#pending = new Map([...this.#pending, [wanted.path.key, { ...wanted, before, missed: 0 }]]);
     return true;
   }
 
@@ -135,9 +148,11 @@ export class SubflowTries {
       return [];
     });
     this.#pending = new Map(left);
+    const awaited = Math.max(0, ...[...made].map(({ answerTime }) => answerTime));
+    const close = (): void => void this.#closeDuplicates([...made]);
     if (made.size > 0)
       for (const after of DUPLICATES_MS)
-        this.#timers.set(`duplicates ${this.#rounds++}`, after, () => void this.#closeDuplicates([...made]));
+        this.#timers.set(`duplicates ${this.#rounds++}`, awaited + after, close);
     return [...made].map(({ path }) => path);
   }
 

@@ -11,7 +11,7 @@ export interface Gauge {
   readonly readAt: number;
   /** When the counter of received packets last grew, in the same way. */
   readonly receivedAt: number;
-  /** Since when packets arrived without a longer pause than PAUSE_MS, until `receivedAt`. */
+  /** Since when packets arrived without a longer pause than PAUSE_MS or a round trip, until `receivedAt`. */
   readonly flowingSince: number;
   /** How long nothing had arrived at the reading before the last, in milliseconds: readings may be late. */
   readonly silentBefore: number;
@@ -29,12 +29,16 @@ export const firstGauge = (stats: LinkStats, now: number): Gauge => ({
   ...{ stats, movedAt: now, flowedAt: now, readAt: now, receivedAt: now, flowingSince: now, silentBefore: 0 },
 });
 
-/** The gauge after a further reading. `now`: milliseconds by the clock. */
-export function readGauge(before: Gauge, stats: LinkStats, now: number): Gauge {
+/**
+ * The gauge after a further reading.
+ * @param now milliseconds by the clock
+ * @param rtt the round-trip time in milliseconds: a sender pauses for as long when its congestion window is full
+ */
+export function readGauge(before: Gauge, stats: LinkStats, now: number, rtt = 0): Gauge {
   const received = stats.received !== before.stats.received;
   const sent = stats.sent !== before.stats.sent;
   const silentBefore = before.readAt - before.receivedAt;
-  const paused = silentBefore > PAUSE_MS || now - before.readAt >= REST_MS;
+  const paused = silentBefore > Math.max(PAUSE_MS, rtt) || now - before.readAt >= REST_MS;
   return {
     stats,
     movedAt: received || sent ? now : before.movedAt,

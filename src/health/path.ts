@@ -90,9 +90,7 @@ export class Path {
 }
 
 /** Time between two readings of a link's counters while data moves, in milliseconds. */
-const FAST_MS = 20;
-/** The same while no data moves, and the time without data after which it applies. */
-const SLOW_MS = 1_000;
+export const FAST_MS = 20;
 /**
  * A link that has received nothing for this long may be dead: longer than FAST_MS, since one interval proves nothing.
  */
@@ -102,8 +100,6 @@ const SILENT_MS = 24;
  * table of sockets each time.
  */
 const BACKGROUND_MS = 1_000;
-/** A reading that is older, in milliseconds, does not show whether data of MPTCP moves. */
-const OUTDATED_MS = 5_000;
 /** Longest pause between two readings of sockets while the link sends without receiving and no subflow waits. */
 const LONGEST_IDLE_MS = 500;
 /** Part of the budget that is kept for links that send without receiving, in milliseconds. */
@@ -143,16 +139,16 @@ const LOSSY_MS = 30_000;
 const SHORTEST_GAP_MS = 100;
 const LONGEST_GAP_MS = 400;
 /** For how long answers may then take as long again, and by how much longer they may take. */
-const GAP_MS = 600_000;
+const GAP_MEMORY_MS = 600_000;
 const GAP_FACTOR = 1.25;
 
 /** Records a reading of the link's counters, and how late answers came. `now`: milliseconds by the clock. */
 export function recordStats(path: Path, stats: LinkStats, now: number): void {
   const before = path.gauge;
-  path.gauge = before ? readGauge(before, stats, now) : firstGauge(stats, now);
+  path.gauge = before ? readGauge(before, stats, now, path.rtt ?? 0) : firstGauge(stats, now);
   if (!before || path.gauge.receivedAt !== now || !path.waiting) return;
   const gap = now - before.receivedAt;
-  const known = now - path.gapAt < GAP_MS ? path.gap : 0;
+  const known = now - path.gapAt < GAP_MEMORY_MS ? path.gap : 0;
   if (gap < Math.max(SHORTEST_GAP_MS, known / GAP_FACTOR) || gap > LONGEST_GAP_MS) return;
   path.gap = Math.max(known, gap);
   path.gapAt = now;
@@ -162,7 +158,7 @@ export function recordStats(path: Path, stats: LinkStats, now: number): void {
 export const judgeOptions = ({ lostAt, usedSince, gap, gapAt }: Path, now: number): JudgeOptions => ({
   lossy: now - lostAt < LOSSY_MS,
   usedSince,
-  least: now - gapAt < GAP_MS ? gap * GAP_FACTOR : 0,
+  least: now - gapAt < GAP_MEMORY_MS ? gap * GAP_FACTOR : 0,
 });
 
 /** Records in the path the judgement on its sockets. `now`: milliseconds by the clock. */
@@ -178,23 +174,4 @@ export function recordJudgement(path: Path, judgement: Judgement, now: number): 
     path.idlePause = Math.min(LONGEST_IDLE_MS, Math.max(FAST_MS, path.idlePause * 2));
   else path.idlePause = 0;
   path.nextReadAt = now + (verdict.kind === 'waiting' ? (verdict.next ?? 2 * FAST_MS) : path.idlePause);
-}
-
-/** Whether no data of MPTCP moved on the path when its sockets were last read. */
-const isIdle = ({ movedAt, lastReadAt, waiting }: Path, now: number): boolean =>
-  movedAt !== null && lastReadAt - movedAt > SLOW_MS && now - lastReadAt < OUTDATED_MS && !waiting;
-
-/** Milliseconds until the counters of links are read again. */
-export function pollPause(paths: Iterable<Path>, now: number): number {
-  let pause = SLOW_MS;
-  for (const path of paths) {
-    if (!path.gauge || path.suspicion) continue;
-    // While data waits for an answer, each packet may be one that is sent again.
-    const activeAt = path.waiting ? path.gauge.movedAt : path.gauge.flowedAt;
-    if (isIdle(path, now) || now - activeAt > SLOW_MS) continue;
-    pause = Math.min(pause, FAST_MS);
-    // Read at the moment at which the answer is overdue.
-    if (path.waiting && path.nextReadAt > now) pause = Math.min(pause, Math.max(4, path.nextReadAt - now));
-  }
-  return pause;
 }

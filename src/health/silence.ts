@@ -22,14 +22,14 @@ export interface Silence {
 const MIN_FLOW_MS = 200;
 /** Bytes that must have arrived on a subflow: answers to a few requests are no stream that may have stopped. */
 const MIN_RECEIVED = 16_384;
-/** A silence that had lasted for longer at the reading before is not new. */
+/** A silence that should have been noticed longer ago at the reading before is not new. */
 const MAX_SILENCE_MS = 1_000;
 /** The shortest silence that is noticed: more than one interval of reading, since one proves nothing. */
 const MIN_SILENCE_MS = 30;
 /** A silence is noticed after this part of the time that an answer may take. */
 const NOTICED_PART = 0.5;
 /** A SYN is answered at once; an acknowledgement may be delayed. */
-const SYN_PART = 0.7;
+const SYN_PART = 0.6;
 
 /**
  * Without the variation of the round-trip time: who only receives has measured it once, at the handshake, and the kernel
@@ -37,16 +37,27 @@ const SYN_PART = 0.7;
  */
 const limitFor = (rtt: number, time: AnswerTime): number => answerLimit({ rtt, rttVariation: 0 }, time);
 
-/** Whether the link's counters show a silence whose sockets have not been read yet. */
-export function mayBeSilent({ gauge, waiting, rtt, silence }: Path, now: number, time: AnswerTime): boolean {
-  if (!gauge || waiting || now < silence.nextProbeAt || gauge.receivedAt === silence.seenAt) return false;
-  const lasted = now - gauge.receivedAt;
-  const limit = limitFor((rtt ?? 0) * 1000, time) * NOTICED_PART;
-  return (
-    lasted >= Math.max(MIN_SILENCE_MS, limit) &&
-    gauge.silentBefore <= MAX_SILENCE_MS &&
-    gauge.receivedAt - gauge.flowingSince >= MIN_FLOW_MS
-  );
+/** After how many milliseconds a silence of the path is noticed. */
+const noticedAfter = ({ rtt }: Path, time: AnswerTime): number =>
+  Math.max(MIN_SILENCE_MS, limitFor((rtt ?? 0) * 1000, time) * NOTICED_PART);
+
+/**
+ * When the path may be probed because of a silence whose sockets have not been read yet, if nothing arrives until then,
+ * in milliseconds by the clock; null: the link's counters show none.
+ */
+export function probeDue(path: Path, time: AnswerTime): number | null {
+  const { gauge, waiting, silence } = path;
+  if (!gauge || waiting || gauge.receivedAt === silence.seenAt) return null;
+  const noticed = noticedAfter(path, time);
+  if (gauge.silentBefore > noticed + MAX_SILENCE_MS) return null;
+  if (gauge.receivedAt - gauge.flowingSince < MIN_FLOW_MS) return null;
+  return Math.max(gauge.receivedAt + noticed, silence.nextProbeAt);
+}
+
+/** Whether that time has come. */
+export function mayBeSilent(path: Path, now: number, time: AnswerTime): boolean {
+  const due = probeDue(path, time);
+  return due !== null && now >= due;
 }
 
 /**
@@ -68,7 +79,7 @@ export function findSilence(
   // What waits for an acknowledgement is judged by it.
   if (own.some(({ traffic }) => (traffic?.unacked ?? 0) > 0)) return null;
   const working = tokensElsewhere(path.address, sockets, suspect);
-  const longest = MAX_SILENCE_MS + sinceReading(path, now);
+  const longest = noticedAfter(path, time) + MAX_SILENCE_MS + sinceReading(path, now);
   const stopped = own.filter(
     ({ opened, token, traffic }) =>
       opened &&

@@ -2,14 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { firstGauge, readGauge, type Gauge } from '../../src/health/gauge.ts';
 import { judge } from '../../src/health/judge.ts';
-import {
-  judgeOptions,
-  mayReadSockets,
-  Path,
-  pollPause,
-  recordJudgement,
-  recordStats,
-} from '../../src/health/path.ts';
+import { judgeOptions, mayReadSockets, Path, recordJudgement, recordStats } from '../../src/health/path.ts';
+import { pollPause } from '../../src/health/poll-pause.ts';
 import { findSilence, hasArrived, mayBeSilent, stallsIn } from '../../src/health/silence.ts';
 import { afterVainProbe, NO_SILENCE } from '../../src/health/silence-memory.ts';
 import { subflow } from './sockets.ts';
@@ -45,7 +39,7 @@ describe('a silence of a link', () => {
 
   test('is not noticed after a short answer, nor later than a second, nor twice', () => {
     expect(silent(received(900, 1_000, 1_040), 1_040)).toBe(false);
-    expect(silent(received(0, 1_000, 2_040), 2_040)).toBe(false);
+    expect(silent(received(0, 1_000, 2_060), 2_060)).toBe(false);
     const path = pathWith(received(0, 1_000, 1_040));
     path.silence = { ...NO_SILENCE, seenAt: 1_000 };
     expect(mayBeSilent(path, 1_040, TIME)).toBe(false);
@@ -61,6 +55,24 @@ describe('a silence of a link', () => {
     // Packets may have arrived at any time of a second without a reading.
     const slow = readGauge(flowing, { received: 2_000, sent: 0 }, 2_000);
     expect(silent(readGauge(slow, { received: 2_000, sent: 0 }, 2_040), 2_040)).toBe(false);
+  });
+
+  test('is noticed at once: the counters are read at that moment', () => {
+    const pause = (now: number, rtt: number): number =>
+      pollPause([Object.assign(pathWith(received(0, 1_000, now)), { rtt })], now, TIME);
+    expect([pause(1_000, 0), pause(1_020, 0), pause(1_040, 0)]).toEqual([20, 10, 20]);
+    expect([pause(1_020, 30), pause(1_060, 30)]).toEqual([20, 10]);
+  });
+
+  test('is noticed after data of which a window arrives in each round trip', () => {
+    const until = (rtt: number): Gauge => {
+      let gauge = firstGauge({ received: 0, sent: 0 }, 0);
+      for (let at = 20; at <= 1_520; at += 20)
+        gauge = readGauge(gauge, { received: Math.floor(at / 300), sent: 0 }, at, rtt);
+      return gauge;
+    };
+    expect([silent(until(300), 1_980, 300), silent(until(300), 1_960, 300)]).toEqual([true, false]);
+    expect(silent(until(200), 1_980, 200)).toBe(false);
   });
 
   test('is not noticed while data waits for an acknowledgement', () => {
@@ -81,7 +93,7 @@ describe('the silence of a path', () => {
   test('has the connections whose data stopped, and the limit for the answer to a SYN', () => {
     const silence = find(stopped, other);
     expect(silence).toMatchObject({ since: 4_920, tokens: new Set([1]) });
-    expect(silence?.limit).toBeCloseTo(0.7 * (3 * 30 + 50));
+    expect(silence?.limit).toBeCloseTo(0.6 * (3 * 30 + 50));
   });
 
   test('needs a subflow elsewhere, a connection that this host opened, and nothing that waits or arrives', () => {
@@ -133,10 +145,10 @@ describe('the counters of a busy link', () => {
   test('are read every 20 ms although its sockets were last read long ago', () => {
     const path = pathWith(busy(60_000));
     Object.assign(path, { movedAt: 40_000, lastReadAt: 50_000 });
-    expect(pollPause([path], 60_000)).toBe(20);
+    expect(pollPause([path], 60_000, TIME)).toBe(20);
     // The traffic is not MPTCP's.
     path.lastReadAt = 59_000;
-    expect(pollPause([path], 60_000)).toBe(1_000);
+    expect(pollPause([path], 60_000, TIME)).toBe(1_000);
   });
 
   test('are read once a second again while a few packets move that are answered', () => {
@@ -144,7 +156,7 @@ describe('the counters of a busy link', () => {
     const at = (received: number, sent: number, later = 1_000): number => {
       const now = 3_000 + later;
       const path = pathWith(readGauge(rested, { received: 1_000 + received, sent }, now));
-      return pollPause([path], now);
+      return pollPause([path], now, TIME);
     };
     // ARP, in either direction; what others send to all; no packet.
     expect([at(1, 1), at(2, 2), at(8, 0), at(0, 0)]).toEqual([1_000, 1_000, 1_000, 1_000]);
@@ -155,7 +167,7 @@ describe('the counters of a busy link', () => {
   test('are read often when a few packets move while data waits for an answer', () => {
     const path = pathWith(readGauge(received(0, 1_000, 3_000), { received: 1_001, sent: 1 }, 4_000));
     path.waiting = true;
-    expect(pollPause([path], 4_000)).toBe(20);
+    expect(pollPause([path], 4_000, TIME)).toBe(20);
   });
 
   test('make its sockets worth reading once a second', () => {

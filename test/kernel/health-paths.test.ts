@@ -53,7 +53,11 @@ const CASES: readonly (readonly [Direction, readonly [number, number], string])[
   ['upload', [150, 300], 'subflow'],
   ['upload', [150, 300], 'subflow backup'],
   ['download', [0, 0], 'subflow'],
+  ['download', [0, 0], 'subflow backup'],
+  ['download', [15, 30], 'subflow'],
   ['download', [15, 30], 'subflow backup'],
+  ['download', [150, 300], 'subflow'],
+  ['download', [150, 300], 'subflow backup'],
 ];
 
 for (const [direction, delays, flags] of CASES) {
