@@ -1,5 +1,5 @@
 /** Changes that were reported since the last pass. A pass takes all of them, and requeues them if it fails. */
-import { CLEAN, joinDirty, type Dirty } from '../snapshot/dirty.ts';
+import { DirtyCollector, type Dirty } from '../snapshot/dirty.ts';
 import type { SnapshotPart } from '../snapshot/snapshot.ts';
 
 export interface ChangeBatch {
@@ -16,7 +16,7 @@ export class PendingChanges {
   readonly #stale = new Set<SnapshotPart>();
   #links: Set<number> | null = new Set();
   #woken = false;
-  #dirty: Dirty | null = CLEAN;
+  #dirty = new DirtyCollector();
 
   /** Whether a pass is due: also if nothing is stale, but what is known of a path has changed. */
   get any(): boolean {
@@ -49,7 +49,7 @@ export class PendingChanges {
   get all(): ChangeBatch {
     return {
       ...{ stale: new Set(this.#stale), links: this.#links, woken: this.#woken },
-      dirty: this.#dirty,
+      dirty: this.#dirty.dirty,
     };
   }
 
@@ -59,7 +59,7 @@ export class PendingChanges {
     this.#stale.clear();
     this.#links = new Set();
     this.#woken = false;
-    this.#dirty = CLEAN;
+    this.#dirty = new DirtyCollector();
     return batch;
   }
 
@@ -73,7 +73,7 @@ export class PendingChanges {
   #addParts(parts: Iterable<SnapshotPart>, dirty: Dirty | null): void {
     for (const part of parts) {
       this.#stale.add(part);
-      if (part !== 'endpoints') this.#dirty = joinDirty(this.#dirty, dirty);
+      if (part !== 'endpoints') this.#dirty.add(dirty);
     }
   }
 }

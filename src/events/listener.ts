@@ -1,7 +1,7 @@
 /** Listens to rtnetlink and reports which parts of the snapshot became stale; an overrun makes all of them stale. */
 import type { Trace } from '../netlink/connection.ts';
 import { readBatch, type Message } from '../netlink/message.ts';
-import { CLEAN, joinDirty, type Dirty } from '../snapshot/dirty.ts';
+import { DirtyCollector, type Dirty } from '../snapshot/dirty.ts';
 import { ALL_PARTS, type SnapshotPart } from '../snapshot/snapshot.ts';
 import { NETLINK_ROUTE, openNetlink } from '../system/addon.ts';
 import type { SystemError } from '../system/system-error.ts';
@@ -75,7 +75,7 @@ export function listen(options: ListenerOptions): EventSocket {
     receiveBuffer: RECEIVE_BUFFER,
     onBatch: (buffer, spans) => {
       const { parts, touched, dirty } = staleAfterAll(buffer, spans, options);
-      if (parts.size > 0) options.onStale(parts, touched, dirty);
+      if (parts.size > 0) options.onStale(parts, touched, dirty.dirty);
     },
     onOverrun: options.onOverrun,
     onError: options.onError,
@@ -105,11 +105,11 @@ export function listen(options: ListenerOptions): EventSocket {
 interface Stale {
   readonly parts: Set<SnapshotPart>;
   readonly touched: Set<number>;
-  dirty: Dirty | null;
+  readonly dirty: DirtyCollector;
 }
 
 function staleAfterAll(buffer: Buffer, spans: Uint32Array, { own, trace, onEvent }: ListenerOptions): Stale {
-  const stale: Stale = { parts: new Set(), touched: new Set(), dirty: CLEAN };
+  const stale: Stale = { parts: new Set(), touched: new Set(), dirty: new DirtyCollector() };
   readBatch(
     buffer,
     spans,
@@ -119,7 +119,7 @@ function staleAfterAll(buffer: Buffer, spans: Uint32Array, { own, trace, onEvent
     },
     () => {
       for (const part of ALL_PARTS) stale.parts.add(part);
-      stale.dirty = null;
+      stale.dirty.add(null);
     },
   );
   return stale;
@@ -128,7 +128,7 @@ function staleAfterAll(buffer: Buffer, spans: Uint32Array, { own, trace, onEvent
 function addStale(all: Stale, message: Message, onEvent: ListenerOptions['onEvent']): void {
   const stale = staleAfter(message);
   for (const part of stale) all.parts.add(part);
-  if (stale.length > 0) all.dirty = joinDirty(all.dirty, dirtyAfter(message));
+  if (stale.length > 0) all.dirty.add(dirtyAfter(message));
   const kind = eventKind(message);
   if (stale.length > 0 && kind) onEvent?.(kind);
   const ifindex = touchedBy(message);

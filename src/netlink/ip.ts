@@ -41,7 +41,8 @@ function parse(address: string): Parsed {
   const known = KNOWN.get(address);
   if (known) return known;
   if (KNOWN.size >= MAX_KNOWN) KNOWN.clear();
-  const parsed = ipaddr.parse(address);
+  // ipaddr.parse would parse it two or three times, to find the family.
+  const parsed = addressFamily(address) === 'ipv6' ? ipaddr.IPv6.parse(address) : ipaddr.IPv4.parse(address);
   const made = { parsed, bytes: Buffer.from(parsed.toByteArray()), range: parsed.range() };
   KNOWN.set(address, made);
   return made;

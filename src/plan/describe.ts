@@ -85,9 +85,9 @@ function describeOne(evaluation: Evaluation, retirement: Retirement, state: Stat
 /** Reports an uplink as suspect, whether or not its endpoint is in place, unless something else is wrong with it. */
 function withSuspect(uplink: Uplink, { candidate, verdict }: Evaluation, snapshot: Snapshot): Uplink {
   const suspect = suspectOf(candidate, snapshot);
+  if (!suspect) return uplink;
   const { endpoint, state, stays: _, ...rest } = uplink;
-  const usable = state === 'active' || state === 'verified' || verdict?.state === 'suspect';
-  if (!suspect || !usable) return uplink;
+  if (state !== 'active' && state !== 'verified' && verdict?.state !== 'suspect') return uplink;
   const isKept = state === 'lingering' || (endpoint && suspect.present && suspect.kept);
   return {
     ...{ ...rest, endpoint, state: 'suspect', suspect, reason: suspectReason(suspect) },

@@ -14,14 +14,24 @@ const NONE: ReadonlySet<never> = new Set();
 
 export const CLEAN: Dirty = { links: NONE, sources: NONE, tables: NONE };
 
-/** Both together; null: anything may have changed. */
-export function joinDirty(one: Dirty | null, other: Dirty | null): Dirty | null {
-  if (one === null || other === null) return null;
-  if (one === CLEAN) return other;
-  if (other === CLEAN) return one;
-  return {
-    links: new Set([...one.links, ...other.links]),
-    sources: new Set([...one.sources, ...other.sources]),
-    tables: new Set([...one.tables, ...other.tables]),
+/** Collects changes. Each addition takes time by its own size: at a start there are thousands. */
+export class DirtyCollector {
+  #found: { links: Set<number>; sources: Set<string>; tables: Set<number> } | null = {
+    ...{ links: new Set(), sources: new Set(), tables: new Set() },
   };
+
+  /** `dirty`: null: anything may have changed. */
+  add(dirty: Dirty | null): void {
+    const found = dirty ? this.#found : null;
+    this.#found = found;
+    if (!found || !dirty) return;
+    for (const link of dirty.links) found.links.add(link);
+    for (const source of dirty.sources) found.sources.add(source);
+    for (const table of dirty.tables) found.tables.add(table);
+  }
+
+  /** All together; null: anything may have changed. */
+  get dirty(): Dirty | null {
+    return this.#found;
+  }
 }
