@@ -32,12 +32,12 @@ const SIZES = {
   usual: {
     ...{ samples: 12, carriers: 3, losses: 3, stalls: 3, joins: 4, bursts: 4, starts: 6, hooks: 4, flaps: 1 },
     ...{ routes: 1_000_000, churn: 8, idle: 60 },
-    ...{ deaths: 5, resets: 10, rest: 20, watch: 20 },
+    ...{ deaths: 5, resets: 10, rest: 20, watch: 20, connections: 1_000 },
   },
   quick: {
     ...{ samples: 4, carriers: 1, losses: 1, stalls: 1, joins: 2, bursts: 1, starts: 2, hooks: 1, flaps: 1 },
     ...{ routes: 100_000, churn: 2, idle: 6 },
-    ...{ deaths: 1, resets: 2, rest: 2, watch: 3 },
+    ...{ deaths: 1, resets: 2, rest: 2, watch: 3, connections: 100 },
   },
 };
 

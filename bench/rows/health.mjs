@@ -100,6 +100,7 @@ async function reset({ subject, programs, add, sizes }) {
 
 /** What the daemon uses while connections are busy, and while they rest. */
 async function watch({ subject, programs, add, sizes }, count) {
+  if (count > sizes.connections) return;
   const lab = await openLab(programs, { count: 2, server: true });
   const running = await subject.start(lab);
   await lab.attempt('limit 5');

@@ -1,6 +1,6 @@
 /**
- * Watches the paths of active uplinks while MPTCP connections exist: link counters first, and the sockets only when a
- * link sends without receiving. The decisions are made in src/health/.
+ * Watches the paths of active uplinks while MPTCP connections exist: link counters first, the sockets when a link
+ * sends without receiving or stops receiving, and else once a second while data moves. The decisions are made in src/health/.
  */
 import { destroySubflow } from '../netlink/destroy.ts';
 import { dumpConnectionSockets, type ConnectionSocket, type SubflowSocket } from '../netlink/diag.ts';

@@ -2,11 +2,11 @@
  * Tries a path on which the peers' data stopped arriving by one more subflow: if the SYN gets no answer although the
  * peer answers elsewhere, the path is dead; otherwise the application pauses. The subflow is closed again.
  */
-import type { ConnectionSocket, SubflowSocket } from '../netlink/diag.ts';
+import { isCarrying, type ConnectionSocket, type SubflowSocket } from '../netlink/diag.ts';
 import type { AnswerTime } from '../health/answer-time.ts';
 import { decisionOn, tokensElsewhere, type Decision } from '../health/decide.ts';
 import type { Path } from '../health/path.ts';
-import { findSilence, hasArrived, stallsIn, type Silence } from '../health/silence.ts';
+import { findSilence, hasArrived, stallsIn, synLimit, type Silence } from '../health/silence.ts';
 import { afterVainProbe } from '../health/silence-memory.ts';
 import type { Clock } from '../system/clock.ts';
 import type { HealthPaths } from './health-paths.ts';
@@ -36,8 +36,12 @@ interface Probe extends Silence {
   readonly path: Path;
   /** A path on which the peer must answer; null: data has arrived there since. */
   readonly control: Path | null;
+  /** How long the answer to a SYN on the control may take, in milliseconds. */
+  readonly controlLimit: number;
   /** Whether the control was tried, too. */
   readonly isControlled: boolean;
+  /** Cookies of the sockets before the probe. */
+  readonly before: ReadonlySet<number>;
 }
 
 export class JoinProbe {
@@ -69,8 +73,13 @@ export class JoinProbe {
     const others = [...paths.all].filter((other) => isControl(other, path, found, sockets));
     if (others.length === 0) return;
     const isAnswered = others.some(({ address }) => hasArrived(address, sockets, found.since, now));
-    this.#probe = { ...found, path, control: isAnswered ? null : others[0]!, isControlled: false };
-    if (await tries.probe(path, [...found.tokens][0]!, sockets, found.limit)) {
+    const control = isAnswered ? null : others[0]!;
+    const controlLimit = control ? Math.max(found.limit, limitOf(control, found, sockets, time)) : 0;
+    const before = new Set(sockets.map(({ cookie }) => cookie));
+    this.#probe = { ...found, path, control, controlLimit, isControlled: false, before };
+    // The subflow is also needed when the control is judged.
+    const answerTime = found.limit + (control ? GIVE_UP_MS + controlLimit : 0);
+    if (await tries.probe(path, [...found.tokens][0]!, sockets, answerTime)) {
       this.#timers.set('verdict', GIVE_UP_MS, () => this.#end());
       onChange();
     } else this.#end();
@@ -78,9 +87,10 @@ export class JoinProbe {
 
   /** Called after each pass, with the paths of the tries that it made. */
   follow(tried: readonly Path[]): void {
-    const probe = this.#probe;
-    const next = probe?.isControlled ? probe.control : probe?.path;
-    if (next && tried.includes(next)) this.#timers.set('verdict', probe!.limit, () => void this.#judge());
+    if (!this.#probe) return;
+    const { path, control, limit, controlLimit, isControlled } = this.#probe;
+    const [next, wait] = isControlled ? [control, controlLimit] : [path, limit];
+    if (next && tried.includes(next)) this.#timers.set('verdict', wait, () => void this.#judge());
   }
 
   stop(): void {
@@ -97,7 +107,7 @@ export class JoinProbe {
     const now = clock.now();
     if (hasArrived(path.address, sockets, since, now) || path.suspicion) return this.#end();
     // Without a SYN that waits, there was none, or it was refused: the limit is reached, or the peer wants no more.
-    if (!sockets.some((socket) => isAsking(socket, path, tokens))) return this.#end();
+    if (!sockets.some((socket) => isAsking(socket, probe))) return this.#end();
     const working = tokensElsewhere(path.address, sockets, paths.suspectAddresses);
     const silent = sockets.filter(({ local, token }) => local.address === path.address && tokens.has(token));
     const isAnswered = control === null || hasArrived(control.address, sockets, since, now);
@@ -108,7 +118,7 @@ export class JoinProbe {
     }
     if (isAnswered || isControlled) return this.#end();
     this.#probe = { ...probe, isControlled: true };
-    if (await tries.probe(control, [...tokens][0]!, sockets, probe.limit)) {
+    if (await tries.probe(control, [...tokens][0]!, sockets, probe.controlLimit)) {
       this.#timers.set('verdict', GIVE_UP_MS, () => this.#end());
       onChange();
     } else this.#end();
@@ -123,20 +133,30 @@ export class JoinProbe {
   }
 }
 
-const isAsking = (
-  { state, local, token }: SubflowSocket,
-  { address }: Path,
-  tokens: ReadonlySet<number>,
-): boolean => state === 'SYN-SENT' && local.address === address && tokens.has(token);
+const isAsking = ({ state, local, token, cookie }: SubflowSocket, { path, tokens, before }: Probe): boolean =>
+  state === 'SYN-SENT' && local.address === path.address && tokens.has(token) && !before.has(cookie);
 
-/** Whether the peer of a silent connection can answer on `other`. */
-const isControl = (
-  other: Path,
-  path: Path,
+/** The subflows of silent connections on `other` that its peers have accepted. */
+const controlsOn = (
+  { address }: Path,
   { tokens }: Silence,
   sockets: readonly SubflowSocket[],
-): boolean =>
+): readonly SubflowSocket[] =>
+  sockets.filter(
+    (socket) =>
+      socket.local.address === address && tokens.has(socket.token) && isCarrying(socket) && socket.accepted,
+  );
+
+const limitOf = (
+  other: Path,
+  silence: Silence,
+  sockets: readonly SubflowSocket[],
+  time: AnswerTime,
+): number => synLimit(controlsOn(other, silence, sockets), time);
+
+/** Whether the peer of a silent connection can answer on `other`. */
+const isControl = (other: Path, path: Path, silence: Silence, sockets: readonly SubflowSocket[]): boolean =>
   other.key !== path.key &&
   !other.suspicion &&
   other.present &&
-  sockets.some(({ local, token }) => local.address === other.address && tokens.has(token));
+  controlsOn(other, silence, sockets).length > 0;

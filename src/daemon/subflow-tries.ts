@@ -61,6 +61,8 @@ export class SubflowTries {
   #pending: ReadonlyMap<string, Try> = new Map();
   /** Why the last try was not made, by address. */
   readonly #obstacles = new Map<string, RetryObstacle>();
+  /** The sockets before the last try, by the key of its path. */
+  readonly #before = new Map<string, ReadonlySet<number>>();
   #rounds = 0;
   #stopped = false;
 
@@ -148,6 +150,7 @@ export class SubflowTries {
       return [];
     });
     this.#pending = new Map(left);
+    for (const { path, before } of made) this.#before.set(path.key, before);
     const awaited = Math.max(0, ...[...made].map(({ answerTime }) => answerTime));
     const close = (): void => void this.#closeDuplicates([...made]);
     if (made.size > 0)
@@ -179,7 +182,13 @@ export class SubflowTries {
   async #closeDuplicates(tries: readonly Try[]): Promise<void> {
     const sockets = await this.#parts.sockets();
     if (!sockets || this.#stopped) return;
-    const found = tries.flatMap(({ path, before }) => findDuplicates(path.address, sockets, before));
+    const found = tries.flatMap(({ path, before }) => {
+      const last = this.#before.get(path.key) ?? before;
+      // What a later try has opened is closed by that one.
+      return findDuplicates(path.address, sockets, before).filter(
+        ({ cookie }) => last === before || last.has(cookie),
+      );
+    });
     await Promise.all(found.map((socket) => this.#parts.close(socket)));
   }
 }

@@ -13,12 +13,16 @@ export interface Gauge {
   readonly receivedAt: number;
   /** Since when packets arrived without a longer pause than PAUSE_MS or a round trip, until `receivedAt`. */
   readonly flowingSince: number;
+  /** How many packets arrived in that time. */
+  readonly flowed: number;
   /** How long nothing had arrived at the reading before the last, in milliseconds: readings may be late. */
   readonly silentBefore: number;
 }
 
 /** A few intervals of reading. A reading that is late is no pause. */
 const PAUSE_MS = 80;
+/** Two readings so soon after each other are one: the time since the last arrival is that of the first. */
+const SAME_MS = 4;
 /** After a pause in reading of at least this time, it is not known how packets arrived, and a few are no flow of data. */
 const REST_MS = 500;
 /** Packets of both directions: requests of ARP and of neighbour discovery, and their answers. */
@@ -26,7 +30,8 @@ const FEW_PACKETS = 8;
 
 /** The gauge after the first reading. `now`: milliseconds by the clock. */
 export const firstGauge = (stats: LinkStats, now: number): Gauge => ({
-  ...{ stats, movedAt: now, flowedAt: now, readAt: now, receivedAt: now, flowingSince: now, silentBefore: 0 },
+  ...{ stats, movedAt: now, flowedAt: now, readAt: now, receivedAt: now, flowingSince: now },
+  ...{ flowed: 0, silentBefore: 0 },
 });
 
 /**
@@ -37,6 +42,7 @@ export const firstGauge = (stats: LinkStats, now: number): Gauge => ({
 export function readGauge(before: Gauge, stats: LinkStats, now: number, rtt = 0): Gauge {
   const received = stats.received !== before.stats.received;
   const sent = stats.sent !== before.stats.sent;
+  if (!received && !sent && now - before.readAt < SAME_MS) return before;
   const silentBefore = before.readAt - before.receivedAt;
   const paused = silentBefore > Math.max(PAUSE_MS, rtt) || now - before.readAt >= REST_MS;
   return {
@@ -46,6 +52,7 @@ export function readGauge(before: Gauge, stats: LinkStats, now: number, rtt = 0)
     readAt: now,
     receivedAt: received ? now : before.receivedAt,
     flowingSince: received && paused ? now : before.flowingSince,
+    flowed: (received && paused ? 0 : before.flowed) + stats.received - before.stats.received,
     silentBefore,
   };
 }

@@ -21,14 +21,16 @@ export function pollPause(paths: Iterable<Path>, now: number, time: AnswerTime):
     if (!path.gauge || path.suspicion) continue;
     if (isIdle(path, now)) continue;
     const silentAt = probeDue(path, time);
-    if (silentAt !== null && silentAt > now) pause = Math.min(pause, Math.max(SHORTEST_MS, silentAt - now));
+    if (silentAt !== null && silentAt > now)
+      pause = Math.min(pause, Math.max(SHORTEST_MS, Math.ceil(silentAt - now)));
     // While data waits for an answer, each packet may be one that is sent again.
     const activeAt = path.waiting ? path.gauge.movedAt : path.gauge.flowedAt;
     if (now - activeAt > SLOW_MS) continue;
     pause = Math.min(pause, FAST_MS);
     // Read at the moment at which the answer is overdue.
     const overdueAt = path.nextReadAt;
-    if (path.waiting && overdueAt > now) pause = Math.min(pause, Math.max(SHORTEST_MS, overdueAt - now));
+    if (path.waiting && overdueAt > now)
+      pause = Math.min(pause, Math.max(SHORTEST_MS, Math.ceil(overdueAt - now)));
   }
   return pause;
 }

@@ -5,6 +5,7 @@
 import { isCarrying, type ConnectionSocket, type SubflowSocket } from '../netlink/diag.ts';
 import { answerLimit, type AnswerTime } from './answer-time.ts';
 import { tokensElsewhere } from './decide.ts';
+import type { Gauge } from './gauge.ts';
 import type { Path } from './path.ts';
 
 export interface Silence {
@@ -18,8 +19,13 @@ export interface Silence {
   readonly tokens: ReadonlySet<number>;
 }
 
-/** Data must have arrived for this long without a pause: shorter ones are answers to requests. */
+/**
+ * Data must have arrived without a pause for this long, and for this many round trips, in this many packets: less is the
+ * answer to a request.
+ */
 const MIN_FLOW_MS = 200;
+const MIN_FLOW_TRIPS = 2;
+const MIN_FLOW_PACKETS = 32;
 /** Bytes that must have arrived on a subflow: answers to a few requests are no stream that may have stopped. */
 const MIN_RECEIVED = 16_384;
 /** A silence that should have been noticed longer ago at the reading before is not new. */
@@ -37,9 +43,17 @@ const SYN_PART = 0.6;
  */
 const limitFor = (rtt: number, time: AnswerTime): number => answerLimit({ rtt, rttVariation: 0 }, time);
 
+/** How long the answer to a SYN may take on a path with these subflows, in milliseconds. */
+export const synLimit = (sockets: readonly SubflowSocket[], time: AnswerTime): number =>
+  SYN_PART * Math.max(0, ...sockets.map(({ traffic }) => limitFor(traffic?.rtt ?? 0, time)));
+
 /** After how many milliseconds a silence of the path is noticed. */
 const noticedAfter = ({ rtt }: Path, time: AnswerTime): number =>
   Math.max(MIN_SILENCE_MS, limitFor((rtt ?? 0) * 1000, time) * NOTICED_PART);
+
+/** Whether what arrived last was a stream of data. `rtt`: milliseconds. */
+const isStream = ({ receivedAt, flowingSince, flowed }: Gauge, rtt: number): boolean =>
+  flowed >= MIN_FLOW_PACKETS && receivedAt - flowingSince >= Math.max(MIN_FLOW_MS, MIN_FLOW_TRIPS * rtt);
 
 /**
  * When the path may be probed because of a silence whose sockets have not been read yet, if nothing arrives until then,
@@ -50,7 +64,7 @@ export function probeDue(path: Path, time: AnswerTime): number | null {
   if (!gauge || waiting || gauge.receivedAt === silence.seenAt) return null;
   const noticed = noticedAfter(path, time);
   if (gauge.silentBefore > noticed + MAX_SILENCE_MS) return null;
-  if (gauge.receivedAt - gauge.flowingSince < MIN_FLOW_MS) return null;
+  if (!isStream(gauge, path.rtt ?? 0)) return null;
   return Math.max(gauge.receivedAt + noticed, silence.nextProbeAt);
 }
 
@@ -85,13 +99,14 @@ export function findSilence(
       opened &&
       working.has(token) &&
       traffic !== null &&
+      youngest >= limitFor(traffic.rtt, time) * NOTICED_PART &&
       traffic.sinceData <= longest &&
       traffic.received >= MIN_RECEIVED,
   );
-  const limit = Math.max(0, ...stopped.map(({ traffic }) => limitFor(traffic!.rtt, time)));
-  if (stopped.length === 0 || youngest < limit * NOTICED_PART) return null;
+  if (stopped.length === 0) return null;
+  const limit = synLimit(stopped, time);
   const tokens = new Set(stopped.map(({ token }) => token));
-  return { since: now - youngest, limit: limit * SYN_PART, noticed: limit * NOTICED_PART, tokens };
+  return { since: now - youngest, limit, noticed: (limit / SYN_PART) * NOTICED_PART, tokens };
 }
 
 /** Milliseconds since the reading of the counters before the last. */

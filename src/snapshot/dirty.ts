@@ -30,8 +30,14 @@ export class DirtyCollector {
     for (const table of dirty.tables) found.tables.add(table);
   }
 
-  /** All together; null: anything may have changed. */
+  /** All until now; null: anything may have changed. */
   get dirty(): Dirty | null {
-    return this.#found;
+    const found = this.#found;
+    return (
+      found && {
+        ...{ links: new Set(found.links), sources: new Set(found.sources) },
+        tables: new Set(found.tables),
+      }
+    );
   }
 }

@@ -23,10 +23,12 @@ async function probed(before: readonly SubflowSocket[], ...after: (readonly Subf
   let fire: (() => void) | null = null;
   const dead: Decision[] = [];
   const tried: Path[] = [];
+  const waits: number[] = [];
   const [path, other] = [HERE, ELSEWHERE].map((address, at) => new Path(`${at}`, 'ipv4', at, address, 24));
   const clock = {
     now: () => now,
-    after: (_: number, callback: () => void) => {
+    after: (delay: number, callback: () => void) => {
+      waits.push(Math.round(delay));
       fire = callback;
       return () => (fire = null);
     },
@@ -49,7 +51,7 @@ async function probed(before: readonly SubflowSocket[], ...after: (readonly Subf
     judge();
     for (let turn = 0; turn < 5; turn++) await Promise.resolve();
   }
-  return { tried: tried.map(({ address }) => address), dead, path: path!, running: probe.isRunning };
+  return { tried: tried.map(({ address }) => address), dead, path: path!, waits, running: probe.isRunning };
 }
 
 test('no answer, while the peer answers elsewhere: the path is dead', async () => {
@@ -84,6 +86,8 @@ test('if nothing arrives elsewhere, the other path is tried too', async () => {
   const alive = await probed([silent(40), elsewhere(800)], stillSilent, peerAnswers);
   expect(alive.tried).toEqual([HERE, ELSEWHERE]);
   expect(alive.dead).toHaveLength(1);
+  // Until a pass has made the try, and until the answer is overdue on a path of RTT 0, and of 30 ms.
+  expect(alive.waits).toEqual([1_000, 30, 1_000, 84]);
   const peerGone = [silent(240), asking, elsewhere(1_000)];
   const gone = await probed([silent(40), elsewhere(800)], stillSilent, peerGone);
   expect([gone.tried, gone.dead]).toEqual([[HERE, ELSEWHERE], []]);

@@ -52,6 +52,9 @@ describe('a silence of a link', () => {
     expect(silent(readGauge(readGauge(flowing, stopped, 2_300), stopped, 2_320), 2_320)).toBe(false);
     const late = readGauge(flowing, { received: 1_200, sent: 0 }, 1_200);
     expect(silent(readGauge(late, { received: 1_200, sent: 0 }, 1_240), 1_240)).toBe(true);
+    // Two readings that follow each other at once are one.
+    const twice = readGauge(readGauge(flowing, stopped, 2_300), stopped, 2_301);
+    expect(silent(twice, 2_301)).toBe(true);
     // Packets may have arrived at any time of a second without a reading.
     const slow = readGauge(flowing, { received: 2_000, sent: 0 }, 2_000);
     expect(silent(readGauge(slow, { received: 2_000, sent: 0 }, 2_040), 2_040)).toBe(false);
@@ -65,14 +68,17 @@ describe('a silence of a link', () => {
   });
 
   test('is noticed after data of which a window arrives in each round trip', () => {
-    const until = (rtt: number): Gauge => {
+    const until = (rtt: number, window = 10): Gauge => {
       let gauge = firstGauge({ received: 0, sent: 0 }, 0);
       for (let at = 20; at <= 1_520; at += 20)
-        gauge = readGauge(gauge, { received: Math.floor(at / 300), sent: 0 }, at, rtt);
+        gauge = readGauge(gauge, { received: window * Math.floor(at / 300), sent: 0 }, at, rtt);
       return gauge;
     };
     expect([silent(until(300), 1_980, 300), silent(until(300), 1_960, 300)]).toEqual([true, false]);
     expect(silent(until(200), 1_980, 200)).toBe(false);
+    // Answers to a few requests: of few packets, or for less than two round trips.
+    expect(silent(until(300, 5), 1_980, 300)).toBe(false);
+    expect(silent(received(500, 1_000, 1_480), 1_480, 300)).toBe(false);
   });
 
   test('is not noticed while data waits for an acknowledgement', () => {
@@ -104,6 +110,10 @@ describe('the silence of a path', () => {
     expect(find(subflow({ received, sinceData: 1_500, sinceAck: 1_500 }), other)).toBeNull();
     // Answers to a few requests.
     expect(find(subflow({ received: 16_000, sinceData: 80, sinceAck: 80 }), other)).toBeNull();
+    // A subflow whose round-trip time was measured too long does not hide another one.
+    const slow = subflow({ cookie: 3, received, rtt: 1_200_000, sinceData: 80, sinceAck: 80 });
+    expect(find(slow, other)).toBeNull();
+    expect(find(stopped, slow, other)?.limit).toBeCloseTo(0.6 * (3 * 30 + 50));
     expect(findSilence(path, [stopped, other], new Set([ELSEWHERE]), 5_000, TIME)).toBeNull();
   });
 

@@ -54,6 +54,7 @@ const CASES: readonly (readonly [Direction, readonly [number, number], string])[
   ['upload', [150, 300], 'subflow backup'],
   ['download', [0, 0], 'subflow'],
   ['download', [0, 0], 'subflow backup'],
+  ['download', [2, 30], 'subflow backup'],
   ['download', [15, 30], 'subflow'],
   ['download', [15, 30], 'subflow backup'],
   ['download', [150, 300], 'subflow'],
