@@ -178,15 +178,10 @@ const made = ({ host }: Lab, { version }: Form): object => ({
  * device still exists, rules (8683) refuse TCP to its own network. Their routes are deleted after them, and the daemon
  * answers after its pass.
  */
-async function complete(
-  { host }: Lab,
-  daemon: Daemon,
-  { version }: Form,
-  addresses: readonly string[],
-): Promise<void> {
+async function complete(lab: Lab, daemon: Daemon, form: Form, from: readonly string[]): Promise<void> {
   const begins = (text: string): string => text.split(' ').slice(0, 3).join(' ');
-  const all = addresses.flatMap((address) => [8682, 8684].map((priority) => `${priority} from ${address}`));
-  await expect.poll(() => host.ruleTexts(version).map(begins).sort()).toEqual(all.sort());
+  const all = from.flatMap((address) => [8682, 8684].map((priority) => `${priority} from ${address}`));
+  await expect.poll(() => lab.host.ruleTexts(form.version).map(begins).sort()).toEqual(all.sort());
   await daemon.status();
 }
 
