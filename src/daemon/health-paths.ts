@@ -119,7 +119,7 @@ export class HealthPaths {
     return this.update();
   }
 
-  /** Ends the pauses of all suspicions: a connection has no subflow. @returns whether a suspicion changed */
+  /** Ends the pauses of all suspicions: a connection has no subflow that works. @returns whether a suspicion changed */
   hasten(): boolean {
     for (const path of this.#paths.values())
       if (path.suspicion) path.suspicion = hasten(path.suspicion, this.#clock.now());

@@ -218,7 +218,10 @@ export class Health {
   async #confirm(answerTime: AnswerTime): Promise<void> {
     const sockets = await this.#reader.sockets();
     const now = this.#parts.clock.now();
-    await this.#suspect(decide(this.#paths.all, sockets, now, answerTime));
+    const { decisions, isStuck } = decide(this.#paths.all, sockets, now, answerTime);
+    // A path that failed often waits to be tried again; now it may be the only one that works.
+    if (isStuck && this.#paths.hasten()) this.#parts.onChange();
+    await this.#suspect(decisions);
   }
 
   async #suspect(decisions: readonly Decision[]): Promise<void> {

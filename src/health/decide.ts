@@ -18,6 +18,12 @@ export interface Decision {
   readonly movable: readonly SubflowSocket[];
 }
 
+export interface Decisions {
+  readonly decisions: readonly Decision[];
+  /** A path is stalled, and the connections that show it have no subflow elsewhere that works. */
+  readonly isStuck: boolean;
+}
+
 /**
  * A path is suspect only if one of its stalled connections has a subflow elsewhere that is not stalled. Otherwise the
  * peer may have failed, and no other subflow could carry the data. Updates the waits of the paths.
@@ -29,7 +35,7 @@ export function decide(
   sockets: readonly SubflowSocket[],
   now: number,
   answerTime: AnswerTime,
-): Decision[] {
+): Decisions {
   const stalled = new Map<Path, { readonly unanswered: number; readonly cookies: ReadonlySet<number> }>();
   const stalledCookies = new Set<number>();
   for (const path of paths) {
@@ -55,7 +61,7 @@ export function decide(
     decisions.push(decisionOn(path, sockets, { unanswered, silent, working, isSilent: false }));
     suspect.add(path.address);
   }
-  return decisions;
+  return { decisions, isStuck: decisions.length < stalled.size };
 }
 
 interface Grounds extends Pick<Decision, 'unanswered' | 'isSilent'> {

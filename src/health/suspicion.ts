@@ -95,7 +95,7 @@ export function advance(
   return { ...suspicion, phase: 'absent', next: null };
 }
 
-/** Ends the pause of a suspicion, because a connection has no subflow on any path. */
+/** Ends the pause of a suspicion, because a connection has no subflow that works on any other path. */
 export const hasten = (suspicion: Suspicion, now: number): Suspicion =>
   suspicion.phase === 'absent' ? { ...suspicion, next: now } : suspicion;
 

@@ -162,13 +162,18 @@ describe('of two paths', () => {
     [1, 2, 7].map((cookie) => [cookie, { since: 710, retransmits: 0, unacked: 10, lost: 0 }]),
   );
   const there: SubflowFields = { address: '203.0.113.10', cookie: 7 };
-  const named = (sockets: readonly SubflowFields[]): unknown[] =>
+  const decided = (sockets: readonly SubflowFields[]) =>
     decide(
       paths().map((path) => Object.assign(path, { waits })),
       sockets.map(subflow),
       1_000,
       DEFAULT_HEALTH,
-    ).map(({ path, dependants, movable }) => [path.address, dependants, movable.map(({ cookie }) => cookie)]);
+    );
+  const named = (sockets: readonly SubflowFields[]): unknown[] =>
+    decided(sockets).decisions.map(({ path, dependants, movable }) => [
+      ...[path.address, dependants],
+      movable.map(({ cookie }) => cookie),
+    ]);
 
   test('the one that does not answer is suspect', () =>
     expect(named([dead, there])).toEqual([['192.0.2.10', 0, [1]]]));
@@ -177,6 +182,12 @@ describe('of two paths', () => {
     expect(named([dead, { ...dead, ...there }])).toEqual([]));
 
   test('none is suspect if all connections only have this one', () => expect(named([dead])).toEqual([]));
+
+  test('a stalled connection without another path is stuck, and a suspect path is to be tried again', () => {
+    const stuck = (...sockets: SubflowFields[]): boolean => decided(sockets).isStuck;
+    expect([stuck(dead), stuck(dead, { ...dead, ...there })]).toEqual([true, true]);
+    expect([stuck(dead, there), stuck(there), stuck()]).toEqual([false, false, false]);
+  });
 
   test('connections with a single path are counted and not moved', () =>
     expect(named([dead, there, { ...dead, token: 2, cookie: 2 }])).toEqual([['192.0.2.10', 1, [1]]]));
