@@ -54,6 +54,8 @@ export class Health {
   readonly #probe: JoinProbe;
   #answerTime: AnswerTime | null;
   #polling = false;
+  /** A connection waits on a stalled path, and has no other one that works. */
+  #isStuck = false;
   #stopped = false;
 
   constructor(parts: HealthParts, answerTime: AnswerTime | null) {
@@ -196,7 +198,10 @@ export class Health {
     try {
       const paths = this.#paths.all;
       if (await this.#reader.isAnyStalled(paths, answerTime)) await this.#confirm(answerTime);
-      else await this.#lookForSilence(paths, answerTime);
+      else {
+        this.#isStuck = false;
+        await this.#lookForSilence(paths, answerTime);
+      }
     } catch (error) {
       if (!isExpected(error)) throw error;
       this.#parts.log.debug(`the paths were not read: ${error.message}`);
@@ -219,8 +224,13 @@ export class Health {
     const sockets = await this.#reader.sockets();
     const now = this.#parts.clock.now();
     const { decisions, isStuck } = decide(this.#paths.all, sockets, now, answerTime);
-    // A path that failed often waits to be tried again; now it may be the only one that works.
-    if (isStuck && this.#paths.hasten()) this.#parts.onChange();
+    // A path that failed often waits to be tried again, and so does a lost subflow: now either may be the only one that
+    // works.
+    if (isStuck && !this.#isStuck) {
+      this.lost.hasten();
+      if (this.#paths.hasten()) this.#parts.onChange();
+    }
+    this.#isStuck = isStuck;
     await this.#suspect(decisions);
   }
 
@@ -233,7 +243,10 @@ export class Health {
       this.#paths.update();
       if (kept) await Promise.all(movable.map((socket) => this.#close(socket)));
     }
-    if (decisions.length > 0) this.#parts.onChange();
+    if (decisions.length === 0) return;
+    // Some connections may have no other subflow, because theirs is lost and waits to be tried again.
+    this.lost.hasten();
+    this.#parts.onChange();
   }
 
   async #close(socket: SubflowSocket): Promise<void> {

@@ -64,6 +64,11 @@ export class LostRetry {
     this.#subflowless.observe(event, now);
   }
 
+  /** A path has died: a connection may have no other one until its lost subflow is open again. */
+  hasten(): void {
+    this.#lost.hasten(this.#parts.clock.now());
+  }
+
   /** Called after each pass: it has made the renewals, or has found a reason not to. */
   follow(): void {
     this.#renewals.clear();

@@ -65,6 +65,12 @@ export class LostSubflows {
     return [...this.#lost.values()].filter(({ dueAt }) => dueAt !== null && dueAt <= now);
   }
 
+  /** Makes all tries due now: their connections may need them. Those that were refused too often stay as they are. */
+  hasten(now: number): void {
+    for (const [key, lost] of this.#lost)
+      if (lost.dueAt !== null && lost.dueAt > now) this.#lost.set(key, { ...lost, dueAt: now });
+  }
+
   /** By address: whether all subflows lost there and not established again were refused too often. */
   get lacking(): ReadonlyMap<string, { readonly refused: boolean }> {
     const found = new Map<string, { readonly refused: boolean }>();

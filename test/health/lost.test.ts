@@ -46,6 +46,23 @@ test('a subflow that lasts a minute resets the interval; a shorter one does not'
   }
 });
 
+test('when a path dies, all are retried at once, and then as late as before; none that was refused twice', () => {
+  const lost = new LostSubflows();
+  lost.observe(event('subflow-closed', ECONNRESET), 0);
+  lost.postpone(lost.due(1_000)[0]!, 1_000);
+  lost.hasten(1_500);
+  expect(lost.next).toBe(1_500);
+  lost.postpone(lost.due(1_500)[0]!, 1_500);
+  expect(lost.next).toBe(5_500);
+  lost.observe(event('subflow-established'), 6_000);
+  lost.hasten(7_000);
+  expect(lost.next).toBeNull();
+  const refused = new LostSubflows();
+  for (const now of [0, 10]) refused.observe(event('subflow-closed', ECONNREFUSED), now);
+  refused.hasten(20);
+  expect(refused.next).toBeNull();
+});
+
 test('a server that refuses twice is not retried', () => {
   const lost = new LostSubflows();
   lost.observe(event('subflow-closed', ECONNREFUSED), 0);
