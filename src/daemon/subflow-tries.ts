@@ -153,9 +153,12 @@ export class SubflowTries {
     for (const { path, before } of made) this.#before.set(path.key, before);
     const awaited = Math.max(0, ...[...made].map(({ answerTime }) => answerTime));
     const close = (): void => void this.#closeDuplicates([...made]);
+    const forget = (): void => this.#forget([...made]);
     if (made.size > 0)
       for (const after of DUPLICATES_MS)
         this.#timers.set(`duplicates ${this.#rounds++}`, awaited + after, close);
+    if (made.size > 0)
+      this.#timers.set(`forget ${this.#rounds++}`, awaited + DUPLICATES_MS.at(-1)! + 1, forget);
     return [...made].map(({ path }) => path);
   }
 
@@ -177,6 +180,12 @@ export class SubflowTries {
       log.debug(`no further subflow of ${address}: ${error.message}`);
     }
     return false;
+  }
+
+  /** A later try of the same path is kept. */
+  #forget(tries: readonly Try[]): void {
+    for (const { path, before } of tries)
+      if (this.#before.get(path.key) === before) this.#before.delete(path.key);
   }
 
   async #closeDuplicates(tries: readonly Try[]): Promise<void> {
